@@ -1,0 +1,29 @@
+import type { Bytes } from "../fs/driver.js";
+
+/** The names of fsspec. */
+export type CodecName = "zip" | "gzip" | "bz2" | "xz" | "lzma" | "zstd" | "lz4" | "snappy";
+
+export interface EncodeOptions {
+  /** The format's own scale; the codec's default when left out. InvalidArgument when the format has none or it is out of range. */
+  level?: number;
+  signal?: AbortSignal;
+}
+
+export interface DecodeOptions {
+  /** Decoded bytes after which decoding fails with TooLarge. No limit when left out. */
+  maxDecodedBytes?: number;
+  /** Decoded bytes per compressed byte after which decoding fails with TooLarge. No limit when left out. */
+  maxRatio?: number;
+  signal?: AbortSignal;
+}
+
+/** Two functions from bytes to bytes, a name and its suffixes. */
+export interface Codec {
+  readonly name: CodecName;
+  /** With the dot, lower-case, the one that is written first; empty when no suffix infers this codec. */
+  readonly suffixes: readonly string[];
+  /** Throws Unsupported at the call, before the first byte, when a package or a newer Node is needed. */
+  encode(bytes: Bytes, options?: EncodeOptions): Bytes;
+  /** Fails with Corrupt, naming the compressed offset, on anything but whole and valid data. */
+  decode(bytes: Bytes, options?: DecodeOptions): Bytes;
+}

@@ -1,0 +1,151 @@
+/**
+ * The seam: what a provider's driver owes the core, and what the core guarantees to it. Types only.
+ *
+ * Guaranteed to a driver: keys are well-formed Unicode without NUL, at most 1,024 bytes of UTF-8 and not empty;
+ * ranges are integers with 0 <= start < end; `ifAbsent` and `ifMatch` never come together; metadata names are
+ * lower-case tokens and values have no line break; bodies yield non-empty chunks only and are consumed at most once.
+ */
+import type { Connection } from "../connections/connection.js";
+import type { ErrorCode } from "../errors.js";
+
+/** Bytes in motion. Node streams, web streams, arrays and generators are all of this type already. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** What is known of one object. */
+export interface Info {
+  key: string;
+  /** Bytes at rest, as stored. */
+  size: number;
+  modified: Date;
+  /** Opaque: whatever `ifMatch` of this provider accepts (the quoted etag on S3 and Azure, the generation on GCS). */
+  etag: string;
+  version?: string;
+  contentType?: string;
+  /** User metadata with lower-case names. */
+  metadata?: Record<string, string>;
+}
+
+/** What a write leaves behind. */
+export interface Receipt {
+  etag?: string;
+  version?: string;
+}
+
+/** One row of a listing. A directory is a common prefix; its key ends with the delimiter. */
+export interface Item {
+  key: string;
+  type: "file" | "directory";
+  size?: number;
+  modified?: Date;
+  etag?: string;
+  /** Only with `versions`. */
+  version?: string;
+  /** Only with `versions`: whether this is what a read without `version` returns. */
+  latest?: boolean;
+  /** Only with `versions`: a marker that says the object was deleted at this point. */
+  deleted?: boolean;
+}
+
+/** One object, or one of its versions, to delete. */
+export interface Doomed {
+  key: string;
+  version?: string;
+}
+
+/** One key that a bulk delete could not delete: the provider's error and the key. */
+export interface DeleteFailure {
+  key: string;
+  error: unknown;
+}
+
+/** Thrown by `delete` when some keys failed; the others are gone. */
+export class PartialDelete extends Error {
+  constructor(readonly failures: readonly DeleteFailure[]) {
+    super(`${failures.length} keys were not deleted`);
+  }
+}
+
+interface Cancel {
+  signal: AbortSignal | undefined;
+}
+export interface StatOptions extends Cancel {
+  version: string | undefined;
+}
+export interface ListOptions extends Cancel {
+  delimiter: "/" | undefined;
+  /** Only keys after this one in the order of the provider, exclusive. */
+  startAfter: string | undefined;
+  versions: boolean;
+}
+export interface ReadOptions extends Cancel {
+  /** First byte, inclusive; 0 when not asked for. */
+  start: number;
+  /** Byte after the last, or undefined for the end of the object. May lie past the end. */
+  end: number | undefined;
+  ifMatch: string | undefined;
+  version: string | undefined;
+}
+export interface WriteOptions extends Cancel {
+  ifAbsent: boolean;
+  ifMatch: string | undefined;
+  contentType: string | undefined;
+  metadata: Record<string, string> | undefined;
+  /** Exact byte length when known. The core fails the body when it lies. */
+  size: number | undefined;
+  /** Called with the number of bytes that the provider has accepted so far. */
+  onProgress: ((bytes: number) => void) | undefined;
+}
+export interface CopyOptions extends Cancel {
+  ifAbsent: boolean;
+  /** Etag of the source. */
+  ifMatch: string | undefined;
+}
+export interface SignOptions {
+  method: "GET" | "PUT";
+  /** Seconds. */
+  expiresIn: number;
+}
+
+/** What failed, so that a driver can tell a 404 or 412 apart. */
+export interface FailedCall {
+  op: "stat" | "list" | "read" | "write" | "copy" | "delete" | "sign";
+  ifAbsent: boolean;
+  ifMatch: boolean;
+}
+
+/** One bucket of one provider. Every method is required: a wrapper cannot lose one silently. */
+export interface Driver {
+  stat(key: string, options: StatOptions): Promise<Info>;
+  /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
+  list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;
+  /**
+   * One request: the info comes with the body, `info.size` is the size of the whole object.
+   * A `start` at or past the end gives an empty body.
+   */
+  read(key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }>;
+  /** All or nothing: the object exists if and only if the promise resolves. */
+  write(key: string, body: Bytes, options: WriteOptions): Promise<Receipt>;
+  /** Within the provider, from any of its buckets that this connection can read. */
+  copy(from: { bucket: string; key: string }, to: string, options: CopyOptions): Promise<Receipt>;
+  /** A missing key is success; failed keys come in one {@link PartialDelete}. */
+  delete(objects: readonly Doomed[], options: Cancel): Promise<void>;
+  sign(key: string, options: SignOptions): Promise<string>;
+  /** The category of an error that this driver threw, mid-body errors included. A StorageError never gets here. */
+  codeOf(error: unknown, call: FailedCall): ErrorCode;
+  close(): Promise<void>;
+}
+
+/** A byte budget: `take` waits until `bytes` are free and returns how to give them back. */
+export interface Budget {
+  take(bytes: number, signal?: AbortSignal): Promise<() => void>;
+}
+
+/** What all drivers of one Storage have in common. Reads and writes have separate budgets, or a copy between stores deadlocks. */
+export interface Shared {
+  uploads: Budget;
+  downloads: Budget;
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Opens the driver of one bucket. Called at most once per bucket and connection of a Storage. */
+export type OpenDriver = (bucket: string, connection: Connection | undefined, shared: Shared) => Driver | Promise<Driver>;
