@@ -77,6 +77,10 @@ export function isStorageError(error: unknown, code?: ErrorCode): error is Stora
 }
 
 /** A {@link StorageError} whose `op` and `path` the core fills in. */
-export function failure(code: ErrorCode, detail: string, more: { cause?: unknown; attempts?: number } = {}): StorageError {
+export function failure(
+  code: ErrorCode,
+  detail: string,
+  more: { cause?: unknown; attempts?: number } = {},
+): StorageError {
   return new StorageError({ code, detail, ...more });
 }

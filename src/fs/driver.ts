@@ -148,4 +148,8 @@ export interface Shared {
 }
 
 /** Opens the driver of one bucket. Called at most once per bucket and connection of a Storage. */
-export type OpenDriver = (bucket: string, connection: Connection | undefined, shared: Shared) => Driver | Promise<Driver>;
+export type OpenDriver = (
+  bucket: string,
+  connection: Connection | undefined,
+  shared: Shared,
+) => Driver | Promise<Driver>;
