@@ -115,6 +115,8 @@ export interface FailedCall {
 
 /** One bucket of one provider. Every method is required: a wrapper cannot lose one silently. */
 export interface Driver {
+  /** Whether objects can carry user metadata here. Where they cannot, a copy from elsewhere leaves it behind and a write refuses it. */
+  readonly metadata: boolean;
   stat(key: string, options: StatOptions): Promise<Info>;
   /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
   list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;

@@ -1,0 +1,78 @@
+/** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
+import { StoragePath } from "../path.js";
+import { orAbort } from "./bytes.js";
+import type { Driver, FailedCall } from "./driver.js";
+import { told } from "./failures.js";
+import { type At, checkKey } from "./options.js";
+import type { Reach } from "./reach.js";
+
+/** An error of the caller's own body on its way out: it is not ours to wrap. */
+export class Foreign {
+  constructor(readonly error: unknown) {}
+}
+
+/** Where a call has arrived. */
+export interface Reached {
+  path: StoragePath;
+  key: string;
+  driver: Driver;
+}
+
+interface Init {
+  signal?: AbortSignal | undefined;
+  ifAbsent?: boolean | undefined;
+  ifMatch?: string | undefined;
+}
+
+export class Call {
+  readonly #op: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #failed: FailedCall;
+  #path = "";
+  #driver: Driver | undefined;
+
+  constructor(op: string, verb: FailedCall["op"], { signal, ifAbsent, ifMatch }: Init) {
+    this.#op = op;
+    this.#signal = signal;
+    this.#failed = { op: verb, ifAbsent: ifAbsent === true, ifMatch: ifMatch !== undefined };
+  }
+
+  /** The path alone, for what needs no driver yet. */
+  path(at: At): StoragePath {
+    this.#signal?.throwIfAborted();
+    const path = typeof at === "string" ? StoragePath.parse(at) : at;
+    this.#path = String(path);
+    return path;
+  }
+
+  /** The driver of a bucket. */
+  async bucket(reach: Reach, at: At): Promise<Reached> {
+    const path = this.path(at);
+    const driver = await orAbort(reach.driver(path), this.#signal);
+    this.#driver = driver;
+    return { path, key: path.key, driver };
+  }
+
+  /** The driver of an object, whose key is checked first. */
+  object(reach: Reach, at: At): Promise<Reached> {
+    const path = this.path(at);
+    checkKey(path);
+    return this.bucket(reach, path);
+  }
+
+  /** Runs `work`; its failure comes out as the caller is to see it, after `then` had a look. */
+  async telling<T>(work: () => Promise<T>, then: (error: unknown) => unknown = (error) => error): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw then(this.told(error));
+    }
+  }
+
+  /** What the caller gets to see of `error`. */
+  told(error: unknown): unknown {
+    if (error instanceof Foreign) return error.error;
+    if (this.#signal?.aborted) return this.#signal.reason;
+    return told(error, { op: this.#op, path: this.#path, driver: this.#driver, failed: this.#failed });
+  }
+}

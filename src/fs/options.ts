@@ -1,0 +1,183 @@
+/** What callers can ask of a verb, and the checks that need no request. */
+import type { CodecName } from "../codecs/codec.js";
+import { failure } from "../errors.js";
+import type { StoragePath } from "../path.js";
+
+/** Where: a path, or its text as {@link StoragePath.parse} takes it. */
+export type At = StoragePath | string;
+
+/** A codec by name, by the last suffix of the path, or none: the bytes as they are. */
+export type Compression = CodecName | "infer" | null;
+
+export interface Signalled {
+  /** Aborting it ends the call at once: it rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface StatInit extends Signalled {
+  /** One version of the object, as a listing with `versions` or a receipt names it. */
+  version?: string | undefined;
+}
+
+export interface ListInit extends Signalled {
+  /** Everything below, instead of one level with its directories. */
+  recursive?: boolean | undefined;
+  /** Only entries whose key comes after this one, which need not exist. */
+  startAfter?: string | undefined;
+  /** Every version of every object, the newest first for each key. Unsupported where there are none. */
+  versions?: boolean | undefined;
+}
+
+/** Half open: `start` is the first byte, `end` the one after the last; past the end of the object it is clamped. */
+export interface Range {
+  start?: number | undefined;
+  end?: number | undefined;
+}
+
+export interface ReadInit extends Signalled, Range {
+  /** @default null */
+  compression?: Compression | undefined;
+  /** Fails with PreconditionFailed unless the object still has this etag. */
+  ifMatch?: string | undefined;
+  version?: string | undefined;
+  /** How many ranges of one version are fetched at the same time, delivered in order. @default 1 */
+  parallel?: number | undefined;
+  /** With `compression`: decoded bytes after which reading fails with TooLarge. */
+  maxDecodedBytes?: number | undefined;
+}
+
+export interface WriteInit extends Signalled {
+  /** Only if nothing is there: AlreadyExists otherwise. */
+  ifAbsent?: boolean | undefined;
+  /** Only if the object there has this etag: PreconditionFailed otherwise. */
+  ifMatch?: string | undefined;
+  /** @default null */
+  compression?: Compression | undefined;
+  /** Compression level on the codec's own scale. */
+  level?: number | undefined;
+  /** @default told by the suffix, else `application/octet-stream` */
+  contentType?: string | undefined;
+  /** Names are stored in lower case; together with the values at most 2 KiB. */
+  metadata?: Record<string, string> | undefined;
+  /** Exact length of `body` in bytes; the write fails when it lies. It spares buffering of large streams. */
+  size?: number | undefined;
+  /** Called with the number of stored bytes that the provider has accepted so far. */
+  onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface CopyInit extends Signalled {
+  /** Everything below the source path, each object on its own. */
+  recursive?: boolean | undefined;
+  ifAbsent?: boolean | undefined;
+  /** Etag that the source must have. */
+  ifMatch?: string | undefined;
+  /** Called with the number of bytes copied so far; a copy inside one provider reports once. */
+  onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface DeleteInit extends Signalled {
+  /** The object and everything below it; a sibling that only begins with the same letters stays. */
+  recursive?: boolean | undefined;
+  /** Needed to empty a whole bucket with `recursive`. */
+  allowRoot?: boolean | undefined;
+  version?: string | undefined;
+}
+
+export interface SignInit {
+  /** @default "GET" */
+  method?: "GET" | "PUT" | undefined;
+  /** Seconds, 1 to 604,800 (seven days). @default 3600 */
+  expiresIn?: number | undefined;
+}
+
+const MAX_KEY_BYTES = 1024;
+const MAX_METADATA_BYTES = 2048;
+const MAX_SIGN_SECONDS = 604_800;
+
+/** The key of an object: neither empty nor longer than every provider takes. */
+export function checkKey(path: StoragePath): string {
+  const { key } = path;
+  if (key === "") throw failure("InvalidArgument", "a bucket is not an object: the key is empty");
+  // A UTF-16 unit is at most three bytes of UTF-8, so most keys need no counting.
+  if (key.length * 3 > MAX_KEY_BYTES) {
+    const length = Buffer.byteLength(key, "utf8");
+    if (length > MAX_KEY_BYTES)
+      throw failure("InvalidArgument", `the key has ${length} bytes, at most ${MAX_KEY_BYTES} are allowed`);
+  }
+  return key;
+}
+
+export function checkRange({ start = 0, end }: Range): { start: number; end: number | undefined } {
+  for (const [name, at] of [
+    ["start", start],
+    ["end", end],
+  ] as const) {
+    if (at !== undefined && !(Number.isSafeInteger(at) && at >= 0))
+      throw failure("InvalidArgument", `${name} must be an integer >= 0, not ${at}`);
+  }
+  if (end !== undefined && end < start)
+    throw failure("InvalidArgument", `the range ends (${end}) before it starts (${start})`);
+  return { start, end };
+}
+
+/** The options of a read, checked: what goes down to the driver. */
+export function checkRead(init: ReadInit) {
+  const { ifMatch, version, signal, parallel } = init;
+  checkCount("parallel", parallel, 1);
+  checkCount("maxDecodedBytes", init.maxDecodedBytes, 0);
+  if (init.compression != null && (init.start !== undefined || init.end !== undefined)) {
+    throw failure(
+      "Unsupported",
+      "a range of compressed data cannot be decoded; read it whole, or raw without compression",
+    );
+  }
+  return { ...checkRange(init), ifMatch, version, signal, parallel };
+}
+
+export function checkCount(name: string, value: number | undefined, least: number): void {
+  if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
+    throw failure("InvalidArgument", `${name} must be an integer >= ${least}, not ${value}`);
+  }
+}
+
+export function checkConditions(ifAbsent: boolean | undefined, ifMatch: string | undefined): void {
+  if (ifAbsent && ifMatch !== undefined) throw failure("InvalidArgument", "ifAbsent and ifMatch contradict each other");
+  if (ifMatch === "") throw failure("InvalidArgument", "ifMatch is empty; leave it out for an unconditional write");
+}
+
+/** Metadata with lower-case names, or undefined when there is none. */
+export function checkMetadata(metadata: Record<string, string> | undefined): Record<string, string> | undefined {
+  const pairs = Object.entries(metadata ?? {});
+  if (pairs.length === 0) return undefined;
+  let length = 0;
+  for (const [name, value] of pairs) {
+    if (!/^[A-Za-z0-9_.-]+$/.test(name))
+      throw failure("InvalidArgument", "a metadata name is made of letters, digits, `_`, `.` and `-`");
+    checkHeader(`metadata ${name}`, value);
+    length += name.length + Buffer.byteLength(value, "utf8");
+  }
+  if (length > MAX_METADATA_BYTES)
+    throw failure("InvalidArgument", `metadata of ${length} bytes, at most ${MAX_METADATA_BYTES} are allowed`);
+  const lower = Object.fromEntries(pairs.map(([name, value]) => [name.toLowerCase(), value]));
+  if (Object.keys(lower).length < pairs.length)
+    throw failure("InvalidArgument", "two metadata names differ in case only");
+  return lower;
+}
+
+/** Text that can travel in a header: no control characters, well-formed Unicode. */
+export function checkHeader(what: string, value: string): void {
+  if (typeof value !== "string") throw failure("InvalidArgument", `${what} must be text`);
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw failure("InvalidArgument", `${what} has a control character`);
+  if (/[\ud800-\udfff]/u.test(value)) throw failure("InvalidArgument", `${what} is not well-formed Unicode`);
+}
+
+export function checkSign({ method = "GET", expiresIn = 3600 }: SignInit): {
+  method: "GET" | "PUT";
+  expiresIn: number;
+} {
+  if (method !== "GET" && method !== "PUT") throw failure("InvalidArgument", "method must be GET or PUT");
+  if (!(Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS)) {
+    throw failure("InvalidArgument", `expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
+  }
+  return { method, expiresIn };
+}

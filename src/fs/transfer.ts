@@ -1,0 +1,83 @@
+/** Copies that leave the provider, and copies of whole trees. */
+import { failure } from "../errors.js";
+import { StoragePath } from "../path.js";
+import { Foreign, type Reached } from "./call.js";
+import type { Budget, Bytes } from "./driver.js";
+import type { At, CopyInit } from "./options.js";
+import { resumed } from "./resume.js";
+import { writeObject } from "./write.js";
+
+/** How many objects of a tree are copied at the same time. */
+const TREE_PARALLEL = 8;
+
+/** Streams one version of the source to the target, with its content type and, where it can be kept, its metadata. */
+export async function copyAcross(
+  source: Reached,
+  target: Reached,
+  init: CopyInit,
+  budget: Budget,
+  told: (error: unknown) => unknown,
+): Promise<void> {
+  const { ifAbsent, ifMatch, signal, onProgress } = init;
+  const range = { start: 0, end: undefined, version: undefined, parallel: undefined };
+  const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal, budget }).catch(
+    (error) => {
+      throw new Foreign(told(error));
+    },
+  );
+  const metadata = target.driver.metadata ? info.metadata : undefined;
+  const { contentType, size } = info;
+  await writeObject(target, marked(body, told), { contentType, metadata, size, ifAbsent, signal, onProgress });
+  const stored = await target.driver.stat(target.key, { version: undefined, signal });
+  if (stored.size !== size)
+    throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
+}
+
+async function* marked(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw new Foreign(told(error));
+  }
+}
+
+interface Verbs {
+  /** Everything below a path. */
+  entries(at: StoragePath): AsyncIterable<{ path: StoragePath }>;
+  /** Copies or moves one object. */
+  one(from: StoragePath, to: StoragePath): Promise<void>;
+}
+
+/** Copies or moves everything below `from` to the same place below `to`, a few objects at a time. */
+export async function transferTree(from: At, to: At, verbs: Verbs): Promise<void> {
+  const [a, b] = [from, to].map((at) => (typeof at === "string" ? StoragePath.parse(at) : at)) as [
+    StoragePath,
+    StoragePath,
+  ];
+  if (b.isRelativeTo(a) || a.isRelativeTo(b)) throw failure("InvalidArgument", `${a} and ${b} lie one in the other`);
+  const entries = verbs.entries(a)[Symbol.asyncIterator]();
+  let count = 0;
+  let failed = false;
+  const worker = async () => {
+    for (let step = await entries.next(); !step.done && !failed; step = await entries.next()) {
+      count += 1;
+      await verbs.one(step.value.path, moved(step.value.path, a, b)).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const workers = Array.from({ length: TREE_PARALLEL }, worker);
+  // Nobody is left copying when the caller hears of the first failure.
+  await Promise.allSettled(workers);
+  await entries.return?.();
+  await Promise.all(workers);
+  if (count === 0) throw failure("NotFound", "there is nothing below this path").at("copy", String(a));
+}
+
+/** `path`, which is below `a`, at the same place below `b`; byte for byte. */
+function moved(path: StoragePath, a: StoragePath, b: StoragePath): StoragePath {
+  const rest = a.key === "" ? path.key : path.key.slice(a.key.length + 1);
+  const { scheme, connectionId, bucket } = b;
+  return StoragePath.of({ scheme, connectionId, bucket, key: b.key === "" ? rest : `${b.key}/${rest}` });
+}

@@ -1,0 +1,42 @@
+import { isStorageError } from "../errors.js";
+import { abortable, type Body, exactly, single, toBytes, whole } from "./bytes.js";
+import { Foreign, type Reached } from "./call.js";
+import { encoding } from "./compress.js";
+import { contentTypeOf } from "./content-types.js";
+import type { Bytes, Receipt } from "./driver.js";
+import { checkConditions, checkCount, checkHeader, checkMetadata, type WriteInit } from "./options.js";
+
+const UNKNOWN_TYPE = "application/octet-stream";
+
+/** One write: body, codec, driver, in one pull chain to which the provider sets the pace. */
+export function writeObject({ path, key, driver }: Reached, body: Body, init: WriteInit): Promise<Receipt> {
+  const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
+  checkConditions(ifAbsent, ifMatch);
+  checkCount("size", size, 0);
+  const contentType = init.contentType ?? contentTypeOf(path.name) ?? UNKNOWN_TYPE;
+  checkHeader("contentType", contentType);
+  const metadata = checkMetadata(init.metadata);
+  const source = sized(body, size);
+  const encode = encoding(path, init);
+  const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
+  const options = { ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
+  return driver.write(key, abortable(stored.bytes, signal), options);
+}
+
+/** The body as bytes of a length that is known, or that was promised and is held to. */
+function sized(body: Body, size: number | undefined): { bytes: Bytes; size: number | undefined } {
+  const data = whole(body);
+  const bytes = data ? single(data) : foreign(toBytes(body));
+  const known = data?.byteLength ?? (body instanceof Blob ? body.size : undefined);
+  if (known !== undefined && (size === undefined || size === known)) return { bytes, size: known };
+  return { bytes: size === undefined ? bytes : exactly(bytes, size), size };
+}
+
+/** The same bytes; an error of the caller's own stream comes out marked, so that nobody wraps it. */
+async function* foreign(bytes: Bytes): Bytes {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw isStorageError(error) && error.op === "" ? error : new Foreign(error);
+  }
+}

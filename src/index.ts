@@ -1,0 +1,31 @@
+export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
+export { codecs } from "./codecs/index.js";
+export {
+  type Connection,
+  type ConnectionInput,
+  type ConnectionOption,
+  connectionsFromEnv,
+  connectionsFromFile,
+  parseConnection,
+  Secret,
+} from "./connections/index.js";
+export { type ErrorCode, isStorageError, StorageError } from "./errors.js";
+export type { Body } from "./fs/bytes.js";
+export type { Bytes, Info, OpenDriver, Receipt } from "./fs/driver.js";
+export type {
+  At,
+  Compression,
+  CopyInit,
+  DeleteInit,
+  ListInit,
+  Range,
+  ReadInit,
+  SignInit,
+  StatInit,
+  WriteInit,
+} from "./fs/options.js";
+export { type Entry, Storage } from "./fs/storage.js";
+export type { StorageWritable } from "./fs/writable.js";
+export { XComObjectStorageBackend } from "./objectstore-backend.js";
+export { type OpenStorageOptions, openStorage } from "./open.js";
+export { StoragePath } from "./path.js";
