@@ -3,7 +3,7 @@ export { codecs } from "./codecs/index.js";
 export {
   type Connection,
   type ConnectionInput,
-  type ConnectionOption,
+  type ConnectionsOption,
   connectionsFromEnv,
   connectionsFromFile,
   parseConnection,

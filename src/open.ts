@@ -1,5 +1,5 @@
 /** The one place where schemes meet drivers. */
-import { type ConnectionOption, resolveConnections } from "./connections/index.js";
+import { type ConnectionsOption, resolveConnections } from "./connections/index.js";
 import { byteBudget } from "./fs/budget.js";
 import type { OpenDriver, Shared } from "./fs/driver.js";
 import { type FindDriver, Reach } from "./fs/reach.js";
@@ -7,7 +7,7 @@ import { Storage } from "./fs/storage.js";
 
 export interface OpenStorageOptions {
   /** Connections by id, each a record or its text, or a function that finds one. The environment is asked after it. */
-  connections?: ConnectionOption | undefined;
+  connections?: ConnectionsOption | undefined;
   /** Where `AIRFLOW_CONN_*` and the providers' own variables are looked up. @default process.env */
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The folder that `file://` cannot leave. @default "/" */
