@@ -6,6 +6,7 @@ import { orAbort } from "./bytes.js";
 import type { Budget, Bytes, Receipt } from "./driver.js";
 import { type Limits, type PartSizes, partSizes } from "./plan.js";
 import { Source } from "./source.js";
+import { Stop } from "./stop.js";
 
 export type { Limits } from "./plan.js";
 
@@ -65,20 +66,17 @@ const GRACE_MS = 5_000;
  * with its reason. A chunk that is the whole body of known `size` is sent without a copy; all others are copied.
  */
 export async function upload<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
-  options.signal?.throwIfAborted();
-  const stop = new AbortController();
-  const forward = () => stop.abort(options.signal?.reason);
-  options.signal?.addEventListener("abort", forward, { once: true });
+  const stop = new Stop(options.signal);
   const source = new Source(body, stop.signal);
   const transfer = new Transfer(target, stop, options.onProgress);
   try {
     return await run(source, transfer, options);
   } catch (error) {
-    stop.abort(error);
+    stop.now(error);
     await atMost(GRACE_MS, Promise.all([source.close(), transfer.undo()]));
     throw stop.signal.reason;
   } finally {
-    options.signal?.removeEventListener("abort", forward);
+    stop.free();
   }
 }
 
@@ -185,7 +183,7 @@ class Transfer<P> {
 
   constructor(
     readonly target: Target<P>,
-    readonly stop: AbortController,
+    readonly stop: Stop,
     readonly onProgress: ((bytes: number) => void) | undefined,
   ) {
     this.limits = target.limits;
@@ -238,7 +236,7 @@ class Transfer<P> {
       this.#parts[part.index] = await session.part(part, this.signal);
       this.#accept(part.size);
     } catch (error) {
-      this.stop.abort(error);
+      this.stop.now(error);
     } finally {
       release();
       leave();

@@ -1,0 +1,175 @@
+/** One version of one object, and reads of it that survive a dropped line. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ErrorCode, failure, isStorageError } from "../errors.js";
+import type { Bytes, Driver, Info } from "./driver.js";
+
+/** How often in a row a body is taken up again without a single byte in between. */
+const FRUITLESS = 5;
+
+/** Milliseconds before the second fruitless try; doubled for each further one. */
+const PAUSE_MS = 100;
+
+/** Which version of which object, and until when. */
+export interface Wanted {
+  /** First byte. */
+  start: number;
+  /** Byte after the last, or undefined for the end of the object. */
+  end: number | undefined;
+  ifMatch: string | undefined;
+  version: string | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/** A read whose first request has been answered. */
+export interface Opened {
+  pinned: Pinned;
+  info: Info;
+  /** From `start` up to what was asked for, clamped to the size of the object. */
+  body: PinnedBody;
+}
+
+/** Sends the first request of a read, of bytes up to `until`; its answer says which version all later ones must have. */
+export async function open(driver: Driver, key: string, wanted: Wanted, until = wanted.end): Promise<Opened> {
+  const { start, ifMatch, version, signal } = wanted;
+  const { info, body } = await driver.read(key, { start, end: until, ifMatch, version, signal });
+  const pinned = new Pinned(driver, key, info, version, signal);
+  return { pinned, info, body: new PinnedBody(pinned, start, clamped(until, info.size), body) };
+}
+
+/** Where a range that ends at `end` ends in an object of `size` bytes. */
+export function clamped(end: number | undefined, size: number): number {
+  return Math.min(end ?? size, size);
+}
+
+export class Pinned {
+  constructor(
+    readonly driver: Driver,
+    readonly key: string,
+    readonly info: Info,
+    readonly version: string | undefined,
+    readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /** The same version, for tasks that end with another signal. */
+  with(signal: AbortSignal): Pinned {
+    return new Pinned(this.driver, this.key, this.info, this.version, signal);
+  }
+
+  /** Bytes from `start` up to `end`, which must not lie past the end of the object. Sends no request before the first pull. */
+  body(start: number, end: number): PinnedBody {
+    return new PinnedBody(this, start, end, undefined);
+  }
+
+  /** One request for this version; ObjectChanged when it is not the current one any more. */
+  async request(start: number, end: number): Promise<Bytes> {
+    const { driver, key, info, version, signal } = this;
+    const ifMatch = info.etag || undefined;
+    const answer = await driver.read(key, { start, end, ifMatch, version, signal }).catch((error) => {
+      throw GONE.has(this.codeOf(error)) ? changed(error) : error;
+    });
+    if (answer.info.etag === info.etag && answer.info.size === info.size) return answer.body;
+    await answer.body[Symbol.asyncIterator]().return?.();
+    throw changed();
+  }
+
+  codeOf(error: unknown): ErrorCode {
+    if (isStorageError(error)) return error.code;
+    return this.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: this.info.etag !== "" });
+  }
+}
+
+const GONE: ReadonlySet<ErrorCode> = new Set(["PreconditionFailed", "ObjectChanged", "NotFound"]);
+const PASSING: ReadonlySet<ErrorCode> = new Set(["Unavailable", "Timeout"]);
+
+function changed(cause?: unknown): Error {
+  return failure("ObjectChanged", "the object was replaced or deleted while it was read", { cause });
+}
+
+/** A stretch of one version: exactly its bytes, from as many requests as it takes, one at a time. */
+export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
+  readonly #pinned: Pinned;
+  readonly #end: number;
+  #at: number;
+  #bytes: AsyncIterator<Uint8Array> | undefined;
+  #fruitless = 0;
+  #over = false;
+
+  constructor(pinned: Pinned, start: number, end: number, bytes: Bytes | undefined) {
+    this.#pinned = pinned;
+    this.#at = start;
+    this.#end = Math.max(start, end);
+    this.#bytes = bytes?.[Symbol.asyncIterator]();
+  }
+
+  /** Bytes that are still to come. */
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    while (!this.#over) {
+      this.#bytes ??= (await this.#pinned.request(this.#at, this.#end))[Symbol.asyncIterator]();
+      const step = await this.#pull(this.#bytes);
+      if (step) return step;
+    }
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#over = true;
+    await this.#bytes?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  /** The next chunk or the end; undefined when the line is to be taken up again. */
+  async #pull(bytes: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array> | undefined> {
+    let step: IteratorResult<Uint8Array>;
+    try {
+      step = await bytes.next();
+    } catch (error) {
+      return this.#broken(error);
+    }
+    if (!step.done) return this.#chunk(step.value);
+    if (this.left > 0) return this.#broken(failure("Unavailable", `the body ended ${this.left} bytes early`));
+    return this.#done();
+  }
+
+  async #chunk(chunk: Uint8Array): Promise<IteratorResult<Uint8Array>> {
+    if (chunk.byteLength > this.left) {
+      await this.return();
+      throw failure("Corrupt", "the provider sent more bytes than the object or the range has");
+    }
+    this.#at += chunk.byteLength;
+    this.#fruitless = 0;
+    return { done: false, value: chunk };
+  }
+
+  async #broken(error: unknown): Promise<IteratorResult<Uint8Array> | undefined> {
+    const { signal } = this.#pinned;
+    signal?.throwIfAborted();
+    if (!PASSING.has(this.#pinned.codeOf(error))) throw error;
+    if (this.left === 0) return this.#done();
+    this.#fruitless += 1;
+    if (this.#fruitless > FRUITLESS) throw error;
+    this.#bytes = undefined;
+    if (this.#fruitless > 1) await pause(PAUSE_MS * 2 ** (this.#fruitless - 2), signal);
+    return undefined;
+  }
+
+  #done(): IteratorResult<Uint8Array> {
+    this.#over = true;
+    return { done: true, value: undefined };
+  }
+}
+
+async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, signal && { signal });
+  } catch {
+    signal?.throwIfAborted();
+  }
+}
