@@ -1,0 +1,114 @@
+/** What the driver asks of the disk, one small step each. */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ErrorCode } from "../../../errors.js";
+import type { Bytes } from "../../driver.js";
+
+/** Bytes that one chunk of a read has at most, and that small chunks of a write are gathered into. */
+export const CHUNK = 256 * 1024;
+/** Chunks from here on are written as they come: gathering them would only cost a copy. */
+const LARGE = 64 * 1024;
+/** Milliseconds to wait for a file descriptor while the process has none left. */
+const DESCRIPTOR_WAIT = 10_000;
+
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(error.code as string);
+}
+
+/** `work`, tried again while the process or the system is out of file descriptors. */
+export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let waited = 0, pause = 5; ; waited += pause, pause = Math.min(2 * pause, 250)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isErrno(error, "EMFILE", "ENFILE") || waited >= DESCRIPTOR_WAIT) throw error;
+    }
+    await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
+  }
+}
+
+/** Opens for reading. NONBLOCK: opening a named pipe would else hang until somebody writes to it. */
+export function openToRead(path: string, signal: AbortSignal | undefined): Promise<FileHandle> {
+  return patiently(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), signal);
+}
+
+/** The bytes [start, end) of an open file, each chunk in a buffer of its own. Ending early closes the file. */
+export function chunksOf(file: FileHandle, start: number, end: number): Bytes {
+  let at = start;
+  const done = async () => {
+    at = end;
+    await file.close();
+    return { done: true as const, value: undefined };
+  };
+  const next = async () => {
+    if (at >= end) return done();
+    const into = Buffer.allocUnsafeSlow(Math.min(CHUNK, end - at));
+    const { bytesRead } = await file
+      .read(into, 0, into.byteLength, at)
+      .catch((error) => file.close().then(() => Promise.reject(error)));
+    if (bytesRead === 0) return done();
+    at += bytesRead;
+    return { done: false as const, value: into.subarray(0, bytesRead) };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: done }) };
+}
+
+/** The same bytes in fewer chunks, when they come in many small ones. A chunk is good until the next is asked for. */
+export async function* gathered(body: Bytes): Bytes {
+  let buffer: Buffer | undefined;
+  let used = 0;
+  for await (const chunk of body) {
+    const large = chunk.byteLength >= LARGE;
+    if (buffer && used > 0 && (large || used + chunk.byteLength > CHUNK)) {
+      yield buffer.subarray(0, used);
+      used = 0;
+    }
+    if (large) yield chunk;
+    else {
+      buffer ??= Buffer.allocUnsafeSlow(CHUNK);
+      buffer.set(chunk, used);
+      used += chunk.byteLength;
+    }
+  }
+  if (buffer && used > 0) yield buffer.subarray(0, used);
+}
+
+export async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.byteLength; ) at += (await file.write(data, at)).bytesWritten;
+}
+
+/** Makes the names in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await patiently(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY));
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: "NotFound",
+  ENOTDIR: "NotFound",
+  EISDIR: "NotFound",
+  EEXIST: "AlreadyExists",
+  EACCES: "PermissionDenied",
+  EPERM: "PermissionDenied",
+  EROFS: "PermissionDenied",
+  // What O_NOFOLLOW answers to a link, which a moment ago was none; also a loop of links.
+  ELOOP: "PermissionDenied",
+  ENAMETOOLONG: "InvalidArgument",
+  EILSEQ: "InvalidArgument",
+  EFBIG: "TooLarge",
+  EXDEV: "Unsupported",
+  ENOTSUP: "Unsupported",
+  EOPNOTSUPP: "Unsupported",
+  ETIMEDOUT: "Timeout",
+};
+
+/** ENOSPC, EDQUOT, EMFILE, EIO, ESTALE and what nobody has thought of may pass: Unavailable. */
+export function codeOfErrno(error: unknown): ErrorCode {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return CODES[code] ?? "Unavailable";
+}

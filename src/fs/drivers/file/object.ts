@@ -1,0 +1,54 @@
+/** A file seen as an object. */
+import type { BigIntStats } from "node:fs";
+import { type FileHandle, lstat } from "node:fs/promises";
+import { failure } from "../../../errors.js";
+import { contentTypeOf } from "../../content-types.js";
+import type { Info } from "../../driver.js";
+import { openToRead } from "./io.js";
+import type { Places } from "./place.js";
+
+const UNKNOWN_TYPE = "application/octet-stream";
+
+/**
+ * Changes with every write: a file that replaces another is a different inode, and writes stamp their own time of
+ * modification. Neither a hard link nor a change of permissions changes it, as they would the time of status change.
+ */
+export function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
+  return `"${[ino, mtimeNs, size].map((number) => number.toString(36)).join("-")}"`;
+}
+
+export function infoOf(key: string, stats: BigIntStats): Info {
+  const modified = new Date(Number(stats.mtimeMs));
+  return {
+    key,
+    size: Number(stats.size),
+    modified,
+    etag: etagOf(stats),
+    contentType: contentTypeOf(key) ?? UNKNOWN_TYPE,
+  };
+}
+
+export async function statOf(places: Places, key: string): Promise<Info> {
+  const stats = await lstat(await places.real(places.named(key)), { bigint: true });
+  return infoOf(key, regular(stats));
+}
+
+/** The open file and what is known of that very file, whatever happens to its name meanwhile. */
+export async function opened(
+  places: Places,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<{ file: FileHandle; stats: BigIntStats }> {
+  const file = await openToRead(await places.real(places.named(key)), signal);
+  try {
+    return { file, stats: regular(await file.stat({ bigint: true })) };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function regular(stats: BigIntStats): BigIntStats {
+  if (stats.isFile()) return stats;
+  throw failure("NotFound", stats.isDirectory() ? "a directory is not an object" : "it is no regular file");
+}

@@ -1,0 +1,165 @@
+import { failure } from "../../errors.js";
+import type { Bytes, Doomed, Driver, Info, Item, ListOptions, OpenDriver, WriteOptions } from "../driver.js";
+import { byUtf8 } from "../order.js";
+
+/** What is kept of one object. Its data is never changed, only replaced as a whole. */
+interface Kept extends Omit<Info, "key"> {
+  data: Uint8Array;
+}
+type Bucket = Map<string, Kept>;
+
+const PAGE = 1000;
+/** Bytes that one chunk of a read has at most. */
+const CHUNK = 1024 * 1024;
+const FIRST_GUESS = 16 * 1024;
+
+/**
+ * Drivers over buckets in the memory of this process, made when they are first named. One call, one world: nothing
+ * is shared with the drivers of another. Etags are a quoted count of writes; versions and signing are Unsupported.
+ */
+export function memoryDrivers(): OpenDriver {
+  const buckets = new Map<string, Bucket>();
+  const bucket = (name: string) => buckets.get(name) ?? buckets.set(name, new Map()).get(name)!;
+  let writes = 0;
+  const nextEtag = () => `"${++writes}"`;
+  return (name) => memoryDriver(bucket(name), bucket, nextEtag);
+}
+
+function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextEtag: () => string): Driver {
+  const put = (key: string, kept: Omit<Kept, "etag" | "modified">) => {
+    const etag = nextEtag();
+    objects.set(key, { ...kept, etag, modified: new Date() });
+    return { etag };
+  };
+  return {
+    metadata: true,
+    async stat(key, { version }) {
+      refuseVersion(version);
+      return info(key, found(objects, key));
+    },
+    async *list(prefix, options) {
+      yield* pages(listed(objects, prefix, options), options.signal);
+    },
+    async read(key, { start, end, ifMatch, version }) {
+      refuseVersion(version);
+      const kept = found(objects, key);
+      if (ifMatch !== undefined) match(kept, ifMatch);
+      return { info: info(key, kept), body: copies(kept.data.subarray(start, end)) };
+    },
+    async write(key, body, { signal, onProgress, size, contentType, metadata, ...conditions }) {
+      check(objects.get(key), conditions);
+      const data = await absorbed(body, size, onProgress);
+      signal?.throwIfAborted();
+      check(objects.get(key), conditions);
+      return put(key, { data, size: data.byteLength, ...named({ contentType, metadata }) });
+    },
+    async copy(from, to, { ifAbsent, ifMatch }) {
+      const source = found(bucketOf(from.bucket), from.key);
+      if (ifMatch !== undefined) match(source, ifMatch);
+      check(objects.get(to), { ifAbsent, ifMatch: undefined });
+      return put(to, source);
+    },
+    async delete(doomed: readonly Doomed[]) {
+      for (const { version } of doomed) refuseVersion(version);
+      for (const { key } of doomed) objects.delete(key);
+    },
+    async sign() {
+      throw failure("Unsupported", "nobody else can reach the memory of this process");
+    },
+    codeOf: () => "Unavailable",
+    async close() {},
+  };
+}
+
+function refuseVersion(version: string | undefined): void {
+  if (version !== undefined) throw failure("Unsupported", "memory keeps no versions");
+}
+
+function found(objects: Bucket, key: string): Kept {
+  const kept = objects.get(key);
+  if (!kept) throw failure("NotFound", "no such object");
+  return kept;
+}
+
+function match(kept: Kept | undefined, etag: string): void {
+  if (kept?.etag === etag) return;
+  throw failure("PreconditionFailed", kept ? `the etag is ${kept.etag}, not ${etag}` : "no such object");
+}
+
+function check(kept: Kept | undefined, { ifAbsent, ifMatch }: Pick<WriteOptions, "ifAbsent" | "ifMatch">): void {
+  if (ifAbsent && kept) throw failure("AlreadyExists", `it is there with the etag ${kept.etag}`);
+  if (ifMatch !== undefined) match(kept, ifMatch);
+}
+
+function named({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">): Partial<Kept> {
+  return { ...(contentType !== undefined && { contentType }), ...(metadata && { metadata: { ...metadata } }) };
+}
+
+function info(key: string, { size, modified, etag, contentType, metadata }: Kept): Info {
+  return { key, size, modified: new Date(modified), etag, ...named({ contentType, metadata }) };
+}
+
+/** The body in one array of our own: its producer may reuse what it hands over. */
+async function absorbed(
+  body: Bytes,
+  size: number | undefined,
+  onProgress: WriteOptions["onProgress"],
+): Promise<Uint8Array> {
+  let data = new Uint8Array(size ?? FIRST_GUESS);
+  let used = 0;
+  for await (const chunk of body) {
+    if (used + chunk.byteLength > data.byteLength) data = grown(data, used + chunk.byteLength);
+    data.set(chunk, used);
+    used += chunk.byteLength;
+    onProgress?.(used);
+  }
+  return used === data.byteLength ? data : data.slice(0, used);
+}
+
+function grown(data: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(least, 2 * data.byteLength));
+  larger.set(data);
+  return larger;
+}
+
+async function* copies(data: Uint8Array): Bytes {
+  for (let at = 0; at < data.byteLength; at += CHUNK) yield data.slice(at, at + CHUNK);
+}
+
+function* listed(objects: Bucket, prefix: string, { delimiter, startAfter, versions }: ListOptions): Generator<Item> {
+  if (versions) refuseVersion("all");
+  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(byUtf8);
+  let directory: string | undefined;
+  for (const key of keys) {
+    const child = delimiter && childDirectory(key, prefix, delimiter);
+    if (child && child === directory) continue;
+    directory = child;
+    const after = startAfter === undefined || byUtf8(child ?? key, startAfter) > 0;
+    if (after && child) yield { key: child, type: "directory" };
+    // Deleted since the keys were collected: not there any more.
+    else if (after && objects.has(key)) yield file(key, objects.get(key)!);
+  }
+}
+
+/** The directory of one level below `prefix` that `key` is in, with its delimiter. */
+function childDirectory(key: string, prefix: string, delimiter: string): string | undefined {
+  const at = key.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : key.slice(0, at + 1);
+}
+
+function file(key: string, { size, modified, etag }: Kept): Item {
+  return { key, type: "file", size, modified: new Date(modified), etag };
+}
+
+async function* pages(items: Iterable<Item>, signal: AbortSignal | undefined): AsyncGenerator<Item[]> {
+  let page: Item[] = [];
+  for (const item of items) {
+    page.push(item);
+    if (page.length < PAGE) continue;
+    signal?.throwIfAborted();
+    yield page;
+    page = [];
+  }
+  signal?.throwIfAborted();
+  if (page.length > 0) yield page;
+}
