@@ -1,0 +1,207 @@
+/** The one HTTP client of all clouds: keep-alive, retries, time limits and byte accounting; nothing of any provider. */
+import type { Agent, IncomingHttpHeaders } from "node:http";
+import { failure } from "../errors.js";
+import { BodyCut, HttpError, lineFailure, mayHaveLanded, refusal } from "./http/error.js";
+import { type Answer, exchange, type Limits, type Wire } from "./http/exchange.js";
+import { delayAfter, isPassing, pause, RetryBudget, retryAfter, triesFor } from "./http/retry.js";
+import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin, Outgoing } from "./http/types.js";
+import { Watchdog } from "./http/watch.js";
+
+export { HttpBody } from "./http/body.js";
+export { BodyCut, codeOfHttp, HttpError, type HttpFailure } from "./http/error.js";
+export type {
+  Dialect,
+  Explanation,
+  HttpHead,
+  HttpOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpText,
+  Origin,
+  Outgoing,
+} from "./http/types.js";
+
+const SOCKETS = 256;
+const CONNECT = 10_000;
+const IDLE = 10_000;
+const TRIES = 6;
+const MENDS = 3;
+const ERROR_BODY = 64 * 1024;
+/** Bytes of an answer that is read as text: a page of a listing with 1,000 keys fits with room. */
+const TEXT = 16 * 1024 * 1024;
+/** Signed requests are refused from 5 (GCS presigned), 15 (S3, Azure) minutes on. */
+const SKEW = 4 * 60_000;
+
+/** `http://127.0.0.1:9000` or the like, taken apart. A path is InvalidArgument: not every signature covers one. */
+export function originOf(endpoint: string): Origin {
+  const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
+  if (protocol !== "http:" && protocol !== "https:") throw failure("InvalidArgument", "an endpoint is http or https");
+  if (pathname !== "/" || search || username) throw failure("InvalidArgument", "an endpoint has host and port only");
+  // A socket wants an IPv6 address bare, the Host header in brackets.
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : undefined, host };
+}
+
+function parsed(endpoint: string): URL {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (!url) throw failure("InvalidArgument", "an endpoint looks like https://host or http://host:port");
+  return url;
+}
+
+/** A client for the origins of one protocol. Loads `node:https` only where it is needed. */
+export async function openHttp(options: HttpOptions): Promise<Http> {
+  const { protocol, sockets = SOCKETS, tls = {}, env = {} } = options;
+  const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
+  const agentOptions = { keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets, ...proxy };
+  const node = await import("node:http");
+  if (protocol === "http:") return new Http(options, node.request, new node.Agent(agentOptions));
+  const secure = await import("node:https");
+  return new Http(options, secure.request, new secure.Agent({ ...agentOptions, ...tls }));
+}
+
+/** One try that got no further: the failure, and the headers of the answer if there was one. */
+interface Failed {
+  error: HttpError;
+  headers: IncomingHttpHeaders;
+}
+
+/** How one request has fared so far. */
+interface Course {
+  attempts: number;
+  mends: number;
+  delay: number;
+  unsure: boolean;
+}
+
+export class Http {
+  readonly #dialect: Dialect;
+  readonly #wire: Wire;
+  readonly #options: HttpOptions;
+  readonly #budget = new RetryBudget();
+  /** The server's clock less ours in milliseconds, learned when a signature was refused for it. */
+  #skew = 0;
+  #closed = false;
+
+  /** By {@link openHttp}. */
+  constructor(options: HttpOptions, request: Wire["request"], agent: Agent) {
+    const { connect = CONNECT, idle = IDLE, total = Number.POSITIVE_INFINITY } = options;
+    this.#options = options;
+    this.#dialect = options.dialect;
+    const watch = new Watchdog(Math.min(connect, idle, total));
+    this.#wire = { request, agent, watch, connect, idle };
+  }
+
+  /** The time by the server's clock in milliseconds since 1970, as far as it is known. */
+  now(): number {
+    return Date.now() + this.#skew;
+  }
+
+  /** Sends until there is an answer that is accepted; its body is still to be read, or to be discarded. */
+  send(request: HttpRequest): Promise<HttpResponse> {
+    return this.#run(request, async (answer, { attempts, unsure }) => {
+      const { status, message, body } = answer;
+      return { status, headers: message.headers, body, attempts, unsure };
+    });
+  }
+
+  /** The same with the body read as UTF-8 within the retries; TooLarge above `max` bytes, 16 MiB when left out. */
+  text(request: HttpRequest, max = TEXT): Promise<HttpText> {
+    return this.#run(request, async ({ status, message, body }, { attempts, unsure }, method) => {
+      const text = await body.text(max);
+      const { headers } = message;
+      if (this.#dialect.hidden?.(text))
+        throw refusal(method, 500, this.#dialect.explain(500, headers, text), undefined);
+      return { status, headers, text, attempts, unsure };
+    });
+  }
+
+  /** Closes all connections, those in use included. */
+  close(): void {
+    this.#closed = true;
+    this.#wire.agent.destroy();
+  }
+
+  async #run<T>(
+    request: HttpRequest,
+    take: (answer: Answer, course: Course, method: string) => Promise<T>,
+  ): Promise<T> {
+    const course: Course = { attempts: 0, mends: 0, delay: 0, unsure: false };
+    const limits = this.#limits(request);
+    for (;;) {
+      if (this.#closed) throw failure("InvalidArgument", "the storage is closed");
+      const prepared = request.prepare(this.now());
+      const out = prepared instanceof Promise ? await prepared : prepared;
+      request.signal?.throwIfAborted();
+      course.attempts++;
+      let failed: Failed;
+      try {
+        const answer = await exchange(this.#wire, out, limits);
+        if (isAnswer(answer.status, request.accept)) {
+          const taken = await take(answer, course, out.method);
+          this.#budget.refund();
+          return taken;
+        }
+        failed = await this.#refused(out, answer);
+      } catch (error) {
+        failed = { error: asHttpError(error, out, request.signal), headers: {} };
+      }
+      await this.#again(failed, request, course);
+    }
+  }
+
+  #limits({ signal, idle = this.#wire.idle }: HttpRequest): Limits {
+    const { total } = this.#options;
+    return { signal, idle, deadline: total ? performance.now() + total : Number.POSITIVE_INFINITY };
+  }
+
+  async #refused({ method }: Outgoing, { status, message, body }: Answer): Promise<Failed> {
+    const { headers } = message;
+    // The status says more than a body that does not arrive.
+    const text = await body.head(ERROR_BODY).then(
+      ({ data }) => data.toString("utf8"),
+      () => "",
+    );
+    const wait = retryAfter(headers["retry-after"], Date.now());
+    return { error: refusal(method, status, this.#dialect.explain(status, headers, text), wait), headers };
+  }
+
+  /** Returns when the request is to be sent again, else throws. */
+  async #again({ error, headers }: Failed, request: HttpRequest, course: Course): Promise<void> {
+    request.signal?.throwIfAborted();
+    error.attempts = course.attempts;
+    course.unsure ||= mayHaveLanded(error);
+    error.unsure = course.unsure;
+    if (await this.#mended(error, headers, course)) return;
+    const { tries = this.#options.tries ?? TRIES } = request;
+    const passing = isPassing(error) || this.#dialect.transient?.(error) === true;
+    if (!passing || course.attempts >= triesFor(error, tries) || !this.#budget.spend(error)) throw error;
+    course.delay = delayAfter(error, course.delay);
+    await pause(course.delay, request.signal);
+  }
+
+  async #mended(error: HttpError, headers: IncomingHttpHeaders, course: Course): Promise<boolean> {
+    if (error.kind !== "answer" || course.mends >= MENDS) return false;
+    if (!this.#learnClock(error, headers) && !(await this.#dialect.mend?.(error, headers))) return false;
+    course.mends++;
+    return true;
+  }
+
+  /** A refused signature with a clock that is minutes off is the clock's fault. */
+  #learnClock({ status }: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+    if (status !== 400 && status !== 401 && status !== 403) return false;
+    const skew = Date.parse(date) - Date.now();
+    if (!(Math.abs(skew - this.#skew) > SKEW)) return false;
+    this.#skew = skew;
+    return true;
+  }
+}
+
+function isAnswer(status: number, accept: readonly number[] | undefined): boolean {
+  return (status >= 200 && status < 300) || accept?.includes(status) === true;
+}
+
+function asHttpError(error: unknown, { method }: Outgoing, signal: AbortSignal | undefined): HttpError {
+  if (signal?.aborted) throw signal.reason;
+  if (error instanceof HttpError) return error;
+  if (error instanceof BodyCut) return lineFailure(method, error);
+  throw error;
+}

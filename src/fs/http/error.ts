@@ -1,0 +1,110 @@
+import type { ErrorCode } from "../../errors.js";
+import type { Explanation } from "./types.js";
+
+/** `answer`: the server said no. The others: no whole answer came. */
+export type HttpFailure = "answer" | "network" | "tls" | "timeout";
+
+/** A request that failed. Holds neither query, header nor body, so that nothing secret is in it. */
+export class HttpError extends Error {
+  override readonly name = "HttpError";
+  /** How many times the request was sent. */
+  attempts = 1;
+  /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
+  unsure = false;
+
+  constructor(
+    readonly kind: HttpFailure,
+    readonly method: string,
+    /** 0 without an answer. */
+    readonly status: number,
+    /** The provider's code, or Node's (`ECONNRESET`) without an answer. */
+    readonly code: string | undefined,
+    readonly detail: string,
+    readonly requestId: string | undefined = undefined,
+    /** Milliseconds that the server asks to wait. */
+    readonly retryAfter: number | undefined = undefined,
+  ) {
+    const what = [status || "", code ?? ""].filter(Boolean).join(" ");
+    super(`${method} ${what}${detail ? `: ${detail}` : ""}${requestId ? ` [request ${requestId}]` : ""}`);
+  }
+}
+
+/** The rest of a body did not come, or too much came. The part that was delivered before is good. */
+export class BodyCut extends Error {
+  override readonly name = "BodyCut";
+
+  constructor(
+    /** `reset`: the line dropped; `short`: the end came early; `long`: more came than promised; `stalled`: nothing came for too long. */
+    readonly kind: "reset" | "short" | "long" | "stalled",
+    /** Bytes that came. */
+    readonly received: number,
+    /** Bytes that were promised, where that is known. */
+    readonly expected: number | undefined,
+  ) {
+    super(`the body ended ${kind} after ${received} of ${expected ?? "unknown"} bytes`);
+  }
+}
+
+const LONGEST_DETAIL = 300;
+
+/** The failure that an answer with an error status describes. */
+export function refusal(
+  method: string,
+  status: number,
+  { code, detail, requestId }: Explanation,
+  retryAfter: number | undefined,
+): HttpError {
+  const line = (detail ?? "").replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
+  return new HttpError("answer", method, status, code, line.slice(0, LONGEST_DETAIL), requestId, retryAfter);
+}
+
+/** The failure behind an error of a socket, a resolver or the parser. The original is left out: it may carry bytes. */
+export function lineFailure(method: string, error: unknown): HttpError {
+  if (error instanceof BodyCut) {
+    return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "BODY_CUT", error.message);
+  }
+  const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
+  return new HttpError(kindOf(code), method, 0, code || undefined, message.slice(0, LONGEST_DETAIL));
+}
+
+function kindOf(code: string): HttpFailure {
+  if (code === "ETIMEDOUT" || code === "ESOCKETTIMEDOUT") return "timeout";
+  return TLS.test(code) ? "tls" : "network";
+}
+
+const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO$)/;
+
+/** Whether the server may have carried out a request that failed so. */
+export function mayHaveLanded(error: HttpError): boolean {
+  if (error.kind === "answer") return error.status >= 500 && error.status !== 501 && error.status !== 503;
+  return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
+}
+
+const NEVER_SENT = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "CONNECT_TIMEOUT",
+]);
+
+/** The category of a transport error by status alone; drivers look at the provider's codes, 409 and 412 first. */
+export function codeOfHttp(error: unknown): ErrorCode | undefined {
+  if (error instanceof BodyCut) return error.kind === "stalled" ? "Timeout" : "Unavailable";
+  if (!(error instanceof HttpError)) return undefined;
+  if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
+  return BY_STATUS.get(error.status) ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
+}
+
+const BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
+  [401, "Unauthenticated"],
+  [403, "PermissionDenied"],
+  [404, "NotFound"],
+  [408, "Timeout"],
+  [410, "NotFound"],
+  [412, "PreconditionFailed"],
+  [413, "TooLarge"],
+  [429, "Throttled"],
+  [501, "Unsupported"],
+]);

@@ -1,0 +1,196 @@
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import { failure } from "../../errors.js";
+import { HttpBody, type Line } from "./body.js";
+import { HttpError, lineFailure } from "./error.js";
+import type { Outgoing } from "./types.js";
+import type { Watchdog, Watched } from "./watch.js";
+
+/** Bytes of a large body handed to the socket at once; each hand-over counts as progress. */
+const SLICE = 256 * 1024;
+const HEADERS_LIMIT = 64 * 1024;
+
+/** What all exchanges of one client share. */
+export interface Wire {
+  request(options: RequestOptions): ClientRequest;
+  agent: Agent;
+  watch: Watchdog;
+  connect: number;
+  idle: number;
+}
+
+export interface Answer {
+  status: number;
+  message: IncomingMessage;
+  body: HttpBody;
+}
+
+export interface Limits {
+  signal: AbortSignal | undefined;
+  /** Milliseconds without a byte. */
+  idle: number;
+  /** By `performance.now()`: when the whole request must have ended. */
+  deadline: number;
+}
+
+/** Sends one request once. Rejects with HttpError, or with the reason of an abort, which also closes the connection. */
+export function exchange(wire: Wire, out: Outgoing, limits: Limits): Promise<Answer> {
+  return new Promise((resolve, reject) => new Exchange(wire, out, limits, resolve, reject).start());
+}
+
+/** One request and its answer on a connection, until the last byte of the body. */
+class Exchange implements Watched, Line {
+  limit: number;
+  /** Since when bytes are waited for, by `performance.now()`. */
+  #since = 0;
+  #request: ClientRequest | undefined;
+  #body: HttpBody | undefined;
+  #over = false;
+
+  constructor(
+    readonly wire: Wire,
+    readonly out: Outgoing,
+    readonly limits: Limits,
+    readonly resolve: (answer: Answer) => void,
+    readonly reject: (error: unknown) => void,
+  ) {
+    this.limit = limits.deadline;
+  }
+
+  start(): void {
+    const request = this.#open();
+    this.#request = request;
+    // Waiting for one of the client's own connections to get free is nobody's silence.
+    request.on("socket", () => this.#wait(Math.min(this.wire.connect, this.limits.idle)));
+    request.on("response", (message) => this.#respond(message));
+    // Stays for the life of the connection: an error after the answer must not be an uncaught one.
+    request.on("error", (error) => this.#broken(error));
+    this.wire.watch.add(this);
+    this.limits.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#send(request);
+  }
+
+  waiting(): void {
+    this.#wait(this.limits.idle);
+  }
+
+  quiet(): void {
+    this.limit = this.limits.deadline;
+  }
+
+  done(): void {
+    this.#over = true;
+    this.wire.watch.delete(this);
+    this.limits.signal?.removeEventListener("abort", this.#abort);
+    // Answered before it had all of the request: the connection cannot serve another one.
+    if (!this.#request?.writableEnded) this.#request?.destroy();
+  }
+
+  cut(): void {
+    this.done();
+    this.#request?.destroy();
+  }
+
+  overdue(now: number): void {
+    if (now >= this.limits.deadline) this.#fail(this.#timeout("DEADLINE", "the request took too long"));
+    else if (this.#body) this.#body.broken("stalled");
+    else this.#silent(now, this.#request?.socket?.connecting === true);
+  }
+
+  #silent(now: number, connecting: boolean): void {
+    const end = this.#since + (connecting ? this.wire.connect : this.limits.idle);
+    if (now < end) this.limit = Math.min(end, this.limits.deadline);
+    else if (connecting) this.#fail(this.#timeout("CONNECT_TIMEOUT", "no connection in time"));
+    else this.#fail(this.#timeout("IDLE_TIMEOUT", "silent for too long"));
+  }
+
+  readonly #abort = (): void => this.#fail(this.limits.signal?.reason, true);
+
+  #wait(patience: number): void {
+    this.#since = performance.now();
+    this.limit = Math.min(this.#since + patience, this.limits.deadline);
+  }
+
+  #open(): ClientRequest {
+    try {
+      return this.wire.request(optionsFor(this.wire.agent, this.out));
+    } catch (error) {
+      // Node refuses characters that no header or request line can carry, and names the header, not the value.
+      throw failure("InvalidArgument", (error as Error).message);
+    }
+  }
+
+  #timeout(code: string, detail: string): HttpError {
+    return new HttpError("timeout", this.out.method, 0, code, detail);
+  }
+
+  #broken(error: Error): void {
+    if (this.#body) this.#body.broken("reset");
+    else this.#fail(lineFailure(this.out.method, error));
+  }
+
+  #fail(error: unknown, now = false): void {
+    if (this.#over) return;
+    if (!this.#body) this.reject(error);
+    this.#body?.fail(error, now);
+    this.cut();
+  }
+
+  #respond(message: IncomingMessage): void {
+    if (this.#over) return;
+    const status = message.statusCode ?? 0;
+    this.quiet();
+    this.#body = new HttpBody(message, promised(this.out.method, status, message), this);
+    this.resolve({ status, message, body: this.#body });
+  }
+
+  #send(request: ClientRequest): void {
+    const { body } = this.out;
+    if (!body) request.end();
+    else if (body instanceof Uint8Array && body.byteLength <= SLICE) request.end(body);
+    else this.#feed(request, slices(body instanceof Uint8Array ? [body] : body));
+  }
+
+  #feed(request: ClientRequest, rest: Iterator<Uint8Array>): void {
+    const { done, value } = rest.next();
+    if (this.#over || this.#body) return;
+    this.waiting();
+    if (done) request.end();
+    else request.write(value, () => this.#feed(request, rest));
+  }
+}
+
+function* slices(pieces: readonly Uint8Array[]): Generator<Uint8Array, undefined> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.byteLength; at += SLICE) yield piece.subarray(at, at + SLICE);
+  }
+}
+
+/** The length that the head promises; a body that may not exist (HEAD, 204, 304) has none. */
+function promised(method: string, status: number, message: IncomingMessage): number | undefined {
+  if (method === "HEAD" || status === 204 || status === 304) return 0;
+  const length = message.headers["content-length"];
+  return length === undefined ? undefined : Number(length);
+}
+
+function optionsFor(agent: Agent, { method, origin, path, headers, body }: Outgoing): RequestOptions {
+  // A flat list is written as it is, without a look-up and a check per header name.
+  const list = ["host", origin.host];
+  for (const name in headers) list.push(name, headers[name]!);
+  if (body) list.push("content-length", String(lengthOf(body)));
+  const { protocol, hostname, port } = origin;
+  return {
+    agent,
+    protocol,
+    hostname,
+    port,
+    method,
+    path,
+    headers: list,
+    maxHeaderSize: HEADERS_LIMIT,
+  } as RequestOptions;
+}
+
+function lengthOf(body: Uint8Array | readonly Uint8Array[]): number {
+  if (body instanceof Uint8Array) return body.byteLength;
+  return body.reduce((sum, piece) => sum + piece.byteLength, 0);
+}

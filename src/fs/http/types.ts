@@ -1,0 +1,92 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { HttpBody } from "./body.js";
+import type { HttpError } from "./error.js";
+
+/** Where requests of one endpoint go; made once by `originOf`, not per request. */
+export interface Origin {
+  protocol: "http:" | "https:";
+  hostname: string;
+  /** The scheme's own port when left out. */
+  port: number | undefined;
+  /** The value of the `Host` header: the port is part of it unless it is the scheme's own. */
+  host: string;
+}
+
+/** One try of a request, built and signed. */
+export interface Outgoing {
+  method: string;
+  origin: Origin;
+  /** Path and query exactly as sent: percent-encoded, starting with `/`. */
+  path: string;
+  /** Without `host` and `content-length`, which the transport adds. */
+  headers: Readonly<Record<string, string>>;
+  /** Sent with its length; PUT and POST without content send an empty one. One body may come in pieces. */
+  body?: Uint8Array | readonly Uint8Array[] | undefined;
+}
+
+export interface HttpRequest {
+  /** Builds and signs one try. Called again for each; `now` is milliseconds since 1970 by the server's clock. */
+  prepare(now: number): Outgoing | Promise<Outgoing>;
+  signal?: AbortSignal | undefined;
+  /** Statuses that are an answer besides 2xx, for example 308. All others are thrown as {@link HttpError}. */
+  accept?: readonly number[] | undefined;
+  /** Milliseconds without a byte after which the try is given up; the client's `idle` when left out. */
+  idle?: number | undefined;
+  /** How often it is sent at most; 1 = never again. The client's `tries` when left out. */
+  tries?: number | undefined;
+}
+
+/** The head of an answer. */
+export interface HttpHead {
+  status: number;
+  headers: IncomingHttpHeaders;
+  /** How many tries it took. */
+  attempts: number;
+  /** Whether an earlier try, whose answer was lost, may have been carried out. */
+  unsure: boolean;
+}
+
+export interface HttpResponse extends HttpHead {
+  body: HttpBody;
+}
+
+export interface HttpText extends HttpHead {
+  text: string;
+}
+
+/** What a provider's answer says about a failure. */
+export interface Explanation {
+  code?: string | undefined;
+  detail?: string | undefined;
+  requestId?: string | undefined;
+}
+
+/** How one provider's server talks. */
+export interface Dialect {
+  /** `text` is the error body, at most 64 KiB of it. */
+  explain(status: number, headers: IncomingHttpHeaders, text: string): Explanation;
+  /** Whether a 2xx body read by `text` hides a failure, which then counts as a 500. */
+  hidden?(text: string): boolean;
+  /** Whether the failure passes by itself, besides the statuses 408, 429, 500, 502, 503 and 504. */
+  transient?(error: HttpError): boolean;
+  /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
+  mend?(error: HttpError, headers: IncomingHttpHeaders): boolean | Promise<boolean>;
+}
+
+export interface HttpOptions {
+  protocol: "http:" | "https:";
+  dialect: Dialect;
+  /** Sockets at most; further requests wait. 256 when left out. */
+  sockets?: number | undefined;
+  /** Milliseconds until a connection must stand. 10,000 when left out. */
+  connect?: number | undefined;
+  /** Milliseconds of waiting without a byte; time that the consumer spends does not count. 10,000 when left out. */
+  idle?: number | undefined;
+  /** Milliseconds for a request from its first try to the last byte of its body. No limit when left out. */
+  total?: number | undefined;
+  /** How often a request is sent at most. 6 when left out. */
+  tries?: number | undefined;
+  tls?: { ca?: string | Buffer | undefined; rejectUnauthorized?: boolean | undefined } | undefined;
+  /** Read for `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
+  env?: Readonly<Record<string, string | undefined>> | undefined;
+}
