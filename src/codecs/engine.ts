@@ -1,0 +1,72 @@
+import type { Transform } from "node:stream";
+
+/** A transform of node:zlib, or one that behaves like it. */
+export type ZlibStream = Transform & { readonly bytesWritten: number };
+
+/** A zlib stream that is fed and drained step by step, so that the consumer sets the pace. */
+export class Engine {
+  readonly #stream: ZlibStream;
+  #error: unknown;
+  #wake = () => {};
+
+  constructor(stream: ZlibStream) {
+    this.#stream = stream;
+    stream.on("readable", () => this.#wake());
+    stream.on("error", (error) => {
+      this.#error ??= error;
+      this.#wake();
+    });
+  }
+
+  /** How many of the bytes fed so far have been consumed. Fewer than were fed: the compressed stream has ended. */
+  get taken(): number {
+    return this.#stream.bytesWritten;
+  }
+
+  /** Takes `chunk` in and yields what comes out until it is used up. `chunk` must not change meanwhile. */
+  feed(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+    return this.#drain((done) => this.#stream.write(chunk, done));
+  }
+
+  /** Says that no more comes in and yields the rest. */
+  finish(): AsyncGenerator<Uint8Array> {
+    return this.#drain((done) => this.#stream.end(done));
+  }
+
+  /** Frees the native memory. */
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  async *#drain(start: (done: () => void) => void): AsyncGenerator<Uint8Array> {
+    let busy = true;
+    start(() => {
+      busy = false;
+      this.#wake();
+    });
+    for (;;) {
+      if (this.#error !== undefined) throw this.#error;
+      const out: Uint8Array | null = this.#stream.read();
+      if (out) yield out;
+      else if (!busy) return;
+      else await this.#woken();
+    }
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+/** `bytes` through a zlib stream. */
+export async function* through(bytes: AsyncIterable<Uint8Array>, stream: ZlibStream): AsyncGenerator<Uint8Array> {
+  const engine = new Engine(stream);
+  try {
+    for await (const chunk of bytes) yield* engine.feed(chunk);
+    yield* engine.finish();
+  } finally {
+    engine.destroy();
+  }
+}

@@ -1,0 +1,41 @@
+import { failure } from "../errors.js";
+import type { Codec, CodecName } from "./codec.js";
+import { codecOf, type Format } from "./format.js";
+import * as gzip from "./gzip.js";
+import { decode as unzip } from "./zip/read.js";
+import { encode as zip } from "./zip/write.js";
+
+const DEFLATE_LEVELS = { min: 0, max: 9, default: 6 };
+
+const FORMATS: readonly Format[] = [
+  { name: "zip", suffixes: [".zip"], levels: DEFLATE_LEVELS, encode: zip, decode: unzip },
+  { name: "gzip", suffixes: [".gz"], levels: DEFLATE_LEVELS, encode: gzip.encode, decode: gzip.decode },
+];
+
+const BY_NAME: ReadonlyMap<string, Codec> = new Map(FORMATS.map((format) => [format.name, codecOf(format)]));
+
+/** Look-up of the codecs by name and by suffix. */
+export const codecs = {
+  /** All names, as fsspec spells them. */
+  names: [...BY_NAME.keys()] as readonly CodecName[],
+
+  /** The codec of that name. InvalidArgument, listing the names, when there is none. */
+  get(name: string): Codec {
+    const codec = BY_NAME.get(name);
+    if (!codec) throw failure("InvalidArgument", `codec ${JSON.stringify(name)}: there is ${codecs.names.join(", ")}`);
+    return codec;
+  },
+
+  /** The codec that the last suffix stands for, whatever its case; undefined when it stands for none. */
+  forSuffix(path: string | { readonly name: string }): Codec | undefined {
+    const suffix = suffixOf(typeof path === "string" ? path : path.name);
+    return [...BY_NAME.values()].find((codec) => codec.suffixes.includes(suffix));
+  },
+};
+
+/** The last suffix with its dot, lower-case; dots that begin the name begin none, as in Python's `splitext`. */
+function suffixOf(path: string): string {
+  const name = path.slice(path.lastIndexOf("/") + 1).replace(/^\.+/, "");
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot).toLowerCase();
+}
