@@ -18,8 +18,9 @@ export class Places {
 
   /** The absolute path that `key` names. Pure. */
   named(key: string): string {
-    for (const segment of key.split("/")) checkSegment(segment);
-    return this.#below(`${sep}${key}`);
+    const path = this.#checked(key);
+    if (path === this.#root) throw failure("InvalidArgument", "the root is a directory");
+    return path;
   }
 
   /** The directory of a listing's prefix and the beginning of a name in it. Pure. */
@@ -27,7 +28,7 @@ export class Places {
     const slash = prefix.lastIndexOf("/");
     const partial = prefix.slice(slash + 1);
     if (/[\0\\]/.test(partial)) checkSegment(partial);
-    return { directory: slash < 0 ? this.#below(sep) : this.named(prefix.slice(0, slash)), partial };
+    return { directory: slash < 0 ? this.#below(sep) : this.#checked(prefix.slice(0, slash)), partial };
   }
 
   /** Where `path` really is, links resolved. Rejects with ENOENT when it is not, PermissionDenied when it is outside. */
@@ -53,6 +54,11 @@ export class Places {
     await mkdir(join(parent, basename(directory))).catch(unlessThere);
     await syncDirectory(parent);
     return this.real(directory);
+  }
+
+  #checked(key: string): string {
+    for (const segment of key.split("/")) checkSegment(segment);
+    return this.#below(`${sep}${key}`);
   }
 
   #below(path: string): string {
