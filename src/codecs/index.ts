@@ -10,6 +10,26 @@ const DEFLATE_LEVELS = { min: 0, max: 9, default: 6 };
 const FORMATS: readonly Format[] = [
   { name: "zip", suffixes: [".zip"], levels: DEFLATE_LEVELS, encode: zip, decode: unzip },
   { name: "gzip", suffixes: [".gz"], levels: DEFLATE_LEVELS, encode: gzip.encode, decode: gzip.decode },
+  {
+    name: "lz4",
+    suffixes: [".lz4"],
+    async *encode(bytes) {
+      yield* (await import("./lz4/encode.js")).encode(bytes);
+    },
+    async *decode(source) {
+      yield* (await import("./lz4/decode.js")).decode(source);
+    },
+  },
+  {
+    name: "snappy",
+    suffixes: [],
+    async *encode(bytes) {
+      yield* (await import("./snappy/encode.js")).encode(bytes);
+    },
+    async *decode(source) {
+      yield* (await import("./snappy/decode.js")).decode(source);
+    },
+  },
 ];
 
 const BY_NAME: ReadonlyMap<string, Codec> = new Map(FORMATS.map((format) => [format.name, codecOf(format)]));

@@ -8,7 +8,9 @@ const content = fc
   .array(
     fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
-      fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(400)).map(([unit, times]) => repeated(unit, times)),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(400))
+        .map(([unit, times]) => repeated(unit, times)),
       fc.nat(255).map((byte) => new Uint8Array(byte * 20).fill(byte)),
     ),
     { maxLength: 30 },

@@ -42,7 +42,8 @@ export function encode(name: CodecName, data: Uint8Array, options: EncodeOptions
 /** Decodes; chunks are copied as they come, because `chunked` reuses the buffers that a stored member passes on. */
 export async function decode(name: CodecName, data: Uint8Array, options: DecodeOptions = {}, ...sizes: number[]) {
   const parts: Uint8Array[] = [];
-  for await (const chunk of codecs.get(name).decode(chunked(data, ...sizes), options)) parts.push(new Uint8Array(chunk));
+  for await (const chunk of codecs.get(name).decode(chunked(data, ...sizes), options))
+    parts.push(new Uint8Array(chunk));
   return Buffer.concat(parts);
 }
 
@@ -66,7 +67,12 @@ export function records(size: number): Buffer {
   const next = random(7);
   const rows: string[] = [];
   for (let length = 0, id = 0; length < size; id++) {
-    const row = { id, name: `Zoë ${Math.floor(next() * 1e5)}`, score: next(), tags: ["alpha", "beta"].slice(next() * 3) };
+    const row = {
+      id,
+      name: `Zoë ${Math.floor(next() * 1e5)}`,
+      score: next(),
+      tags: ["alpha", "beta"].slice(next() * 3),
+    };
     rows.push(JSON.stringify(row));
     length += rows.at(-1)!.length + 1;
   }

@@ -14,11 +14,14 @@ describe.each(codecs.names)("what Python wrote with %s", (name) => {
     expect(sha256(content)).toBe(expected);
   });
 
-  it.each(files.filter(({ size }) => size < 5000))("reads $file in chunks of any size", async ({ file, sha256: expected }) => {
-    for (const sizes of [[1], [2, 3, 5], [100, 1]]) {
-      expect(sha256(await decode(name, vectorBytes(file), {}, ...sizes))).toBe(expected);
-    }
-  });
+  it.each(files.filter(({ size }) => size < 5000))(
+    "reads $file in chunks of any size",
+    async ({ file, sha256: expected }) => {
+      for (const sizes of [[1], [2, 3, 5], [100, 1]]) {
+        expect(sha256(await decode(name, vectorBytes(file), {}, ...sizes))).toBe(expected);
+      }
+    },
+  );
 });
 
 describe.each([...REFUSED])("%s", (file, code) => {

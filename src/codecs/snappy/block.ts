@@ -1,0 +1,157 @@
+// One compressed block (github.com/google/snappy, format_description.txt).
+import { copyLiterals, copyMatch } from "../history.js";
+
+const LITERAL = 0;
+const COPY1 = 1;
+const COPY2 = 2;
+/** No match is looked for in the last bytes of a block. */
+const MARGIN = 15;
+/** After 2^5 misses in a row every second position is tried, after 2^6 every third, and so on. */
+const PATIENCE = 5;
+
+/** The content of a block; undefined when it is damaged or longer than `most`. */
+export function expand(block: Uint8Array, most: number): Uint8Array | undefined {
+  let size = 0;
+  let from = 0;
+  for (let shift = 0; ; shift += 7) {
+    if (from >= block.byteLength || shift > 28) return undefined;
+    const byte = block[from++]!;
+    size += (byte & 127) * 2 ** shift;
+    if (byte < 128) break;
+  }
+  if (size > most) return undefined;
+  const out = new Uint8Array(size);
+  return fill(block, from, out) ? out : undefined;
+}
+
+function fill(block: Uint8Array, start: number, out: Uint8Array): boolean {
+  const size = block.byteLength;
+  const end = out.byteLength;
+  let to = 0;
+  for (let from = start; from < size; ) {
+    const tag = block[from++]!;
+    let length = (tag >>> 2) + 1;
+    if ((tag & 3) === LITERAL) {
+      if (length > 60) {
+        const count = length - 60;
+        if (from + count > size) return false;
+        length = little(block, from, count) + 1;
+        from += count;
+      }
+      if (from + length > size || to + length > end) return false;
+      copyLiterals(out, to, block, from, length);
+      from += length;
+    } else {
+      let distance: number;
+      if ((tag & 3) === COPY1) {
+        if (from >= size) return false;
+        distance = ((tag >>> 5) << 8) | block[from++]!;
+        length = ((tag >>> 2) & 7) + 4;
+      } else {
+        const count = (tag & 3) === COPY2 ? 2 : 4;
+        if (from + count > size) return false;
+        distance = little(block, from, count);
+        from += count;
+      }
+      if (distance === 0 || distance > to || to + length > end) return false;
+      copyMatch(out, to, distance, length);
+    }
+    to += length;
+  }
+  return to === end;
+}
+
+function little(bytes: Uint8Array, at: number, count: number): number {
+  let value = 0;
+  for (let index = count - 1; index >= 0; index--) value = value * 256 + bytes[at + index]!;
+  return value;
+}
+
+/** Compresses up to 64 KiB. `table` is working memory of a power of two of slots. */
+export function compress(data: Uint8Array, table: Uint16Array): Uint8Array {
+  const size = data.byteLength;
+  const out = new Uint8Array(8 + size + Math.ceil(size / 6));
+  const view = new DataView(data.buffer, data.byteOffset, size);
+  const shift = 32 - Math.log2(table.length);
+  table.fill(0);
+  let to = varint(out, size);
+  let anchor = 0;
+  let misses = 1 << PATIENCE;
+  for (let at = 1; at < size - MARGIN; ) {
+    const word = view.getInt32(at, true);
+    const slot = Math.imul(word, 0x1e35a7bd) >>> shift;
+    const ref = table[slot]!;
+    table[slot] = at;
+    if (view.getInt32(ref, true) !== word) {
+      at += misses++ >>> PATIENCE;
+      continue;
+    }
+    const length = matchLength(data, view, ref, at);
+    if (at > anchor) to = literal(out, to, data, anchor, at - anchor);
+    to = copy(out, to, at - ref, length);
+    at += length;
+    anchor = at;
+    misses = 1 << PATIENCE;
+    if (at < size - MARGIN) table[Math.imul(view.getInt32(at - 1, true), 0x1e35a7bd) >>> shift] = at - 1;
+  }
+  if (anchor < size) to = literal(out, to, data, anchor, size - anchor);
+  return out.subarray(0, to);
+}
+
+function varint(out: Uint8Array, value: number): number {
+  let to = 0;
+  let left = value;
+  for (; left > 127; left >>>= 7) out[to++] = left | 128;
+  out[to++] = left;
+  return to;
+}
+
+function matchLength(data: Uint8Array, view: DataView, ref: number, at: number): number {
+  const size = data.byteLength;
+  let a = ref + 4;
+  let b = at + 4;
+  while (b + 4 <= size && view.getInt32(a, true) === view.getInt32(b, true)) {
+    a += 4;
+    b += 4;
+  }
+  while (b < size && data[a] === data[b]) {
+    a++;
+    b++;
+  }
+  return b - at;
+}
+
+function literal(out: Uint8Array, at: number, data: Uint8Array, from: number, length: number): number {
+  let to = at;
+  const rest = length - 1;
+  if (rest < 60) {
+    out[to++] = rest << 2;
+  } else if (rest < 256) {
+    out[to++] = 60 << 2;
+    out[to++] = rest;
+  } else {
+    out[to++] = 61 << 2;
+    out[to++] = rest;
+    out[to++] = rest >>> 8;
+  }
+  copyLiterals(out, to, data, from, length);
+  return to + length;
+}
+
+function copy(out: Uint8Array, at: number, distance: number, length: number): number {
+  let to = at;
+  let left = length;
+  // A copy has at most 64 bytes and a short one at least four, so 60 leaves enough for the next.
+  for (; left > 64; left -= 60) to = copy2(out, to, distance, 60);
+  if (left >= 12 || distance >= 2048) return copy2(out, to, distance, left);
+  out[to++] = ((distance >>> 8) << 5) | ((left - 4) << 2) | COPY1;
+  out[to++] = distance;
+  return to;
+}
+
+function copy2(out: Uint8Array, at: number, distance: number, length: number): number {
+  out[at] = ((length - 1) << 2) | COPY2;
+  out[at + 1] = distance;
+  out[at + 2] = distance >>> 8;
+  return at + 3;
+}
