@@ -565,10 +565,12 @@ describe("originOf", () => {
       hostname: "127.0.0.1",
       port: 9000,
       host: "127.0.0.1:9000",
+      base: "",
     });
+    expect(originOf("https://h/storage/v1/")).toMatchObject({ host: "h", base: "/storage/v1" });
     expect(originOf("https://[::1]:8443/")).toMatchObject({ hostname: "::1", port: 8443, host: "[::1]:8443" });
     expect(originOf("https://s3.example.com:443")).toMatchObject({ port: undefined, host: "s3.example.com" });
-    for (const bad of ["ftp://a", "nonsense", "http://h/path", "http://u:p@h", "http://h/?a=b"]) {
+    for (const bad of ["ftp://a", "nonsense", "http://u:p@h", "http://h/?a=b"]) {
       expect(() => originOf(bad)).toThrow(expect.objectContaining({ code: "InvalidArgument" }));
     }
   });

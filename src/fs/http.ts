@@ -32,13 +32,14 @@ const TEXT = 16 * 1024 * 1024;
 /** Signed requests are refused from 5 (GCS presigned), 15 (S3, Azure) minutes on. */
 const SKEW = 4 * 60_000;
 
-/** `http://127.0.0.1:9000` or the like, taken apart. A path is InvalidArgument: not every signature covers one. */
+/** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
   const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
   if (protocol !== "http:" && protocol !== "https:") throw failure("InvalidArgument", "an endpoint is http or https");
-  if (pathname !== "/" || search || username) throw failure("InvalidArgument", "an endpoint has host and port only");
+  if (search || username) throw failure("InvalidArgument", "an endpoint has neither a user nor a query");
+  const base = pathname.replace(/\/+$/, "");
   // A socket wants an IPv6 address bare, the Host header in brackets.
-  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : undefined, host };
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : undefined, host, base };
 }
 
 function parsed(endpoint: string): URL {

@@ -10,6 +10,8 @@ export interface Origin {
   port: number | undefined;
   /** The value of the `Host` header: the port is part of it unless it is the scheme's own. */
   host: string;
+  /** Path of the endpoint that every request path starts with, which the driver puts there: `` or `/some/path`. */
+  base: string;
 }
 
 /** One try of a request, built and signed. */
