@@ -112,8 +112,8 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     while (!this.#over) {
-      this.#bytes ??= (await this.#pinned.request(this.#at, this.#end))[Symbol.asyncIterator]();
-      const step = await this.#pull(this.#bytes);
+      const bytes = this.#bytes ?? (await this.#connect());
+      const step = await this.#pull(bytes);
       if (step) return step;
     }
     return { done: true, value: undefined };
@@ -123,6 +123,14 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
     this.#over = true;
     await this.#bytes?.return?.();
     return { done: true, value: undefined };
+  }
+
+  async #connect(): Promise<AsyncIterator<Uint8Array>> {
+    const body = await this.#pinned.request(this.#at, this.#end);
+    this.#bytes = body[Symbol.asyncIterator]();
+    // The reader may have left while the request was on its way.
+    if (this.#over) await this.#bytes.return?.();
+    return this.#bytes;
   }
 
   /** The next chunk or the end; undefined when the line is to be taken up again. */

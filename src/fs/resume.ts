@@ -50,7 +50,8 @@ export async function readAll(driver: Driver, key: string, wanted: ReadWanted): 
     throw failure("TooLarge", `${size} bytes, an array holds ${constants.MAX_LENGTH}; read it as a stream`);
   }
   const serial = parallel === undefined ? size <= ONE_REQUEST : opened.body.left === size;
-  return serial ? collect(opened.body, { size }) : fill(opened, start, size, parallel ?? PARALLEL, wanted.signal);
+  if (serial) return collect(abortable(opened.body, wanted.signal), { size });
+  return fill(opened, start, size, parallel ?? PARALLEL, wanted.signal);
 }
 
 function firstEnd({ start, end }: Wanted): number {

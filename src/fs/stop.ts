@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** An abort of our own, for tasks that end together, that also happens when the caller's `signal` aborts. */
 export class Stop {
   readonly #own = new AbortController();
@@ -8,6 +10,8 @@ export class Stop {
   constructor(outer: AbortSignal | undefined) {
     outer?.throwIfAborted();
     this.#outer = outer;
+    // As many listeners as there are tasks; Node would take more than ten for a leak and warn.
+    setMaxListeners(0, this.#own.signal);
     outer?.addEventListener("abort", this.#forward, { once: true });
   }
 
