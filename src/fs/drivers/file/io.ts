@@ -5,10 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ErrorCode } from "../../../errors.js";
 import type { Bytes } from "../../driver.js";
 
-/** Bytes that one chunk of a read has at most, and that small chunks of a write are gathered into. */
+/** Bytes that one chunk of a read has at most. */
 export const CHUNK = 256 * 1024;
-/** Chunks from here on are written as they come: gathering them would only cost a copy. */
-const LARGE = 64 * 1024;
+/** Bytes that small chunks of a write are gathered into: a call to the disk costs more than a copy of 64 KiB. */
+const GATHER = 1024 * 1024;
+/** Chunks from here on are written as they come. */
+const LARGE = 256 * 1024;
+/** Where gathering begins. */
+const FIRST = 64 * 1024;
 /** Milliseconds to wait for a file descriptor while the process has none left. */
 const DESCRIPTOR_WAIT = 10_000;
 
@@ -56,22 +60,30 @@ export function chunksOf(file: FileHandle, start: number, end: number): Bytes {
 
 /** The same bytes in fewer chunks, when they come in many small ones. A chunk is good until the next is asked for. */
 export async function* gathered(body: Bytes): Bytes {
-  let buffer: Buffer | undefined;
+  let buffer: Buffer = Buffer.alloc(0);
   let used = 0;
   for await (const chunk of body) {
     const large = chunk.byteLength >= LARGE;
-    if (buffer && used > 0 && (large || used + chunk.byteLength > CHUNK)) {
+    if (used > 0 && (large || used + chunk.byteLength > GATHER)) {
       yield buffer.subarray(0, used);
       used = 0;
     }
     if (large) yield chunk;
     else {
-      buffer ??= Buffer.allocUnsafeSlow(CHUNK);
+      buffer = roomFor(chunk, buffer, used);
       buffer.set(chunk, used);
       used += chunk.byteLength;
     }
   }
-  if (buffer && used > 0) yield buffer.subarray(0, used);
+  if (used > 0) yield buffer.subarray(0, used);
+}
+
+/** `buffer`, or a larger one with what is in it: the first is small, since a single small chunk is the common case. */
+function roomFor(chunk: Uint8Array, buffer: Buffer, used: number): Buffer {
+  if (used + chunk.byteLength <= buffer.byteLength) return buffer;
+  const larger = Buffer.allocUnsafeSlow(used + chunk.byteLength > FIRST ? GATHER : FIRST);
+  larger.set(buffer.subarray(0, used));
+  return larger;
 }
 
 export async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {
