@@ -1,0 +1,169 @@
+/** Reads a connection's `extra` field by field, so that none is ignored in silence. */
+import { type ErrorCode, failure, type StorageError } from "../../errors.js";
+import type { Connection, Extra } from "../connection.js";
+import { revealed } from "../connection.js";
+import { parsePythonJson } from "../extra.js";
+import { Secret } from "../secret.js";
+import { quoted } from "../source.js";
+
+type Fields = Connection["extra"];
+
+/** The fields of one object. Null and `""` count as absent; text that says a number, a boolean or JSON is taken as that. */
+export class FieldReader {
+  readonly #owner: string;
+  readonly #fields: Fields;
+  readonly #path: string;
+  readonly #prefix: string;
+  readonly #seen = new Set<string>();
+
+  /** @param prefix how older records spell each name: `extra__wasb__`. A name without it wins. */
+  constructor(owner: string, fields: Fields, { path = "", prefix = "" } = {}) {
+    this.#owner = owner;
+    this.#fields = fields;
+    this.#path = path;
+    this.#prefix = prefix;
+  }
+
+  static of(connection: Connection, prefix?: string): FieldReader {
+    return new FieldReader(`connection ${quoted(connection.id)}`, connection.extra, prefix ? { prefix } : {});
+  }
+
+  /** The error that says what is wrong with a field. */
+  wrong(name: string, why: string, code: ErrorCode = "InvalidArgument"): StorageError {
+    return failure(code, `${this.#owner}: ${this.#path}${name} ${why}`);
+  }
+
+  /** Why a field that the provider's own client knows is refused here. */
+  unsupported(name: string, why: string): void {
+    const value = this.#take(name);
+    if (value !== undefined && value !== false && value !== "false") throw this.wrong(name, why, "Unsupported");
+  }
+
+  /** Fields without meaning for storage. */
+  ignore(names: Iterable<string>): void {
+    for (const name of names) this.#take(name);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#take(name);
+    const shown = value instanceof Secret ? value.reveal() : value;
+    if (shown === undefined || typeof shown === "string") return shown;
+    if (typeof shown === "number") return String(shown);
+    throw this.wrong(name, "must be text");
+  }
+
+  secret(name: string): Secret | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : new Secret(text);
+  }
+
+  flag(name: string): boolean | undefined {
+    const value = this.#take(name);
+    if (value === undefined || typeof value === "boolean") return value;
+    const text = String(value).toLowerCase();
+    if (text === "true" || text === "false") return text === "true";
+    throw this.wrong(name, "must be true or false");
+  }
+
+  flagOrText(name: string): boolean | string | undefined {
+    const value = this.#take(name);
+    if (typeof value === "boolean") return value;
+    const text = this.text(name);
+    return text && /^(true|false)$/i.test(text) ? text.toLowerCase() === "true" : text;
+  }
+
+  /** A number that is at least `least`. */
+  number(name: string, least = 0): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value >= least) return value;
+    throw this.wrong(name, `must be a number from ${least}`);
+  }
+
+  integer(name: string, least = 0): number | undefined {
+    const value = this.number(name, least);
+    if (value === undefined || Number.isSafeInteger(value)) return value;
+    throw this.wrong(name, "must be an integer");
+  }
+
+  oneOf<T extends string>(name: string, values: readonly T[]): T | undefined {
+    const text = this.text(name);
+    const found = values.find((value) => value === text?.toLowerCase());
+    if (text === undefined || found !== undefined) return found;
+    throw this.wrong(name, `must be one of ${values.join(", ")}`);
+  }
+
+  /** A list of texts: a JSON list, or text with commas. */
+  list(name: string): readonly string[] | undefined {
+    const value = this.raw(name);
+    if (value === undefined) return undefined;
+    const items: unknown[] = typeof value === "string" ? value.split(",") : Array.isArray(value) ? value : [value];
+    if (!items.every((item) => typeof item === "string")) throw this.wrong(name, "must be a list of texts");
+    return items.map((item) => item.trim()).filter(Boolean);
+  }
+
+  /** The object in the field, as a reader of its own; its names carry this one's in messages. */
+  object(name: string): FieldReader | undefined {
+    const value = this.#take(name);
+    if (value === undefined) return undefined;
+    const fields =
+      value instanceof Secret || typeof value === "string" ? this.#parsed(name, String(revealed(value))) : value;
+    if (!isFields(fields)) throw this.wrong(name, "must be an object");
+    return new FieldReader(this.#owner, fields, { path: `${this.#path}${name}.` });
+  }
+
+  /** The value of the field, revealed. */
+  raw(name: string): unknown {
+    return revealed(this.#take(name));
+  }
+
+  /** The value of the field as JSON, revealed; text is parsed. */
+  json(name: string): unknown {
+    const value = this.raw(name);
+    return typeof value === "string" ? this.#parsed(name, value) : value;
+  }
+
+  has(name: string): boolean {
+    return this.#take(name) !== undefined;
+  }
+
+  /** Fails for the first field that nobody has asked for. */
+  done(): void {
+    for (const [name, value] of Object.entries(this.#fields)) {
+      if (!this.#seen.has(name) && value !== null) throw this.#unknown(name, value);
+    }
+  }
+
+  /** A name may be a part of a secret whose `&` was not encoded; then it has no value, and is not repeated. */
+  #unknown(name: string, value: Extra): StorageError {
+    if (name === "__extra__") return failure("InvalidArgument", `${this.#owner}: extra is not a JSON object`);
+    if (value !== "" && /^[\w.-]{1,80}$/.test(name)) {
+      return this.wrong(name, "is not a field that this driver knows; remove it from the connection");
+    }
+    return failure("InvalidArgument", `${this.#owner}: extra has a field that no driver knows; is an & not encoded?`);
+  }
+
+  #take(name: string): Exclude<Extra, null | ""> | undefined {
+    const older = `${this.#prefix}${name}`;
+    this.#seen.add(name).add(older);
+    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : own(this.#fields, older);
+    return value === null || value === "" ? undefined : value;
+  }
+
+  #parsed(name: string, text: string): unknown {
+    try {
+      return parsePythonJson(text);
+    } catch {
+      throw this.wrong(name, "is not valid JSON");
+    }
+  }
+}
+
+function own(fields: Fields, name: string): Extra | undefined {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+}

@@ -1,0 +1,88 @@
+/** Which sources a Storage asks, and in which order. */
+import { failure } from "../errors.js";
+import type { Connection } from "./connection.js";
+import { parsePythonJson } from "./extra.js";
+import { connectionsFromFile } from "./secrets-file.js";
+import {
+  type ConnectionLike,
+  type ConnectionSource,
+  chainConnections,
+  connectionsFromEnv,
+  connectionsFromFunction,
+  connectionsFromRecord,
+  connectionVariable,
+  type Env,
+  quoted,
+  rememberConnections,
+} from "./source.js";
+
+/** What `openStorage({ connections })` takes: a record by id, a function, or a source such as `connectionsFromFile`. */
+export type ConnectionsOption =
+  | Readonly<Record<string, ConnectionLike>>
+  | ((id: string) => Promise<ConnectionLike | null | undefined>)
+  | ConnectionSource;
+
+/**
+ * All sources as one, asked in this order: the option, the secrets file of the environment (`STOWAGE_CONNECTIONS_FILE`,
+ * else the file of Airflow's LocalFilesystemBackend), the variables `AIRFLOW_CONN_*`. Found connections are kept.
+ * An id that no source knows fails with InvalidArgument, which says where it was looked for.
+ */
+export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
+  const chain = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
+  const known: ConnectionSource = {
+    name: chain.name,
+    get: async (id) => (await chain.get(id)) ?? unknown(id, chain.name),
+  };
+  return rememberConnections(known);
+}
+
+function unknown(id: string, where: string): Connection {
+  const mend = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
+  throw failure("InvalidArgument", `no connection ${quoted(id)} in: ${where}; ${mend}`);
+}
+
+function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {
+  if (option === undefined) return [];
+  if (typeof option === "function") return [connectionsFromFunction(option)];
+  return [isSource(option) ? option : connectionsFromRecord(option)];
+}
+
+function isSource(option: object): option is ConnectionSource {
+  return "get" in option && typeof option.get === "function";
+}
+
+function fileSources(env: Env): ConnectionSource[] {
+  const path = connectionsFileOf(env);
+  return path === undefined ? [] : [connectionsFromFile(path)];
+}
+
+const LOCAL_BACKEND = /(^|\.)LocalFilesystemBackend$/;
+
+/**
+ * The path of the secrets file that the environment names, if any: `STOWAGE_CONNECTIONS_FILE`, else
+ * `connections_file_path` of Airflow's LocalFilesystemBackend, whose worker settings come before the common ones.
+ */
+export function connectionsFileOf(env: Env): string | undefined {
+  return (
+    env.STOWAGE_CONNECTIONS_FILE ||
+    backendFile(env, "AIRFLOW__WORKERS__SECRETS_BACKEND") ||
+    backendFile(env, "AIRFLOW__SECRETS__BACKEND") ||
+    undefined
+  );
+}
+
+function backendFile(env: Env, variable: string): string | undefined {
+  if (!LOCAL_BACKEND.test(env[variable]?.trim() ?? "")) return undefined;
+  const path = kwargsOf(env[`${variable}_KWARGS`], `${variable}_KWARGS`).connections_file_path;
+  if (path === undefined || path === null || typeof path === "string") return path ?? undefined;
+  throw failure("InvalidArgument", `${variable}_KWARGS: connections_file_path is not text`);
+}
+
+function kwargsOf(text: string | undefined, variable: string): Record<string, unknown> {
+  if (!text?.trim()) return {};
+  try {
+    return Object(parsePythonJson(text)) as Record<string, unknown>;
+  } catch {
+    throw failure("InvalidArgument", `${variable} is not valid JSON`);
+  }
+}

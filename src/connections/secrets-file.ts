@@ -1,0 +1,147 @@
+/** Connections in a file, as Airflow's LocalFilesystemBackend reads them. */
+import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
+import { failure } from "../errors.js";
+import type { Connection } from "./connection.js";
+import { parsePythonJson } from "./extra.js";
+import { fieldsFromRecord, unknownName } from "./json.js";
+import { connectionOf, type Fields } from "./record.js";
+import { blaming, type ConnectionSource, quoted } from "./source.js";
+import { fieldsFromUri } from "./uri.js";
+import { cut } from "./urlsplit.js";
+
+type Entries = Readonly<Record<string, unknown>>;
+
+/**
+ * The connections of a `.json`, `.yaml`, `.yml` or `.env` file: a connection URI, a record, or a list of one of them
+ * under each id. The file is read at the first look-up and kept. YAML needs the optional package `yaml`.
+ * A file that is missing or malformed fails with InvalidArgument and its path; the message repeats nothing else of it.
+ */
+export function connectionsFromFile(path: string): ConnectionSource {
+  let entries: Promise<Entries> | undefined;
+  const load = () => {
+    entries ??= loaded(path).catch((error: unknown) => {
+      entries = undefined;
+      throw error;
+    });
+    return entries;
+  };
+  return {
+    name: `the file ${path}`,
+    get: async (id) => {
+      const all = await load();
+      if (!Object.hasOwn(all, id)) return undefined;
+      return blaming(`the file ${path} under ${quoted(id)}`, () => connectionOfEntry(id, all[id]));
+    },
+  };
+}
+
+async function loaded(path: string): Promise<Entries> {
+  const parse = PARSERS.get(extname(path).toLowerCase());
+  if (!parse)
+    throw failure("InvalidArgument", `${path} is no connections file: it must end in .env .json .yaml or .yml`);
+  const text = await read(path);
+  return parse(text, path);
+}
+
+async function read(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw failure("InvalidArgument", `the connections file ${path} cannot be read`, { cause });
+  }
+}
+
+type Parse = (text: string, path: string) => Entries | Promise<Entries>;
+const PARSERS: ReadonlyMap<string, Parse> = new Map<string, Parse>([
+  [".json", (text, path) => object(path, () => parsePythonJson(text))],
+  [".yaml", yamlEntries],
+  [".yml", yamlEntries],
+  [".env", envEntries],
+]);
+
+/** Parsers' own errors quote the text, so they are neither repeated nor kept as cause. */
+function object(path: string, parse: () => unknown): Entries {
+  let value: unknown;
+  try {
+    value = parse();
+  } catch {
+    throw failure("InvalidArgument", `the connections file ${path} cannot be parsed`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw failure(
+      "InvalidArgument",
+      `the connections file ${path} must hold one object, with an id for each connection`,
+    );
+  }
+  return value as Entries;
+}
+
+async function yamlEntries(text: string, path: string): Promise<Entries> {
+  const yaml = await yamlPackage(path);
+  // YAML 1.1 as Airflow's parser speaks it: `yes` and `on` are booleans there.
+  return object(path, () => yaml.parse(text, { version: "1.1", prettyErrors: false, logLevel: "error" }));
+}
+
+async function yamlPackage(path: string): Promise<typeof import("yaml")> {
+  try {
+    return await import("yaml");
+  } catch (cause) {
+    throw failure("Unsupported", `${path} needs the package "yaml": npm install yaml`, { cause });
+  }
+}
+
+/** Lines `ID=URI`, taken as they are: no quotes, no `export`, no trimming. */
+function envEntries(text: string, path: string): Entries {
+  const entries = new Map<string, string>();
+  for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
+    if (line === "" || /^\s*#/.test(line)) continue;
+    const [id, uri] = cut(line, "=");
+    if (!id || !uri) throw failure("InvalidArgument", `${path}:${index + 1} is not of the form ID=URI`);
+    if (entries.has(id)) throw failure("InvalidArgument", `${path}:${index + 1} defines a connection again`);
+    entries.set(id, uri);
+  }
+  return Object.fromEntries(entries);
+}
+
+function connectionOfEntry(id: string, entry: unknown): Connection {
+  const single = Array.isArray(entry) ? only(entry) : entry;
+  if (typeof single === "string") return connectionOf(id, fieldsFromText(single));
+  if (typeof single !== "object" || single === null) {
+    throw failure("InvalidArgument", "a connection is a URI or an object");
+  }
+  return connectionOfRecord(id, { ...single });
+}
+
+/** Airflow reads text in files as a URI only; JSON as text would turn into nonsense without an error. */
+function fieldsFromText(text: string): Fields {
+  if (!text.trimStart().startsWith("{")) return fieldsFromUri(text);
+  throw failure("InvalidArgument", "JSON as text is not read from files; write a URI, or the object itself");
+}
+
+function only(entries: unknown[]): unknown {
+  if (entries.length === 1) return entries[0];
+  throw failure("InvalidArgument", `one connection is expected for an id, not ${entries.length}`);
+}
+
+function connectionOfRecord(id: string, record: Record<string, unknown>): Connection {
+  const { conn_id, uri, team_name, extra_dejson, ...rest } = record;
+  if (conn_id !== undefined && conn_id !== id) throw failure("InvalidArgument", "conn_id names another connection");
+  if (team_name !== undefined && team_name !== null) throw failure("Unsupported", "team_name is not supported");
+  if (uri !== undefined) return connectionOf(id, fieldsFromUriOnly(uri, { ...rest, ...dejson(extra_dejson) }));
+  if (extra_dejson !== undefined && rest.extra !== undefined) {
+    throw failure("InvalidArgument", "extra and extra_dejson exclude each other");
+  }
+  return connectionOf(id, fieldsFromRecord({ ...rest, ...dejson(extra_dejson) }));
+}
+
+function dejson(extra: unknown): Record<string, unknown> {
+  return extra === undefined ? {} : { extra };
+}
+
+function fieldsFromUriOnly(uri: unknown, others: Record<string, unknown>): Fields {
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw unknownName(other);
+  if (typeof uri !== "string") throw failure("InvalidArgument", "uri is not text");
+  return fieldsFromText(uri);
+}
