@@ -1,0 +1,44 @@
+/**
+ * The Node versions that the package promises to run on, as binaries from npm, kept in the cache folder.
+ *
+ *     node scripts/node-versions.mjs 22 path/to/script.mjs     runs it on that version
+ */
+import { execFile, spawn } from "node:child_process";
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { cacheFolder, locked } from "../test/servers/binaries.mjs";
+
+/** By major version; the one that runs the tests is not needed again. */
+export const NODE_VERSIONS = { 22: "22.23.3", 24: "24.21.0" };
+
+/** The path of that Node, installed if need be. @param {keyof typeof NODE_VERSIONS} major */
+export async function nodeBinary(major) {
+  const version = NODE_VERSIONS[major];
+  const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
+  const folder = join(cacheFolder(), "node", version);
+  const binary = join(folder, "node_modules", name, "bin/node");
+  await locked(`${folder}.lock`, async () => {
+    if (await exists(binary)) return;
+    await mkdir(folder, { recursive: true });
+    const quiet = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefer-offline"];
+    await promisify(execFile)("npm", ["install", "--prefix", folder, ...quiet, `${name}@${version}`]);
+  });
+  return binary;
+}
+
+/** @param {string} file */
+function exists(file) {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [major, ...args] = process.argv.slice(2);
+  if (!major || !(major in NODE_VERSIONS)) throw new Error(`which Node? ${Object.keys(NODE_VERSIONS).join(" or ")}`);
+  const binary = await nodeBinary(/** @type {keyof typeof NODE_VERSIONS} */ (/** @type {unknown} */ (major)));
+  spawn(binary, args, { stdio: "inherit" }).on("exit", (code) => process.exit(code ?? 1));
+}

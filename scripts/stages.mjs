@@ -1,0 +1,36 @@
+/**
+ * What `npm test` runs, in this order. To add a stage, add a line: `vitest` for test files, `command` for anything else.
+ * A command is one test, unless it prints a line of its own such as `12 passed, 0 failed, 1 skipped`; lines that start
+ * with `SKIPPED:` are repeated in the summary.
+ */
+import { readdirSync } from "node:fs";
+import { nodeBinary } from "./node-versions.mjs";
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name
+ * @property {string[]} [command] program and arguments, with node_modules/.bin on the PATH
+ * @property {string[]} [vitest] arguments of `vitest run`: test files, filters
+ * @property {() => Promise<string>} [node] finds the Node that runs it
+ * @property {number} [minutes] after which it is stopped and counts as failed; 10 when not given
+ */
+
+/** Tests of the built package; the rest of the tests needs no `dist`. */
+const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
+/** What has to hold on every Node: the contract of the drivers and the package as users get it. */
+const EVERYWHERE = [...contracts(), "test/bundle.test.ts", "test/package.test.ts"];
+
+/** @type {Stage[]} */
+export const stages = [
+  { name: "biome", command: ["biome", "check", "."] },
+  { name: "types", command: ["tsc", "--noEmit"] },
+  { name: "unit and contract", vitest: PACKAGED.map((file) => `--exclude=${file}`), minutes: 20 },
+  { name: "package", vitest: PACKAGED },
+  { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22) },
+  { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24) },
+];
+
+function contracts() {
+  const names = readdirSync(new URL("../test", import.meta.url), { recursive: true, encoding: "utf8" });
+  return names.filter((name) => /contract.*\.test\.ts$/.test(name)).map((name) => `test/${name}`);
+}

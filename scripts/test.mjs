@@ -1,0 +1,144 @@
+/**
+ * Runs the stages of `stages.mjs` and adds up what they say. Usage: node scripts/test.mjs [stage name ...]
+ * The last line is `N passed, N failed`, with `, N skipped` when something was; the exit code is 1 when anything failed.
+ */
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { finished } from "node:stream/promises";
+import { leaksIn } from "./canary.mjs";
+import { stages } from "./stages.mjs";
+
+/** @typedef {{ passed: number, failed: number, skipped: string[] }} Outcome */
+
+const ROOT = resolve(import.meta.dirname, "..");
+const MINUTE = 60_000;
+
+/** A vitest stage: its own report says what passed. @param {import("./stages.mjs").Stage} stage @param {string} run */
+async function vitestStage(stage, run) {
+  const report = join(run, "reports", `${stage.name}.json`);
+  const node = stage.node ? await stage.node() : process.execPath;
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const command = [node, join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...reporters, ...(stage.vitest ?? [])];
+  const { code } = await execute(stage, command, run);
+  return countedReport(JSON.parse(await readFile(report, "utf8")), code);
+}
+
+/** @param {any} report @param {number} code @returns {Outcome} */
+function countedReport(report, code) {
+  const tests = report.testResults.flatMap((/** @type {any} */ file) => file.assertionResults);
+  const of = (/** @type {string} */ status) => tests.filter((/** @type {any} */ test) => test.status === status);
+  const broken = report.testResults.filter((/** @type {any} */ file) => file.status === "failed" && !hasFailure(file));
+  const failed = of("failed").length + broken.length;
+  const skipped = [...of("pending"), ...of("skipped"), ...of("todo")].map((test) => test.fullName);
+  return { passed: of("passed").length, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
+}
+
+/** A file that could not even be read into tests has no failed test, and has failed. @param {any} file */
+function hasFailure(file) {
+  return file.assertionResults.some((/** @type {any} */ test) => test.status === "failed");
+}
+
+/** @param {import("./stages.mjs").Stage} stage @param {string} run @returns {Promise<Outcome>} */
+async function commandStage(stage, run) {
+  const { code, output } = await execute(stage, stage.command ?? [], run);
+  const lines = output.split("\n");
+  const reasons = lines.filter((line) => line.startsWith("SKIPPED:")).map((line) => line.slice(8).trim());
+  const count = lines.map((line) => /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line)).findLast(Boolean);
+  if (!count)
+    return { passed: code === 0 && reasons.length === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: reasons };
+  const failed = Number(count[2]) || (code === 0 ? 0 : 1);
+  const unnamed = Math.max(0, Number(count[3] ?? 0) - reasons.length);
+  return { passed: Number(count[1]), failed, skipped: [...reasons, ...Array(unnamed).fill(stage.name)] };
+}
+
+/** Searches everything that the other stages left for their secrets. @param {string} run @returns {Promise<Outcome>} */
+async function canaryStage(run) {
+  const { secrets, files, leaks } = await leaksIn(run);
+  for (const leak of leaks) console.log(`secret found in ${leak}`);
+  console.log(`searched ${files} files of this run for ${secrets} secrets`);
+  const blind = secrets === 0 ? ["the other stages used no secret of their own"] : [];
+  return { passed: leaks.length === 0 && secrets > 0 ? 1 : 0, failed: leaks.length, skipped: blind };
+}
+
+/**
+ * Runs a command, its output shown as it comes and kept in the run's folder. Temporary files land there too.
+ * @param {import("./stages.mjs").Stage} stage @param {string[]} command @param {string} run
+ * @returns {Promise<{ code: number, output: string }>}
+ */
+async function execute(stage, [program = "", ...args], run) {
+  const temporary = join(run, "tmp");
+  const path = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
+  const env = { ...process.env, PATH: path, STOWAGE_TEST_RUN: run, TMPDIR: temporary };
+  const child = spawn(program, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  const log = createWriteStream(join(run, "logs", `${stage.name}.log`));
+  const timer = setTimeout(() => child.kill("SIGTERM"), (stage.minutes ?? 10) * MINUTE);
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      process.stdout.write(chunk);
+      log.write(chunk);
+      output += chunk;
+    });
+  }
+  const code = await new Promise((done) => {
+    child.once("error", (error) => {
+      console.error(error.message);
+      done(127);
+    });
+    child.once("close", (exit) => done(exit ?? 1));
+  });
+  clearTimeout(timer);
+  log.end();
+  await finished(log);
+  return { code, output };
+}
+
+/** @param {import("./stages.mjs").Stage} stage @param {string} run @returns {Promise<Outcome>} */
+function outcomeOf(stage, run) {
+  if (stage.vitest) return vitestStage(stage, run);
+  return stage.command ? commandStage(stage, run) : canaryStage(run);
+}
+
+/** @param {string[]} names */
+function chosen(names) {
+  const all = [...stages, { name: "secrets" }];
+  const unknown = names.filter((name) => !all.some((stage) => stage.name === name));
+  if (unknown.length > 0) throw new Error(`no stage ${unknown}; there are: ${all.map(({ name }) => name).join(", ")}`);
+  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
+}
+
+/** @param {{ name: string, seconds: number, outcome: Outcome }[]} results */
+function summary(results) {
+  for (const { name, seconds, outcome } of results) {
+    const { passed, failed, skipped } = outcome;
+    console.log(`${name.padEnd(20)} ${passed} passed, ${failed} failed, ${skipped.length} skipped, ${seconds} s`);
+  }
+  for (const { name, outcome } of results) {
+    for (const reason of outcome.skipped) console.log(`skipped in ${name}: ${reason}`);
+  }
+  const sum = (/** @type {(outcome: Outcome) => number} */ of) =>
+    results.reduce((n, { outcome }) => n + of(outcome), 0);
+  const [passed, failed, skipped] = [sum((o) => o.passed), sum((o) => o.failed), sum((o) => o.skipped.length)];
+  console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed;
+}
+
+const run = await mkdtemp(join(tmpdir(), "stowage-run-"));
+for (const folder of ["logs", "reports", "tmp"]) await mkdir(join(run, folder));
+const results = [];
+for (const stage of chosen(process.argv.slice(2))) {
+  console.log(`\n=== ${stage.name}`);
+  const begun = Date.now();
+  const outcome = await outcomeOf(stage, run).catch((error) => {
+    console.error(error);
+    return { passed: 0, failed: 1, skipped: [] };
+  });
+  results.push({ name: stage.name, seconds: Math.round((Date.now() - begun) / 1000), outcome });
+}
+console.log("");
+const failed = summary(results);
+await rm(run, { recursive: true, force: true });
+process.exitCode = failed > 0 ? 1 : 0;
