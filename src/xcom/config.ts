@@ -1,0 +1,94 @@
+/** Airflow's settings of the object storage backend, with Airflow's own parsing. */
+import { failure, type StorageError } from "../errors.js";
+
+/** Environment variables by name. */
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** The codecs that Airflow's backend can name, with the suffix that tells its reader. */
+const SUFFIXES = {
+  zip: ".zip",
+  bz2: ".bz2",
+  gzip: ".gz",
+  lzma: ".lzma",
+  xz: ".xz",
+  lz4: ".lz4",
+  zstd: ".zst",
+} as const;
+
+export type XComCompression = keyof typeof SUFFIXES;
+
+export interface XComSettings {
+  path: string;
+  threshold: number;
+  compression: XComCompression | null;
+}
+
+const PREFIX = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_";
+
+/** The three settings. InvalidArgument for a path that is missing, and for what Airflow refuses. */
+export function settingsFromEnv(env: Env): XComSettings {
+  const path = env[`${PREFIX}PATH`] ?? "";
+  if (path === "") throw invalid(`${PREFIX}PATH is not set; set it to a path such as s3://my_conn@my_bucket/xcom`);
+  return { path, threshold: thresholdOf(env[`${PREFIX}THRESHOLD`]), compression: compressionOf(env) };
+}
+
+function thresholdOf(text: string | undefined): number {
+  if (text === undefined) return -1;
+  const value = pythonInt(text);
+  if (value === undefined) throw invalid(`${PREFIX}THRESHOLD is no whole number of bytes: ${JSON.stringify(text)}`);
+  return value;
+}
+
+function compressionOf(env: Env): XComCompression | null {
+  const name = env[`${PREFIX}COMPRESSION`] ?? "";
+  return name === "" ? null : checkCompression(name);
+}
+
+/** The codec, if Airflow's reader can tell it by the suffix. */
+export function checkCompression(name: string): XComCompression {
+  if (Object.hasOwn(SUFFIXES, name)) return name as XComCompression;
+  const hint = HINTS.get(name.toLowerCase());
+  throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${Object.keys(SUFFIXES).join(", ")}`}`);
+}
+
+const HINTS: ReadonlyMap<string, string> = new Map([
+  ["gz", 'it is spelled "gzip"'],
+  ["gzip", 'it is spelled "gzip"'],
+  ["zst", 'it is spelled "zstd"'],
+  ["snappy", "no Airflow reader recognises snappy; zstd and lz4 are as fast"],
+  ["infer", "a new object has no suffix to infer it from; name the codec"],
+]);
+
+/** What stands after the name of an object with this codec. */
+export function suffixOf(compression: XComCompression | null): string {
+  return compression === null ? "" : SUFFIXES[compression];
+}
+
+/**
+ * A whole number as Airflow's configuration reads it: Python's `int()`, else `float()` without a fraction. So ` 10 `,
+ * `1_000`, `1e3`, `10.0` and the digits of every script count. Far too large ones are the largest exact number.
+ */
+export function pythonInt(text: string): number | undefined {
+  const plain = asciiDigits(text).trim();
+  const number = /^[+-]?(?:\d(?:_?\d)*(?:\.(?:\d(?:_?\d)*)?)?|\.\d(?:_?\d)*)(?:[eE][+-]?\d(?:_?\d)*)?$/;
+  if (!number.test(plain)) return undefined;
+  const value = Number(plain.replaceAll("_", ""));
+  const int = Number.isInteger(value) || (!Number.isFinite(value) && !/[.eE]/.test(plain));
+  if (!int) return undefined;
+  return Math.min(Math.max(value, -1), Number.MAX_SAFE_INTEGER);
+}
+
+function asciiDigits(text: string): string {
+  return text.replace(/\p{Nd}/gu, (digit) => String(digitValue(digit.codePointAt(0)!)));
+}
+
+/** Unicode keeps the ten digits of a script in one row, so the value is how far the row has come. */
+function digitValue(point: number): number {
+  let start = point;
+  while (/\p{Nd}/u.test(String.fromCodePoint(start - 1))) start--;
+  return (point - start) % 10;
+}
+
+function invalid(detail: string): StorageError {
+  return failure("InvalidArgument", detail);
+}

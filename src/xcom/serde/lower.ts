@@ -1,0 +1,121 @@
+/** From values to Airflow's envelopes. */
+import { failure, type StorageError } from "../../errors.js";
+import { providerOf } from "../../path.js";
+import { Fields, type Form, type Lowered } from "../json/encoding.js";
+import { Float, pythonFloat } from "../json/number.js";
+import { timestampOf } from "./datetime.js";
+import { fromTemporal, temporalKind } from "./temporal.js";
+import {
+  DataFrame,
+  DateTime,
+  Decimal,
+  Envelope,
+  FrozenSet,
+  PlainDate,
+  StoragePath,
+  Timedelta,
+  TimeZone,
+  Tuple,
+  Uuid,
+} from "./types.js";
+
+/** What stands for `value`, which is neither plain object nor plain array. */
+export function lower(value: object, form: Form): Lowered {
+  if (value instanceof Tuple) return tuple(value, form);
+  // Python's json.dumps writes what derives from list as a list.
+  if (Array.isArray(value)) return { value, form };
+  const temporal = temporalKind(value);
+  if (temporal) return lower(fromTemporal(value, temporal), form);
+  const known = envelopeOf(value, form);
+  return known ? { value: known, form: form === "object" ? "nested" : form } : other(value, form);
+}
+
+/** In the middle of an object Python writes a tuple as an array; everywhere else it is an envelope. */
+function tuple(value: Tuple, form: Form): Lowered {
+  if (form === "object") return { value: [...value], form };
+  return { value: envelope("builtins.tuple", 1, [...value]), form };
+}
+
+function envelopeOf(value: object, form: Form): Fields | undefined {
+  if (value instanceof Date) return dateTime(value);
+  if (value instanceof FrozenSet) return envelope("builtins.frozenset", 1, [...value]);
+  if (value instanceof Set) return envelope("builtins.set", 1, [...value]);
+  if (value instanceof Envelope) return unknown(value);
+  if (value instanceof Decimal) return envelope("decimal.Decimal", 1, decimalData(value.text, form));
+  if (value instanceof Uuid) return envelope("uuid.UUID", 1, value.text);
+  if (value instanceof PlainDate) return envelope(value.classname, 2, value.iso);
+  if (value instanceof Timedelta) return envelope("datetime.timedelta", 2, seconds(value.seconds, form));
+  if (value instanceof TimeZone) return envelope(value.classname, 1, value.name);
+  if (value instanceof DataFrame) return envelope(value.classname, 1, value.hex);
+  if (value instanceof StoragePath) return envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value));
+  return undefined;
+}
+
+function other(value: object, form: Form): Lowered {
+  if (value instanceof Map) return { value: new Fields(stringKeyed(value)), form };
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    throw refuse("bytes are not JSON; send text, base64 for example, or a path to an object with the bytes");
+  }
+  if ("toJSON" in value && typeof value.toJSON === "function") return { value: value.toJSON(), form };
+  throw refuse(`an object of class ${className(value)} is not JSON; give it a toJSON method or send a plain object`);
+}
+
+function envelope(classname: string, version: number, data: unknown): Fields {
+  return new Fields([
+    ["__classname__", classname],
+    ["__version__", version],
+    ["__data__", data],
+  ]);
+}
+
+function unknown({ classname, version, data }: Envelope): Fields {
+  if (typeof classname !== "string" || classname === "") throw refuse("the classname of an Envelope is a text");
+  if (!Number.isSafeInteger(version)) throw refuse("the version of an Envelope is an integer");
+  return envelope(classname, version, data);
+}
+
+function dateTime(date: Date): Fields {
+  if (Number.isNaN(date.getTime())) throw refuse("an invalid Date is not JSON");
+  const { zone, zoneClass, classname } = date instanceof DateTime ? date : new DateTime(0);
+  const tz = zone === null ? null : Tuple.of<unknown>(zone, zoneClass, 1, true);
+  const data = new Fields([
+    ["timestamp", new Float(timestampOf(date))],
+    ["tz", tz],
+  ]);
+  return envelope(classname, 2, data);
+}
+
+/** As Python writes it where that keeps every digit, else as text, which Python reads as well. */
+function decimalData(text: string, form: Form): unknown {
+  const value = Number(text);
+  if (form === "row" && !(Number.isFinite(value) && pythonFloat(value) === String(value))) return text;
+  if (/^-?(0|[1-9]\d*)$/.test(text) && text !== "-0") return BigInt(text);
+  const exact = text === "NaN" || (Number.isFinite(value) && pythonFloat(value) === text.toLowerCase());
+  return exact ? new Float(value) : text;
+}
+
+/** Airflow 3.3 takes a float or a text, but no int: and a row cannot hold `90.0`. */
+function seconds(value: number, form: Form): unknown {
+  return form === "row" && Number.isInteger(value) ? pythonFloat(value) : new Float(value);
+}
+
+/** The path as stock Airflow opens it. */
+function path(at: StoragePath): Record<string, unknown> {
+  const { connectionId, bucket, key } = at;
+  const known = providerOf(at.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : at;
+  return { path: String(known), conn_id: connectionId ?? null, kwargs: {} };
+}
+
+function stringKeyed(map: Map<unknown, unknown>): [string, unknown][] {
+  const entries = [...map];
+  if (entries.every((entry): entry is [string, unknown] => typeof entry[0] === "string")) return entries;
+  throw refuse("a Map is written as an object, so all its keys are strings");
+}
+
+function className(value: object): string {
+  return (Object.getPrototypeOf(value) as { constructor?: { name?: string } }).constructor?.name || "unknown";
+}
+
+function refuse(detail: string): StorageError {
+  return failure("InvalidArgument", detail);
+}

@@ -1,0 +1,49 @@
+/** Temporal's values, of the runtime or of a polyfill, as the classes that are written. */
+import { failure } from "../../errors.js";
+import { DateTime } from "./datetime.js";
+import { PlainDate, Timedelta } from "./types.js";
+
+interface Temporal {
+  epochNanoseconds: bigint;
+  timeZoneId: string;
+  toString(options?: { calendarName: "never" }): string;
+  total(options: { unit: "second" }): number;
+}
+
+/** `Instant`, `Duration` and so on; undefined when it is none of Temporal's. */
+export function temporalKind(value: object): string | undefined {
+  const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  return typeof tag === "string" && tag.startsWith("Temporal.") ? tag.slice("Temporal.".length) : undefined;
+}
+
+export function fromTemporal(value: object, kind: string): object {
+  const temporal = value as Temporal;
+  if (kind === "Instant") return new DateTime(epochSeconds(temporal));
+  if (kind === "ZonedDateTime") return zoned(temporal);
+  if (kind === "PlainDate") return new PlainDate(temporal.toString({ calendarName: "never" }));
+  if (kind === "Duration") return new Timedelta(total(temporal));
+  throw failure("InvalidArgument", `a Temporal.${kind} has no counterpart in Airflow; send its text`);
+}
+
+function epochSeconds({ epochNanoseconds }: Temporal): number {
+  return Number(epochNanoseconds / 1000n) / 1e6;
+}
+
+function zoned(temporal: Temporal): DateTime {
+  const { timeZoneId: id } = temporal;
+  if (id === "UTC") return new DateTime(epochSeconds(temporal));
+  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(id);
+  if (!offset) return new DateTime(epochSeconds(temporal), id, "zoneinfo.ZoneInfo");
+  const east = (Number(offset[2]) * 60 + Number(offset[3])) * 60;
+  return new DateTime(epochSeconds(temporal), offset[1] === "-" ? -east : east);
+}
+
+function total(temporal: Temporal): number {
+  try {
+    return temporal.total({ unit: "second" });
+  } catch (cause) {
+    throw failure("InvalidArgument", "a Temporal.Duration of months or years has no length; send days or less", {
+      cause,
+    });
+  }
+}
