@@ -13,10 +13,15 @@ export interface Address {
 
 type Wrong = (why: string) => Error;
 
-/** The public cloud's address of an account, whose name is at most 24 lower-case letters and digits. */
-export function blobEndpoint(account: string, wrong: Wrong): string {
-  if (/^[a-z0-9]{1,24}$/.test(account)) return `https://${account}.blob.core.windows.net`;
-  throw wrong("is not the name of a storage account: at most 24 lower-case letters and digits");
+/** The account's name as it is, if it may stand in an address and in a signature. */
+export function checkedAccount(account: string, wrong: Wrong): string {
+  if (/^[\w-]{1,63}$/.test(account)) return account;
+  throw wrong("is not the name of a storage account");
+}
+
+/** The public cloud's address of an account. */
+export function blobEndpoint(account: string): string {
+  return `https://${account}.blob.core.windows.net`;
 }
 
 /** The address in `account_host`, else in the connection's host: a URL, a host name, or only an account's name. */

@@ -1,7 +1,7 @@
 /** Azure's connection strings: `AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net`. */
 import { Secret } from "../secret.js";
 import { cut } from "../urlsplit.js";
-import { accountOf } from "./azure-address.js";
+import { accountOf, checkedAccount } from "./azure-address.js";
 import type { AzureCredentials } from "./azure-credentials.js";
 import { endpointOf } from "./endpoint.js";
 
@@ -31,8 +31,9 @@ export function parseConnectionString(
   const stated = partsOf(text.reveal(), wrong);
   const parts = stated.get("usedevelopmentstorage")?.toLowerCase() === "true" ? EMULATOR : stated;
   const endpoint = endpointIn(parts, wrong);
-  const account = parts.get("accountname") ?? accountOf(endpoint);
-  if (account === undefined) throw wrong("names no account");
+  const found = parts.get("accountname") ?? accountOf(endpoint);
+  if (found === undefined) throw wrong("names no account");
+  const account = checkedAccount(found, () => wrong("has an AccountName that is not the name of a storage account"));
   return { account, endpoint, credentials: credentialsIn(parts, wrong) };
 }
 
@@ -55,8 +56,11 @@ function endpointIn(parts: Parts, wrong: Wrong): string {
   const account = parts.get("accountname");
   if (!account) throw wrong("names neither AccountName nor BlobEndpoint");
   const protocol = parts.get("defaultendpointsprotocol") || "https";
-  const address = `${protocol}://${account}.blob.${parts.get("endpointsuffix") || "core.windows.net"}`;
-  return endpointOf(address, () => wrong("has a protocol, account or suffix that make no address"));
+  const suffix = parts.get("endpointsuffix") || "core.windows.net";
+  if (!/^[\w-]+$/.test(account) || !/^[\w.-]+$/.test(suffix))
+    throw wrong("has an account or suffix that make no address");
+  const address = `${protocol}://${account}.blob.${suffix}`;
+  return endpointOf(address, () => wrong("has a protocol other than http and https"));
 }
 
 function credentialsIn(parts: Parts, wrong: Wrong): AzureCredentials {

@@ -3,7 +3,7 @@ import { failure } from "../../errors.js";
 import type { Connection } from "../connection.js";
 import { Secret } from "../secret.js";
 import type { Env } from "../source.js";
-import { accountOf, addressIn, blobEndpoint, splitSas } from "./azure-address.js";
+import { accountOf, addressIn, blobEndpoint, checkedAccount, splitSas } from "./azure-address.js";
 import { parseConnectionString } from "./azure-connection-string.js";
 import { type AzureCredentials, azureCredentials, DEFAULT_CHAIN } from "./azure-credentials.js";
 import { FieldReader } from "./fields.js";
@@ -51,9 +51,10 @@ function separateFields(
   const address = addressIn(connection, extra) ?? { endpoint: sas?.endpoint, sas: undefined };
   const tenant = tenantIn(extra);
   const named = extra.text("account_name") ?? accountOf(address.endpoint);
-  const account = named ?? (tenant ? undefined : connection.login || undefined) ?? env.AZURE_STORAGE_ACCOUNT_NAME;
-  if (!account) throw refused(connection, "it names no storage account; write account_name into extra");
-  const endpoint = address.endpoint ?? blobEndpoint(account, (why) => refused(connection, `its account ${why}`));
+  const found = named ?? (tenant ? undefined : connection.login || undefined) ?? env.AZURE_STORAGE_ACCOUNT_NAME;
+  if (!found) throw refused(connection, "it names no storage account; write account_name into extra");
+  const account = checkedAccount(found, (why) => refused(connection, `its account ${why}`));
+  const endpoint = address.endpoint ?? blobEndpoint(account);
   const credentials = azureCredentials({ connection, extra, env, tenant, sas: sas?.token ?? address.sas, endpoint });
   return { account, endpoint, credentials, encryptionScope };
 }
@@ -69,10 +70,10 @@ function optionsOfEnv(env: Env): AzureOptions {
   const wrong = (why: string) => failure("InvalidArgument", `environment: ${variable} ${why}`);
   const text = env[variable];
   if (text) return { ...parseConnectionString(new Secret(text), wrong), encryptionScope: undefined };
-  const account = env.AZURE_STORAGE_ACCOUNT_NAME || env.AZURE_STORAGE_ACCOUNT;
-  if (!account)
-    throw failure("InvalidArgument", "environment: AZURE_STORAGE_ACCOUNT_NAME is missing; name a connection");
-  const endpoint = blobEndpoint(account, (why) => failure("InvalidArgument", `environment: the account ${why}`));
+  const found = env.AZURE_STORAGE_ACCOUNT_NAME || env.AZURE_STORAGE_ACCOUNT;
+  if (!found) throw failure("InvalidArgument", "environment: AZURE_STORAGE_ACCOUNT_NAME is missing; name a connection");
+  const account = checkedAccount(found, (why) => failure("InvalidArgument", `environment: the account ${why}`));
+  const endpoint = blobEndpoint(account);
   return { account, endpoint, credentials: credentialsOfEnv(env), encryptionScope: undefined };
 }
 

@@ -68,8 +68,8 @@ export interface CredentialFacts {
 
 /** The credentials that the connection says, else those of the environment. Anonymous only when asked. */
 export function s3Credentials(facts: CredentialFacts): S3Credentials {
-  const stated = statedKeys(facts) ?? statedProfile(facts);
-  const source = stated ?? (facts.anonymous ? undefined : keysOfEnv(facts)) ?? { kind: "default" };
+  const [keys, profile] = [statedKeys(facts), statedProfile(facts)];
+  const source = keys ?? profile ?? (facts.anonymous ? undefined : keysOfEnv(facts)) ?? { kind: "default" };
   const role = readRole(facts, source);
   return facts.anonymous ? { kind: "anonymous" } : (role ?? source);
 }

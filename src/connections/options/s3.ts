@@ -38,7 +38,8 @@ export function s3Options(connection: Connection | undefined, env: Env): S3Optio
   const session = extra.object("session_kwargs");
   const client = readClientConfig(extra.object("config_kwargs"));
   const services = readServices(extra.object("service_config"));
-  const endpoint = services.s3 ?? endpointIn(extra, "endpoint_url") ?? endpointOfEnv(env, "S3");
+  const common = endpointIn(extra, "endpoint_url");
+  const endpoint = services.s3 ?? common ?? endpointOfEnv(env, "S3");
   const provider = extra.oneOf("provider", PROVIDERS) ?? providerOf(endpoint);
   const region = checkedRegion([regionIn(extra), regionIn(session), client.region, regionOf(provider, endpoint, env)]);
   const sts = { endpoint: services.sts ?? endpointOfEnv(env, "STS"), region };
