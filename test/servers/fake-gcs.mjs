@@ -19,8 +19,8 @@ const VERSION = "v1.56.1";
 /** Starts fake-gcs-server, or takes the server that STOWAGE_TEST_GCS_ENDPOINT names. @returns {Promise<GcsServer>} */
 export async function startFakeGcs() {
   const external = process.env.STOWAGE_TEST_GCS_ENDPOINT;
-  if (external) return described(external.replace(/\/+$/, ""), true, async () => {});
-  const command = await goBinary("fake-gcs-server", MODULE, VERSION);
+  if (external) return describedGcs(external.replace(/\/+$/, ""), true, async () => {});
+  const command = await fakeGcsBinary();
   const running = await startProcess({
     name: "fake-gcs-server",
     plan: ({ port }) => ({
@@ -32,11 +32,14 @@ export async function startFakeGcs() {
       ready: `http://127.0.0.1:${port}/_internal/healthcheck`,
     }),
   });
-  return described(`http://127.0.0.1:${running.port}`, false, running.stop);
+  return describedGcs(`http://127.0.0.1:${running.port}`, false, running.stop);
 }
 
+/** The path of a fake-gcs-server of this machine. */
+export const fakeGcsBinary = () => goBinary("fake-gcs-server", MODULE, VERSION);
+
 /** @param {string} endpoint @param {boolean} external @param {() => Promise<void>} stop @returns {GcsServer} */
-function described(endpoint, external, stop) {
+export function describedGcs(endpoint, external, stop) {
   const project = process.env.STOWAGE_TEST_GCS_PROJECT ?? "stowage-test";
   const keyFile = external ? process.env.STOWAGE_TEST_GCS_KEY_FILE : undefined;
   const credentials = keyFile ? { key_path: keyFile } : { is_anonymous: true };

@@ -12,6 +12,7 @@
  * neither found nor started throws {@link Unavailable}.
  */
 import { startAzurite } from "./azurite.mjs";
+import { fakeGcsContainer, minioContainer } from "./containers.mjs";
 import { startFakeGcs } from "./fake-gcs.mjs";
 import { startMinio } from "./minio.mjs";
 
@@ -19,10 +20,13 @@ export { azureClient, gcsClient, makeBucket, s3Client } from "./buckets.mjs";
 export { Unavailable } from "./unavailable.mjs";
 export { startAzurite, startFakeGcs, startMinio };
 
+/** Set to `containers`, MinIO and fake-gcs-server run in containers instead of processes. */
+const inContainers = process.env.STOWAGE_TEST_SERVERS === "containers";
+
 /** How each server of the test run is started, by the name that tests ask for. */
 export const starters = {
-  minio: () => startMinio(),
+  minio: () => (inContainers ? minioContainer() : startMinio()),
   "minio-tls": () => startMinio({ tls: true }),
-  "fake-gcs": () => startFakeGcs(),
+  "fake-gcs": () => (inContainers ? fakeGcsContainer() : startFakeGcs()),
   azurite: () => startAzurite(),
 };

@@ -34,7 +34,7 @@ export const KMS_KEY = "stowage-test-key";
 export async function startMinio({ tls = false } = {}) {
   const external = process.env.STOWAGE_TEST_S3_ENDPOINT;
   if (external && !tls) return named(external);
-  const command = await goBinary("minio", MODULE, VERSION);
+  const command = await minioBinary();
   const certificates = tls ? await mkdtemp(join(tmpdir(), "stowage-tls-")) : undefined;
   try {
     return await launch(command, certificates);
@@ -43,6 +43,9 @@ export async function startMinio({ tls = false } = {}) {
     throw error;
   }
 }
+
+/** The path of a MinIO of this machine. */
+export const minioBinary = () => goBinary("minio", MODULE, VERSION);
 
 /** @param {string} command @param {string | undefined} certificates @returns {Promise<S3Server>} */
 async function launch(command, certificates) {
@@ -68,7 +71,7 @@ async function launch(command, certificates) {
     if (certificates) await rm(certificates, { recursive: true, force: true });
   };
   const endpoint = `${scheme}://127.0.0.1:${running.port}`;
-  const server = described(endpoint, credentials.accessKey, credentials.secretKey, false, stop);
+  const server = describedS3(endpoint, credentials.accessKey, credentials.secretKey, false, stop);
   return ca ? { ...server, ca, kmsKey: KMS_KEY } : server;
 }
 
@@ -89,14 +92,14 @@ function named(endpoint) {
   if (!key || !password) {
     throw new Error("STOWAGE_TEST_S3_ENDPOINT needs STOWAGE_TEST_S3_ACCESS_KEY and STOWAGE_TEST_S3_SECRET_KEY");
   }
-  return described(endpoint, key, noted(password), true, async () => {});
+  return describedS3(endpoint, key, noted(password), true, async () => {});
 }
 
 /**
  * @param {string} endpoint @param {string} accessKey @param {string} secretKey @param {boolean} external
  * @param {() => Promise<void>} stop @returns {S3Server}
  */
-function described(endpoint, accessKey, secretKey, external, stop) {
+export function describedS3(endpoint, accessKey, secretKey, external, stop) {
   const region = process.env.STOWAGE_TEST_S3_REGION ?? "us-east-1";
   const extra = {
     endpoint_url: endpoint,
