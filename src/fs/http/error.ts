@@ -11,6 +11,8 @@ export class HttpError extends Error {
   attempts = 1;
   /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
   unsure = false;
+  /** What the dialect made of the answer for its own use. */
+  hint: string | undefined;
 
   constructor(
     readonly kind: HttpFailure,
@@ -51,11 +53,13 @@ const LONGEST_DETAIL = 300;
 export function refusal(
   method: string,
   status: number,
-  { code, detail, requestId }: Explanation,
+  { code, detail, requestId, hint }: Explanation,
   retryAfter: number | undefined,
 ): HttpError {
   const line = (detail ?? "").replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
-  return new HttpError("answer", method, status, code, line.slice(0, LONGEST_DETAIL), requestId, retryAfter);
+  const error = new HttpError("answer", method, status, code, line.slice(0, LONGEST_DETAIL), requestId, retryAfter);
+  error.hint = hint;
+  return error;
 }
 
 /** The failure behind an error of a socket, a resolver or the parser. The original is left out: it may carry bytes. */

@@ -61,6 +61,8 @@ export interface Explanation {
   code?: string | undefined;
   detail?: string | undefined;
   requestId?: string | undefined;
+  /** For the dialect's own `mend`: what would have been right. */
+  hint?: string | undefined;
 }
 
 /** How one provider's server talks. */

@@ -48,6 +48,8 @@ export class SigV4 {
   sign(request: SignableRequest, keys: AccessKeys, now: number): Record<string, string> {
     const date = this.#date(now);
     const headers: Record<string, string> = { ...request.headers, "x-amz-date": date };
+    // S3 alone also wants the hash as a header.
+    if (this.#service === "s3") headers["x-amz-content-sha256"] = request.payload;
     if (keys.sessionToken) headers["x-amz-security-token"] = keys.sessionToken;
     const names = ["host", ...Object.keys(headers)].sort();
     let lines = "";

@@ -1,0 +1,156 @@
+/** Signed requests to one bucket. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { S3Options } from "../../../connections/options/s3.js";
+import { failure } from "../../../errors.js";
+import {
+  type Dialect,
+  type Http,
+  type HttpError,
+  type HttpOptions,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpText,
+  type Outgoing,
+  openHttp,
+} from "../../http.js";
+import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
+import { type Address, addressOf } from "./address.js";
+import { type KeySource, keySource } from "./credentials.js";
+import { explain, hidden, transient } from "./dialect.js";
+
+/** A request to the bucket or to one of its objects. */
+export interface Ask {
+  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Another bucket of the same endpoint. */
+  bucket?: string;
+  /** Empty for the bucket itself. */
+  key: string;
+  /** By `canonicalQuery`. */
+  query?: string;
+  /** Lower-case names. */
+  headers?: Readonly<Record<string, string>>;
+  body?: Uint8Array | undefined;
+  signal: AbortSignal | undefined;
+  /** Milliseconds without a byte, where the server may think longer than usual. */
+  idle?: number;
+  tries?: number;
+}
+
+const EXPIRED: ReadonlySet<string> = new Set(["ExpiredToken", "InvalidToken", "TokenRefreshRequired"]);
+const NONE: Readonly<Record<string, string>> = {};
+
+export async function openClient(
+  bucket: string,
+  options: S3Options,
+  transport: Omit<HttpOptions, "protocol" | "dialect">,
+): Promise<S3Client> {
+  const client = new S3Client(bucket, options);
+  await client.connect(transport);
+  return client;
+}
+
+export class S3Client {
+  readonly #bucket: string;
+  readonly #options: S3Options;
+  readonly #keys: KeySource;
+  readonly #common: Readonly<Record<string, string>>;
+  #http!: Http;
+  #address: Address;
+  #region: string;
+  #signer: SigV4;
+
+  /** By {@link openClient}. */
+  constructor(bucket: string, options: S3Options) {
+    this.#bucket = bucket;
+    this.#options = options;
+    this.#region = options.region ?? "us-east-1";
+    this.#address = addressOf(options, bucket, this.#region);
+    this.#signer = new SigV4(this.#region, "s3");
+    this.#keys = keySource(options.credentials, this.#region);
+    this.#common = options.requesterPays ? { "x-amz-request-payer": "requester" } : NONE;
+  }
+
+  async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
+    const dialect: Dialect = { explain, hidden, transient, mend: (error, headers) => this.#mend(error, headers) };
+    this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
+  }
+
+  send(ask: Ask): Promise<HttpResponse> {
+    return this.#http.send(this.#request(ask));
+  }
+
+  text(ask: Ask): Promise<HttpText> {
+    return this.#http.text(this.#request(ask));
+  }
+
+  /** A request that anybody may send until it expires. `expiresIn`: seconds. */
+  async presigned(method: "GET" | "PUT", key: string, expiresIn: number): Promise<string> {
+    const { origin, path } = this.#address;
+    const signable = { method, host: origin.host, path: path + encodeKey(key), query: "" };
+    const keys = await this.#keys.current();
+    const extra = Object.entries(this.#common);
+    if (!keys) throw failure("Unauthenticated", "an anonymous connection cannot sign");
+    const target = this.#signer.presign(signable, extra, keys, this.#http.now(), expiresIn);
+    return `${origin.protocol}//${origin.host}${target}`;
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  #request(ask: Ask): HttpRequest {
+    const { signal, idle, tries } = ask;
+    return { prepare: (now) => this.#prepare(ask, now), signal, idle, tries };
+  }
+
+  #prepare(ask: Ask, now: number): Outgoing | Promise<Outgoing> {
+    const keys = this.#keys.current();
+    return keys instanceof Promise ? keys.then((found) => this.#signed(ask, found, now)) : this.#signed(ask, keys, now);
+  }
+
+  #signed(ask: Ask, keys: AccessKeys | undefined, now: number): Outgoing {
+    const { method, key, query = "", headers = NONE, body } = ask;
+    const { origin, path: bucket } = this.#addressFor(ask.bucket);
+    const path = bucket + encodeKey(key);
+    const all = this.#common === NONE ? headers : { ...this.#common, ...headers };
+    const signable: SignableRequest = {
+      method,
+      host: origin.host,
+      path,
+      query,
+      headers: all,
+      payload: UNSIGNED_PAYLOAD,
+    };
+    return {
+      method,
+      origin,
+      path: query ? `${path}?${query}` : path,
+      headers: keys ? this.#signer.sign(signable, keys, now) : all,
+      body,
+    };
+  }
+
+  #addressFor(bucket = this.#bucket): Address {
+    return bucket === this.#bucket ? this.#address : addressOf(this.#options, bucket, this.#region);
+  }
+
+  async #mend(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
+    if (this.#isElsewhere(error)) return this.#move(error.hint);
+    // The answer to HEAD has no body that could say that a token has expired.
+    const expired = EXPIRED.has(error.code ?? "") || (error.method === "HEAD" && error.status === 400 && !headers.etag);
+    return expired && this.#keys.renew();
+  }
+
+  #isElsewhere({ status, hint }: HttpError): boolean {
+    return hint !== undefined && hint !== this.#region && [301, 307, 400, 403].includes(status);
+  }
+
+  /** Signs for the bucket's own region from now on. Only AWS's own host follows; another endpoint stays what it is. */
+  #move(region = ""): boolean {
+    if (!/^[a-z0-9-]{1,64}$/.test(region)) return false;
+    this.#region = region;
+    this.#signer = new SigV4(region, "s3");
+    this.#address = addressOf(this.#options, this.#bucket, region);
+    return true;
+  }
+}

@@ -1,0 +1,181 @@
+/** Access keys: those that are written down, or those that AWS's own library finds. */
+import { readFile } from "node:fs/promises";
+import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
+import { failure, isStorageError } from "../../../errors.js";
+import type { AccessKeys } from "../../sign.js";
+
+type Library = typeof import("@aws-sdk/credential-providers");
+type Found = AccessKeys & { expiration?: Date | undefined };
+type Find = (library: Library) => () => Promise<Found>;
+type Lazy = Exclude<S3Credentials, { kind: "static" | "anonymous" }>;
+
+/** Who signs. */
+export interface KeySource {
+  /** Undefined: requests are not signed. A promise only when the keys must be found or renewed first. */
+  current(): AccessKeys | undefined | Promise<AccessKeys>;
+  /** The provider has refused the keys: whether there are others now. */
+  renew(): Promise<boolean>;
+}
+
+export function keySource(credentials: S3Credentials, region: string): KeySource {
+  if (credentials.kind === "anonymous") return fixed(undefined);
+  if (credentials.kind !== "static") return new Renewed(credentials, region);
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  return fixed({ accessKeyId, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() });
+}
+
+function fixed(keys: AccessKeys | undefined): KeySource {
+  return { current: () => keys, renew: async () => false };
+}
+
+/** Keys are renewed this long before they expire, milliseconds. */
+const EARLY = 5 * 60_000;
+/** Keys younger than this are not renewed again, milliseconds: another request has just done it. */
+const FRESH = 5_000;
+
+/** Keys that expire: found once for all that wait, kept until shortly before their end. */
+class Renewed implements KeySource {
+  readonly #credentials: Lazy;
+  readonly #region: string;
+  #keys: Found | undefined;
+  #foundAt = 0;
+  #finding: Promise<Found> | undefined;
+
+  constructor(credentials: Lazy, region: string) {
+    this.#credentials = credentials;
+    this.#region = region;
+  }
+
+  current(): Found | Promise<Found> {
+    const keys = this.#keys;
+    if (keys && !this.#ends(keys, EARLY)) return keys;
+    // Keys that still hold are better than none when they cannot be renewed.
+    return this.#find().catch((error) => {
+      if (keys && !this.#ends(keys, 0)) return keys;
+      throw error;
+    });
+  }
+
+  async renew(): Promise<boolean> {
+    if (Date.now() - this.#foundAt > FRESH) await this.#find();
+    return true;
+  }
+
+  #ends({ expiration }: Found, within: number): boolean {
+    return expiration !== undefined && expiration.getTime() - Date.now() < within;
+  }
+
+  #find(): Promise<Found> {
+    this.#finding ??= find(this.#credentials, this.#region)
+      .then((keys) => this.#keep(keys))
+      .finally(() => {
+        this.#finding = undefined;
+      });
+    return this.#finding;
+  }
+
+  #keep(keys: Found): Found {
+    this.#keys = keys;
+    this.#foundAt = Date.now();
+    return keys;
+  }
+}
+
+async function find(credentials: Lazy, region: string): Promise<Found> {
+  const library = await load(credentials.kind);
+  try {
+    return await finder(credentials, region)(library)();
+  } catch (error) {
+    if (isStorageError(error)) throw error;
+    const { name, message } = error as Error;
+    // The original holds the whole conversation with STS.
+    throw failure(
+      "Unauthenticated",
+      `no credentials from ${TRIED[credentials.kind]}: ${name}: ${message.slice(0, 200)}`,
+    );
+  }
+}
+
+const TRIED: Readonly<Record<Lazy["kind"], string>> = {
+  profile: "the profile",
+  "assume-role": "STS AssumeRole",
+  "web-identity": "STS AssumeRoleWithWebIdentity",
+  default:
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, SSO, the shared config and credentials files, a credential process, a web identity, or the container and instance metadata",
+};
+
+async function load(kind: string): Promise<Library> {
+  try {
+    return await import("@aws-sdk/credential-providers");
+  } catch (cause) {
+    const why = `credentials of the kind ${kind} need the package @aws-sdk/credential-providers`;
+    throw failure("Unsupported", why, { cause });
+  }
+}
+
+function finder(credentials: Lazy | Extract<S3Credentials, { kind: "static" }>, region: string): Find {
+  switch (credentials.kind) {
+    case "static":
+      return () => async () => ({
+        accessKeyId: credentials.accessKeyId,
+        secretAccessKey: credentials.secretAccessKey.reveal(),
+        ...(credentials.sessionToken ? { sessionToken: credentials.sessionToken.reveal() } : {}),
+      });
+    case "profile":
+      return (library) => library.fromIni({ profile: credentials.name, clientConfig: { region } });
+    case "default":
+      return (library) => library.fromNodeProviderChain({ clientConfig: { region } });
+    case "web-identity":
+      return (library) => () => webIdentity(library, credentials, region);
+    case "assume-role":
+      return (library) => assumedRole(library, credentials, region);
+  }
+}
+
+function assumedRole(library: Library, role: Extract<Lazy, { kind: "assume-role" }>, region: string) {
+  const { externalId, sourceIdentity, tags, transitiveTagKeys, mfa } = role;
+  const params = {
+    RoleArn: role.roleArn,
+    RoleSessionName: role.sessionName,
+    ...(role.durationSeconds === undefined ? {} : { DurationSeconds: role.durationSeconds }),
+    ...(role.policy === undefined ? {} : { Policy: role.policy }),
+    ...(role.policyArns.length === 0 ? {} : { PolicyArns: role.policyArns.map((arn) => ({ arn })) }),
+    ...(externalId === undefined ? {} : { ExternalId: externalId }),
+    ...(sourceIdentity === undefined ? {} : { SourceIdentity: sourceIdentity }),
+    ...(tags.length === 0 ? {} : { Tags: tags.map(({ key, value }) => ({ Key: key, Value: value })) }),
+    ...(transitiveTagKeys.length === 0 ? {} : { TransitiveTagKeys: [...transitiveTagKeys] }),
+    ...(mfa ? { SerialNumber: mfa.serialNumber, TokenCode: mfa.tokenCode.reveal() } : {}),
+  };
+  const masterCredentials = finder(role.source, region)(library) as never;
+  return library.fromTemporaryCredentials({ params, masterCredentials, clientConfig: sts(role, region) });
+}
+
+async function webIdentity(library: Library, role: Extract<Lazy, { kind: "web-identity" }>, region: string) {
+  const provide = library.fromWebToken({
+    roleArn: role.roleArn,
+    roleSessionName: role.sessionName,
+    webIdentityToken: await tokenOf(role.token),
+    ...(role.durationSeconds === undefined ? {} : { durationSeconds: role.durationSeconds }),
+    ...(role.policy === undefined ? {} : { policy: role.policy }),
+    ...(role.policyArns.length === 0 ? {} : { policyArns: role.policyArns.map((arn) => ({ arn })) }),
+    clientConfig: sts(role, region),
+  });
+  return provide();
+}
+
+function sts(role: RoleRequest, region: string) {
+  return { region: role.region ?? region, ...(role.stsEndpoint === undefined ? {} : { endpoint: role.stsEndpoint }) };
+}
+
+/** https://cloud.google.com/compute/docs/instances/verifying-instance-identity */
+const GOOGLE = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity";
+
+/** Read anew each time: the file and the instance's token are replaced before they expire. */
+async function tokenOf(token: IdentityToken): Promise<string> {
+  if (token.kind === "file") return (await readFile(token.path, "utf8")).trim();
+  const query = new URLSearchParams({ audience: token.audience, format: "full" });
+  const options = { headers: { "Metadata-Flavor": "Google" }, signal: AbortSignal.timeout(5000) };
+  const answer = await fetch(`${GOOGLE}?${query}`, options);
+  if (!answer.ok) throw failure("Unauthenticated", `the metadata server answered ${answer.status}`);
+  return answer.text();
+}

@@ -1,0 +1,115 @@
+import type { XmlElement } from "@rgrove/parse-xml";
+import { failure } from "../../../errors.js";
+import type { Item, ListOptions } from "../../driver.js";
+import { byUtf8 } from "../../order.js";
+import { canonicalQuery } from "../../sign.js";
+import { elements, fields, parseRoot } from "../../xml.js";
+import type { Bucket } from "./bucket.js";
+
+type Fields = Record<string, string | undefined>;
+type Query = [string, string][];
+
+/** One page, and the query parameters that get the next one. */
+interface Page {
+  items: Item[];
+  next: Query | undefined;
+}
+
+/** Pages of up to 1,000 rows. */
+export async function* list(bucket: Bucket, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
+  const first = options.versions ? versionsQuery(options) : objectsQuery(options);
+  const read = options.versions ? versionsPage : objectsPage;
+  const fixed: Query = [
+    ["encoding-type", "url"],
+    ["prefix", prefix],
+  ];
+  if (options.delimiter) fixed.push(["delimiter", options.delimiter]);
+  let next: Query | undefined = first.start;
+  let before = "";
+  while (next) {
+    const query = canonicalQuery([...fixed, ...first.kind, ...next]);
+    if (query === before) throw failure("Corrupt", "the server repeats a page of the listing");
+    before = query;
+    const { text } = await bucket.client.text({ method: "GET", key: "", query, signal: options.signal });
+    const page = read(text);
+    next = page.next;
+    if (page.items.length > 0) yield page.items;
+  }
+}
+
+interface First {
+  kind: Query;
+  start: Query;
+}
+
+function objectsQuery({ startAfter }: ListOptions): First {
+  return { kind: [["list-type", "2"]], start: startAfter === undefined ? [] : [["start-after", startAfter]] };
+}
+
+function versionsQuery({ startAfter }: ListOptions): First {
+  return { kind: [["versions", ""]], start: startAfter === undefined ? [] : [["key-marker", startAfter]] };
+}
+
+function objectsPage(text: string): Page {
+  const root = parseRoot(text, "ListBucketResult");
+  const { IsTruncated, NextContinuationToken: token } = fields(root);
+  const items = rows(root, { Contents: file });
+  return { items, next: IsTruncated === "true" ? [["continuation-token", required(token)]] : undefined };
+}
+
+function versionsPage(text: string): Page {
+  const root = parseRoot(text, "ListVersionsResult");
+  const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = fields(root);
+  const items = rows(root, { Version: version, DeleteMarker: marker });
+  if (IsTruncated !== "true") return { items, next: undefined };
+  const next: Query = [["key-marker", decoded(required(NextKeyMarker))]];
+  if (NextVersionIdMarker) next.push(["version-id-marker", NextVersionIdMarker]);
+  return { items, next };
+}
+
+/** Objects and common prefixes come as two sorted lists; a page has them in one order. */
+function rows(root: XmlElement, kinds: Record<string, (row: Fields) => Item>): Item[] {
+  const items: Item[] = [];
+  let directories = false;
+  for (const element of elements(root)) {
+    const read = kinds[element.name];
+    if (read) items.push(read(fields(element)));
+    else if (element.name === "CommonPrefixes") directories = items.push(directory(fields(element))) > 0;
+  }
+  return directories ? items.sort((a, b) => byUtf8(a.key, b.key)) : items;
+}
+
+function directory({ Prefix }: Fields): Item {
+  return { key: decoded(required(Prefix)), type: "directory" };
+}
+
+function file({ Key, Size, LastModified, ETag }: Fields): Item {
+  const item: Item = { key: decoded(required(Key)), type: "file", size: Number(Size) };
+  item.modified = new Date(required(LastModified));
+  if (ETag) item.etag = ETag;
+  return item;
+}
+
+function version(row: Fields): Item {
+  return { ...file(row), version: required(row.VersionId), latest: row.IsLatest === "true", deleted: false };
+}
+
+function marker({ Key, VersionId, IsLatest, LastModified }: Fields): Item {
+  const item: Item = { key: decoded(required(Key)), type: "file", version: required(VersionId) };
+  return { ...item, modified: new Date(required(LastModified)), latest: IsLatest === "true", deleted: true };
+}
+
+/** `encoding-type=url`, which is how keys with characters that XML has no way to write can be listed at all. */
+function decoded(text: string): string {
+  if (!text.includes("%") && !text.includes("+")) return text;
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    throw failure("Corrupt", "the listing has a key that is not UTF-8");
+  }
+}
+
+function required(value: string | undefined): string {
+  if (value === undefined) throw failure("Corrupt", "the listing lacks a field");
+  return value;
+}

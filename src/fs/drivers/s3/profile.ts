@@ -1,0 +1,37 @@
+import type { S3Provider } from "../../../connections/options/s3.js";
+
+/** In what the services that speak S3 differ. */
+export interface Profile {
+  /** CRC32 goes with writes and is asked for with reads. Older services refuse or misread its headers. */
+  readonly checksums: boolean;
+  /** All parts but the last must have the same size. */
+  readonly uniformParts: boolean;
+  /** Has DeleteObjects. */
+  readonly bulkDelete: boolean;
+  /** Enforces `If-None-Match: *` and `If-Match` on PutObject. */
+  readonly conditionalPut: boolean;
+  /** Enforces them on CompleteMultipartUpload. */
+  readonly conditionalCommit: boolean;
+}
+
+const MODERN: Profile = {
+  checksums: true,
+  uniformParts: false,
+  bulkDelete: true,
+  conditionalPut: true,
+  conditionalCommit: true,
+};
+
+/**
+ * Sources: AWS's API reference; MinIO by test; R2's compatibility table
+ * (https://developers.cloudflare.com/r2/api/s3/api/), Ceph's (https://docs.ceph.com/en/latest/radosgw/s3/) and B2's
+ * (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api). What a service does not promise counts as missing.
+ */
+export const profiles: Readonly<Record<S3Provider, Profile>> = {
+  aws: MODERN,
+  minio: MODERN,
+  r2: { ...MODERN, checksums: false, uniformParts: true, conditionalCommit: false },
+  ceph: { ...MODERN, checksums: false, conditionalCommit: false },
+  b2: { ...MODERN, checksums: false, conditionalPut: false, conditionalCommit: false },
+  generic: { ...MODERN, checksums: false, conditionalCommit: false },
+};

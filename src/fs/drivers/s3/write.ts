@@ -1,0 +1,94 @@
+import { createHash } from "node:crypto";
+import { failure } from "../../../errors.js";
+import type { Budget, Bytes, Receipt, WriteOptions } from "../../driver.js";
+import { type Part, type Session, type Target, upload } from "../../parts.js";
+import type { Bucket } from "./bucket.js";
+import { CHECKSUM, checksumOf } from "./checksum.js";
+import { receiptOf } from "./info.js";
+import { afterLoss } from "./lost.js";
+import { metadataHeaders } from "./metadata.js";
+import { type Conditions, conditionHeaders, Multipart, type PartDone } from "./multipart.js";
+
+const MIB = 2 ** 20;
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
+const LIMITS = { single: 8 * MIB, part: 8 * MIB, largest: 5 * 1024 * MIB, count: 10_000, multiple: 1, parallel: 4 };
+
+export function write(
+  bucket: Bucket,
+  key: string,
+  body: Bytes,
+  options: WriteOptions,
+  budget: Budget,
+): Promise<Receipt> {
+  checkConditions(bucket, options);
+  const { size, signal, onProgress } = options;
+  return upload(body, new ObjectTarget(bucket, key, options), { budget, size, signal, onProgress });
+}
+
+function checkConditions({ profile }: Bucket, { ifAbsent, ifMatch }: Conditions): void {
+  if (profile.conditionalPut || (!ifAbsent && ifMatch === undefined)) return;
+  throw failure("Unsupported", "this provider does not enforce conditions on writes");
+}
+
+export function describing({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">) {
+  const headers = metadataHeaders(metadata);
+  if (contentType !== undefined) headers["content-type"] = contentType;
+  return headers;
+}
+
+class ObjectTarget implements Target<PartDone> {
+  readonly limits;
+
+  constructor(
+    readonly bucket: Bucket,
+    readonly key: string,
+    readonly options: WriteOptions,
+  ) {
+    this.limits = { ...LIMITS, uniform: bucket.profile.uniformParts };
+  }
+
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+    const { bucket, key, options } = this;
+    const headers = { ...bucket.encryption.create, ...describing(options), ...conditionHeaders(options) };
+    if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(data);
+    try {
+      return receiptOf((await bucket.client.send({ method: "PUT", key, headers, body: data, signal })).headers);
+    } catch (error) {
+      const etag = `"${createHash("md5").update(data).digest("hex")}"`;
+      return afterLoss(bucket, key, error, { etag, conditions: options, signal });
+    }
+  }
+
+  async begin(): Promise<Session<PartDone>> {
+    const { bucket, key, options } = this;
+    const headers = { ...bucket.encryption.create, ...describing(options) };
+    if ((options.ifAbsent || options.ifMatch !== undefined) && !bucket.profile.conditionalCommit) {
+      throw failure("Unsupported", "this provider does not enforce conditions on writes in parts, above 8 MiB");
+    }
+    // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
+    const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
+    if (bucket.checksums.write) Object.assign(headers, sums);
+    return new ObjectSession(await Multipart.begin(bucket, key, headers), options);
+  }
+}
+
+class ObjectSession implements Session<PartDone> {
+  constructor(
+    readonly multipart: Multipart,
+    readonly options: WriteOptions,
+  ) {}
+
+  part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
+    const checksum = this.multipart.bucket.checksums.write ? checksumOf(data) : undefined;
+    return this.multipart.put(index + 1, data, checksum, signal);
+  }
+
+  commit(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<Receipt> {
+    return this.multipart.commit(parts, this.options, signal);
+  }
+
+  abort(): Promise<void> {
+    return this.multipart.abort();
+  }
+}
