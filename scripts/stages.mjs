@@ -15,10 +15,14 @@ import { nodeBinary } from "./node-versions.mjs";
  * @property {number} [minutes] after which it is stopped and counts as failed; 10 when not given
  */
 
+/** The contract of the drivers, on every backend. */
+export const CONTRACTS = readdirSync(new URL("../test", import.meta.url), { recursive: true, encoding: "utf8" })
+  .filter((name) => /contract[^/]*\.test\.ts$/.test(name))
+  .map((name) => `test/${name}`);
 /** Tests of the built package; the rest of the tests needs no `dist`. */
 const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
-/** What has to hold on every Node: the contract of the drivers and the package as users get it. */
-const EVERYWHERE = [...contracts(), "test/bundle.test.ts", "test/package.test.ts"];
+/** What has to hold on every Node. */
+const EVERYWHERE = [...CONTRACTS, "test/bundle.test.ts", "test/package.test.ts"];
 
 /** @type {Stage[]} */
 export const stages = [
@@ -29,8 +33,3 @@ export const stages = [
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22) },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24) },
 ];
-
-function contracts() {
-  const names = readdirSync(new URL("../test", import.meta.url), { recursive: true, encoding: "utf8" });
-  return names.filter((name) => /contract.*\.test\.ts$/.test(name)).map((name) => `test/${name}`);
-}
