@@ -20,7 +20,7 @@ describe("the memory driver", () => {
     const metadata = { a: "1" };
     await memory.write("x", "", { metadata });
     metadata.a = "2";
-    (await memory.stat("x")).metadata!["a"] = "3";
+    (await memory.stat("x")).metadata!.a = "3";
     expect((await memory.stat("x")).metadata).toEqual({ a: "1" });
   });
 

@@ -159,15 +159,15 @@ export class Storage implements AsyncDisposable {
   }
 
   /** Copies an object, or with `recursive` everything below a path; inside the provider where one connection reaches both. */
-  copy(from: At, to: At, init: CopyInit = {}): Promise<void> {
-    return init.recursive ? this.#tree("copy", from, to, init) : this.#copy("copy", from, to, init);
+  async copy(from: At, to: At, init: CopyInit = {}): Promise<void> {
+    await (init.recursive ? this.#tree("copy", from, to, init) : this.#copy("copy", from, to, init));
   }
 
   /** As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays. */
   async move(from: At, to: At, init: CopyInit = {}): Promise<void> {
     if (init.recursive) return this.#tree("move", from, to, init);
-    await this.#copy("move", from, to, init);
-    if (String(from) !== String(to)) await this.delete(from, { signal: init.signal });
+    const moved = await this.#copy("move", from, to, init);
+    if (moved) await this.delete(from, { signal: init.signal });
   }
 
   /** Deletes objects. A missing one is a success; every one that could not be deleted is named in the error. */
@@ -212,17 +212,22 @@ export class Storage implements AsyncDisposable {
     });
   }
 
-  async #copy(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
+  /** Whether source and target are two objects: one has more than one spelling, `s3a://` and a slash at the end among them. */
+  async #copy(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<boolean> {
     const { signal, ifMatch, ifAbsent } = init;
     const reading = new Call(op, "read", { signal, ifMatch });
     const writing = new Call(op, "copy", init);
     const source = await reading.telling(() => reading.object(this.#reach, from));
     const target = await writing.telling(() => writing.object(this.#reach, to));
-    if (source.path.equals(target.path)) return void (await this.stat(from, { signal }));
+    if (source.driver === target.driver && source.key === target.key) {
+      await this.stat(from, { signal });
+      return false;
+    }
     if (!this.#reach.together(source.path, target.path)) {
-      return writing.telling(() =>
+      await writing.telling(() =>
         copyAcross(source, target, init, this.#shared.downloads, (error) => reading.told(error)),
       );
+      return true;
     }
     const { bucket, key } = source.path;
     await writing.telling(
@@ -230,6 +235,7 @@ export class Storage implements AsyncDisposable {
       // Within a provider the answer says only that something is missing: that is the source.
       (error) => (isStorageError(error, "NotFound") ? reading.told(error) : error),
     );
+    return true;
   }
 
   #object<T>(op: FailedCall["op"], at: At, init: Signalled, work: (reached: Reached) => Promise<T>): Promise<T> {

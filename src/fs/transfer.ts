@@ -27,7 +27,12 @@ export async function copyAcross(
   );
   const metadata = target.driver.metadata ? info.metadata : undefined;
   const { contentType, size } = info;
-  await writeObject(target, marked(body, told), { contentType, metadata, size, ifAbsent, signal, onProgress });
+  try {
+    await writeObject(target, marked(body, told), { contentType, metadata, size, ifAbsent, signal, onProgress });
+  } finally {
+    // A write that is refused has not begun to read.
+    await body[Symbol.asyncIterator]().return?.();
+  }
   const stored = await target.driver.stat(target.key, { version: undefined, signal });
   if (stored.size !== size)
     throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);

@@ -1,0 +1,177 @@
+/** What the cases are written with. Assertions come from node:assert, so that no test framework is needed. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { type ErrorCode, isStorageError } from "../errors.js";
+import type { Body } from "../fs/bytes.js";
+import type { Bytes, Info, Receipt } from "../fs/driver.js";
+import type { ListInit, ReadInit, WriteInit } from "../fs/options.js";
+import type { Entry, Storage } from "../fs/storage.js";
+import { StoragePath } from "../path.js";
+import type { Harness } from "./spec.js";
+
+export const MIB = 2 ** 20;
+
+export class Bench {
+  readonly storage: Storage;
+  readonly base: StoragePath;
+  readonly other: StoragePath;
+
+  constructor({ storage, base, other }: Harness) {
+    this.storage = storage;
+    this.base = base;
+    this.other = other ?? StoragePath.of({ scheme: "memory", bucket: "contract", key: randomBytes(6).toString("hex") });
+  }
+
+  /** The path of exactly this name below the base. */
+  at(name: string, base: StoragePath = this.base): StoragePath {
+    const { scheme, connectionId, bucket, key } = base;
+    return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? name : `${key}/${name}` });
+  }
+
+  /** The name below the base that a path has. */
+  name(path: StoragePath): string {
+    const { key } = this.base;
+    return key === "" ? path.key : path.key.slice(key.length + 1);
+  }
+
+  write(name: string, body: Body, init?: WriteInit): Promise<Receipt> {
+    return this.storage.write(this.at(name), body, init);
+  }
+
+  bytes(name: string, init?: ReadInit): Promise<Uint8Array> {
+    return this.storage.bytes(this.at(name), init);
+  }
+
+  stat(name: string): Promise<Info> {
+    return this.storage.stat(this.at(name));
+  }
+
+  async etag(name: string): Promise<string> {
+    return (await this.stat(name)).etag;
+  }
+
+  async entries(at: StoragePath = this.base, init: ListInit = {}): Promise<Entry[]> {
+    const entries: Entry[] = [];
+    for await (const entry of this.storage.list(at, init)) entries.push(entry);
+    return entries;
+  }
+
+  /** Names below the base; a directory's ends with a slash. */
+  async names(at: StoragePath = this.base, init: ListInit = {}): Promise<string[]> {
+    const entries = await this.entries(at, init);
+    return entries.map(({ path, type }) => this.name(path) + (type === "directory" ? "/" : ""));
+  }
+
+  /** Names of everything below. */
+  all(at: StoragePath = this.base): Promise<string[]> {
+    return this.names(at, { recursive: true });
+  }
+
+  /** Writes the names, each with itself as content. */
+  async fill(names: readonly string[]): Promise<void> {
+    await pooled(names, (name) => this.write(name, name));
+  }
+
+  async holds(name: string, expected: string | Uint8Array): Promise<void> {
+    same(await this.bytes(name), expected, name);
+  }
+
+  async missing(name: string): Promise<void> {
+    assert.equal(await this.storage.exists(this.at(name)), false, `${name} exists`);
+  }
+
+  /** A path in a bucket that nobody has made. */
+  elsewhere(): StoragePath {
+    const { scheme, connectionId } = this.base;
+    return StoragePath.of({
+      scheme,
+      connectionId,
+      bucket: `no-such-bucket-${randomBytes(6).toString("hex")}`,
+      key: "x",
+    });
+  }
+}
+
+/** `work` on each, sixteen at a time. */
+export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  const lane = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
+}
+
+/** Rejects with a StorageError of this code, which says where. */
+export async function refused(work: Promise<unknown>, code: ErrorCode | readonly ErrorCode[], why = ""): Promise<void> {
+  const codes = typeof code === "string" ? [code] : code;
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error !== undefined, `${why} ${codes} expected, it succeeded`);
+  assert.ok(isStorageError(error), `${why} ${codes} expected, not ${String(error)}`);
+  assert.ok(codes.includes(error.code), `${why} ${codes} expected, not ${error.message}`);
+}
+
+/** Rejects with this very reason. */
+export async function rejectsWith(work: Promise<unknown>, reason: unknown): Promise<void> {
+  const outcome = await work.then(
+    () => "it succeeded",
+    (error: unknown) => error,
+  );
+  assert.strictEqual(outcome, reason);
+}
+
+/** Fails with lengths and digests, not with megabytes. */
+export function same(actual: Uint8Array, expected: string | Uint8Array, why = ""): void {
+  const wanted = typeof expected === "string" ? Buffer.from(expected) : expected;
+  if (Buffer.compare(actual, wanted) === 0) return;
+  assert.fail(`${why}: ${summary(actual)} instead of ${summary(wanted)}`);
+}
+
+function summary(data: Uint8Array): string {
+  if (data.byteLength <= 40) return JSON.stringify(Buffer.from(data).toString("latin1"));
+  return `${data.byteLength} bytes (sha256 ${createHash("sha256").update(data).digest("hex").slice(0, 12)})`;
+}
+
+/** `size` bytes that look random and are the same every time. */
+export function noise(size: number, seed = 1): Uint8Array {
+  const data = new Uint8Array(size);
+  let state = seed;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    data[i] = state >>> 24;
+  }
+  return data;
+}
+
+/** The data as a stream of chunks of `size` bytes; the producer uses one buffer for all of them. */
+export async function* stream(data: Uint8Array, size = 64 * 1024): Bytes {
+  const shared = new Uint8Array(size);
+  for (let at = 0; at < data.byteLength; at += size) {
+    const chunk = data.subarray(at, at + size);
+    shared.set(chunk);
+    yield shared.subarray(0, chunk.byteLength);
+  }
+}
+
+/** The data, then an error. */
+export async function* broken(data: Uint8Array, error: unknown): Bytes {
+  yield* stream(data);
+  throw error;
+}
+
+export async function gather(bytes: Bytes): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A promise and what settles it. */
+export function gate(): { opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}

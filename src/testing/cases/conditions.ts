@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { isStorageError } from "../../errors.js";
+import { type Bench, gate, MIB, noise, refused, stream } from "../bench.js";
+import type { Spec } from "../spec.js";
+
+/** More than one part anywhere. */
+const LARGE = 20 * MIB;
+
+async function increment(bench: Bench): Promise<void> {
+  for (;;) {
+    const { etag } = await bench.stat("n");
+    try {
+      const count = Buffer.from(await bench.bytes("n", { ifMatch: etag })).toString();
+      await bench.write("n", String(Number(count) + 1), { ifMatch: etag });
+      return;
+    } catch (error) {
+      if (!isStorageError(error, "PreconditionFailed")) throw error;
+    }
+  }
+}
+
+export const conditionCases: readonly Spec[] = [
+  {
+    id: "C01",
+    title: "ifAbsent where nothing is",
+    async run(bench) {
+      await bench.write("x", "1", { ifAbsent: true });
+      await bench.holds("x", "1");
+      await bench.storage.delete(bench.at("x"));
+      await bench.write("x", "2", { ifAbsent: true });
+      await bench.holds("x", "2");
+    },
+  },
+  {
+    id: "C02",
+    title: "ifAbsent where something is: AlreadyExists, it stays",
+    async run(bench) {
+      await bench.write("x", "1");
+      await refused(bench.write("x", "2", { ifAbsent: true }), "AlreadyExists");
+      await refused(bench.write("x", "", { ifAbsent: true }), "AlreadyExists");
+      await bench.holds("x", "1");
+      const etag = await bench.etag("x");
+      await refused(bench.write("x", "3", { ifAbsent: true, ifMatch: etag }), "InvalidArgument");
+    },
+  },
+  {
+    id: "C03",
+    title: "of many writes with ifAbsent at the same time exactly one succeeds",
+    async run(bench) {
+      const bodies = Array.from({ length: 8 }, (_, i) => `writer ${i}`);
+      const outcomes = await Promise.allSettled(bodies.map((body) => bench.write("x", body, { ifAbsent: true })));
+      const winners = bodies.filter((_, i) => outcomes[i]!.status === "fulfilled");
+      assert.equal(winners.length, 1, `${winners.length} have succeeded`);
+      await bench.holds("x", winners[0]!);
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") await refused(Promise.reject(outcome.reason), "AlreadyExists");
+      }
+    },
+  },
+  {
+    id: "C04",
+    title: "a large write with ifAbsent that is overtaken fails and leaves nothing",
+    async run(bench) {
+      const data = noise(LARGE);
+      const { opened, open } = gate();
+      const body = (async function* () {
+        yield* stream(data.subarray(0, 12 * MIB));
+        await opened;
+        yield* stream(data.subarray(12 * MIB));
+      })();
+      const slow = bench.write("x", body, { ifAbsent: true });
+      await bench.write("x", "quick");
+      open();
+      await refused(slow, "AlreadyExists");
+      await bench.holds("x", "quick");
+    },
+  },
+  {
+    id: "C05",
+    title: "ifMatch with the current etag: it is replaced and has another one",
+    async run(bench) {
+      await bench.write("x", "1");
+      const first = await bench.etag("x");
+      await bench.write("x", "2", { ifMatch: first });
+      await bench.holds("x", "2");
+      assert.notEqual(await bench.etag("x"), first);
+      await bench.write("x", stream(noise(LARGE)), { ifMatch: await bench.etag("x") });
+      await bench.holds("x", noise(LARGE));
+    },
+  },
+  {
+    id: "C06",
+    title: "ifMatch with an older etag: PreconditionFailed, it stays",
+    async run(bench) {
+      await bench.write("x", "1");
+      const first = await bench.etag("x");
+      await bench.write("x", "22");
+      await refused(bench.write("x", "333", { ifMatch: first }), "PreconditionFailed");
+      await refused(bench.write("x", stream(noise(LARGE)), { ifMatch: first }), "PreconditionFailed");
+      await bench.holds("x", "22");
+    },
+  },
+  {
+    id: "C07",
+    title: "ifMatch where nothing is: PreconditionFailed, nothing appears",
+    async run(bench) {
+      await bench.write("x", "1");
+      const etag = await bench.etag("x");
+      await bench.storage.delete(bench.at("x"));
+      await refused(bench.write("x", "2", { ifMatch: etag }), "PreconditionFailed");
+      await bench.missing("x");
+    },
+  },
+  {
+    id: "C08",
+    title: "five writers that each add one ten times with ifMatch arrive at fifty",
+    async run(bench) {
+      await bench.write("n", "0");
+      const writer = async () => {
+        for (let i = 0; i < 10; i++) await increment(bench);
+      };
+      await Promise.all(Array.from({ length: 5 }, writer));
+      await bench.holds("n", "50");
+    },
+  },
+  {
+    id: "C09",
+    title: "a change of as many bytes within the same tick of the clock is seen by ifMatch",
+    async run(bench) {
+      await bench.write("x", "one1");
+      const first = await bench.etag("x");
+      await bench.write("x", "two2");
+      const second = await bench.etag("x");
+      assert.notEqual(second, first);
+      await refused(bench.write("x", "lost", { ifMatch: first }), "PreconditionFailed");
+      await bench.holds("x", "two2");
+    },
+  },
+  {
+    id: "C11",
+    title: "a read with ifMatch: the version of that etag, or PreconditionFailed",
+    async run(bench) {
+      await bench.write("x", "1");
+      const first = await bench.etag("x");
+      assert.equal(Buffer.from(await bench.bytes("x", { ifMatch: first })).toString(), "1");
+      await bench.write("x", "22");
+      await refused(bench.bytes("x", { ifMatch: first }), "PreconditionFailed");
+      await refused(bench.storage.text(bench.at("x"), { ifMatch: first, start: 1 }), "PreconditionFailed");
+      await refused(bench.storage.ranges(bench.at("x"), [{ end: 1 }], { ifMatch: first }), "PreconditionFailed");
+    },
+  },
+];

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { type Bench, MIB, noise, refused } from "../bench.js";
+import { ODD_NAMES } from "../names.js";
+import type { Spec } from "../spec.js";
+
+async function copied(bench: Bench, from: string, to: string): Promise<void> {
+  await bench.storage.copy(bench.at(from), bench.at(to));
+}
+
+export const copyCases: readonly Spec[] = [
+  {
+    id: "M01",
+    title: "a copy has the same bytes, at a new place or over an old object",
+    async run(bench) {
+      const data = noise(20 * MIB);
+      await bench.write("x", data);
+      await bench.write("old", "old");
+      await copied(bench, "x", "d/y");
+      await copied(bench, "x", "old");
+      for (const name of ["x", "d/y", "old"]) await bench.holds(name, data);
+      await bench.write("empty", "");
+      await copied(bench, "empty", "old");
+      await bench.holds("old", "");
+    },
+  },
+  {
+    id: "M02",
+    title: "a missing source is NotFound, and the target stays",
+    async run(bench) {
+      await bench.write("x", "kept");
+      await refused(copied(bench, "none", "x"), "NotFound");
+      await refused(bench.storage.move(bench.at("none"), bench.at("x")), "NotFound");
+      await refused(bench.storage.copy(bench.at("none"), bench.at("y", bench.other)), "NotFound");
+      await bench.holds("x", "kept");
+    },
+  },
+  {
+    id: "M03",
+    title: "a copy or move onto itself, however it is spelled, loses nothing",
+    async run(bench) {
+      await bench.write("d/x", "kept");
+      const [at, { storage }] = [bench.at("d/x"), bench];
+      for (const to of [at, String(at), `${at}/`]) {
+        await storage.copy(at, to);
+        await bench.holds("d/x", "kept");
+        await storage.move(at, to);
+        await bench.holds("d/x", "kept");
+        await storage.move(to, at);
+        await bench.holds("d/x", "kept");
+      }
+    },
+  },
+  {
+    id: "M04",
+    title: "a copy keeps content type and metadata, also through another provider",
+    needs: ["metadata", "contentType"],
+    async run(bench) {
+      const init = { contentType: "text/csv; charset=utf-8", metadata: { one: "1", two: "zwei ü" } };
+      await bench.write("x.json", "a,b", init);
+      await copied(bench, "x.json", "y");
+      await kept(bench, "y", init);
+      if (bench.other.scheme === "file") return;
+      await bench.storage.copy(bench.at("x.json"), bench.at("through", bench.other));
+      await bench.storage.copy(bench.at("through", bench.other), bench.at("back"));
+      await kept(bench, "back", init);
+    },
+    async without(bench) {
+      await bench.storage.write(bench.at("x", bench.other), "1", { metadata: { one: "1" } });
+      await bench.storage.copy(bench.at("x", bench.other), bench.at("x"));
+      await bench.holds("x", "1");
+    },
+  },
+  {
+    id: "M06",
+    title: "ifMatch is about the source: of an older etag nothing is copied",
+    async run(bench) {
+      await bench.write("x", "1");
+      const first = await bench.etag("x");
+      await bench.write("x", "22");
+      for (const target of [bench.at("y"), bench.at("y", bench.other)]) {
+        await refused(bench.storage.copy(bench.at("x"), target, { ifMatch: first }), [
+          "PreconditionFailed",
+          "ObjectChanged",
+        ]);
+        assert.equal(await bench.storage.exists(target), false);
+        await bench.storage.copy(bench.at("x"), target, { ifMatch: await bench.etag("x") });
+        assert.equal(await bench.storage.text(target), "22");
+      }
+    },
+  },
+  {
+    id: "M07",
+    title: "a copy with ifAbsent replaces nothing",
+    needs: ["copyIfAbsent"],
+    async run(bench) {
+      await bench.fill(["x", "y"]);
+      await refused(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "AlreadyExists");
+      await bench.holds("y", "y");
+      await bench.storage.copy(bench.at("x"), bench.at("z"), { ifAbsent: true });
+      await bench.holds("z", "x");
+    },
+    async without(bench) {
+      await bench.fill(["x", "y"]);
+      await refused(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "Unsupported");
+      await refused(bench.storage.copy(bench.at("x"), bench.at("z"), { ifAbsent: true }), "Unsupported");
+      await bench.holds("y", "y");
+      await bench.missing("z");
+    },
+  },
+  {
+    id: "M08",
+    title: "a copy to another provider and back has the same bytes and keeps to ifAbsent",
+    async run(bench) {
+      const [there, { storage }] = [bench.at("x", bench.other), bench];
+      for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
+        await bench.write("x", data);
+        const progress: number[] = [];
+        await storage.copy(bench.at("x"), there, { onProgress: (bytes) => progress.push(bytes) });
+        if (data.byteLength > 0) assert.equal(progress.at(-1), data.byteLength);
+        await storage.copy(there, bench.at("back"));
+        await bench.holds("back", data);
+      }
+      await bench.write("x", "changed");
+      await refused(storage.copy(bench.at("x"), there, { ifAbsent: true }), "AlreadyExists");
+      await refused(storage.copy(there, bench.at("x"), { ifAbsent: true }), "AlreadyExists");
+      await bench.holds("x", "changed");
+    },
+  },
+  {
+    id: "M09",
+    title: "a move takes the source away only when its copy is complete",
+    async run(bench) {
+      const { storage } = bench;
+      await bench.write("x", "1");
+      await storage.move(bench.at("x"), bench.at("d/y"));
+      assert.deepEqual(await bench.all(), ["d/y"]);
+      await storage.move(bench.at("d/y"), bench.at("y", bench.other));
+      assert.deepEqual(await bench.all(), []);
+      await storage.move(bench.at("y", bench.other), bench.at("z"));
+      assert.equal(await storage.exists(bench.at("y", bench.other)), false);
+      await bench.write("old", "old");
+      await refused(storage.move(bench.at("z"), bench.at("old", bench.other), { ifMatch: '"stale"' }), [
+        "PreconditionFailed",
+        "ObjectChanged",
+        "InvalidArgument",
+      ]);
+      await bench.holds("z", "1");
+    },
+  },
+  {
+    id: "M10",
+    title: "sources with percent signs, spaces, emoji and other odd names",
+    async run(bench) {
+      for (const [i, name] of ODD_NAMES.entries()) {
+        await bench.write(name, `${i}`);
+        await copied(bench, name, `copies/${i}`);
+        await bench.holds(`copies/${i}`, `${i}`);
+        await copied(bench, `copies/${i}`, `to/${name}`);
+        await bench.holds(`to/${name}`, `${i}`);
+      }
+    },
+  },
+  {
+    id: "M11",
+    title: "a recursive copy or move takes all that is below, and no sibling",
+    async run(bench) {
+      const { storage } = bench;
+      await bench.fill(["a/x", "a/b/y", "ab/z"]);
+      await storage.copy(bench.at("a"), bench.at("c"), { recursive: true });
+      assert.deepEqual(await bench.all(), ["a/b/y", "a/x", "ab/z", "c/b/y", "c/x"]);
+      await bench.holds("c/b/y", "a/b/y");
+      await storage.move(bench.at("c"), bench.at("d", bench.other), { recursive: true });
+      assert.deepEqual(await bench.all(), ["a/b/y", "a/x", "ab/z"]);
+      assert.equal(await storage.text(bench.at("d/x", bench.other)), "a/x");
+      await storage.delete(bench.at("d", bench.other), { recursive: true });
+      await refused(storage.copy(bench.at("a"), bench.at("a/b"), { recursive: true }), "InvalidArgument");
+      await refused(storage.copy(bench.at("none"), bench.at("e"), { recursive: true }), "NotFound");
+    },
+  },
+];
+
+async function kept(bench: Bench, name: string, init: { contentType: string; metadata: object }): Promise<void> {
+  const { contentType, metadata } = await bench.stat(name);
+  assert.deepEqual({ contentType, metadata: { ...metadata } }, init, name);
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { byUtf8 } from "../../fs/order.js";
+import { StoragePath } from "../../path.js";
+import { type Bench, gather, pooled, refused, same } from "../bench.js";
+import { CONTROL_NAMES, ODD_NAMES } from "../names.js";
+import type { Spec } from "../spec.js";
+
+/** Written, listed, read by the listed path, copied and deleted under exactly this name. */
+async function faithful(bench: Bench, directory: string, names: readonly string[]): Promise<void> {
+  const at = bench.at(directory);
+  const all = names.map((name) => `${directory}/${name}`).sort(byUtf8);
+  await bench.fill(all);
+  const listed = await bench.entries(at, { recursive: true });
+  assert.deepEqual(
+    listed.map(({ path }) => bench.name(path)),
+    all,
+  );
+  await pooled(listed, async ({ path }) => {
+    same(await gather(bench.storage.read(path)), bench.name(path), "content");
+    assert.equal((await bench.storage.stat(path)).key, path.key);
+  });
+  await bench.storage.delete(listed.map(({ path }) => path));
+  assert.deepEqual(await bench.all(at), []);
+}
+
+/** The name, or a refusal that leaves nothing. */
+async function faithfulOrRefused(bench: Bench, name: string): Promise<void> {
+  const outcome = await bench.write(name, name).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (outcome === undefined) return faithful(bench, "control", [name]).then(() => bench.holds(name, name));
+  await refused(Promise.reject(outcome), ["InvalidArgument", "Unsupported"], JSON.stringify(name));
+  assert.ok(!(await bench.all()).includes(name));
+}
+
+export const keyCases: readonly Spec[] = [
+  {
+    id: "K01",
+    title: "odd names are written, listed, read and deleted as they are; control characters too, or refused",
+    async run(bench) {
+      await faithful(bench, "odd", ODD_NAMES);
+      for (const name of CONTROL_NAMES) await faithfulOrRefused(bench, name);
+      await bench.storage.delete(bench.base, { recursive: true });
+      await lengths(bench);
+    },
+  },
+  {
+    id: "K02",
+    title: "lone surrogates and NUL are InvalidArgument",
+    async run(bench) {
+      const { scheme, connectionId, bucket, key } = bench.base;
+      for (const bad of ["\ud800", "a\udc00b", "x\0y"]) {
+        const work = async () =>
+          bench.storage.bytes(StoragePath.of({ scheme, connectionId, bucket, key: `${key}/${bad}` }));
+        await refused(work(), "InvalidArgument", JSON.stringify(bad));
+      }
+    },
+  },
+  {
+    id: "K03",
+    title: "a listed path and its text name the same object",
+    async run(bench) {
+      const names = ODD_NAMES.map((name) => `k/${name}`);
+      await bench.fill(names);
+      for (const { path } of await bench.entries(bench.at("k"), { recursive: true })) {
+        const parsed = StoragePath.parse(String(path));
+        assert.ok(parsed.equals(path), String(path));
+        assert.equal(await bench.storage.text(String(path)), bench.name(path));
+      }
+    },
+  },
+  {
+    id: "K04",
+    title: "a password in the text of a path, an unknown scheme and an empty key are InvalidArgument",
+    async run(bench) {
+      const { scheme, bucket } = bench.base;
+      await refused(bench.storage.bytes(`${scheme}://user:word@${bucket}/x`), "InvalidArgument");
+      await refused(bench.storage.bytes(`gopher://${bucket}/x`), "InvalidArgument");
+      await refused(bench.storage.bytes(StoragePath.of({ ...bench.base, key: "" })), "InvalidArgument");
+      await refused(bench.storage.bytes(bench.base.key), "InvalidArgument");
+    },
+  },
+  {
+    id: "K05",
+    title: "`?`, `#` and `%` in the text of a path are characters of the key",
+    async run(bench) {
+      const text = `${bench.base}/a?b=1#c%20d`;
+      await bench.storage.write(text, "1");
+      assert.deepEqual(await bench.all(), ["a?b=1#c%20d"]);
+      await bench.storage.delete(text);
+      assert.deepEqual(await bench.all(), []);
+    },
+  },
+];
+
+/** 1,024 bytes of UTF-8 are the limit, whatever the number of characters. */
+async function lengths(bench: Bench): Promise<void> {
+  const free = 1024 - Buffer.byteLength(bench.at("").key);
+  const pieces = "é".repeat(100).concat("/").repeat(6);
+  const longest = pieces.slice(0, Math.floor(free / 2)).replace(/\/$/, "x");
+  const padded = longest.padEnd(longest.length + free - Buffer.byteLength(longest), "z");
+  assert.equal(Buffer.byteLength(bench.at(padded).key), 1024);
+  await bench.write(padded, "1");
+  assert.deepEqual(await bench.all(), [padded]);
+  await bench.holds(padded, "1");
+  await refused(bench.write(`${padded}z`, "1"), "InvalidArgument");
+}

@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { gunzipSync } from "node:zlib";
+import type { Bytes } from "../../fs/driver.js";
+import { type Bench, broken, MIB, noise, refused, rejectsWith, same, stream } from "../bench.js";
+import type { Spec } from "../spec.js";
+
+/** Where one request turns into several, here or at a provider. */
+const THRESHOLD = 8 * MIB;
+/** Bytes that a write may have taken from its body beyond what was accepted: the budget of a Storage and one part more. */
+const AHEAD = 72 * MIB;
+
+/** Old content that a failing write must leave alone. */
+async function keepsOld(bench: Bench, work: () => Promise<unknown>): Promise<void> {
+  await bench.write("x", "old");
+  await work();
+  await bench.holds("x", "old");
+  assert.deepEqual(await bench.all(), ["x"]);
+}
+
+async function* pausing(data: Uint8Array, midway: () => Promise<void>): Bytes {
+  const half = data.byteLength >> 1;
+  yield* stream(data.subarray(0, half));
+  await midway();
+  yield* stream(data.subarray(half));
+}
+
+export const writeCases: readonly Spec[] = [
+  {
+    id: "W01",
+    title: "what is written is what is read, with its size and the etag of the receipt",
+    async run(bench) {
+      const receipt = await bench.write("x", Buffer.from("hello"));
+      await bench.holds("x", "hello");
+      const info = await bench.stat("x");
+      assert.equal(info.size, 5);
+      assert.equal(info.key, bench.at("x").key);
+      assert.ok(info.etag !== "", "no etag");
+      if (receipt.etag !== undefined) assert.equal(receipt.etag, info.etag);
+      assert.ok(Math.abs(info.modified.getTime() - Date.now()) < 120_000, `modified ${info.modified.toISOString()}`);
+    },
+  },
+  {
+    id: "W02",
+    title: "an empty object exists, has size 0 and yields no chunk",
+    async run(bench) {
+      const bodies = [new Uint8Array(0), "", stream(new Uint8Array(0)), [new Uint8Array(0)]];
+      for (const [i, body] of bodies.entries()) {
+        await bench.write(`${i}`, body);
+        assert.equal((await bench.stat(`${i}`)).size, 0);
+        for await (const chunk of bench.storage.read(bench.at(`${i}`))) assert.fail(`a chunk of ${chunk.byteLength}`);
+        await bench.holds(`${i}`, "");
+      }
+    },
+  },
+  {
+    id: "W03",
+    title: "a second write replaces the first, and the etag",
+    async run(bench) {
+      await bench.write("x", "a first content that is longer");
+      const first = await bench.etag("x");
+      await bench.write("x", "second");
+      await bench.holds("x", "second");
+      assert.notEqual(await bench.etag("x"), first);
+    },
+  },
+  {
+    id: "W04",
+    title: "text, buffers, views, Blobs and iterables are stored as their own bytes only",
+    async run(bench) {
+      const buffer = Uint8Array.from({ length: 100 }, (_, i) => i).buffer;
+      const middle = new Uint8Array(buffer, 10, 5);
+      const five = Uint8Array.of(10, 11, 12, 13, 14);
+      await bench.write("view", middle);
+      await bench.holds("view", five);
+      await bench.write("data-view", new DataView(buffer, 10, 5));
+      await bench.holds("data-view", five);
+      await bench.write("buffer", buffer.slice(10, 15));
+      await bench.holds("buffer", five);
+      await bench.write("blob", new Blob([middle]));
+      await bench.holds("blob", five);
+      await bench.write("iterable", [middle, "é"]);
+      await bench.holds("iterable", Uint8Array.of(...five, 0xc3, 0xa9));
+      await bench.write("text", "é😀");
+      assert.equal(await bench.storage.text(bench.at("text")), "é😀");
+      assert.equal((await bench.stat("text")).size, 6);
+      await refused(bench.write("wrong", [1, 2] as never), "InvalidArgument");
+      await bench.missing("wrong");
+    },
+  },
+  {
+    id: "W05",
+    title: "a short stream of unknown length",
+    async run(bench) {
+      const data = noise(100_000);
+      await bench.write("x", stream(data, 999));
+      await bench.holds("x", data);
+    },
+  },
+  {
+    id: "W06",
+    title: "streams around the size where one request becomes several, their length known or not",
+    async run(bench) {
+      const data = noise(THRESHOLD + 1);
+      for (const size of [THRESHOLD - 1, THRESHOLD, THRESHOLD + 1]) {
+        await bench.write("unknown", stream(data.subarray(0, size)));
+        await bench.holds("unknown", data.subarray(0, size));
+        await bench.write("known", stream(data.subarray(0, size)), { size });
+        await bench.holds("known", data.subarray(0, size));
+      }
+    },
+  },
+  {
+    id: "W07",
+    title: "chunks of one byte and one chunk of 20 MiB",
+    async run(bench) {
+      const small = noise(20_000);
+      await bench.write("small", stream(small, 1));
+      await bench.holds("small", small);
+      const large = noise(20 * MIB);
+      await bench.write("large", [large]);
+      await bench.holds("large", large);
+    },
+  },
+  {
+    id: "W08",
+    title: "a large object of unknown length is nowhere to be seen before its write resolves",
+    async run(bench) {
+      const data = noise(3 * THRESHOLD + MIB);
+      const body = pausing(data, async () => {
+        await bench.missing("d/x");
+        await refused(bench.bytes("d/x"), "NotFound");
+        assert.deepEqual(await bench.names(bench.at("d")), []);
+        assert.deepEqual(await bench.all(), []);
+      });
+      await bench.write("d/x", body);
+      await bench.holds("d/x", data);
+    },
+  },
+  {
+    id: "W09",
+    title: "a size that lies is InvalidArgument, and the old object stays",
+    async run(bench) {
+      const data = noise(1000);
+      await keepsOld(bench, async () => {
+        for (const size of [0, 999, 1001, 10 * MIB]) {
+          await refused(bench.write("x", data, { size }), "InvalidArgument", `size ${size}`);
+          await refused(bench.write("x", stream(data, 100), { size }), "InvalidArgument", `streamed size ${size}`);
+        }
+        await refused(bench.write("x", "", { size: -1 }), "InvalidArgument");
+        await refused(bench.write("x", "", { size: 0.5 }), "InvalidArgument");
+      });
+    },
+  },
+  {
+    id: "W10",
+    title: "when the body fails its own error comes out, and the old object stays",
+    async run(bench) {
+      const error = new Error("the source broke");
+      await keepsOld(bench, async () => {
+        for (const size of [0, 10, 100_000, 2 * THRESHOLD + MIB]) {
+          await rejectsWith(bench.write("x", broken(noise(size), error)), error);
+          await rejectsWith(bench.write("new", broken(noise(size), error)), error);
+        }
+      });
+    },
+  },
+  {
+    id: "W11",
+    title: "an abort rejects with the reason of the signal, and the old object stays",
+    async run(bench) {
+      const reason = new Error("enough");
+      await keepsOld(bench, async () => {
+        await rejectsWith(bench.write("x", "new", { signal: AbortSignal.abort(reason) }), reason);
+        for (const size of [10, 2 * THRESHOLD + MIB]) {
+          const abort = new AbortController();
+          const stuck = pausing(noise(size), () => {
+            abort.abort(reason);
+            return new Promise(() => {});
+          });
+          await rejectsWith(bench.write("x", stuck, { signal: abort.signal }), reason);
+        }
+      });
+    },
+  },
+  {
+    id: "W12",
+    title: "a writer that is left without close() stores nothing",
+    async run(bench) {
+      await keepsOld(bench, async () => {
+        await (async () => {
+          await using writer = bench.storage.writable(bench.at("x"));
+          await writer.write("new");
+        })();
+        await using idle = bench.storage.writable(bench.at("y"));
+        void idle;
+      });
+    },
+  },
+  {
+    id: "W13",
+    title: "a writer stores what was written; a second close gives the same, a later write is refused",
+    async run(bench) {
+      const writer = bench.storage.writable(bench.at("x"));
+      await writer.write("one ");
+      await writer.write(Buffer.from("two"));
+      const receipt = await writer.close();
+      assert.deepEqual(await writer.close(), receipt);
+      await refused(writer.write("three"), "InvalidArgument");
+      await bench.holds("x", "one two");
+      const empty = bench.storage.writable(bench.at("empty"));
+      await empty.close();
+      await bench.holds("empty", "");
+    },
+  },
+  {
+    id: "W14",
+    title: "a writer's abort after close is refused and the object stays; two aborts store nothing",
+    async run(bench) {
+      const writer = bench.storage.writable(bench.at("x"));
+      await writer.write("kept");
+      await writer.close();
+      await refused(writer.abort(), "InvalidArgument");
+      await bench.holds("x", "kept");
+      const aborted = bench.storage.writable(bench.at("y"));
+      await aborted.write("lost");
+      await aborted.abort();
+      await aborted.abort();
+      await bench.missing("y");
+    },
+  },
+  {
+    id: "W15",
+    title: "of many writers on one key the last one to end wins whole",
+    async run(bench) {
+      const bodies = Array.from({ length: 8 }, (_, i) => noise(300_000, i + 1));
+      await Promise.all(bodies.map((data) => bench.write("x", stream(data))));
+      const stored = await bench.bytes("x");
+      assert.ok(
+        bodies.some((data) => Buffer.compare(data, stored) === 0),
+        "a mix of writers",
+      );
+    },
+  },
+  {
+    id: "W16",
+    title: "parts that travel at the same time end up in order",
+    async run(bench) {
+      const data = noise(4 * THRESHOLD + 12_345);
+      await bench.write("x", stream(data), { size: data.byteLength });
+      await bench.holds("x", data);
+    },
+  },
+  {
+    id: "W17",
+    title: "a body is not pulled far ahead of what was accepted, and progress ends at its size",
+    async run(bench) {
+      const total = 96;
+      const progress: number[] = [0];
+      let ahead = 0;
+      const chunk = noise(MIB);
+      const body = (async function* () {
+        for (let pulled = 1; pulled <= total; pulled++) {
+          yield chunk;
+          ahead = Math.max(ahead, pulled * MIB - progress.at(-1)!);
+        }
+      })();
+      await bench.write("x", body, { onProgress: (bytes) => progress.push(bytes) });
+      assert.ok(ahead <= AHEAD, `${ahead} bytes ahead`);
+      assert.equal(progress.at(-1), total * MIB);
+      assert.deepEqual(
+        progress,
+        [...progress].sort((a, b) => a - b),
+      );
+      assert.equal((await bench.stat("x")).size, total * MIB);
+    },
+  },
+  {
+    id: "W18",
+    title: "a buffer may be used again as soon as the next chunk is asked for, or the write has resolved",
+    async run(bench) {
+      const data = noise(THRESHOLD + 70_000);
+      await bench.write("reused", stream(data, 70_000));
+      await bench.holds("reused", data);
+      const once = Buffer.from("stored");
+      await bench.write("once", once);
+      once.fill(0);
+      await bench.holds("once", "stored");
+    },
+  },
+  {
+    id: "W19",
+    title: "the content type is told by the suffix, unless it is given; parameters are kept",
+    needs: ["contentType"],
+    async run(bench) {
+      await typed(bench);
+      await bench.write("given.json", "", { contentType: "text/csv; charset=utf-8" });
+      assert.equal((await bench.stat("given.json")).contentType, "text/csv; charset=utf-8");
+    },
+    without: typed,
+  },
+  {
+    id: "W20",
+    title: "metadata comes back with names in lower case and values in any script; over 2 KiB it is refused",
+    needs: ["metadata"],
+    async run(bench) {
+      const metadata = { plain: "a value", "Mixed-Case": "1", "with.dot_and-dash": "x=y;z" };
+      await bench.write("x", "", { metadata });
+      const { "Mixed-Case": mixed, ...rest } = metadata;
+      assert.deepEqual({ ...(await bench.stat("x")).metadata }, { ...rest, "mixed-case": mixed });
+      await bench.write("x", "");
+      assert.deepEqual({ ...(await bench.stat("x")).metadata }, {});
+      await bench.write("y", "", { metadata: { script: "Grüße, 世界 😀", edge: "a b" } });
+      assert.deepEqual({ ...(await bench.stat("y")).metadata }, { script: "Grüße, 世界 😀", edge: "a b" });
+      await badMetadata(bench);
+    },
+    async without(bench) {
+      await refused(bench.write("x", "1", { metadata: { a: "b" } }), "Unsupported");
+      await badMetadata(bench);
+      await bench.missing("x");
+    },
+  },
+  {
+    id: "W22",
+    title: "a compressed object is read back raw unless decoding is asked for",
+    async run(bench) {
+      const text = "compressible ".repeat(1000);
+      await bench.write("x.json.gz", text, { compression: "infer" });
+      const raw = await bench.bytes("x.json.gz");
+      assert.equal((await bench.stat("x.json.gz")).size, raw.byteLength);
+      assert.ok(raw.byteLength < text.length / 4);
+      same(gunzipSync(raw), text);
+      assert.equal(await bench.storage.text(bench.at("x.json.gz"), { compression: "infer" }), text);
+    },
+  },
+  {
+    id: "F33",
+    title: "every verb rejects at once with the reason of a signal that has aborted",
+    async run(bench) {
+      await bench.write("x", "kept");
+      const reason = new Error("enough");
+      const init = { signal: AbortSignal.abort(reason) };
+      const [x, y, { storage }] = [bench.at("x"), bench.at("y"), bench];
+      const verbs: Record<string, () => Promise<unknown>> = {
+        stat: () => storage.stat(x, init),
+        exists: () => storage.exists(x, init),
+        bytes: () => storage.bytes(x, init),
+        text: () => storage.text(x, init),
+        read: () => storage.read(x, init)[Symbol.asyncIterator]().next(),
+        list: () => bench.entries(bench.base, init),
+        glob: () => storage.glob(bench.at("*"), init).next(),
+        copy: () => storage.copy(x, y, init),
+        across: () => storage.copy(x, bench.at("x", bench.other), init),
+        move: () => storage.move(x, y, init),
+        delete: () => storage.delete(x, init),
+        tree: () => storage.delete(bench.base, { ...init, recursive: true }),
+      };
+      for (const work of Object.values(verbs)) await rejectsWith(work(), reason);
+      await bench.holds("x", "kept");
+      await bench.missing("y");
+    },
+  },
+];
+
+async function typed(bench: Bench): Promise<void> {
+  await bench.fill(["x.json", "y.parquet", "z.unheard-of", "none"]);
+  const types = await Promise.all(["x.json", "y.parquet", "z.unheard-of", "none"].map((name) => bench.stat(name)));
+  assert.deepEqual(
+    types.map(({ contentType }) => contentType),
+    ["application/json", "application/vnd.apache.parquet", "application/octet-stream", "application/octet-stream"],
+  );
+}
+
+async function badMetadata(bench: Bench): Promise<void> {
+  const bad = [{ a: "x".repeat(2048) }, { "two words": "" }, { a: "line\nbreak" }, { A: "1", a: "2" }, { a: "\ud800" }];
+  for (const metadata of bad) await refused(bench.write("bad", "", { metadata }), "InvalidArgument");
+  await refused(bench.write("bad", "", { contentType: "a\r\nb" }), "InvalidArgument");
+  await bench.missing("bad");
+}

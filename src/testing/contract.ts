@@ -1,0 +1,125 @@
+/** What a driver is held to, as data: any test runner can run it. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Bench } from "./bench.js";
+import { compressionCases } from "./cases/compression.js";
+import { conditionCases } from "./cases/conditions.js";
+import { copyCases } from "./cases/copy.js";
+import { deleteCases } from "./cases/delete.js";
+import { keyCases } from "./cases/keys.js";
+import { listCases } from "./cases/list.js";
+import { readCases } from "./cases/read.js";
+import { signCases } from "./cases/sign.js";
+import { writeCases } from "./cases/write.js";
+import type { Capability, Exception, Harness, Spec } from "./spec.js";
+
+/** Milliseconds until which what a case has begun must be given back. */
+const GRACE = 1000;
+
+/** One promise of the contract, ready to be run. */
+export interface Case {
+  /** As in the table of the contract: `W01`, `C08`. */
+  id: string;
+  title: string;
+  /** Opens a harness, checks, and cleans up; rejects with an AssertionError when the promise is broken. */
+  run(): Promise<void>;
+  /** Why there is nothing to check here. */
+  skip?: string;
+  /** Capability without which this case checks that the call is refused, or what else is true there. */
+  lacking?: Capability;
+  exception?: Exception;
+}
+
+export interface ContractOptions {
+  /** What the driver is called in titles. */
+  name: string;
+  /** A storage and a place of its own in it. Called for every case. */
+  open(): Promise<Harness>;
+  /** What the driver or its provider does not have at all. */
+  lacks?: readonly Capability[];
+  /** Where this server is known to break a promise. A case that holds in spite of its exception fails. */
+  exceptions?: readonly Exception[];
+}
+
+const SPECS: readonly Spec[] = [
+  ...writeCases,
+  ...conditionCases,
+  ...readCases,
+  ...listCases,
+  ...deleteCases,
+  ...copyCases,
+  ...keyCases,
+  ...compressionCases,
+  ...signCases,
+];
+
+/**
+ * The cases that every driver must pass, through the public API of Storage. With any test runner:
+ *
+ * @example
+ * for (const { id, title, run, skip } of driverContract({ name: "mine", open })) {
+ *   it(`${id} ${title}`, { skip: skip !== undefined }, run);
+ * }
+ */
+export function driverContract(options: ContractOptions): Case[] {
+  const { lacks = [], exceptions = [] } = options;
+  checkIds(exceptions);
+  return SPECS.map((spec) => {
+    const lacking = spec.needs?.find((capability) => lacks.includes(capability));
+    const exception = exceptions.find(({ id }) => id === spec.id);
+    const check = lacking ? spec.without : spec.run;
+    return {
+      id: spec.id,
+      title: titleOf(spec, lacking, exception),
+      run: () => (check ? run(options, exception ? excepted(check, exception) : check) : Promise.resolve()),
+      ...(lacking && { lacking }),
+      ...(!check && { skip: `${options.name} has no ${lacking}` }),
+      ...(exception && { exception }),
+    };
+  });
+}
+
+function checkIds(exceptions: readonly Exception[]): void {
+  const unknown = exceptions.find(({ id }) => !SPECS.some((spec) => spec.id === id));
+  if (unknown) throw new Error(`there is no case ${unknown.id} that could have an exception`);
+}
+
+function titleOf({ title }: Spec, lacking: Capability | undefined, exception: Exception | undefined): string {
+  if (exception) return `${title} [exception: ${exception.reason}]`;
+  return lacking ? `${title} [no ${lacking} here: refused]` : title;
+}
+
+type Check = (bench: Bench) => Promise<void>;
+
+async function run({ open }: ContractOptions, check: Check): Promise<void> {
+  const harness = await open();
+  try {
+    await check(new Bench(harness));
+    await leavesNothing(harness);
+  } finally {
+    await harness.cleanup();
+  }
+}
+
+/** What an abort has left may need a moment to go. */
+async function leavesNothing({ leftovers }: Harness): Promise<void> {
+  if (!leftovers) return;
+  const deadline = Date.now() + GRACE;
+  let left = await leftovers();
+  while (left.length > 0 && Date.now() < deadline) {
+    await sleep(20);
+    left = await leftovers();
+  }
+  if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
+}
+
+/** What is true instead of the case; where nothing is said about it, the case must fail. */
+function excepted(check: Check, { instead, id, reason }: Exception): Check {
+  if (instead) return instead;
+  return async (bench) => {
+    const held = await check(bench).then(
+      () => true,
+      () => false,
+    );
+    if (held) throw new Error(`${id} holds, its exception can go: ${reason}`);
+  };
+}
