@@ -71,7 +71,8 @@ async function launch(command, certificates) {
     if (certificates) await rm(certificates, { recursive: true, force: true });
   };
   const endpoint = `${scheme}://127.0.0.1:${running.port}`;
-  const server = describedS3(endpoint, credentials.accessKey, credentials.secretKey, false, stop);
+  const caFile = certificates && join(certificates, "public.crt");
+  const server = describedS3(endpoint, credentials.accessKey, credentials.secretKey, false, stop, caFile);
   return ca ? { ...server, ca, kmsKey: KMS_KEY } : server;
 }
 
@@ -97,14 +98,16 @@ function named(endpoint) {
 
 /**
  * @param {string} endpoint @param {string} accessKey @param {string} secretKey @param {boolean} external
- * @param {() => Promise<void>} stop @returns {S3Server}
+ * @param {() => Promise<void>} stop @param {string} [caFile] @returns {S3Server}
  */
-export function describedS3(endpoint, accessKey, secretKey, external, stop) {
+export function describedS3(endpoint, accessKey, secretKey, external, stop, caFile) {
   const region = process.env.STOWAGE_TEST_S3_REGION ?? "us-east-1";
+  const provider = external ? process.env.STOWAGE_TEST_S3_PROVIDER : "minio";
   const extra = {
     endpoint_url: endpoint,
     region_name: region,
-    config_kwargs: { s3: { addressing_style: "path" } },
+    ...(provider ? { provider } : {}),
+    ...(caFile ? { verify: caFile } : {}),
   };
   const connection = { type: "aws", login: accessKey, password: secretKey, extra };
   return { kind: "s3", endpoint, accessKey, secretKey, region, external, connection, stop };
