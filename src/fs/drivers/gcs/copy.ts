@@ -1,0 +1,49 @@
+import { failure } from "../../../errors.js";
+import type { CopyOptions, Receipt } from "../../driver.js";
+import { HttpError } from "../../http.js";
+import { generationOf, type Resource, receiptOf } from "./objects.js";
+import type { Server } from "./server.js";
+
+interface Rewrite {
+  done: boolean;
+  rewriteToken: string;
+  resource: Partial<Resource>;
+}
+
+/** Milliseconds: one step of a large copy takes up to half a minute before it answers. */
+const STEP = 90_000;
+
+/** A copy inside the service, in as many steps as it takes; all of them copy the version that the first has seen. */
+export async function copyObject(
+  server: Server,
+  from: { bucket: string; key: string },
+  to: string,
+  { ifAbsent, ifMatch, signal }: CopyOptions,
+): Promise<Receipt> {
+  if (ifAbsent && !server.google) throw failure("Unsupported", "this server ignores ifAbsent on a copy");
+  const target = `/rewriteTo${server.objects(to).slice(`${server.origin.base}/storage/v1`.length)}`;
+  const path = `${server.objects(from.key, from.bucket)}${target}`;
+  const conditions = {
+    ifGenerationMatch: ifAbsent ? "0" : undefined,
+    ifSourceGenerationMatch: generationOf(ifMatch),
+    destinationKmsKeyName: server.kmsKeyName,
+    fields: "done,rewriteToken,resource(generation)",
+  };
+  let rewriteToken: string | undefined;
+  try {
+    for (;;) {
+      const query = { ...conditions, rewriteToken };
+      const step = await server.json<Rewrite>({ method: "POST", path, query, signal, idle: STEP });
+      if (step.done) return receiptOf(step.resource ?? {});
+      rewriteToken = step.rewriteToken;
+      if (!rewriteToken) throw failure("Unavailable", "the server stopped a copy without saying how to go on");
+    }
+  } catch (error) {
+    throw ifAbsent && isOwnDoing(error) ? failure("CommitUnknown", "the answer was lost", { cause: error }) : error;
+  }
+}
+
+/** The object that is in the way may be our own, from a try whose answer was lost. */
+function isOwnDoing(error: unknown): boolean {
+  return error instanceof HttpError && error.status === 412 && error.unsure;
+}

@@ -1,0 +1,33 @@
+import type { Driver, Shared } from "../../driver.js";
+import { upload } from "../../parts.js";
+import { signGcs } from "../../sign/gcs.js";
+import { copyObject } from "./copy.js";
+import { codeOf } from "./dialect.js";
+import { listObjects } from "./list.js";
+import { readObject, statObject } from "./read.js";
+import { deleteObjects } from "./remove.js";
+import type { Server } from "./server.js";
+import { Upload } from "./write.js";
+
+/** The bucket of `server` behind the seam. */
+export function gcsDriver(server: Server, { uploads }: Shared): Driver {
+  return {
+    metadata: true,
+    stat: (key, options) => statObject(server, key, options),
+    list: (prefix, options) => listObjects(server, prefix, options),
+    read: (key, options) => readObject(server, key, options),
+    write: async (key, body, options) => {
+      const { size, signal, onProgress } = options;
+      return upload(body, new Upload(server, key, options), { budget: uploads, size, signal, onProgress });
+    },
+    copy: (from, to, options) => copyObject(server, from, to, options),
+    delete: (objects, { signal }) => deleteObjects(server, objects, signal),
+    sign: async (key, options) => {
+      const { bucket, origin, payer } = server;
+      const { email, sign } = await server.tokens.signer();
+      return signGcs({ ...options, endpoint: origin, bucket, key, email, payer, now: server.now(), sign });
+    },
+    codeOf,
+    close: async () => server.close(),
+  };
+}

@@ -1,0 +1,78 @@
+import { failure } from "../../../errors.js";
+import type { Item, ListOptions } from "../../driver.js";
+import { byUtf8 } from "../../order.js";
+import { ITEM_FIELDS, itemOf, type Resource } from "./objects.js";
+import type { Server } from "./server.js";
+
+interface Page {
+  items: readonly Partial<Resource>[];
+  prefixes: readonly string[];
+  nextPageToken: string;
+}
+
+/** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
+export async function* listObjects(
+  server: Server,
+  prefix: string,
+  options: ListOptions,
+): AsyncGenerator<readonly Item[]> {
+  const { delimiter, startAfter, versions } = options;
+  const newestFirst = new NewestFirst();
+  for await (const page of pages(server, prefix, options)) {
+    const files = page.items ?? [];
+    const items = versions ? newestFirst.add(files.map(versionOf)) : files.map(itemOf);
+    const all = delimiter ? merged(items, page.prefixes ?? []) : items;
+    // The server's own start is inclusive, and a directory may begin before it.
+    const after = startAfter === undefined ? all : all.filter(({ key }) => byUtf8(key, startAfter) > 0);
+    if (after.length > 0) yield after;
+  }
+  const rest = newestFirst.rest();
+  if (rest.length > 0) yield rest;
+}
+
+async function* pages(server: Server, prefix: string, options: ListOptions): AsyncGenerator<Partial<Page>> {
+  const { delimiter, startAfter: startOffset, versions, signal } = options;
+  const fields = `nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
+  const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: "1000", fields };
+  let pageToken: string | undefined;
+  do {
+    const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };
+    const page = await server.json<Page>({ method: "GET", path: server.objects(), query, signal });
+    if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
+      throw failure("Unavailable", "the server repeats a page of the listing");
+    }
+    pageToken = page.nextPageToken || undefined;
+    yield page;
+  } while (pageToken !== undefined);
+}
+
+function versionOf(resource: Partial<Resource>): Item {
+  const { generation = "", timeDeleted } = resource;
+  return { ...itemOf(resource), version: generation, latest: timeDeleted === undefined };
+}
+
+function merged(files: readonly Item[], directories: readonly string[]): readonly Item[] {
+  if (directories.length === 0) return files;
+  const items: Item[] = directories.map((key) => ({ key, type: "directory" }));
+  return [...files, ...items].sort((a, b) => byUtf8(a.key, b.key));
+}
+
+/** Turns the versions of each key around, which the service lists oldest first and lets run on over pages. */
+class NewestFirst {
+  #open: Item[] = [];
+
+  add(items: readonly Item[]): Item[] {
+    const done: Item[] = [];
+    for (const item of items) {
+      if (this.#open.length > 0 && this.#open[0]!.key !== item.key) done.push(...this.rest());
+      this.#open.push(item);
+    }
+    return done;
+  }
+
+  rest(): Item[] {
+    const versions = this.#open;
+    this.#open = [];
+    return versions.sort((a, b) => (BigInt(b.version ?? 0) > BigInt(a.version ?? 0) ? 1 : -1));
+  }
+}

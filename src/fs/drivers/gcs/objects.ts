@@ -1,0 +1,96 @@
+/** What the server says about objects, in our words. */
+import type { IncomingHttpHeaders } from "node:http";
+import { failure } from "../../../errors.js";
+import type { Info, Item, Receipt } from "../../driver.js";
+import { parsed } from "./server.js";
+
+/** Which fields of an object are asked for. */
+export const INFO_FIELDS = "name,size,updated,generation,contentType,metadata";
+export const ITEM_FIELDS = "name,size,updated,generation";
+
+/** An object in the JSON API; numbers of 64 bits are text. */
+export interface Resource {
+  name: string;
+  size: string;
+  updated: string;
+  generation: string;
+  timeDeleted: string;
+  contentType: string;
+  metadata: Record<string, string>;
+}
+
+/** User metadata under which a conditional write leaves its mark, to know its own object again when an answer is lost. */
+export const NONCE = "stowage-nonce";
+
+const META = "x-goog-meta-";
+
+export function infoOf(
+  key: string,
+  { size, updated, generation = "", contentType, metadata }: Partial<Resource>,
+): Info {
+  return {
+    key,
+    size: Number(size ?? 0),
+    modified: new Date(updated ?? 0),
+    etag: generation,
+    version: generation,
+    ...(contentType !== undefined && { contentType }),
+    ...named(Object.entries(metadata ?? {})),
+  };
+}
+
+/** The same from the headers that come with an object's data; `size` is that of the whole object. */
+export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): Info {
+  const generation = one(headers["x-goog-generation"]) ?? "";
+  const contentType = headers["content-type"];
+  const metadata = Object.entries(headers)
+    .filter(([name]) => name.startsWith(META))
+    .map(([name, value]) => [name.slice(META.length), utf8(one(value) ?? "")] as const);
+  return {
+    key,
+    size,
+    modified: new Date(headers["last-modified"] ?? 0),
+    etag: generation,
+    version: generation,
+    ...(contentType !== undefined && { contentType }),
+    ...named(metadata),
+  };
+}
+
+export function itemOf({ name = "", size, updated, generation = "" }: Partial<Resource>): Item {
+  return { key: name, type: "file", size: Number(size ?? 0), modified: new Date(updated ?? 0), etag: generation };
+}
+
+export function receiptOf({ generation }: Partial<Resource>): Receipt {
+  return generation === undefined ? {} : { etag: generation, version: generation };
+}
+
+/** `etag` as a generation. Nothing else can be one, so a foreign etag matches no object. */
+export function generationOf(etag: string | undefined): string | undefined {
+  if (etag === undefined || /^\d+$/.test(etag)) return etag;
+  throw failure("PreconditionFailed", "the etag is not a generation, so no object here can have it");
+}
+
+function named(metadata: readonly (readonly [string, string])[]): Pick<Info, "metadata"> {
+  const own = metadata.filter(([name]) => name !== NONCE).map(([name, value]) => [name.toLowerCase(), value]);
+  return own.length > 0 ? { metadata: Object.fromEntries(own) } : {};
+}
+
+export function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Node reads header bytes as Latin-1; the service sends UTF-8. */
+function utf8(header: string): string {
+  const bytes = Buffer.from(header, "latin1");
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return header;
+  }
+}
+
+/** The receipt in the answer to an upload. */
+export function parsedReceipt(text: string): Receipt {
+  return receiptOf(parsed<Resource>(text));
+}

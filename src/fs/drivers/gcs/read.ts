@@ -1,0 +1,89 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { failure } from "../../../errors.js";
+import { single } from "../../bytes.js";
+import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
+import type { HttpResponse } from "../../http.js";
+import { encodeComponent } from "../../sign/encode.js";
+import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one, type Resource } from "./objects.js";
+import type { Call, Server } from "./server.js";
+
+export async function statObject(
+  server: Server,
+  key: string,
+  { version, signal }: StatOptions,
+  ifMatch?: string,
+): Promise<Info> {
+  const query = { fields: INFO_FIELDS, generation: version, ifGenerationMatch: generationOf(ifMatch) };
+  const resource = await server.json<Resource>({ method: "GET", path: server.objects(key), query, signal });
+  return infoOf(key, resource);
+}
+
+/** Data as it is stored: an object with `Content-Encoding: gzip` is not unpacked on the way. */
+export async function readObject(
+  server: Server,
+  key: string,
+  options: ReadOptions,
+): Promise<{ info: Info; body: Bytes }> {
+  const { start, end } = options;
+  const range = start > 0 || end !== undefined ? `bytes=${start}-${end === undefined ? "" : end - 1}` : undefined;
+  const answer = await server.send(media(server, key, options, range));
+  if (answer.status === 416) return pastTheEnd(server, key, options, answer);
+  try {
+    const { size, length } = extent(answer, range === undefined ? undefined : start);
+    const info = infoOfHeaders(key, answer.headers, size);
+    matched(info, options.ifMatch);
+    answer.body.expect(length);
+    return { info, body: answer.body };
+  } catch (error) {
+    answer.body.discard();
+    throw error;
+  }
+}
+
+function media(server: Server, key: string, options: ReadOptions, range: string | undefined): Call {
+  const { version: generation, signal } = options;
+  const match = generationOf(options.ifMatch);
+  const headers = { "accept-encoding": "gzip", ...(range && { range }) };
+  const common = { method: "GET", signal, accept: [416] };
+  if (!server.google) {
+    const query = { alt: "media", generation, ifGenerationMatch: match };
+    return { ...common, path: server.objects(key), query, headers };
+  }
+  const path = `${server.origin.base}/${encodeComponent(server.bucket)}/${encodeComponent(key)}`;
+  const condition = match === undefined ? {} : { "x-goog-if-generation-match": match };
+  return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
+}
+
+/** Bytes of the whole object and of this answer. `start` is undefined when no range was asked for. */
+function extent({ status, headers }: HttpResponse, start: number | undefined): { size: number; length: number } {
+  if (status !== 206) {
+    if (start !== undefined) throw failure("Unsupported", "the server ignored the range and sent the whole object");
+    const size = Number(headers["content-length"] ?? one(headers["x-goog-stored-content-length"]));
+    if (Number.isSafeInteger(size)) return { size, length: size };
+    throw failure("Unsupported", "the server does not say how large the object is");
+  }
+  const [first, last, size] = contentRange(headers);
+  if (first === start) return { size, length: last - first + 1 };
+  throw failure("Unsupported", "the server sent another range than the one that was asked for");
+}
+
+function contentRange(headers: IncomingHttpHeaders): [first: number, last: number, size: number] {
+  const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
+  if (!found) throw failure("Unsupported", "the server does not say which range it sent");
+  return [Number(found[1]), Number(found[2]), Number(found[3])];
+}
+
+/** Emulators ignore conditions on reads, so the answer itself is looked at. */
+function matched({ etag }: Info, ifMatch: string | undefined): void {
+  if (ifMatch === undefined || ifMatch === etag) return;
+  throw failure("PreconditionFailed", `the etag is ${etag}, not ${ifMatch}`);
+}
+
+/** The answer to a range that the object does not reach tells nothing of the object, so it is asked for. */
+async function pastTheEnd(server: Server, key: string, options: ReadOptions, answer: HttpResponse) {
+  answer.body.discard();
+  const info = await statObject(server, key, options, options.ifMatch);
+  matched(info, options.ifMatch);
+  if (info.size > options.start) throw failure("ObjectChanged", "the object grew while it was read");
+  return { info, body: single(new Uint8Array(0)) };
+}

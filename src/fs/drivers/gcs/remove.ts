@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import { byteBudget } from "../../budget.js";
+import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js";
+import { HttpError } from "../../http.js";
+import { explain, passes } from "./dialect.js";
+import { generationOf } from "./objects.js";
+import type { Server } from "./server.js";
+
+/** Calls in one batch at most. https://cloud.google.com/storage/docs/batch */
+const BATCH = 100;
+
+/** Batches in flight. */
+const PARALLEL = 8;
+
+/** Deletes all of them; those that fail are named, each with its own error. */
+export async function deleteObjects(
+  server: Server,
+  objects: readonly Doomed[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const lanes = byteBudget(PARALLEL, Number.POSITIVE_INFINITY);
+  const failures: DeleteFailure[] = [];
+  const tasks = batches(objects).map(async (batch) => {
+    const leave = await lanes.take(1, signal);
+    failures.push(...(await deleteBatch(server, batch, signal).finally(leave)));
+  });
+  const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  if (failures.length > 0) throw new PartialDelete(failures);
+}
+
+function batches(objects: readonly Doomed[]): Doomed[][] {
+  const count = Math.ceil(objects.length / BATCH);
+  return Array.from({ length: count }, (_, i) => objects.slice(i * BATCH, (i + 1) * BATCH));
+}
+
+async function deleteBatch(
+  server: Server,
+  batch: readonly Doomed[],
+  signal: AbortSignal | undefined,
+): Promise<DeleteFailure[]> {
+  const errors = batch.length === 1 ? [PASSING] : await sendBatch(server, batch, signal);
+  const failures = await Promise.all(
+    batch.map(async (doomed, i) => {
+      const first = errors[i];
+      const error = first && isPassing(first) ? await deleteOne(server, doomed, signal) : first;
+      return error === undefined ? undefined : { key: doomed.key, error };
+    }),
+  );
+  return failures.filter((one) => one !== undefined);
+}
+
+/** Stands for a call that is still to be made on its own. */
+const PASSING = new HttpError("answer", "DELETE", 503, undefined, "");
+
+/** Inside a batch nothing is tried again by itself. */
+function isPassing(error: HttpError): boolean {
+  return error.status === 429 || error.status >= 500 || passes(error);
+}
+
+async function deleteOne(server: Server, doomed: Doomed, signal: AbortSignal | undefined): Promise<unknown> {
+  try {
+    const query = { generation: generationOf(doomed.version) };
+    await server.text({ method: "DELETE", path: server.objects(doomed.key), query, signal, accept: [404] });
+    return undefined;
+  } catch (error) {
+    signal?.throwIfAborted();
+    return error;
+  }
+}
+
+/** The failure of each call, or undefined where the object is gone. */
+async function sendBatch(
+  server: Server,
+  batch: readonly Doomed[],
+  signal: AbortSignal | undefined,
+): Promise<(HttpError | undefined)[]> {
+  const boundary = randomUUID();
+  const { text } = await server.text({
+    method: "POST",
+    path: `${server.origin.base}/batch/storage/v1`,
+    headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
+    body: Buffer.from(`${batch.map((doomed, i) => call(server, boundary, doomed, i)).join("")}--${boundary}--\r\n`),
+    signal,
+  });
+  const answers = new Map(text.split(/^--/m).map(answerIn));
+  return batch.map((_, i) => (answers.has(i) ? answers.get(i) : PASSING));
+}
+
+function call(server: Server, boundary: string, { key, version }: Doomed, index: number): string {
+  const query = version === undefined ? "" : `?generation=${generationOf(version)}`;
+  const payer = server.payer === undefined ? "" : `x-goog-user-project: ${server.payer}\r\n`;
+  return (
+    `--${boundary}\r\ncontent-type: application/http\r\ncontent-id: <${index}>\r\n\r\n` +
+    `DELETE ${server.objects(key)}${query} HTTP/1.1\r\n${payer}\r\n\r\n`
+  );
+}
+
+/** Which call a part of the answer belongs to, and its failure; the call is -1 where it belongs to none. */
+function answerIn(part: string): [index: number, error: HttpError | undefined] {
+  const index = Number(/^content-id:.*?(\d+)>?\s*$/im.exec(part)?.[1] ?? -1);
+  const status = Number(/^HTTP\/1\.\d (\d{3})/m.exec(part)?.[1] ?? 0);
+  if ((status >= 200 && status < 300) || status === 404) return [index, undefined];
+  const document = part.slice(part.indexOf("{"), part.lastIndexOf("}") + 1);
+  const { code, detail = "" } = explain({}, document);
+  return [index, status === 0 ? PASSING : new HttpError("answer", "DELETE", status, code, detail)];
+}
