@@ -1,4 +1,5 @@
 /** The text of a connection's `extra`, read as Python's `json` reads it. */
+import { Secret } from "./secret.js";
 
 const NOT_NUMBERS = new Map([
   ["NaN", Number.NaN],
@@ -20,14 +21,14 @@ export function parsePythonJson(text: string): unknown {
 }
 
 /**
- * `extra` as fields. Text that is not a JSON object has no fields: it is kept whole in the one field `__extra__`,
- * which is how Airflow's URIs spell a whole extra, and no driver accepts it.
+ * `extra` as fields. Text that is not a JSON object has no fields: it is kept whole, as a secret, in the one field
+ * `__extra__`, which is how Airflow's URIs spell a whole extra, and no driver accepts it.
  */
 export function extraFromText(text: string): object {
   if (text.trim() === "") return {};
   const value = parsed(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  return { __extra__: text };
+  return { __extra__: new Secret(text) };
 }
 
 function parsed(text: string): unknown {

@@ -14,8 +14,8 @@ const SECRET_END = /(password|passwd|passphrase|secret|token|(api|access|account
 /** Last words that make a name secret only together. */
 const SECRET_WORDS = /(^|_)(connection_string|conn_str(ing)?|token_code|service_account_(json|info|dict|data))$/;
 
-/** Last words that only say in which form a secret is written: `private_key_base64`, `keyfile_dict`, `sas_url`. */
-const FORM = /_(dict|json|data|contents?|value|text|info|base64|b64|url|uri|raw|plain)$/;
+/** Last words, without their digits, that only say in which form a secret is written: `private_key_base64`, `sas_url`. */
+const FORM = /_(dict|json|data|contents?|value|text|info|base|b|url|uri|raw|plain)$/;
 
 /** Names that say where, not what: the address to fetch tokens from is not a token. */
 const LOCATOR = /(^|_)(token|secret|key|credential|jwt|auth|authorization)s?_(url|uri)$/;
