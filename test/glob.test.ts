@@ -20,9 +20,7 @@ function bucket(keys: readonly string[], size = 1000) {
     const { delimiter, startAfter = "", signal } = options;
     const request = { prefix, delimiter, pages: 0 };
     requests.push(request);
-    const after = [...keys]
-      .sort(byUtf8)
-      .filter((key) => key.startsWith(prefix) && (startAfter === "" || byUtf8(key, startAfter) > 0));
+    const after = sorted.filter((key) => key.startsWith(prefix) && (startAfter === "" || byUtf8(key, startAfter) > 0));
     const named = new Map<string, Item>();
     for (const key of after) {
       const slash = delimiter ? key.indexOf(delimiter, prefix.length) : -1;

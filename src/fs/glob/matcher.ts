@@ -23,37 +23,36 @@ export class Matcher {
   /** Whether `text` from `start` on matches. */
   matches(text: string, start = 0): boolean {
     this.#entered.fill(0);
-    this.#round = 0;
-    let states = this.#closure([0]);
-    for (let at = start; at < text.length && states.length > 0; ) {
+    this.#round = 1;
+    let states: number[] = [];
+    let next: number[] = [];
+    this.#enter(0, states);
+    for (let at = start; at < text.length && states.length > 0; at++) {
       const code = text.codePointAt(at)!;
-      states = this.#closure(this.#after(states, code));
-      at += code > 0xffff ? 2 : 1;
+      if (code > 0xffff) at++;
+      this.#step(states, code, next);
+      [states, next] = [next, states];
     }
     return states.some((state) => "end" in this.#states[state]!);
   }
 
-  #after(states: readonly number[], code: number): number[] {
-    const next: number[] = [];
+  /** Fills `next` with where `states` are after one more character. */
+  #step(states: readonly number[], code: number, next: number[]): void {
+    next.length = 0;
+    this.#round++;
     for (const index of states) {
       const state = this.#states[index]!;
-      if ("accepts" in state && state.accepts(code)) next.push(index + 1);
+      if ("accepts" in state && state.accepts(code)) this.#enter(index + 1, next);
     }
-    return next;
   }
 
-  /** The states that `open` stands for. */
-  #closure(open: number[]): number[] {
-    this.#round++;
-    const reached: number[] = [];
-    for (let index = open.pop(); index !== undefined; index = open.pop()) {
-      if (this.#entered[index] === this.#round) continue;
-      this.#entered[index] = this.#round;
-      const state = this.#states[index]!;
-      if ("forks" in state) open.push(...state.forks);
-      else reached.push(index);
-    }
-    return reached;
+  /** Adds to `reached` the states that `index` stands for. */
+  #enter(index: number, reached: number[]): void {
+    if (this.#entered[index] === this.#round) return;
+    this.#entered[index] = this.#round;
+    const state = this.#states[index]!;
+    if ("forks" in state) for (const fork of state.forks) this.#enter(fork, reached);
+    else reached.push(index);
   }
 
   #addAll(glyphs: Glyphs): void {
