@@ -176,6 +176,7 @@ export class Walker {
     else {
       this.plain = false;
       if (value instanceof Float) this.#float(value.value);
+      else if (value instanceof Fields) this.#fields(value, value.entries, form);
       else this.#lowered(value, form);
     }
   }

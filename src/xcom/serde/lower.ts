@@ -2,7 +2,7 @@
 import { failure, type StorageError } from "../../errors.js";
 import { providerOf } from "../../path.js";
 import { Fields, type Form, type Lowered } from "../json/encoding.js";
-import { Float, pythonFloat } from "../json/number.js";
+import { Float, isInt, pythonFloat } from "../json/number.js";
 import { timestampOf } from "./datetime.js";
 import { fromTemporal, temporalKind } from "./temporal.js";
 import {
@@ -88,10 +88,10 @@ function dateTime(date: Date): Fields {
 /** As Python writes it where that keeps every digit, else as text, which Python reads as well. */
 function decimalData(text: string, form: Form): unknown {
   const value = Number(text);
-  if (form === "row" && !(Number.isFinite(value) && pythonFloat(value) === String(value))) return text;
-  if (/^-?(0|[1-9]\d*)$/.test(text) && text !== "-0") return BigInt(text);
+  if (/^-?(0|[1-9]\d*)$/.test(text) && text !== "-0") return form === "row" && !isInt(value) ? text : BigInt(text);
   const exact = text === "NaN" || (Number.isFinite(value) && pythonFloat(value) === text.toLowerCase());
-  return exact ? new Float(value) : text;
+  const fits = form !== "row" || (Number.isFinite(value) && !Number.isInteger(value));
+  return exact && fits ? new Float(value) : text;
 }
 
 /** Airflow 3.3 takes a float or a text, but no int: and a row cannot hold `90.0`. */

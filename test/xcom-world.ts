@@ -1,0 +1,56 @@
+/** A Storage whose schemes all live in memory and count the calls of their drivers. */
+
+import type { Driver, OpenDriver } from "../src/fs/driver.js";
+import { memoryDrivers } from "../src/fs/drivers/memory.js";
+import type { Storage } from "../src/fs/storage.js";
+import { openStorage } from "../src/open.js";
+
+export const OWNER = { dagId: "my_dag", runId: "manual__2026-01-02T03:04:05.678901+00:00", taskId: "grp.my_task" };
+export const TI = "019b1c2d-0000-7000-8000-000000000001";
+export const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+
+export interface World {
+  storage: Storage;
+  /** `read key`, `write key` and so on, in order. */
+  calls: string[];
+}
+
+export function world(): World {
+  const calls: string[] = [];
+  const open: OpenDriver = memoryDrivers();
+  const counting: OpenDriver = async (...args) => counted(await open(...args), calls);
+  const schemes = ["file", "local", "s3", "s3a", "gs", "abfs", "abfss", "memory"];
+  const connection = { type: "aws" };
+  const storage = openStorage({
+    env: {},
+    drivers: Object.fromEntries(schemes.map((scheme) => [scheme, counting])),
+    connections: { conn: connection, other: connection, extra: connection },
+  });
+  return { storage, calls };
+}
+
+function counted(driver: Driver, calls: string[]): Driver {
+  return {
+    ...driver,
+    stat: (key, options) => {
+      calls.push(`stat ${key}`);
+      return driver.stat(key, options);
+    },
+    list: (prefix, options) => {
+      calls.push(`list ${prefix}`);
+      return driver.list(prefix, options);
+    },
+    read: (key, options) => {
+      calls.push(`read ${key}`);
+      return driver.read(key, options);
+    },
+    write: (key, body, options) => {
+      calls.push(`write ${key}`);
+      return driver.write(key, body, options);
+    },
+    delete: (objects, options) => {
+      calls.push(...objects.map(({ key }) => `delete ${key}`));
+      return driver.delete(objects, options);
+    },
+  };
+}
