@@ -7,6 +7,8 @@ const FIRST = 256 * 1024;
  */
 export class History {
   bytes: Uint8Array;
+  /** Of the same memory. */
+  view: DataView;
   /** Where the next byte goes. */
   at = 0;
   /** Where the readable bytes begin. */
@@ -19,6 +21,7 @@ export class History {
     this.#reach = reach;
     this.#room = room;
     this.bytes = new Uint8Array(Math.min(FIRST, this.#most()));
+    this.view = viewOf(this.bytes);
   }
 
   /** Makes place for `count` more bytes. Positions before are void after it: the bytes may have moved. */
@@ -41,6 +44,7 @@ export class History {
     const larger = new Uint8Array(Math.min(this.#most(), Math.max(2 * this.bytes.byteLength, this.at + count)));
     larger.set(this.bytes.subarray(0, this.at));
     this.bytes = larger;
+    this.view = viewOf(larger);
   }
 
   #slide(): void {
@@ -51,26 +55,18 @@ export class History {
   }
 }
 
-/** Below this a loop beats the call. */
-const SHORT = 40;
-
-/** Copies `length` bytes from `distance` back to `at`, repeating them when they overlap. */
+/**
+ * Copies `length` bytes from `distance` back to `at`, repeating them when they overlap. Short copies by four bytes are
+ * inlined where the decoders need them most: a call costs more than they do.
+ */
 export function copyMatch(bytes: Uint8Array, at: number, distance: number, length: number): void {
   let from = at - distance;
-  if (length > SHORT && distance >= length) {
-    bytes.copyWithin(at, from, from + length);
-  } else if (length > SHORT && distance === 1) {
-    bytes.fill(bytes[from]!, at, at + length);
-  } else {
-    for (let to = at, end = at + length; to < end; ) bytes[to++] = bytes[from++]!;
-  }
+  if (distance >= length) bytes.copyWithin(at, from, from + length);
+  else if (distance === 1) bytes.fill(bytes[from]!, at, at + length);
+  else for (let to = at, end = at + length; to < end; ) bytes[to++] = bytes[from++]!;
 }
 
-/** Copies `length` bytes of `source` at `from` to `at`. */
-export function copyLiterals(bytes: Uint8Array, at: number, source: Uint8Array, from: number, length: number): void {
-  if (length > SHORT) {
-    bytes.set(source.subarray(from, from + length), at);
-    return;
-  }
-  for (let to = at, end = at + length, next = from; to < end; ) bytes[to++] = source[next++]!;
+/** The same memory, for numbers of several bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -11,6 +11,17 @@ const FORMATS: readonly Format[] = [
   { name: "zip", suffixes: [".zip"], levels: DEFLATE_LEVELS, encode: zip, decode: unzip },
   { name: "gzip", suffixes: [".gz"], levels: DEFLATE_LEVELS, encode: gzip.encode, decode: gzip.decode },
   {
+    name: "bz2",
+    suffixes: [".bz2"],
+    levels: { min: 1, max: 9, default: 9 },
+    async *encode(bytes, level) {
+      yield* (await import("./bz2/encode.js")).encode(bytes, level);
+    },
+    async *decode(source) {
+      yield* (await import("./bz2/decode.js")).decode(source);
+    },
+  },
+  {
     name: "lz4",
     suffixes: [".lz4"],
     async *encode(bytes) {

@@ -1,6 +1,6 @@
 import type { Bytes } from "../../fs/driver.js";
 import { Xxh32, xxh32 } from "../checksums/xxh32.js";
-import { copyLiterals, copyMatch, History } from "../history.js";
+import { copyMatch, History, viewOf } from "../history.js";
 import type { Source } from "../source.js";
 import * as F from "./frame.js";
 
@@ -43,10 +43,10 @@ async function* frame(source: Source): Bytes {
 
 async function header(source: Source): Promise<Frame> {
   const start = source.offset;
-  const flags = (await source.take(2))[0]!;
+  if (!(await source.has(2))) throw source.truncated();
+  const flags = source.buffered[0]!;
   if ((flags & 0xc2) !== F.VERSION) throw source.corrupt("an unknown version or flag", start);
   if (flags & F.DICTIONARY) throw source.unsupported("the frame needs a dictionary");
-  source.skip(-2);
   const descriptor = Buffer.from(await source.take(flags & F.CONTENT_SIZE ? 10 : 2));
   const check = (await source.take(1))[0];
   const blockSize = F.BLOCK_SIZES.get((descriptor[1]! & 0x70) >> 4);
@@ -73,7 +73,7 @@ async function block(
     history.bytes.set(data, from);
     history.at += size;
   } else {
-    history.at = expand(data, history.bytes, from, history.low, from + most);
+    history.at = expand(data, history, from + most);
     if (history.at < 0) throw source.corrupt("a damaged block", start);
   }
   return history.since(from);
@@ -89,10 +89,15 @@ async function blockData(source: Source, flags: number, size: number): Promise<U
   return data.subarray(0, size);
 }
 
-/** Expands one block to `out` at `at`. Where the output ends, at most `end`; -1 for a damaged block. */
-function expand(block: Uint8Array, out: Uint8Array, at: number, low: number, end: number): number {
+/** Expands one block. Where the output ends, at most `end`; -1 for a damaged block. */
+function expand(block: Uint8Array, history: History, end: number): number {
+  const { bytes, view, low } = history;
+  const blockView = viewOf(block);
   const size = block.byteLength;
-  let to = at;
+  // Short copies go by four bytes and may write up to three too many: not at the very end of a buffer.
+  const safeFrom = size - 4;
+  const safeTo = bytes.byteLength - 4;
+  let to = history.at;
   for (let from = 0; from < size; ) {
     const token = block[from++]!;
     let literals = token >>> 4;
@@ -102,10 +107,16 @@ function expand(block: Uint8Array, out: Uint8Array, at: number, low: number, end
         more = block[from++]!;
       }
     }
-    if (from + literals > size || to + literals > end) return -1;
-    copyLiterals(out, to, block, from, literals);
-    to += literals;
-    from += literals;
+    const literalEnd = from + literals;
+    let stop = to + literals;
+    if (literalEnd > size || stop > end) return -1;
+    if (literals <= 64 && literalEnd <= safeFrom && stop <= safeTo) {
+      for (; to < stop; to += 4, from += 4) view.setInt32(to, blockView.getInt32(from));
+    } else {
+      bytes.set(block.subarray(from, literalEnd), to);
+    }
+    to = stop;
+    from = literalEnd;
     // A block ends with literals.
     if (from === size) return to;
     if (from + 2 > size) return -1;
@@ -118,9 +129,15 @@ function expand(block: Uint8Array, out: Uint8Array, at: number, low: number, end
         more = block[from++]!;
       }
     }
-    if (distance === 0 || to - distance < low || to + length > end) return -1;
-    copyMatch(out, to, distance, length);
-    to += length;
+    stop = to + length;
+    let ref = to - distance;
+    if (distance === 0 || ref < low || stop > end) return -1;
+    if (length <= 64 && distance >= 4 && stop <= safeTo) {
+      for (; to < stop; to += 4, ref += 4) view.setInt32(to, view.getInt32(ref));
+    } else {
+      copyMatch(bytes, to, distance, length);
+    }
+    to = stop;
   }
   return -1;
 }

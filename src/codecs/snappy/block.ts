@@ -1,13 +1,11 @@
 // One compressed block (github.com/google/snappy, format_description.txt).
-import { copyLiterals, copyMatch } from "../history.js";
+import { copyMatch, viewOf } from "../history.js";
 
 const LITERAL = 0;
 const COPY1 = 1;
 const COPY2 = 2;
 /** No match is looked for in the last bytes of a block. */
 const MARGIN = 15;
-/** After 2^5 misses in a row every second position is tried, after 2^6 every third, and so on. */
-const PATIENCE = 5;
 
 /** The content of a block; undefined when it is damaged or longer than `most`. */
 export function expand(block: Uint8Array, most: number): Uint8Array | undefined {
@@ -27,6 +25,8 @@ export function expand(block: Uint8Array, most: number): Uint8Array | undefined 
 function fill(block: Uint8Array, start: number, out: Uint8Array): boolean {
   const size = block.byteLength;
   const end = out.byteLength;
+  const view = viewOf(out);
+  const blockView = viewOf(block);
   let to = 0;
   for (let from = start; from < size; ) {
     const tag = block[from++]!;
@@ -39,7 +39,12 @@ function fill(block: Uint8Array, start: number, out: Uint8Array): boolean {
         from += count;
       }
       if (from + length > size || to + length > end) return false;
-      copyLiterals(out, to, block, from, length);
+      const stop = to + length;
+      if (length <= 64 && from + length <= size - 4 && stop <= end - 4) {
+        for (let next = from, at = to; at < stop; at += 4, next += 4) view.setInt32(at, blockView.getInt32(next));
+      } else {
+        out.set(block.subarray(from, from + length), to);
+      }
       from += length;
     } else {
       let distance: number;
@@ -54,7 +59,12 @@ function fill(block: Uint8Array, start: number, out: Uint8Array): boolean {
         from += count;
       }
       if (distance === 0 || distance > to || to + length > end) return false;
-      copyMatch(out, to, distance, length);
+      const stop = to + length;
+      if (distance >= 4 && stop <= end - 4) {
+        for (let ref = to - distance, at = to; at < stop; at += 4, ref += 4) view.setInt32(at, view.getInt32(ref));
+      } else {
+        copyMatch(out, to, distance, length);
+      }
     }
     to += length;
   }
@@ -67,34 +77,48 @@ function little(bytes: Uint8Array, at: number, count: number): number {
   return value;
 }
 
-/** Compresses up to 64 KiB. `table` is working memory of a power of two of slots. */
+/** Compresses up to 64 KiB. `table` is working memory of 2^14 slots. */
 export function compress(data: Uint8Array, table: Uint16Array): Uint8Array {
   const size = data.byteLength;
   const out = new Uint8Array(8 + size + Math.ceil(size / 6));
-  const view = new DataView(data.buffer, data.byteOffset, size);
-  const shift = 32 - Math.log2(table.length);
+  const view = viewOf(data);
+  const outView = viewOf(out);
+  const limit = size - MARGIN;
   table.fill(0);
   let to = varint(out, size);
   let anchor = 0;
-  let misses = 1 << PATIENCE;
-  for (let at = 1; at < size - MARGIN; ) {
+  let misses = 32;
+  for (let at = 1; at < limit; ) {
     const word = view.getInt32(at, true);
-    const slot = Math.imul(word, 0x1e35a7bd) >>> shift;
+    const slot = Math.imul(word, 0x1e35a7bd) >>> 18;
     const ref = table[slot]!;
     table[slot] = at;
     if (view.getInt32(ref, true) !== word) {
-      at += misses++ >>> PATIENCE;
+      at += misses++ >>> 5;
       continue;
     }
+    if (at > anchor) {
+      const literals = at - anchor;
+      to = literalHead(out, to, literals);
+      if (literals <= 64) {
+        for (let from = anchor, next = to; from < at; from += 4, next += 4) outView.setInt32(next, view.getInt32(from));
+      } else {
+        out.set(data.subarray(anchor, at), to);
+      }
+      to += literals;
+    }
     const length = matchLength(data, view, ref, at);
-    if (at > anchor) to = literal(out, to, data, anchor, at - anchor);
     to = copy(out, to, at - ref, length);
     at += length;
     anchor = at;
-    misses = 1 << PATIENCE;
-    if (at < size - MARGIN) table[Math.imul(view.getInt32(at - 1, true), 0x1e35a7bd) >>> shift] = at - 1;
+    misses = 32;
+    if (at < limit) table[Math.imul(view.getInt32(at - 1, true), 0x1e35a7bd) >>> 18] = at - 1;
   }
-  if (anchor < size) to = literal(out, to, data, anchor, size - anchor);
+  if (anchor < size) {
+    to = literalHead(out, to, size - anchor);
+    out.set(data.subarray(anchor), to);
+    to += size - anchor;
+  }
   return out.subarray(0, to);
 }
 
@@ -121,21 +145,14 @@ function matchLength(data: Uint8Array, view: DataView, ref: number, at: number):
   return b - at;
 }
 
-function literal(out: Uint8Array, at: number, data: Uint8Array, from: number, length: number): number {
-  let to = at;
+/** Writes the head of `length` literals. Where they go. */
+function literalHead(out: Uint8Array, at: number, length: number): number {
   const rest = length - 1;
-  if (rest < 60) {
-    out[to++] = rest << 2;
-  } else if (rest < 256) {
-    out[to++] = 60 << 2;
-    out[to++] = rest;
-  } else {
-    out[to++] = 61 << 2;
-    out[to++] = rest;
-    out[to++] = rest >>> 8;
-  }
-  copyLiterals(out, to, data, from, length);
-  return to + length;
+  let to = at;
+  out[to++] = rest < 60 ? rest << 2 : (rest < 256 ? 60 : 61) << 2;
+  if (rest >= 60) out[to++] = rest;
+  if (rest >= 256) out[to++] = rest >>> 8;
+  return to;
 }
 
 function copy(out: Uint8Array, at: number, distance: number, length: number): number {
