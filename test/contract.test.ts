@@ -1,7 +1,8 @@
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type ContractOptions, driverContract } from "../src/testing/index.js";
 import { describeOn, useBucket } from "./servers/use.js";
 import { FILE, MEMORY, openFile, openMemory, openOn, SERVERS } from "./support/backends.js";
+import { contractTable } from "./support/contract-table.js";
 
 /** Some cases move many megabytes, on machines that do other things as well. */
 const TIMEOUT = 180_000;
@@ -17,7 +18,14 @@ describe("file keeps the contract", () => conforms({ ...FILE, open: openFile }))
 
 for (const backend of SERVERS) {
   await describeOn(backend.server, `${backend.name} keeps the contract`, (server) => {
-    const bucket = useBucket(server, { versioned: backend.versioned });
-    conforms({ ...backend, open: () => openOn(backend, server.connection as string, bucket()) });
+    const bucket = useBucket(server);
+    // Apart, because a bucket with versions lists directories of deleted objects on some servers.
+    const versioned = backend.versions ? useBucket(server, { versioned: true }) : bucket;
+    const open = (id: string) => openOn(backend, server.connection, (id === "R23" ? versioned : bucket)());
+    conforms({ ...backend, open });
   });
 }
+
+it("docs/contract.md says what is checked here", async () => {
+  await expect(contractTable([MEMORY, FILE, ...SERVERS])).toMatchFileSnapshot("../docs/contract.md");
+});

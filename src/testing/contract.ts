@@ -32,8 +32,8 @@ export interface Case {
 export interface ContractOptions {
   /** What the driver is called in titles. */
   name: string;
-  /** A storage and a place of its own in it. Called for every case. */
-  open(): Promise<Harness>;
+  /** A storage and a place of its own in it. Called for every case, with its id. */
+  open(id: string): Promise<Harness>;
   /** What the driver or its provider does not have at all. */
   lacks?: readonly Capability[];
   /** Where this server is known to break a promise. A case that holds in spite of its exception fails. */
@@ -70,7 +70,7 @@ export function driverContract(options: ContractOptions): Case[] {
     return {
       id: spec.id,
       title: titleOf(spec, lacking, exception),
-      run: () => (check ? run(options, exception ? excepted(check, exception) : check) : Promise.resolve()),
+      run: async () => check && run(await options.open(spec.id), exception ? excepted(check, exception) : check),
       ...(lacking && { lacking }),
       ...(!check && { skip: `${options.name} has no ${lacking}` }),
       ...(exception && { exception }),
@@ -90,8 +90,7 @@ function titleOf({ title }: Spec, lacking: Capability | undefined, exception: Ex
 
 type Check = (bench: Bench) => Promise<void>;
 
-async function run({ open }: ContractOptions, check: Check): Promise<void> {
-  const harness = await open();
+async function run(harness: Harness, check: Check): Promise<void> {
   try {
     await check(new Bench(harness));
     await leavesNothing(harness);
