@@ -25,5 +25,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // One process per file: what one file leaks cannot hide in another, and files share no state.
     pool: "forks",
+    // The AWS SDK, which only the tests use, says on every start that it will ask for Node 22 one day.
+    execArgv: ["--disable-warning=NodeVersionSupportWarning"],
   },
 });
