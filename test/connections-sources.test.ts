@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type Connection,
@@ -207,6 +210,27 @@ describe("connections of a file, as Airflow's LocalFilesystemBackend reads them"
     expect((await rejected(source.get("a"))).message).toContain(path);
     await writeFile(path, '{"a":"aws://k:s@"}');
     expect((await source.get("a"))?.login).toBe("k");
+  });
+
+  test("YAML without the package yaml is Unsupported and names it", async () => {
+    const script = join(folder, "alone.mjs");
+    const lines = [
+      'import { connectionsFromFile } from "./src/connections/index.ts";',
+      "connectionsFromFile(process.argv[2]).get('a').catch((error) => console.log(JSON.stringify(error)));",
+    ];
+    await build({
+      stdin: { contents: lines.join("\n"), resolveDir: process.cwd() },
+      outfile: script,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      external: ["yaml"],
+    });
+    const { stdout } = await promisify(execFile)(process.execPath, [script, await file("c.yaml", "a: aws://k:s@")]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: "Unsupported",
+      message: expect.stringContaining("npm install yaml"),
+    });
   });
 
   test("a file is read once", async () => {

@@ -10,7 +10,7 @@ const MARK = "\u0000number:";
 
 /** JSON, with Python's NaN and infinities too. Throws a SyntaxError that quotes the text: never pass it on. */
 export function parsePythonJson(text: string): unknown {
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/gs, (token) =>
+  const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs, (token) =>
     NOT_NUMBERS.has(token) ? JSON.stringify(MARK + token) : token,
   );
   if (marked === text) return JSON.parse(text);

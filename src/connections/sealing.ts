@@ -30,7 +30,7 @@ export function isSecretName(name: string): boolean {
     .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "_")
-    .replace(/[_0-9]+$/, "");
+    .replace(/(?<![_0-9])[_0-9]+$/, "");
   if (LOCATOR.test(words)) return false;
   return [words, words.replace(FORM, "")].some(
     (form) =>
@@ -39,7 +39,7 @@ export function isSecretName(name: string): boolean {
 }
 
 const SECRET_VALUES = [
-  /:\/\/[^/?#\s]*:[^/?#\s]*@/, // a password inside an address
+  /:\/\/[^/?#\s:@]*:[^/?#\s]*@/, // a password inside an address
   /[?&](sig|signature|x-amz-signature|x-goog-signature|access_token)=/i, // a signed address
   /(^|[?&;])(sig|accountkey|sharedaccesssignature)=/i, // a SAS, or an Azure connection string
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,

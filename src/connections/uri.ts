@@ -2,7 +2,7 @@
 import { failure } from "../errors.js";
 import { extraFromText } from "./extra.js";
 import { type Fields, normalType } from "./record.js";
-import { cut, cutLast, type SplitUrl, unquote, urlsplit } from "./urlsplit.js";
+import { cut, cutLast, portOf, type SplitUrl, unquote, urlsplit } from "./urlsplit.js";
 
 const EXTRA = "__extra__";
 
@@ -15,8 +15,8 @@ export function fieldsFromUri(text: string): Fields {
     host: hostOf(parts, nested),
     login: decoded(parts.username),
     password: decoded(parts.password),
-    schema: unquote(parts.path.slice(1)),
-    port: parts.port,
+    schema: unquote(parts.path.replace(/^./su, "")),
+    port: portOf(parts.port),
     extra: extraOf(parts.query),
   };
 }

@@ -12,12 +12,13 @@ export interface SplitUrl {
   password: string | undefined;
   /** Lower-cased up to the first `%`, still percent-encoded. */
   hostname: string;
-  port: number | undefined;
+  /** As it stands; `portOf` reads it. */
+  port: string | undefined;
 }
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 
-/** Fails with InvalidArgument where Python raises ValueError: brackets that are no IPv6 address, a wrong port. */
+/** Fails with InvalidArgument where Python raises ValueError: brackets that are no IPv6 address, unsafe characters. */
 export function urlsplit(text: string): SplitUrl {
   const [scheme, afterScheme] = splitScheme(text.replace(/^[\0- ]+/, "").replace(/[\t\r\n]/g, ""));
   const [netloc, tail] = splitNetloc(afterScheme);
@@ -84,10 +85,11 @@ function hostOf(netloc: string): Pick<SplitUrl, "hostname" | "port"> {
   const [name, rest] = bracketed === undefined ? cut(host, ":") : cut(bracketed, "]");
   const port = bracketed === undefined ? rest : cut(rest ?? "", ":")[1];
   const [address, zone] = cut(name, "%");
-  return { hostname: address.toLowerCase() + (zone === undefined ? "" : `%${zone}`), port: portOf(port) };
+  return { hostname: address.toLowerCase() + (zone === undefined ? "" : `%${zone}`), port };
 }
 
-function portOf(text: string | undefined): number | undefined {
+/** The port as a number; `""` is none. One that is not 0 to 65535 fails with InvalidArgument. */
+export function portOf(text: string | undefined): number | undefined {
   if (!text) return undefined;
   if (!/^[0-9]+$/.test(text) || Number(text) > 65535) {
     throw failure(

@@ -69,9 +69,9 @@ export function azureCredentials(facts: CredentialFacts): AzureCredentials {
 /** With a tenant, login and password are a client's id and secret; without one, the password is the account's key. */
 function principal({ connection, extra, tenant, endpoint }: CredentialFacts): AzureCredentials | undefined {
   const config = extra.object("client_secret_auth_config");
-  const stated = config?.text("authority");
-  const additionalTenants = config?.list("additionally_allowed_tenants") ?? [];
-  config?.done();
+  const stated = config.text("authority");
+  const additionalTenants = config.list("additionally_allowed_tenants") ?? [];
+  config.done();
   if (tenant === undefined) return undefined;
   const { login: clientId, password: clientSecret } = connection;
   if (!clientId || !clientSecret?.reveal()) {

@@ -17,7 +17,7 @@ export function endpointOf(text: string, wrong: (why: string) => Error): string 
     throw wrong("must be an address that starts with https:// or http://");
   if (parsed.username || parsed.password) throw wrong("must not carry a user or password");
   if (/[?#]/.test(text)) throw wrong("must not carry a query or a fragment");
-  return `${parsed.origin}${parsed.pathname}`.replace(/\/+$/, "");
+  return `${parsed.origin}${parsed.pathname}`.replace(/(?<!\/)\/+$/, "");
 }
 
 /** Whether the host of `endpoint` is `domain` or below it. */

@@ -103,10 +103,9 @@ export class FieldReader {
     return items.map((item) => item.trim()).filter(Boolean);
   }
 
-  /** The object in the field, as a reader of its own; its names carry this one's in messages. */
-  object(name: string): FieldReader | undefined {
-    const value = this.#take(name);
-    if (value === undefined) return undefined;
+  /** The object in the field, or an empty one, as a reader of its own; its names carry this one's in messages. */
+  object(name: string): FieldReader {
+    const value = this.#take(name) ?? {};
     const fields =
       value instanceof Secret || typeof value === "string" ? this.#parsed(name, String(revealed(value))) : value;
     if (!isFields(fields)) throw this.wrong(name, "must be an object");

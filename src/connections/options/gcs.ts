@@ -82,9 +82,9 @@ function readerOf(connection: Connection | undefined): FieldReader {
 }
 
 /** Node looks for proxies in the environment by its own settings, so `trust_env` says nothing new. */
-function checkSession(session: FieldReader | undefined): void {
-  session?.ignore(["trust_env"]);
-  session?.done();
+function checkSession(session: FieldReader): void {
+  session.ignore(["trust_env"]);
+  session.done();
 }
 
 function projectIn(extra: FieldReader): string | undefined {

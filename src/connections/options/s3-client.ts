@@ -50,49 +50,49 @@ const UNSUPPORTED = {
   client_context_params: "is not supported",
 };
 
-export function readClientConfig(config: FieldReader | undefined): S3ClientConfig {
-  const s3 = config?.object("s3");
-  const style = s3?.oneOf("addressing_style", ["path", "virtual", "auto"]);
-  s3?.unsupported("use_accelerate_endpoint", "is not supported");
-  s3?.ignore(["payload_signing_enabled", "us_east_1_regional_endpoint"]);
-  s3?.done();
+export function readClientConfig(config: FieldReader): S3ClientConfig {
+  const s3 = config.object("s3");
+  const style = s3.oneOf("addressing_style", ["path", "virtual", "auto"]);
+  s3.unsupported("use_accelerate_endpoint", "is not supported");
+  s3.ignore(["payload_signing_enabled", "us_east_1_regional_endpoint"]);
+  s3.done();
   const found = {
     anonymous: isUnsigned(config),
-    region: config?.text("region_name"),
+    region: config.text("region_name"),
     addressing: style === "auto" ? undefined : style,
     transfer: readTransfer(config),
   };
-  for (const [name, why] of Object.entries(UNSUPPORTED)) config?.unsupported(name, why);
-  config?.ignore(Object.keys(IGNORED));
-  config?.done();
+  for (const [name, why] of Object.entries(UNSUPPORTED)) config.unsupported(name, why);
+  config.ignore(Object.keys(IGNORED));
+  config.done();
   return found;
 }
 
-function isUnsigned(config: FieldReader | undefined): boolean {
-  const version = config?.text("signature_version");
+function isUnsigned(config: FieldReader): boolean {
+  const version = config.text("signature_version");
   if (version !== undefined && !/^(unsigned|v4|s3v4|s3v4-query)$/.test(version)) {
-    throw config?.wrong("signature_version", "must be s3v4 or unsigned", "Unsupported");
+    throw config.wrong("signature_version", "must be s3v4 or unsigned", "Unsupported");
   }
   return version === "unsigned";
 }
 
-function readTransfer(config: FieldReader | undefined): S3Transfer {
+function readTransfer(config: FieldReader): S3Transfer {
   return {
-    attempts: readAttempts(config?.object("retries")),
-    connectTimeout: milliseconds(config?.number("connect_timeout")),
-    readTimeout: milliseconds(config?.number("read_timeout")),
-    connections: config?.integer("max_pool_connections", 1),
-    requestChecksum: config?.oneOf("request_checksum_calculation", CHECKSUMS),
-    responseChecksum: config?.oneOf("response_checksum_validation", CHECKSUMS),
+    attempts: readAttempts(config.object("retries")),
+    connectTimeout: milliseconds(config.number("connect_timeout")),
+    readTimeout: milliseconds(config.number("read_timeout")),
+    connections: config.integer("max_pool_connections", 1),
+    requestChecksum: config.oneOf("request_checksum_calculation", CHECKSUMS),
+    responseChecksum: config.oneOf("response_checksum_validation", CHECKSUMS),
   };
 }
 
 /** botocore's `max_attempts` counts without the first try, `total_max_attempts` with it, and wins. */
-function readAttempts(retries: FieldReader | undefined): number | undefined {
-  const total = retries?.integer("total_max_attempts", 1);
-  const more = retries?.integer("max_attempts");
-  retries?.oneOf("mode", ["legacy", "standard", "adaptive"]);
-  retries?.done();
+function readAttempts(retries: FieldReader): number | undefined {
+  const total = retries.integer("total_max_attempts", 1);
+  const more = retries.integer("max_attempts");
+  retries.oneOf("mode", ["legacy", "standard", "adaptive"]);
+  retries.done();
   return total ?? (more === undefined ? undefined : more + 1);
 }
 

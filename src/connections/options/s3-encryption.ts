@@ -17,10 +17,10 @@ export type S3Encryption =
 
 export function readAdditional(extra: FieldReader): { requesterPays: boolean; encryption: S3Encryption | undefined } {
   const more = extra.object("s3_additional_kwargs");
-  const payer = more?.oneOf("RequestPayer", ["requester"]) !== undefined;
-  const [own, managed] = more ? [customerKey(more), managedKey(more)] : [];
-  if (own && managed) throw more?.wrong("SSECustomerKey", "and ServerSideEncryption exclude each other");
-  more?.done();
+  const payer = more.oneOf("RequestPayer", ["requester"]) !== undefined;
+  const [own, managed] = [customerKey(more), managedKey(more)];
+  if (own && managed) throw more.wrong("SSECustomerKey", "and ServerSideEncryption exclude each other");
+  more.done();
   return { requesterPays: payer || extra.flag("requester_pays") === true, encryption: own ?? managed };
 }
 

@@ -6,8 +6,9 @@ import { endpointIn, endpointOf, isBelow } from "./endpoint.js";
 import { FieldReader } from "./fields.js";
 import { AMAZON, checkKind, checkNoAddress } from "./record.js";
 import { readClientConfig, type S3Transfer } from "./s3-client.js";
-import { type S3Credentials, s3Credentials } from "./s3-credentials.js";
+import type { S3Credentials } from "./s3-credentials.js";
 import { readAdditional, type S3Encryption } from "./s3-encryption.js";
+import { s3Credentials } from "./s3-keys.js";
 
 const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "generic"] as const;
 
@@ -54,7 +55,7 @@ export function s3Options(connection: Connection | undefined, env: Env): S3Optio
     ...client.transfer,
     ...readAdditional(extra),
   };
-  session?.done();
+  session.done();
   extra.done();
   return options;
 }
@@ -80,14 +81,14 @@ function readerOf(connection: Connection | undefined): FieldReader {
 }
 
 /** Services other than S3 and STS do not matter here. */
-function readServices(services: FieldReader | undefined): Record<"s3" | "sts", string | undefined> {
-  const [s3, sts] = [services?.object("s3"), services?.object("sts")];
-  for (const name of ["signer", "signer_uri", "signer_token"]) s3?.unsupported(name, "is a remote signer");
-  s3?.unsupported("proxy-uri", "is not read; proxies are Node's: set HTTPS_PROXY and NODE_USE_ENV_PROXY=1");
-  s3?.ignore(["bucket_name"]); // the bucket comes from the path
-  const found = { s3: s3 && endpointIn(s3, "endpoint_url"), sts: sts && endpointIn(sts, "endpoint_url") };
-  s3?.done();
-  sts?.done();
+function readServices(services: FieldReader): Record<"s3" | "sts", string | undefined> {
+  const [s3, sts] = [services.object("s3"), services.object("sts")];
+  for (const name of ["signer", "signer_uri", "signer_token"]) s3.unsupported(name, "is a remote signer");
+  s3.unsupported("proxy-uri", "is not read; proxies are Node's: set HTTPS_PROXY and NODE_USE_ENV_PROXY=1");
+  s3.ignore(["bucket_name"]); // the bucket comes from the path
+  const found = { s3: endpointIn(s3, "endpoint_url"), sts: endpointIn(sts, "endpoint_url") };
+  s3.done();
+  sts.done();
   return found;
 }
 
@@ -111,8 +112,8 @@ function providerOf(endpoint: string | undefined): S3Provider {
   return DOMAINS.find(([, domain]) => isBelow(endpoint, domain))?.[0] ?? "generic";
 }
 
-function regionIn(fields: FieldReader | undefined): string | undefined {
-  return fields?.text("region_name");
+function regionIn(fields: FieldReader): string | undefined {
+  return fields.text("region_name");
 }
 
 /** The region of an AWS or B2 host is part of its name; R2 knows only `auto`. */
@@ -129,5 +130,5 @@ function regionOf(provider: S3Provider, endpoint: string | undefined, env: Env):
 function checkedRegion(said: readonly (string | undefined)[]): string | undefined {
   const region = said.find((name) => name !== undefined);
   if (region === undefined || /^[a-z0-9-]{1,64}$/i.test(region)) return region;
-  throw failure("InvalidArgument", "the region is not a name of letters, digits and -");
+  throw failure("InvalidArgument", "the region (region_name, else AWS_REGION) is not a name of letters, digits and -");
 }
