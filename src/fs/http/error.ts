@@ -80,7 +80,7 @@ const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_M
 
 /** Whether the server may have carried out a request that failed so. */
 export function mayHaveLanded(error: HttpError): boolean {
-  if (error.kind === "answer") return error.status >= 500 && error.status !== 501 && error.status !== 503;
+  if (error.kind === "answer") return error.status >= 500 && error.status !== 501;
   return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
 }
 

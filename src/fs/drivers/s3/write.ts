@@ -14,7 +14,7 @@ const MIB = 2 ** 20;
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const LIMITS = { single: 8 * MIB, part: 8 * MIB, largest: 5 * 1024 * MIB, count: 10_000, multiple: 1, parallel: 4 };
 
-export function write(
+export async function write(
   bucket: Bucket,
   key: string,
   body: Bytes,
