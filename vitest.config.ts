@@ -26,6 +26,6 @@ export default defineConfig({
     // One process per file: what one file leaks cannot hide in another, and files share no state.
     pool: "forks",
     // The AWS SDK, which only the tests use, says on every start that it will ask for Node 22 one day.
-    execArgv: ["--disable-warning=NodeVersionSupportWarning"],
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
   },
 });
