@@ -1,4 +1,12 @@
-import { expect, test } from "vitest";
+/** The servers that the other tests stand on are real, apart from each other, and gone when nobody needs them. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { startProcess } from "./servers/process.mjs";
 import { describeOn, useBucket } from "./servers/use.js";
 
 for (const name of ["minio", "minio-tls", "fake-gcs", "azurite"] as const) {
@@ -8,8 +16,57 @@ for (const name of ["minio", "minio-tls", "fake-gcs", "azurite"] as const) {
       expect(bucket().name).toMatch(/^stowage-[0-9a-f]{12}$/);
       expect(await bucket().openUploads()).toEqual([]);
     });
-    test("has a connection record of its own run", () => {
+    test("has a connection record that leads to it", () => {
       expect(JSON.stringify(server.connection)).toContain(new URL(server.endpoint).host);
     });
   });
+}
+
+describe("a server process", () => {
+  const folders = () => readdirSync(tmpdir()).filter((name) => name.startsWith("stowage-planted"));
+
+  test("that does not start shows what it printed and leaves nothing", async () => {
+    const failing = startProcess({
+      name: "planted",
+      plan: ({ port }) => ({
+        command: process.execPath,
+        args: ["-e", "console.error('no such luck'); process.exit(3)"],
+        ready: `http://127.0.0.1:${port}/`,
+      }),
+    });
+    await expect(failing).rejects.toThrow(/planted did not start[^]*no such luck/);
+    expect(folders()).toEqual([]);
+  });
+
+  test.each(["SIGTERM", "SIGINT"] as const)("goes with the script that started it, on %s too", async (signal) => {
+    const script = `
+      import { startProcess } from ${JSON.stringify(new URL("servers/process.mjs", import.meta.url))};
+      const serve = "require('http').createServer((q, r) => r.end()).listen(process.argv[1], '127.0.0.1')";
+      const { port } = await startProcess({ name: "planted", plan: ({ port }) => (
+        { command: process.execPath, args: ["-e", serve, port], ready: "http://127.0.0.1:" + port + "/" }) });
+      console.log(port);
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    child.kill(signal);
+    await once(child, "close");
+    await freed(Number(line));
+    expect(folders()).toEqual([]);
+  });
+});
+
+/** Resolves once the port can be bound again. */
+async function freed(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+        .once("error", () => resolve(false))
+        .listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    });
+    if (free) return;
+    await sleep(20);
+  }
+  throw new Error(`port ${port} is still taken`);
 }

@@ -53,8 +53,10 @@ async function start(recipe) {
     rmSync(folder, { recursive: true, force: true });
   };
   process.once("exit", kill);
+  const signals = endOnSignals();
   const stop = async () => {
     process.off("exit", kill);
+    signals.forget();
     child.kill("SIGKILL");
     await ended;
     await rm(folder, { recursive: true, force: true });
@@ -67,6 +69,14 @@ async function start(recipe) {
     throw new Error(`${recipe.name} did not start: ${error instanceof Error ? error.message : error}\n${tail}`);
   }
   return { port, folder, stop };
+}
+
+/** A signal that nobody handles ends a process without its `exit` event, which servers need to be taken along. */
+function endOnSignals() {
+  const end = () => process.exit(1);
+  const signals = /** @type {const} */ (["SIGINT", "SIGTERM"]).filter((name) => process.listenerCount(name) === 0);
+  for (const name of signals) process.once(name, end);
+  return { forget: () => signals.forEach((name) => void process.off(name, end)) };
 }
 
 /** @param {string} url @param {string | Buffer | undefined} ca @param {Promise<unknown>} ended */
