@@ -2,7 +2,7 @@
 import { failure } from "../errors.js";
 import { type Encoding, Fields, type Form, type Lowered } from "./json/encoding.js";
 import { lower } from "./serde/lower.js";
-import { isUnknown, revive } from "./serde/revive.js";
+import { keepsFloats, revive } from "./serde/revive.js";
 import { Tuple } from "./serde/types.js";
 
 export * from "./serde/types.js";
@@ -21,7 +21,7 @@ export const airflowEncoding: Encoding = {
     return legacy ? "the keys __type and __var together are Airflow's own" : undefined;
   },
   revive,
-  opensExact: (object, key) => key === "__data__" && isUnknown(object.__classname__),
+  opensExact: (object, key) => key === "__data__" && keepsFloats(object.__classname__),
   mayRevive: (text) => RESERVED_TEXT.test(text),
 };
 

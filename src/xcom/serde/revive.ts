@@ -1,7 +1,7 @@
 /** From Airflow's envelopes to values. No class is looked up anywhere but in this table. */
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { providerOf } from "../../path.js";
-import { pythonFloat } from "../json/number.js";
+import { Float, pythonFloat } from "../json/number.js";
 import type { DataFrameClass } from "./dataframe.js";
 import type { DateTimeClass } from "./datetime.js";
 import {
@@ -61,9 +61,9 @@ export function revive(object: Record<string, unknown>): unknown {
   return object;
 }
 
-/** Whether this is a class of which nothing is known but its name. */
-export function isUnknown(classname: unknown): boolean {
-  return typeof classname === "string" && !KNOWN.has(classname);
+/** Whether `1.0` and `1` differ in the data of this class: in a Decimal, and in what is written again as it was. */
+export function keepsFloats(classname: unknown): boolean {
+  return typeof classname === "string" && (classname === "decimal.Decimal" || !KNOWN.has(classname));
 }
 
 function fromEnvelope(object: Record<string, unknown>): unknown {
@@ -112,11 +112,18 @@ function numpyScalars(): string[] {
 }
 
 function dateTime(data: unknown, name: string): DateTime {
-  if (typeof data === "number") return new DateTime(data);
+  if (typeof plain(data) === "number") return new DateTime(number(data));
   const { timestamp, tz } = data as { timestamp: unknown; tz?: unknown };
-  const [zone, zoneClass] = typeof tz === "string" ? [tz, undefined] : tz == null ? [null, undefined] : list(tz);
-  const classname = name as DateTimeClass;
-  return new DateTime(number(timestamp), zone === null ? null : zoneName(zone), optional(zoneClass), classname);
+  const [zone, zoneClass] = zoneOf(tz);
+  return new DateTime(number(timestamp), zone, zoneClass, name as DateTimeClass);
+}
+
+/** Name and class. Python loses the offset of a `datetime.timezone`, and then writes no name: the moment is kept. */
+function zoneOf(tz: unknown): [string | number | null, string | undefined] {
+  if (tz == null) return [null, undefined];
+  if (typeof tz === "string") return [tz, undefined];
+  const [zone, zoneClass] = list(tz);
+  return zone === "" ? ["UTC", undefined] : [zoneName(zone), optional(zoneClass)];
 }
 
 function dataFrame(data: unknown, name: string): DataFrame {
@@ -128,8 +135,8 @@ function dataFrame(data: unknown, name: string): DataFrame {
 /** A path that is none of ours, or that has options for its file system, stays what it is. */
 function path(data: unknown, name: string): StoragePath | Envelope {
   const { path: at, conn_id: id, kwargs } = data as Record<string, unknown>;
-  const plain = kwargs == null || Object.keys(kwargs).length === 0;
-  const parsed = plain ? parsedPath(text(at)) : undefined;
+  const bare = kwargs == null || Object.keys(kwargs).length === 0;
+  const parsed = bare ? parsedPath(text(at)) : undefined;
   if (!parsed || providerOf(parsed.scheme) === undefined) return new Envelope(name, 1, data);
   const { scheme, bucket, key, connectionId = optional(id) } = parsed;
   return StoragePath.of({ scheme, bucket, key, connectionId });
@@ -144,14 +151,20 @@ function parsedPath(at: string): StoragePath | undefined {
 }
 
 function scalar(data: unknown): unknown {
-  if (typeof data === "number" || typeof data === "bigint" || typeof data === "boolean") return data;
+  const value = plain(data);
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return value;
   throw corrupt("not a number");
 }
 
 function decimalText(data: unknown): string {
+  if (data instanceof Float) return pythonFloat(data.value);
   if (typeof data === "number" && !Number.isSafeInteger(data)) return pythonFloat(data);
   if (typeof data === "number" || typeof data === "bigint" || typeof data === "string") return String(data);
   throw corrupt("not a decimal");
+}
+
+function plain(data: unknown): unknown {
+  return data instanceof Float ? data.value : data;
 }
 
 function list(data: unknown): unknown[] {
@@ -165,7 +178,7 @@ function text(data: unknown): string {
 }
 
 function number(data: unknown): number {
-  const value = typeof data === "string" && data.trim() !== "" ? Number(data) : data;
+  const value = typeof data === "string" && data.trim() !== "" ? Number(data) : plain(data);
   if (typeof value === "number" && !Number.isNaN(value)) return value;
   throw corrupt("not a number");
 }
