@@ -4,6 +4,7 @@ import { byteBudget } from "./fs/budget.js";
 import type { OpenDriver, Shared } from "./fs/driver.js";
 import { type FindDriver, Reach } from "./fs/reach.js";
 import { Storage } from "./fs/storage.js";
+import { type Provider, schemesOf } from "./path.js";
 
 export interface OpenStorageOptions {
   /** Connections by id, each a record or its text, or a function that finds one. The environment is asked after it. */
@@ -36,16 +37,16 @@ function builtIn(fileRoot: string): [string, FindDriver][] {
   const gcs = async () => (await import("./fs/drivers/gcs/index.js")).openGcs;
   const azure = async () => (await import("./fs/drivers/azure/index.js")).openAzure;
   return [
-    ...alias(s3, "s3", "s3a"),
-    ...alias(gcs, "gs", "gcs"),
-    ...alias(azure, "abfs", "azblob", "az", "wasb", "wasbs"),
+    ...alias(s3, "s3"),
+    ...alias(gcs, "gs"),
+    ...alias(azure, "azure"),
     ...alias(file, "file"),
     ...alias(memory, "memory"),
   ];
 }
 
-function alias(find: FindDriver, ...schemes: string[]): [string, FindDriver][] {
-  return schemes.map((scheme) => [scheme, find]);
+function alias(find: FindDriver, provider: Provider): [string, FindDriver][] {
+  return schemesOf(provider).map((scheme) => [scheme, find]);
 }
 
 /** What memory and file keep between buckets lives once for each Storage. */

@@ -1,0 +1,40 @@
+import { failure } from "../../../errors.js";
+import type { Driver, Shared, SignOptions } from "../../driver.js";
+import { upload } from "../../parts.js";
+import { serviceSas } from "../../sign/azure.js";
+import { copyObject } from "./copy.js";
+import { codeOf } from "./dialect.js";
+import { listObjects } from "./list.js";
+import { readObject, statObject } from "./read.js";
+import { deleteObjects } from "./remove.js";
+import type { Server } from "./server.js";
+import { Upload } from "./write.js";
+
+/** The container of `server` behind the seam. */
+export function azureDriver(server: Server, { uploads }: Shared): Driver {
+  return {
+    metadata: true,
+    stat: (key, options) => statObject(server, key, options),
+    list: (prefix, options) => listObjects(server, prefix, options),
+    read: (key, options) => readObject(server, key, options),
+    write: async (key, body, options) => {
+      const { size, signal, onProgress } = options;
+      return upload(body, new Upload(server, key, options), { budget: uploads, size, signal, onProgress });
+    },
+    copy: (from, to, options) => copyObject(server, from, to, options),
+    delete: (objects, { signal }) => deleteObjects(server, objects, signal),
+    sign: async (key, options) => signed(server, key, options),
+    codeOf,
+    close: async () => server.close(),
+  };
+}
+
+function signed(server: Server, key: string, { method, expiresIn }: SignOptions): string {
+  const { account, bucket, origin, access } = server;
+  if (!access.key) throw failure("Unsupported", "only an account key can sign; this connection has none");
+  const expiry = new Date(server.now() + expiresIn * 1000).toISOString().replace(/\.\d+Z$/, "Z");
+  const plain = origin.protocol === "http:";
+  const permissions = method === "GET" ? "r" : "cw";
+  const query = serviceSas(access.key, { account, bucket, key, permissions, expiry, plain });
+  return `${origin.protocol}//${origin.host}${server.path(key)}?${query}`;
+}

@@ -1,0 +1,77 @@
+import type { XmlElement } from "@rgrove/parse-xml";
+import { failure } from "../../../errors.js";
+import type { Item, ListOptions } from "../../driver.js";
+import { byUtf8 } from "../../order.js";
+import { elements, fields, parseRoot } from "../../xml.js";
+import type { Server } from "./server.js";
+
+/** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
+const PAGE = "1000";
+
+/** The service has no way to start in the middle, so rows before `startAfter` are fetched and left out. */
+export async function* listObjects(
+  server: Server,
+  prefix: string,
+  { delimiter, startAfter, versions, signal }: ListOptions,
+): AsyncGenerator<readonly Item[]> {
+  const include = versions ? "versions" : undefined;
+  const fixed = {
+    restype: "container",
+    comp: "list",
+    prefix: prefix || undefined,
+    delimiter,
+    include,
+    maxresults: PAGE,
+  };
+  let marker: string | undefined;
+  do {
+    const { text } = await server.text({ method: "GET", key: "", query: { ...fixed, marker }, signal });
+    const page = pageOf(text);
+    if (page.next !== undefined && page.next === marker)
+      throw failure("Corrupt", "the server repeats a page of the listing");
+    marker = page.next;
+    const items = startAfter === undefined ? page.items : page.items.filter((item) => isAfter(item, startAfter));
+    if (items.length > 0) yield items;
+  } while (marker !== undefined);
+}
+
+function isAfter({ key, type }: Item, startAfter: string): boolean {
+  return byUtf8(key, startAfter) > 0 || (type === "directory" && startAfter !== key && startAfter.startsWith(key));
+}
+
+function pageOf(text: string): { items: Item[]; next: string | undefined } {
+  const root = parseRoot(text.replace(/^\ufeff/, ""), "EnumerationResults");
+  const items: Item[] = [];
+  let next: string | undefined;
+  for (const element of elements(root)) {
+    if (element.name === "NextMarker") next = element.text || undefined;
+    if (element.name === "Blobs") for (const row of elements(element)) items.push(...itemOf(row));
+  }
+  return { items, next };
+}
+
+function* itemOf(row: XmlElement): Generator<Item> {
+  if (row.name === "BlobPrefix") yield { key: nameOf(row), type: "directory" };
+  if (row.name === "Blob") yield file(row);
+}
+
+function file(row: XmlElement): Item {
+  const properties = child(row, "Properties");
+  const { "Last-Modified": modified, Etag: etag, "Content-Length": size } = properties ? fields(properties) : {};
+  const { VersionId: version, IsCurrentVersion: current } = fields(row);
+  const item: Item = { key: nameOf(row), type: "file", size: Number(size), modified: new Date(modified ?? 0) };
+  if (etag) item.etag = etag.startsWith('"') ? etag : `"${etag}"`;
+  return version === undefined ? item : { ...item, version, latest: current === "true", deleted: false };
+}
+
+/** Names with characters that XML cannot write come percent-encoded and say so. */
+function nameOf(row: XmlElement): string {
+  const name = child(row, "Name");
+  if (!name) throw failure("Corrupt", "the listing has a row without a name");
+  return name.attributes.Encoded === "true" ? decodeURIComponent(name.text) : name.text;
+}
+
+function child(row: XmlElement, name: string): XmlElement | undefined {
+  for (const element of elements(row)) if (element.name === name) return element;
+  return undefined;
+}

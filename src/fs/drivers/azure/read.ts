@@ -1,0 +1,46 @@
+import { single } from "../../bytes.js";
+import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
+import { extentOf, rangeHeader } from "../../extent.js";
+import { infoOf } from "./objects.js";
+import type { Server } from "./server.js";
+
+export async function statObject(
+  server: Server,
+  key: string,
+  { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
+): Promise<Info> {
+  const headers = { "if-match": ifMatch };
+  const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
+  return infoOf(key, Number(answer.headers["content-length"] ?? 0), answer.headers);
+}
+
+export async function readObject(
+  server: Server,
+  key: string,
+  options: ReadOptions,
+): Promise<{ info: Info; body: Bytes }> {
+  const { start, end, ifMatch, version, signal } = options;
+  const range = rangeHeader(start, end);
+  const headers = { range, "if-match": ifMatch };
+  const answer = await server.send({
+    method: "GET",
+    key,
+    query: { versionid: version },
+    headers,
+    signal,
+    accept: [416],
+  });
+  if (answer.status === 416) {
+    answer.body.discard();
+    // The range starts past the end, or the object is empty, where every range is refused.
+    return { info: await statObject(server, key, options), body: single(new Uint8Array(0)) };
+  }
+  try {
+    const { size, length } = extentOf(answer, range === undefined ? undefined : { start, end });
+    answer.body.expect(length);
+    return { info: infoOf(key, size, answer.headers), body: answer.body };
+  } catch (error) {
+    answer.body.discard();
+    throw error;
+  }
+}

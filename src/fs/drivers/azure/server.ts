@@ -1,0 +1,132 @@
+/** One container as a place to send requests to. */
+import type { AzureOptions } from "../../../connections/options/azure.js";
+import {
+  type Http,
+  type HttpOptions,
+  type HttpResponse,
+  type HttpText,
+  type Origin,
+  type Outgoing,
+  openHttp,
+  originOf,
+} from "../../http.js";
+import { AZURE_VERSION } from "../../sign/azure.js";
+import { encodeComponent, encodeKey } from "../../sign/encode.js";
+import { type Access, accessOf } from "./access.js";
+import { explain } from "./dialect.js";
+
+/** A request before it is signed. */
+export interface Ask {
+  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Empty for the container itself. */
+  key: string;
+  /** Undefined values are left out. */
+  query?: Readonly<Record<string, string | undefined>>;
+  /** Lower-case names; undefined values are left out. */
+  headers?: Readonly<Record<string, string | undefined>>;
+  body?: Uint8Array | undefined;
+  signal: AbortSignal | undefined;
+  accept?: readonly number[];
+  tries?: number;
+}
+
+export async function openServer(bucket: string, options: AzureOptions, env: HttpOptions["env"]): Promise<Server> {
+  const { account, endpoint, credentials, encryptionScope } = options;
+  const origin = originOf(endpoint);
+  const access = await accessOf(account, credentials);
+  const mend = async ({ status }: { status: number }) => status === 401 && (await access.renew());
+  const http = await openHttp({ protocol: origin.protocol, dialect: { explain, mend }, env });
+  return new Server({ account, bucket, origin, access, http, encryptionScope });
+}
+
+interface ServerParts {
+  account: string;
+  bucket: string;
+  origin: Origin;
+  access: Access;
+  http: Http;
+  encryptionScope: string | undefined;
+}
+
+export class Server {
+  readonly account: string;
+  readonly bucket: string;
+  readonly origin: Origin;
+  readonly access: Access;
+  readonly encryptionScope: string | undefined;
+  readonly #http: Http;
+
+  constructor({ account, bucket, origin, access, http, encryptionScope }: ServerParts) {
+    this.account = account;
+    this.bucket = bucket;
+    this.origin = origin;
+    this.access = access;
+    this.encryptionScope = encryptionScope;
+    this.#http = http;
+  }
+
+  send(ask: Ask): Promise<HttpResponse> {
+    return this.#http.send(this.#request(ask));
+  }
+
+  text(ask: Ask): Promise<HttpText> {
+    return this.#http.text(this.#request(ask));
+  }
+
+  /** By the server's clock, milliseconds since 1970. */
+  now(): number {
+    return this.#http.now();
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  /** The encoded path of an object, or of a container without a key. */
+  path(key: string, bucket = this.bucket): string {
+    const container = `${this.origin.base}/${encodeComponent(bucket)}`;
+    return key === "" ? container : `${container}/${encodeKey(key)}`;
+  }
+
+  /** The address of an object for the service itself, which reads a copy's source with it. */
+  address(key: string, bucket: string): string {
+    const { protocol, host } = this.origin;
+    const { query } = this.access;
+    return `${protocol}//${host}${this.path(key, bucket)}${query && `?${query}`}`;
+  }
+
+  #request(ask: Ask) {
+    const { signal, accept, tries } = ask;
+    return { prepare: (now: number) => this.#prepared(ask, now), signal, accept, tries };
+  }
+
+  #prepared(ask: Ask, now: number): Outgoing | Promise<Outgoing> {
+    const { method, key, body } = ask;
+    const path = this.path(key);
+    const query = pairs(ask.query ?? {});
+    const headers = given({ ...ask.headers, "x-ms-date": new Date(now).toUTCString(), "x-ms-version": AZURE_VERSION });
+    const request = { method, path, query, headers, length: body?.byteLength ?? 0 };
+    const out = { method, origin: this.origin, path: withQuery(path, query, this.access.query), headers, body };
+    const header = this.access.authorize(request);
+    return header instanceof Promise ? header.then((value) => authorized(out, value)) : authorized(out, header);
+  }
+}
+
+function authorized(out: Outgoing & { headers: Record<string, string> }, header: string | undefined): Outgoing {
+  if (header !== undefined) out.headers.authorization = header;
+  return out;
+}
+
+function pairs(query: Readonly<Record<string, string | undefined>>): [string, string][] {
+  return Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+}
+
+export function given(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(pairs(headers));
+}
+
+export function withQuery(path: string, query: readonly (readonly [string, string])[], more: string): string {
+  const own = query.map(([name, value]) => `${name}=${encodeComponent(value)}`);
+  const all = more ? [...own, more] : own;
+  return all.length > 0 ? `${path}?${all.join("&")}` : path;
+}

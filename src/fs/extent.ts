@@ -1,0 +1,28 @@
+/** What an answer to a read says about the object, after a check that it is the answer to this range. */
+import { failure } from "../errors.js";
+import type { HttpResponse } from "./http.js";
+
+/** Bytes of the whole object, and of this answer. Without `range` the whole object was asked for. */
+export function extentOf(
+  { status, headers }: HttpResponse,
+  range: { start: number; end: number | undefined } | undefined,
+): { size: number; length: number } {
+  if (range) return rangeIn(status, headers["content-range"], range.start, range.end);
+  const length = Number(headers["content-length"]);
+  if (Number.isSafeInteger(length)) return { size: length, length };
+  throw failure("Unsupported", "the server does not say how large the object is");
+}
+
+function rangeIn(status: number, text = "", start: number, end: number | undefined) {
+  if (status === 200) throw failure("Unsupported", "the server ignores ranges and sends the whole object");
+  const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  const wanted = Math.min(end ?? size!, size!) - 1;
+  if (first === start && last === wanted) return { size: size!, length: wanted - start + 1 };
+  throw failure("Unsupported", "the server sent another range than the one that was asked for");
+}
+
+/** The value of a `Range` header; undefined for the whole object. */
+export function rangeHeader(start: number, end: number | undefined): string | undefined {
+  if (start === 0 && end === undefined) return undefined;
+  return `bytes=${start}-${end === undefined ? "" : end - 1}`;
+}
