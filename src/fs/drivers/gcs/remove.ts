@@ -34,47 +34,41 @@ function batches(objects: readonly Doomed[]): Doomed[][] {
   return Array.from({ length: count }, (_, i) => objects.slice(i * BATCH, (i + 1) * BATCH));
 }
 
+/** What became of one call in a batch: it worked, it is to be made again on its own, or it failed for good. */
+type Verdict = "gone" | "again" | HttpError;
+
 async function deleteBatch(
   server: Server,
   batch: readonly Doomed[],
   signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
-  const errors = batch.length === 1 ? [PASSING] : await sendBatch(server, batch, signal);
+  const verdicts = batch.length === 1 ? (["again"] as const) : await sendBatch(server, batch, signal);
   const failures = await Promise.all(
     batch.map(async (doomed, i) => {
-      const first = errors[i];
-      const error = first && isPassing(first) ? await deleteOne(server, doomed, signal) : first;
-      return error === undefined ? undefined : { key: doomed.key, error };
+      const verdict = verdicts[i] ?? "again";
+      const error = verdict === "again" ? await deleteOne(server, doomed, signal) : verdict;
+      return error === "gone" ? undefined : { key: doomed.key, error };
     }),
   );
   return failures.filter((one) => one !== undefined);
-}
-
-/** Stands for a call that is still to be made on its own. */
-const PASSING = new HttpError("answer", "DELETE", 503, undefined, "");
-
-/** Inside a batch nothing is tried again by itself. */
-function isPassing(error: HttpError): boolean {
-  return error.status === 429 || error.status >= 500 || passes(error);
 }
 
 async function deleteOne(server: Server, doomed: Doomed, signal: AbortSignal | undefined): Promise<unknown> {
   try {
     const query = { generation: generationOf(doomed.version) };
     await server.text({ method: "DELETE", path: server.objects(doomed.key), query, signal, accept: [404] });
-    return undefined;
+    return "gone";
   } catch (error) {
     signal?.throwIfAborted();
     return error;
   }
 }
 
-/** The failure of each call, or undefined where the object is gone. */
 async function sendBatch(
   server: Server,
   batch: readonly Doomed[],
   signal: AbortSignal | undefined,
-): Promise<(HttpError | undefined)[]> {
+): Promise<(Verdict | undefined)[]> {
   const boundary = randomUUID();
   const { text } = await server.text({
     method: "POST",
@@ -84,7 +78,7 @@ async function sendBatch(
     signal,
   });
   const answers = new Map(text.split(/^--/m).map(answerIn));
-  return batch.map((_, i) => (answers.has(i) ? answers.get(i) : PASSING));
+  return batch.map((_, i) => answers.get(i));
 }
 
 function call(server: Server, boundary: string, { key, version }: Doomed, index: number): string {
@@ -96,12 +90,13 @@ function call(server: Server, boundary: string, { key, version }: Doomed, index:
   );
 }
 
-/** Which call a part of the answer belongs to, and its failure; the call is -1 where it belongs to none. */
-function answerIn(part: string): [index: number, error: HttpError | undefined] {
+/** Which call a part of the answer belongs to, and what became of it; the call is -1 where it belongs to none. */
+function answerIn(part: string): [index: number, verdict: Verdict] {
   const index = Number(/^content-id:.*?(\d+)>?\s*$/im.exec(part)?.[1] ?? -1);
   const status = Number(/^HTTP\/1\.\d (\d{3})/m.exec(part)?.[1] ?? 0);
-  if ((status >= 200 && status < 300) || status === 404) return [index, undefined];
-  const document = part.slice(part.indexOf("{"), part.lastIndexOf("}") + 1);
-  const { code, detail = "" } = explain({}, document);
-  return [index, status === 0 ? PASSING : new HttpError("answer", "DELETE", status, code, detail)];
+  if ((status >= 200 && status < 300) || status === 404) return [index, "gone"];
+  const { code, detail = "" } = explain({}, part.slice(part.indexOf("{"), part.lastIndexOf("}") + 1));
+  const error = new HttpError("answer", "DELETE", status, code, detail);
+  // Inside a batch nothing is tried again by itself.
+  return [index, status === 0 || status === 429 || status >= 500 || passes(error) ? "again" : error];
 }

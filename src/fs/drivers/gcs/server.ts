@@ -1,6 +1,14 @@
 /** One bucket as a place to send requests to. */
 import { failure } from "../../../errors.js";
-import type { Http, HttpResponse, HttpText, Origin, Outgoing } from "../../http.js";
+import {
+  type Http,
+  HttpError,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpText,
+  type Origin,
+  type Outgoing,
+} from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
 import type { Tokens } from "./tokens.js";
 
@@ -70,11 +78,11 @@ export class Server {
   }
 
   send(call: Call): Promise<HttpResponse> {
-    return this.#http.send(this.#request(call));
+    return this.#signedIn(call, (request) => this.#http.send(request));
   }
 
   text(call: Call): Promise<HttpText> {
-    return this.#http.text(this.#request(call));
+    return this.#signedIn(call, (request) => this.#http.text(request));
   }
 
   /** The answer as JSON; an empty one as an empty object. */
@@ -95,17 +103,30 @@ export class Server {
     this.#http.close();
   }
 
-  #request(call: Call) {
-    const { signal, accept, tries, idle, again = call } = call;
-    let attempts = 0;
-    const prepare = () => this.#prepared(attempts++ === 0 ? call : again);
-    return { prepare, signal, accept, tries, idle };
+  /** A token that is refused before its time is replaced, once. */
+  async #signedIn<T>(call: Call, send: (request: HttpRequest) => Promise<T>): Promise<T> {
+    const used: { bearer?: string | undefined } = {};
+    try {
+      return await send(this.#request(call, used));
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      if (!(await this.tokens.renew(used.bearer))) throw error;
+      return send(this.#request(call, used));
+    }
   }
 
-  #prepared(call: Call): Outgoing | Promise<Outgoing> {
-    const token = this.tokens.bearer();
-    if (token instanceof Promise) return token.then((bearer) => this.#outgoing(call, bearer));
-    return this.#outgoing(call, token);
+  #request(call: Call, used: { bearer?: string | undefined }): HttpRequest {
+    const { signal, accept, tries, idle, again = call } = call;
+    let attempts = 0;
+    const signed = (bearer: string | undefined) => {
+      used.bearer = bearer;
+      return this.#outgoing(attempts++ === 0 ? call : again, bearer);
+    };
+    const prepare = () => {
+      const bearer = this.tokens.bearer();
+      return bearer instanceof Promise ? bearer.then(signed) : signed(bearer);
+    };
+    return { prepare, signal, accept, tries, idle };
   }
 
   #outgoing({ method, path, query = {}, headers, body }: Call, bearer: string | undefined): Outgoing {

@@ -13,8 +13,8 @@ export interface Signer {
 export interface Tokens {
   /** The current token, at once while it is good; undefined for anonymous access. */
   bearer(): string | undefined | Promise<string | undefined>;
-  /** Gets another token after the current one was refused; whether there is another. */
-  renew(): Promise<boolean>;
+  /** Gets another token after `refused` was; whether there is another. */
+  renew(refused: string | undefined): Promise<boolean>;
   /** The project of the credentials. */
   project(): Promise<string | undefined>;
   signer(): Promise<Signer>;
@@ -36,7 +36,9 @@ export const anonymous: Tokens = {
 export async function openTokens(options: GcsOptions): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return anonymous;
   const library = await load();
-  return new GoogleTokens(await authOf(library, options.credentials, options));
+  const { credentials } = options;
+  const auth = () => authOf(library, credentials, options);
+  return new GoogleTokens(auth, await auth());
 }
 
 type Library = typeof import("google-auth-library");
@@ -119,12 +121,14 @@ async function subjectToken(source: Extract<GoogleSource, { kind: "oidc" }>): Pr
 }
 
 class GoogleTokens implements Tokens {
-  readonly #auth: GoogleAuth<AuthClient>;
+  readonly #renewed: () => Promise<GoogleAuth<AuthClient>>;
+  #auth: GoogleAuth<AuthClient>;
   #token: string | undefined;
   #until = 0;
   #pending: Promise<string> | undefined;
 
-  constructor(auth: GoogleAuth<AuthClient>) {
+  constructor(renewed: () => Promise<GoogleAuth<AuthClient>>, auth: GoogleAuth<AuthClient>) {
+    this.#renewed = renewed;
     this.#auth = auth;
   }
 
@@ -132,13 +136,10 @@ class GoogleTokens implements Tokens {
     return this.#token !== undefined && Date.now() < this.#until ? this.#token : this.#fetch();
   }
 
-  async renew(): Promise<boolean> {
-    const refused = this.#token;
-    if (!this.#pending) {
-      const client = await this.#auth.getClient();
-      client.credentials = { ...client.credentials, expiry_date: 1 };
-    }
-    return (await this.#fetch()) !== refused;
+  async renew(refused: string | undefined): Promise<boolean> {
+    // Of many calls with one token that was refused, the first has it replaced for all.
+    if (this.#token !== refused) return true;
+    return (await this.#fetch(true)) !== refused;
   }
 
   async project(): Promise<string | undefined> {
@@ -152,14 +153,16 @@ class GoogleTokens implements Tokens {
   }
 
   /** Callers at the same time share one request. */
-  #fetch(): Promise<string> {
-    this.#pending ??= this.#ask().finally(() => {
+  #fetch(anew = false): Promise<string> {
+    this.#pending ??= this.#ask(anew).finally(() => {
       this.#pending = undefined;
     });
     return this.#pending;
   }
 
-  async #ask(): Promise<string> {
+  async #ask(anew: boolean): Promise<string> {
+    // The library hands out what it has until it ends, refused or not; only a new client asks again.
+    if (anew) this.#auth = await this.#renewed();
     const client = await this.#auth.getClient().catch(refused);
     const { token } = await client.getAccessToken().catch(refused);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");
@@ -170,10 +173,15 @@ class GoogleTokens implements Tokens {
   }
 }
 
+const OFFLINE: ReadonlySet<unknown> = new Set([
+  ...["EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EPIPE", "ETIMEDOUT"],
+  ...[408, 429, 500, 502, 503, 504],
+]);
+
 /** The library's errors carry the whole exchange, secrets and all; only the reason is kept. */
 function refused(error: unknown): never {
   const { code, status } = error as { code?: unknown; status?: unknown };
   const reason = error instanceof Error ? error.message.split("\n")[0]!.slice(0, 300) : "";
-  const told = [code, status].find((one) => typeof one === "string" || typeof one === "number");
-  throw failure("Unauthenticated", `no token from Google${told === undefined ? "" : ` (${told})`}: ${reason}`);
+  const passing = OFFLINE.has(code) || OFFLINE.has(status);
+  throw failure(passing ? "Unavailable" : "Unauthenticated", `no token from Google: ${reason}`);
 }
