@@ -1,0 +1,176 @@
+/** What stowage stores real Airflow reads and purges, and the reverse: value, row and object. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { codecs } from "../../src/codecs/index.js";
+import type { Storage } from "../../src/fs/storage.js";
+import { XComObjectStorageBackend } from "../../src/objectstore-backend.js";
+import { openStorage } from "../../src/open.js";
+import { suffixOf, type XComCompression } from "../../src/xcom/config.js";
+import { measure } from "../../src/xcom/json/write.js";
+import { airflowEncoding, objectForm } from "../../src/xcom/serde.js";
+import { type Bucket, makeBucket } from "../servers/buckets.mjs";
+import { server } from "../servers/use.js";
+import { type Airflow, startAirflow } from "./python.js";
+import { PAIRS, type Pair } from "./values.js";
+
+/** Which lists of packages, beside this file, are tested. */
+const VERSIONS = [{ version: "3.3.2", list: "airflow-3.3.2.txt", layout: "uuid" }] as const;
+const STORES = ["folder", "minio"] as const;
+const COMPRESSIONS: (XComCompression | null)[] = [null, "gzip", "zip", "bz2", "xz", "lzma", "zstd", "lz4"];
+/** A value of exactly this many bytes of Python's text goes to the store, one of fewer does not. */
+const THRESHOLD = 100;
+
+const OWNER = { dagId: "my_dag", runId: "manual__2026-01-02T03:04:05.678901+00:00", taskId: "grp.my task é?#%20" };
+const rows: { version: string; store: string; codec: string; direction: string; values: number; objects: number }[] =
+  [];
+
+interface Place {
+  path: string;
+  storage: Storage;
+  connections: Record<string, unknown>;
+  close(): Promise<void>;
+}
+
+async function folder(): Promise<Place> {
+  const home = await mkdtemp(join(tmpdir(), "stowage-airflow-"));
+  const close = () => rm(home, { recursive: true, force: true });
+  return { path: `file://${home}/xcom`, storage: openStorage({ env: {} }), connections: {}, close };
+}
+
+async function minio(): Promise<Place> {
+  const found = await server("minio");
+  const bucket: Bucket = await makeBucket(found);
+  const { type, ...rest } = found.connection;
+  return {
+    path: `s3://stowage_live@${bucket.name}/xcom`,
+    storage: openStorage({ env: {}, connections: { stowage_live: found.connection } }),
+    connections: { stowage_live: { conn_type: type, ...rest } },
+    close: () => bucket.remove(),
+  };
+}
+
+const PLACES = { folder, minio };
+
+describe.each(VERSIONS)("Airflow $version", ({ version, list, layout }) => {
+  let home: string;
+  let airflow: Airflow;
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "stowage-airflow-home-"));
+    airflow = await startAirflow(list, home);
+  });
+  afterAll(async () => {
+    await airflow?.stop();
+    await rm(home, { recursive: true, force: true });
+  });
+
+  describe.each(STORES)("on %s", (store) => {
+    let place: Place;
+    beforeAll(async () => {
+      place = await PLACES[store]();
+    });
+    afterAll(async () => {
+      await place?.storage.close();
+      await place?.close();
+    });
+
+    const known = COMPRESSIONS.filter((name) => name === null || (codecs.names as readonly string[]).includes(name));
+
+    async function made(compression: XComCompression | null, threshold: number) {
+      const { path, storage, connections } = place;
+      await airflow.configure({ path, threshold, compression, connections });
+      return new XComObjectStorageBackend({ storage, path, threshold, compression, layout });
+    }
+
+    test.each(known)("X09 %s: Python writes, stowage reads and purges", async (compression) => {
+      let objects = 0;
+      for (const threshold of [THRESHOLD, 0, -1]) {
+        const backend = await made(compression, threshold);
+        for (const pair of PAIRS) {
+          if (pair.object && threshold !== 0) continue;
+          const row = await airflow.store(pair.python, OWNER, "k");
+          expect(await backend.loadValue(row, { owner: OWNER }), pair.python).toEqual(
+            "read" in pair ? pair.read : pair.value,
+          );
+          if (!(await backend.purge(row, { owner: OWNER }))) continue;
+          objects++;
+          expect(await airflow.exists(row as string)).toBe(false);
+        }
+      }
+      rows.push({
+        version,
+        store,
+        codec: compression ?? "none",
+        direction: "Python -> stowage",
+        values: PAIRS.length,
+        objects,
+      });
+    });
+
+    test.each(known)("X09 %s: stowage writes, Python reads and purges", async (compression) => {
+      let objects = 0;
+      for (const threshold of [THRESHOLD, 0, -1]) {
+        const backend = await made(compression, threshold);
+        for (const pair of PAIRS) {
+          if (pair.object && threshold !== 0) continue;
+          const row = await backend.storeValue(OWNER, "k", pair.value);
+          const stored = await airflow.load(row, pair.reads ?? pair.python);
+          expect(stored, `${pair.python} at ${threshold}`).toMatchObject({ equal: true });
+          objects += await checkObject(backend, pair, row, threshold, compression);
+        }
+      }
+      rows.push({
+        version,
+        store,
+        codec: compression ?? "none",
+        direction: "stowage -> Python",
+        values: PAIRS.length,
+        objects,
+      });
+    });
+
+    /** Whether the value is where it belongs, and gone once Python has purged it. */
+    async function checkObject(
+      backend: XComObjectStorageBackend,
+      { value }: Pair,
+      row: unknown,
+      threshold: number,
+      compression: XComCompression | null,
+    ): Promise<number> {
+      const { length } = await measure(value, objectForm(value), airflowEncoding);
+      const wanted = threshold >= 0 && length >= threshold;
+      const isObject = typeof row === "string" && row.startsWith(place.path);
+      expect(isObject).toBe(wanted);
+      if (!isObject) return 0;
+      expect(row.endsWith(suffixOf(compression))).toBe(true);
+      expect(await backend.loadValue(row)).toBeDefined();
+      await airflow.purge(row);
+      expect(await place.storage.exists(row)).toBe(false);
+      return 1;
+    }
+
+    test("X02 a string that looks like a reference is itself again in Python", async () => {
+      const backend = await made(null, 1_000_000);
+      const text = `${place.path}/notes`;
+      const row = await backend.storeValue(OWNER, "k", text);
+      expect(row).not.toBe(text);
+      expect(await airflow.load(row, JSON.stringify(text))).toMatchObject({ equal: true });
+    });
+
+    test("Python reads what was written in the layout of 3.4", async () => {
+      await made(null, 0);
+      const { path, storage } = place;
+      const backend = new XComObjectStorageBackend({ storage, path, threshold: 0 });
+      const row = await backend.storeValue(OWNER, "a key/é", [1]);
+      expect(row).toContain("/write-");
+      expect(await airflow.load(row, "[1]")).toMatchObject({ equal: true });
+      await airflow.purge(row);
+      expect(await storage.exists(row as string)).toBe(false);
+    });
+  });
+});
+
+afterAll(() => {
+  console.table(rows);
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/airflow/**/*.live.ts"],
+    globalSetup: ["test/servers/global-setup.mjs"],
+    testTimeout: 180_000,
+    // The first run installs Airflow.
+    hookTimeout: 600_000,
+    pool: "forks",
+    fileParallelism: false,
+  },
+});
