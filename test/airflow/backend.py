@@ -58,7 +58,7 @@ def store(value, owner, key):
     coordinate = coordinate_class()
     if coordinate is None:
         return Backend.serialize_value(made, key=key, map_index=-1, **ids)
-    return Backend.store_value(coordinate(**ids, map_index=-1, ti_id=owner.get("tiId")), key, made)
+    return Backend.store_value(coordinate(**ids, ti_id=owner.get("tiId")), key, made)
 
 
 def coordinate_class():

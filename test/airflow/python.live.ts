@@ -16,7 +16,10 @@ import { type Airflow, startAirflow } from "./python.js";
 import { PAIRS, type Pair } from "./values.js";
 
 /** Which lists of packages, beside this file, are tested. */
-const VERSIONS = [{ version: "3.3.2", list: "airflow-3.3.2.txt", layout: "uuid" }] as const;
+const VERSIONS = [
+  { version: "3.3.2", list: "airflow-3.3.2.txt", layout: "uuid" },
+  { version: "3.4.0b2", list: "airflow-3.4.0b2.txt", layout: "ti" },
+] as const;
 const STORES = ["folder", "minio"] as const;
 const COMPRESSIONS: (XComCompression | null)[] = [null, "gzip", "zip", "bz2", "xz", "lzma", "zstd", "lz4"];
 /** A value of exactly this many bytes of Python's text goes to the store, one of fewer does not. */
@@ -156,6 +159,21 @@ describe.each(VERSIONS)("Airflow $version", ({ version, list, layout }) => {
       const row = await backend.storeValue(OWNER, "k", text);
       expect(row).not.toBe(text);
       expect(await airflow.load(row, JSON.stringify(text))).toMatchObject({ equal: true });
+    });
+
+    test.runIf(layout === "ti")("both write a task instance's value to the same place", async () => {
+      const backend = await made(null, 0);
+      const owner = {
+        ...OWNER,
+        runId: Array(40).fill("é".repeat(10)).join("/"),
+        tiId: "019b1c2d-0000-7000-8000-000000000001",
+      };
+      for (const key of ["return_value", "a key/é~'()", "..", "k".repeat(300), ""]) {
+        const row = await backend.storeValue(owner, key, [1]);
+        expect(await airflow.store("[2]", owner, key)).toBe(row);
+        expect(await backend.loadValue(row, { owner })).toEqual([2]);
+        await airflow.purge(row);
+      }
     });
 
     test("Python reads what was written in the layout of 3.4", async () => {
