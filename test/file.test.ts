@@ -30,7 +30,7 @@ afterEach(() => rmSync(outside, { recursive: true, force: true }));
 const code = (error: unknown) => (isStorageError(error) ? error.code : error);
 const refusal = (work: Promise<unknown>) => work.then(() => "no error", code);
 const everything = () => readdirSync(outside, { recursive: true }).map(String).sort();
-const descriptors = () => readdirSync("/proc/self/fd").length;
+const descriptors = () => readdirSync("/dev/fd").length;
 
 async function* failing(data: string, error: Error): Bytes {
   yield Buffer.from(data);

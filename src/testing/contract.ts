@@ -7,10 +7,14 @@ import { copyCases } from "./cases/copy.js";
 import { deleteCases } from "./cases/delete.js";
 import { keyCases } from "./cases/keys.js";
 import { listCases } from "./cases/list.js";
+import { propertyCases } from "./cases/properties.js";
+import { rangeCases } from "./cases/ranges.js";
 import { readCases } from "./cases/read.js";
 import { signCases } from "./cases/sign.js";
 import { writeCases } from "./cases/write.js";
-import type { Capability, Exception, Harness, Spec } from "./spec.js";
+import { writerCases } from "./cases/writer.js";
+import type { Harness } from "./harness.js";
+import type { Capability, Exception, Spec } from "./spec.js";
 
 /** Milliseconds until which what a case has begun must be given back. */
 const GRACE = 1000;
@@ -42,8 +46,11 @@ export interface ContractOptions {
 
 const SPECS: readonly Spec[] = [
   ...writeCases,
+  ...writerCases,
+  ...propertyCases,
   ...conditionCases,
   ...readCases,
+  ...rangeCases,
   ...listCases,
   ...deleteCases,
   ...copyCases,
@@ -94,9 +101,12 @@ async function run(harness: Harness, check: Check): Promise<void> {
   try {
     await check(new Bench(harness));
     await leavesNothing(harness);
-  } finally {
-    await harness.cleanup();
+  } catch (error) {
+    // What the case has found says more than what follows from it.
+    await harness.cleanup().catch(() => {});
+    throw error;
   }
+  await harness.cleanup();
 }
 
 /** What an abort has left may need a moment to go. */

@@ -1,3 +1,5 @@
-export { Bench, refused } from "./bench.js";
+export { Bench } from "./bench.js";
 export { type Case, type ContractOptions, driverContract } from "./contract.js";
-export type { Capability, Exception, Harness } from "./spec.js";
+export type { Harness } from "./harness.js";
+export type { Capability, Exception } from "./spec.js";
+export { refused } from "./tools.js";

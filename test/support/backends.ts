@@ -39,6 +39,7 @@ async function leftIn(root: string): Promise<string[]> {
 }
 
 function openFiles(): string[] {
+  if (process.platform !== "linux") return [];
   return readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
       return readlinkSync(join("/proc/self/fd", fd));

@@ -31,11 +31,15 @@ interface Disk {
  *
  * A write is synced to the disk before it resolves; what a killed process leaves of one is a `.stowage-tmp-…` file
  * that no listing shows. It keeps the permission bits of the file it replaces; a new one has those of the umask.
- * `ifMatch` guards against writers of the same Storage only, `ifAbsent` against everybody. Symbolic links are read where they
- * stay inside the root, replaced by a write, and removed, not followed, by a delete. Directories are made as needed,
- * never removed, and exist to listings only as long as there is a file below them. Metadata, versions and signing are
- * Unsupported, and so is `a` beside `a/…`. Between the check of a directory and its use another process could put a
- * link in its place: who can rename inside the root is trusted.
+ * `ifMatch` guards against writers of the same Storage only, `ifAbsent` against everybody.
+ *
+ * Symbolic links are read where they stay inside the root, replaced by a write, and removed, not followed, by a
+ * delete. Between the check of a directory and its use another process could put a link in its place: who can rename
+ * inside the root is trusted.
+ *
+ * Directories are made as needed, exist to listings only as long as there is a file below them, and stay on the disk
+ * when they are empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are
+ * Unsupported.
  */
 export function fileDrivers(root: string): OpenDriver {
   const disk: Disk = { places: new Places(root), turns: new Turns() };

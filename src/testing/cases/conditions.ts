@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { isStorageError } from "../../errors.js";
-import { type Bench, gate, MIB, noise, refused, stream } from "../bench.js";
+import type { Bench } from "../bench.js";
 import type { Spec } from "../spec.js";
+import { gate, MIB, noise, refused, stream } from "../tools.js";
 
 /** More than one part anywhere. */
 const LARGE = 20 * MIB;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { type Bench, MIB, noise, refused } from "../bench.js";
+import type { Bench } from "../bench.js";
 import { ODD_NAMES } from "../names.js";
 import type { Spec } from "../spec.js";
+import { MIB, noise, refused } from "../tools.js";
 
 async function copied(bench: Bench, from: string, to: string): Promise<void> {
   await bench.storage.copy(bench.at(from), bench.at(to));

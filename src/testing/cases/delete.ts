@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StoragePath } from "../../path.js";
-import { refused } from "../bench.js";
 import type { Spec } from "../spec.js";
+import { refused } from "../tools.js";
 
 /** Names that are special inside the documents in which providers are told what to delete. */
 const SPECIAL = ["&", "<x>", "a>b", '"quoted"', "it's", "&amp;", "]]>", "a&b=c", "%41", "+", " ", "a,b"];

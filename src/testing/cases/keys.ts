@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { byUtf8 } from "../../fs/order.js";
 import { StoragePath } from "../../path.js";
-import { type Bench, gather, pooled, refused, same } from "../bench.js";
+import type { Bench } from "../bench.js";
 import { CONTROL_NAMES, ODD_NAMES } from "../names.js";
 import type { Spec } from "../spec.js";
+import { gather, pooled, refused, same } from "../tools.js";
 
 /** Written, listed, read by the listed path, copied and deleted under exactly this name. */
 async function faithful(bench: Bench, directory: string, names: readonly string[]): Promise<void> {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { byUtf8 } from "../../fs/order.js";
 import type { StoragePath } from "../../path.js";
-import { type Bench, gather, pooled, refused, same } from "../bench.js";
+import type { Bench } from "../bench.js";
 import type { Spec } from "../spec.js";
+import { gather, pooled, refused, same } from "../tools.js";
 
 const ordered = (names: readonly string[]): string[] => [...names].sort(byUtf8);
 const numbered = (count: number): string[] =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { refused } from "../bench.js";
 import { ODD_NAMES } from "../names.js";
 import type { Spec } from "../spec.js";
+import { refused } from "../tools.js";
 
 export const signCases: readonly Spec[] = [
   {

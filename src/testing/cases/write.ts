@@ -1,21 +1,13 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
 import type { Bytes } from "../../fs/driver.js";
-import { type Bench, broken, MIB, noise, refused, rejectsWith, same, stream } from "../bench.js";
 import type { Spec } from "../spec.js";
+import { broken, MIB, noise, refused, rejectsWith, same, stream } from "../tools.js";
 
 /** Where one request turns into several, here or at a provider. */
 const THRESHOLD = 8 * MIB;
 /** Bytes that a write may have taken from its body beyond what was accepted: the budget of a Storage and one part more. */
 const AHEAD = 72 * MIB;
-
-/** Old content that a failing write must leave alone. */
-async function keepsOld(bench: Bench, work: () => Promise<unknown>): Promise<void> {
-  await bench.write("x", "old");
-  await work();
-  await bench.holds("x", "old");
-  assert.deepEqual(await bench.all(), ["x"]);
-}
 
 async function* pausing(data: Uint8Array, midway: () => Promise<void>): Bytes {
   const half = data.byteLength >> 1;
@@ -141,7 +133,7 @@ export const writeCases: readonly Spec[] = [
     title: "a size that lies is InvalidArgument, and the old object stays",
     async run(bench) {
       const data = noise(1000);
-      await keepsOld(bench, async () => {
+      await bench.keepsOld(async () => {
         for (const size of [0, 999, 1001, 10 * MIB]) {
           await refused(bench.write("x", data, { size }), "InvalidArgument", `size ${size}`);
           await refused(bench.write("x", stream(data, 100), { size }), "InvalidArgument", `streamed size ${size}`);
@@ -156,7 +148,7 @@ export const writeCases: readonly Spec[] = [
     title: "when the body fails its own error comes out, and the old object stays",
     async run(bench) {
       const error = new Error("the source broke");
-      await keepsOld(bench, async () => {
+      await bench.keepsOld(async () => {
         for (const size of [0, 10, 100_000, 2 * THRESHOLD + MIB]) {
           await rejectsWith(bench.write("x", broken(noise(size), error)), error);
           await rejectsWith(bench.write("new", broken(noise(size), error)), error);
@@ -169,7 +161,7 @@ export const writeCases: readonly Spec[] = [
     title: "an abort rejects with the reason of the signal, and the old object stays",
     async run(bench) {
       const reason = new Error("enough");
-      await keepsOld(bench, async () => {
+      await bench.keepsOld(async () => {
         await rejectsWith(bench.write("x", "new", { signal: AbortSignal.abort(reason) }), reason);
         for (const size of [10, 2 * THRESHOLD + MIB]) {
           const abort = new AbortController();
@@ -180,52 +172,6 @@ export const writeCases: readonly Spec[] = [
           await rejectsWith(bench.write("x", stuck, { signal: abort.signal }), reason);
         }
       });
-    },
-  },
-  {
-    id: "W12",
-    title: "a writer that is left without close() stores nothing",
-    async run(bench) {
-      await keepsOld(bench, async () => {
-        await (async () => {
-          await using writer = bench.storage.writable(bench.at("x"));
-          await writer.write("new");
-        })();
-        await using idle = bench.storage.writable(bench.at("y"));
-        void idle;
-      });
-    },
-  },
-  {
-    id: "W13",
-    title: "a writer stores what was written; a second close gives the same, a later write is refused",
-    async run(bench) {
-      const writer = bench.storage.writable(bench.at("x"));
-      await writer.write("one ");
-      await writer.write(Buffer.from("two"));
-      const receipt = await writer.close();
-      assert.deepEqual(await writer.close(), receipt);
-      await refused(writer.write("three"), "InvalidArgument");
-      await bench.holds("x", "one two");
-      const empty = bench.storage.writable(bench.at("empty"));
-      await empty.close();
-      await bench.holds("empty", "");
-    },
-  },
-  {
-    id: "W14",
-    title: "a writer's abort after close is refused and the object stays; two aborts store nothing",
-    async run(bench) {
-      const writer = bench.storage.writable(bench.at("x"));
-      await writer.write("kept");
-      await writer.close();
-      await refused(writer.abort(), "InvalidArgument");
-      await bench.holds("x", "kept");
-      const aborted = bench.storage.writable(bench.at("y"));
-      await aborted.write("lost");
-      await aborted.abort();
-      await aborted.abort();
-      await bench.missing("y");
     },
   },
   {
@@ -288,38 +234,6 @@ export const writeCases: readonly Spec[] = [
     },
   },
   {
-    id: "W19",
-    title: "the content type is told by the suffix, unless it is given; parameters are kept",
-    needs: ["contentType"],
-    async run(bench) {
-      await typed(bench);
-      await bench.write("given.json", "", { contentType: "text/csv; charset=utf-8" });
-      assert.equal((await bench.stat("given.json")).contentType, "text/csv; charset=utf-8");
-    },
-    without: typed,
-  },
-  {
-    id: "W20",
-    title: "metadata comes back with names in lower case and values in any script; over 2 KiB it is refused",
-    needs: ["metadata"],
-    async run(bench) {
-      const metadata = { plain: "a value", "Mixed-Case": "1", "with.dot_and-dash": "x=y;z" };
-      await bench.write("x", "", { metadata });
-      const { "Mixed-Case": mixed, ...rest } = metadata;
-      assert.deepEqual({ ...(await bench.stat("x")).metadata }, { ...rest, "mixed-case": mixed });
-      await bench.write("x", "");
-      assert.deepEqual({ ...(await bench.stat("x")).metadata }, {});
-      await bench.write("y", "", { metadata: { script: "Grüße, 世界 😀", edge: "a b" } });
-      assert.deepEqual({ ...(await bench.stat("y")).metadata }, { script: "Grüße, 世界 😀", edge: "a b" });
-      await badMetadata(bench);
-    },
-    async without(bench) {
-      await refused(bench.write("x", "1", { metadata: { a: "b" } }), "Unsupported");
-      await badMetadata(bench);
-      await bench.missing("x");
-    },
-  },
-  {
     id: "W22",
     title: "a compressed object is read back raw unless decoding is asked for",
     async run(bench) {
@@ -332,47 +246,4 @@ export const writeCases: readonly Spec[] = [
       assert.equal(await bench.storage.text(bench.at("x.json.gz"), { compression: "infer" }), text);
     },
   },
-  {
-    id: "F33",
-    title: "every verb rejects at once with the reason of a signal that has aborted",
-    async run(bench) {
-      await bench.write("x", "kept");
-      const reason = new Error("enough");
-      const init = { signal: AbortSignal.abort(reason) };
-      const [x, y, { storage }] = [bench.at("x"), bench.at("y"), bench];
-      const verbs: Record<string, () => Promise<unknown>> = {
-        stat: () => storage.stat(x, init),
-        exists: () => storage.exists(x, init),
-        bytes: () => storage.bytes(x, init),
-        text: () => storage.text(x, init),
-        read: () => storage.read(x, init)[Symbol.asyncIterator]().next(),
-        list: () => bench.entries(bench.base, init),
-        glob: () => storage.glob(bench.at("*"), init).next(),
-        copy: () => storage.copy(x, y, init),
-        across: () => storage.copy(x, bench.at("x", bench.other), init),
-        move: () => storage.move(x, y, init),
-        delete: () => storage.delete(x, init),
-        tree: () => storage.delete(bench.base, { ...init, recursive: true }),
-      };
-      for (const work of Object.values(verbs)) await rejectsWith(work(), reason);
-      await bench.holds("x", "kept");
-      await bench.missing("y");
-    },
-  },
 ];
-
-async function typed(bench: Bench): Promise<void> {
-  await bench.fill(["x.json", "y.parquet", "z.unheard-of", "none"]);
-  const types = await Promise.all(["x.json", "y.parquet", "z.unheard-of", "none"].map((name) => bench.stat(name)));
-  assert.deepEqual(
-    types.map(({ contentType }) => contentType),
-    ["application/json", "application/vnd.apache.parquet", "application/octet-stream", "application/octet-stream"],
-  );
-}
-
-async function badMetadata(bench: Bench): Promise<void> {
-  const bad = [{ a: "x".repeat(2048) }, { "two words": "" }, { a: "line\nbreak" }, { A: "1", a: "2" }, { a: "\ud800" }];
-  for (const metadata of bad) await refused(bench.write("bad", "", { metadata }), "InvalidArgument");
-  await refused(bench.write("bad", "", { contentType: "a\r\nb" }), "InvalidArgument");
-  await bench.missing("bad");
-}

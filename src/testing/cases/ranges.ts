@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { isStorageError } from "../../errors.js";
+import type { Spec } from "../spec.js";
+import { gather, MIB, noise, refused, same } from "../tools.js";
+
+/** Bytes of one range of a parallel read. */
+const RANGE = 8 * MIB;
+const DIGITS = "0123456789";
+
+export const rangeCases: readonly Spec[] = [
+  {
+    id: "R19",
+    title: "ranges: apart, adjacent, overlapping, equal, unsorted and none, in the order asked for",
+    async run(bench) {
+      const data = noise(5 * MIB);
+      await bench.write("x", data);
+      const apart = { start: 4 * MIB, end: 4 * MIB + 10 };
+      const asked = [
+        apart,
+        { start: 0, end: 5 },
+        { start: 5, end: 9 },
+        { start: 3, end: 8 },
+        apart,
+        { start: 7, end: 7 },
+      ];
+      const answers = await bench.storage.ranges(bench.at("x"), asked);
+      assert.equal(answers.length, asked.length);
+      for (const [i, { start, end }] of asked.entries()) same(answers[i]!, data.subarray(start, end), `range ${i}`);
+      assert.deepEqual(await bench.storage.ranges(bench.at("x"), []), []);
+      same((await bench.storage.ranges(bench.at("x"), [{}]))[0]!, data, "all");
+    },
+  },
+  {
+    id: "R21",
+    title: "a range past the end is empty or clamped and spoils no other",
+    async run(bench) {
+      await bench.write("x", DIGITS);
+      const asked = [{ start: 50, end: 60 }, { start: 1, end: 2 }, { start: 8, end: 60 }, { start: 10 }];
+      const answers = await bench.storage.ranges(bench.at("x"), asked);
+      assert.deepEqual(
+        answers.map((answer) => Buffer.from(answer).toString()),
+        ["", "1", "89", ""],
+      );
+    },
+  },
+  {
+    id: "R22",
+    title: "an object that is replaced while it is read: its first version whole, or ObjectChanged, never a mix",
+    async run(bench) {
+      const [old, fresh] = [noise(3 * RANGE, 1), noise(3 * RANGE, 2)];
+      for (const parallel of [1, 3]) {
+        await bench.write("x", old);
+        let read = 0;
+        try {
+          for await (const chunk of bench.storage.read(bench.at("x"), { parallel })) {
+            if (read === 0) await bench.write("x", fresh);
+            same(chunk, old.subarray(read, read + chunk.byteLength), `at ${read}`);
+            read += chunk.byteLength;
+          }
+          assert.equal(read, old.byteLength);
+        } catch (error) {
+          if (!isStorageError(error, "ObjectChanged")) throw error;
+        }
+      }
+    },
+  },
+  {
+    id: "R23",
+    title: "a version can be read, listed and restored after it was replaced or deleted; a deleted version is NotFound",
+    needs: ["versions"],
+    async run(bench) {
+      const at = bench.at("x");
+      await bench.write("x", "first");
+      const { version: first } = await bench.stat("x");
+      await bench.write("x", "second");
+      await bench.storage.delete(at);
+      assert.ok(first !== undefined, "no version in the info");
+      assert.equal(await bench.storage.text(at, { version: first }), "first");
+      assert.equal((await bench.storage.stat(at, { version: first })).size, 5);
+      const versions = await bench.entries(bench.base, { versions: true, recursive: true });
+      const files = versions.filter(({ deleted }) => !deleted);
+      assert.deepEqual(
+        files.map(({ size }) => size),
+        [6, 5],
+      );
+      assert.equal(files[1]!.version, first);
+      await bench.storage.delete(at, { version: first });
+      await refused(bench.storage.bytes(at, { version: first }), "NotFound");
+    },
+    async without(bench) {
+      await bench.write("x", "1");
+      await refused(bench.bytes("x", { version: "1" }), "Unsupported");
+      await refused(bench.storage.stat(bench.at("x"), { version: "1" }), "Unsupported");
+      await refused(bench.storage.delete(bench.at("x"), { version: "1" }), "Unsupported");
+      await refused(bench.entries(bench.base, { versions: true }), "Unsupported");
+      await bench.holds("x", "1");
+    },
+  },
+  {
+    id: "R24",
+    title: "a parallel read equals a serial one at every size around a range",
+    async run(bench) {
+      const data = noise(2 * RANGE + 3);
+      for (const size of [0, 1, RANGE - 1, RANGE, RANGE + 1, 2 * RANGE + 3]) {
+        await bench.write("x", data.subarray(0, size));
+        const at = bench.at("x");
+        same(await gather(bench.storage.read(at, { parallel: 4 })), data.subarray(0, size), `${size} streamed`);
+        same(await bench.bytes("x", { parallel: 4 }), data.subarray(0, size), `${size}`);
+        same(
+          await bench.bytes("x", { parallel: 2, start: 5, end: size + 5 }),
+          data.subarray(5, size),
+          `${size} from 5`,
+        );
+      }
+    },
+  },
+];
