@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { constants, crc32, createInflateRaw, deflateRaw } from "node:zlib";
 import type { Bytes } from "../fs/driver.js";
-import { Engine } from "./engine.js";
+import { Engine, told } from "./engine.js";
 import { type Block, blocks, inOrder, width } from "./parallel.js";
 import type { Source } from "./source.js";
 
@@ -49,7 +49,8 @@ export async function* inflate(source: Source, tally: Tally): Bytes {
       const chunk = await source.peek();
       if (!chunk) throw source.truncated();
       const before = engine.taken;
-      for await (const data of told(engine, chunk, source)) {
+      const start = source.offset - before;
+      for await (const data of told(source, engine.feed(chunk), () => start + engine.taken)) {
         tally.add(data);
         yield data;
       }
@@ -59,14 +60,5 @@ export async function* inflate(source: Source, tally: Tally): Bytes {
     }
   } finally {
     engine.destroy();
-  }
-}
-
-async function* told(engine: Engine, chunk: Uint8Array, source: Source): Bytes {
-  const start = source.offset - engine.taken;
-  try {
-    yield* engine.feed(chunk);
-  } catch (error) {
-    throw source.corrupt(error instanceof Error ? error.message : String(error), start + engine.taken);
   }
 }

@@ -1,4 +1,5 @@
 import type { Transform } from "node:stream";
+import type { Source } from "./source.js";
 
 /** A transform of node:zlib, or one that behaves like it. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };
@@ -57,6 +58,19 @@ export class Engine {
     return new Promise((resolve) => {
       this.#wake = resolve;
     });
+  }
+}
+
+/** The output of an engine that decodes `source`; its errors as Corrupt, at `offset` when it is known better. */
+export async function* told(
+  source: Source,
+  output: AsyncGenerator<Uint8Array>,
+  offset: () => number = () => source.offset,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* output;
+  } catch (error) {
+    throw source.corrupt(error instanceof Error ? error.message : String(error), offset());
   }
 }
 

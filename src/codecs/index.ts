@@ -4,6 +4,7 @@ import { codecOf, type Format } from "./format.js";
 import * as gzip from "./gzip.js";
 import { decode as unzip } from "./zip/read.js";
 import { encode as zip } from "./zip/write.js";
+import * as zstd from "./zstd/index.js";
 
 const DEFLATE_LEVELS = { min: 0, max: 9, default: 6 };
 
@@ -20,6 +21,13 @@ const FORMATS: readonly Format[] = [
     async *decode(source) {
       yield* (await import("./bz2/decode.js")).decode(source);
     },
+  },
+  {
+    name: "zstd",
+    suffixes: [".zst"],
+    levels: { min: 1, max: 22, default: 3 },
+    encode: zstd.encode,
+    decode: zstd.decode,
   },
   {
     name: "lz4",

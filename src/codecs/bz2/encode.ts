@@ -2,7 +2,7 @@ import type { Bytes } from "../../fs/driver.js";
 import { Pace } from "../pace.js";
 import { BitWriter } from "./bit-writer.js";
 import { BlockBuilder } from "./block-builder.js";
-import { toSymbols, writeSymbols } from "./entropy.js";
+import { Symbols, writeSymbols } from "./entropy.js";
 import { BLOCK_MAGIC, combined, END_MAGIC } from "./format.js";
 import { transform } from "./transform.js";
 
@@ -40,13 +40,13 @@ class StreamWriter {
     this.#reserve(block.byteLength);
     const last = this.#last.subarray(0, block.byteLength);
     const origin = await paced(transform(block, this.#order, last), pace);
-    const symbols = toSymbols(last, this.#symbols);
-    await pace.rest();
+    const symbols = new Symbols(last, this.#symbols);
+    await paced(symbols.make(), pace);
     for (const word of BLOCK_MAGIC) this.#writer.write(24, word);
     this.#writer.writeWord(crc);
     this.#writer.write(1, 0);
     this.#writer.write(24, origin);
-    writeSymbols(this.#writer, symbols);
+    await paced(writeSymbols(this.#writer, symbols), pace);
     this.#sum = combined(this.#sum, crc);
     this.builder.reset();
     return this.#writer.drain();

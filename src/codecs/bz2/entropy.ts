@@ -7,62 +7,80 @@ const ROUNDS = 4;
 /** Cost of the symbols that a first table is not for. */
 const FOREIGN = 15;
 
+/** Steps of a loop between two looks at the clock. */
+const STRETCH = 50_000;
+
 /** A block as symbols: move-to-front, runs of the front as numbers in base two. */
-export interface Symbols {
-  symbols: Uint16Array;
-  length: number;
+export class Symbols {
+  length = 0;
   /** How many different symbols there can be. */
-  kinds: number;
-  used: Uint8Array;
-}
+  readonly kinds: number;
+  readonly used = new Uint8Array(256);
+  readonly #block: Uint8Array;
+  readonly #recent: Uint8Array;
+  #run = 0;
 
-export function toSymbols(block: Uint8Array, symbols: Uint16Array): Symbols {
-  const used = new Uint8Array(256);
-  for (let at = 0; at < block.byteLength; at++) used[block[at]!] = 1;
-  const recent = Uint8Array.from([...used.keys()].filter((byte) => used[byte]));
-  const end = recent.length + 1;
-  let length = 0;
-  let run = 0;
-  for (let at = 0; at < block.byteLength; at++) {
-    const byte = block[at]!;
-    let front = recent[0]!;
-    if (byte === front) {
-      run++;
-      continue;
-    }
-    if (run > 0) length = putRun(symbols, length, run);
-    run = 0;
-    let place = 0;
-    // Moves the bytes before it back while it looks for it.
-    do {
-      place++;
-      const next = recent[place]!;
-      recent[place] = front;
-      front = next;
-    } while (front !== byte);
-    recent[0] = byte;
-    symbols[length++] = place + 1;
+  /** `list` is room for one symbol more than the block has bytes. */
+  constructor(
+    block: Uint8Array,
+    readonly list: Uint16Array,
+  ) {
+    this.#block = block;
+    for (let at = 0; at < block.byteLength; at++) this.used[block[at]!] = 1;
+    this.#recent = Uint8Array.from([...this.used.keys()].filter((byte) => this.used[byte]));
+    this.kinds = this.#recent.length + 2;
   }
-  if (run > 0) length = putRun(symbols, length, run);
-  symbols[length++] = end;
-  return { symbols, length, kinds: end + 1, used };
+
+  /** Makes the symbols. Yields now and then. */
+  *make(): Generator<void> {
+    const size = this.#block.byteLength;
+    for (let from = 0; from < size; from += STRETCH) {
+      this.#add(from, Math.min(size, from + STRETCH));
+      yield;
+    }
+    this.#putRun(this.#run);
+    this.list[this.length++] = this.kinds - 1;
+  }
+
+  #add(from: number, to: number): void {
+    const [block, recent, list] = [this.#block, this.#recent, this.list];
+    let run = this.#run;
+    for (let at = from; at < to; at++) {
+      const byte = block[at]!;
+      let front = recent[0]!;
+      if (byte === front) {
+        run++;
+        continue;
+      }
+      this.#putRun(run);
+      run = 0;
+      let place = 0;
+      // Moves the bytes before it back while it looks for it.
+      do {
+        const next = recent[++place]!;
+        recent[place] = front;
+        front = next;
+      } while (front !== byte);
+      recent[0] = byte;
+      list[this.length++] = place + 1;
+    }
+    this.#run = run;
+  }
+
+  #putRun(run: number): void {
+    for (let left = run; left > 0; left = (left - 1) >> 1) this.list[this.length++] = left & 1 ? RUN_A : RUN_B;
+  }
 }
 
-function putRun(symbols: Uint16Array, at: number, run: number): number {
-  let to = at;
-  for (let left = run; left > 0; left = (left - 1) >> 1) symbols[to++] = left & 1 ? RUN_A : RUN_B;
-  return to;
-}
-
-/** Writes which bytes are used, the tables, the table of each group of 50, and the symbols. */
-export function writeSymbols(writer: BitWriter, block: Symbols): void {
-  const { tables, selectors } = fitTables(block);
+/** Writes which bytes are used, the tables, the table of each group of 50, and the symbols. Yields now and then. */
+export function* writeSymbols(writer: BitWriter, block: Symbols): Generator<void> {
+  const { tables, selectors } = yield* fitTables(block);
   writeUsed(writer, block.used);
   writer.write(3, tables.length);
   writer.write(15, selectors.length);
   writeSelectors(writer, selectors, tables.length);
   for (const lengths of tables) writeLengths(writer, lengths);
-  writeGroups(writer, block, tables, selectors);
+  yield* writeGroups(writer, block, tables, selectors);
 }
 
 function tableCount(length: number): number {
@@ -72,28 +90,43 @@ function tableCount(length: number): number {
   return length < 2400 ? 5 : 6;
 }
 
-function fitTables(block: Symbols): { tables: Uint8Array[]; selectors: Uint8Array } {
-  let tables = firstTables(block, tableCount(block.length));
-  const selectors = new Uint8Array(Math.ceil(block.length / GROUP));
+interface Coding {
+  tables: Uint8Array[];
+  selectors: Uint8Array;
+}
+
+function* fitTables(block: Symbols): Generator<void, Coding> {
+  const coding = {
+    tables: firstTables(block, tableCount(block.length)),
+    selectors: new Uint8Array(Math.ceil(block.length / GROUP)),
+  };
   for (let round = 0; round < ROUNDS; round++) {
-    const counts = tables.map(() => new Int32Array(block.kinds));
-    for (let group = 0; group < selectors.length; group++) {
-      const from = group * GROUP;
-      const to = Math.min(block.length, from + GROUP);
-      const chosen = cheapest(block.symbols, from, to, tables);
-      selectors[group] = chosen;
-      const count = counts[chosen]!;
-      for (let at = from; at < to; at++) count[block.symbols[at]!]!++;
+    const counts = coding.tables.map(() => new Int32Array(block.kinds));
+    for (let from = 0; from < block.length; from += STRETCH) {
+      choose(block, coding, counts, from, Math.min(block.length, from + STRETCH));
+      yield;
     }
-    tables = counts.map(codeLengths);
+    coding.tables = counts.map(codeLengths);
   }
-  return { tables, selectors };
+  return coding;
+}
+
+/** Gives each group the table that codes it shortest. */
+function choose(block: Symbols, { tables, selectors }: Coding, counts: Int32Array[], first: number, end: number): void {
+  const { list } = block;
+  for (let from = first; from < end; from += GROUP) {
+    const to = Math.min(end, from + GROUP);
+    const chosen = cheapest(list, from, to, tables);
+    selectors[from / GROUP] = chosen;
+    const count = counts[chosen]!;
+    for (let at = from; at < to; at++) count[list[at]!]!++;
+  }
 }
 
 /** To begin with, each table is for its share of the symbols, by how often they come. */
 function firstTables(block: Symbols, count: number): Uint8Array[] {
   const counts = new Int32Array(block.kinds);
-  for (let at = 0; at < block.length; at++) counts[block.symbols[at]!]!++;
+  for (let at = 0; at < block.length; at++) counts[block.list[at]!]!++;
   const tables: Uint8Array[] = [];
   let symbol = 0;
   let left = block.length;
@@ -110,13 +143,13 @@ function firstTables(block: Symbols, count: number): Uint8Array[] {
   return tables;
 }
 
-function cheapest(symbols: Uint16Array, from: number, to: number, tables: Uint8Array[]): number {
+function cheapest(list: Uint16Array, from: number, to: number, tables: Uint8Array[]): number {
   let best = 0;
   let least = Number.POSITIVE_INFINITY;
   for (let index = 0; index < tables.length; index++) {
     const lengths = tables[index]!;
     let cost = 0;
-    for (let at = from; at < to; at++) cost += lengths[symbols[at]!]!;
+    for (let at = from; at < to; at++) cost += lengths[list[at]!]!;
     if (cost < least) {
       least = cost;
       best = index;
@@ -154,15 +187,19 @@ function writeLengths(writer: BitWriter, lengths: Uint8Array): void {
   }
 }
 
-function writeGroups(writer: BitWriter, block: Symbols, tables: Uint8Array[], selectors: Uint8Array): void {
+function* writeGroups(writer: BitWriter, block: Symbols, tables: Uint8Array[], selectors: Uint8Array): Generator<void> {
   const codes = tables.map(codesOf);
   for (let group = 0; group < selectors.length; group++) {
-    const code = codes[selectors[group]!]!;
-    const lengths = tables[selectors[group]!]!;
-    const to = Math.min(block.length, (group + 1) * GROUP);
-    for (let at = group * GROUP; at < to; at++) {
-      const symbol = block.symbols[at]!;
-      writer.write(lengths[symbol]!, code[symbol]!);
-    }
+    const from = group * GROUP;
+    const table = selectors[group]!;
+    writeGroup(writer, block.list.subarray(from, Math.min(block.length, from + GROUP)), tables[table]!, codes[table]!);
+    if (from % STRETCH === 0) yield;
+  }
+}
+
+function writeGroup(writer: BitWriter, list: Uint16Array, lengths: Uint8Array, codes: Uint32Array): void {
+  for (let at = 0; at < list.length; at++) {
+    const symbol = list[at]!;
+    writer.write(lengths[symbol]!, codes[symbol]!);
   }
 }

@@ -14,7 +14,7 @@ export function codeLengths(counts: Int32Array): Uint8Array {
 function tryLengths(counts: Int32Array, scale: number): Uint8Array {
   const size = counts.length;
   const weights = new Float64Array(2 * size);
-  for (let symbol = 0; symbol < size; symbol++) weights[symbol] = Math.floor(Math.max(1, counts[symbol]!) / scale) + 1;
+  for (let symbol = 0; symbol < size; symbol++) weights[symbol] = Math.ceil(Math.max(1, counts[symbol]!) / scale);
   const leaves = Array.from({ length: size }, (_, symbol) => symbol).sort((a, b) => weights[a]! - weights[b]! || a - b);
   const parents = new Uint16Array(2 * size);
   let leaf = 0;

@@ -20,13 +20,13 @@ export function* sortSuffixes(text: Text, alphabet: number, order: Int32Array): 
   }
   const counts = countsOf(text, alphabet);
   const places = new Int32Array(alphabet);
+  yield;
   order.fill(0, 0, size);
   ends(counts, places);
   const found = placeLms(text, places, order);
   if (found > 1) {
     yield* induce(text, counts, places, order);
-    const names = nameLms(text, order, found);
-    yield;
+    const names = yield* nameLms(text, order, found);
     yield* sortLms(text, order, found, names);
     spreadLms(text, counts, places, order, found);
     yield;
@@ -122,10 +122,18 @@ function induceSmall(text: Text, places: Int32Array, order: Int32Array, from: nu
  * Gathers the sorted LMS suffixes at the start of `order` and names the substrings between one and the next, equal ones
  * alike, from 1 up. The names stand behind, at half the position. How many names there are.
  */
-function nameLms(text: Text, order: Int32Array, found: number): number {
+function* nameLms(text: Text, order: Int32Array, found: number): Generator<void, number> {
   gatherLms(text, order);
+  yield;
   order.fill(0, found, text.length);
   lengthsOfLms(text, order, found);
+  yield;
+  const names = nameBySubstring(text, order, found);
+  yield;
+  return names;
+}
+
+function nameBySubstring(text: Text, order: Int32Array, found: number): number {
   let names = 0;
   let previous = text.length;
   let previousLength = 0;
@@ -189,6 +197,7 @@ function* sortLms(text: Text, order: Int32Array, found: number, names: number): 
   for (let at = found; at < size; at++) if (order[at] !== 0) reduced[filled++] = order[at]! - 1;
   yield* sortSuffixes(reduced, names, order);
   positionsOfLms(text, reduced);
+  yield;
   for (let rank = 0; rank < found; rank++) order[rank] = reduced[order[rank]!]!;
 }
 
