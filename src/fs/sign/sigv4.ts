@@ -30,14 +30,24 @@ export interface SignableRequest extends Signable {
   payload: string;
 }
 
-/** A signer of one region and service. Derives its signing key once a day and per secret. */
+/** What is the same for all requests that the same keys sign on one day. */
+interface Day {
+  keys: AccessKeys;
+  /** `20150830` */
+  date: string;
+  scope: string;
+  credential: string;
+  key: Buffer;
+}
+
+/** A signer of one region and service. Derives its signing key once a day and for each object with keys. */
 export class SigV4 {
   readonly #region: string;
   readonly #service: string;
+  // The last ones are kept, since many requests fall into one second and nearly all into one day.
   #second = Number.NaN;
-  #stamp = "";
-  #keyOf = "";
-  #key: Buffer = Buffer.alloc(0);
+  #date = "";
+  #day: Day | undefined;
 
   constructor(region: string, service: string) {
     this.#region = region;
@@ -46,18 +56,18 @@ export class SigV4 {
 
   /** The headers to send: those of the request, the date, the session token and the signature. `now`: milliseconds. */
   sign(request: SignableRequest, keys: AccessKeys, now: number): Record<string, string> {
-    const date = this.#date(now);
-    const headers: Record<string, string> = { ...request.headers, "x-amz-date": date };
+    const day = this.#today(keys, now);
+    const headers: Record<string, string> = { ...request.headers };
     // S3 alone also wants the hash as a header.
     if (this.#service === "s3") headers["x-amz-content-sha256"] = request.payload;
+    headers["x-amz-date"] = this.#date;
     if (keys.sessionToken) headers["x-amz-security-token"] = keys.sessionToken;
-    const names = ["host", ...Object.keys(headers)].sort();
+    const names = inOrder(["host", ...Object.keys(headers)]);
     let lines = "";
     for (const name of names) lines += `${name}:${trimmed(name === "host" ? request.host : headers[name]!)}\n`;
     const signed = names.join(";");
-    const signature = this.#signature(canonical(request, request.query, lines, signed, request.payload), keys, date);
-    const scope = this.#scope(date);
-    headers.authorization = `${ALGORITHM} Credential=${keys.accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
+    const signature = this.#signature(canonical(request, request.query, lines, signed, request.payload), day);
+    headers.authorization = `${ALGORITHM} Credential=${day.credential}, SignedHeaders=${signed}, Signature=${signature}`;
     return headers;
   }
 
@@ -69,50 +79,43 @@ export class SigV4 {
     now: number,
     expiresIn: number,
   ) {
-    const date = this.#date(now);
+    const day = this.#today(keys, now);
     const pairs = [
       ...extra,
       ["X-Amz-Algorithm", ALGORITHM],
-      ["X-Amz-Credential", `${keys.accessKeyId}/${this.#scope(date)}`],
-      ["X-Amz-Date", date],
+      ["X-Amz-Credential", day.credential],
+      ["X-Amz-Date", this.#date],
       ["X-Amz-Expires", String(expiresIn)],
       ["X-Amz-SignedHeaders", "host"],
     ] as [string, string][];
     if (keys.sessionToken) pairs.push(["X-Amz-Security-Token", keys.sessionToken]);
     const query = canonicalQuery(pairs);
     const text = canonical(request, query, `host:${request.host}\n`, "host", UNSIGNED_PAYLOAD);
-    return `${request.path}?${query}&X-Amz-Signature=${this.#signature(text, keys, date)}`;
+    return `${request.path}?${query}&X-Amz-Signature=${this.#signature(text, day)}`;
   }
 
-  #signature(canonicalRequest: string, keys: AccessKeys, date: string): string {
-    const text = `${ALGORITHM}\n${date}\n${this.#scope(date)}\n${hash("sha256", canonicalRequest)}`;
-    return createHmac("sha256", this.#signingKey(keys, date.slice(0, 8)))
-      .update(text)
-      .digest("hex");
+  #signature(canonicalRequest: string, { scope, key }: Day): string {
+    const text = `${ALGORITHM}\n${this.#date}\n${scope}\n${hash("sha256", canonicalRequest)}`;
+    return createHmac("sha256", key).update(text).digest("hex");
   }
 
-  #scope(date: string): string {
-    return `${date.slice(0, 8)}/${this.#region}/${this.#service}/aws4_request`;
-  }
-
-  #signingKey({ secretAccessKey }: AccessKeys, day: string): Buffer {
-    const keyOf = `${day}${secretAccessKey}`;
-    if (keyOf !== this.#keyOf) {
-      const steps = [day, this.#region, this.#service, "aws4_request"];
-      this.#key = steps.reduce(hmac, Buffer.from(`AWS4${secretAccessKey}`));
-      this.#keyOf = keyOf;
-    }
-    return this.#key;
-  }
-
-  /** `20150830T123600Z`; the last one is kept, since many requests fall into one second. */
-  #date(now: number): string {
+  /** What these keys sign with today; also sets the date, `20150830T123600Z`. */
+  #today(keys: AccessKeys, now: number): Day {
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
-      this.#stamp = `${new Date(second * 1000).toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
+      this.#date = `${new Date(second * 1000).toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
       this.#second = second;
     }
-    return this.#stamp;
+    if (keys !== this.#day?.keys || !this.#date.startsWith(this.#day.date)) this.#day = this.#newDay(keys);
+    return this.#day;
+  }
+
+  #newDay(keys: AccessKeys): Day {
+    const date = this.#date.slice(0, 8);
+    const steps = [date, this.#region, this.#service, "aws4_request"];
+    const scope = steps.join("/");
+    const key = steps.reduce(hmac, Buffer.from(`AWS4${keys.secretAccessKey}`));
+    return { keys, date, scope, credential: `${keys.accessKeyId}/${scope}`, key };
   }
 }
 
@@ -123,6 +126,11 @@ function canonical({ method, path }: Signable, query: string, lines: string, sig
 /** Without spaces at the ends and with single ones inside, as the signature wants values. */
 function trimmed(value: string): string {
   return value.includes("  ") || value.trim() !== value ? value.trim().replace(/ +/g, " ") : value;
+}
+
+/** Sorted; most requests are so already. */
+function inOrder(names: string[]): string[] {
+  return names.every((name, i) => i === 0 || names[i - 1]! <= name) ? names : names.sort();
 }
 
 function hmac(key: Buffer, text: string): Buffer {
