@@ -26,6 +26,26 @@ export type {
 } from "./fs/options.js";
 export { type Entry, Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
-export { XComObjectStorageBackend } from "./objectstore-backend.js";
+export {
+  type FromEnvOptions,
+  type LoadOptions,
+  type Owner,
+  type XComBackend,
+  XComObjectStorageBackend,
+  type XComObjectStorageBackendOptions,
+} from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { StoragePath } from "./path.js";
+export {
+  DataFrame,
+  DateTime,
+  Decimal,
+  Envelope,
+  Float,
+  FrozenSet,
+  PlainDate,
+  Timedelta,
+  TimeZone,
+  Tuple,
+  Uuid,
+} from "./xcom/serde.js";

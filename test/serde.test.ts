@@ -244,6 +244,15 @@ describe("through the backend", () => {
     expect(await backend.loadValue(through)).toEqual({ ...value, at: new DateTime(5) });
   });
 
+  test("a Decimal of many digits fits into a row, as text", async () => {
+    const { storage } = world();
+    const backend = new XComObjectStorageBackend({ storage, path: "memory://b/x" });
+    for (const value of [new Decimal("1".repeat(40)), new Decimal("NaN"), new Decimal("1e+22")]) {
+      const stored = await backend.storeValue(OWNER, "k", [value]);
+      expect(await backend.loadValue(JSON.parse(JSON.stringify(stored)))).toEqual([value]);
+    }
+  });
+
   test("with the encoding json nothing is an envelope, on neither side", async () => {
     const { storage } = world();
     for (const threshold of [-1, 0]) {

@@ -23,24 +23,29 @@ export interface XComSettings {
   compression: XComCompression | null;
 }
 
-const PREFIX = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_";
+/** The environment variables of the settings. */
+export const SETTING = {
+  path: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH",
+  threshold: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD",
+  compression: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION",
+} as const;
 
 /** The three settings. InvalidArgument for a path that is missing, and for what Airflow refuses. */
 export function settingsFromEnv(env: Env): XComSettings {
-  const path = env[`${PREFIX}PATH`] ?? "";
-  if (path === "") throw invalid(`${PREFIX}PATH is not set; set it to a path such as s3://my_conn@my_bucket/xcom`);
-  return { path, threshold: thresholdOf(env[`${PREFIX}THRESHOLD`]), compression: compressionOf(env) };
+  const path = env[SETTING.path] ?? "";
+  if (path === "") throw invalid(`${SETTING.path} is not set; set it to a path such as s3://my_conn@my_bucket/xcom`);
+  return { path, threshold: thresholdOf(env[SETTING.threshold]), compression: compressionOf(env) };
 }
 
 function thresholdOf(text: string | undefined): number {
   if (text === undefined) return -1;
   const value = pythonInt(text);
-  if (value === undefined) throw invalid(`${PREFIX}THRESHOLD is no whole number of bytes: ${JSON.stringify(text)}`);
+  if (value === undefined) throw invalid(`${SETTING.threshold} is no whole number of bytes: ${JSON.stringify(text)}`);
   return value;
 }
 
 function compressionOf(env: Env): XComCompression | null {
-  const name = env[`${PREFIX}COMPRESSION`] ?? "";
+  const name = env[SETTING.compression] ?? "";
   return name === "" ? null : checkCompression(name);
 }
 
@@ -62,6 +67,11 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 /** What stands after the name of an object with this codec. */
 export function suffixOf(compression: XComCompression | null): string {
   return compression === null ? "" : SUFFIXES[compression];
+}
+
+/** Whether a name ends in the suffix of one of the codecs. */
+export function isCompressed(name: string): boolean {
+  return Object.values(SUFFIXES).some((suffix) => name.endsWith(suffix));
 }
 
 /**
