@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ConnectionInput } from "../../src/connections/connection.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
-import { type Capability, type Exception, type Harness, refused } from "../../src/testing/index.js";
+import { type Capability, CONTROL_NAMES, type Exception, type Harness, refused } from "../../src/testing/index.js";
 import type { Bucket } from "../servers/buckets.mjs";
 import type { ServerName } from "../servers/use.js";
 
@@ -130,6 +130,29 @@ const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
   },
 ];
 
+const AZURITE_EXCEPTIONS: readonly Exception[] = [
+  {
+    id: "R23",
+    reason: "Azurite keeps no versions and ignores the version of a request",
+    evidence: "measured on 3.37.0: any versionid answers with the blob as it is",
+    async instead(bench) {
+      await bench.write("x", "1");
+      assert.equal((await bench.stat("x")).version, undefined);
+    },
+  },
+  {
+    id: "K07",
+    reason: "Azurite lists a carriage return as `&#xD;` twice escaped, and answers 500 to a listing with U+0001",
+    evidence: "measured on 3.37.0 with @azure/storage-blob",
+    async instead(bench) {
+      const names = CONTROL_NAMES.filter((name) => !/[\r\u0001]/.test(name));
+      await bench.fill(names);
+      assert.deepEqual(new Set(await bench.all()), new Set(names));
+      for (const name of names) await bench.holds(name, name);
+    },
+  },
+];
+
 export const SERVERS: readonly ServerBackend[] = [
   { name: "MinIO", server: "minio", scheme: "s3", versions: true, lacks: [], exceptions: MINIO_EXCEPTIONS },
   {
@@ -140,7 +163,7 @@ export const SERVERS: readonly ServerBackend[] = [
     lacks: ["copyIfAbsent", "sign"],
     exceptions: FAKE_GCS_EXCEPTIONS,
   },
-  { name: "Azurite", server: "azurite", scheme: "abfs", versions: false, lacks: ["versions"], exceptions: [] },
+  { name: "Azurite", server: "azurite", scheme: "abfs", versions: false, lacks: [], exceptions: AZURITE_EXCEPTIONS },
 ];
 
 /** A prefix of its own in a bucket, for each case. */
@@ -151,7 +174,9 @@ export async function openOn(backend: ServerBackend, connection: ConnectionInput
   return {
     storage,
     base,
-    leftovers: async () => (await bucket.openUploads()).filter((open) => open.startsWith(`${key}/`)),
+    // Nothing can take back the blocks of an Azure upload; the service drops them after a week.
+    leftovers: async () =>
+      (backend.scheme === "abfs" ? [] : await bucket.openUploads()).filter((open) => open.startsWith(`${key}/`)),
     async cleanup() {
       await storage.delete(base, { recursive: true });
       await storage.close();

@@ -47,7 +47,8 @@ function pageOf(text: string): { items: Item[]; next: string | undefined } {
     if (element.name === "NextMarker") next = element.text || undefined;
     if (element.name === "Blobs") for (const row of elements(element)) items.push(...itemOf(row));
   }
-  return { items, next };
+  // Azurite puts the prefixes of a page before its blobs; the sort is stable, so versions keep their order.
+  return { items: items.sort((a, b) => byUtf8(a.key, b.key)), next };
 }
 
 function* itemOf(row: XmlElement): Generator<Item> {
