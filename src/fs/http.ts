@@ -8,7 +8,7 @@ import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin,
 import { Watchdog } from "./http/watch.js";
 
 export { HttpBody } from "./http/body.js";
-export { BodyCut, codeOfHttp, HttpError, type HttpFailure } from "./http/error.js";
+export { BodyCut, codeOfHttp, HttpError, type HttpFailure, lineFailure, refusal } from "./http/error.js";
 export type {
   Dialect,
   Explanation,

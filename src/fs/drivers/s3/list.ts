@@ -100,7 +100,7 @@ function marker({ Key, VersionId, IsLatest, LastModified }: Fields): Item {
 }
 
 /** `encoding-type=url`, which is how keys with characters that XML has no way to write can be listed at all. */
-function decoded(text: string): string {
+export function decoded(text: string): string {
   if (!text.includes("%") && !text.includes("+")) return text;
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
@@ -109,7 +109,7 @@ function decoded(text: string): string {
   }
 }
 
-function required(value: string | undefined): string {
+export function required(value: string | undefined): string {
   if (value === undefined) throw failure("Corrupt", "the listing lacks a field");
   return value;
 }

@@ -2,49 +2,37 @@
 import { failure } from "../../../errors.js";
 import type { Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
-import type { Bucket } from "./bucket.js";
-import { receiptOf } from "./info.js";
-import type { Conditions } from "./multipart.js";
 
 export interface Attempt {
   /** The etag that the object has if this write made it. */
   etag: string;
-  conditions: Conditions;
-  signal: AbortSignal | undefined;
+  /** Whether the write depended on what was there before. */
+  conditional: boolean;
+}
+
+/** What is there now. */
+export interface Seen {
+  receipt: Receipt;
+  /** Whether the etag is not made of the content, as under KMS or a customer's own key. */
+  opaque: boolean;
 }
 
 /** The receipt of a write that failed with `error` but did happen; else throws `error`, or CommitUnknown. */
-export async function afterLoss(bucket: Bucket, key: string, error: unknown, attempt: Attempt): Promise<Receipt> {
+export async function afterLoss(error: unknown, attempt: Attempt, look: () => Promise<Seen>): Promise<Receipt> {
   if (!(error instanceof HttpError) || !error.unsure) throw error;
-  const seen = await look(bucket, key, error, attempt);
-  if (seen?.headers.etag === attempt.etag) return receiptOf(seen.headers);
-  if (seen && isOpaque(seen.headers["x-amz-server-side-encryption"], bucket)) throw unknown(error);
-  throw error;
+  const seen = await look().catch((failed) => unseen(failed, error, attempt));
+  if (seen?.receipt.etag === attempt.etag) return seen.receipt;
+  throw seen?.opaque ? unknown(error) : error;
 }
 
-async function look({ client, encryption }: Bucket, key: string, error: HttpError, { conditions, signal }: Attempt) {
-  try {
-    return await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
-  } catch (failed) {
-    signal?.throwIfAborted();
-    if (failed instanceof HttpError && failed.status === 404) return undefined;
-    // Without a condition the same write may simply be made again.
-    throw conditions.ifAbsent || conditions.ifMatch !== undefined ? unknown(error) : error;
-  }
-}
-
-/** Etags of objects under KMS or a customer's key are not made of the content. */
-function isOpaque(encryption: unknown, bucket: Bucket): boolean {
-  return (
-    String(encryption ?? "").startsWith("aws:kms") ||
-    "x-amz-server-side-encryption-customer-key" in bucket.encryption.use
-  );
+function unseen(failed: unknown, error: HttpError, { conditional }: Attempt): undefined {
+  if (!(failed instanceof HttpError)) throw failed;
+  if (failed.status === 404) return undefined;
+  // Without a condition the same write may simply be made again.
+  throw conditional ? unknown(error) : error;
 }
 
 function unknown(cause: HttpError): Error {
-  const { attempts } = cause;
-  return failure("CommitUnknown", "the answer was lost, and nothing tells whether the write happened", {
-    cause,
-    attempts,
-  });
+  const why = "the answer was lost, and nothing tells whether the write happened";
+  return failure("CommitUnknown", why, { cause, attempts: cause.attempts });
 }

@@ -24,12 +24,12 @@ export function metadataOf(headers: IncomingHttpHeaders): Record<string, string>
   return metadata;
 }
 
-function encodeValue(value: string): string {
+export function encodeValue(value: string): string {
   if (PLAIN.test(value) && !value.includes("=?")) return value;
   return `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
 }
 
-function decodeValue(value: string): string {
+export function decodeValue(value: string): string {
   if (!value.includes("=?")) return value;
   // White space between two encoded words belongs to the encoding.
   return value.replace(/\?=\s+=\?/g, "?==?").replace(WORD, (word, charset, encoding, text) => {

@@ -7,7 +7,7 @@ import { fields, parseRoot } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM } from "./checksum.js";
 import { receiptOf } from "./info.js";
-import { afterLoss } from "./lost.js";
+import { afterLoss, type Seen } from "./lost.js";
 
 /** Milliseconds that the server may be silent while it puts an object together or copies one. */
 export const PATIENCE = 5 * 60_000;
@@ -27,6 +27,10 @@ export interface Conditions {
 export function conditionHeaders({ ifAbsent, ifMatch }: Conditions): Record<string, string> {
   if (ifAbsent) return { "if-none-match": "*" };
   return ifMatch === undefined ? {} : { "if-match": ifMatch };
+}
+
+export function isConditional({ ifAbsent, ifMatch }: Conditions): boolean {
+  return ifAbsent || ifMatch !== undefined;
 }
 
 export class Multipart {
@@ -82,7 +86,8 @@ export class Multipart {
     try {
       return committed(await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }));
     } catch (error) {
-      return afterLoss(bucket, key, error, { etag: etagOf(parts), conditions, signal });
+      const attempt = { etag: etagOf(parts), conditional: isConditional(conditions) };
+      return afterLoss(error, attempt, () => look(bucket, key, signal));
     }
   }
 
@@ -96,13 +101,24 @@ function committed({ text, headers }: HttpText & HttpHead): Receipt {
   return receiptOf(headers, fields(parseRoot(text, "CompleteMultipartUploadResult")).ETag);
 }
 
+/** What is at `key` now. */
+export async function look(
+  { client, encryption }: Bucket,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Seen> {
+  const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
+  const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
+  return { receipt: receiptOf(headers), opaque: managed || Object.keys(encryption.use).length > 0 };
+}
+
 function row({ number, etag, checksum }: PartDone): string {
   const sum = checksum === undefined ? "" : `<ChecksumCRC32>${checksum}</ChecksumCRC32>`;
   return `<Part><PartNumber>${number}</PartNumber><ETag>${etag.replaceAll('"', "&#34;")}</ETag>${sum}</Part>`;
 }
 
 /** The etag of the object that the parts make: the MD5 of their MD5s, where their etags are such. */
-function etagOf(parts: readonly PartDone[]): string {
+export function etagOf(parts: readonly PartDone[]): string {
   const md5 = createHash("md5");
   for (const { etag } of parts) md5.update(etag.replaceAll('"', ""), "hex");
   return `"${md5.digest("hex")}-${parts.length}"`;

@@ -7,12 +7,20 @@ import { CHECKSUM, checksumOf } from "./checksum.js";
 import { receiptOf } from "./info.js";
 import { afterLoss } from "./lost.js";
 import { metadataHeaders } from "./metadata.js";
-import { type Conditions, conditionHeaders, Multipart, type PartDone } from "./multipart.js";
+import { type Conditions, conditionHeaders, isConditional, look, Multipart, type PartDone } from "./multipart.js";
+import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const LIMITS = { single: 8 * MIB, part: 8 * MIB, largest: 5 * 1024 * MIB, count: 10_000, multiple: 1, parallel: 4 };
+export const LIMITS = {
+  single: 8 * MIB,
+  part: 8 * MIB,
+  largest: 5 * 1024 * MIB,
+  count: 10_000,
+  multiple: 1,
+  parallel: 4,
+};
 
 export async function write(
   bucket: Bucket,
@@ -21,20 +29,29 @@ export async function write(
   options: WriteOptions,
   budget: Budget,
 ): Promise<Receipt> {
-  checkConditions(bucket, options);
+  checkConditions(bucket.profile, options);
   const { size, signal, onProgress } = options;
   return upload(body, new ObjectTarget(bucket, key, options), { budget, size, signal, onProgress });
 }
 
-function checkConditions({ profile }: Bucket, { ifAbsent, ifMatch }: Conditions): void {
-  if (profile.conditionalPut || (!ifAbsent && ifMatch === undefined)) return;
+export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
+  if (conditionalPut || !isConditional(conditions)) return;
   throw failure("Unsupported", "this provider does not enforce conditions on writes");
+}
+
+export function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
+  if (conditionalCommit || !isConditional(conditions)) return;
+  throw failure("Unsupported", "this provider does not enforce conditions on writes in parts, above 8 MiB");
 }
 
 export function describing({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">) {
   const headers = metadataHeaders(metadata);
   if (contentType !== undefined) headers["content-type"] = contentType;
   return headers;
+}
+
+export function etagOfWhole(data: Uint8Array): string {
+  return `"${createHash("md5").update(data).digest("hex")}"`;
 }
 
 class ObjectTarget implements Target<PartDone> {
@@ -55,17 +72,15 @@ class ObjectTarget implements Target<PartDone> {
     try {
       return receiptOf((await bucket.client.send({ method: "PUT", key, headers, body: data, signal })).headers);
     } catch (error) {
-      const etag = `"${createHash("md5").update(data).digest("hex")}"`;
-      return afterLoss(bucket, key, error, { etag, conditions: options, signal });
+      const attempt = { etag: etagOfWhole(data), conditional: isConditional(options) };
+      return afterLoss(error, attempt, () => look(bucket, key, signal));
     }
   }
 
   async begin(): Promise<Session<PartDone>> {
     const { bucket, key, options } = this;
+    checkCommitConditions(bucket.profile, options);
     const headers = { ...bucket.encryption.create, ...describing(options) };
-    if ((options.ifAbsent || options.ifMatch !== undefined) && !bucket.profile.conditionalCommit) {
-      throw failure("Unsupported", "this provider does not enforce conditions on writes in parts, above 8 MiB");
-    }
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);
