@@ -53,6 +53,7 @@ const PLANTS: [file: string, line: string, rule: string][] = [
   ["fs/storage.ts", `await import("@azure/storage-blob");`, "provider packages in its own place only"],
   ["xcom/planted.ts", `await import("commander");`, "the argument parser in its own place only"],
   ["xcom/planted.ts", `await import("left-pad");`, "every import can be found"],
+  ["xcom/planted.ts", `import type {} from "fast-check";`, "every package is a dependency or a peer"],
   ["xcom/circle.ts", `import type {} from "./planted.js";`, "no circles"],
 ];
 

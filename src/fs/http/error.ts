@@ -1,5 +1,13 @@
 import type { ErrorCode } from "../../errors.js";
-import type { Explanation } from "./types.js";
+
+/** What a provider's answer says about a failure. */
+export interface Explanation {
+  code?: string | undefined;
+  detail?: string | undefined;
+  requestId?: string | undefined;
+  /** For the dialect's own `mend`: what would have been right. */
+  hint?: string | undefined;
+}
 
 /** `answer`: the server said no. The others: no whole answer came. */
 export type HttpFailure = "answer" | "network" | "tls" | "timeout";

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HttpBody } from "./body.js";
-import type { HttpError } from "./error.js";
+import type { Explanation, HttpError } from "./error.js";
+
+export type { Explanation } from "./error.js";
 
 /** Where requests of one endpoint go; made once by `originOf`, not per request. */
 export interface Origin {
@@ -54,15 +56,6 @@ export interface HttpResponse extends HttpHead {
 
 export interface HttpText extends HttpHead {
   text: string;
-}
-
-/** What a provider's answer says about a failure. */
-export interface Explanation {
-  code?: string | undefined;
-  detail?: string | undefined;
-  requestId?: string | undefined;
-  /** For the dialect's own `mend`: what would have been right. */
-  hint?: string | undefined;
 }
 
 /** How one provider's server talks. */
