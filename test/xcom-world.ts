@@ -1,5 +1,8 @@
 /** A Storage whose schemes all live in memory and count the calls of their drivers. */
 
+import { codecs } from "../src/codecs/index.js";
+import { isStorageError } from "../src/errors.js";
+import { collect, single } from "../src/fs/bytes.js";
 import type { Driver, OpenDriver } from "../src/fs/driver.js";
 import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
@@ -8,6 +11,19 @@ import { openStorage } from "../src/open.js";
 export const OWNER = { dagId: "my_dag", runId: "manual__2026-01-02T03:04:05.678901+00:00", taskId: "grp.my_task" };
 export const TI = "019b1c2d-0000-7000-8000-000000000001";
 export const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+
+/** The codecs that this Node, with the packages at hand, can write; reading needs less. */
+const WRITABLE = new Set<string | null>([null, ""]);
+for (const name of codecs.names) {
+  try {
+    await collect(codecs.get(name).encode(single(Buffer.from("x"))));
+    WRITABLE.add(name);
+  } catch (error) {
+    if (!isStorageError(error, "Unsupported")) throw error;
+  }
+}
+
+export const canWrite = (compression: string | null) => WRITABLE.has(compression);
 
 export interface World {
   storage: Storage;
@@ -24,7 +40,7 @@ export function world(): World {
   const storage = openStorage({
     env: {},
     drivers: Object.fromEntries(schemes.map((scheme) => [scheme, counting])),
-    connections: { conn: connection, other: connection, extra: connection },
+    connections: { conn: connection, other: connection, extra: connection, minio: connection, az: connection },
   });
   return { storage, calls };
 }
