@@ -23,7 +23,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/gcs": ["fromGoogleStorage"],
   "stowage/azure": ["fromBlobServiceClient"],
   "stowage/airflow": [],
-  "stowage/testing": [],
+  "stowage/testing": ["driverContract"],
 };
 
 /** The exported names as plain Node sees them, by the package's own name. */
