@@ -2,6 +2,7 @@
 import { failure, type StorageError } from "../../errors.js";
 import { type Encoding, setOwn } from "./encoding.js";
 import { Float } from "./number.js";
+import { builtIn, isSimple } from "./simple.js";
 import { closingOf, readString, scanString } from "./string.js";
 import { MAX_DEPTH } from "./walk.js";
 
@@ -9,9 +10,6 @@ import { MAX_DEPTH } from "./walk.js";
 const MAX_DIGITS = 4300;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
-
-/** Sixteen digits and no fraction. In a string it is a false alarm. */
-const LONG_INT = /(?<![0-9.])[0-9]{16,}(?![0-9.eE])/;
 
 /** Python's tokens for what JSON has no number for are read too. */
 const WORDS: readonly [string, unknown][] = [
@@ -231,20 +229,6 @@ export class JsonParser {
 
   #corrupt(detail: string): StorageError {
     return failure("Corrupt", `the object is not JSON text: at character ${this.#before + this.#at} ${detail}`);
-  }
-}
-
-/** Whether JSON.parse gives the value of this text: integers that a number may not hold, and envelopes, need more. */
-export function isSimple(text: string, encoding: Encoding): boolean {
-  return !LONG_INT.test(text) && !encoding.mayRevive(text);
-}
-
-/** What the engine makes of it; undefined when it is not JSON, which {@link JsonParser} says better, or is Python's kind. */
-export function builtIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -4,7 +4,8 @@ import { failure } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import { decodeText } from "./decode.js";
 import { type Encoding, setOwn } from "./encoding.js";
-import { builtIn, isSimple, JsonParser } from "./parse.js";
+import { JsonParser } from "./parse.js";
+import { builtIn, isSimple } from "./simple.js";
 import { MAX_DEPTH } from "./walk.js";
 
 /** Characters up to which a document is read in one go: some milliseconds. */

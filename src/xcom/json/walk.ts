@@ -1,6 +1,7 @@
 /** Walks through a value and tells a {@link Sink} its JSON, in steps that the caller may spread over time. */
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { type Encoding, Fields, type Form, isPlain } from "./encoding.js";
+import { CLOSING, type Dict, type Frame, type List, type Long } from "./frames.js";
 import { Float, isInt, pythonFloat } from "./number.js";
 import { safeCut } from "./text.js";
 
@@ -22,34 +23,6 @@ export interface Sink {
   /** A number that is neither an int nor a {@link Float}. */
   float(value: number): void;
 }
-
-interface Progress {
-  /** The element that comes next, and how many there are. */
-  at: number;
-  readonly length: number;
-}
-interface List extends Progress {
-  kind: "list";
-  source: object;
-  items: readonly unknown[];
-  form: Form;
-}
-interface Dict extends Progress {
-  kind: "dict";
-  source: object;
-  keys: readonly string[];
-  valueAt: (index: number) => unknown;
-  /** Whether an entry was written, so that the next needs a comma. */
-  begun: boolean;
-  form: Form;
-}
-interface Long extends Progress {
-  kind: "long";
-  text: string;
-}
-type Frame = List | Dict | Long;
-
-const CLOSING = { list: "]", dict: "}", long: '"' };
 
 export class Walker {
   /** Whether `JSON.stringify` of the value gives the same: nothing stood for anything else. */

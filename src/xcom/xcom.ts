@@ -1,0 +1,106 @@
+import type { XComBackend } from "../objectstore-backend.js";
+import type { RowFilter, RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
+
+export interface XComOptions {
+  rows: XComRows;
+  backend: XComBackend;
+}
+
+/** A row with its value in place of the reference. */
+export interface XComEntry extends RowKey {
+  mapIndex: number;
+  value: unknown;
+}
+
+/** All XComs of a task instance; without `mapIndex` of all its map indexes. */
+export interface ClearTarget {
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex?: number | undefined;
+}
+
+/** What `clear` did. */
+export interface Cleared {
+  rows: number;
+  objects: number;
+  /** What is still there, and why: a row, or the object of a row that is gone. */
+  left: { at: RowKey; reference: string | undefined; error: unknown }[];
+}
+
+/** Objects that `getMany` fetches at the same time. */
+const AHEAD = 8;
+
+/** XComs on rows: each value in its row, or in an object that the row refers to. */
+export class XCom {
+  readonly #rows: XComRows;
+  readonly #backend: XComBackend;
+
+  constructor({ rows, backend }: XComOptions) {
+    this.#rows = rows;
+    this.#backend = backend;
+  }
+
+  /** Stores a value. The object of a value that it replaces is deleted after the new row stands. */
+  async set(at: RowKey, value: unknown, options: RowOptions = {}): Promise<void> {
+    const old = await this.#rows.get(at, options);
+    const stored = await this.#backend.storeValue(at, at.key, value, options);
+    await this.#rows.set(at, stored, options);
+    if (old && old.value !== stored) await this.#backend.purge(old.value, { ...options, owner: at });
+  }
+
+  /** The value; undefined when there is no row. */
+  async get(at: RowKey, options: RowOptions = {}): Promise<unknown> {
+    const row = await this.#rows.get(at, options);
+    return row && this.#backend.loadValue(row.value, { ...options, owner: at });
+  }
+
+  /** The values of all rows that agree with the filter, in the order of the rows, some of them fetched ahead. */
+  async *getMany(filter: RowFilter, options: RowOptions = {}): AsyncGenerator<XComEntry, void, undefined> {
+    const loading: Promise<XComEntry>[] = [];
+    for await (const row of this.#rows.list(filter, options)) {
+      loading.push(this.#entry(row, options));
+      if (loading.length === AHEAD) yield loading.shift()!;
+    }
+    yield* loading;
+  }
+
+  /** Deletes the row, then its object; whether there was a row. An error after the row is gone names the object. */
+  async delete(at: RowKey, options: RowOptions = {}): Promise<boolean> {
+    const row = await this.#rows.get(at, options);
+    if (!row) return false;
+    await this.#rows.delete(at, options);
+    await this.#backend.purge(row.value, { ...options, owner: at });
+    return true;
+  }
+
+  /** Deletes every row of a task instance, each before its object. What fails is reported and does not stop the rest. */
+  async clear(target: ClearTarget, options: RowOptions = {}): Promise<Cleared> {
+    const { dagId, runId, taskId, mapIndex } = target;
+    const doomed: { at: RowKey; reference: string | undefined }[] = [];
+    for await (const { value, ...at } of this.#rows.list({ dagId, runId, taskId, mapIndex }, options))
+      doomed.push({ at, reference: typeof value === "string" ? value : undefined });
+    const cleared: Cleared = { rows: 0, objects: 0, left: [] };
+    for (const { at, reference } of doomed) {
+      try {
+        if (await this.#rows.delete(at, options)) cleared.rows++;
+        if (await this.#backend.purge(reference, { ...options, owner: at })) cleared.objects++;
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        cleared.left.push({ at, reference, error });
+      }
+    }
+    return cleared;
+  }
+
+  #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {
+    const entry = this.#load(row, options);
+    // It may fail before its turn comes; then it is told when it is asked for.
+    entry.catch(() => {});
+    return entry;
+  }
+
+  async #load({ value: stored, ...at }: XComRow, options: RowOptions): Promise<XComEntry> {
+    return { ...at, value: await this.#backend.loadValue(stored, { ...options, owner: at }) };
+  }
+}
