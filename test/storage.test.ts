@@ -2,6 +2,7 @@ import { inspect } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
 import { isStorageError, StorageError } from "../src/errors.js";
 import type { Driver, OpenDriver } from "../src/fs/driver.js";
+import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
@@ -178,6 +179,14 @@ describe("trees", () => {
   it("M03 moving an object onto itself loses nothing", async () => {
     await storage.move("memory://b/a/1", "memory://b/a/1");
     expect(await storage.text("memory://b/a/1")).toBe("a/1");
+  });
+
+  it("a move between two connections that lead to one object keeps it", async () => {
+    const shared = memoryDrivers();
+    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers: { m: shared, n: shared } });
+    await two.write("m://b/k", "only copy");
+    expect(await code(two.move("m://b/k", "n://x@b/k"))).toBe("ObjectChanged");
+    expect(await two.text("m://b/k")).toBe("only copy");
   });
 
   it("lists one level with its directories, exact paths that can be read", async () => {

@@ -22,7 +22,7 @@ import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
 import { readAll, resumed } from "./resume.js";
-import { copyAcross, transferTree } from "./transfer.js";
+import { copyAcross, transferTree, unchanged } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
 import { writeObject } from "./write.js";
 
@@ -224,9 +224,9 @@ export class Storage implements AsyncDisposable {
       return false;
     }
     if (!this.#reach.together(source.path, target.path)) {
-      await writing.telling(() =>
-        copyAcross(source, target, init, this.#shared.downloads, (error) => reading.told(error)),
-      );
+      const told = (error: unknown) => reading.told(error);
+      const copied = await writing.telling(() => copyAcross(source, target, init, this.#shared.downloads, told));
+      if (op === "move") await reading.telling(() => unchanged(source, copied, signal));
       return true;
     }
     const { bucket, key } = source.path;

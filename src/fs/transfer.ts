@@ -2,7 +2,7 @@
 import { failure } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Foreign, type Reached } from "./call.js";
-import type { Budget, Bytes } from "./driver.js";
+import type { Budget, Bytes, Info } from "./driver.js";
 import type { At, CopyInit } from "./options.js";
 import { resumed } from "./resume.js";
 import { writeObject } from "./write.js";
@@ -10,14 +10,14 @@ import { writeObject } from "./write.js";
 /** How many objects of a tree are copied at the same time. */
 const TREE_PARALLEL = 8;
 
-/** Streams one version of the source to the target, with its content type and, where it can be kept, its metadata. */
+/** Streams one version of the source, whose info it returns, with its content type and, where it can be kept, its metadata. */
 export async function copyAcross(
   source: Reached,
   target: Reached,
   init: CopyInit,
   budget: Budget,
   told: (error: unknown) => unknown,
-): Promise<void> {
+): Promise<Info> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
   const range = { start: 0, end: undefined, version: undefined, parallel: undefined };
   const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal, budget }).catch(
@@ -36,6 +36,21 @@ export async function copyAcross(
   const stored = await target.driver.stat(target.key, { version: undefined, signal });
   if (stored.size !== size)
     throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
+  return info;
+}
+
+/**
+ * Fails with ObjectChanged when the source is not what was copied, so that a move deletes nothing that has no copy.
+ * That it changed can be our own doing: two connections can lead to one object.
+ */
+export async function unchanged(
+  { key, driver }: Reached,
+  copied: Info,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { etag, modified } = await driver.stat(key, { version: undefined, signal });
+  if (etag === copied.etag && modified.getTime() === copied.modified.getTime()) return;
+  throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
 }
 
 async function* marked(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
