@@ -85,14 +85,15 @@ describe("against Python's json", () => {
     );
   });
 
-  test("a value that is called plain is written by JSON.stringify, and its bounds hold", async () => {
+  test("a value that is called plain is written by JSON.stringify, in at most twice the length of Python's text", async () => {
     await fc.assert(
       fc.asyncProperty(value, async (given) => {
         const { plain, length } = await measure(given, "object", airflowEncoding);
         if (!plain) return;
         const stringified = JSON.stringify(given);
         expect(stringified).toBe(jsonText(given, "object", airflowEncoding));
-        expect(length).toBeGreaterThanOrEqual(stringified.length);
+        // Python turns to exponents earlier: 1e-05 is 0.00001 in JavaScript.
+        expect(stringified.length).toBeLessThanOrEqual(2 * length);
       }),
       { numRuns: 300 },
     );
