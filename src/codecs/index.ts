@@ -2,6 +2,7 @@ import { failure } from "../errors.js";
 import type { Codec, CodecName } from "./codec.js";
 import { codecOf, type Format } from "./format.js";
 import * as gzip from "./gzip.js";
+import * as xz from "./xz/index.js";
 import { decode as unzip } from "./zip/read.js";
 import { encode as zip } from "./zip/write.js";
 import * as zstd from "./zstd/index.js";
@@ -22,6 +23,8 @@ const FORMATS: readonly Format[] = [
       yield* (await import("./bz2/decode.js")).decode(source);
     },
   },
+  { name: "xz", suffixes: [".xz"], levels: { min: 0, max: 9, default: 6 }, ...xz },
+  { name: "lzma", suffixes: [".lzma"], levels: { min: 0, max: 9, default: 6 }, ...xz },
   {
     name: "zstd",
     suffixes: [".zst"],
