@@ -130,9 +130,11 @@ export class XComObjectStorageBackend implements XComBackend {
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
+  /** Never more than `loadValue` would take: a value that cannot come back is not stored. */
   #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | Bytes {
-    if (plain && length <= WHOLE) return JSON.stringify(value);
-    return jsonBytes(value, objectForm(value), this.#settings.encoding, signal);
+    const { encoding, maxDecodedBytes } = this.#settings;
+    if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return JSON.stringify(value);
+    return atMost(jsonBytes(value, objectForm(value), encoding, signal), maxDecodedBytes);
   }
 
   async #load(path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
@@ -186,7 +188,8 @@ async function* atMost(bytes: Bytes, max: number): Bytes {
   let length = 0;
   for await (const chunk of bytes) {
     length += chunk.byteLength;
-    if (length > max) throw failure("TooLarge", `the object has more than ${max} bytes, which maxDecodedBytes allows`);
+    if (length > max)
+      throw failure("TooLarge", `the JSON text has more than the ${max} bytes that maxDecodedBytes allows`);
     yield chunk;
   }
 }

@@ -255,10 +255,18 @@ describe("reading a reference", () => {
     expect(await backend.loadValue(at)).toBe(at);
   });
 
+  test("a value that loadValue would refuse for its size is not stored", async () => {
+    const { backend, storage } = make({ maxDecodedBytes: 1000, threshold: 0 });
+    expect(await backend.loadValue(await backend.storeValue(OWNER, "k", "é".repeat(499)))).toHaveLength(499);
+    await expect(backend.storeValue(OWNER, "big", "é".repeat(500))).rejects.toMatchObject({ code: "TooLarge" });
+    for await (const { path } of storage.list(backend.path, { recursive: true })) expect(path.name).not.toMatch(/^big/);
+  });
+
   test("a decoded object above maxDecodedBytes is TooLarge, compressed or not", async () => {
     for (const compression of [null, "gzip"] as const) {
-      const { backend } = make({ maxDecodedBytes: 1000, compression });
-      const row = await backend.storeValue(OWNER, "k", "x".repeat(2000));
+      const { backend, storage } = make({ maxDecodedBytes: 1000, compression });
+      const row = `${BASE}/${PLACE}/${ID}${compression ? ".gz" : ""}`;
+      await storage.write(row, JSON.stringify("x".repeat(2000)), { compression });
       await expect(backend.loadValue(row)).rejects.toMatchObject({ code: "TooLarge" });
     }
   });
