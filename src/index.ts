@@ -36,6 +36,11 @@ export {
 } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { StoragePath } from "./path.js";
+export type { RowFilter, RowKey, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
+export { memoryRows } from "./xcom/rows-memory.js";
+export { airflowRows, sqliteQuery } from "./xcom/rows-metadata.js";
+export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows-rest.js";
+export { type SqlRows, sqlRows } from "./xcom/rows-sql.js";
 export {
   DataFrame,
   DateTime,
@@ -49,3 +54,5 @@ export {
   Tuple,
   Uuid,
 } from "./xcom/serde.js";
+export type { Query } from "./xcom/sql.js";
+export { type Cleared, type ClearTarget, XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";
