@@ -1,13 +1,10 @@
-import type { IncomingHttpHeaders } from "node:http";
+/** Copies inside S3, by whatever client. */
 import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
-import { encodeKey } from "../../sign.js";
 import { Stop } from "../../stop.js";
-import { fields, parseRoot } from "../../xml.js";
-import type { Bucket } from "./bucket.js";
-import { receiptOf } from "./info.js";
-import { Multipart, PATIENCE, type PartDone } from "./multipart.js";
+import type { Conditions, PartDone } from "./multipart.js";
+import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;
 /** Largest source of CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -21,97 +18,68 @@ export interface Source {
   key: string;
 }
 
-/** Server-side. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one version. */
-export async function copy(from: Source, to: Bucket, key: string, options: CopyOptions): Promise<Receipt> {
-  if (options.ifAbsent) return copyAbsent(from, to, key, options);
-  try {
-    return await copyWhole(from, to, key, options);
-  } catch (error) {
-    if (!isTooLarge(error)) throw error;
-    return copyParts(from, to, key, options);
-  }
+type Signal = AbortSignal | undefined;
+
+/** The requests that copy one object to one place. */
+export interface CopyRoute {
+  readonly profile: Profile;
+  /** CopyObject. */
+  whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt>;
+  look(ifMatch: string | undefined, signal: Signal): Promise<Looked>;
 }
 
-function copyAbsent(from: Source, to: Bucket, key: string, options: CopyOptions): Promise<Receipt> {
-  if (to.profile.conditionalCommit) return copyParts(from, to, key, options);
-  throw failure("Unsupported", "this provider does not enforce ifAbsent on copies");
+/** A source whose version is known. */
+export interface Looked {
+  readonly size: number;
+  /** Writes an empty object with the source's description. */
+  empty(conditions: Conditions, signal: Signal): Promise<Receipt>;
+  /** An upload with the source's description, whose parts are copied from this version. */
+  begin(conditions: Conditions, signal: Signal): Promise<PartCopies>;
+}
+
+export interface PartCopies {
+  part(number: number, range: string, signal: AbortSignal): Promise<PartDone>;
+  commit(parts: readonly PartDone[], signal: Signal): Promise<Receipt>;
+  abort(): Promise<void>;
+}
+
+/** Server-side. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one version. */
+export async function copy(route: CopyRoute, options: CopyOptions): Promise<Receipt> {
+  if (options.ifAbsent && !route.profile.conditionalCommit) {
+    throw failure("Unsupported", "this provider does not enforce ifAbsent on copies");
+  }
+  if (options.ifAbsent) return copyParts(route, options);
+  try {
+    return await route.whole(options.ifMatch, options.signal);
+  } catch (error) {
+    if (!isTooLarge(error)) throw error;
+    return copyParts(route, options);
+  }
 }
 
 /** The code is that of any malformed request; only the words tell. */
 function isTooLarge(error: unknown): boolean {
   if (!(error instanceof HttpError)) return false;
-  return (
-    error.code === "EntityTooLarge" ||
-    (error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail))
-  );
+  const told = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
+  return told || error.code === "EntityTooLarge";
 }
 
-async function copyWhole(from: Source, to: Bucket, key: string, { ifMatch, signal }: CopyOptions): Promise<Receipt> {
-  const headers = { ...to.encryption.create, ...sourceHeaders(to, from, ifMatch) };
-  const { text, headers: answer } = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-  return receiptOf(answer, fields(parseRoot(text, "CopyObjectResult")).ETag);
-}
-
-function sourceHeaders(
-  { encryption }: Bucket,
-  { bucket, key }: Source,
-  ifMatch: string | undefined,
-): Record<string, string> {
-  const headers: Record<string, string> = { ...encryption.source };
-  headers["x-amz-copy-source"] = `/${encodeKey(bucket)}/${encodeKey(key)}`;
-  if (ifMatch !== undefined) headers["x-amz-copy-source-if-match"] = ifMatch;
-  return headers;
-}
-
-const KEPT = [
-  "content-type",
-  "cache-control",
-  "content-disposition",
-  "content-encoding",
-  "content-language",
-  "expires",
-];
-
-/** What CopyObject takes over by itself. */
-function described(headers: IncomingHttpHeaders): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const name in headers) {
-    if (KEPT.includes(name) || name.startsWith("x-amz-meta-")) kept[name] = String(headers[name]);
-  }
-  return kept;
-}
-
-async function copyParts(from: Source, to: Bucket, key: string, options: CopyOptions): Promise<Receipt> {
-  const { ifAbsent, ifMatch, signal } = options;
-  const { use } = to.encryption;
-  const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
-  const { headers } = await to.client.send({ method: "HEAD", ...from, headers: condition, signal });
-  const size = Number(headers["content-length"] ?? 0);
-  const created = { ...to.encryption.create, ...described(headers) };
+async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: CopyOptions): Promise<Receipt> {
+  const source = await route.look(ifMatch, signal);
+  const conditions = { ifAbsent, ifMatch: undefined };
   // A part has at least one byte.
-  if (size === 0) return copyEmpty(to, key, created, signal);
-  const upload = await Multipart.begin(to, key, created, signal);
+  if (source.size === 0) return source.empty(conditions, signal);
+  const upload = await source.begin(conditions, signal);
   try {
-    const parts = await together(upload, sourceHeaders(to, from, headers.etag), size, signal);
-    return await upload.commit(parts, { ifAbsent, ifMatch: undefined }, signal);
+    return await upload.commit(await together(upload, source.size, signal), signal);
   } catch (error) {
     await upload.abort().catch(() => {});
     throw error;
   }
 }
 
-async function copyEmpty(to: Bucket, key: string, created: Record<string, string>, signal: AbortSignal | undefined) {
-  const headers = { ...created, "if-none-match": "*" };
-  return receiptOf((await to.client.send({ method: "PUT", key, headers, body: Buffer.alloc(0), signal })).headers);
-}
-
 /** All parts; the first failure stops the others. */
-async function together(
-  upload: Multipart,
-  headers: Record<string, string>,
-  size: number,
-  signal: AbortSignal | undefined,
-): Promise<PartDone[]> {
+async function together(upload: PartCopies, size: number, signal: Signal): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
   const done: PartDone[] = [];
   const stop = new Stop(signal);
@@ -119,7 +87,7 @@ async function together(
   async function lane(): Promise<void> {
     for (let index = next++; index * length < size; index = next++) {
       const range = `bytes=${index * length}-${Math.min(size, (index + 1) * length) - 1}`;
-      done[index] = await upload.copy(index + 1, { ...headers, "x-amz-copy-source-range": range }, stop.signal);
+      done[index] = await upload.part(index + 1, range, stop.signal);
     }
   }
   await Promise.all(Array.from({ length: PARALLEL }, () => lane().catch((error) => stop.now(error))));

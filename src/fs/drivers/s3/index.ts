@@ -1,31 +1,24 @@
 /** S3 and what speaks like it, on the thin transport: no package is needed with keys that are written down. */
 import { readFile } from "node:fs/promises";
+import type { S3Client } from "@aws-sdk/client-s3";
 import type { Connection } from "../../../connections/connection.js";
-import { type S3Options, s3Options } from "../../../connections/options/s3.js";
+import { type S3Options, type S3Provider, s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
-import type {
-  Bytes,
-  CopyOptions,
-  Doomed,
-  Driver,
-  FailedCall,
-  ListOptions,
-  ReadOptions,
-  Shared,
-  SignOptions,
-  StatOptions,
-  WriteOptions,
-} from "../../driver.js";
+import type { Driver, OpenDriver, Shared } from "../../driver.js";
 import type { HttpOptions } from "../../http.js";
 import type { Bucket } from "./bucket.js";
 import { openClient } from "./client.js";
 import { copy } from "./copy.js";
+import { HttpCopy } from "./copy-http.js";
 import { remove } from "./delete.js";
+import { HttpDelete } from "./delete-http.js";
 import { codeOf } from "./dialect.js";
 import { encryptionHeaders } from "./encryption.js";
 import { list } from "./list.js";
 import { profiles } from "./profile.js";
 import { read, stat } from "./read.js";
+import { loadSdk } from "./sdk/client.js";
+import { sdkDriver } from "./sdk/driver.js";
 import { write } from "./write.js";
 
 /** Seconds that a signed request is valid at most. */
@@ -37,7 +30,7 @@ export async function openS3(name: string, connection: Connection | undefined, s
   const client = await openClient(name, options, await transportOf(options, shared.env));
   const profile = profiles[options.provider];
   const bucket = { name, client, profile, encryption: encryptionHeaders(options.encryption), checksums: sums(options) };
-  return new S3Driver(bucket, shared);
+  return s3Driver(bucket, shared);
 }
 
 function sums({ provider, requestChecksum, responseChecksum }: S3Options): Bucket["checksums"] {
@@ -52,50 +45,32 @@ async function transportOf(options: S3Options, env: Shared["env"]): Promise<Omit
   return { sockets, connect, idle, tries, tls, env };
 }
 
-class S3Driver implements Driver {
-  readonly metadata = true;
-  readonly #bucket: Bucket;
-  readonly #shared: Shared;
+function s3Driver(bucket: Bucket, { uploads }: Shared): Driver {
+  return {
+    metadata: true,
+    stat: (key, options) => stat(bucket, key, options),
+    list: (prefix, options) => list(bucket, prefix, options),
+    read: (key, options) => read(bucket, key, options),
+    write: (key, body, options) => write(bucket, key, body, options, uploads),
+    copy: (from, to, options) => copy(new HttpCopy(from, bucket, to), options),
+    delete: (objects, { signal }) => remove(new HttpDelete(bucket), objects, signal),
+    sign: async (key, { method, expiresIn }) => {
+      if (expiresIn > WEEK) throw failure("InvalidArgument", `expiresIn is at most ${WEEK} seconds`);
+      return bucket.client.presigned(method, key, expiresIn);
+    },
+    codeOf,
+    close: async () => bucket.client.close(),
+  };
+}
 
-  constructor(bucket: Bucket, shared: Shared) {
-    this.#bucket = bucket;
-    this.#shared = shared;
-  }
-
-  stat(key: string, options: StatOptions) {
-    return stat(this.#bucket, key, options);
-  }
-
-  list(prefix: string, options: ListOptions) {
-    return list(this.#bucket, prefix, options);
-  }
-
-  read(key: string, options: ReadOptions) {
-    return read(this.#bucket, key, options);
-  }
-
-  write(key: string, body: Bytes, options: WriteOptions) {
-    return write(this.#bucket, key, body, options, this.#shared.uploads);
-  }
-
-  copy(from: { bucket: string; key: string }, to: string, options: CopyOptions) {
-    return copy(from, this.#bucket, to, options);
-  }
-
-  delete(objects: readonly Doomed[], { signal }: { signal: AbortSignal | undefined }) {
-    return remove(this.#bucket, objects, signal);
-  }
-
-  async sign(key: string, { method, expiresIn }: SignOptions) {
-    if (expiresIn > WEEK) throw failure("InvalidArgument", `expiresIn is at most ${WEEK} seconds`);
-    return this.#bucket.client.presigned(method, key, expiresIn);
-  }
-
-  codeOf(error: unknown, call: FailedCall) {
-    return codeOf(error, call);
-  }
-
-  async close() {
-    this.#bucket.client.close();
-  }
+/**
+ * Opens buckets through a client of `@aws-sdk/client-s3`, with its credentials, endpoints, middleware and retries,
+ * whatever connection a path names: for FIPS, access points, Express buckets and SigV4a. `provider` says which dialect
+ * the client's endpoint speaks. Signing also needs `@aws-sdk/s3-request-presigner`.
+ *
+ * @example openStorage({ drivers: { s3: fromS3Client(new S3Client()) } })
+ */
+export function fromS3Client(client: S3Client, { provider = "aws" }: { provider?: S3Provider } = {}): OpenDriver {
+  return async (bucket, _connection, shared) =>
+    sdkDriver({ client, library: await loadSdk(), bucket, profile: profiles[provider] }, shared);
 }

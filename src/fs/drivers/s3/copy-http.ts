@@ -1,0 +1,83 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Receipt } from "../../driver.js";
+import { encodeKey } from "../../sign.js";
+import { fields, parseRoot } from "../../xml.js";
+import type { Bucket } from "./bucket.js";
+import type { CopyRoute, Looked, PartCopies, Source } from "./copy.js";
+import { receiptOf } from "./info.js";
+import { type Conditions, conditionHeaders, Multipart, PATIENCE } from "./multipart.js";
+
+type Headers = Record<string, string>;
+type Signal = AbortSignal | undefined;
+
+export class HttpCopy implements CopyRoute {
+  constructor(
+    readonly from: Source,
+    readonly to: Bucket,
+    readonly key: string,
+  ) {}
+
+  get profile() {
+    return this.to.profile;
+  }
+
+  async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
+    const { to, key } = this;
+    const headers = { ...to.encryption.create, ...this.source(ifMatch) };
+    const { text, headers: answer } = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
+    return receiptOf(answer, fields(parseRoot(text, "CopyObjectResult")).ETag);
+  }
+
+  async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
+    const { use } = this.to.encryption;
+    const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
+    const ask = { method: "HEAD", ...this.from, headers: condition, signal } as const;
+    const { headers } = await this.to.client.send(ask);
+    const created = { ...this.to.encryption.create, ...described(headers) };
+    return {
+      size: Number(headers["content-length"] ?? 0),
+      empty: (conditions, stop) => this.#empty({ ...created, ...conditionHeaders(conditions) }, stop),
+      begin: (conditions, stop) => this.#begin(created, this.source(headers.etag), conditions, stop),
+    };
+  }
+
+  source(ifMatch: string | undefined): Headers {
+    const { bucket, key } = this.from;
+    const headers: Headers = { ...this.to.encryption.source };
+    headers["x-amz-copy-source"] = `/${encodeKey(bucket)}/${encodeKey(key)}`;
+    if (ifMatch !== undefined) headers["x-amz-copy-source-if-match"] = ifMatch;
+    return headers;
+  }
+
+  async #empty(headers: Headers, signal: Signal): Promise<Receipt> {
+    const ask = { method: "PUT", key: this.key, headers, body: Buffer.alloc(0), signal } as const;
+    return receiptOf((await this.to.client.send(ask)).headers);
+  }
+
+  async #begin(created: Headers, source: Headers, conditions: Conditions, signal: Signal): Promise<PartCopies> {
+    const upload = await Multipart.begin(this.to, this.key, created, signal);
+    return {
+      part: (number, range, stop) => upload.copy(number, { ...source, "x-amz-copy-source-range": range }, stop),
+      commit: (parts, stop) => upload.commit(parts, conditions, stop),
+      abort: () => upload.abort(),
+    };
+  }
+}
+
+const KEPT: ReadonlySet<string> = new Set([
+  "content-type",
+  "cache-control",
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "expires",
+]);
+
+/** What CopyObject takes over by itself. */
+function described(headers: IncomingHttpHeaders): Headers {
+  const kept: Headers = {};
+  for (const name in headers) {
+    if (KEPT.has(name) || name.startsWith("x-amz-meta-")) kept[name] = String(headers[name]);
+  }
+  return kept;
+}

@@ -1,0 +1,41 @@
+import { createHash } from "node:crypto";
+import type { Doomed } from "../../driver.js";
+import { HttpError } from "../../http.js";
+import { elements, escaped, fields, parseRoot } from "../../xml.js";
+import type { Bucket } from "./bucket.js";
+import type { DeleteRoute, FailedRow } from "./delete.js";
+import { versionQuery } from "./read.js";
+
+type Signal = AbortSignal | undefined;
+
+export class HttpDelete implements DeleteRoute {
+  constructor(readonly bucket: Bucket) {}
+
+  get bulk(): boolean {
+    return this.bucket.profile.bulkDelete;
+  }
+
+  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
+    try {
+      await this.bucket.client.send({ method: "DELETE", key, query: versionQuery(version), signal });
+    } catch (error) {
+      // AWS answers 204 for a missing key; other services say what they see.
+      if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
+    }
+  }
+
+  async many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]> {
+    const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
+    // Content-MD5 is the one checksum that every service takes here, where one is required.
+    const md5 = createHash("md5").update(body).digest("base64");
+    const headers = { "content-md5": md5, "content-type": "application/xml" };
+    const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
+    const { text } = await this.bucket.client.text(ask);
+    return [...elements(parseRoot(text, "DeleteResult"))].filter(({ name }) => name === "Error").map(fields);
+  }
+}
+
+function row({ key, version }: Doomed): string {
+  const which = version === undefined ? "" : `<VersionId>${escaped(version)}</VersionId>`;
+  return `<Object><Key>${escaped(key)}</Key>${which}</Object>`;
+}

@@ -1,0 +1,69 @@
+import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import type { Receipt } from "../../../driver.js";
+import { encodeKey } from "../../../sign.js";
+import type { CopyRoute, Looked, PartCopies, Source } from "../copy.js";
+import type { Conditions } from "../multipart.js";
+import { calling, type Sdk } from "./client.js";
+import { receiptOf } from "./read.js";
+import { conditionInput, SdkSession } from "./write.js";
+
+type Signal = AbortSignal | undefined;
+
+export class SdkCopy implements CopyRoute {
+  constructor(
+    readonly from: Source,
+    readonly sdk: Sdk,
+    readonly key: string,
+  ) {}
+
+  get profile() {
+    return this.sdk.profile;
+  }
+
+  async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
+    const { client, library, bucket } = this.sdk;
+    const command = new library.CopyObjectCommand({ Bucket: bucket, Key: this.key, ...this.#source(ifMatch) });
+    const { CopyObjectResult, VersionId } = await calling("CopyObject", signal, (o) => client.send(command, o));
+    return receiptOf({ ETag: CopyObjectResult?.ETag, VersionId });
+  }
+
+  async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
+    const { client, library } = this.sdk;
+    const { bucket, key } = this.from;
+    const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, IfMatch: ifMatch });
+    const head = await calling("HeadObject", signal, (options) => client.send(command, options));
+    return {
+      size: head.ContentLength ?? 0,
+      empty: (conditions, stop) => this.#empty({ ...described(head), ...conditionInput(conditions) }, stop),
+      begin: (conditions) => this.#begin(head, conditions),
+    };
+  }
+
+  #source(ifMatch: string | undefined) {
+    const { bucket, key } = this.from;
+    const CopySource = `${encodeKey(bucket)}/${encodeKey(key)}`;
+    return { CopySource, ...(ifMatch === undefined ? {} : { CopySourceIfMatch: ifMatch }) };
+  }
+
+  async #empty(described: object, signal: Signal): Promise<Receipt> {
+    const { client, library, bucket } = this.sdk;
+    const command = new library.PutObjectCommand({ Bucket: bucket, Key: this.key, Body: "", ...described });
+    return receiptOf(await calling("PutObject", signal, (options) => client.send(command, options)));
+  }
+
+  async #begin(head: HeadObjectCommandOutput, conditions: Conditions): Promise<PartCopies> {
+    const upload = await SdkSession.begin(this.sdk, this.key, described(head), conditions);
+    const source = this.#source(head.ETag);
+    return {
+      part: (number, range, stop) => upload.copy(number, source, range, stop),
+      commit: (parts, stop) => upload.commit(parts, 0, stop),
+      abort: () => upload.abort(),
+    };
+  }
+}
+
+/** What CopyObject takes over by itself. */
+function described(head: HeadObjectCommandOutput) {
+  const { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, Metadata } = head;
+  return { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, Metadata };
+}

@@ -1,0 +1,121 @@
+import type { Receipt, WriteOptions } from "../../../driver.js";
+import type { Part, Session, Target } from "../../../parts.js";
+import { afterLoss, type Seen } from "../lost.js";
+import { encodeValue } from "../metadata.js";
+import { type Conditions, etagOf, isConditional, type PartDone } from "../multipart.js";
+import { checkCommitConditions, etagOfWhole, LIMITS } from "../write.js";
+import { calling, type Sdk } from "./client.js";
+import { receiptOf } from "./read.js";
+
+export function conditionInput({ ifAbsent, ifMatch }: Conditions): { IfNoneMatch?: string; IfMatch?: string } {
+  if (ifAbsent) return { IfNoneMatch: "*" };
+  return ifMatch === undefined ? {} : { IfMatch: ifMatch };
+}
+
+/** What is at `key` now. */
+export async function look(
+  { client, library, bucket }: Sdk,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Seen> {
+  const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key });
+  const head = await calling("HeadObject", signal, (options) => client.send(command, options));
+  const opaque = head.ServerSideEncryption?.startsWith("aws:kms") === true || head.SSECustomerAlgorithm !== undefined;
+  return { receipt: receiptOf(head), opaque };
+}
+
+function describing({ contentType, metadata }: WriteOptions) {
+  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeValue(value)]);
+  return {
+    ContentType: contentType,
+    ...(metadata && { Metadata: Object.fromEntries(values) as Record<string, string> }),
+  };
+}
+
+export class SdkTarget implements Target<PartDone> {
+  readonly limits;
+
+  constructor(
+    readonly sdk: Sdk,
+    readonly key: string,
+    readonly options: WriteOptions,
+  ) {
+    this.limits = { ...LIMITS, uniform: sdk.profile.uniformParts };
+  }
+
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+    const { sdk, key, options } = this;
+    const place = { Bucket: sdk.bucket, Key: key, Body: data };
+    const command = new sdk.library.PutObjectCommand({ ...place, ...describing(options), ...conditionInput(options) });
+    try {
+      return receiptOf(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
+    } catch (error) {
+      const attempt = { etag: etagOfWhole(data), conditional: isConditional(options) };
+      return afterLoss(error, attempt, () => look(sdk, key, signal));
+    }
+  }
+
+  async begin(): Promise<SdkSession> {
+    checkCommitConditions(this.sdk.profile, this.options);
+    return SdkSession.begin(this.sdk, this.key, describing(this.options), this.options);
+  }
+}
+
+/** An upload in parts; the client's own setting decides about checksums. */
+export class SdkSession implements Session<PartDone> {
+  private constructor(
+    readonly sdk: Sdk,
+    readonly upload: { Bucket: string; Key: string; UploadId: string },
+    readonly conditions: Conditions,
+  ) {}
+
+  static async begin(sdk: Sdk, key: string, described: object, conditions: Conditions): Promise<SdkSession> {
+    const place = { Bucket: sdk.bucket, Key: key };
+    const command = new sdk.library.CreateMultipartUploadCommand({ ...place, ...described });
+    const { UploadId = "" } = await calling("CreateMultipartUpload", undefined, (o) => sdk.client.send(command, o));
+    return new SdkSession(sdk, { ...place, UploadId }, conditions);
+  }
+
+  async part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
+    const number = index + 1;
+    const command = new this.sdk.library.UploadPartCommand({ ...this.upload, PartNumber: number, Body: data });
+    const done = await calling("UploadPart", signal, (options) => this.sdk.client.send(command, options));
+    return { number, etag: done.ETag ?? "", checksum: done.ChecksumCRC32 };
+  }
+
+  async copy(
+    number: number,
+    source: { CopySource: string; CopySourceIfMatch?: string },
+    range: string,
+    signal: AbortSignal,
+  ) {
+    const input = { ...this.upload, ...source, PartNumber: number, CopySourceRange: range };
+    const command = new this.sdk.library.UploadPartCopyCommand(input);
+    const { CopyPartResult } = await calling("UploadPartCopy", signal, (options) =>
+      this.sdk.client.send(command, options),
+    );
+    return { number, etag: CopyPartResult?.ETag ?? "" };
+  }
+
+  async commit(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
+    const { sdk, upload, conditions } = this;
+    const Parts = parts.map(({ number, etag, checksum }) => ({
+      PartNumber: number,
+      ETag: etag,
+      ChecksumCRC32: checksum,
+    }));
+    const input = { ...upload, MultipartUpload: { Parts }, ...conditionInput(conditions) };
+    const command = new sdk.library.CompleteMultipartUploadCommand(input);
+    try {
+      return receiptOf(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
+    } catch (error) {
+      const attempt = { etag: etagOf(parts), conditional: isConditional(conditions) };
+      return afterLoss(error, attempt, () => look(sdk, upload.Key, signal));
+    }
+  }
+
+  async abort(): Promise<void> {
+    const command = new this.sdk.library.AbortMultipartUploadCommand(this.upload);
+    await calling("AbortMultipartUpload", undefined, (options) => this.sdk.client.send(command, options));
+  }
+}
