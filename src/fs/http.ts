@@ -59,10 +59,11 @@ export async function openHttp(options: HttpOptions): Promise<Http> {
   return new Http(options, secure.request, new secure.Agent({ ...agentOptions, ...tls }));
 }
 
-/** One try that got no further: the failure, and the headers of the answer if there was one. */
+/** One try that got no further: the failure, the headers of the answer if there was one, and what was sent. */
 interface Failed {
   error: HttpError;
   headers: IncomingHttpHeaders;
+  sent: Outgoing;
 }
 
 /** How one request has fared so far. */
@@ -143,7 +144,7 @@ export class Http {
         }
         failed = await this.#refused(out, answer);
       } catch (error) {
-        failed = { error: asHttpError(error, out, request.signal), headers: {} };
+        failed = { error: asHttpError(error, out, request.signal), headers: {}, sent: out };
       }
       await this.#again(failed, request, course);
     }
@@ -154,7 +155,7 @@ export class Http {
     return { signal, idle, deadline: total ? performance.now() + total : Number.POSITIVE_INFINITY };
   }
 
-  async #refused({ method }: Outgoing, { status, message, body }: Answer): Promise<Failed> {
+  async #refused(sent: Outgoing, { status, message, body }: Answer): Promise<Failed> {
     const { headers } = message;
     // The status says more than a body that does not arrive.
     const text = await body.head(ERROR_BODY).then(
@@ -162,16 +163,17 @@ export class Http {
       () => "",
     );
     const wait = retryAfter(headers["retry-after"], Date.now());
-    return { error: refusal(method, status, this.#dialect.explain(status, headers, text), wait), headers };
+    return { error: refusal(sent.method, status, this.#dialect.explain(status, headers, text), wait), headers, sent };
   }
 
   /** Returns when the request is to be sent again, else throws. */
-  async #again({ error, headers }: Failed, request: HttpRequest, course: Course): Promise<void> {
+  async #again(failed: Failed, request: HttpRequest, course: Course): Promise<void> {
+    const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;
     course.unsure ||= mayHaveLanded(error);
     error.unsure = course.unsure;
-    if (await this.#mended(error, headers, course)) return;
+    if (await this.#mended(failed, course)) return;
     const { tries = this.#options.tries ?? TRIES } = request;
     const passing = isPassing(error) || this.#dialect.transient?.(error) === true;
     if (!passing || course.attempts >= triesFor(error, tries) || !this.#budget.spend(error)) throw error;
@@ -179,9 +181,9 @@ export class Http {
     await pause(course.delay, request.signal);
   }
 
-  async #mended(error: HttpError, headers: IncomingHttpHeaders, course: Course): Promise<boolean> {
+  async #mended({ error, headers, sent }: Failed, course: Course): Promise<boolean> {
     if (error.kind !== "answer" || course.mends >= MENDS) return false;
-    if (!this.#learnClock(error, headers) && !(await this.#dialect.mend?.(error, headers))) return false;
+    if (!this.#learnClock(error, headers) && !(await this.#dialect.mend?.(error, headers, sent))) return false;
     course.mends++;
     return true;
   }

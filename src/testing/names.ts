@@ -26,14 +26,12 @@ export const ODD_NAMES: readonly string[] = [
   "nfd-e\u0301",
   ".hidden",
   "-dash",
-  "trailing.",
-  "...",
   "UPPER and lower",
   "very/deep/er/than/most",
 ];
 
-/** Names with characters that some providers refuse: they are stored exactly, or refused as InvalidArgument. */
-export const CONTROL_NAMES: readonly string[] = [
+/** Names that some providers refuse or would change: they are stored exactly, or refused as InvalidArgument. */
+export const DISPUTED_NAMES: readonly string[] = [
   "tab\there",
   "new\nline",
   "return\rhere",
@@ -41,4 +39,8 @@ export const CONTROL_NAMES: readonly string[] = [
   "delete\u007f",
   "\u0085next\u2028line",
   "\ufeffmark",
+  "trailing.",
+  "dots./in/the../middle",
+  "...",
+  "back\\slash",
 ];

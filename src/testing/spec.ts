@@ -1,15 +1,17 @@
 import type { Bench } from "./bench.js";
 
 /**
- * What not every provider has. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty, `.` and `..`
- * segments, a slash at either end, or a backslash. `buckets`: a bucket can be missing. `contentType`: it is stored
- * as given, not told by the suffix. `copyIfAbsent`: a copy inside the provider can be create-only.
+ * What not every provider has. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a slash at
+ * either end, or a backslash. `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be missing.
+ * `contentType`: it is stored as given, not told by the suffix. `copyIfAbsent`: a copy inside the provider can be
+ * create-only.
  */
 export type Capability =
   | "anyKey"
   | "buckets"
   | "contentType"
   | "copyIfAbsent"
+  | "dotSegments"
   | "metadata"
   | "nesting"
   | "sign"

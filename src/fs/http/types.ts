@@ -67,7 +67,7 @@ export interface Dialect {
   /** Whether the failure passes by itself, besides the statuses 408, 429, 500, 502, 503 and 504. */
   transient?(error: HttpError): boolean;
   /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
-  mend?(error: HttpError, headers: IncomingHttpHeaders): boolean | Promise<boolean>;
+  mend?(error: HttpError, headers: IncomingHttpHeaders, sent: Outgoing): boolean | Promise<boolean>;
 }
 
 export interface HttpOptions {

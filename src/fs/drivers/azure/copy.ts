@@ -1,7 +1,10 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
+import { HttpError } from "../../http.js";
 import { one } from "./dialect.js";
+import { unknown } from "./lost.js";
 import { receiptOf } from "./objects.js";
 import type { Server } from "./server.js";
 
@@ -18,33 +21,52 @@ export async function copyObject(
   const headers = {
     "x-ms-copy-source": server.address(from.key, from.bucket),
     "x-ms-source-if-match": ifMatch,
+    "x-ms-encryption-scope": server.encryptionScope,
     "if-none-match": ifAbsent ? "*" : undefined,
   };
-  let answer = await server.text({ method: "PUT", key: to, headers, signal });
-  const id = one(answer.headers["x-ms-copy-id"]);
-  const receipt = receiptOf(answer.headers);
   try {
-    while (one(answer.headers["x-ms-copy-status"]) === "pending") {
-      await sleep(POLL, undefined, signal ? { signal } : {});
-      answer = await server.text({ method: "HEAD", key: to, signal });
-    }
+    const answer = await server.text({ method: "PUT", key: to, headers, signal });
+    return await settled(server, to, answer.headers, signal);
   } catch (error) {
-    await abandon(server, to, id);
-    throw error;
+    // The object that is in the way may be our own, from a try whose answer was lost.
+    throw ifAbsent && error instanceof HttpError && error.unsure && error.status === 409 ? unknown(error) : error;
   }
-  if (one(answer.headers["x-ms-copy-status"]) === "success") return { ...receipt, ...receiptOf(answer.headers) };
-  throw failure(
-    "Unavailable",
-    `the service gave up the copy: ${one(answer.headers["x-ms-copy-status-description"]) ?? "no reason given"}`,
-  );
 }
 
+async function settled(
+  server: Server,
+  key: string,
+  begun: IncomingHttpHeaders,
+  signal: AbortSignal | undefined,
+): Promise<Receipt> {
+  const id = one(begun["x-ms-copy-id"]);
+  let headers = begun;
+  try {
+    while (statusOf(headers) === "pending") {
+      await sleep(POLL, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
+      ({ headers } = await server.text({ method: "HEAD", key, signal }));
+      if (one(headers["x-ms-copy-id"]) !== id) throw failure("Unavailable", "another write has replaced the copy");
+    }
+  } catch (error) {
+    await abandon(server, key, id);
+    throw error;
+  }
+  if (statusOf(headers) === "success") return receiptOf(headers);
+  throw failure("Unavailable", `the service gave up the copy: ${one(headers["x-ms-copy-status-description"]) ?? ""}`);
+}
+
+function statusOf(headers: IncomingHttpHeaders): string | undefined {
+  return one(headers["x-ms-copy-status"]);
+}
+
+/** Stops what nobody waits for any more, and deletes the empty object that the service leaves in its place. */
 async function abandon(server: Server, key: string, copyid: string | undefined): Promise<void> {
-  const ask = {
-    method: "PUT",
-    key,
-    query: { comp: "copy", copyid },
-    headers: { "x-ms-copy-action": "abort" },
-  } as const;
-  await server.text({ ...ask, signal: undefined, tries: 2 }).catch(() => {});
+  const call = { key, signal: undefined, tries: 2 };
+  const abort = { "x-ms-copy-action": "abort" };
+  try {
+    await server.text({ ...call, method: "PUT", query: { comp: "copy", copyid }, headers: abort });
+    const { headers } = await server.text({ ...call, method: "HEAD" });
+    if (one(headers["x-ms-copy-id"]) !== copyid) return;
+    await server.text({ ...call, method: "DELETE", headers: { "if-match": headers.etag } });
+  } catch {}
 }

@@ -1,29 +1,40 @@
 /** How Azure Storage says that something failed. */
 import type { IncomingHttpHeaders } from "node:http";
+import type { XmlElement } from "@rgrove/parse-xml";
 import type { ErrorCode } from "../../../errors.js";
 import type { FailedCall } from "../../driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http.js";
-import { fields, rootOf } from "../../xml.js";
+import { fields, parseRoot, rootOf } from "../../xml.js";
 
 /** The code is a header, so that an answer to HEAD has one too; the sentence is in the body. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
-  const root = text.includes("<Error") ? rootOf(text.replace(/^\ufeff/, "")) : undefined;
+  const root = text.includes("<Error") ? rootOf(text.replace(MARK, "")) : undefined;
   const { Code, Message } = root ? fields(root) : {};
   const code = one(headers["x-ms-error-code"]) ?? Code;
   return { code, detail: Message?.split("\n")[0], requestId: one(headers["x-ms-request-id"]) };
+}
+
+/** The service begins its documents with a byte order mark. */
+const MARK = /^\ufeff/;
+
+export function documentIn(text: string, root: string): XmlElement {
+  return parseRoot(text.replace(MARK, ""), root);
 }
 
 export function one(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes */
 const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["AuthenticationFailed", "Unauthenticated"],
   ["InvalidAuthenticationInfo", "Unauthenticated"],
   ["NoAuthenticationInformation", "Unauthenticated"],
+  ["PublicAccessNotPermitted", "PermissionDenied"],
+  ["BlobImmutableDueToPolicy", "PermissionDenied"],
   ["BlobAlreadyExists", "AlreadyExists"],
   ["UnauthorizedBlobOverwrite", "AlreadyExists"],
-  ["CannotVerifyCopySource", "NotFound"],
+  ["ContainerBeingDeleted", "NotFound"],
   ["ServerBusy", "Throttled"],
   ["OperationTimedOut", "Timeout"],
   ["Md5Mismatch", "Corrupt"],
@@ -32,12 +43,14 @@ const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["MetadataTooLarge", "TooLarge"],
   // Another writer has committed meanwhile, which discards blocks that wait.
   ["InvalidBlockList", "Unavailable"],
+  ["PendingCopyOperation", "Unavailable"],
+  ["BlobArchived", "Unsupported"],
+  ["InvalidBlobType", "Unsupported"],
   ["SnapshotsPresent", "PreconditionFailed"],
-  ["LeaseIdMissing", "PreconditionFailed"],
 ]);
 
 export function codeOf(error: unknown, { ifAbsent }: FailedCall): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
-  if (error.status === 412 && ifAbsent) return "AlreadyExists";
+  if (error.status === 412 && ifAbsent && error.code !== "SourceConditionNotMet") return "AlreadyExists";
   return CODES.get(error.code ?? "") ?? codeOfHttp(error) ?? "Unavailable";
 }

@@ -2,7 +2,8 @@ import type { XmlElement } from "@rgrove/parse-xml";
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
 import { byUtf8 } from "../../order.js";
-import { elements, fields, parseRoot } from "../../xml.js";
+import { elements, fields } from "../../xml.js";
+import { documentIn } from "./dialect.js";
 import type { Server } from "./server.js";
 
 /** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
@@ -40,7 +41,7 @@ function isAfter({ key, type }: Item, startAfter: string): boolean {
 }
 
 function pageOf(text: string): { items: Item[]; next: string | undefined } {
-  const root = parseRoot(text.replace(/^\ufeff/, ""), "EnumerationResults");
+  const root = documentIn(text, "EnumerationResults");
   const items: Item[] = [];
   let next: string | undefined;
   for (const element of elements(root)) {

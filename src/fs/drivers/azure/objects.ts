@@ -7,6 +7,9 @@ import { one } from "./dialect.js";
 
 const PREFIX = "x-ms-meta-";
 
+/** User metadata by which a conditional write knows its own object again when an answer is lost. */
+export const NONCE = `${PREFIX}stowage_nonce`;
+
 export function infoOf(key: string, size: number, headers: IncomingHttpHeaders): Info {
   const info: Info = { key, size, modified: new Date(headers["last-modified"] ?? 0), etag: headers.etag ?? "" };
   const version = one(headers["x-ms-version-id"]);
@@ -18,13 +21,9 @@ export function infoOf(key: string, size: number, headers: IncomingHttpHeaders):
 }
 
 function metadataOf(headers: IncomingHttpHeaders): Record<string, string> | undefined {
-  let metadata: Record<string, string> | undefined;
-  for (const name in headers) {
-    if (!name.startsWith(PREFIX)) continue;
-    metadata ??= {};
-    metadata[name.slice(PREFIX.length)] = decodeWords(String(headers[name]));
-  }
-  return metadata;
+  const names = Object.keys(headers).filter((name) => name.startsWith(PREFIX) && name !== NONCE);
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name.slice(PREFIX.length), decodeWords(String(headers[name]))]));
 }
 
 export function receiptOf(headers: IncomingHttpHeaders): Receipt {

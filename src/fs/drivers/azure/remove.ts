@@ -1,6 +1,7 @@
-import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js";
-import { HttpError } from "../../http.js";
-import { type Batch, readBatch, writeBatch } from "../../mixed.js";
+import { deleteAll, type Verdict } from "../../bulk.js";
+import type { Doomed } from "../../driver.js";
+import { HttpError, refusal } from "../../http.js";
+import { type BatchAnswer, readBatch, writeBatch } from "../../mixed.js";
 import { explain } from "./dialect.js";
 import { given, type Server, withQuery } from "./server.js";
 
@@ -10,14 +11,9 @@ const BATCH = 256;
 type Signal = AbortSignal | undefined;
 
 /** Deletes all of them; those that fail are named, each with its own error. */
-export async function deleteObjects(server: Server, objects: readonly Doomed[], signal: Signal): Promise<void> {
-  const [only, ...more] = objects;
-  if (only && more.length === 0) return deleteOne(server, only, signal);
-  const failures: DeleteFailure[] = [];
-  for (let at = 0; at < objects.length; at += BATCH) {
-    failures.push(...(await deleteBatch(server, objects.slice(at, at + BATCH), signal)));
-  }
-  if (failures.length > 0) throw new PartialDelete(failures);
+export function deleteObjects(server: Server, objects: readonly Doomed[], signal: Signal): Promise<void> {
+  const one = (object: Doomed) => deleteOne(server, object, signal);
+  return deleteAll({ size: BATCH, one, many: (batch) => deleteBatch(server, batch, signal) }, objects, signal);
 }
 
 async function deleteOne(server: Server, { key, version }: Doomed, signal: Signal): Promise<void> {
@@ -32,15 +28,13 @@ function isMissing(error: unknown): boolean {
   return error instanceof HttpError && error.status === 404 && error.code !== "ContainerNotFound";
 }
 
-async function deleteBatch(server: Server, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
-  const batch = writeBatch(await Promise.all(objects.map((doomed) => call(server, doomed))));
-  const answers = await send(server, batch, signal);
-  const failures = objects.map(async (doomed, i) => {
-    const answer = answers.get(i);
-    const error = answer && answer.status < 500 ? refusalIn(answer) : await retried(server, doomed, signal);
-    return error === undefined ? undefined : { key: doomed.key, error };
-  });
-  return (await Promise.all(failures)).filter((one) => one !== undefined);
+async function deleteBatch(server: Server, objects: readonly Doomed[], signal: Signal) {
+  const { boundary, body } = writeBatch(await Promise.all(objects.map((object) => call(server, object))));
+  const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
+  const query = { restype: "container", comp: "batch" };
+  const { text } = await server.text({ method: "POST", key: "", query, headers, body, signal });
+  const answers = readBatch(text);
+  return objects.map((_, i) => verdictOf(answers.get(i)));
 }
 
 /** One call inside the batch is signed for itself, with the date alone: the version is that of the batch. */
@@ -54,25 +48,11 @@ async function call(server: Server, { key, version }: Doomed): Promise<string> {
   return `DELETE ${withQuery(path, query, server.access.query)} HTTP/1.1\r\n${head}\r\n`;
 }
 
-async function send(server: Server, { boundary, body }: Batch, signal: Signal) {
-  const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
-  const query = { restype: "container", comp: "batch" };
-  return readBatch((await server.text({ method: "POST", key: "", query, headers, body, signal })).text);
-}
-
-function refusalIn({ status, headers, text }: { status: number; headers: Record<string, string>; text: string }) {
-  const { code, detail = "" } = explain(status, headers, text);
-  const error = new HttpError("answer", "DELETE", status, code, detail.slice(0, 300));
-  return status < 300 || isMissing(error) ? undefined : error;
-}
-
 /** Inside a batch nothing is tried again by itself. */
-async function retried(server: Server, doomed: Doomed, signal: Signal): Promise<unknown> {
-  try {
-    await deleteOne(server, doomed, signal);
-    return undefined;
-  } catch (error) {
-    signal?.throwIfAborted();
-    return error;
-  }
+function verdictOf(answer: BatchAnswer | undefined): Verdict {
+  if (!answer || answer.status === 429 || answer.status >= 500) return "again";
+  if (answer.status < 300) return "gone";
+  const { status, headers, text } = answer;
+  const error = refusal("DELETE", status, explain(status, headers, text), undefined);
+  return isMissing(error) ? "gone" : error;
 }

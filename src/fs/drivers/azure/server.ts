@@ -1,6 +1,7 @@
 /** One container as a place to send requests to. */
 import type { AzureOptions } from "../../../connections/options/azure.js";
 import {
+  type Dialect,
   type Http,
   type HttpOptions,
   type HttpResponse,
@@ -14,6 +15,7 @@ import { AZURE_VERSION } from "../../sign/azure.js";
 import { encodeComponent, encodeKey } from "../../sign/encode.js";
 import { type Access, accessOf } from "./access.js";
 import { explain } from "./dialect.js";
+import { faithful } from "./key.js";
 
 /** A request before it is signed. */
 export interface Ask {
@@ -34,7 +36,8 @@ export async function openServer(bucket: string, options: AzureOptions, env: Htt
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = await accessOf(account, credentials);
-  const mend = async ({ status }: { status: number }) => status === 401 && (await access.renew());
+  const mend: Dialect["mend"] = async ({ status }, _headers, { headers: { authorization } }) =>
+    status === 401 && authorization !== undefined && (await access.renew(authorization));
   const http = await openHttp({ protocol: origin.protocol, dialect: { explain, mend }, env });
   return new Server({ account, bucket, origin, access, http, encryptionScope });
 }
@@ -82,10 +85,10 @@ export class Server {
     this.#http.close();
   }
 
-  /** The encoded path of an object, or of a container without a key. */
+  /** The encoded path of an object, or of a container without a key. InvalidArgument for a key that would be changed. */
   path(key: string, bucket = this.bucket): string {
     const container = `${this.origin.base}/${encodeComponent(bucket)}`;
-    return key === "" ? container : `${container}/${encodeKey(key)}`;
+    return key === "" ? container : `${container}/${encodeKey(faithful(key))}`;
   }
 
   /** The address of an object for the service itself, which reads a copy's source with it. */

@@ -1,9 +1,11 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt, WriteOptions } from "../../driver.js";
 import type { Part, Session, Target } from "../../parts.js";
-import { elements, fields, parseRoot } from "../../xml.js";
-import { committedByUs } from "./lost.js";
-import { metadataHeaders, receiptOf } from "./objects.js";
+import { elements, fields } from "../../xml.js";
+import { documentIn } from "./dialect.js";
+import { afterLoss } from "./lost.js";
+import { metadataHeaders, NONCE, receiptOf } from "./objects.js";
 import type { Server } from "./server.js";
 
 const MIB = 2 ** 20;
@@ -21,24 +23,26 @@ const LIMITS = {
 
 export class Upload implements Target<string> {
   readonly limits = LIMITS;
+  readonly conditional: boolean;
 
   constructor(
     readonly server: Server,
     readonly key: string,
     readonly options: WriteOptions,
-  ) {}
+  ) {
+    this.conditional = options.ifAbsent || options.ifMatch !== undefined;
+  }
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
-    const { server, key } = this;
-    const headers = { ...describing(server, this.options), "x-ms-blob-type": "BlockBlob" };
+    const { server, key, conditional } = this;
+    const nonce = conditional ? randomUUID() : undefined;
+    const headers = { ...describing(server, this.options), "x-ms-blob-type": "BlockBlob", [NONCE]: nonce };
     try {
-      return receiptOf((await server.send({ method: "PUT", key, headers, body: data, signal })).headers);
+      return receiptOf((await server.text({ method: "PUT", key, headers, body: data, signal })).headers);
     } catch (error) {
-      // The service keeps the MD5 of what came in one request.
-      const md5 = createHash("md5").update(data).digest("base64");
-      return committedByUs(error, async () => {
-        const { headers } = await server.send({ method: "HEAD", key, signal, tries: 3 });
-        return headers["content-md5"] === md5 ? receiptOf(headers) : undefined;
+      return afterLoss(error, conditional, async () => {
+        const { headers: found } = await server.text({ method: "HEAD", key, signal, tries: 3 });
+        return (nonce ? found[NONCE] === nonce : isOf(data, found)) ? receiptOf(found) : undefined;
       });
     }
   }
@@ -46,6 +50,11 @@ export class Upload implements Target<string> {
   async begin(): Promise<Session<string>> {
     return new Blocks(this);
   }
+}
+
+/** The service keeps the MD5 of what came in one request. */
+function isOf(data: Uint8Array, found: IncomingHttpHeaders): boolean {
+  return found["content-md5"] === createHash("md5").update(data).digest("base64");
 }
 
 /** Blocks are invisible until their list is committed, and expire after a week. The nonce keeps two writers' apart. */
@@ -63,16 +72,15 @@ class Blocks implements Session<string> {
   }
 
   async commit(ids: readonly string[], _size: number, signal: AbortSignal): Promise<Receipt> {
-    const { server, key, options } = this.upload;
+    const { server, key, options, conditional } = this.upload;
     const rows = ids.map((id) => `<Latest>${id}</Latest>`).join("");
     const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><BlockList>${rows}</BlockList>`);
     const headers = describing(server, options);
+    const query = { comp: "blocklist" };
     try {
-      return receiptOf(
-        (await server.text({ method: "PUT", key, query: { comp: "blocklist" }, headers, body, signal })).headers,
-      );
+      return receiptOf((await server.text({ method: "PUT", key, query, headers, body, signal })).headers);
     } catch (error) {
-      return committedByUs(error, () => this.#look(ids, signal));
+      return afterLoss(error, conditional, () => this.#look(ids, signal));
     }
   }
 
@@ -84,7 +92,7 @@ class Blocks implements Session<string> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await server.text({ method: "GET", key, query, signal, tries: 3 });
     const found: string[] = [];
-    for (const list of elements(parseRoot(text.replace(/^\ufeff/, ""), "BlockList"))) {
+    for (const list of elements(documentIn(text, "BlockList"))) {
       for (const block of elements(list)) found.push(fields(block).Name ?? "");
     }
     return found.length === ids.length && found.every((id, i) => id === ids[i]) ? receiptOf(headers) : undefined;
