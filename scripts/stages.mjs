@@ -27,6 +27,8 @@ export const stages = [
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "unit and contract", vitest: PACKAGED.map((file) => `--exclude=${file}`), minutes: 20 },
   { name: "package", vitest: PACKAGED },
-  { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22) },
-  { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24) },
+  { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
+  { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 20 },
+  { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
+  { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
 ];
