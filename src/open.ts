@@ -33,7 +33,7 @@ export function openStorage(options: OpenStorageOptions = {}): Storage {
 function builtIn(fileRoot: string): [string, FindDriver][] {
   const memory = once(async () => (await import("./fs/drivers/memory.js")).memoryDrivers());
   const file = once(async () => (await import("./fs/drivers/file.js")).fileDrivers(fileRoot));
-  const s3 = async () => (await import("./fs/drivers/s3/index.js")).openS3;
+  const s3 = async () => (await import("./fs/drivers/s3/open.js")).openS3;
   const gcs = async () => (await import("./fs/drivers/gcs/index.js")).openGcs;
   const azure = async () => (await import("./fs/drivers/azure/index.js")).openAzure;
   return [
