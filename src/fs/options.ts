@@ -71,7 +71,7 @@ export interface CopyInit extends Signalled {
   ifAbsent?: boolean | undefined;
   /** Etag that the source must have. */
   ifMatch?: string | undefined;
-  /** Called with the number of bytes copied so far; a copy inside one provider reports once. */
+  /** Called with the number of bytes that went through this process so far, of all objects together. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
 

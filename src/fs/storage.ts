@@ -22,7 +22,7 @@ import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
 import { readAll, resumed } from "./resume.js";
-import { copyAcross, transferTree, unchanged } from "./transfer.js";
+import { copyAcross, summed, transferTree, unchanged } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
 import { writeObject } from "./write.js";
 
@@ -206,9 +206,13 @@ export class Storage implements AsyncDisposable {
   }
 
   #tree(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
+    const reporter = summed(init.onProgress);
     return transferTree(from, to, {
       entries: (at) => this.list(at, { recursive: true, signal: init.signal }),
-      one: (a, b) => (op === "copy" ? this.copy : this.move).call(this, a, b, { ...init, recursive: false }),
+      one: (a, b) => {
+        const single = { ...init, recursive: false, onProgress: reporter() };
+        return op === "copy" ? this.copy(a, b, single) : this.move(a, b, single);
+      },
     });
   }
 

@@ -61,6 +61,20 @@ async function* marked(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
   }
 }
 
+/** What each object of a tree reports its bytes to, so that the caller hears the sum of all. */
+export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyInit["onProgress"] {
+  if (!onProgress) return () => undefined;
+  let total = 0;
+  return () => {
+    let own = 0;
+    return (bytes) => {
+      total += bytes - own;
+      own = bytes;
+      onProgress(total);
+    };
+  };
+}
+
 interface Verbs {
   /** Everything below a path. */
   entries(at: StoragePath): AsyncIterable<{ path: StoragePath }>;
