@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 
 /** How long, in milliseconds, work may hold the event loop at a stretch. */
-const STRETCH = 6;
+const STRETCH = 5;
 
 /** Lets the event loop turn during long work. */
 export class Pace {

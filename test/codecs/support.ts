@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import * as zlib from "node:zlib";
 import type { CodecName, DecodeOptions, EncodeOptions } from "../../src/codecs/codec.js";
+import { codecOf } from "../../src/codecs/format.js";
 import { codecs } from "../../src/codecs/index.js";
+import * as pureZstd from "../../src/codecs/zstd/decode.js";
 import { collect } from "../../src/fs/bytes.js";
 
 export interface Vector {
@@ -77,4 +80,19 @@ export function records(size: number): Buffer {
     length += rows.at(-1)!.length + 1;
   }
   return Buffer.from(`[${rows.join(",")}]`).subarray(0, size);
+}
+
+/** The decoder for Node without zstd, whatever Node this is. */
+export async function decodeZstdInTypeScript(data: Uint8Array, ...sizes: number[]): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of zstdInTypeScript.decode(chunked(data, ...sizes))) parts.push(chunk);
+  return Buffer.concat(parts);
+}
+
+const zstdInTypeScript = codecOf({ ...pureZstd, name: "zstd", suffixes: [], encode: (bytes) => bytes });
+
+/** Whether this process can encode with that codec. */
+export function canEncode(name: CodecName): boolean {
+  if (name === "zstd") return "createZstdCompress" in zlib;
+  return name !== "xz" && name !== "lzma";
 }

@@ -6,14 +6,19 @@ import { Symbols, writeSymbols } from "./entropy.js";
 import { BLOCK_MAGIC, combined, END_MAGIC } from "./format.js";
 import { transform } from "./transform.js";
 
+/** Bytes that are taken in between two looks at the clock. */
+const STRETCH = 64 * 1024;
+
 /** One bz2 stream with blocks of `level` times 100,000 bytes. */
 export async function* encode(bytes: Bytes, level: number): Bytes {
   const stream = new StreamWriter(level);
   const pace = new Pace();
   for await (const chunk of bytes) {
     for (let at = 0; at < chunk.byteLength; ) {
-      at = stream.builder.add(chunk, at);
-      if (at < chunk.byteLength) yield await stream.block(pace);
+      const end = Math.min(chunk.byteLength, at + STRETCH);
+      at = stream.builder.add(chunk.subarray(0, end), at);
+      if (at < end) yield await stream.block(pace);
+      else await pace.rest();
     }
   }
   if (stream.builder.block.byteLength > 0) yield await stream.block(pace);

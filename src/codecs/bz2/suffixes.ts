@@ -123,8 +123,10 @@ function induceSmall(text: Text, places: Int32Array, order: Int32Array, from: nu
  * alike, from 1 up. The names stand behind, at half the position. How many names there are.
  */
 function* nameLms(text: Text, order: Int32Array, found: number): Generator<void, number> {
-  gatherLms(text, order);
-  yield;
+  for (let from = 0, filled = 0; from < text.length; from += STRETCH) {
+    filled = gatherLms(text, order, from, Math.min(text.length, from + STRETCH), filled);
+    yield;
+  }
   order.fill(0, found, text.length);
   lengthsOfLms(text, order, found);
   yield;
@@ -158,16 +160,18 @@ function sameText(text: Text, a: number, b: number, length: number): boolean {
   return true;
 }
 
-function gatherLms(text: Text, order: Int32Array): void {
+/** Moves the LMS suffixes among the ranks `from` to `to` behind the first `filled` ones. How many there are now. */
+function gatherLms(text: Text, order: Int32Array, from: number, to: number, already: number): number {
   const size = text.length;
-  let filled = 0;
-  for (let rank = 0; rank < size; rank++) {
+  let filled = already;
+  for (let rank = from; rank < to; rank++) {
     const at = order[rank]!;
     if (at === 0 || text[at - 1]! <= text[at]!) continue;
     let next = at + 1;
     while (next < size && text[next] === text[at]) next++;
     if (next < size && text[next]! > text[at]!) order[filled++] = at;
   }
+  return filled;
 }
 
 function lengthsOfLms(text: Text, order: Int32Array, found: number): void {

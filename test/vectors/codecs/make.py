@@ -153,6 +153,7 @@ for name in ("DELTA", "X86", "ARM", "ARMTHUMB", "POWERPC", "IA64", "SPARC"):
 for level in (1, 3, 10, 19):
     add("zstd", f"level{level}", zstandard.ZstdCompressor(level, write_checksum=True).compress(LARGE), LARGE, f"level {level}")
 plain = zstandard.ZstdCompressor(write_checksum=True)
+add("zstd", "checked", plain.compress(RECORDS), RECORDS, "with a checksum")
 skippable = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"12345"
 add("zstd", "frames", plain.compress(RECORDS) + skippable + plain.compress(b"") + plain.compress(NOISE), TWO, "three frames and a skippable one")
 add("zstd", "zeros", plain.compress(bytes(300_000)), bytes(300_000), "one repeated byte")
@@ -171,6 +172,7 @@ for case, options in {
     "unsized": {"store_size": False},
 }.items():
     add("lz4", case, lz4.frame.compress(LARGE, **options), LARGE, f"lz4.frame.compress {options}")
+add("lz4", "checked", lz4.frame.compress(RECORDS, content_checksum=True), RECORDS, "with a checksum")
 add("lz4", "frames", lz4.frame.compress(RECORDS) + skippable + lz4.frame.compress(b"") + lz4.frame.compress(NOISE), TWO, "three frames and a skippable one")
 
 # snappy

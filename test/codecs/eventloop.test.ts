@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { codecs } from "../../src/codecs/index.js";
+import { canEncode, chunked, encode, records, vectorBytes } from "./support.js";
+
+/** Milliseconds that a value of up to 64 MiB may hold the event loop. */
+const MOST = 20;
+/** The longest stretches are the same for every block, so that a few blocks are enough to see them. */
+const CONTENT = records(6_000_000);
+/** Collecting garbage or compiling may fall into a stretch: the best of a few tries counts. */
+const TRIES = 3;
+
+/** Milliseconds: of this thread's own work on Linux, so that a busy machine does not count; elsewhere of the clock. */
+function clock(): number {
+  if (process.platform !== "linux") return performance.now();
+  return Number(readFileSync("/proc/thread-self/schedstat", "utf8").split(" ")[0]) / 1e6;
+}
+
+/** The longest time between two turns of the event loop while `work` runs. */
+async function longestStretch(work: Promise<void>): Promise<number> {
+  let longest = 0;
+  let busy = true;
+  const done = work.finally(() => {
+    busy = false;
+  });
+  for (let last = clock(); busy; ) {
+    await setTimeout(1);
+    const now = clock();
+    longest = Math.max(longest, now - last);
+    last = now;
+  }
+  await done;
+  return longest;
+}
+
+async function best(bytes: () => AsyncIterable<Uint8Array>): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let turn = 0; turn < TRIES && least >= MOST; turn++) {
+    least = Math.min(least, await longestStretch(drain(bytes())));
+  }
+  return least;
+}
+
+async function drain(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of bytes);
+}
+
+describe.each(codecs.names)("%s lets the event loop turn", (name) => {
+  const codec = codecs.get(name);
+
+  it.runIf(canEncode(name))("while it encodes", { timeout: 120_000 }, async () => {
+    expect(await best(() => codec.encode(chunked(CONTENT)))).toBeLessThan(MOST);
+  });
+
+  it("while it decodes", { timeout: 120_000 }, async () => {
+    const data = canEncode(name) ? await encode(name, CONTENT) : repeated(name);
+    expect(await best(() => codec.decode(chunked(data)))).toBeLessThan(MOST);
+  });
+});
+
+/** Many frames or streams that Python wrote. */
+function repeated(name: string): Buffer {
+  const one = vectorBytes(name === "zstd" ? "level3.zst" : `large.${name}`);
+  return Buffer.concat(Array.from({ length: 40 }, () => one));
+}
