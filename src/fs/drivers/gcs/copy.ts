@@ -2,7 +2,7 @@ import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import { generationOf, type Resource, receiptOf } from "./objects.js";
-import type { Server } from "./server.js";
+import type { Api } from "./server.js";
 
 interface Rewrite {
   done: boolean;
@@ -15,25 +15,24 @@ const STEP = 90_000;
 
 /** A copy inside the service, in as many steps as it takes; all of them copy the version that the first has seen. */
 export async function copyObject(
-  server: Server,
+  api: Api,
   from: { bucket: string; key: string },
   to: string,
   { ifAbsent, ifMatch, signal }: CopyOptions,
 ): Promise<Receipt> {
-  if (ifAbsent && !server.google) throw failure("Unsupported", "this server ignores ifAbsent on a copy");
-  const target = `/rewriteTo${server.objects(to).slice(`${server.origin.base}/storage/v1`.length)}`;
-  const path = `${server.objects(from.key, from.bucket)}${target}`;
+  if (ifAbsent && !api.place.google) throw failure("Unsupported", "this server ignores ifAbsent on a copy");
+  const path = api.rewrite(from, to);
   const conditions = {
     ifGenerationMatch: ifAbsent ? "0" : undefined,
     ifSourceGenerationMatch: generationOf(ifMatch),
-    destinationKmsKeyName: server.kmsKeyName,
+    destinationKmsKeyName: api.place.kmsKeyName,
     fields: "done,rewriteToken,resource(generation)",
   };
   let rewriteToken: string | undefined;
   try {
     for (;;) {
       const query = { ...conditions, rewriteToken };
-      const step = await server.json<Rewrite>({ method: "POST", path, query, signal, idle: STEP });
+      const step = await api.json<Rewrite>({ method: "POST", path, query, signal, idle: STEP });
       if (step.done) return receiptOf(step.resource ?? {});
       rewriteToken = step.rewriteToken;
       if (!rewriteToken) throw failure("Unavailable", "the server stopped a copy without saying how to go on");

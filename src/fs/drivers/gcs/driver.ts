@@ -23,9 +23,9 @@ export function gcsDriver(server: Server, { uploads }: Shared): Driver {
     copy: (from, to, options) => copyObject(server, from, to, options),
     delete: (objects, { signal }) => deleteObjects(server, objects, signal),
     sign: async (key, options) => {
-      const { bucket, origin, payer } = server;
+      const { bucket, payer } = server.place;
       const { email, sign } = await server.tokens.signer();
-      return signGcs({ ...options, endpoint: origin, bucket, key, email, payer, now: server.now(), sign });
+      return signGcs({ ...options, endpoint: server.origin, bucket, key, email, payer, now: server.now(), sign });
     },
     codeOf,
     close: async () => server.close(),

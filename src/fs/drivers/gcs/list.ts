@@ -2,7 +2,7 @@ import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
 import { byUtf8 } from "../../order.js";
 import { ITEM_FIELDS, itemOf, type Resource } from "./objects.js";
-import type { Server } from "./server.js";
+import type { Api } from "./server.js";
 
 interface Page {
   items: readonly Partial<Resource>[];
@@ -11,14 +11,10 @@ interface Page {
 }
 
 /** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
-export async function* listObjects(
-  server: Server,
-  prefix: string,
-  options: ListOptions,
-): AsyncGenerator<readonly Item[]> {
+export async function* listObjects(api: Api, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
   const { delimiter, startAfter, versions } = options;
   const newestFirst = new NewestFirst();
-  for await (const page of pages(server, prefix, options)) {
+  for await (const page of pages(api, prefix, options)) {
     const files = page.items ?? [];
     const items = versions ? newestFirst.add(files.map(versionOf)) : files.map(itemOf);
     const all = delimiter ? merged(items, page.prefixes ?? []) : items;
@@ -30,14 +26,14 @@ export async function* listObjects(
   if (rest.length > 0) yield rest;
 }
 
-async function* pages(server: Server, prefix: string, options: ListOptions): AsyncGenerator<Partial<Page>> {
+async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGenerator<Partial<Page>> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
   const fields = `nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
   const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: "1000", fields };
   let pageToken: string | undefined;
   do {
     const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };
-    const page = await server.json<Page>({ method: "GET", path: server.objects(), query, signal });
+    const page = await api.json<Page>({ method: "GET", path: api.objects(), query, signal });
     if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
       throw failure("Unavailable", "the server repeats a page of the listing");
     }

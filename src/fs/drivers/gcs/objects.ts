@@ -31,7 +31,7 @@ export function infoOf(
   return {
     key,
     size: Number(size ?? 0),
-    modified: new Date(updated ?? 0),
+    modified: toSecond(updated),
     etag: generation,
     version: generation,
     ...(contentType !== undefined && { contentType }),
@@ -58,7 +58,12 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
 }
 
 export function itemOf({ name = "", size, updated, generation = "" }: Partial<Resource>): Item {
-  return { key: name, type: "file", size: Number(size ?? 0), modified: new Date(updated ?? 0), etag: generation };
+  return { key: name, type: "file", size: Number(size ?? 0), modified: toSecond(updated), etag: generation };
+}
+
+/** Without the fraction, which only the JSON API tells: every way to ask gives the same time. */
+function toSecond(time: string | undefined): Date {
+  return new Date(Math.floor(Date.parse(time ?? "") / 1000) * 1000 || 0);
 }
 
 export function receiptOf({ generation }: Partial<Resource>): Receipt {

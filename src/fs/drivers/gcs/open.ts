@@ -1,9 +1,9 @@
 import type { GcsOptions } from "../../../connections/options/index.js";
 import { failure } from "../../../errors.js";
 import type { Shared } from "../../driver.js";
-import { type Origin, openHttp, originOf } from "../../http.js";
+import { type Dialect, openHttp, originOf } from "../../http.js";
 import { explain, passes } from "./dialect.js";
-import { Server } from "./server.js";
+import { type Place, Server } from "./server.js";
 import { openTokens, type Tokens } from "./tokens.js";
 
 const GOOGLE = "https://storage.googleapis.com";
@@ -16,19 +16,24 @@ export async function openServer(
   google?: boolean,
 ): Promise<Server> {
   const { endpoint = GOOGLE, kmsKeyName, attempts } = options;
-  const origin = originOf(endpoint);
+  const { hostname, base } = originOf(endpoint);
   const tokens = await openTokens(options);
-  const http = await openHttp({
-    protocol: origin.protocol,
-    dialect: {
-      explain: (_status, headers, text) => explain(headers, text),
-      transient: passes,
-    },
-    tries: attempts,
-    env,
-  });
   const payer = await payerOf(options, tokens);
-  return new Server({ bucket, http, origin, tokens, payer, kmsKeyName, google: google ?? isGoogle(origin) });
+  const place = { bucket, base, payer, kmsKeyName, google: google ?? isGoogle(hostname) };
+  return connect(endpoint, place, tokens, env, attempts);
+}
+
+/** The bucket at `endpoint`, on the thin transport. */
+export async function connect(
+  endpoint: string,
+  place: Place,
+  tokens: Tokens,
+  env: Shared["env"],
+  tries?: number,
+): Promise<Server> {
+  const origin = originOf(endpoint);
+  const dialect: Dialect = { explain: (_status, headers, text) => explain(headers, text), transient: passes };
+  return new Server(place, await openHttp({ protocol: origin.protocol, dialect, tries, env }), origin, tokens);
 }
 
 async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | undefined> {
@@ -39,6 +44,6 @@ async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | un
 }
 
 /** Google's own service, also by its private and restricted addresses. */
-function isGoogle({ hostname }: Origin): boolean {
+export function isGoogle(hostname: string): boolean {
   return hostname.endsWith(".googleapis.com");
 }

@@ -5,16 +5,16 @@ import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
 import type { HttpResponse } from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one, type Resource } from "./objects.js";
-import type { Call, Server } from "./server.js";
+import type { Api, Call, Server } from "./server.js";
 
 export async function statObject(
-  server: Server,
+  api: Api,
   key: string,
   { version, signal }: StatOptions,
   ifMatch?: string,
 ): Promise<Info> {
   const query = { fields: INFO_FIELDS, generation: version, ifGenerationMatch: generationOf(ifMatch) };
-  const resource = await server.json<Resource>({ method: "GET", path: server.objects(key), query, signal });
+  const resource = await api.json<Resource>({ method: "GET", path: api.objects(key), query, signal });
   return infoOf(key, resource);
 }
 
@@ -45,11 +45,11 @@ function media(server: Server, key: string, options: ReadOptions, range: string 
   const match = generationOf(options.ifMatch);
   const headers = { "accept-encoding": "gzip", ...(range && { range }) };
   const common = { method: "GET", signal, accept: [416] };
-  if (!server.google) {
+  if (!server.place.google) {
     const query = { alt: "media", generation, ifGenerationMatch: match };
     return { ...common, path: server.objects(key), query, headers };
   }
-  const path = `${server.origin.base}/${encodeComponent(server.bucket)}/${encodeComponent(key)}`;
+  const path = `${server.place.base}/${encodeComponent(server.place.bucket)}/${encodeComponent(key)}`;
   const condition = match === undefined ? {} : { "x-goog-if-generation-match": match };
   return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
 }
@@ -74,7 +74,7 @@ function contentRange(headers: IncomingHttpHeaders): [first: number, last: numbe
 }
 
 /** Emulators ignore conditions on reads, so the answer itself is looked at. */
-function matched({ etag }: Info, ifMatch: string | undefined): void {
+export function matched({ etag }: Info, ifMatch: string | undefined): void {
   if (ifMatch === undefined || ifMatch === etag) return;
   throw failure("PreconditionFailed", `the etag is ${etag}, not ${ifMatch}`);
 }

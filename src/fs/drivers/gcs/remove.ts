@@ -4,7 +4,7 @@ import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js"
 import { HttpError } from "../../http.js";
 import { explain, passes } from "./dialect.js";
 import { generationOf } from "./objects.js";
-import type { Server } from "./server.js";
+import type { Api } from "./server.js";
 
 /** Calls in one batch at most. https://cloud.google.com/storage/docs/batch */
 const BATCH = 100;
@@ -14,7 +14,7 @@ const PARALLEL = 8;
 
 /** Deletes all of them; those that fail are named, each with its own error. */
 export async function deleteObjects(
-  server: Server,
+  api: Api,
   objects: readonly Doomed[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -22,7 +22,7 @@ export async function deleteObjects(
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects).map(async (batch) => {
     const leave = await lanes.take(1, signal);
-    failures.push(...(await deleteBatch(server, batch, signal).finally(leave)));
+    failures.push(...(await deleteBatch(api, batch, signal).finally(leave)));
   });
   const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
@@ -38,25 +38,25 @@ function batches(objects: readonly Doomed[]): Doomed[][] {
 type Verdict = "gone" | "again" | HttpError;
 
 async function deleteBatch(
-  server: Server,
+  api: Api,
   batch: readonly Doomed[],
   signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
-  const verdicts = batch.length === 1 ? (["again"] as const) : await sendBatch(server, batch, signal);
+  const verdicts = batch.length === 1 ? (["again"] as const) : await sendBatch(api, batch, signal);
   const failures = await Promise.all(
     batch.map(async (doomed, i) => {
       const verdict = verdicts[i] ?? "again";
-      const error = verdict === "again" ? await deleteOne(server, doomed, signal) : verdict;
+      const error = verdict === "again" ? await deleteOne(api, doomed, signal) : verdict;
       return error === "gone" ? undefined : { key: doomed.key, error };
     }),
   );
   return failures.filter((one) => one !== undefined);
 }
 
-async function deleteOne(server: Server, doomed: Doomed, signal: AbortSignal | undefined): Promise<unknown> {
+async function deleteOne(api: Api, doomed: Doomed, signal: AbortSignal | undefined): Promise<unknown> {
   try {
     const query = { generation: generationOf(doomed.version) };
-    await server.text({ method: "DELETE", path: server.objects(doomed.key), query, signal, accept: [404] });
+    await api.text({ method: "DELETE", path: api.objects(doomed.key), query, signal, accept: [404] });
     return "gone";
   } catch (error) {
     signal?.throwIfAborted();
@@ -65,28 +65,28 @@ async function deleteOne(server: Server, doomed: Doomed, signal: AbortSignal | u
 }
 
 async function sendBatch(
-  server: Server,
+  api: Api,
   batch: readonly Doomed[],
   signal: AbortSignal | undefined,
 ): Promise<(Verdict | undefined)[]> {
   const boundary = randomUUID();
-  const { text } = await server.text({
+  const { text } = await api.text({
     method: "POST",
-    path: `${server.origin.base}/batch/storage/v1`,
+    path: api.batches(),
     headers: { "content-type": `multipart/mixed; boundary=${boundary}` },
-    body: Buffer.from(`${batch.map((doomed, i) => call(server, boundary, doomed, i)).join("")}--${boundary}--\r\n`),
+    body: Buffer.from(`${batch.map((doomed, i) => call(api, boundary, doomed, i)).join("")}--${boundary}--\r\n`),
     signal,
   });
   const answers = new Map(text.split(/^--/m).map(answerIn));
   return batch.map((_, i) => answers.get(i));
 }
 
-function call(server: Server, boundary: string, { key, version }: Doomed, index: number): string {
+function call(api: Api, boundary: string, { key, version }: Doomed, index: number): string {
   const query = version === undefined ? "" : `?generation=${generationOf(version)}`;
-  const payer = server.payer === undefined ? "" : `x-goog-user-project: ${server.payer}\r\n`;
+  const payer = api.place.payer === undefined ? "" : `x-goog-user-project: ${api.place.payer}\r\n`;
   return (
     `--${boundary}\r\ncontent-type: application/http\r\ncontent-id: <${index}>\r\n\r\n` +
-    `DELETE ${server.objects(key)}${query} HTTP/1.1\r\n${payer}\r\n\r\n`
+    `DELETE ${api.objects(key)}${query} HTTP/1.1\r\n${payer}\r\n\r\n`
   );
 }
 

@@ -1,9 +1,9 @@
 import { failure } from "../../../errors.js";
 import type { Receipt } from "../../driver.js";
-import { HttpError, type HttpText } from "../../http.js";
+import { HttpError } from "../../http.js";
 import type { Part, Session } from "../../parts.js";
 import { one, parsedReceipt } from "./objects.js";
-import type { Call, Server } from "./server.js";
+import type { Answer, Api, Call } from "./server.js";
 
 /** How often in a row the service may take nothing of a chunk. */
 const FRUITLESS = 5;
@@ -16,13 +16,13 @@ const GONE: ReadonlySet<number> = new Set([404, 410]);
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 export class Resumable implements Session<void> {
-  readonly #server: Server;
+  readonly #api: Api;
   /** Knows the secret of the session, so it never gets into a message. */
   readonly #path: string;
   #receipt: Receipt | undefined;
 
-  constructor(server: Server, location: string) {
-    this.#server = server;
+  constructor(api: Api, location: string) {
+    this.#api = api;
     // The server's own address is kept: what it answers does not decide where the data goes.
     const { pathname, search } = new URL(location, "https://any.invalid");
     this.#path = `${pathname}${search}`;
@@ -51,18 +51,18 @@ export class Resumable implements Session<void> {
   }
 
   async abort(): Promise<void> {
-    await this.#server.text({ method: "DELETE", path: this.#path, signal: undefined, accept: [499, ...GONE] });
+    await this.#api.text({ method: "DELETE", path: this.#path, signal: undefined, accept: [499, ...GONE] });
   }
 
   /** Sends the rest of a chunk; when the line breaks, asks how far the service has got instead of sending it again. */
-  async #put(part: Part, at: number, signal: AbortSignal): Promise<HttpText> {
+  async #put(part: Part, at: number, signal: AbortSignal): Promise<Answer> {
     const common = { method: "PUT", path: this.#path, signal, accept: [308] };
     const data = part.data.subarray(at - part.offset);
     const call: Call = { ...common, headers: { "content-range": contentRange(part, at) }, body: data };
     const question: Call = { ...common, headers: { "content-range": "bytes */*" } };
-    const retrying = this.#server.google ? { again: question } : { tries: 1 };
+    const retrying = this.#api.place.google ? { again: question } : { tries: 1 };
     try {
-      return await this.#server.text({ ...call, ...retrying });
+      return await this.#api.text({ ...call, ...retrying });
     } catch (error) {
       throw gone(error) ? failure("Unavailable", "the server has forgotten the upload", { cause: error }) : error;
     }
@@ -76,7 +76,7 @@ function contentRange({ offset, size, last }: Part, at: number): string {
 }
 
 /** Bytes that the service keeps, from the start of the object; without the header none. */
-function persisted({ headers }: HttpText): number {
+function persisted({ headers }: Answer): number {
   const last = /^bytes=0-(\d+)$/.exec(one(headers.range) ?? "")?.[1];
   return last === undefined ? 0 : Number(last) + 1;
 }

@@ -29,74 +29,86 @@ export interface Call {
   again?: Call;
 }
 
-export interface ServerOptions {
+/** The answer to a call, read as text. */
+export type Answer = Pick<HttpText, "status" | "headers" | "text">;
+
+/** What is known of a bucket's place. */
+export interface Place {
   bucket: string;
-  http: Http;
-  origin: Origin;
-  tokens: Tokens;
+  /** What comes before the path of a request in all of them. */
+  base: string;
   /** The project that is billed, where the requester pays. */
   payer: string | undefined;
   /** Encrypts what is written. */
   kmsKeyName: string | undefined;
-  /** Whether this is Google's own service and not an emulator: see {@link Server.google}. */
+  /**
+   * Whether this is Google's own service. Emulators lack what that has: conditions on copies, and the question how far
+   * an upload has got, which fake-gcs-server takes for its end. Reads go by the XML API on Google's own, which alone
+   * gives user metadata with the data, and by the JSON API elsewhere.
+   */
   google: boolean;
 }
 
-export class Server {
-  readonly bucket: string;
-  readonly kmsKeyName: string | undefined;
-  /**
-   * Emulators lack what Google's own service has: conditions on copies, and the question how far an upload has got,
-   * which fake-gcs-server takes for its end. Reads go by the XML API on Google's own, which alone gives user metadata
-   * with the data, and by the JSON API elsewhere.
-   */
-  readonly google: boolean;
-  readonly origin: Origin;
-  readonly tokens: Tokens;
-  readonly #http: Http;
-  readonly #payer: string | undefined;
+/** A bucket that answers requests of the JSON API. */
+export abstract class Api {
+  constructor(readonly place: Place) {}
 
-  constructor({ bucket, http, origin, tokens, payer, kmsKeyName, google }: ServerOptions) {
-    this.bucket = bucket;
-    this.origin = origin;
-    this.tokens = tokens;
-    this.kmsKeyName = kmsKeyName;
-    this.google = google;
-    this.#http = http;
-    this.#payer = payer;
+  abstract text(call: Call): Promise<Answer>;
+
+  /** The path of a bucket's objects, or of one of them. */
+  objects(key?: string, bucket = this.place.bucket): string {
+    return `${this.place.base}/storage/v1${named(bucket, key)}`;
   }
 
-  /** The path of a bucket's objects, or of one of them, in the JSON API. */
-  objects(key?: string, bucket = this.bucket): string {
-    const all = `${this.origin.base}/storage/v1/b/${encodeComponent(bucket)}/o`;
-    return key === undefined ? all : `${all}/${encodeComponent(key)}`;
+  /** The path of a copy of one object to another. */
+  rewrite(from: { bucket: string; key: string }, to: string): string {
+    return `${this.objects(from.key, from.bucket)}/rewriteTo${named(this.place.bucket, to)}`;
   }
 
   /** The path where objects are uploaded to. */
   uploads(): string {
-    return `${this.origin.base}/upload/storage/v1/b/${encodeComponent(this.bucket)}/o`;
+    return `${this.place.base}/upload/storage/v1${named(this.place.bucket)}`;
   }
 
-  send(call: Call): Promise<HttpResponse> {
-    return this.#signedIn(call, (request) => this.#http.send(request));
-  }
-
-  text(call: Call): Promise<HttpText> {
-    return this.#signedIn(call, (request) => this.#http.text(request));
+  batches(): string {
+    return `${this.place.base}/batch/storage/v1`;
   }
 
   /** The answer as JSON; an empty one as an empty object. */
   async json<T>(call: Call): Promise<Partial<T>> {
     return parsed((await this.text(call)).text);
   }
+}
+
+function named(bucket: string, key?: string): string {
+  const all = `/b/${encodeComponent(bucket)}/o`;
+  return key === undefined ? all : `${all}/${encodeComponent(key)}`;
+}
+
+/** A bucket on the thin transport. */
+export class Server extends Api {
+  readonly #http: Http;
+  readonly origin: Origin;
+  readonly tokens: Tokens;
+
+  constructor(place: Place, http: Http, origin: Origin, tokens: Tokens) {
+    super(place);
+    this.#http = http;
+    this.origin = origin;
+    this.tokens = tokens;
+  }
+
+  send(call: Call): Promise<HttpResponse> {
+    return this.#signedIn(call, (request) => this.#http.send(request));
+  }
+
+  override text(call: Call): Promise<Answer> {
+    return this.#signedIn(call, (request) => this.#http.text(request));
+  }
 
   /** By the server's clock, milliseconds since 1970. */
   now(): number {
     return this.#http.now();
-  }
-
-  get payer(): string | undefined {
-    return this.#payer;
   }
 
   close(): void {
@@ -130,6 +142,7 @@ export class Server {
   }
 
   #outgoing({ method, path, query = {}, headers, body }: Call, bearer: string | undefined): Outgoing {
+    const { payer } = this.place;
     return {
       method,
       origin: this.origin,
@@ -137,7 +150,7 @@ export class Server {
       headers: {
         ...headers,
         ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
-        ...(this.#payer !== undefined && { "x-goog-user-project": this.#payer }),
+        ...(payer !== undefined && { "x-goog-user-project": payer }),
       },
       body,
     };
@@ -153,7 +166,8 @@ export function parsed<T>(text: string): Partial<T> {
   }
 }
 
-function queryOf(query: Readonly<Record<string, string | undefined>>): string {
+/** With its `?`; nothing when there is nothing to say. */
+export function queryOf(query: Readonly<Record<string, string | undefined>>): string {
   let text = "";
   for (const name in query) {
     const value = query[name];

@@ -5,7 +5,7 @@ import { HttpError } from "../../http.js";
 import type { Limits, Session, Target } from "../../parts.js";
 import { generationOf, NONCE, parsedReceipt, type Resource } from "./objects.js";
 import { Resumable } from "./resumable.js";
-import type { Server } from "./server.js";
+import type { Api } from "./server.js";
 
 const MIB = 2 ** 20;
 
@@ -23,14 +23,14 @@ const LIMITS: Limits = {
 /** Where one write goes. */
 export class Upload implements Target<void> {
   readonly limits = LIMITS;
-  readonly #server: Server;
+  readonly #api: Api;
   readonly #key: string;
   readonly #query: Record<string, string | undefined>;
   readonly #resource: Partial<Resource>;
   readonly #nonce: string | undefined;
 
-  constructor(server: Server, key: string, { ifAbsent, ifMatch, contentType, metadata }: WriteOptions) {
-    this.#server = server;
+  constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: WriteOptions) {
+    this.#api = api;
     this.#key = key;
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
     const all = { ...metadata, ...(this.#nonce && { [NONCE]: this.#nonce }) };
@@ -40,15 +40,15 @@ export class Upload implements Target<void> {
       ...(Object.keys(all).length > 0 && { metadata: all }),
     };
     const ifGenerationMatch = ifAbsent ? "0" : generationOf(ifMatch);
-    this.#query = { ifGenerationMatch, kmsKeyName: server.kmsKeyName, fields: "generation" };
+    this.#query = { ifGenerationMatch, kmsKeyName: api.place.kmsKeyName, fields: "generation" };
   }
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
     const boundary = randomUUID();
     try {
-      const { text } = await this.#server.text({
+      const { text } = await this.#api.text({
         method: "POST",
-        path: this.#server.uploads(),
+        path: this.#api.uploads(),
         query: { uploadType: "multipart", ...this.#query },
         headers: { "content-type": `multipart/related; boundary=${boundary}` },
         body: related(boundary, this.#resource, data),
@@ -61,16 +61,16 @@ export class Upload implements Target<void> {
   }
 
   async begin(): Promise<Session<void>> {
-    const { headers } = await this.#server.text({
+    const { headers } = await this.#api.text({
       method: "POST",
-      path: this.#server.uploads(),
+      path: this.#api.uploads(),
       query: { uploadType: "resumable", ...this.#query },
       headers: { "content-type": "application/json; charset=UTF-8" },
       body: Buffer.from(JSON.stringify(this.#resource)),
       signal: undefined,
     });
     if (!headers.location) throw failure("Unavailable", "the server began an upload without saying where");
-    return new Resumable(this.#server, headers.location);
+    return new Resumable(this.#api, headers.location);
   }
 
   /** A condition that fails after a lost answer may have been broken by our own first try. */
@@ -84,7 +84,7 @@ export class Upload implements Target<void> {
   async #look(cause: HttpError, signal: AbortSignal): Promise<Partial<Resource> | undefined> {
     try {
       const query = { fields: "generation,metadata" };
-      return await this.#server.json<Resource>({ method: "GET", path: this.#server.objects(this.#key), query, signal });
+      return await this.#api.json<Resource>({ method: "GET", path: this.#api.objects(this.#key), query, signal });
     } catch (error) {
       if (error instanceof HttpError && error.status === 404) return undefined;
       throw failure("CommitUnknown", "the answer was lost, and the object cannot be looked at", { cause });
