@@ -1,0 +1,24 @@
+/** The transport with little patience: what takes ten seconds or five minutes elsewhere takes a second and a half here. */
+import type * as Transport from "../../src/fs/http.js";
+
+/** Milliseconds without a byte after which a try is given up. */
+export const IDLE = 1500;
+/** How often a request is sent at most. */
+export const TRIES = 4;
+
+/**
+ * The module `src/fs/http.ts` for `vi.mock`: every client of every driver gets these limits, whatever a request asks.
+ *
+ *     vi.mock("../../src/fs/http.js", async (original) => (await import("./brisk.js")).briskly(original));
+ */
+export async function briskly(original: () => Promise<unknown>): Promise<typeof Transport> {
+  const transport = (await original()) as typeof Transport;
+  const openHttp: typeof transport.openHttp = async (options) => {
+    const http = await transport.openHttp({ ...options, idle: IDLE, tries: TRIES });
+    const { send, text } = http;
+    http.send = (request) => send.call(http, { ...request, idle: IDLE });
+    http.text = (request, max) => text.call(http, { ...request, idle: IDLE }, max);
+    return http;
+  };
+  return { ...transport, openHttp };
+}
