@@ -57,7 +57,7 @@ function lineOf({ path, threshold, compression }: XComSettings, options: Setting
 
 function sourceOf(name: keyof typeof SETTING, options: SettingsOptions, env: Env): string {
   if (options[name] !== undefined) return "option";
-  return env[SETTING[name]] ? SETTING[name] : "default";
+  return env[SETTING[name]] ? "environment" : "default";
 }
 
 const BACKEND = "AIRFLOW__CORE__XCOM_BACKEND";
