@@ -26,7 +26,8 @@ export interface BatchAnswer {
 /** The answers by the number of their call; a call that got none is missing. */
 export function readBatch(text: string): Map<number, BatchAnswer> {
   const answers = new Map<number, BatchAnswer>();
-  for (const part of text.split(/^--/m)) {
+  const boundary = /^--\S+/m.exec(text)?.[0];
+  for (const part of boundary === undefined ? [] : text.split(boundary)) {
     const index = /^content-id:.*?(\d+)>?\s*$/im.exec(part)?.[1];
     const start = part.search(/^HTTP\/1\.\d /m);
     if (index !== undefined && start >= 0) answers.set(Number(index), answerIn(part.slice(start)));
@@ -42,5 +43,5 @@ function answerIn(text: string): BatchAnswer {
     const colon = header.indexOf(":");
     headers[header.slice(0, colon).toLowerCase()] = header.slice(colon + 1).trim();
   }
-  return { status: Number(line.split(" ")[1]), headers, text: rest.join("\n\n") };
+  return { status: Number(line.split(" ")[1]), headers, text: rest.join("\n\n").trimEnd() };
 }
