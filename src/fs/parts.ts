@@ -1,26 +1,14 @@
 /** The one upload engine: a body goes in one request or in parts, in parallel, in bounded memory, whole or not at all. */
-import { constants } from "node:buffer";
-import { failure } from "../errors.js";
 import { byteBudget } from "./budget.js";
 import { orAbort } from "./bytes.js";
 import type { Budget, Bytes, Receipt } from "./driver.js";
-import { type Limits, type PartSizes, partSizes } from "./plan.js";
+import { type Part, type Piece, pieces } from "./pieces.js";
+import type { Limits } from "./plan.js";
 import { Source } from "./source.js";
 import { Stop } from "./stop.js";
 
+export type { Part } from "./pieces.js";
 export type { Limits } from "./plan.js";
-
-/** One part on its way. `data` stays as it is until `part` settles, so that it can be sent again. */
-export interface Part {
-  /** Counted from 0. */
-  readonly index: number;
-  /** Of the first byte in the body. */
-  readonly offset: number;
-  readonly size: number;
-  readonly data: Uint8Array;
-  /** Whether the body ends with it. */
-  readonly last: boolean;
-}
 
 /** Where one body goes: one key with its conditions and headers. */
 export interface Target<P> {
@@ -49,14 +37,6 @@ export interface UploadOptions {
   onProgress: ((bytes: number) => void) | undefined;
 }
 
-/** A piece of the body in a buffer of its own, or of a body that was in memory already. */
-interface Piece extends Part {
-  readonly release: () => void;
-}
-
-/** Bytes read of a body of unknown size before it takes a part's worth from the budget. */
-const LOOK_AHEAD = 64 * 2 ** 10;
-
 /** Milliseconds that a failed upload waits for its own cleaning up. */
 const GRACE_MS = 5_000;
 
@@ -81,93 +61,12 @@ export async function upload<P>(body: Bytes, target: Target<P>, options: UploadO
 }
 
 async function run<P>(source: Source, transfer: Transfer<P>, options: UploadOptions): Promise<Receipt> {
-  const { limits, signal } = transfer;
-  for await (const piece of pieces(source, limits, { ...options, signal })) {
+  const { limits } = transfer;
+  for await (const piece of pieces(source, limits, options.budget, options.size)) {
     if (piece.index === 0 && piece.last && piece.size <= limits.single) return transfer.whole(piece);
     await transfer.send(piece);
   }
   return transfer.commit();
-}
-
-/** At least one piece, the last marked. Every piece must be released. */
-async function* pieces(
-  source: Source,
-  limits: Limits,
-  { budget, size, signal }: UploadOptions & { signal: AbortSignal },
-): AsyncGenerator<Piece> {
-  const cut = sizesFor(limits, size);
-  const memory = size === undefined ? undefined : await source.entire(size);
-  if (memory) {
-    await ends(source, memory.byteLength, size);
-    return yield* slices(memory, cut);
-  }
-  let last = false;
-  for (let index = 0, offset = 0; !last; index++) {
-    const left = size === undefined ? Number.POSITIVE_INFINITY : size - offset;
-    const piece = await filled(source, Math.min(cut(index), left), budget, signal, index === 0 && size === undefined);
-    offset += piece.data.byteLength;
-    try {
-      last = await ends(source, offset, size);
-    } catch (error) {
-      piece.release();
-      throw error;
-    }
-    yield { ...piece, index, offset: offset - piece.data.byteLength, size: piece.data.byteLength, last };
-  }
-}
-
-function sizesFor(limits: Limits, size: number | undefined): PartSizes {
-  if (size !== undefined && size <= limits.single) return () => size;
-  return partSizes({ ...limits, largest: Math.min(limits.largest, constants.MAX_LENGTH) }, size);
-}
-
-/** A known size says by itself that more is to come; only the supposed end is checked, before the last part is sent. */
-async function ends(source: Source, offset: number, size: number | undefined): Promise<boolean> {
-  if (size !== undefined && offset < size && !source.ended) return false;
-  if (!(await source.more())) {
-    if (size === undefined || offset === size) return true;
-    throw failure("InvalidArgument", `size says ${size} bytes, the body has ${offset}`);
-  }
-  if (size !== undefined) throw failure("InvalidArgument", `size says ${size} bytes, the body has more`);
-  return false;
-}
-
-function* slices(data: Uint8Array, cut: PartSizes): Generator<Piece> {
-  let offset = 0;
-  for (let index = 0; index === 0 || offset < data.byteLength; index++) {
-    const part = data.subarray(offset, offset + cut(index));
-    const last = offset + part.byteLength === data.byteLength;
-    yield { index, offset, size: part.byteLength, data: part, last, release: () => {} };
-    offset += part.byteLength;
-  }
-}
-
-type Filled = Pick<Piece, "data" | "release">;
-
-async function filled(
-  source: Source,
-  capacity: number,
-  budget: Budget,
-  signal: AbortSignal,
-  mayBeSmall: boolean,
-): Promise<Filled> {
-  const ahead = mayBeSmall ? await source.fill(room(Math.min(LOOK_AHEAD, capacity))) : undefined;
-  if (ahead && (ahead.byteLength === capacity || !(await source.more()))) return { data: ahead, release: () => {} };
-  const release = await budget.take(capacity, signal);
-  try {
-    const data = room(capacity);
-    if (ahead) data.set(ahead);
-    const rest = await source.fill(data.subarray(ahead?.byteLength ?? 0));
-    return { data: data.subarray(0, (ahead?.byteLength ?? 0) + rest.byteLength), release };
-  } catch (error) {
-    release();
-    throw error;
-  }
-}
-
-/** Never from Node's shared pool, and not cleared: every byte that is sent has been written. */
-function room(bytes: number): Uint8Array {
-  return Buffer.allocUnsafeSlow(bytes);
 }
 
 /** The requests of one upload. */

@@ -5,7 +5,8 @@ const NOTHING = new Uint8Array(0);
 /** Pulls a body into buffers of any size. A pull that waits rejects when `signal` aborts, however stuck the body is. */
 export class Source {
   readonly #iterator: AsyncIterator<Uint8Array>;
-  readonly #signal: AbortSignal;
+  /** Ends a pull that waits. */
+  readonly signal: AbortSignal;
   /** What is left of the last chunk. The producer may reuse its memory once the next is asked for. */
   #rest: Uint8Array = NOTHING;
   #ended = false;
@@ -13,7 +14,7 @@ export class Source {
 
   constructor(body: Bytes, signal: AbortSignal) {
     this.#iterator = body[Symbol.asyncIterator]();
-    this.#signal = signal;
+    this.signal = signal;
     signal.addEventListener("abort", () => this.#interrupt?.(signal.reason), { once: true });
   }
 
@@ -60,7 +61,7 @@ export class Source {
   }
 
   #next(): Promise<IteratorResult<Uint8Array>> {
-    this.#signal.throwIfAborted();
+    this.signal.throwIfAborted();
     return new Promise((resolve, reject) => {
       this.#interrupt = reject;
       this.#iterator.next().then(
