@@ -17,7 +17,7 @@ import { nodeBinary } from "./node-versions.mjs";
 /** The contract of the drivers, on every backend. */
 export const CONTRACTS = ["test/contract.test.ts"];
 /** Tests of the built package; the rest of the tests needs no `dist`. */
-const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
+export const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
 /** What has to hold on every Node. */
 const EVERYWHERE = [...CONTRACTS, "test/bundle.test.ts", "test/package.test.ts"];
 

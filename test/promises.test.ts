@@ -1,0 +1,91 @@
+/** What Storage itself owes, whatever the driver is. */
+import { beforeEach, describe, expect, it } from "vitest";
+import { failure } from "../src/errors.js";
+import { single } from "../src/fs/bytes.js";
+import { type Driver, PartialDelete, type ReadOptions } from "../src/fs/driver.js";
+import { memoryDrivers } from "../src/fs/drivers/memory.js";
+import type { Storage } from "../src/fs/storage.js";
+import { openStorage } from "../src/open.js";
+
+let changes: (driver: Driver) => Partial<Driver>;
+let storage: Storage;
+
+beforeEach(() => {
+  const open = memoryDrivers();
+  changes = () => ({});
+  const changed = async (...place: Parameters<typeof open>) => {
+    const driver = await open(...place);
+    return { ...driver, ...changes(driver) };
+  };
+  storage = openStorage({ env: {}, drivers: { memory: changed } });
+});
+
+describe("Storage", () => {
+  it("M07 hands ifAbsent of a copy to the driver", async () => {
+    await storage.write("memory://b/from", "new");
+    await storage.write("memory://b/to", "old");
+    const copy = storage.copy("memory://b/from", "memory://b/to", { ifAbsent: true });
+    await expect(copy).rejects.toMatchObject({ code: "AlreadyExists", op: "copy" });
+    expect(await storage.text("memory://b/to")).toBe("old");
+  });
+
+  it("an abort rejects with the reason of the signal, whatever the driver says", async () => {
+    const reason = new Error("enough");
+    const abort = new AbortController();
+    changes = () => ({
+      async stat() {
+        abort.abort(reason);
+        throw new Error("the socket was closed");
+      },
+    });
+    await expect(storage.stat("memory://b/x", { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  it("exists does not say no where it may not look", async () => {
+    changes = () => ({ stat: () => Promise.reject(failure("PermissionDenied", "no")) });
+    await expect(storage.exists("memory://b/x")).rejects.toMatchObject({ code: "PermissionDenied" });
+  });
+
+  it("D04 names the keys that a recursive delete could not delete, and deletes the others", async () => {
+    changes = (driver) => ({
+      async delete(doomed, options) {
+        const kept = doomed.filter(({ key }) => key === "d/kept");
+        await driver.delete(
+          doomed.filter((one) => !kept.includes(one)),
+          options,
+        );
+        const error = failure("PermissionDenied", "no");
+        if (kept.length > 0) throw new PartialDelete(kept.map(({ key }) => ({ key, error })));
+      },
+    });
+    for (const name of ["a", "kept", "z"]) await storage.write(`memory://b/d/${name}`, "1");
+    const deleted = storage.delete("memory://b/d", { recursive: true });
+    await expect(deleted).rejects.toMatchObject({
+      code: "PermissionDenied",
+      message: expect.stringContaining("d/kept"),
+    });
+    const left: string[] = [];
+    for await (const { path } of storage.list("memory://b/d")) left.push(path.key);
+    expect(left).toEqual(["d/kept"]);
+  });
+
+  it("F6 asks for the version that it has begun to read when a line breaks", async () => {
+    const asked: ReadOptions[] = [];
+    changes = (driver) => ({
+      codeOf: () => "Unavailable",
+      async read(key, options) {
+        const { info, body } = await driver.read(key, options);
+        return { info, body: asked.push(options) === 1 ? breaking() : body };
+      },
+    });
+    await storage.write("memory://b/x", "0123456789");
+    const { etag } = await storage.stat("memory://b/x");
+    expect(await storage.text("memory://b/x")).toBe("0123456789");
+    expect(asked).toMatchObject([{ ifMatch: undefined }, { start: 4, ifMatch: etag }]);
+  });
+});
+
+async function* breaking(): AsyncGenerator<Uint8Array> {
+  yield* single(Buffer.from("0123"));
+  throw new Error("the line is gone");
+}
