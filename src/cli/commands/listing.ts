@@ -1,0 +1,107 @@
+/** `ls` and `glob`. */
+import type { Command } from "commander";
+import { failure, isStorageError } from "../../errors.js";
+import type { Entry } from "../../fs/storage.js";
+import type { StoragePath } from "../../path.js";
+import type { Cli } from "../cli.js";
+import { bytes, moment, printable, styled } from "../format.js";
+import { put } from "../io.js";
+import type { Session } from "../session.js";
+
+export function addListing(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "ls",
+      summary: "list what is below a path",
+      examples: [
+        ["stowage ls s3://lake@bucket/reports", "one level"],
+        ["stowage ls -r --json gs://bucket/2026 | jq .size", "everything below, as JSON"],
+      ],
+    })
+    .argument("[path...]", "where to look", ["."])
+    .option("-r, --recursive", "everything below, not one level")
+    .option("--versions", "every version of every object")
+    .action(cli.run(list));
+  cli
+    .add(program, {
+      name: "glob",
+      summary: "list what matches a pattern",
+      details: "* ? [a-c] match inside a segment, ** across segments, {x,y} either. Quote the pattern.",
+      examples: [
+        ["stowage glob 's3://lake@bucket/reports/**/*.parquet'", "all Parquet files"],
+        ["stowage glob 'logs/{app,web}-*.gz'", "local files"],
+      ],
+    })
+    .argument("<pattern...>", "a path with wildcards")
+    .action(cli.run(glob));
+}
+
+interface ListOptions {
+  recursive?: boolean;
+  versions?: boolean;
+}
+
+async function list(session: Session, texts: string[], options: ListOptions): Promise<void> {
+  const { recursive, versions } = options;
+  for (const [index, text] of texts.entries()) {
+    const path = session.path(text);
+    if (texts.length > 1 && !session.json) await heading(session, path, index);
+    const entries = session.storage.list(path, { recursive, versions, signal: session.signal });
+    if ((await printed(session, entries, path)) === 0 && path.key !== "") await single(session, path);
+  }
+}
+
+async function glob(session: Session, patterns: string[]): Promise<void> {
+  for (const pattern of patterns) {
+    const path = session.path(pattern);
+    await printed(session, session.storage.glob(path, { signal: session.signal }), undefined);
+  }
+}
+
+function heading({ io: { stdout } }: Session, path: StoragePath, index: number): Promise<void> {
+  return put(stdout, `${index > 0 ? "\n" : ""}${styled(stdout, "bold", printable(`${path}:`))}\n`);
+}
+
+/** What was listed is an object, or nothing. */
+async function single(session: Session, path: StoragePath): Promise<void> {
+  const { size, modified, etag } = await session.storage.stat(path, { signal: session.signal }).catch((error) => {
+    if (!isStorageError(error, "NotFound")) throw error;
+    throw failure("NotFound", "there is neither an object nor anything below it").at("ls", String(path));
+  });
+  await row(session, { path, type: "file", size, modified, etag }, path.name);
+}
+
+/** How many there were. */
+async function printed(
+  session: Session,
+  entries: AsyncIterable<Entry>,
+  base: StoragePath | undefined,
+): Promise<number> {
+  let count = 0;
+  for await (const entry of entries) {
+    count += 1;
+    await row(session, entry, base ? entry.path.relativeTo(base) : String(entry.path));
+  }
+  return count;
+}
+
+/** Wide enough for `1023 KiB`. */
+const SIZE = 8;
+const MOMENT = 19;
+
+function row({ io: { stdout }, json }: Session, entry: Entry, name: string): Promise<void> {
+  const { type, size, modified } = entry;
+  if (json) return put(stdout, `${JSON.stringify(entry)}\n`);
+  const columns = [
+    (size === undefined ? "" : bytes(size)).padStart(SIZE),
+    styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(MOMENT)),
+    type === "directory" ? styled(stdout, "blue", `${printable(name)}/`) : printable(name),
+  ];
+  if (entry.version !== undefined) columns.push(styled(stdout, "dim", `${entry.version}${mark(entry)}`));
+  return put(stdout, `${columns.join("  ")}\n`);
+}
+
+function mark({ latest, deleted }: Entry): string {
+  if (deleted) return " deleted";
+  return latest ? " latest" : "";
+}

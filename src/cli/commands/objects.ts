@@ -1,0 +1,128 @@
+/** `rm`, `stat` and `sign`. */
+import { type Command, Option } from "commander";
+import { failure } from "../../errors.js";
+import type { Info } from "../../fs/driver.js";
+import type { StoragePath } from "../../path.js";
+import type { Cli } from "../cli.js";
+import { bytes, duration, facts, moment, printable } from "../format.js";
+import { put } from "../io.js";
+import { seconds } from "../options.js";
+import type { Session } from "../session.js";
+
+export function addObjects(cli: Cli, program: Command): void {
+  addRemove(cli, program);
+  addStat(cli, program);
+  addSign(cli, program);
+}
+
+function addRemove(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "rm",
+      summary: "delete objects, or with -r all below a path",
+      examples: [
+        ["stowage rm s3://lake@bucket/old.csv", "one object"],
+        ["stowage rm -r s3://lake@bucket/tmp", "the object, and everything below it"],
+      ],
+    })
+    .argument("<path...>", "what to delete")
+    .option("-r, --recursive", "everything below, too")
+    .option("-f, --force", "what is not there is no failure")
+    .option("--allow-root", "with -r: empty a whole bucket")
+    .action(cli.run(remove));
+}
+
+function addStat(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "stat",
+      summary: "print what is known of objects",
+      examples: [["stowage stat --json s3://lake@bucket/a.csv | jq -r .etag", "one field"]],
+    })
+    .argument("<path...>", "which objects")
+    .action(cli.run(stat));
+}
+
+function addSign(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "sign",
+      summary: "print a link to an object that works without credentials",
+      examples: [
+        ["stowage sign --expires 15m s3://lake@bucket/a.csv", "to read it"],
+        ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "to let somebody write it"],
+      ],
+    })
+    .argument("<path>", "which object")
+    .addOption(new Option("--method <method>", "what the link is for").choices(["GET", "PUT"]).default("GET"))
+    .option("--expires <time>", "seconds, or 15m, 2h, 7d", seconds, 3600)
+    .action(cli.run(sign));
+}
+
+interface RemoveOptions {
+  recursive?: boolean;
+  force?: boolean;
+  allowRoot?: boolean;
+}
+
+async function remove(session: Session, texts: string[], options: RemoveOptions): Promise<void> {
+  const { recursive = false, force = false, allowRoot } = options;
+  const { storage, signal } = session;
+  const paths = texts.map((text) => session.path(text));
+  if (!force) for (const path of paths) await checkThere(session, path, recursive);
+  await storage.delete(paths, { recursive, allowRoot, signal });
+  for (const path of paths) await session.say({ did: "deleted", path }, printable(`deleted ${path}`));
+}
+
+/** A delete of what is not there succeeds, which hides a misspelled path from a person. */
+async function checkThere({ storage, signal }: Session, path: StoragePath, recursive: boolean): Promise<void> {
+  if (path.key !== "" && (await storage.exists(path, { signal }))) return;
+  let below = false;
+  for await (const _ of storage.list(path, { signal })) {
+    below = true;
+    break;
+  }
+  if (below && (recursive || path.key === "")) return;
+  const why = below ? "there is no object, only something below it; delete that with -r" : "there is nothing to delete";
+  throw failure("NotFound", why).at("rm", String(path));
+}
+
+async function stat(session: Session, texts: string[]): Promise<void> {
+  const { io, storage, signal, json } = session;
+  for (const [index, text] of texts.entries()) {
+    const path = session.path(text);
+    const { key: _, ...info } = await storage.stat(path, { signal });
+    if (json) await session.say({ path, ...info }, "");
+    else {
+      if (index > 0) await put(io.stdout, "\n");
+      await facts(io.stdout, factsOf(path, info));
+    }
+  }
+}
+
+function factsOf(path: StoragePath, info: Omit<Info, "key">): [string, string][] {
+  const exact = info.size < 1024 ? "" : ` (${info.size.toLocaleString("en")} bytes)`;
+  const rows: [string, string][] = [
+    ["path", printable(String(path))],
+    ["size", `${bytes(info.size)}${exact}`],
+    ["modified", moment(info.modified)],
+    ["content type", printable(info.contentType ?? "none")],
+    ["etag", info.etag],
+  ];
+  if (info.version !== undefined) rows.push(["version", info.version]);
+  for (const [name, value] of Object.entries(info.metadata ?? {})) rows.push([`metadata ${name}`, printable(value)]);
+  return rows;
+}
+
+interface SignOptions {
+  method: "GET" | "PUT";
+  expires: number;
+}
+
+async function sign(session: Session, text: string, { method, expires }: SignOptions): Promise<void> {
+  const { storage, io } = session;
+  const path = session.path(text);
+  const link = await storage.sign(path, { method, expiresIn: expires });
+  await session.say({ path, method, expiresIn: expires, link }, link);
+  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}\n`);
+}

@@ -1,0 +1,119 @@
+/** `xcom push|pull|purge|show|ls|export`. */
+import { type Command, Option } from "commander";
+import type { Cli } from "../cli.js";
+import { whole } from "../options.js";
+import { exported, list } from "../xcom/list.js";
+import { show } from "../xcom/show.js";
+import { pull, purge, push } from "../xcom/values.js";
+
+const REFERENCE = "s3://lake@bucket/xcom/sales/run_1/extract/write-…/return_value.json.gz";
+
+export function addXCom(cli: Cli, program: Command): void {
+  const xcom = cli.add(program, {
+    name: "xcom",
+    summary: "Airflow's XComs in object storage",
+    details: "Settings are Airflow's: AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH, _THRESHOLD and _COMPRESSION.",
+    examples: [["stowage xcom ls s3://lake@bucket/xcom", "what is stored"]],
+  });
+  addPush(cli, xcom);
+  addByReference(cli, xcom);
+  addList(cli, xcom);
+  addExport(cli, xcom);
+}
+
+function addPush(cli: Cli, xcom: Command): void {
+  cli
+    .add(xcom, {
+      name: "push",
+      summary: "store a JSON value and print what the row is to hold",
+      examples: [
+        ["stowage xcom push --dag sales --run run_1 --task extract value.json", "from a file"],
+        ["jq .rows big.json | stowage xcom push --base s3://lake@bucket/xcom --dag d --run r --task t", "from stdin"],
+      ],
+    })
+    .argument("[file]", 'a JSON file, or "-" for stdin', "-")
+    .requiredOption("--dag <id>", "Dag")
+    .requiredOption("--run <id>", "Dag run")
+    .requiredOption("--task <id>", "task")
+    .option("--key <key>", "key of the XCom", "return_value")
+    .option("--ti <uuid>", "task instance, where it is known")
+    .option("--base <path>", "base path, in place of the setting")
+    .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", whole)
+    .addOption(
+      new Option("--compression <codec>", "in place of the setting").choices([
+        "zip",
+        "gzip",
+        "bz2",
+        "lzma",
+        "xz",
+        "lz4",
+        "zstd",
+      ]),
+    )
+    .addOption(new Option("--layout <layout>", "where the object goes").choices(["ti", "uuid"]).default("ti"))
+    .action(cli.run(push));
+}
+
+function addByReference(cli: Cli, xcom: Command): void {
+  cli
+    .add(xcom, {
+      name: "pull",
+      summary: "print the value that a reference leads to, as JSON",
+      examples: [[`stowage xcom pull ${REFERENCE} | jq .`, "any codec, any Airflow from 3.0 on"]],
+    })
+    .argument("<reference...>", "what the row holds")
+    .action(cli.run(pull));
+  cli
+    .add(xcom, {
+      name: "show",
+      summary: "explain a reference: whose it is, size, codec, a preview",
+      examples: [[`stowage xcom show ${REFERENCE}`, "in place of the reference that the UI shows"]],
+    })
+    .argument("<reference...>", "what the row holds")
+    .action(cli.run(show));
+  cli
+    .add(xcom, {
+      name: "purge",
+      summary: "delete the objects that references lead to",
+      details: "Rows are not touched. What is no reference to an XCom is refused.",
+      examples: [["stowage xcom ls --refs --dag old | xargs stowage xcom purge", "all of a Dag"]],
+    })
+    .argument("<reference...>", "what the rows held")
+    .action(cli.run(purge));
+}
+
+const WHERE = "base path, or below it a Dag, a run or a task; else the setting";
+
+function addList(cli: Cli, xcom: Command): void {
+  const command = cli.add(xcom, {
+    name: "ls",
+    summary: "list XComs by what is in storage, without any database",
+    examples: [
+      ["stowage xcom ls s3://lake@bucket/xcom/sales/run_1", "those of a run"],
+      ["stowage xcom ls --refs --task extract | xargs stowage xcom show", "and explain each"],
+    ],
+  });
+  withFilter(command.argument("[path]", WHERE))
+    .option("--refs", "print references only, one a line")
+    .action(cli.run(list));
+}
+
+function addExport(cli: Cli, xcom: Command): void {
+  const command = cli.add(xcom, {
+    name: "export",
+    summary: "copy XComs out of storage as JSON files, decoded",
+    details: "index.jsonl says of each file which XCom it was.",
+    examples: [["stowage xcom export s3://lake@bucket/xcom/sales/run_1 --to backup", "a run, to a local folder"]],
+  });
+  withFilter(command.argument("[path]", WHERE))
+    .requiredOption("--to <path>", "where the files go")
+    .action(cli.run(exported));
+}
+
+function withFilter(command: Command): Command {
+  return command
+    .option("--dag <id>", "only of this Dag")
+    .option("--run <id>", "only of this Dag run")
+    .option("--task <id>", "only of this task")
+    .option("--key <key>", "only with this key");
+}

@@ -1,0 +1,170 @@
+/** What can be done below a path, tried on objects of the doctor's own. */
+import { randomUUID } from "node:crypto";
+import { rmdir, stat } from "node:fs/promises";
+import { isStorageError } from "../../errors.js";
+import type { Storage } from "../../fs/storage.js";
+import { providerOf, type StoragePath } from "../../path.js";
+import { bytes } from "../format.js";
+import type { Session } from "../session.js";
+import { broken, type Finding, failed, ok, skipped, warning } from "./finding.js";
+import { mendOf } from "./mend.js";
+
+const FIRST = "written by stowage doctor";
+const SECOND = "written by stowage doctor again";
+/** One byte more than every driver sends in one request. */
+const LARGE = 8 * 2 ** 20 + 1;
+const CHUNK = 64 * 1024;
+/** Milliseconds for the clearing up after a Ctrl-C. */
+const GRACE = 10_000;
+
+/** Writes, reads, replaces and deletes below one directory, `.stowage-doctor-<uuid>`. */
+export class Probe {
+  readonly #storage: Storage;
+  readonly #signal: AbortSignal;
+  readonly #at: StoragePath;
+  readonly #small: StoragePath;
+  readonly #large: StoragePath;
+  #versioned = false;
+  #cleared = false;
+
+  constructor({ storage, signal }: Session, at: StoragePath) {
+    this.#storage = storage;
+    this.#signal = signal;
+    this.#at = at.join(`.stowage-doctor-${randomUUID()}`);
+    this.#small = this.#at.join("probe.txt");
+    this.#large = this.#at.join("parts.bin");
+  }
+
+  async *run(): AsyncGenerator<Finding> {
+    const folders = await missingFolders(this.#at);
+    try {
+      const written = await this.#try("write", "write", () => this.#write());
+      yield written;
+      if (written.status === "failed") return yield skipped("the rest", "needs to write");
+      yield await this.#try("read", "read", () => this.#read());
+      yield await this.#try("if absent", "write", () => this.#ifAbsent());
+      yield await this.#try("if match", "write", () => this.#ifMatch());
+      yield await this.#try("parts", "write", () => this.#parts());
+      yield await this.#try("delete", "delete", () => this.#delete());
+    } finally {
+      if (!this.#cleared) await this.#clear(AbortSignal.timeout(GRACE)).catch(() => {});
+      for (const folder of folders) await rmdir(folder).catch(() => {});
+    }
+  }
+
+  async #try(check: string, action: "read" | "write" | "delete", work: () => Promise<Finding>): Promise<Finding> {
+    try {
+      return await work();
+    } catch (error) {
+      return broken(check, error, this.#signal, mendOf(error, action, this.#at));
+    }
+  }
+
+  async #write(): Promise<Finding> {
+    const { version } = await this.#storage.write(this.#small, FIRST, { signal: this.#signal });
+    this.#versioned = version !== undefined;
+    return ok("write", `an object of ${FIRST.length} bytes is stored`);
+  }
+
+  async #read(): Promise<Finding> {
+    const text = await this.#storage.text(this.#small, { signal: this.#signal });
+    if (text === FIRST) return ok("read", "it comes back as it was written");
+    return failed(
+      "read",
+      "something else came back than was written",
+      "look for a proxy or cache that changes answers",
+    );
+  }
+
+  async #ifAbsent(): Promise<Finding> {
+    const check = "if absent";
+    try {
+      await this.#storage.write(this.#small, SECOND, { ifAbsent: true, signal: this.#signal });
+    } catch (error) {
+      if (isStorageError(error, "AlreadyExists")) return ok(check, "a second write is refused");
+      if (isStorageError(error, "Unsupported")) return unconditional(check);
+      throw error;
+    }
+    return failed(check, "a second write replaced the object in silence", NAME_PROVIDER);
+  }
+
+  async #ifMatch(): Promise<Finding> {
+    const check = "if match";
+    const { etag: old } = await this.#storage.stat(this.#small, { signal: this.#signal });
+    await this.#storage.write(this.#small, SECOND, { signal: this.#signal });
+    try {
+      await this.#storage.write(this.#small, FIRST, { ifMatch: old, signal: this.#signal });
+    } catch (error) {
+      if (isStorageError(error, "PreconditionFailed")) return ok(check, "a write over a newer object is refused");
+      if (isStorageError(error, "Unsupported")) return unconditional(check);
+      throw error;
+    }
+    return failed(check, "a write replaced a newer object in silence", NAME_PROVIDER);
+  }
+
+  async #parts(): Promise<Finding> {
+    await this.#storage.write(this.#large, counting(LARGE), { signal: this.#signal });
+    const { size } = await this.#storage.stat(this.#large, { signal: this.#signal });
+    const end = await this.#storage.bytes(this.#large, { start: LARGE - 1, signal: this.#signal });
+    if (size === LARGE && end[0] === ((LARGE - 1) / CHUNK) % 256)
+      return ok("parts", `${bytes(LARGE)} of a stream are stored`);
+    return failed("parts", `${size} of ${LARGE} bytes are there`, "the server does not put parts together: update it");
+  }
+
+  async #delete(): Promise<Finding> {
+    const objects = [this.#small, this.#large];
+    await this.#storage.delete(objects, { signal: this.#signal });
+    for (const path of objects) {
+      if (!(await this.#storage.exists(path, { signal: this.#signal }))) continue;
+      return failed("delete", `${path} is still there`, "delete it by hand, and look for a lock or a retention rule");
+    }
+    return this.#clearedVersions();
+  }
+
+  /** Where versions are kept, a delete leaves them. */
+  async #clearedVersions(): Promise<Finding> {
+    try {
+      await this.#clear(this.#signal);
+      this.#cleared = true;
+      return ok("delete", "the probe objects are gone, nothing is left behind");
+    } catch (error) {
+      if (isStorageError(error, "Unsupported")) return ok("delete", "the probe objects are gone");
+      this.#signal.throwIfAborted();
+      const detail = `the probe objects are gone, their old versions below ${this.#at} are not`;
+      return warning("delete", detail, "allow these credentials to delete versions, or let a lifecycle rule do it");
+    }
+  }
+
+  async #clear(signal: AbortSignal): Promise<void> {
+    await this.#storage.delete([this.#small, this.#large], { signal });
+    if (!this.#versioned) return;
+    for await (const { path, version } of this.#storage.list(this.#at, { recursive: true, versions: true, signal })) {
+      if (version !== undefined) await this.#storage.delete(path, { version, signal });
+    }
+  }
+}
+
+const NAME_PROVIDER =
+  "do not rely on conditional writes here; on S3, write which server it is into `provider` of the connection's extra";
+
+function unconditional(check: string): Finding {
+  return warning(check, "the provider has no such condition, so stowage refuses it", "use names that nobody else uses");
+}
+
+/** A stream of a size that is not known beforehand, which drivers send in parts; each chunk is filled with its number. */
+async function* counting(size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0, number = 0; at < size; at += CHUNK, number++) {
+    yield new Uint8Array(Math.min(CHUNK, size - at)).fill(number % 256);
+  }
+}
+
+/** The folders on the way to a local path that a write would make, the innermost first. */
+async function missingFolders({ scheme, key }: StoragePath): Promise<string[]> {
+  if (providerOf(scheme) !== "file") return [];
+  const missing: string[] = [];
+  for (let folder = `/${key}`; folder !== ""; folder = folder.slice(0, folder.lastIndexOf("/"))) {
+    if (await stat(folder).catch(() => undefined)) break;
+    missing.push(folder);
+  }
+  return missing;
+}

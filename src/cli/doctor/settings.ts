@@ -1,0 +1,157 @@
+/** What connection and environment say about one provider, in words that hold no secret. */
+import {
+  type AzureCredentials,
+  type AzureOptions,
+  azureOptions,
+  type Connection,
+  type GcsCredentials,
+  type GcsOptions,
+  gcsOptions,
+  type S3Credentials,
+  type S3Options,
+  s3Options,
+} from "../../connections/index.js";
+import type { Provider, StoragePath } from "../../path.js";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface Settings {
+  /** Where the credentials come from. */
+  credentials: string;
+  /** Address, region and the like. */
+  place: string;
+  /** What guards the bytes on their way. */
+  checksums: string;
+  endpoint: string;
+  /** Whether certificates are checked; text is the path of a file with the authorities to check them by. */
+  verify: boolean | string;
+}
+
+/** InvalidArgument or Unsupported, naming the field, when the connection cannot be honoured. */
+export function settingsOf(
+  provider: Provider | undefined,
+  { bucket }: StoragePath,
+  connection: Connection | undefined,
+  env: Env,
+): Settings | undefined {
+  if (provider === "s3") return ofS3(s3Options(connection, env), connection, env);
+  if (provider === "gs") return ofGcs(gcsOptions(connection, env));
+  if (provider === "azure") return ofAzure(azureOptions(connection, env), bucket);
+  return undefined;
+}
+
+function ofS3(options: S3Options, connection: Connection | undefined, env: Env): Settings {
+  const { provider, addressing, verify, credentials } = options;
+  const region = options.region ?? "us-east-1";
+  const endpoint = options.endpoint ?? `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+  const style = { path: "bucket in the path", virtual: "bucket in the host", auto: "bucket in the host or path" };
+  return {
+    credentials: `${s3Words(credentials)}, ${sourceOf(options, connection, env)}`,
+    place: `${endpoint}, region ${region}, provider ${provider}, ${style[addressing]}${unverified(verify)}`,
+    checksums: checksumWords(options),
+    endpoint,
+    verify,
+  };
+}
+
+/** A connection without credentials falls back to the environment: what it says by itself tells which it was. */
+function sourceOf({ credentials }: S3Options, connection: Connection | undefined, env: Env): string {
+  if (credentials.kind === "default") return "looked up by AWS's own library";
+  const alone = connection && s3Options(connection, { AWS_ENDPOINT_URL_STS: env.AWS_ENDPOINT_URL_STS }).credentials;
+  return alone?.kind === credentials.kind ? "from the connection" : "from the environment";
+}
+
+function s3Words(credentials: S3Credentials): string {
+  switch (credentials.kind) {
+    case "static":
+      return credentials.sessionToken ? "an access key with a session token" : "an access key";
+    case "profile":
+      return `the profile ${JSON.stringify(credentials.name)}`;
+    case "web-identity":
+      return `the role ${credentials.roleArn}, by web identity`;
+    case "assume-role":
+      return `the role ${credentials.roleArn}, assumed by ${s3Words(credentials.source)}`;
+    case "anonymous":
+      return "none: requests are not signed";
+    case "default":
+      return "AWS's default chain";
+  }
+}
+
+/** The providers whose servers understand CRC32 in requests, unless the connection says otherwise. */
+const CHECKSUMMING: readonly S3Options["provider"][] = ["aws", "minio"];
+
+function checksumWords({ provider, requestChecksum, responseChecksum }: S3Options): string {
+  const usual = CHECKSUMMING.includes(provider) ? "when_supported" : "when_required";
+  const [sent, checked] = [requestChecksum ?? usual, responseChecksum ?? usual].map(
+    (said) => said === "when_supported",
+  );
+  const writes = sent ? "CRC32 goes with writes" : "no CRC32 goes with writes";
+  const reads = checked ? "is checked on reads" : "is not checked on reads";
+  const why = requestChecksum || responseChecksum ? "as config_kwargs say" : `the default for ${provider}`;
+  return `${writes}, ${sent || !checked ? reads : `CRC32 ${reads}`}; ${why}`;
+}
+
+function ofGcs({ credentials, endpoint = "https://storage.googleapis.com", project }: GcsOptions): Settings {
+  return {
+    credentials: gcsWords(credentials),
+    place: `${endpoint}, ${project ? `project ${project}` : "project of the credentials"}`,
+    checksums: LENGTHS,
+    endpoint,
+    verify: true,
+  };
+}
+
+function gcsWords(credentials: GcsCredentials): string {
+  switch (credentials.kind) {
+    case "keyfile":
+      return "a key file, from the connection";
+    case "key-path":
+      return `the key file ${credentials.path}`;
+    case "oidc":
+      return `a federated identity of ${credentials.issuerUrl}`;
+    case "impersonation":
+      return `the service account ${credentials.target}, by way of ${gcsWords(credentials.source)}`;
+    case "anonymous":
+      return "none: requests are not signed";
+    case "adc":
+      return "Application Default Credentials, looked up by Google's own library";
+  }
+}
+
+function ofAzure({ account, endpoint, credentials, encryptionScope }: AzureOptions, container: string): Settings {
+  const scope = encryptionScope ? `, encryption scope ${encryptionScope}` : "";
+  return {
+    credentials: azureWords(credentials),
+    place: `${endpoint}, account ${account}, container ${container}${scope}`,
+    checksums: LENGTHS,
+    endpoint,
+    verify: true,
+  };
+}
+
+function azureWords(credentials: AzureCredentials): string {
+  switch (credentials.kind) {
+    case "shared-key":
+      return "the account's key";
+    case "sas":
+      return "a shared access signature";
+    case "service-principal":
+      return `the service principal ${credentials.clientId} of tenant ${credentials.tenantId}`;
+    case "managed-identity":
+      return `the managed identity ${credentials.clientId}`;
+    case "workload-identity":
+      return `the workload identity ${credentials.clientId}`;
+    case "anonymous":
+      return "none: requests are not signed";
+    case "default":
+      return "DefaultAzureCredential, looked up by Azure's own library";
+  }
+}
+
+const LENGTHS = "lengths are checked both ways; the bytes are guarded by TLS";
+
+function unverified(verify: boolean | string): string {
+  if (verify === false) return ", certificates are NOT checked";
+  return verify === true ? "" : `, certificates checked by ${verify}`;
+}

@@ -1,0 +1,29 @@
+/** Options that several commands have, and how their text is read. */
+import { InvalidArgumentError, Option } from "commander";
+import { codecs } from "../codecs/index.js";
+
+/** `--compression NAME|infer`. */
+export function compressionOption(what: string): Option {
+  return new Option("--compression <codec>", what).choices([...codecs.names, "infer"]);
+}
+
+/** A whole number >= 0. */
+export function whole(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+}
+
+/** A whole number >= -1. */
+export function index(text: string): number {
+  return text === "-1" ? -1 : whole(text);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** `90`, `15m`, `2h` or `7d` in seconds. */
+export function seconds(text: string): number {
+  const [, count, unit = "s"] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError("It must be seconds, or a time such as 15m, 2h or 7d.");
+  return Number(count) * UNITS[unit]!;
+}

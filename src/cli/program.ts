@@ -1,0 +1,86 @@
+/** The tree of commands. */
+import { readFile } from "node:fs/promises";
+import { Command, CommanderError } from "commander";
+import { Cli } from "./cli.js";
+import { addListing } from "./commands/listing.js";
+import { addObjects } from "./commands/objects.js";
+import { addTransfers } from "./commands/transfers.js";
+import { addXCom } from "./commands/xcom.js";
+import { addCompletion } from "./completion.js";
+import { addDoctor } from "./doctor/command.js";
+import { type ExitCode, report } from "./errors.js";
+import { styled } from "./format.js";
+import type { Io } from "./io.js";
+import type { CommonOptions } from "./session.js";
+
+/** Widest help, in characters: longer lines are hard to read. */
+const WIDEST_HELP = 100;
+
+/** Runs one command line, `args` without `node` and the file, and says how it ended. Never rejects. */
+export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+  const cli = new Cli(io);
+  const program = programOf(cli, await version());
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return cli.exitCode;
+  } catch (error) {
+    // Commander has said what was wrong.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    return report(io, error, program.opts<CommonOptions>());
+  }
+}
+
+function programOf(cli: Cli, number: string): Command {
+  const program = new Command("stowage");
+  program
+    .description("Object storage by URL: s3:// gs:// abfs:// file://, and Airflow's XComs on it.")
+    .version(number, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .option("--json", "print JSON, one object a line for lists; errors too, on stderr")
+    .option("--connections <file>", "look for connections in this .json, .yaml or .env file first")
+    .option("--debug", "print the stack of an error")
+    .addHelpText("after", AFTER)
+    .showSuggestionAfterError()
+    .exitOverride();
+  present(program, cli.io);
+  addListing(cli, program);
+  addTransfers(cli, program);
+  addObjects(cli, program);
+  addXCom(cli, program);
+  addDoctor(cli, program);
+  addCompletion(cli, program);
+  return program;
+}
+
+function present(program: Command, { stdout, stderr }: Io): void {
+  const width = ({ columns }: Io["stdout"]) => Math.min(columns ?? 80, WIDEST_HELP);
+  program.configureOutput({
+    writeOut: (text) => void stdout.stream.write(text),
+    writeErr: (text) => void stderr.stream.write(text),
+    outputError: (text, write) =>
+      write(
+        `${styled(stderr, "red", "stowage:")} ${text
+          .replace(/^error: /, "")
+          .trim()
+          .replace(/\s*\n\s*/g, " ")}; see: stowage --help\n`,
+      ),
+    getOutHelpWidth: () => width(stdout),
+    getErrHelpWidth: () => width(stderr),
+    getOutHasColors: () => stdout.color,
+    getErrHasColors: () => stderr.color,
+  });
+  program.configureHelp({ showGlobalOptions: true, styleTitle: (title) => `\u001b[1m${title}\u001b[0m` });
+}
+
+const AFTER = `
+A path is a URL, s3://connection@bucket/key, or a file relative to the working directory.
+Connections are found in --connections, then STOWAGE_CONNECTIONS_FILE, then AIRFLOW_CONN_<ID>;
+a URL without one uses the provider's own environment. "-" is stdin or stdout.
+
+Exit codes: 0 done, 1 failed or interrupted, 2 the command itself was wrong.`;
+
+async function version(): Promise<string> {
+  const file = await readFile(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(file) as { version: string }).version;
+}

@@ -1,0 +1,104 @@
+/** XComs listed and exported from their source. */
+import { failure } from "../../errors.js";
+import type { StoragePath } from "../../path.js";
+import { bytes, jsonLine, moment, printable, styled } from "../format.js";
+import { put } from "../io.js";
+import type { Session } from "../session.js";
+import { configuredBase } from "./place.js";
+import { type FoundXCom, nothingFound, storedXComs, type XComFilter, type XComSource } from "./source.js";
+
+export interface FilterOptions {
+  dag?: string;
+  run?: string;
+  task?: string;
+  key?: string;
+}
+
+export interface ListOptions extends FilterOptions {
+  refs?: boolean;
+}
+
+export async function list(session: Session, text: string | undefined, options: ListOptions): Promise<void> {
+  const { at, source } = sourceOf(session, text);
+  let previous: FoundXCom | undefined;
+  for await (const found of source.list(filterOf(options), session.signal)) {
+    await printed(session, found, previous, options.refs === true);
+    previous = found;
+  }
+  if (!previous) nothingFound(at);
+}
+
+export interface ExportOptions extends FilterOptions {
+  to: string;
+}
+
+/** Each value as a JSON file below `to`, and an `index.jsonl` that says what each file is. */
+export async function exported(session: Session, text: string | undefined, options: ExportOptions): Promise<void> {
+  const { at, source } = sourceOf(session, text);
+  const target = session.path(options.to);
+  const { signal } = session;
+  let count = 0;
+  async function* lines(): AsyncGenerator<string> {
+    for await (const found of source.list(filterOf(options), signal)) {
+      const line = { ...asJson(found), file: await copied(session, found, target) };
+      count += 1;
+      if (session.json) await jsonLine(session.io.stdout, line);
+      yield `${JSON.stringify(line)}\n`;
+    }
+    if (count === 0) nothingFound(at);
+  }
+  await session.storage.write(target.join("index.jsonl"), lines(), { signal });
+  if (!session.json) await session.say({}, printable(`exported ${count} XComs to ${target}`));
+}
+
+/** Where the file is, relative to the target: as below the base, without the codec's suffix. */
+async function copied({ storage, signal }: Session, found: FoundXCom, target: StoragePath): Promise<string> {
+  const { path, dagId, runId, taskId, codec } = found;
+  if (!path) throw failure("Unsupported", "only XComs in storage can be exported");
+  const tail = path.key.slice(path.key.lastIndexOf(`/${taskId}/`) + taskId.length + 2);
+  const plain = codec ? tail.slice(0, tail.lastIndexOf(".")) : tail;
+  const file = [dagId, runId, taskId, plain.endsWith(".json") ? plain : `${plain}.json`].join("/");
+  await storage.write(target.join(file), storage.read(path, { compression: "infer", signal }), { signal });
+  return file;
+}
+
+function sourceOf(session: Session, text: string | undefined): { at: StoragePath; source: XComSource } {
+  const base = configuredBase(session.env);
+  const at = text === undefined ? base : session.path(text);
+  if (!at) throw failure("InvalidArgument", NO_BASE);
+  return { at, source: storedXComs(session.storage, at, base) };
+}
+
+export const NO_BASE =
+  "name a path such as s3://my_conn@my_bucket/xcom, or set AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH to it";
+
+function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {
+  return { dagId: dag, runId: run, taskId: task, key };
+}
+
+async function printed(session: Session, found: FoundXCom, previous: FoundXCom | undefined, refs: boolean) {
+  const { stdout } = session.io;
+  if (session.json) return jsonLine(stdout, asJson(found));
+  if (refs) return put(stdout, `${found.path}\n`);
+  const { dagId, runId } = found;
+  if (previous?.dagId !== dagId || previous.runId !== runId) {
+    const title = styled(stdout, "bold", printable(`${dagId}  ${runId}`));
+    await put(stdout, `${previous ? "\n" : ""}${title}\n`);
+  }
+  await put(stdout, `${rowOf(session, found)}\n`);
+}
+
+function rowOf({ io: { stdout } }: Session, { taskId, key, mapIndex, size, modified, codec }: FoundXCom): string {
+  const name = mapIndex === undefined || mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;
+  const columns = [
+    (size === undefined ? "" : bytes(size)).padStart(8),
+    (codec ?? "").padEnd(4),
+    styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(19)),
+    printable(`${name}  ${key ?? "-"}`),
+  ];
+  return `  ${columns.join("  ")}`;
+}
+
+function asJson({ path, size, ...rest }: FoundXCom): object {
+  return { ...rest, reference: path, storedBytes: size };
+}

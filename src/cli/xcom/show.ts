@@ -1,0 +1,79 @@
+/** A reference, resolved for a person. */
+import { codecs } from "../../codecs/index.js";
+import type { Info } from "../../fs/driver.js";
+import { bytes, facts, moment, printable } from "../format.js";
+import type { Session } from "../session.js";
+import { configuredBase, referredPlace, type XComPlace } from "./place.js";
+
+/** Characters of a preview. */
+const PREVIEW = 300;
+/** Bytes from which that many characters can be made, whatever they are. */
+const PREVIEW_BYTES = 4 * PREVIEW;
+/** Decoded bytes after which the size of a compressed value is not counted any further. */
+const MAX_COUNTED = 512 * 2 ** 20;
+
+export async function show(session: Session, references: string[]): Promise<void> {
+  for (const text of references) {
+    const place = referredPlace(session.path(text), configuredBase(session.env));
+    const info = await session.storage.stat(place.path, { signal: session.signal });
+    const value = await look(session, place, info);
+    if (session.json) await session.say(asJson(place, info, value), "");
+    else await facts(session.io.stdout, asFacts(place, info, value));
+  }
+}
+
+interface Look {
+  /** Of the JSON text; undefined when it is more than could be counted. */
+  size: number | undefined;
+  preview: string;
+}
+
+/** Only as much is read as has to be: the size of what is not compressed is known. */
+async function look({ storage, signal }: Session, { path, codec }: XComPlace, { size }: Info): Promise<Look> {
+  if (!codec) {
+    const start = await storage.bytes(path, { end: PREVIEW_BYTES, signal });
+    return { size, preview: previewOf(start, size) };
+  }
+  let head = Buffer.alloc(0);
+  let counted = 0;
+  for await (const chunk of codecs.get(codec).decode(storage.read(path, { signal }), { signal })) {
+    if (head.length < PREVIEW_BYTES) head = Buffer.concat([head, chunk.subarray(0, PREVIEW_BYTES - head.length)]);
+    counted += chunk.length;
+    if (counted > MAX_COUNTED) return { size: undefined, preview: previewOf(head, counted) };
+  }
+  return { size: counted, preview: previewOf(head, counted) };
+}
+
+function previewOf(start: Uint8Array, size: number): string {
+  // A character cut in half at the end is left out.
+  const text = new TextDecoder().decode(start, { stream: start.length < size });
+  const short = [...text].slice(0, PREVIEW).join("");
+  return Buffer.byteLength(short) < size ? `${short}…` : short;
+}
+
+const LAYOUTS = { ti: "task instance (Airflow 3.4)", uuid: "uuid (before Airflow 3.4)" };
+
+function asFacts(place: XComPlace, info: Info, { size, preview }: Look): [string, string][] {
+  const { path, base, dagId, runId, taskId, key, layout, instance, codec } = place;
+  const ratio = codec && size !== undefined && info.size > 0 ? `, ${(size / info.size).toFixed(1)} times smaller` : "";
+  const rows: [string, string][] = [
+    ["reference", String(path)],
+    ["dag", dagId],
+    ["run", runId],
+    ["task", taskId],
+    ["key", key ?? "not told by this layout"],
+    ["layout", `${LAYOUTS[layout]}, ${instance}`],
+    ["base", String(base)],
+    ["stored", `${bytes(info.size)}${codec ? `, ${codec}${ratio}` : ", not compressed"}`],
+    ["value", `${size === undefined ? `more than ${bytes(MAX_COUNTED)}` : bytes(size)} of JSON`],
+    ["modified", moment(info.modified)],
+    ["preview", preview],
+  ];
+  return rows.map(([name, value]) => [name, printable(value)]);
+}
+
+function asJson(place: XComPlace, info: Info, { size, preview }: Look): object {
+  const { path, ...rest } = place;
+  const { size: storedBytes, modified, etag } = info;
+  return { reference: path, ...rest, storedBytes, bytes: size, modified, etag, preview };
+}

@@ -1,0 +1,89 @@
+/** Values stored and loaded by the XCom backend. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { failure, isStorageError } from "../../errors.js";
+import { single } from "../../fs/bytes.js";
+import type { Bytes } from "../../fs/driver.js";
+import { XComObjectStorageBackend } from "../../objectstore-backend.js";
+import { SETTING, settingsFromEnv, type XComCompression } from "../../xcom/config.js";
+import type { LayoutName } from "../../xcom/coordinate.js";
+import { readJson } from "../../xcom/json/read.js";
+import { jsonBytes } from "../../xcom/json/write.js";
+import { airflowEncoding, objectForm } from "../../xcom/serde.js";
+import { jsonLine, printable } from "../format.js";
+import { put } from "../io.js";
+import type { Session } from "../session.js";
+import { NO_BASE } from "./list.js";
+import { configuredBase, referredPlace } from "./place.js";
+
+export interface PushOptions {
+  dag: string;
+  run: string;
+  task: string;
+  key: string;
+  ti?: string;
+  base?: string;
+  threshold?: number;
+  compression?: XComCompression;
+  layout: LayoutName;
+}
+
+/** Stores the JSON of a file or of stdin, and prints what the row is to hold. */
+export async function push(session: Session, file: string, options: PushOptions): Promise<void> {
+  const { signal } = session;
+  const backend = backendOf(session, options);
+  const { dag: dagId, run: runId, task: taskId, ti: tiId, key } = options;
+  const value = await readJson(await textIn(session, file), airflowEncoding, signal).catch((error) => {
+    if (!isStorageError(error, "Corrupt")) throw error;
+    throw failure("InvalidArgument", `what comes in is not JSON: ${error.detail}`).at("xcom push", file);
+  });
+  const stored = await backend.storeValue({ dagId, runId, taskId, tiId }, key, value, { signal });
+  await jsonLine(session.io.stdout, session.json ? { did: "pushed", stored } : stored);
+}
+
+/** The options, else Airflow's settings; whoever pushes by hand wants an object unless the settings say otherwise. */
+function backendOf({ env, storage }: Session, options: PushOptions): XComObjectStorageBackend {
+  const path = options.base ?? env[SETTING.path];
+  if (!path) throw failure("InvalidArgument", NO_BASE.replace("name a path", "name one by --base"));
+  const threshold = options.threshold === undefined ? (env[SETTING.threshold] ?? "0") : String(options.threshold);
+  const compression = options.compression ?? env[SETTING.compression];
+  const names = { [SETTING.path]: path, [SETTING.threshold]: threshold, [SETTING.compression]: compression };
+  return new XComObjectStorageBackend({ ...settingsFromEnv(names), storage, layout: options.layout });
+}
+
+async function textIn({ io }: Session, file: string): Promise<Bytes> {
+  if (file === "-") return io.stdin as AsyncIterable<Uint8Array>;
+  return single(await readFile(resolve(io.cwd, file)));
+}
+
+/** Prints the value that a reference leads to, as JSON. */
+export async function pull(session: Session, references: string[]): Promise<void> {
+  const { signal } = session;
+  for (const text of references) {
+    const { backend, reference } = referred(session, text);
+    const value = await backend.loadValue(reference, { signal });
+    await printedValue(session, value);
+  }
+}
+
+/** Exactly as it would be stored, integers of any size and Airflow's envelopes included. */
+async function printedValue({ io: { stdout }, signal }: Session, value: unknown): Promise<void> {
+  for await (const chunk of jsonBytes(value, objectForm(value), airflowEncoding, signal)) await put(stdout, chunk);
+  await put(stdout, "\n");
+}
+
+/** Deletes the objects that references lead to. */
+export async function purge(session: Session, references: string[]): Promise<void> {
+  const found = references.map((text) => referred(session, text));
+  for (const { backend, reference } of found) {
+    await backend.purge(reference, { signal: session.signal });
+    await session.say({ did: "purged", reference }, printable(`purged ${reference}`));
+  }
+}
+
+/** The reference and a backend whose base it is below: the settings' own, else the one that the reference itself tells. */
+function referred(session: Session, text: string): { backend: XComObjectStorageBackend; reference: string } {
+  const { storage, env } = session;
+  const place = referredPlace(session.path(text), configuredBase(env));
+  return { backend: new XComObjectStorageBackend({ storage, path: place.base }), reference: String(place.path) };
+}
