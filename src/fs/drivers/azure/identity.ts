@@ -67,6 +67,11 @@ function hostOf(authority: string | undefined): { authorityHost?: string } {
 
 /** The library's errors may carry the exchange with the identity service; the first line is the reason. */
 function refused(error: unknown): never {
-  const { name = "Error", message = "" } = error as Partial<Error>;
-  throw failure("Unauthenticated", `no token from Azure: ${name}: ${message.split("\n")[0]!.slice(0, 300)}`);
+  const { name = "Error", message = "", errors = [] } = error as Partial<Error> & { errors?: readonly Error[] };
+  const tried = errors.map((one) => /\w+Credential\b/.exec(one.message)?.[0]).filter(Boolean);
+  const reason = `${name}: ${message.split("\n")[0]!.slice(0, 300)}`;
+  throw failure(
+    "Unauthenticated",
+    `no token from Azure: ${reason}${tried.length > 0 ? ` Tried: ${tried.join(", ")}` : ""}`,
+  );
 }

@@ -33,7 +33,7 @@ export class Upload implements Target<string> {
     this.conditional = options.ifAbsent || options.ifMatch !== undefined;
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { server, key, conditional } = this;
     const nonce = conditional ? randomUUID() : undefined;
     const headers = { ...describing(server, this.options), "x-ms-blob-type": "BlockBlob", [NONCE]: nonce };
