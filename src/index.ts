@@ -3,15 +3,37 @@ export { codecs } from "./codecs/index.js";
 export {
   type Connection,
   type ConnectionInput,
+  type ConnectionLike,
+  type ConnectionSource,
   type ConnectionsOption,
   connectionsFromEnv,
   connectionsFromFile,
+  type Extra,
   parseConnection,
   Secret,
 } from "./connections/index.js";
-export { type ErrorCode, isStorageError, StorageError } from "./errors.js";
+export { type ErrorCode, isStorageError, StorageError, type StorageErrorInit } from "./errors.js";
 export type { Body } from "./fs/bytes.js";
-export type { Bytes, Info, OpenDriver, Receipt } from "./fs/driver.js";
+export type {
+  Budget,
+  Bytes,
+  CopyOptions,
+  DeleteFailure,
+  Doomed,
+  Driver,
+  FailedCall,
+  Info,
+  Item,
+  ListOptions,
+  OpenDriver,
+  PartialDelete,
+  ReadOptions,
+  Receipt,
+  Shared,
+  SignOptions,
+  StatOptions,
+  WriteOptions,
+} from "./fs/driver.js";
 export type {
   At,
   Compression,
@@ -35,8 +57,8 @@ export {
   type XComObjectStorageBackendOptions,
 } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
-export { StoragePath } from "./path.js";
-export type { RowFilter, RowKey, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
+export { type PathParts, StoragePath } from "./path.js";
+export type { RowFilter, RowKey, RowOptions, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
 export { memoryRows } from "./xcom/rows-memory.js";
 export { airflowRows, sqliteQuery } from "./xcom/rows-metadata.js";
 export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows-rest.js";

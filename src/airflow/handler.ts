@@ -28,7 +28,7 @@ const RETURN_VALUE = "return_value";
  * are values and not references, and what it writes by `setXCom` or returns becomes an object when it is large.
  *
  * Connections are asked of `client.getConnection`, then of the environment; settings come from the options, then from
- * `AIRFLOW__COMMON_IO__*`. It works with the handlers of every shape that the SDK has had (see {@link taskCall}).
+ * `AIRFLOW__COMMON_IO__*`. It works with the handlers of every shape that the SDK has had.
  */
 export function withObjectStorage<A = unknown>(
   handler: (args: A) => unknown,

@@ -5,6 +5,7 @@
  */
 import "./require.js";
 
+export type { TaskConnection } from "../connections/index.js";
 export { type Log, type WrappedTaskClient, wrapTaskClient } from "./client.js";
 export { type ObjectStorageOptions, withObjectStorage } from "./handler.js";
 export { unmapped } from "./map-index.js";
