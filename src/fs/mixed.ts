@@ -6,12 +6,12 @@ export interface Batch {
   body: Uint8Array;
 }
 
-/** `calls`: whole requests, from the request line to the empty line. */
-export function writeBatch(calls: readonly string[]): Batch {
+/** `calls`: whole requests, from the request line to the empty line; `idOf` spells their numbers. */
+export function writeBatch(calls: readonly string[], idOf: (index: number) => string = String): Batch {
   const boundary = `batch_${randomUUID()}`;
   const parts = calls.map(
     (call, i) =>
-      `--${boundary}\r\ncontent-type: application/http\r\ncontent-transfer-encoding: binary\r\ncontent-id: ${i}\r\n\r\n${call}\r\n`,
+      `--${boundary}\r\ncontent-type: application/http\r\ncontent-transfer-encoding: binary\r\ncontent-id: ${idOf(i)}\r\n\r\n${call}\r\n`,
   );
   return { boundary, body: Buffer.from(`${parts.join("")}--${boundary}--\r\n`) };
 }

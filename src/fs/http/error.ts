@@ -103,11 +103,19 @@ const NEVER_SENT = new Set([
 
 /** The category of a transport error by status alone; drivers look at the provider's codes, 409 and 412 first. */
 export function codeOfHttp(error: unknown): ErrorCode | undefined {
-  if (error instanceof BodyCut) return error.kind === "stalled" ? "Timeout" : "Unavailable";
+  if (error instanceof BodyCut) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
   return BY_STATUS.get(error.status) ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
 }
+
+/** A body that runs over is a lie of the server's that the next try repeats; what is missing may come then. */
+const BY_CUT: Record<BodyCut["kind"], ErrorCode> = {
+  reset: "Unavailable",
+  short: "Unavailable",
+  long: "Corrupt",
+  stalled: "Timeout",
+};
 
 const BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
   [401, "Unauthenticated"],

@@ -3,7 +3,7 @@ import type { Storage } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../bytes.js";
 import type { Driver, Shared, SignOptions } from "../../driver.js";
-import { HttpError } from "../../http.js";
+import { type HttpError, lineFailure, refusal } from "../../http.js";
 import { upload } from "../../parts.js";
 import { copyObject } from "./copy.js";
 import { codeOf } from "./dialect.js";
@@ -20,6 +20,7 @@ interface ClientAnswer {
   headers: Answer["headers"];
 }
 interface ClientError extends Error {
+  /** A status, or what Node calls the failure. */
   code?: number | string;
   errors?: readonly { reason?: string }[];
   response?: ClientAnswer;
@@ -62,15 +63,15 @@ function textOf(body: unknown): string {
 }
 
 /** The client's errors carry requests with their tokens; only what they say is kept. */
-function asHttpError(method: string, { code, errors, message }: ClientError): HttpError {
-  const detail = message.replace(/\s+/g, " ").slice(0, 300);
-  const error =
+function asHttpError(method: string, error: ClientError): HttpError {
+  const { code, errors, message } = error;
+  const told =
     typeof code === "number"
-      ? new HttpError("answer", method, code, errors?.[0]?.reason, detail)
-      : new HttpError(code === "ETIMEDOUT" ? "timeout" : "network", method, 0, code, detail);
+      ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
+      : lineFailure(method, error);
   // The client tries again by itself and does not say so.
-  error.unsure = true;
-  return error;
+  told.unsure = true;
+  return told;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
 import { byUtf8 } from "../../order.js";
+import { NewestFirst } from "../../versions.js";
 import { ITEM_FIELDS, itemOf, type Resource } from "./objects.js";
 import type { Api } from "./server.js";
 
@@ -51,24 +52,4 @@ function merged(files: readonly Item[], directories: readonly string[]): readonl
   if (directories.length === 0) return files;
   const items: Item[] = directories.map((key) => ({ key, type: "directory" }));
   return [...files, ...items].sort((a, b) => byUtf8(a.key, b.key));
-}
-
-/** Turns the versions of each key around, which the service lists oldest first and lets run on over pages. */
-class NewestFirst {
-  #open: Item[] = [];
-
-  add(items: readonly Item[]): Item[] {
-    const done: Item[] = [];
-    for (const item of items) {
-      if (this.#open.length > 0 && this.#open[0]!.key !== item.key) done.push(...this.rest());
-      this.#open.push(item);
-    }
-    return done;
-  }
-
-  rest(): Item[] {
-    const versions = this.#open;
-    this.#open = [];
-    return versions.sort((a, b) => (BigInt(b.version ?? 0) > BigInt(a.version ?? 0) ? 1 : -1));
-  }
 }

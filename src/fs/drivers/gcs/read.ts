@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { failure } from "../../../errors.js";
 import { single } from "../../bytes.js";
 import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
+import { extentOf, rangeHeader } from "../../extent.js";
 import type { HttpResponse } from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one, type Resource } from "./objects.js";
@@ -25,11 +25,11 @@ export async function readObject(
   options: ReadOptions,
 ): Promise<{ info: Info; body: Bytes }> {
   const { start, end } = options;
-  const range = start > 0 || end !== undefined ? `bytes=${start}-${end === undefined ? "" : end - 1}` : undefined;
+  const range = rangeHeader(start, end);
   const answer = await server.send(media(server, key, options, range));
   if (answer.status === 416) return pastTheEnd(server, key, options, answer);
   try {
-    const { size, length } = extent(answer, range === undefined ? undefined : start);
+    const { size, length } = extentOf(withLength(answer), range === undefined ? undefined : { start, end });
     const info = infoOfHeaders(key, answer.headers, size);
     matched(info, options.ifMatch);
     answer.body.expect(length);
@@ -54,23 +54,11 @@ function media(server: Server, key: string, options: ReadOptions, range: string 
   return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
 }
 
-/** Bytes of the whole object and of this answer. `start` is undefined when no range was asked for. */
-function extent({ status, headers }: HttpResponse, start: number | undefined): { size: number; length: number } {
-  if (status !== 206) {
-    if (start !== undefined) throw failure("Unsupported", "the server ignored the range and sent the whole object");
-    const size = Number(headers["content-length"] ?? one(headers["x-goog-stored-content-length"]));
-    if (Number.isSafeInteger(size)) return { size, length: size };
-    throw failure("Unsupported", "the server does not say how large the object is");
-  }
-  const [first, last, size] = contentRange(headers);
-  if (first === start) return { size, length: last - first + 1 };
-  throw failure("Unsupported", "the server sent another range than the one that was asked for");
-}
-
-function contentRange(headers: IncomingHttpHeaders): [first: number, last: number, size: number] {
-  const found = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers["content-range"] ?? "");
-  if (!found) throw failure("Unsupported", "the server does not say which range it sent");
-  return [Number(found[1]), Number(found[2]), Number(found[3])];
+/** The length at rest stands in where an answer without a range comes in pieces and says none. */
+function withLength(answer: HttpResponse): HttpResponse {
+  const stored = one(answer.headers["x-goog-stored-content-length"]);
+  if (stored === undefined || answer.headers["content-length"] !== undefined) return answer;
+  return { ...answer, headers: { ...answer.headers, "content-length": stored } };
 }
 
 /** Emulators ignore conditions on reads, so the answer itself is looked at. */

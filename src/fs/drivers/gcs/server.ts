@@ -121,7 +121,7 @@ export class Server extends Api {
     try {
       return await send(this.#request(call, used));
     } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      if (!(error instanceof HttpError) || error.status !== 401 || used.bearer === undefined) throw error;
       if (!(await this.tokens.renew(used.bearer))) throw error;
       return send(this.#request(call, used));
     }

@@ -2,6 +2,7 @@
 import type { AuthClient, GoogleAuth } from "google-auth-library";
 import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "../../../connections/options/index.js";
 import { failure } from "../../../errors.js";
+import { type Grant, Token } from "../../token.js";
 
 /** Who signs, and how; the name becomes part of the signed address. */
 export interface Signer {
@@ -14,14 +15,14 @@ export interface Tokens {
   /** The current token, at once while it is good; undefined for anonymous access. */
   bearer(): string | undefined | Promise<string | undefined>;
   /** Gets another token after `refused` was; whether there is another. */
-  renew(refused: string | undefined): Promise<boolean>;
+  renew(refused: string): Promise<boolean>;
   /** The project of the credentials. */
   project(): Promise<string | undefined>;
   signer(): Promise<Signer>;
 }
 
-/** A token is replaced this many milliseconds before it ends. */
-const EARLY_MS = 5 * 60_000;
+/** How long a token is taken to last when nobody says it, milliseconds. */
+const UNTOLD_MS = 10 * 60_000;
 
 export const anonymous: Tokens = {
   bearer: () => undefined,
@@ -122,10 +123,8 @@ async function subjectToken(source: Extract<GoogleSource, { kind: "oidc" }>): Pr
 
 class GoogleTokens implements Tokens {
   readonly #renewed: () => Promise<GoogleAuth<AuthClient>>;
+  readonly #token = new Token((anew) => this.#issue(anew));
   #auth: GoogleAuth<AuthClient>;
-  #token: string | undefined;
-  #until = 0;
-  #pending: Promise<string> | undefined;
 
   constructor(renewed: () => Promise<GoogleAuth<AuthClient>>, auth: GoogleAuth<AuthClient>) {
     this.#renewed = renewed;
@@ -133,13 +132,11 @@ class GoogleTokens implements Tokens {
   }
 
   bearer(): string | Promise<string> {
-    return this.#token !== undefined && Date.now() < this.#until ? this.#token : this.#fetch();
+    return this.#token.current();
   }
 
-  async renew(refused: string | undefined): Promise<boolean> {
-    // Of many calls with one token that was refused, the first has it replaced for all.
-    if (this.#token !== refused) return true;
-    return (await this.#fetch(true)) !== refused;
+  renew(refused: string): Promise<boolean> {
+    return this.#token.renew(refused);
   }
 
   async project(): Promise<string | undefined> {
@@ -152,24 +149,14 @@ class GoogleTokens implements Tokens {
     return { email, sign: async (text) => Buffer.from(await this.#auth.sign(text), "base64") };
   }
 
-  /** Callers at the same time share one request. */
-  #fetch(anew = false): Promise<string> {
-    this.#pending ??= this.#ask(anew).finally(() => {
-      this.#pending = undefined;
-    });
-    return this.#pending;
-  }
-
-  async #ask(anew: boolean): Promise<string> {
+  async #issue(anew: boolean): Promise<Grant> {
     // The library hands out what it has until it ends, refused or not; only a new client asks again.
     if (anew) this.#auth = await this.#renewed();
     const client = await this.#auth.getClient().catch(refused);
     const { token } = await client.getAccessToken().catch(refused);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");
-    this.#token = token;
     // Clients that do not tell how long a token lasts keep it themselves, so they are asked again soon.
-    this.#until = (client.credentials.expiry_date ?? Date.now() + 2 * EARLY_MS) - EARLY_MS;
-    return token;
+    return { token, until: client.credentials.expiry_date ?? Date.now() + UNTOLD_MS };
   }
 }
 
