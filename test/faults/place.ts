@@ -49,9 +49,7 @@ export class Place {
   }
 
   /** The path of a name; all names of a place lie below one prefix of its own. */
-  at(name: string, bucket = this.bucket.name): string {
-    return `${this.provider.scheme}://it@${bucket}/${this.key}/${name}`;
-  }
+  readonly at = (name: string): string => `${this.provider.scheme}://it@${this.bucket.name}/${this.key}/${name}`;
 
   /** What is stored, or undefined for nothing. */
   async stored(name: string): Promise<Uint8Array | undefined> {
