@@ -1,0 +1,98 @@
+/** What README and docs show works: every block of code is type-checked and run, unless a comment before it says why not. */
+import { execFile } from "node:child_process";
+import { access, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Bucket } from "./servers/buckets.mjs";
+import { makeBucket } from "./servers/index.mjs";
+import { server } from "./servers/use.js";
+import { type Block, blocksOf, documents, typeErrors, Workshop } from "./support/docs.js";
+import { ROOT } from "./support/installed.js";
+
+const blocks = (await Promise.all((await documents()).map(blocksOf))).flat();
+const isCode = ({ language }: Block) => language !== "sh";
+
+/** Where the paths of a scheme lead in the tests, instead of `my-bucket` in a cloud. */
+const PLACES = {
+  "s3a?": async () => {
+    const minio = await server("minio");
+    const { accessKey, secretKey, endpoint } = minio;
+    const names = { KEY: accessKey, SECRET: secretKey, AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
+    return { bucket: await makeBucket(minio), env: { ...names, AWS_ENDPOINT_URL_S3: endpoint } };
+  },
+  "gs|gcs": async () => {
+    const gcs = await server("fake-gcs");
+    return { bucket: await makeBucket(gcs), env: { STORAGE_EMULATOR_HOST: gcs.endpoint } };
+  },
+  "abfs|az|azblob|wasbs?": async () => {
+    const azure = await server("azurite");
+    return { bucket: await makeBucket(azure), env: { AZURE_STORAGE_CONNECTION_STRING: azure.connectionString } };
+  },
+};
+
+/** The block with buckets of the test servers, the environment that reaches them, and the buckets. */
+async function placed(block: Block): Promise<{ block: Block; env: Record<string, string>; buckets: Bucket[] }> {
+  const env = {};
+  const buckets: Bucket[] = [];
+  let { code } = block;
+  for (const [schemes, place] of Object.entries(PLACES)) {
+    const path = new RegExp(`\\b((?:${schemes})://(?:\\w+@)?)my-bucket\\b`, "g");
+    if (!path.test(code)) continue;
+    const { bucket, env: own } = await place();
+    buckets.push(bucket);
+    Object.assign(env, own);
+    code = code.replace(path, `$1${bucket.name}`);
+  }
+  return { block: { ...block, code }, env, buckets };
+}
+
+describe("a block of code in README or docs", () => {
+  let workshop: Workshop;
+  beforeAll(async () => {
+    workshop = await Workshop.open();
+  });
+  afterAll(() => workshop.close());
+
+  test("there are some of each kind", () => {
+    expect(blocks.some(isCode)).toBe(true);
+    expect(blocks.some((block) => !isCode(block))).toBe(true);
+  });
+
+  test("has the types of the package", { timeout: 120_000 }, () => {
+    expect(typeErrors(blocks.filter(isCode))).toEqual([]);
+  });
+
+  test("is refused when its types are wrong", { timeout: 120_000 }, () => {
+    const code = 'import { openStorage } from "stowage";\nawait openStorage().stat(1);\n';
+    expect(typeErrors([{ where: "here", language: "ts", code, notRun: undefined }])).toEqual([
+      expect.stringContaining("here: "),
+    ]);
+  });
+
+  test.each(blocks.filter(({ notRun }) => notRun === undefined).map((block) => [block.where, block] as const))(
+    "%s runs",
+    { timeout: 120_000 },
+    async (_, original) => {
+      const { block, env, buckets } = await placed(original);
+      try {
+        await workshop.run(block, env);
+      } finally {
+        await Promise.all(buckets.map((bucket) => bucket.remove()));
+      }
+    },
+  );
+});
+
+describe("a command in README, docs or CONTRIBUTING", async () => {
+  const scripts = [...blocks, ...(await blocksOf("CONTRIBUTING.md"))].filter((block) => !isCode(block));
+
+  test.each(scripts.map((block) => [block.where, block] as const))("%s names what there is", async (_, { code }) => {
+    await promisify(execFile)("bash", ["-n", "-c", code]);
+    const { scripts: names } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    const called = [...code.matchAll(/\bnpm (?:run ([\w:-]+)|(test)\b)/g)].map(([, name, own]) => name ?? own);
+    expect(called.filter((name) => !(name! in names))).toEqual([]);
+    const files = [...code.matchAll(/\b(?:test|scripts|examples|bench)\/[\w/.-]+\.\w+/g)].map(([file]) => file);
+    for (const file of files) await access(join(ROOT, file));
+  });
+});

@@ -1,0 +1,120 @@
+/** The code blocks of a Markdown file, and what it takes to run one. */
+import { execFile } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import ts from "typescript";
+import { ROOT } from "./installed.js";
+
+/** A block of code. A comment on the line before its fence may say `not run: why`, or `continues` the block before. */
+export interface Block {
+  /** Where it begins: `README.md:5`. */
+  where: string;
+  language: "ts" | "js" | "sh";
+  /** With the code of the blocks that it continues. */
+  code: string;
+  /** Why it is not run. */
+  notRun: string | undefined;
+}
+
+const FENCE = /^(?:<!-- *(.*?) *-->\n)?```(ts|js|sh)\n([\s\S]*?)^```$/gm;
+
+/** The blocks of a file in ts, js or sh; those of other languages say what something looks like. */
+export async function blocksOf(file: string): Promise<Block[]> {
+  const text = await readFile(join(ROOT, file), "utf8");
+  const blocks: Block[] = [];
+  for (const match of text.matchAll(FENCE)) {
+    const [whole, note = "", language, own = ""] = match;
+    const line = text.slice(0, match.index + whole.indexOf("```")).split("\n").length;
+    const before = note === "continues" ? (blocks.at(-1)?.code ?? "") : "";
+    const notRun = /^not run: (.+)$/.exec(note)?.[1];
+    blocks.push({ where: `${file}:${line}`, language: language as Block["language"], code: before + own, notRun });
+  }
+  return blocks;
+}
+
+/** README.md and every page of docs. */
+export async function documents(): Promise<string[]> {
+  const pages = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
+  return ["README.md", ...pages.sort().map((name) => `docs/${name}`)];
+}
+
+/** What the package promises under its names, in the sources. */
+const SOURCES: Record<string, string> = {
+  stowage: "src/index.ts",
+  "stowage/s3": "src/fs/drivers/s3/index.ts",
+  "stowage/gcs": "src/fs/drivers/gcs/index.ts",
+  "stowage/azure": "src/fs/drivers/azure/index.ts",
+  "stowage/airflow": "src/airflow/index.ts",
+  "stowage/testing": "src/testing/index.ts",
+};
+
+/** What TypeScript has against the blocks, each with the place of its block. */
+export function typeErrors(blocks: readonly Block[]): string[] {
+  const files = new Map(blocks.map((block, i) => [join(ROOT, `docs-block-${i}.ts`), block]));
+  const { config } = ts.readConfigFile(join(ROOT, "tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
+  const paths = Object.fromEntries(Object.entries(SOURCES).map(([name, file]) => [name, [join(ROOT, file)]]));
+  const all = { ...options, paths, noUnusedLocals: false, moduleDetection: ts.ModuleDetectionKind.Force };
+  const host = ts.createCompilerHost(all);
+  const { readFile: read, fileExists } = host;
+  host.readFile = (name) => files.get(name)?.code ?? read(name);
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  const program = ts.createProgram([...files.keys()], all, host);
+  return [...files].flatMap(([name, { where }]) => {
+    const source = program.getSourceFile(name);
+    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    return found.map(({ messageText }) => `${where}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
+  });
+}
+
+/** A folder to run blocks in, with the command `stowage`. */
+export class Workshop {
+  private constructor(readonly folder: string) {}
+
+  static async open(): Promise<Workshop> {
+    return new Workshop(await mkdtemp(join(tmpdir(), "stowage-docs-")));
+  }
+
+  close(): Promise<void> {
+    return rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Runs the code in an empty folder of its own; rejects with its output when it fails. */
+  async run({ language, code }: Block, env: Record<string, string>): Promise<void> {
+    const cwd = await mkdtemp(join(this.folder, "block-"));
+    const program = language === "sh" ? await this.#script(cwd, code) : await this.#module(cwd, code, language);
+    const PATH = `${join(this.folder, "bin")}:${process.env.PATH}`;
+    const options = { cwd, env: { PATH, HOME: cwd, ...env }, timeout: 60_000 };
+    await promisify(execFile)(program[0]!, program.slice(1), options);
+  }
+
+  async #script(cwd: string, code: string): Promise<string[]> {
+    const command = join(this.folder, "bin/stowage");
+    if (code.includes("stowage")) {
+      await mkdir(join(this.folder, "bin"), { recursive: true });
+      await bundle({ entryPoints: [join(ROOT, "src/cli/main.ts")], outfile: join(this.folder, "bin/cli.mjs") });
+      await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${this.folder}/bin/cli.mjs" "$@"\n`);
+      await chmod(command, 0o755);
+    }
+    await writeFile(join(cwd, "block.sh"), code);
+    return ["bash", "-euo", "pipefail", "block.sh"];
+  }
+
+  async #module(cwd: string, code: string, loader: "ts" | "js"): Promise<string[]> {
+    const outfile = join(cwd, "block.mjs");
+    await bundle({ stdin: { contents: code, loader, resolveDir: ROOT }, outfile });
+    return [process.execPath, outfile];
+  }
+}
+
+/** One ESM file that needs nothing beside it, of the sources and not of what was built last. */
+async function bundle(options: Pick<Parameters<typeof build>[0], "stdin" | "entryPoints" | "outfile">): Promise<void> {
+  const alias = Object.fromEntries(Object.entries(SOURCES).map(([name, file]) => [name, join(ROOT, file)]));
+  // CommonJS packages inside ask for `require`.
+  const banner = { js: 'import { createRequire as _c } from "node:module"; const require = _c(import.meta.url);' };
+  const fixed = { bundle: true, platform: "node", format: "esm", logLevel: "silent", banner, alias } as const;
+  await build({ ...fixed, ...options });
+}
