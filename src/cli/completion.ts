@@ -11,7 +11,7 @@ export function addCompletion(cli: Cli, program: Command): void {
   cli
     .add(program, {
       name: "completion",
-      summary: "print a script that completes commands and options in your shell",
+      summary: "print a completion script for bash, zsh or fish",
       examples: [
         ["source <(stowage completion bash)", "now; in ~/.bashrc for every shell"],
         ['stowage completion zsh > "$fpath[1]/_stowage"', "zsh"],

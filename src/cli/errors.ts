@@ -30,6 +30,8 @@ function isClosedPipe(error: unknown): boolean {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
+  // What the command itself refuses is about no path.
+  if (isStorageError(error) && error.op === "") return printable(error.detail);
   return printable(message.replace(/\s*\n\s*/g, " "));
 }
 

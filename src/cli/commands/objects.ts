@@ -47,7 +47,7 @@ function addSign(cli: Cli, program: Command): void {
   cli
     .add(program, {
       name: "sign",
-      summary: "print a link to an object that works without credentials",
+      summary: "print a link that works without credentials",
       examples: [
         ["stowage sign --expires 15m s3://lake@bucket/a.csv", "to read it"],
         ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "to let somebody write it"],

@@ -66,7 +66,7 @@ function addByReference(cli: Cli, xcom: Command): void {
   cli
     .add(xcom, {
       name: "show",
-      summary: "explain a reference: whose it is, size, codec, a preview",
+      summary: "explain a reference: owner, size, codec, preview",
       examples: [[`stowage xcom show ${REFERENCE}`, "in place of the reference that the UI shows"]],
     })
     .argument("<reference...>", "what the row holds")
@@ -87,7 +87,7 @@ const WHERE = "base path, or below it a Dag, a run or a task; else the setting";
 function addList(cli: Cli, xcom: Command): void {
   const command = cli.add(xcom, {
     name: "ls",
-    summary: "list XComs by what is in storage, without any database",
+    summary: "list XComs by what is in storage, with no database",
     examples: [
       ["stowage xcom ls s3://lake@bucket/xcom/sales/run_1", "those of a run"],
       ["stowage xcom ls --refs --task extract | xargs stowage xcom show", "and explain each"],

@@ -11,7 +11,7 @@ export function addDoctor(cli: Cli, program: Command): void {
   cli
     .add(program, {
       name: "doctor",
-      summary: "check everything between here and a bucket, and say how to mend what is wrong",
+      summary: "check the way to a bucket, and say how to mend it",
       details:
         "Writes, reads and deletes probe objects of its own below the path and leaves nothing behind. " +
         "One of them has 8 MiB, to try an upload in parts. Prints where credentials come from, never what they are.",

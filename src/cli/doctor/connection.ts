@@ -6,7 +6,7 @@ import {
   connectionsFromFile,
   connectionVariable,
 } from "../../connections/index.js";
-import type { StoragePath } from "../../path.js";
+import { providerOf, type StoragePath } from "../../path.js";
 import type { Session } from "../session.js";
 import { broken, type Finding, failed, ok } from "./finding.js";
 
@@ -16,10 +16,13 @@ export interface Found {
 }
 
 /** The connection that the path names, and where it stands. Without a name there is none to find. */
-export async function findConnection({ env, signal }: Session, { connectionId: id }: StoragePath): Promise<Found> {
+export async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<Found> {
+  const { env, signal } = session;
   const check = "connection";
   if (id === undefined) {
-    return { connection: undefined, finding: ok(check, "none is named: the provider's own environment is used") };
+    const local = ["file", "memory"].includes(providerOf(scheme) ?? "");
+    const detail = `none is ${local ? "needed" : "named: the provider's own environment is used"}`;
+    return { connection: undefined, finding: ok(check, detail) };
   }
   try {
     for (const { where, source } of sourcesOf(env, id)) {

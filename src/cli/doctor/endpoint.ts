@@ -67,6 +67,7 @@ const MENDS: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host's name is unknown: correct the endpoint, or the network's DNS",
   EAI_AGAIN: "names cannot be looked up: check the network and its DNS",
   ECONNREFUSED: "nobody listens there: start the server, or correct host and port of the endpoint",
+  EPROTO: "the other side does not speak TLS, or not as it should: is it http:// and not https:// there?",
   ETIMEDOUT:
     "no answer: a firewall, a proxy that is not set (HTTPS_PROXY with NODE_USE_ENV_PROXY=1), or a wrong address",
 };

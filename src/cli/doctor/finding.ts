@@ -37,7 +37,7 @@ export function broken(check: string, error: unknown, signal: AbortSignal, mend:
 
 export function messageOf(error: unknown): string {
   if (isStorageError(error)) return error.detail ? `${error.code}: ${error.detail}` : error.code;
-  return error instanceof Error ? error.message : String(error);
+  return (error instanceof Error ? error.message : String(error)).trim();
 }
 
 const MARKS: Readonly<Record<Finding["status"], readonly [string, Style]>> = {
@@ -54,5 +54,5 @@ export async function print(out: Output, { check, status, detail, mend }: Findin
   const [mark, style] = MARKS[status];
   const start = `${styled(out, style, mark.padEnd(MARK))}  ${check.padEnd(CHECK)}  `;
   await put(out, `${start}${wrapped(out, INDENT, printable(detail))}\n`);
-  if (mend) await put(out, `${" ".repeat(INDENT)}${wrapped(out, INDENT, styled(out, "bold", `mend: ${mend}`))}\n`);
+  if (mend) await put(out, `${" ".repeat(INDENT)}${styled(out, "bold", wrapped(out, INDENT, `mend: ${mend}`))}\n`);
 }
