@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
@@ -127,6 +127,8 @@ function summary(results) {
 }
 
 const run = await mkdtemp(join(tmpdir(), "stowage-run-"));
+// A database server that must not run as root has to reach its own folder in here.
+await chmod(run, 0o711);
 for (const folder of ["logs", "reports", "tmp"]) await mkdir(join(run, folder));
 const results = [];
 for (const stage of chosen(process.argv.slice(2))) {
