@@ -1,5 +1,5 @@
 import type { Secret } from "../connections/index.js";
-import { failure, isStorageError } from "../errors.js";
+import { type ErrorCode, failure, isStorageError } from "../errors.js";
 import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../fs/http.js";
 import type { RowFilter, RowKey, XComRow, XComRows } from "./rows.js";
 
@@ -87,7 +87,7 @@ class Api {
 
   async send(method: string, path: string, body: unknown, accept: readonly number[], signal?: AbortSignal) {
     try {
-      return await this.#try(method, path, body, [401, ...accept], signal);
+      return await this.#try(method, path, body, [...REFUSED.keys(), ...accept], signal);
     } catch (error) {
       throw told(error);
     }
@@ -107,9 +107,9 @@ class Api {
         body: data,
       });
       const answer = await this.http.text({ prepare, signal, accept });
-      if (answer.status !== 401) return answer;
-      if (renewed || typeof this.#token !== "function")
-        throw failure("Unauthenticated", "Airflow does not accept the token");
+      const refused = REFUSED.get(answer.status);
+      if (!refused) return answer;
+      if (renewed || typeof this.#token !== "function") throw failure(...refused);
       this.#authorization = undefined;
     }
   }
@@ -121,6 +121,12 @@ class Api {
     return this.#authorization;
   }
 }
+
+/** Some of Airflow's auth managers answer 403 to a token that they do not accept. */
+const REFUSED: ReadonlyMap<number, [ErrorCode, string]> = new Map([
+  [401, ["Unauthenticated", "Airflow does not accept the token"]],
+  [403, ["PermissionDenied", "Airflow does not allow it with this token, or does not accept the token"]],
+]);
 
 function httpOf(endpoint: string): Promise<Http> {
   const explain = (_status: number, _headers: unknown, text: string) => ({ detail: text });
