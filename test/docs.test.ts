@@ -1,13 +1,13 @@
 /** What README and docs show works: every block of code is type-checked and run, unless a comment before it says why not. */
 import { execFile } from "node:child_process";
 import { access, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Bucket } from "./servers/buckets.mjs";
 import { makeBucket } from "./servers/index.mjs";
 import { server } from "./servers/use.js";
-import { type Block, blocksOf, documents, typeErrors, Workshop } from "./support/docs.js";
+import { type Block, blocksOf, documents, otherFences, typeErrors, Workshop } from "./support/docs.js";
 import { ROOT } from "./support/installed.js";
 
 const blocks = (await Promise.all((await documents()).map(blocksOf))).flat();
@@ -47,7 +47,7 @@ async function placed(block: Block): Promise<{ block: Block; env: Record<string,
   return { block: { ...block, code }, env, buckets };
 }
 
-describe("a block of code in README or docs", () => {
+describe("a block of code in README or docs", async () => {
   let workshop: Workshop;
   beforeAll(async () => {
     workshop = await Workshop.open();
@@ -57,6 +57,10 @@ describe("a block of code in README or docs", () => {
   test("there are some of each kind", () => {
     expect(blocks.some(isCode)).toBe(true);
     expect(blocks.some((block) => !isCode(block))).toBe(true);
+  });
+
+  test.each(await documents())("says its language as ts, js or sh in %s", async (file) => {
+    expect(await otherFences(file)).toEqual([]);
   });
 
   test("has the types of the package", { timeout: 120_000 }, () => {
@@ -82,6 +86,16 @@ describe("a block of code in README or docs", () => {
       }
     },
   );
+});
+
+describe("a link in README, docs and CONTRIBUTING", async () => {
+  test.each([...(await documents()), "CONTRIBUTING.md", "ARCHITECTURE.md"])("of %s leads somewhere", async (file) => {
+    const text = await readFile(join(ROOT, file), "utf8");
+    const links = [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map(([, link]) => link!);
+    const missing: string[] = [];
+    for (const link of links) await access(join(ROOT, dirname(file), link)).catch(() => missing.push(link));
+    expect(missing).toEqual([]);
+  });
 });
 
 describe("a command in README, docs or CONTRIBUTING", async () => {

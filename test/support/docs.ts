@@ -1,6 +1,6 @@
 /** The code blocks of a Markdown file, and what it takes to run one. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -33,6 +33,15 @@ export async function blocksOf(file: string): Promise<Block[]> {
     blocks.push({ where: `${file}:${line}`, language: language as Block["language"], code: before + own, notRun });
   }
   return blocks;
+}
+
+/** The languages of fences that look like code and would never be run, as their spelling is another. */
+export async function otherFences(file: string): Promise<string[]> {
+  const text = await readFile(join(ROOT, file), "utf8");
+  const fences = [...text.matchAll(/^ *(?:```|~~~)(.+)$/gm)].map(([, info]) => info!);
+  return fences.filter(
+    (info) => /^(typescript|javascript|[mc]?[tj]sx?|bash|shell|console|sh)\b/.test(info) && !/^(ts|js|sh)$/.test(info),
+  );
 }
 
 /** README.md and every page of docs. */
@@ -75,7 +84,9 @@ export class Workshop {
   private constructor(readonly folder: string) {}
 
   static async open(): Promise<Workshop> {
-    return new Workshop(await mkdtemp(join(tmpdir(), "stowage-docs-")));
+    const folder = await mkdtemp(join(tmpdir(), "stowage-docs-"));
+    await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    return new Workshop(folder);
   }
 
   close(): Promise<void> {
@@ -110,11 +121,11 @@ export class Workshop {
   }
 }
 
-/** One ESM file that needs nothing beside it, of the sources and not of what was built last. */
+/** One ESM file of the sources, not of what was built last. The packages of the providers stay outside. */
 async function bundle(options: Pick<Parameters<typeof build>[0], "stdin" | "entryPoints" | "outfile">): Promise<void> {
   const alias = Object.fromEntries(Object.entries(SOURCES).map(([name, file]) => [name, join(ROOT, file)]));
-  // CommonJS packages inside ask for `require`.
-  const banner = { js: 'import { createRequire as _c } from "node:module"; const require = _c(import.meta.url);' };
-  const fixed = { bundle: true, platform: "node", format: "esm", logLevel: "silent", banner, alias } as const;
-  await build({ ...fixed, ...options });
+  const { peerDependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const external = Object.keys(peerDependencies);
+  const fixed = { bundle: true, platform: "node", target: "node20", format: "esm", logLevel: "silent" } as const;
+  await build({ ...fixed, ...options, alias, external });
 }

@@ -105,7 +105,7 @@ export const bugs = [
     file: "src/fs/drivers/s3/write.ts",
     find: "return this.multipart.abort();",
     replace: "return Promise.resolve();",
-    tests: ["test/s3-faults.test.ts", "test/faults/matrix.test.ts"],
+    tests: ["test/s3-faults.test.ts", "test/requests.test.ts"],
   },
   {
     name: "a writer that is left stores what it has",
