@@ -1,7 +1,7 @@
 /**
  * `npm run test:teeth`: plants each bug of `test/teeth/bugs.mjs` in a copy of the tree and runs the tests that are there
  * for it, then, if they see nothing, the whole unit suite. A bug that no test sees, whose line is gone, or whose file
- * does not load, is a failure.
+ * does not load, is a failure, and so is one whose test is red in any case.
  *
  *     node scripts/teeth.mjs "in place" gzip     only the bugs whose name, file or tests have one of these words
  */
@@ -13,7 +13,8 @@ import { bugs } from "../test/teeth/bugs.mjs";
 import { PACKAGED } from "./stages.mjs";
 
 /** @typedef {import("../test/teeth/bugs.mjs").Bug} Bug */
-/** @typedef {{ green: boolean, failed: string[] }} Run */
+/** @typedef {{ file: string, title: string }} Failed */
+/** @typedef {{ green: boolean, passed: number, failed: Failed[] }} Run */
 /** @typedef {{ caught: boolean, words: string }} Verdict */
 
 const ROOT = resolve(import.meta.dirname, "..");
@@ -43,15 +44,17 @@ async function vitest(tree, args, patience) {
   const timer = setTimeout(() => child.kill("SIGTERM"), patience);
   const code = await new Promise((done) => child.once("close", done));
   clearTimeout(timer);
-  const { testResults } = JSON.parse(await readFile(report, "utf8").catch(() => '{"testResults":[]}'));
-  return { green: code === 0, failed: testResults.flatMap((/** @type {any} */ file) => failuresIn(tree, file)) };
+  const text = await readFile(report, "utf8").catch(() => '{ "testResults": [], "numPassedTests": 0 }');
+  const { testResults, numPassedTests } = JSON.parse(text);
+  const failed = testResults.flatMap((/** @type {any} */ file) => failuresIn(tree, file));
+  return { green: code === 0, passed: numPassedTests, failed };
 }
 
-/** @param {string} tree @param {any} file @returns {string[]} */
+/** @param {string} tree @param {any} file @returns {Failed[]} */
 function failuresIn(tree, { name, assertionResults }) {
   return assertionResults
     .filter((/** @type {any} */ test) => test.status === "failed")
-    .map((/** @type {any} */ test) => `${relative(tree, name)}: ${test.fullName}`);
+    .map((/** @type {any} */ test) => ({ file: relative(tree, name), title: test.fullName }));
 }
 
 /** Runs `work` with the bug in the tree, which is clean again after it. @template T @param {string} tree @param {Bug} bug @param {() => Promise<T>} work */
@@ -70,27 +73,31 @@ async function planted(tree, { file, find, replace }, work) {
 
 /** @param {string} tree @param {Bug} bug @returns {Promise<Verdict>} */
 async function judge(tree, bug) {
-  const named = await vitest(tree, [...bug.tests, "--bail=1", "--maxWorkers=1"], PATIENCE);
-  if (!named.green) return verdict(named);
-  const everything = [...PACKAGED, "test/docs.test.ts"].map((file) => `--exclude=${file}`);
-  const whole = await vitest(tree, [...everything, "--bail=1"], SUITE_PATIENCE);
-  if (whole.green) return { caught: false, words: "no test sees it" };
-  const { caught, words } = verdict(whole);
-  return { caught, words: `${words}\n        which is not among its tests: ${bug.tests.join(", ")}` };
+  const { green, failed } = await planted(tree, bug, () => redden(tree, bug.tests));
+  const [first] = failed;
+  if (!first) return { caught: false, words: green ? "no test sees it" : "the tests came to no verdict" };
+  const { file, title } = first;
+  const words = `by ${file}: ${title}`;
+  // A test that is red in any case has caught nothing.
+  const alone = await vitest(tree, [file, "-t", `^${title.replace(/[^\w ]/g, "\\$&")}$`], PATIENCE);
+  if (!alone.green || alone.passed === 0)
+    return { caught: false, words: `${words}, which is not green without the bug` };
+  return { caught: true, words: bug.tests.includes(file) ? words : `${words}, which is not among its tests` };
 }
 
-/** @param {Run} run @returns {Verdict} */
-function verdict({ failed: [first] }) {
-  return first === undefined
-    ? { caught: false, words: "the tests did not come to a verdict" }
-    : { caught: true, words: `by ${first}` };
+/** The tests until the first is red, then those of the whole suite. @param {string} tree @param {string[]} tests */
+async function redden(tree, tests) {
+  const named = await vitest(tree, [...tests, "--bail=1", "--maxWorkers=1"], PATIENCE);
+  if (!named.green) return named;
+  const left = [...PACKAGED, "test/docs.test.ts"].map((file) => `--exclude=${file}`);
+  return vitest(tree, [...left, "--bail=1"], SUITE_PATIENCE);
 }
 
 /** @param {string} tree @param {IterableIterator<Bug>} queue @param {{ passed: number, failed: number }} count */
 async function lane(tree, queue, count) {
   for (const bug of queue) {
     const begun = Date.now();
-    const { caught, words } = await planted(tree, bug, () => judge(tree, bug)).catch((error) => ({
+    const { caught, words } = await judge(tree, bug).catch((error) => ({
       caught: false,
       words: String(error.message),
     }));
@@ -108,27 +115,11 @@ function chosen(words) {
   return found;
 }
 
-/**
- * Without bugs everything must be green, or red would mean nothing. A second try, file by file, is for tests of time
- * limits on a machine that is busy.
- * @param {string} tree @param {Bug[]} list
- */
-async function checkGreen(tree, list) {
-  const files = [...new Set(list.flatMap(({ tests }) => tests))];
-  const first = await vitest(tree, files, SUITE_PATIENCE);
-  const again = [...new Set(first.failed.map((test) => test.split(": ")[0] ?? ""))];
-  if (again.length === 0 && !first.green) throw new Error("the tests do not run without any bug");
-  const { green, failed } = first.green ? first : await vitest(tree, [...again, "--maxWorkers=1"], SUITE_PATIENCE);
-  if (!green) throw new Error(`red without any bug: ${failed.join("; ")}`);
-  console.log(`green without bugs: ${files.length} test files`);
-}
-
 const list = chosen(process.argv.slice(2));
 const folder = await mkdtemp(join(tmpdir(), "stowage-teeth-"));
 const count = { passed: 0, failed: 0 };
 try {
   const trees = await Promise.all(Array.from({ length: LANES }, (_, i) => copyTree(join(folder, String(i)))));
-  await checkGreen(/** @type {string} */ (trees[0]), list);
   const queue = list.values();
   await Promise.all(trees.map((tree) => lane(tree, queue, count)));
 } finally {
