@@ -14,25 +14,25 @@ export {
 } from "./connections/index.js";
 export { type ErrorCode, isStorageError, StorageError, type StorageErrorInit } from "./errors.js";
 export type { Body } from "./fs/bytes.js";
-export type {
-  Budget,
-  Bytes,
-  CopyOptions,
-  DeleteFailure,
-  Doomed,
-  Driver,
-  FailedCall,
-  Info,
-  Item,
-  ListOptions,
-  OpenDriver,
+export {
+  type Budget,
+  type Bytes,
+  type CopyOptions,
+  type DeleteFailure,
+  type Doomed,
+  type Driver,
+  type FailedCall,
+  type Info,
+  type Item,
+  type ListOptions,
+  type OpenDriver,
   PartialDelete,
-  ReadOptions,
-  Receipt,
-  Shared,
-  SignOptions,
-  StatOptions,
-  WriteOptions,
+  type ReadOptions,
+  type Receipt,
+  type Shared,
+  type SignOptions,
+  type StatOptions,
+  type WriteOptions,
 } from "./fs/driver.js";
 export type {
   At,
