@@ -25,6 +25,7 @@ const EVERYWHERE = [...CONTRACTS, "test/bundle.test.ts", "test/package.test.ts"]
 export const stages = [
   { name: "biome", command: ["biome", "check", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
+  { name: "api reference", command: ["typedoc", "--emit", "none"] },
   { name: "unit and contract", vitest: PACKAGED.map((file) => `--exclude=${file}`), minutes: 20 },
   { name: "package", vitest: PACKAGED },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
