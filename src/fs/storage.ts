@@ -1,4 +1,4 @@
-import { failure, isStorageError } from "../errors.js";
+import { failure, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { abortable, type Body, collect, toReadableStream } from "./bytes.js";
 import { Call, type Reached } from "./call.js";
@@ -237,7 +237,7 @@ export class Storage implements AsyncDisposable {
     await writing.telling(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.
-      (error) => (isStorageError(error, "NotFound") ? reading.told(error) : error),
+      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : error),
     );
     return true;
   }
@@ -251,6 +251,10 @@ export class Storage implements AsyncDisposable {
     const call = new Call(op, op, init);
     return call.telling(async () => work(await call.bucket(this.#reach, at)));
   }
+}
+
+function missing({ op, detail, attempts, cause }: StorageError, path: StoragePath): StorageError {
+  return new StorageError({ code: "NotFound", op, path: String(path), detail, attempts, cause });
 }
 
 function entry(base: StoragePath, { key, ...rest }: Item): Entry {
