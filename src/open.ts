@@ -35,7 +35,7 @@ function builtIn(fileRoot: string): [string, FindDriver][] {
   const file = once(async () => (await import("./fs/drivers/file.js")).fileDrivers(fileRoot));
   const s3 = async () => (await import("./fs/drivers/s3/open.js")).openS3;
   const gcs = async () => (await import("./fs/drivers/gcs/index.js")).openGcs;
-  const azure = async () => (await import("./fs/drivers/azure/index.js")).openAzure;
+  const azure = async () => (await import("./fs/drivers/azure/open.js")).openAzure;
   return [
     ...alias(s3, "s3"),
     ...alias(gcs, "gs"),

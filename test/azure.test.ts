@@ -58,7 +58,7 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
     const options = { metadata, blobHTTPHeaders: { blobContentType: "a/b" } };
     const { etag } = await container.getBlockBlobClient("sdk").upload("hello", 5, options);
     const info = await ours.stat("sdk");
-    expect(info).toEqual({ key: "sdk", size: 5, metadata, contentType: "a/b", etag, modified: expect.any(Date) });
+    expect(info).toMatchObject({ key: "sdk", size: 5, metadata, contentType: "a/b", etag });
     expect((await ours.open("sdk")).info).toEqual(info);
     expect(Math.abs(info.modified.getTime() - Date.now())).toBeLessThan(60_000);
     await ours.delete("we", "sdk");
@@ -206,7 +206,7 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
     await ours.delete("a");
   });
 
-  it("L02 D03: 1,001 keys are two pages and four batches, all known by their keys", async () => {
+  it("L02 D03: 1,001 keys are two pages and four batches, all known by their keys", { timeout: 120_000 }, async () => {
     const keys = Array.from({ length: 1001 }, (_, i) => `n/${String(i).padStart(4, "0")}&<é`);
     const rest = keys.values();
     const lane = async () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { extentOf, rangeHeader } from "../src/fs/extent.js";
-import type { HttpResponse } from "../src/fs/http.js";
 
-const answer = (status: number, headers: Record<string, string>) => ({ status, headers }) as unknown as HttpResponse;
+const answer = (status: number, headers: Record<string, string>) => ({ status, headers });
 const ranged = (text: string) => answer(206, { "content-range": text, "content-length": "999" });
 
 describe("what an answer says of an object", () => {

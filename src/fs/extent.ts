@@ -4,7 +4,7 @@ import type { HttpResponse } from "./http.js";
 
 /** Bytes of the whole object, and of this answer. Without `range` the whole object was asked for. */
 export function extentOf(
-  { status, headers }: HttpResponse,
+  { status, headers }: Pick<HttpResponse, "status" | "headers">,
   range: { start: number; end: number | undefined } | undefined,
 ): { size: number; length: number } {
   if (range) return rangeIn(status, headers["content-range"], range.start, range.end);

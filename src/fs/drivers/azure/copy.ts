@@ -1,72 +1,64 @@
-import type { IncomingHttpHeaders } from "node:http";
+/** Copies inside the account, by whatever client. The service does them by itself, and mostly at once. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
-import { one } from "./dialect.js";
 import { unknown } from "./lost.js";
-import { receiptOf } from "./objects.js";
-import type { Server } from "./server.js";
+
+type Signal = AbortSignal | undefined;
+
+/** The requests that copy to one key. */
+export interface CopyRoute {
+  begin(options: CopyOptions): Promise<Progress>;
+  /** How far it has got, by the object that is there. */
+  look(signal: Signal): Promise<Progress>;
+  stop(id: string): Promise<void>;
+  /** Deletes the object with this etag. */
+  drop(etag: string): Promise<void>;
+}
+
+export interface Progress {
+  /** Of the copy that made, or makes, the object. */
+  id: string | undefined;
+  status: string | undefined;
+  description: string | undefined;
+  receipt: Receipt;
+}
 
 /** Milliseconds between looks at a copy that takes longer. */
 const POLL = 250;
 
-/** Copies inside the account, whose service does it by itself and mostly at once. */
-export async function copyObject(
-  server: Server,
-  from: { bucket: string; key: string },
-  to: string,
-  { ifAbsent, ifMatch, signal }: CopyOptions,
-): Promise<Receipt> {
-  const headers = {
-    "x-ms-copy-source": server.address(from.key, from.bucket),
-    "x-ms-source-if-match": ifMatch,
-    "x-ms-encryption-scope": server.encryptionScope,
-    "if-none-match": ifAbsent ? "*" : undefined,
-  };
+export async function copyObject(route: CopyRoute, options: CopyOptions): Promise<Receipt> {
   try {
-    const answer = await server.text({ method: "PUT", key: to, headers, signal });
-    return await settled(server, to, answer.headers, signal);
+    return await settled(route, await route.begin(options), options.signal);
   } catch (error) {
     // The object that is in the way may be our own, from a try whose answer was lost.
-    throw ifAbsent && error instanceof HttpError && error.unsure && error.status === 409 ? unknown(error) : error;
+    const ours = options.ifAbsent && error instanceof HttpError && error.unsure && error.status === 409;
+    throw ours ? unknown(error) : error;
   }
 }
 
-async function settled(
-  server: Server,
-  key: string,
-  begun: IncomingHttpHeaders,
-  signal: AbortSignal | undefined,
-): Promise<Receipt> {
-  const id = one(begun["x-ms-copy-id"]);
-  let headers = begun;
+async function settled(route: CopyRoute, begun: Progress, signal: Signal): Promise<Receipt> {
+  let now = begun;
   try {
-    while (statusOf(headers) === "pending") {
+    while (now.status === "pending") {
       await sleep(POLL, undefined, signal ? { signal } : {}).catch(() => signal?.throwIfAborted());
-      ({ headers } = await server.text({ method: "HEAD", key, signal }));
-      if (one(headers["x-ms-copy-id"]) !== id) throw failure("Unavailable", "another write has replaced the copy");
+      now = await route.look(signal);
+      if (now.id !== begun.id) throw failure("Unavailable", "another write has replaced the copy");
     }
   } catch (error) {
-    await abandon(server, key, id);
+    if (begun.id !== undefined) await abandon(route, begun.id);
     throw error;
   }
-  if (statusOf(headers) === "success") return receiptOf(headers);
-  throw failure("Unavailable", `the service gave up the copy: ${one(headers["x-ms-copy-status-description"]) ?? ""}`);
-}
-
-function statusOf(headers: IncomingHttpHeaders): string | undefined {
-  return one(headers["x-ms-copy-status"]);
+  if (now.status === "success") return now.receipt;
+  throw failure("Unavailable", `the service gave up the copy: ${now.description ?? "no reason given"}`);
 }
 
 /** Stops what nobody waits for any more, and deletes the empty object that the service leaves in its place. */
-async function abandon(server: Server, key: string, copyid: string | undefined): Promise<void> {
-  const call = { key, signal: undefined, tries: 2 };
-  const abort = { "x-ms-copy-action": "abort" };
+async function abandon(route: CopyRoute, id: string): Promise<void> {
   try {
-    await server.text({ ...call, method: "PUT", query: { comp: "copy", copyid }, headers: abort });
-    const { headers } = await server.text({ ...call, method: "HEAD" });
-    if (one(headers["x-ms-copy-id"]) !== copyid) return;
-    await server.text({ ...call, method: "DELETE", headers: { "if-match": headers.etag } });
+    await route.stop(id);
+    const { id: last, receipt } = await route.look(undefined);
+    if (last === id && receipt.etag !== undefined) await route.drop(receipt.etag);
   } catch {}
 }

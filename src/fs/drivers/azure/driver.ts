@@ -1,28 +1,33 @@
 import { failure } from "../../../errors.js";
+import { deleteAll } from "../../bulk.js";
 import type { Driver, Shared, SignOptions } from "../../driver.js";
 import { upload } from "../../parts.js";
 import { serviceSas } from "../../sign/azure.js";
 import { copyObject } from "./copy.js";
+import { HttpCopy } from "./copy-http.js";
 import { codeOf } from "./dialect.js";
-import { listObjects } from "./list.js";
+import { listed } from "./list.js";
+import { httpPages } from "./list-http.js";
 import { readObject, statObject } from "./read.js";
-import { deleteObjects } from "./remove.js";
+import { HttpDelete } from "./remove-http.js";
 import type { Server } from "./server.js";
 import { Upload } from "./write.js";
+import { HttpWrite } from "./write-http.js";
 
 /** The container of `server` behind the seam. */
 export function azureDriver(server: Server, { uploads }: Shared): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(server, key, options),
-    list: (prefix, options) => listObjects(server, prefix, options),
+    list: (prefix, options) => listed(httpPages(server, prefix, options), options),
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
-      return upload(body, new Upload(server, key, options), { budget: uploads, size, signal, onProgress });
+      const target = new Upload(new HttpWrite(server, key, options), options);
+      return upload(body, target, { budget: uploads, size, signal, onProgress });
     },
-    copy: (from, to, options) => copyObject(server, from, to, options),
-    delete: (objects, { signal }) => deleteObjects(server, objects, signal),
+    copy: (from, to, options) => copyObject(new HttpCopy(server, from, to), options),
+    delete: (objects, { signal }) => deleteAll(new HttpDelete(server), objects, signal),
     sign: async (key, options) => signed(server, key, options),
     codeOf,
     close: async () => server.close(),

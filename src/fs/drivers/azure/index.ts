@@ -1,11 +1,19 @@
-/** Azure Blob Storage. */
-import { azureOptions } from "../../../connections/options/index.js";
+/** Azure Blob Storage on the thin transport, and on the official client. The first loads nothing of the second. */
+import type { BlobServiceClient } from "@azure/storage-blob";
 import type { OpenDriver } from "../../driver.js";
-import { azureDriver } from "./driver.js";
-import { openServer } from "./server.js";
+import { sdkDriver } from "./sdk/driver.js";
 
-/** Opens a container. An account key or a SAS needs no package, identities need `@azure/identity`. */
-export const openAzure: OpenDriver = async (bucket, connection, shared) => {
-  const options = azureOptions(connection, shared.env);
-  return azureDriver(await openServer(bucket, options, shared.env), shared);
-};
+export { openAzure } from "./open.js";
+
+/**
+ * Opens containers through a client of `@azure/storage-blob`, with its credentials, pipeline and retries, whatever
+ * connection a path names. What is written is encrypted in `encryptionScope`, if there is one.
+ *
+ * @example openStorage({ drivers: { abfs: fromBlobServiceClient(BlobServiceClient.fromConnectionString(text)) } })
+ */
+export function fromBlobServiceClient(
+  client: BlobServiceClient,
+  { encryptionScope }: { encryptionScope?: string } = {},
+): OpenDriver {
+  return (bucket, _connection, shared) => sdkDriver(client, bucket, encryptionScope, shared);
+}

@@ -1,7 +1,7 @@
 import { single } from "../../bytes.js";
 import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
 import { extentOf, rangeHeader } from "../../extent.js";
-import { infoOf } from "./objects.js";
+import { infoOf, toldIn } from "./objects.js";
 import type { Server } from "./server.js";
 
 export async function statObject(
@@ -11,7 +11,7 @@ export async function statObject(
 ): Promise<Info> {
   const headers = { "if-match": ifMatch };
   const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
-  return infoOf(key, Number(answer.headers["content-length"] ?? 0), answer.headers);
+  return infoOf(key, Number(answer.headers["content-length"] ?? 0), toldIn(answer.headers));
 }
 
 export async function readObject(
@@ -38,7 +38,7 @@ export async function readObject(
   try {
     const { size, length } = extentOf(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
-    return { info: infoOf(key, size, answer.headers), body: answer.body };
+    return { info: infoOf(key, size, toldIn(answer.headers)), body: answer.body };
   } catch (error) {
     answer.body.discard();
     throw error;

@@ -1,12 +1,8 @@
+/** Uploads, by whatever client. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt, WriteOptions } from "../../driver.js";
 import type { Part, Session, Target } from "../../parts.js";
-import { elements, fields } from "../../xml.js";
-import { documentIn } from "./dialect.js";
 import { afterLoss } from "./lost.js";
-import { metadataHeaders, NONCE, receiptOf } from "./objects.js";
-import type { Server } from "./server.js";
 
 const MIB = 2 ** 20;
 
@@ -21,28 +17,47 @@ const LIMITS = {
   uniform: false,
 };
 
+type Signal = AbortSignal | undefined;
+
+/** The requests that write one key, with its conditions and what describes it. */
+export interface WriteRoute {
+  /** The whole object, with a mark in its metadata if there is one. */
+  put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<Receipt>;
+  stage(id: string, data: Uint8Array, signal: Signal): Promise<void>;
+  commit(ids: readonly string[], signal: Signal): Promise<Receipt>;
+  /** What is there now. */
+  look(signal: Signal): Promise<Found>;
+  /** The ids of the blocks that are there now. */
+  committed(signal: Signal): Promise<{ ids: readonly string[]; receipt: Receipt }>;
+}
+
+export interface Found {
+  receipt: Receipt;
+  nonce: string | undefined;
+  /** Of the data, in base64; the service keeps it of what came in one request. */
+  md5: string | undefined;
+}
+
 export class Upload implements Target<string> {
   readonly limits = LIMITS;
   readonly conditional: boolean;
 
   constructor(
-    readonly server: Server,
-    readonly key: string,
-    readonly options: WriteOptions,
+    readonly route: WriteRoute,
+    { ifAbsent, ifMatch }: Pick<WriteOptions, "ifAbsent" | "ifMatch">,
   ) {
-    this.conditional = options.ifAbsent || options.ifMatch !== undefined;
+    this.conditional = ifAbsent || ifMatch !== undefined;
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
-    const { server, key, conditional } = this;
+  async whole(data: Uint8Array, _size: number, signal: Signal): Promise<Receipt> {
+    const { route, conditional } = this;
     const nonce = conditional ? randomUUID() : undefined;
-    const headers = { ...describing(server, this.options), "x-ms-blob-type": "BlockBlob", [NONCE]: nonce };
     try {
-      return receiptOf((await server.text({ method: "PUT", key, headers, body: data, signal })).headers);
+      return await route.put(data, nonce, signal);
     } catch (error) {
       return afterLoss(error, conditional, async () => {
-        const { headers: found } = await server.text({ method: "HEAD", key, signal, tries: 3 });
-        return (nonce ? found[NONCE] === nonce : isOf(data, found)) ? receiptOf(found) : undefined;
+        const { receipt, ...found } = await route.look(signal);
+        return (nonce ? found.nonce === nonce : found.md5 === md5(data)) ? receipt : undefined;
       });
     }
   }
@@ -52,9 +67,8 @@ export class Upload implements Target<string> {
   }
 }
 
-/** The service keeps the MD5 of what came in one request. */
-function isOf(data: Uint8Array, found: IncomingHttpHeaders): boolean {
-  return found["content-md5"] === createHash("md5").update(data).digest("base64");
+function md5(data: Uint8Array): string {
+  return createHash("md5").update(data).digest("base64");
 }
 
 /** Blocks are invisible until their list is committed, and expire after a week. The nonce keeps two writers' apart. */
@@ -64,47 +78,23 @@ class Blocks implements Session<string> {
   constructor(readonly upload: Upload) {}
 
   async part({ index, data }: Part, signal: AbortSignal): Promise<string> {
-    const { server, key } = this.upload;
     const id = Buffer.from(`${this.#nonce}${String(index).padStart(6, "0")}`).toString("base64");
-    const headers = { "x-ms-encryption-scope": server.encryptionScope };
-    await server.text({ method: "PUT", key, query: { comp: "block", blockid: id }, headers, body: data, signal });
+    await this.upload.route.stage(id, data, signal);
     return id;
   }
 
   async commit(ids: readonly string[], _size: number, signal: AbortSignal): Promise<Receipt> {
-    const { server, key, options, conditional } = this.upload;
-    const rows = ids.map((id) => `<Latest>${id}</Latest>`).join("");
-    const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><BlockList>${rows}</BlockList>`);
-    const headers = describing(server, options);
-    const query = { comp: "blocklist" };
+    const { route, conditional } = this.upload;
     try {
-      return receiptOf((await server.text({ method: "PUT", key, query, headers, body, signal })).headers);
+      return await route.commit(ids, signal);
     } catch (error) {
-      return afterLoss(error, conditional, () => this.#look(ids, signal));
+      return afterLoss(error, conditional, async () => {
+        const found = await route.committed(signal);
+        return String(found.ids) === String(ids) ? found.receipt : undefined;
+      });
     }
   }
 
   /** Nothing to do: blocks without a list are no object, and cannot be deleted. */
   async abort(): Promise<void> {}
-
-  async #look(ids: readonly string[], signal: AbortSignal): Promise<Receipt | undefined> {
-    const { server, key } = this.upload;
-    const query = { comp: "blocklist", blocklisttype: "committed" };
-    const { text, headers } = await server.text({ method: "GET", key, query, signal, tries: 3 });
-    const found: string[] = [];
-    for (const list of elements(documentIn(text, "BlockList"))) {
-      for (const block of elements(list)) found.push(fields(block).Name ?? "");
-    }
-    return found.length === ids.length && found.every((id, i) => id === ids[i]) ? receiptOf(headers) : undefined;
-  }
-}
-
-function describing({ encryptionScope }: Server, { contentType, metadata, ifAbsent, ifMatch }: WriteOptions) {
-  return {
-    ...metadataHeaders(metadata),
-    "x-ms-blob-content-type": contentType,
-    "x-ms-encryption-scope": encryptionScope,
-    "if-none-match": ifAbsent ? "*" : undefined,
-    "if-match": ifMatch,
-  };
 }

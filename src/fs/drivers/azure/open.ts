@@ -1,0 +1,10 @@
+import { azureOptions } from "../../../connections/options/index.js";
+import type { OpenDriver } from "../../driver.js";
+import { azureDriver } from "./driver.js";
+import { openServer } from "./server.js";
+
+/** Opens a container. An account key or a SAS needs no package, identities need `@azure/identity`. */
+export const openAzure: OpenDriver = async (bucket, connection, shared) => {
+  const options = azureOptions(connection, shared.env);
+  return azureDriver(await openServer(bucket, options, shared.env), shared);
+};
