@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { codecs } from "../../src/codecs/index.js";
-import { canEncode, decode, encode, noise, records } from "./support.js";
+import { decode, encode, noise, records } from "./support.js";
 
 /** Content with matches near and far, long runs and noise, so that every branch of a compressor is taken. */
 const content = fc
@@ -23,7 +23,7 @@ function repeated(unit: Uint8Array, times: number): Uint8Array {
 
 const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 6 });
 
-describe.each(codecs.names.filter(canEncode))("%s, there and back", (name) => {
+describe.each(codecs.names)("%s, there and back", (name) => {
   it("Z01 keeps any content, however it is cut into chunks", async () => {
     await fc.assert(
       fc.asyncProperty(content, sizes, sizes, async (data, into, from) => {
@@ -42,18 +42,18 @@ describe.each(codecs.names.filter(canEncode))("%s, there and back", (name) => {
   });
 
   it("Z01 keeps noise and zeros, and zeros become small", async () => {
-    const random = noise(2_500_000);
+    const random = noise(1_200_000);
     const coded = await encode(name, random);
     expect(coded.byteLength).toBeLessThan(random.byteLength * 1.02 + 200);
     expect((await decode(name, coded)).equals(random)).toBe(true);
-    const zeros = Buffer.alloc(5_000_000);
+    const zeros = Buffer.alloc(3_000_000);
     const small = await encode(name, zeros);
     expect(small.byteLength).toBeLessThan(300_000);
     expect((await decode(name, small)).equals(zeros)).toBe(true);
   });
 
   it("gives the same bytes for the same content, however it is cut into chunks", async () => {
-    const data = records(2_300_000);
+    const data = records(1_300_000);
     const once = await encode(name, data);
     expect(Buffer.from(await encode(name, data, {}, 70_001, 13)).equals(once)).toBe(true);
   });

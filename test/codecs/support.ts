@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import * as zlib from "node:zlib";
 import type { CodecName, DecodeOptions, EncodeOptions } from "../../src/codecs/codec.js";
 import { codecOf } from "../../src/codecs/format.js";
 import { codecs } from "../../src/codecs/index.js";
@@ -90,9 +89,3 @@ export async function decodeZstdInTypeScript(data: Uint8Array, ...sizes: number[
 }
 
 const zstdInTypeScript = codecOf({ ...pureZstd, name: "zstd", suffixes: [], encode: (bytes) => bytes });
-
-/** Whether this process can encode with that codec. */
-export function canEncode(name: CodecName): boolean {
-  if (name === "zstd") return "createZstdCompress" in zlib;
-  return name !== "xz" && name !== "lzma";
-}

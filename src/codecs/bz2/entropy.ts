@@ -1,6 +1,7 @@
+import { codeLengths } from "../huffman-lengths.js";
 import type { BitWriter } from "./bit-writer.js";
 import { GROUP, RUN_A, RUN_B } from "./format.js";
-import { codeLengths, codesOf } from "./huffman-encoder.js";
+import { codesOf, LONGEST } from "./huffman-encoder.js";
 
 /** How often the tables are fitted to the groups that chose them; what bzip2 does. */
 const ROUNDS = 4;
@@ -106,7 +107,7 @@ function* fitTables(block: Symbols): Generator<void, Coding> {
       choose(block, coding, counts, from, Math.min(block.length, from + STRETCH));
       yield;
     }
-    coding.tables = counts.map(codeLengths);
+    coding.tables = counts.map((count) => codeLengths(count, LONGEST));
   }
   return coding;
 }

@@ -1,9 +1,8 @@
-import { failure } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import type { Source } from "../source.js";
 
-export function encode(_bytes: Bytes, _level: number): Bytes {
-  throw failure("Unsupported", "xz: not yet");
+export async function* encode(bytes: Bytes, level: number): Bytes {
+  yield* (await import("./encode.js")).encode(bytes, level);
 }
 
 export async function* decode(source: Source): Bytes {

@@ -1,20 +1,24 @@
 import { copyMatch, type History } from "../history.js";
+import {
+  ALIGN,
+  afterLiteral,
+  HALF,
+  HIGH,
+  IS_MATCH,
+  IS_REP,
+  IS_REP0,
+  IS_REP0_LONG,
+  IS_REP1,
+  IS_REP2,
+  LENGTH,
+  LITERAL,
+  LOW,
+  MIDDLE,
+  REP_LENGTH,
+  SLOT,
+  SPECIAL,
+} from "./model.js";
 import { RangeDecoder } from "./range.js";
-
-// Places of the probabilities in one array.
-const STATES = 12;
-const IS_MATCH = 0;
-const IS_REP = IS_MATCH + (STATES << 4);
-const IS_REP0 = IS_REP + STATES;
-const IS_REP1 = IS_REP0 + STATES;
-const IS_REP2 = IS_REP1 + STATES;
-const IS_REP0_LONG = IS_REP2 + STATES;
-const SLOT = IS_REP0_LONG + (STATES << 4);
-const SPECIAL = SLOT + 4 * 64;
-const ALIGN = SPECIAL + 128;
-const LENGTH = ALIGN + 16;
-const REP_LENGTH = LENGTH + 2 + 2 * 128 + 256;
-const LITERAL = REP_LENGTH + 2 + 2 * 128 + 256;
 
 /** In the place of a distance: the end of the content. */
 const END = -1;
@@ -61,7 +65,7 @@ export class LzmaDecoder {
   }
 
   resetState(): void {
-    this.#probs.fill(1024);
+    this.#probs.fill(HALF);
     this.#state = 0;
     this.#reps.fill(0);
   }
@@ -123,8 +127,7 @@ export class LzmaDecoder {
     bytes[at] = symbol;
     this.#history.at = at + 1;
     this.#position++;
-    const state = this.#state;
-    this.#state = state < 4 ? 0 : state < 10 ? state - 3 : state - 6;
+    this.#state = afterLiteral(this.#state);
   }
 
   #match(position: number): void {
@@ -161,9 +164,9 @@ export class LzmaDecoder {
   #length(base: number, position: number): number {
     const { range } = this;
     const probs = this.#probs;
-    if (range.bit(probs, base) === 0) return 2 + range.tree(probs, base + 2 + 8 * position, 3);
-    if (range.bit(probs, base + 1) === 0) return 10 + range.tree(probs, base + 130 + 8 * position, 3);
-    return 18 + range.tree(probs, base + 258, 8);
+    if (range.bit(probs, base) === 0) return 2 + range.tree(probs, base + LOW + 8 * position, 3);
+    if (range.bit(probs, base + 1) === 0) return 10 + range.tree(probs, base + MIDDLE + 8 * position, 3);
+    return 18 + range.tree(probs, base + HIGH, 8);
   }
 
   /** A distance less one. Its two highest bits are the slot, the lowest four have probabilities of their own. */

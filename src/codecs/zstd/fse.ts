@@ -26,7 +26,7 @@ export function buildTable(counts: ArrayLike<number>, accuracy: number): FseTabl
 }
 
 /** Deals the states out to the symbols: rare ones from the end, the others by a stride that reaches every state. */
-function spread(counts: ArrayLike<number>, size: number): Uint32Array {
+export function spread(counts: ArrayLike<number>, size: number): Uint32Array {
   const cells = new Uint32Array(size);
   const stride = (size >> 1) + (size >> 3) + 3;
   let high = size - 1;

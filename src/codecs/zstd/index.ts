@@ -1,12 +1,11 @@
-import { failure } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import type { Source } from "../source.js";
 import * as native from "./native.js";
 
-export function encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: Bytes, level: number): Bytes {
   const zstd = native.nodeZstd();
-  if (!zstd) throw failure("Unsupported", "zstd: to encode, Node 22.15 or later is needed");
-  return native.encode(zstd, bytes, level);
+  if (zstd) yield* native.encode(zstd, bytes, level);
+  else yield* (await import("./encode.js")).encode(bytes, level);
 }
 
 export async function* decode(source: Source): Bytes {

@@ -1,105 +1,16 @@
 import { copyMatch, type History, viewOf } from "../history.js";
 import { BackwardBits } from "./bits.js";
-import { buildTable, constantTable, type FseTable, readTable } from "./fse.js";
+import { CODES, LITERAL_BASES, LITERAL_BITS, MATCH_BASES, MATCH_BITS, standardTable } from "./codes.js";
+import { constantTable, type FseTable, readTable } from "./fse.js";
 import type { Literals } from "./literals.js";
 
 const PREDEFINED = 0;
 const CONSTANT = 1;
 const DESCRIBED = 2;
 
-/** One of the three codes of a sequence: its table by default, the largest that can be described, its symbols. */
-interface Code {
-  standard: FseTable;
-  accuracy: number;
-  symbols: number;
-}
-
-const ones = (count: number) => new Array<number>(count).fill(1);
-const rare = (count: number) => new Array<number>(count).fill(-1);
-
-// The default distributions, RFC 8878, section 3.1.1.3.2.2.
-const LITERAL_LENGTH: Code = {
-  standard: buildTable(
-    [4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, ...rare(4)],
-    6,
-  ),
-  accuracy: 9,
-  symbols: 36,
-};
-const OFFSET: Code = {
-  standard: buildTable([1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, ...rare(5)], 5),
-  accuracy: 8,
-  symbols: 32,
-};
-const MATCH_LENGTH: Code = {
-  standard: buildTable([1, 4, 3, 2, 2, 2, 2, 2, 2, ...ones(37), ...rare(7)], 6),
-  accuracy: 9,
-  symbols: 53,
-};
-const CODES = [LITERAL_LENGTH, OFFSET, MATCH_LENGTH] as const;
-
-// The first value of each length code and the bits added to it, section 3.1.1.3.2.1.1.
-const LITERAL_BITS = Uint8Array.of(
-  ...new Array<number>(16).fill(0),
-  1,
-  1,
-  1,
-  1,
-  2,
-  2,
-  3,
-  3,
-  4,
-  6,
-  7,
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-  16,
-);
-const MATCH_BITS = Uint8Array.of(
-  ...new Array<number>(32).fill(0),
-  1,
-  1,
-  1,
-  1,
-  2,
-  2,
-  3,
-  3,
-  4,
-  4,
-  5,
-  7,
-  8,
-  9,
-  10,
-  11,
-  12,
-  13,
-  14,
-  15,
-  16,
-);
-const LITERAL_BASES = bases(LITERAL_BITS, 0);
-const MATCH_BASES = bases(MATCH_BITS, 3);
+const STANDARD = CODES.map(standardTable);
 /** Offsets need more than the window's 27 bits for no valid frame. */
 const MOST_OFFSET_CODE = 28;
-
-/** Each code begins where the one before ends; the wide ones begin at the powers of two that their bits are. */
-function bases(bits: Uint8Array, first: number): Uint32Array {
-  let base = first;
-  return Uint32Array.from(bits, (width) => {
-    const here = base;
-    base += 2 ** width;
-    return here;
-  });
-}
 
 /** The sequences of blocks: which literals to copy and what to repeat behind them. */
 export class Sequences {
@@ -123,12 +34,12 @@ export class Sequences {
     let next = at + 1;
     for (const [index, code] of CODES.entries()) {
       const mode = (modes >> (6 - 2 * index)) & 3;
-      if (mode === PREDEFINED) this.#tables[index] = code.standard;
+      if (mode === PREDEFINED) this.#tables[index] = STANDARD[index];
       else if (mode === CONSTANT) {
         if (next >= end || bytes[next]! >= code.symbols) return -1;
         this.#tables[index] = constantTable(bytes[next++]!);
       } else if (mode === DESCRIBED) {
-        const read = readTable(bytes, next, end, code.accuracy, code.symbols);
+        const read = readTable(bytes, next, end, code.most, code.symbols);
         if (!read) return -1;
         this.#tables[index] = read.table;
         next = read.at;
