@@ -30,9 +30,24 @@ export function toBytes(body: Body): Bytes {
   throw failure("InvalidArgument", "a body is text, binary data, a Blob, or an iterable of chunks");
 }
 
+/** Bytes that are in memory already, all of them, so that nobody ever waits for them. */
+export class InMemory implements Bytes {
+  constructor(
+    readonly data: Uint8Array,
+    readonly signal?: AbortSignal | undefined,
+  ) {}
+
+  /** One chunk, or none when it is empty. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    this.signal?.throwIfAborted();
+    if (this.data.byteLength > 0) yield this.data;
+    this.signal?.throwIfAborted();
+  }
+}
+
 /** One chunk; nothing at all when it is empty. */
-export async function* single(data: Uint8Array): Bytes {
-  if (data.byteLength > 0) yield data;
+export function single(data: Uint8Array): InMemory {
+  return new InMemory(data);
 }
 
 async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): Bytes {
@@ -57,6 +72,7 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
 /** The same bytes, but a pending `next` rejects as soon as `signal` aborts, and the source is told to stop. */
 export function abortable(bytes: Bytes, signal: AbortSignal | undefined): Bytes {
   if (!signal) return bytes;
+  if (bytes instanceof InMemory) return new InMemory(bytes.data, signal);
   return {
     [Symbol.asyncIterator]() {
       const source = bytes[Symbol.asyncIterator]();

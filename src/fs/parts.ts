@@ -1,6 +1,6 @@
 /** The one upload engine: a body goes in one request or in parts, in parallel, in bounded memory, whole or not at all. */
 import { byteBudget } from "./budget.js";
-import { orAbort } from "./bytes.js";
+import { InMemory, orAbort } from "./bytes.js";
 import type { Budget, Bytes, Receipt } from "./driver.js";
 import { type Part, type Piece, pieces } from "./pieces.js";
 import type { Limits } from "./plan.js";
@@ -14,7 +14,7 @@ export type { Limits } from "./plan.js";
 export interface Target<P> {
   readonly limits: Limits;
   /** The whole body, at most `limits.single` bytes, in one request. */
-  whole(data: Uint8Array, size: number, signal: AbortSignal): Promise<Receipt>;
+  whole(data: Uint8Array, size: number, signal: AbortSignal | undefined): Promise<Receipt>;
   /** Not abortable: a request cut off here leaves a session that nobody knows. The engine aborts it when it comes. */
   begin(): Promise<Session<P>>;
 }
@@ -45,7 +45,22 @@ const GRACE_MS = 5_000;
  * that is less). The first error wins, cancels the other parts and aborts the session; an abort of `signal` rejects
  * with its reason. A chunk that is the whole body of known `size` is sent without a copy; all others are copied.
  */
-export async function upload<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
+export function upload<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
+  const { size } = options;
+  const ready = body instanceof InMemory && body.data.byteLength === size && size <= target.limits.single;
+  return ready ? atOnce(body.data, target, options) : pulled(body, target, options);
+}
+
+/** Most objects are small and in memory: they need none of what parts need, which costs as much as a request. */
+async function atOnce<P>(data: Uint8Array, target: Target<P>, options: UploadOptions): Promise<Receipt> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const receipt = await orAbort(target.whole(data, data.byteLength, signal), signal);
+  onProgress?.(data.byteLength);
+  return receipt;
+}
+
+async function pulled<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
   const stop = new Stop(options.signal);
   const source = new Source(body, stop.signal);
   const transfer = new Transfer(target, stop, options.onProgress);

@@ -110,13 +110,9 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    while (!this.#over) {
-      const bytes = this.#bytes ?? (await this.#connect());
-      const step = await this.#pull(bytes);
-      if (step) return step;
-    }
-    return { done: true, value: undefined };
+  next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#over) return Promise.resolve(this.#done());
+    return this.#bytes ? this.#pull(this.#bytes) : this.#connect().then((bytes) => this.#pull(bytes));
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
@@ -133,30 +129,30 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
     return this.#bytes;
   }
 
-  /** The next chunk or the end; undefined when the line is to be taken up again. */
-  async #pull(bytes: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array> | undefined> {
-    let step: IteratorResult<Uint8Array>;
-    try {
-      step = await bytes.next();
-    } catch (error) {
-      return this.#broken(error);
-    }
-    if (!step.done) return this.#chunk(step.value);
-    if (this.left > 0) return this.#broken(failure("Unavailable", `the body ended ${this.left} bytes early`));
-    return this.#done();
+  /** The next chunk or the end. Promises alone, since this runs for each chunk, and small objects are one chunk. */
+  #pull(bytes: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    return bytes.next().then(this.#came, this.#broken);
   }
 
-  async #chunk(chunk: Uint8Array): Promise<IteratorResult<Uint8Array>> {
-    if (chunk.byteLength > this.left) {
-      await this.return();
-      throw failure("Corrupt", "the provider sent more bytes than the object or the range has");
-    }
-    this.#at += chunk.byteLength;
+  readonly #came = (
+    step: IteratorResult<Uint8Array>,
+  ): IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>> => {
+    const { left } = this;
+    if (step.done)
+      return left > 0 ? this.#broken(failure("Unavailable", `the body ended ${left} bytes early`)) : this.#done();
+    if (step.value.byteLength > left) return this.#tooLong();
+    this.#at += step.value.byteLength;
     this.#fruitless = 0;
-    return { done: false, value: chunk };
+    return step;
+  };
+
+  async #tooLong(): Promise<never> {
+    await this.return();
+    throw failure("Corrupt", "the provider sent more bytes than the object or the range has");
   }
 
-  async #broken(error: unknown): Promise<IteratorResult<Uint8Array> | undefined> {
+  /** Takes the line up again where it broke, if that can help. */
+  readonly #broken = async (error: unknown): Promise<IteratorResult<Uint8Array>> => {
     const { signal } = this.#pinned;
     signal?.throwIfAborted();
     if (!PASSING.has(this.#pinned.codeOf(error))) throw error;
@@ -165,8 +161,8 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
     if (this.#fruitless > FRUITLESS) throw error;
     this.#bytes = undefined;
     if (this.#fruitless > 1) await pause(PAUSE_MS * 2 ** (this.#fruitless - 2), signal);
-    return undefined;
-  }
+    return this.next();
+  };
 
   #done(): IteratorResult<Uint8Array> {
     this.#over = true;

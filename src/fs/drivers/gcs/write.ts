@@ -43,7 +43,7 @@ export class Upload implements Target<void> {
     this.#query = { ifGenerationMatch, kmsKeyName: api.place.kmsKeyName, fields: "generation" };
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const boundary = randomUUID();
     try {
       const { text } = await this.#api.text({
@@ -74,14 +74,14 @@ export class Upload implements Target<void> {
   }
 
   /** A condition that fails after a lost answer may have been broken by our own first try. */
-  async #settled(error: unknown, signal: AbortSignal): Promise<Receipt> {
+  async #settled(error: unknown, signal: AbortSignal | undefined): Promise<Receipt> {
     if (this.#nonce === undefined || !(error instanceof HttpError) || !error.unsure) throw error;
     const found = await this.#look(error, signal);
     if (found?.metadata?.[NONCE] !== this.#nonce) throw error;
     return parsedReceipt(JSON.stringify(found));
   }
 
-  async #look(cause: HttpError, signal: AbortSignal): Promise<Partial<Resource> | undefined> {
+  async #look(cause: HttpError, signal: AbortSignal | undefined): Promise<Partial<Resource> | undefined> {
     try {
       const query = { fields: "generation,metadata" };
       return await this.#api.json<Resource>({ method: "GET", path: this.#api.objects(this.#key), query, signal });

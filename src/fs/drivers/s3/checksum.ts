@@ -37,13 +37,16 @@ class Verified implements AsyncIterator<Uint8Array> {
     readonly expected: string,
   ) {}
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    const step = await this.from.next();
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return this.from.next().then(this.#seen);
+  }
+
+  readonly #seen = (step: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
     if (!step.done) this.#sum = crc32(step.value, this.#sum);
     else if (encoded(this.#sum) !== this.expected)
       throw failure("Corrupt", "the bytes do not have the stored checksum");
     return step;
-  }
+  };
 
   async return(): Promise<IteratorResult<Uint8Array>> {
     await this.from.return?.();

@@ -65,7 +65,7 @@ class ObjectTarget implements Target<PartDone> {
     this.limits = { ...LIMITS, uniform: bucket.profile.uniformParts };
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { bucket, key, options } = this;
     const headers = { ...bucket.encryption.create, ...describing(options), ...conditionHeaders(options) };
     if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(data);

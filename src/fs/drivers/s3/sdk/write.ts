@@ -1,7 +1,7 @@
 import type { Receipt, WriteOptions } from "../../../driver.js";
 import type { Part, Session, Target } from "../../../parts.js";
 import { afterLoss, type Seen } from "../lost.js";
-import { encodeValue } from "../metadata.js";
+import { encodeWords } from "../../../words.js";
 import { type Conditions, etagOf, isConditional, type PartDone } from "../multipart.js";
 import { checkCommitConditions, etagOfWhole, LIMITS } from "../write.js";
 import { calling, type Sdk } from "./client.js";
@@ -25,7 +25,7 @@ export async function look(
 }
 
 function describing({ contentType, metadata }: WriteOptions) {
-  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeValue(value)]);
+  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeWords(value)]);
   return {
     ContentType: contentType,
     ...(metadata && { Metadata: Object.fromEntries(values) as Record<string, string> }),
@@ -43,7 +43,7 @@ export class SdkTarget implements Target<PartDone> {
     this.limits = { ...LIMITS, uniform: sdk.profile.uniformParts };
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal): Promise<Receipt> {
+  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { sdk, key, options } = this;
     const place = { Bucket: sdk.bucket, Key: key, Body: data };
     const command = new sdk.library.PutObjectCommand({ ...place, ...describing(options), ...conditionInput(options) });
