@@ -73,7 +73,7 @@ async function planted(tree, { file, find, replace }, work) {
 
 /** @param {string} tree @param {Bug} bug @returns {Promise<Verdict>} */
 async function judge(tree, bug) {
-  const { green, failed } = await planted(tree, bug, () => redden(tree, bug.tests));
+  const { green, failed } = await planted(tree, bug, () => redden(tree, bug));
   const [first] = failed;
   if (!first) return { caught: false, words: green ? "no test sees it" : "the tests came to no verdict" };
   const { file, title } = first;
@@ -85,9 +85,10 @@ async function judge(tree, bug) {
   return { caught: true, words: bug.tests.includes(file) ? words : `${words}, which is not among its tests` };
 }
 
-/** The tests until the first is red, then those of the whole suite. @param {string} tree @param {string[]} tests */
-async function redden(tree, tests) {
-  const named = await vitest(tree, [...tests, "--bail=1", "--maxWorkers=1"], PATIENCE);
+/** The tests until the first is red, then those of the whole suite. @param {string} tree @param {Bug} bug */
+async function redden(tree, { tests, only }) {
+  const filter = only === undefined ? [] : ["-t", only];
+  const named = await vitest(tree, [...tests, ...filter, "--bail=1", "--maxWorkers=1"], PATIENCE);
   if (!named.green) return named;
   const left = [...PACKAGED, "test/docs.test.ts"].map((file) => `--exclude=${file}`);
   return vitest(tree, [...left, "--bail=1"], SUITE_PATIENCE);
