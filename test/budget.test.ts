@@ -39,15 +39,15 @@ describe("byteBudget", () => {
   });
 
   test("an aborted wait rejects with the reason, holds nothing and lets the next through", async () => {
-    const budget = byteBudget(10);
-    const all = await budget.take(10);
+    const budget = byteBudget(10, Number.POSITIVE_INFINITY);
+    const half = await budget.take(5);
     const abort = new AbortController();
     const waiting = budget.take(20, abort.signal);
     const behind = budget.take(5);
     abort.abort("enough");
     await expect(waiting).rejects.toBe("enough");
-    all();
     (await behind)();
+    half();
     (await budget.take(10))();
     await expect(budget.take(1, abort.signal)).rejects.toBe("enough");
   });

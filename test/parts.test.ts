@@ -306,6 +306,12 @@ describe("failures", () => {
     expect(store.calls.filter((call) => call.startsWith("commit"))).toEqual([]);
   });
 
+  test("nothing is committed when the last part fails", async () => {
+    const store = new Store(LIMITS, { fail: 4 });
+    await expect(send(chunked(bytesOf(50), 10), store)).rejects.toThrow("4 failed");
+    expect(store.calls.filter((call) => call.startsWith("commit"))).toEqual([]);
+  });
+
   test("the session is aborted once, after every part has ended", async () => {
     const store = new Store(LIMITS, { fail: 2, delay: (step) => (step === "2" ? 1 : 20) });
     await expect(send(chunked(bytesOf(100), 100), store)).rejects.toThrow("2 failed");

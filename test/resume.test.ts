@@ -252,6 +252,18 @@ describe("one line", () => {
     expect(driver.open.size).toBe(0);
   });
 
+  test("a line that comes when the reader has left is closed", async () => {
+    const driver = new Faulty(10_000, [{ after: 1_000, kind: "short" }]);
+    const { body } = await resumed(driver, "k", wanted());
+    const reader = body[Symbol.asyncIterator]();
+    await reader.next();
+    const pending = reader.next();
+    while (driver.asked.length < 2) await new Promise(setImmediate);
+    await reader.return?.();
+    await pending;
+    expect(driver.open.size).toBe(0);
+  });
+
   test("an abort between two tries ends the waiting", async () => {
     const driver = new Faulty(
       10,
@@ -376,6 +388,16 @@ describe("several ranges of one version", () => {
     driver.codeOf = () => "PermissionDenied";
     await expect(readAll(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
     expect(driver.open.size).toBe(0);
+  });
+
+  test("leaving a parallel read frees the ranges ahead at once, also ones that hang", async () => {
+    const hang = { after: CHUNK, kind: "hang" as const };
+    const driver = new Faulty(4 * RANGE, [undefined, hang, hang], CHUNK);
+    const { body } = await resumed(driver, "k", wanted({ parallel: 3 }));
+    let seen = 0;
+    for await (const _ of body) if (++seen === 20) break;
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+    expect([driver.asked.length, driver.open.size]).toEqual([3, 0]);
   });
 
   test("an abort ends all ranges", async () => {
