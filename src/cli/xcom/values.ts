@@ -42,8 +42,9 @@ export async function push(session: Session, file: string, options: PushOptions)
 }
 
 /** The options, else Airflow's settings; whoever pushes by hand wants an object unless the settings say otherwise. */
-function backendOf({ env, storage }: Session, options: PushOptions): XComObjectStorageBackend {
-  const path = options.base ?? env[SETTING.path];
+function backendOf(session: Session, options: PushOptions): XComObjectStorageBackend {
+  const { env, storage } = session;
+  const path = options.base === undefined ? env[SETTING.path] : String(session.path(options.base));
   if (!path) throw failure("InvalidArgument", NO_BASE.replace("name a path", "name one by --base"));
   const threshold = options.threshold === undefined ? (env[SETTING.threshold] ?? "0") : String(options.threshold);
   const compression = options.compression ?? env[SETTING.compression];
