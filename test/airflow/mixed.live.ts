@@ -1,5 +1,5 @@
 /** Python and TypeScript tasks on one real Airflow with Postgres and S3: values, rows and objects. */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -69,8 +69,7 @@ afterAll(async () => {
 async function makeLiveWorker(): Promise<Worker> {
   const made = await makeWorker(join(home, "airflow"));
   await rm(join(made.folder, "dags"), { recursive: true });
-  await cp(new URL("dags", import.meta.url).pathname, join(made.folder, "dags"), { recursive: true });
-  await cp(new URL("worker", import.meta.url).pathname, join(made.folder, "worker"), { recursive: true });
+  for (const folder of ["dags", "worker"]) await made.copy(new URL(folder, import.meta.url).pathname);
   const pack = ["node_modules/.bin/airflow-ts-pack", "worker/main.mjs", "--outdir", "dist"];
   await made.node(...pack);
   await made.node("repack.mjs", "dist/bundle.mjs", "handlers/bundle.min.mjs");

@@ -1,7 +1,7 @@
 /** A worker project: the packed stowage, Airflow's SDK, and handlers packed into one file by `airflow-ts-pack`. */
 import { execFile } from "node:child_process";
-import { cp, mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { nodeBinary } from "../../scripts/node-versions.mjs";
 import { ROOT } from "../support/installed.js";
@@ -16,6 +16,9 @@ export interface Worker {
   /** Runs a program of the project with Node 22; its output. */
   node(...args: string[]): Promise<string>;
   npm(...args: string[]): Promise<string>;
+  /** Copies a folder into the project, under its own name. */
+  copy(from: string): Promise<void>;
+  edit(file: string, change: (text: string) => string): Promise<void>;
 }
 
 /** A copy of the example's project in `folder`, with what `npm run build` made as its stowage. */
@@ -26,8 +29,12 @@ export async function makeWorker(folder: string): Promise<Worker> {
   const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
   const [{ filename }] = JSON.parse((await run("npm", pack, { cwd: ROOT })).stdout) as [{ filename: string }];
   const node = await nodeBinary(22);
-  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
-  const npm = async (...args: string[]) => (await run("npm", args, { cwd: folder, env })).stdout;
+  const options = () => ({
+    cwd: folder,
+    env: { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const npm = async (...args: string[]) => (await run("npm", args, options())).stdout;
   const install = async (...packages: string[]) => {
     await npm("install", ...QUIET, ...packages);
   };
@@ -36,6 +43,8 @@ export async function makeWorker(folder: string): Promise<Worker> {
     folder,
     install,
     npm,
-    node: async (...args) => (await run(node, args, { cwd: folder, env, maxBuffer: 64 * 1024 * 1024 })).stdout,
+    copy: (from) => cp(from, join(folder, basename(from)), { recursive: true }),
+    edit: async (file, change) => writeFile(file, change(await readFile(file, "utf8"))),
+    node: async (...args) => (await run(node, args, options())).stdout,
   };
 }
