@@ -119,6 +119,14 @@ describe("a write", () => {
     expect(await refusal(files.stat(at("a/b")))).toSatisfy((error) => (error as { code: string }).code === "ENOTDIR");
   });
 
+  it("takes the place of no pipe or device, which a rename would take away from the whole machine", async () => {
+    await once(spawn("mkfifo", [join(root, "pipe")]), "exit");
+    expect(await refusal(files.write(at("pipe"), "1"))).toBe("Unsupported");
+    expect(await refusal(files.write(at("pipe"), "1", { ifAbsent: true }))).toBe("AlreadyExists");
+    expect((await stat(join(root, "pipe"))).isFIFO()).toBe(true);
+    expect(readdirSync(root)).toEqual(["pipe"]);
+  });
+
   it("L15: may take the name of a directory that deletes have emptied", async () => {
     await files.write(at("a/b"), "1");
     await files.delete(at("a/b"));

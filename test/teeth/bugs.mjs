@@ -89,6 +89,13 @@ export const bugs = [
     tests: ["test/file.test.ts"],
   },
   {
+    name: "a file takes the place of a device",
+    file: "src/fs/drivers/file/replace.ts",
+    find: 'if (there && !isReplaceable(there)) throw failure("Unsupported", "a device, a pipe or a socket is there");',
+    replace: "",
+    tests: ["test/file.test.ts"],
+  },
+  {
     name: "a failed file write leaves its temporary file",
     file: "src/fs/drivers/file/replace.ts",
     find: "await file.close();\n    await unlink(path).catch(ifMissing);\n  }\n}\n\nasync function begin",

@@ -1,6 +1,6 @@
 /** A file that appears with all of its bytes or not at all. */
 import { randomBytes } from "node:crypto";
-import type { BigIntStats } from "node:fs";
+import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { failure } from "../../../errors.js";
@@ -68,8 +68,14 @@ async function admitted(target: string, conditions: Conditions): Promise<number 
   // Directories are not objects: an empty one does not keep an object from having its name.
   if (there?.isDirectory()) await rmdir(target);
   else if (there && conditions.ifAbsent) throw failure("AlreadyExists", "a file is there");
+  // A rename would take away what the whole machine may use, /dev/null above all.
+  if (there && !isReplaceable(there)) throw failure("Unsupported", "a device, a pipe or a socket is there");
   await match(target, conditions.ifMatch);
   return there?.isFile() ? there.mode & 0o777 : undefined;
+}
+
+function isReplaceable(there: Stats): boolean {
+  return there.isFile() || there.isDirectory() || there.isSymbolicLink();
 }
 
 async function temporary(
