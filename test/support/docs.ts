@@ -1,6 +1,6 @@
 /** The code blocks of a Markdown file, and what it takes to run one. */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -103,15 +103,20 @@ export class Workshop {
   }
 
   async #script(cwd: string, code: string): Promise<string[]> {
-    const command = join(this.folder, "bin/stowage");
-    if (code.includes("stowage")) {
-      await mkdir(join(this.folder, "bin"), { recursive: true });
-      await bundle({ entryPoints: [join(ROOT, "src/cli/main.ts")], outfile: join(this.folder, "bin/cli.mjs") });
-      await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${this.folder}/bin/cli.mjs" "$@"\n`);
-      await chmod(command, 0o755);
-    }
+    if (code.includes("stowage")) await this.#makeCommand();
     await writeFile(join(cwd, "block.sh"), code);
     return ["bash", "-euo", "pipefail", "block.sh"];
+  }
+
+  /** The command stands where it stands in the package: it asks the manifest for its version. */
+  async #makeCommand(): Promise<void> {
+    const main = join(this.folder, "dist/cli/main.js");
+    await bundle({ entryPoints: [join(ROOT, "src/cli/main.ts")], outfile: main });
+    await copyFile(join(ROOT, "package.json"), join(this.folder, "package.json"));
+    await mkdir(join(this.folder, "bin"), { recursive: true });
+    const command = join(this.folder, "bin/stowage");
+    await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`);
+    await chmod(command, 0o755);
   }
 
   async #module(cwd: string, code: string, loader: "ts" | "js"): Promise<string[]> {
@@ -121,11 +126,11 @@ export class Workshop {
   }
 }
 
-/** One ESM file of the sources, not of what was built last. The packages of the providers stay outside. */
+/** One ESM file of the sources, not of what was built last. Packages stay outside. */
 async function bundle(options: Pick<Parameters<typeof build>[0], "stdin" | "entryPoints" | "outfile">): Promise<void> {
   const alias = Object.fromEntries(Object.entries(SOURCES).map(([name, file]) => [name, join(ROOT, file)]));
-  const { peerDependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
-  const external = Object.keys(peerDependencies);
+  const { dependencies, peerDependencies } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const external = Object.keys({ ...dependencies, ...peerDependencies });
   const fixed = { bundle: true, platform: "node", target: "node20", format: "esm", logLevel: "silent" } as const;
   await build({ ...fixed, ...options, alias, external });
 }
