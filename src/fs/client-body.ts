@@ -15,9 +15,25 @@ export interface ClientBodyOptions {
 
 /**
  * The stream of an official client with the failures that a resumed read knows. Its own errors are left out: they hold
- * the request, and what signed it. Destroys the stream when it is left.
+ * the request, and what signed it. Destroys the stream when it is left, also before the first byte.
  */
-export async function* clientBody(
+export function clientBody(stream: Bytes & { destroy(): unknown }, options: ClientBodyOptions): Bytes {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks = watched(stream, options)[Symbol.asyncIterator]();
+      return {
+        next: () => chunks.next(),
+        async return() {
+          stream.destroy();
+          await chunks.return?.();
+          return { done: true as const, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+async function* watched(
   stream: Bytes & { destroy(): unknown },
   { expected, signal, failureOf }: ClientBodyOptions,
 ): Bytes {
