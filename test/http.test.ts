@@ -381,6 +381,8 @@ describe("http: a body that goes wrong", () => {
     expect(dropped.kind).toBe("reset");
     const short = await cut((_, response) => response.write("0123", () => response.end()), {}, 10);
     expect(short).toEqual({ length: 4, kind: "short" });
+    const late = await cut((_, response) => response.write("0123", () => setTimeout(() => response.end(), 20)), {}, 10);
+    expect(late).toEqual({ length: 4, kind: "short" });
   });
 
   it("F10: more than promised is never delivered", async () => {

@@ -442,7 +442,7 @@ export const bugs = [
     file: "src/xcom/json/simple.ts",
     find: "[0-9]{16,}",
     replace: "[0-9]{17,}",
-    tests: ["test/xcom-json.test.ts"],
+    tests: ["test/xcom-integers.test.ts"],
   },
   {
     name: "the object of a replaced value stays behind",
