@@ -1,0 +1,96 @@
+/** Runs a scenario with all its subjects, round by round in turn, so that what else the machine does falls on all alike. */
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+const HERE = import.meta.dirname;
+/** Seconds after which a round is given up. */
+const PATIENCE = 600;
+
+/** A subject's process: it answers each line with one. */
+class Runner {
+  #child;
+  #lines;
+  #errors = "";
+
+  constructor([command, ...args]) {
+    this.#child = spawn(command, args, { cwd: HERE, stdio: ["pipe", "pipe", "pipe"] });
+    this.#child.on("error", (error) => {
+      this.#errors += error.message;
+    });
+    // A process that has ended takes no more lines; what it said before tells why.
+    this.#child.stdin.on("error", () => {});
+    this.#child.stderr.on("data", (chunk) => {
+      this.#errors = (this.#errors + chunk).slice(-4000);
+    });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** The next answer, or why there is none. */
+  async hear() {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE * 1000);
+    const { done, value } = await this.#lines.next();
+    clearTimeout(timer);
+    return done ? { cannot: `failed: ${reasonIn(this.#errors)}` } : JSON.parse(value);
+  }
+
+  ask() {
+    this.#child.stdin.write("\n");
+    return this.hear();
+  }
+
+  end() {
+    this.#child.stdin.end();
+    return new Promise((resolve) => {
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) resolve();
+      else this.#child.once("exit", resolve);
+    });
+  }
+}
+
+function reasonIn(errors) {
+  const lines = errors.split("\n").filter((line) => /error|exception/i.test(line) && !line.startsWith("    at "));
+  return (lines.at(-1) ?? errors.trim().split("\n").at(-1) ?? "").trim().slice(0, 160);
+}
+
+/**
+ * The measurements of one scenario by subject: `{ rounds: [...] }`, or `{ cannot: reason }`. The first round of each
+ * subject warms up and does not count, unless it is the only one.
+ */
+export async function measure(scenario, target, commands, rounds) {
+  const runners = [];
+  for (const [subject, command] of commands) {
+    const runner = new Runner([...command, JSON.stringify(target), JSON.stringify(scenario)]);
+    runners.push({ subject, runner, ...(await runner.hear()), rounds: [] });
+  }
+  const warmUp = rounds > 1 ? 1 : 0;
+  for (let round = -warmUp; round < rounds; round++) {
+    for (const one of runners) {
+      if (one.cannot) continue;
+      const answer = await one.runner.ask();
+      if (answer.cannot) one.cannot = answer.cannot;
+      else if (round >= 0) one.rounds.push(answer);
+    }
+  }
+  await Promise.all(runners.map(({ runner }) => runner.end()));
+  return Object.fromEntries(
+    runners.map(({ subject, cannot, rounds }) => [subject, cannot ? { cannot } : summed(scenario, rounds)]),
+  );
+}
+
+/** Rates of all rounds: operations, or for large objects MiB, by second of wall clock and of processor. */
+function summed({ size, count }, rounds) {
+  const large = size >= 2 ** 20;
+  const work = large ? (size * count) / 2 ** 20 : count;
+  const spread = (of) => {
+    const sorted = rounds.map(of).toSorted((a, b) => a - b);
+    return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted.at(-1) };
+  };
+  return {
+    unit: large ? "MiB/s" : "ops/s",
+    wall: spread(({ seconds }) => work / seconds),
+    cpu: spread(({ cpu }) => work / cpu),
+    rounds: rounds.length,
+    peak: Math.max(...rounds.map(({ peak }) => peak)),
+    grown: Math.max(...rounds.map(({ grown }) => grown)),
+  };
+}

@@ -1,0 +1,72 @@
+/** The stores that are measured: emulators as processes of their own, a folder and memory. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeBucket, startAzurite, startFakeGcs, startMinio } from "../test/servers/index.mjs";
+
+/** Which subjects there are for a store; the first is stowage. */
+export const subjectsOf = {
+  memory: ["stowage", "bare-memory"],
+  file: ["stowage", "node-fs"],
+  minio: [
+    "stowage",
+    "aws-sdk",
+    "opendal",
+    "flystorage",
+    "flydrive",
+    "files-sdk",
+    "s3fs",
+    "obstore",
+    "airflow",
+    "probe",
+  ],
+  gcs: ["stowage", "google-sdk", "opendal", "gcsfs", "obstore"],
+  azure: ["stowage", "azure-sdk", "opendal", "adlfs", "obstore"],
+};
+
+const openers = { memory, file, minio, gcs, azure };
+
+/** Starts a store. Its target is what subjects need to reach it. @param {keyof typeof openers} store */
+export function openPlace(store) {
+  return openers[store]();
+}
+
+async function memory() {
+  return { target: { base: "memory://bench" }, close: async () => {} };
+}
+
+async function file() {
+  const folder = await mkdtemp(join(tmpdir(), "stowage-bench-"));
+  const close = () => rm(folder, { recursive: true, force: true });
+  return { target: { base: `file://${folder}`, folder }, close };
+}
+
+async function minio() {
+  const server = await startMinio();
+  const { endpoint, region, accessKey, secretKey } = server;
+  return served(server, "s3", { s3: { endpoint, region, accessKey, secretKey } });
+}
+
+async function gcs() {
+  const server = await startFakeGcs();
+  const { endpoint, project } = server;
+  return served(server, "gs", { gcs: { endpoint, project } });
+}
+
+async function azure() {
+  const server = await startAzurite();
+  const { endpoint, account, accountKey: key, connectionString } = server;
+  return served(server, "abfs", { azure: { endpoint, account, key, connectionString } });
+}
+
+async function served(server, scheme, details) {
+  const bucket = await makeBucket(server);
+  const { connection } = server;
+  const target = { base: `${scheme}://it@${bucket.name}`, bucket: bucket.name, connection, ...details };
+  // An emulator of our own takes the bucket along.
+  const close = async () => {
+    if (server.external) await bucket.remove();
+    await server.stop();
+  };
+  return { target, close };
+}

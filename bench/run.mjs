@@ -1,0 +1,153 @@
+/**
+ * npm run bench -- [--quick] [--only=<text>] [--rounds=5] [--no-python]
+ *
+ * Starts the stores, measures every subject in every scenario, prints tables and writes bench/results/<date>.json and,
+ * for a full run, the charts of bench/charts/. `--quick` checks in under three minutes that everything runs.
+ * `--only` takes scenarios whose name contains the text; `--only=small-minio,bounded` is either.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { openStorage } from "../dist/index.js";
+import { writeCharts } from "./charts.mjs";
+import { goals } from "./goals.mjs";
+import { measure } from "./measure.mjs";
+import { openPlace, subjectsOf } from "./places.mjs";
+import { pythonSubjects } from "./python.mjs";
+import { goalTable, table } from "./report.mjs";
+import { countRequests } from "./requests.mjs";
+import { scenarios } from "./scenarios.mjs";
+import { startUp } from "./startup.mjs";
+import { open as openStowage } from "./subjects/stowage.mjs";
+import { seed } from "./work.mjs";
+
+const HERE = import.meta.dirname;
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    rounds: { type: "string" },
+    python: { type: "boolean", default: true },
+  },
+  allowNegative: true,
+});
+const { quick } = values;
+const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+const wanted = (name) => values.only.split(",").some((part) => name.includes(part));
+
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
+installPeers();
+const python = values.python && !quick ? pythonSubjects() : new Map();
+const results = await run();
+const report = { ...circumstances(), quick, results, ...(await extras()) };
+report.goals = goals(report);
+console.log(`\n${goalTable(report.goals)}`);
+await keep(report);
+
+/** Subjects live in bench/node_modules, which only the benchmarks need. */
+function installPeers() {
+  if (existsSync(join(HERE, "node_modules/files-sdk"))) return;
+  const { status } = spawnSync("npm", ["ci", "--ignore-scripts"], { cwd: HERE, stdio: "inherit" });
+  if (status !== 0) throw new Error("the subjects could not be installed");
+}
+
+async function run() {
+  const chosen = scenarios({ quick }).filter(({ name }) => wanted(name));
+  const results = [];
+  for (const store of Object.keys(subjectsOf)) {
+    const here = chosen.filter((one) => one.store === store);
+    if (here.length === 0) continue;
+    const place = await openPlace(store);
+    try {
+      for (const scenario of here) results.push(await one(scenario, place.target));
+    } finally {
+      await place.close();
+    }
+  }
+  return results;
+}
+
+async function one(scenario, target) {
+  const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target);
+  const subjects = obstacle ? { stowage: { cannot: obstacle } } : await measured(scenario, target);
+  const result = { ...scenario, subjects };
+  console.log(`\n${table(result)}`);
+  return result;
+}
+
+async function measured(scenario, target) {
+  const names = subjectsOf[scenario.store];
+  const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
+  const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
+  const commands = names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
+  const subjects = await measure(scenario, target, commands, Math.min(rounds, scenario.rounds ?? rounds));
+  if (scenario.store !== "memory") await swept(scenario, target);
+  return subjects;
+}
+
+/** Why the objects that are to be read cannot be made, or undefined. */
+async function seeded(scenario, target) {
+  const subject = await openStowage(target);
+  try {
+    await seed(subject, scenario);
+    return undefined;
+  } catch (error) {
+    return error.message;
+  } finally {
+    await subject.close();
+  }
+}
+
+/** A scenario leaves nothing to the next one. */
+async function swept({ name }, { base, connection }) {
+  const storage = openStorage({ env: {}, connections: connection ? { it: connection } : {} });
+  await storage.delete(`${base}/${name}`, { recursive: true });
+  await storage.close();
+}
+
+async function extras() {
+  const all = values.only === "";
+  return {
+    requests: all || wanted("requests") ? await countRequests() : undefined,
+    startUp: all || wanted("startup") ? await startUp(rounds) : undefined,
+    paths: all || wanted("paths") ? paths() : undefined,
+  };
+}
+
+function paths() {
+  const run = spawnSync(process.execPath, ["paths.mjs", "--json", `--rounds=${quick ? 1 : 15}`], {
+    cwd: HERE,
+    encoding: "utf8",
+  });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout);
+}
+
+function circumstances() {
+  const [{ model } = {}, ...others] = cpus();
+  return {
+    date: new Date().toISOString(),
+    node: process.version,
+    machine: `${model}, ${others.length + 1} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    rounds,
+  };
+}
+
+async function keep(report) {
+  if (quick || values.only !== "") {
+    console.log("\nnot kept: only a full run is");
+    if (!quick) await write(join(HERE, "results", "partial.json"), report);
+    return;
+  }
+  await write(join(HERE, "results", `${report.date.slice(0, 10)}.json`), report);
+  await writeCharts(report, join(HERE, "charts"));
+}
+
+async function write(path, report) {
+  await mkdir(join(path, ".."), { recursive: true });
+  await writeFile(path, `${JSON.stringify(report, null, 1)}\n`);
+  console.log(`\nwritten: ${path}`);
+}

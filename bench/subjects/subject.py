@@ -1,0 +1,310 @@
+"""A subject in Python, in a process of its own: `subject.py <subject> <target> <scenario>`, as worker.mjs.
+
+Prints a line of JSON when it is ready, then one for each line that it reads: a round.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+
+MIB = 2**20
+CHUNK = 64 * 1024
+PART = 8 * MIB
+
+
+def text(size):
+    """`size` bytes of JSON lines."""
+    lines, length, number = [], 0, 0
+    while length < size:
+        row = {"id": number, "user": f"{number * 2654435761 % 2**32:x}", "amount": number * 7919 % 1000000 / 100}
+        lines.append(json.dumps(row) + "\n")
+        length += len(lines[-1])
+        number += 1
+    return "".join(lines).encode()[:size]
+
+
+def stream(size):
+    chunk = text(min(size, MIB))
+    for at in range(0, size, CHUNK):
+        start = at % MIB
+        yield chunk[start : start + min(CHUNK, size - at)]
+
+
+class Fsspec:
+    """s3fs, gcsfs and adlfs, as fsspec documents its asynchronous and its file interface."""
+
+    codecs = ("gzip",)
+
+    def __init__(self, make, bucket):
+        self.make, self.bucket, self.files = make, bucket, make()
+        self.client = None
+
+    async def begin(self):
+        self.client = self.make(asynchronous=True)
+        if hasattr(self.client, "set_session"):
+            await self.client.set_session()
+
+    def at(self, key):
+        return f"{self.bucket}/{key}"
+
+    async def put(self, key, data):
+        await self.client._pipe_file(self.at(key), data)
+
+    async def get(self, key):
+        return await self.client._cat_file(self.at(key))
+
+    async def stat(self, key):
+        # Without this fsspec would answer from its cache of listings.
+        self.client.invalidate_cache()
+        return await self.client._info(self.at(key))
+
+    async def remove(self, key):
+        await self.client._rm_file(self.at(key))
+
+    async def write(self, key, chunks, codec):
+        with self.files.open(self.at(key), "wb", compression=codec, block_size=PART) as file:
+            for chunk in chunks:
+                file.write(chunk)
+
+    async def read(self, key, codec):
+        seen = 0
+        with self.files.open(self.at(key), "rb", compression=codec, block_size=PART) as file:
+            while chunk := file.read(MIB):
+                seen += len(chunk)
+        return seen
+
+    async def list(self, prefix):
+        self.client.invalidate_cache()
+        return len(await self.client._find(self.at(prefix)))
+
+    async def remove_tree(self, prefix):
+        self.client.invalidate_cache()
+        await self.client._rm(self.at(prefix), recursive=True)
+
+
+class Obstore:
+    """https://developmentseed.org/obstore"""
+
+    codecs = ()
+
+    def __init__(self, store):
+        import obstore
+
+        self.store, self.library = store, obstore
+
+    async def begin(self):
+        pass
+
+    async def put(self, key, data):
+        await self.library.put_async(self.store, key, data)
+
+    async def get(self, key):
+        return await (await self.library.get_async(self.store, key)).bytes_async()
+
+    async def stat(self, key):
+        return await self.library.head_async(self.store, key)
+
+    async def remove(self, key):
+        await self.library.delete_async(self.store, key)
+
+    async def write(self, key, chunks, codec):
+        await self.library.put_async(self.store, key, chunks, chunk_size=PART, max_concurrency=4)
+
+    async def read(self, key, codec):
+        seen = 0
+        async for chunk in (await self.library.get_async(self.store, key)).stream(min_chunk_size=MIB):
+            seen += len(chunk)
+        return seen
+
+    async def list(self, prefix):
+        count = 0
+        async for page in self.library.list(self.store, prefix):
+            count += len(page)
+        return count
+
+
+class Airflow:
+    """The object-storage XCom backend of Apache Airflow."""
+
+    codecs = ("gzip", "zip")
+
+    def __init__(self, target):
+        os.environ["AIRFLOW_CONN_IT"] = json.dumps(connection_of(target))
+        self.bucket = target["bucket"]
+
+    async def begin(self):
+        from airflow.providers.common.io.xcom import backend
+
+        self.backend = backend
+
+    async def xcom(self, key, value, codec):
+        prefix = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
+        os.environ[prefix + "PATH"] = f"s3://it@{self.bucket}/{key}"
+        os.environ[prefix + "THRESHOLD"] = "0"
+        os.environ[prefix + "COMPRESSION"] = codec or ""
+        for cached in (self.backend._get_base_path, self.backend._get_compression, self.backend._get_threshold):
+            cached.cache_clear()
+        ids = {"dag_id": "bench", "run_id": "run", "task_id": "task", "map_index": -1}
+        backend = self.backend.XComObjectStorageBackend
+        row = backend.serialize_value(value, key="return_value", **ids)
+        backend.deserialize_value(type("Row", (), {"value": row, "key": "return_value"})())
+
+
+def connection_of(target):
+    connection = target["connection"]
+    fields = {"conn_type": connection["type"], "login": connection["login"], "password": connection["password"]}
+    return {**fields, "extra": {**connection["extra"], "endpoint_url": target["s3"]["endpoint"]}}
+
+
+def s3fs(target):
+    import s3fs
+
+    s3 = target["s3"]
+    options = {"key": s3["accessKey"], "secret": s3["secretKey"], "endpoint_url": s3["endpoint"]}
+    settings = {"config_kwargs": {"max_pool_connections": 256}, "skip_instance_cache": True}
+    return Fsspec(lambda **more: s3fs.S3FileSystem(**options, **settings, **more), target["bucket"])
+
+
+def gcsfs(target):
+    import gcsfs
+
+    options = {"token": "anon", "endpoint_url": target["gcs"]["endpoint"], "project": target["gcs"]["project"]}
+    return Fsspec(lambda **more: gcsfs.GCSFileSystem(**options, skip_instance_cache=True, **more), target["bucket"])
+
+
+def adlfs(target):
+    import adlfs
+
+    options = {"connection_string": target["azure"]["connectionString"], "skip_instance_cache": True}
+    return Fsspec(lambda **more: adlfs.AzureBlobFileSystem(**options, **more), target["bucket"])
+
+
+def obstore(target):
+    from obstore import store
+
+    client = {"client_options": {"allow_http": True}}
+    if s3 := target.get("s3"):
+        keys = {"access_key_id": s3["accessKey"], "secret_access_key": s3["secretKey"]}
+        return Obstore(
+            store.S3Store(target["bucket"], endpoint=s3["endpoint"], region=s3["region"], **keys, unsigned_payload=True, **client)
+        )
+    if gcs := target.get("gcs"):
+        key = json.dumps({"gcs_base_url": gcs["endpoint"], "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""})
+        return Obstore(store.GCSStore(target["bucket"], service_account_key=key, **client))
+    azure = target["azure"]
+    keys = {"account_name": azure["account"], "account_key": azure["key"], "endpoint": azure["endpoint"]}
+    return Obstore(store.AzureStore(target["bucket"], **keys, **client))
+
+
+SUBJECTS = {"s3fs": s3fs, "gcsfs": gcsfs, "adlfs": adlfs, "obstore": obstore, "airflow": Airflow}
+METHODS = {"delete": "remove", "bytes": "get", "deleteTree": "remove_tree"}
+
+
+def value(size):
+    """The value of data.mjs."""
+
+    def row(i):
+        return {"id": i, "name": f"name-{i % 977}", "amount": i * 7919 % 100000, "tags": ["a", "b"], "paid": i % 2 == 0}
+
+    each = len(json.dumps(row(100000), separators=(",", ":"))) + 1
+    return {"rows": [row(i) for i in range(max(1, round(size / each)))]}
+
+
+async def pooled(count, at, work):
+    numbers = iter(range(count))
+
+    async def lane():
+        for number in numbers:
+            await work(number)
+
+    await asyncio.gather(*(lane() for _ in range(min(at, count))))
+
+
+def expect(found, wanted):
+    if found != wanted:
+        raise ValueError(f"{found} came instead of {wanted}")
+
+
+def work_of(subject, scenario, own):
+    """What is to be there before a round, and the round."""
+    step, size, codec = scenario["step"], scenario["size"], scenario.get("codec")
+    name, count, at = scenario["name"], scenario["count"], scenario["at"]
+    data = text(size) if step in ("put", "delete", "deleteTree") else b""
+    json_value = value(size) if step == "xcom" else None
+
+    async def get(i):
+        expect(len(await subject.get(f"{name}/{i}")), size)
+
+    async def read(i):
+        expect(await subject.read(f"{name}/{i}", codec), size)
+
+    async def listed():
+        expect(await subject.list(f"{name}/"), count)
+
+    async def fill():
+        if step in ("delete", "deleteTree"):
+            await pooled(count, 64, lambda i: subject.put(f"{own}/{i}", data))
+
+    each = {
+        "put": lambda i: subject.put(f"{own}/{i}", data),
+        "get": get,
+        "bytes": get,
+        "stat": lambda i: subject.stat(f"{name}/{i}"),
+        "delete": lambda i: subject.remove(f"{own}/{i}"),
+        "write": lambda i: subject.write(f"{own}/{i}", stream(size), codec),
+        "read": read,
+        "xcom": lambda i: subject.xcom(f"{own}/{i}", json_value, codec),
+    }
+    if step == "list":
+        return fill, listed
+    if step == "deleteTree":
+        return fill, lambda: subject.remove_tree(f"{own}/")
+    return fill, lambda: pooled(count, at, each[step])
+
+
+def say(message):
+    print(json.dumps(message), file=CHANNEL, flush=True)
+
+
+def resting():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+async def serve(subject, scenario, own):
+    await subject.begin()
+    fill, work = work_of(subject, scenario, own)
+    say({"ready": True})
+    rest = None
+    while await asyncio.to_thread(sys.stdin.readline):
+        await fill()
+        rest = rest or resting()
+        before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        await work()
+        seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        peak = after.ru_maxrss * 1024
+        say({"seconds": seconds, "cpu": cpu, "peak": peak, "grown": max(0, peak - rest)})
+
+
+# What libraries print must not come between the answers.
+CHANNEL, sys.stdout = sys.stdout, sys.stderr
+
+
+def main():
+    name, target, scenario = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+    subject = SUBJECTS[name](target)
+    method = METHODS.get(scenario["step"], scenario["step"])
+    if not hasattr(subject, method):
+        say({"cannot": f"has no {method}"})
+    elif scenario.get("codec") and scenario["codec"] not in subject.codecs:
+        say({"cannot": f"has no {scenario['codec']}"})
+    else:
+        asyncio.run(serve(subject, scenario, f"{scenario['name']}/{name}"))
+
+
+main()
+os._exit(0)
