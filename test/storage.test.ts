@@ -108,6 +108,21 @@ describe("write", () => {
   });
 });
 
+describe("signal", () => {
+  it("can serve many calls at once without a warning", async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on("warning", listen);
+    const { signal } = new AbortController();
+    await Promise.all(
+      Array.from({ length: 64 }, (_, i) => storage.write(`memory://b/${i}`, chunks("a", "b"), { signal })),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", listen);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe("writable", () => {
   it("stores on close, twice the same receipt", async () => {
     const writer = storage.writable("memory://b/k");

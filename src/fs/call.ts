@@ -1,4 +1,5 @@
 /** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
+import { setMaxListeners } from "node:events";
 import { StoragePath } from "../path.js";
 import { orAbort } from "./bytes.js";
 import type { Driver, FailedCall } from "./driver.js";
@@ -34,6 +35,8 @@ export class Call {
   constructor(op: string, verb: FailedCall["op"], { signal, ifAbsent, ifMatch }: Init) {
     this.#op = op;
     this.#signal = signal;
+    // One signal for many calls at once is usual, and no leak that Node should warn of.
+    if (signal) setMaxListeners(0, signal);
     this.#failed = { op: verb, ifAbsent: ifAbsent === true, ifMatch: ifMatch !== undefined };
   }
 
