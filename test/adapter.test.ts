@@ -1,5 +1,6 @@
 /** The adapter for Airflow's TypeScript task SDK, in both shapes that the SDK has had. */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unmapped, withObjectStorage, wrapTaskClient } from "../src/airflow/index.js";
 import type { GetXCom, SetXCom, TaskClient, TaskContext } from "../src/airflow/sdk.js";
@@ -205,6 +206,12 @@ test("any other SDK is Unsupported, before the handler runs", async () => {
   }, options());
   for (const args of [undefined, {}, { ctx: client.ctx }, { ctx: client.ctx, client: {} }])
     await expect((async () => wrapped(args))()).rejects.toMatchObject({ code: "Unsupported" });
+});
+
+test("the guide shows the example as it stands", async () => {
+  const guide = await readFile("docs/airflow.md", "utf8");
+  for (const file of ["dags/large_xcoms.py", "src/main.ts", "env.sh"])
+    expect(guide).toContain(`\n${await readFile(`examples/airflow/${file}`, "utf8")}\`\`\`\n`);
 });
 
 test("the wrapped function has the name and the marks of the handler", () => {

@@ -22,7 +22,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/s3": ["fromS3Client"],
   "stowage/gcs": ["fromGoogleStorage"],
   "stowage/azure": ["fromBlobServiceClient"],
-  "stowage/airflow": [],
+  "stowage/airflow": ["unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/testing": ["driverContract"],
 };
 
