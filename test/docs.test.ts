@@ -10,7 +10,8 @@ import { server } from "./servers/use.js";
 import { type Block, blocksOf, documents, otherFences, typeErrors, Workshop } from "./support/docs.js";
 import { ROOT } from "./support/installed.js";
 
-const blocks = (await Promise.all((await documents()).map(blocksOf))).flat();
+const all = (await Promise.all((await documents()).map(blocksOf))).flat();
+const blocks = all.filter(({ file }) => file === undefined);
 const isCode = ({ language }: Block) => language !== "sh";
 
 /** Where the paths of a scheme lead in the tests, instead of `my-bucket` in a cloud. */
@@ -69,7 +70,7 @@ describe("a block of code in README or docs", async () => {
 
   test("is refused when its types are wrong", { timeout: 120_000 }, () => {
     const code = 'import { openStorage } from "stowage";\nawait openStorage().stat(1);\n';
-    expect(typeErrors([{ where: "here", language: "ts", code, notRun: undefined }])).toEqual([
+    expect(typeErrors([{ where: "here", language: "ts", code, notRun: undefined, file: undefined }])).toEqual([
       expect.stringContaining("here: "),
     ]);
   });
@@ -88,6 +89,13 @@ describe("a block of code in README or docs", async () => {
   );
 });
 
+test.each(all.filter(({ file }) => file).map(({ where, file, code }) => [where, file!, code] as const))(
+  "%s shows %s as it stands",
+  async (_where, file, code) => {
+    expect(code).toBe(await readFile(join(ROOT, file), "utf8"));
+  },
+);
+
 describe("a link in README, docs and CONTRIBUTING", async () => {
   test.each([...(await documents()), "CONTRIBUTING.md", "ARCHITECTURE.md"])("of %s leads somewhere", async (file) => {
     const text = await readFile(join(ROOT, file), "utf8");
@@ -98,12 +106,16 @@ describe("a link in README, docs and CONTRIBUTING", async () => {
   });
 });
 
+async function scriptsOf(manifest: string): Promise<Record<string, string>> {
+  return JSON.parse(await readFile(join(ROOT, manifest), "utf8")).scripts;
+}
+
 describe("a command in README, docs or CONTRIBUTING", async () => {
   const scripts = [...blocks, ...(await blocksOf("CONTRIBUTING.md"))].filter((block) => !isCode(block));
 
   test.each(scripts.map((block) => [block.where, block] as const))("%s names what there is", async (_, { code }) => {
     await promisify(execFile)("bash", ["-n", "-c", code]);
-    const { scripts: names } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    const names = { ...(await scriptsOf("package.json")), ...(await scriptsOf("examples/airflow/package.json")) };
     const called = [...code.matchAll(/\bnpm (?:run ([\w:-]+)|(test)\b)/g)].map(([, name, own]) => name ?? own);
     expect(called.filter((name) => !(name! in names))).toEqual([]);
     const files = [...code.matchAll(/\b(?:test|scripts|examples|bench)\/[\w/.-]+\.\w+/g)].map(([file]) => file);

@@ -8,7 +8,10 @@ import { build } from "esbuild";
 import ts from "typescript";
 import { ROOT } from "./installed.js";
 
-/** A block of code. A comment on the line before its fence may say `not run: why`, or `continues` the block before. */
+/**
+ * A block of code. A comment on the line before its fence may say `not run: why`, `continues` (the block before), or
+ * `file: path` where it shows a file that has tests of its own.
+ */
 export interface Block {
   /** Where it begins: `README.md:5`. */
   where: string;
@@ -17,6 +20,8 @@ export interface Block {
   code: string;
   /** Why it is not run. */
   notRun: string | undefined;
+  /** The file that it shows. */
+  file: string | undefined;
 }
 
 const FENCE = /^(?:<!-- *(.*?) *-->\n)?```(ts|js|sh)\n([\s\S]*?)^```$/gm;
@@ -30,7 +35,9 @@ export async function blocksOf(file: string): Promise<Block[]> {
     const line = text.slice(0, match.index + whole.indexOf("```")).split("\n").length;
     const before = note === "continues" ? (blocks.at(-1)?.code ?? "") : "";
     const notRun = /^not run: (.+)$/.exec(note)?.[1];
-    blocks.push({ where: `${file}:${line}`, language: language as Block["language"], code: before + own, notRun });
+    const shown = /^file: (\S+)$/.exec(note)?.[1];
+    const where = `${file}:${line}`;
+    blocks.push({ where, language: language as Block["language"], code: before + own, notRun, file: shown });
   }
   return blocks;
 }

@@ -45,7 +45,7 @@ export const bugs = [
   },
   {
     name: "Azure is not told ifAbsent",
-    file: "src/fs/drivers/azure/write.ts",
+    file: "src/fs/drivers/azure/write-http.ts",
     find: '"if-none-match": ifAbsent ? "*" : undefined,',
     replace: "",
     tests: ["test/contract.test.ts"],
@@ -163,8 +163,8 @@ export const bugs = [
   {
     name: "a body that ends early is the whole object",
     file: "src/fs/pinned.ts",
-    find: "if (this.left > 0) return this.#broken",
-    replace: "if (this.left < 0) return this.#broken",
+    find: "return left > 0 ? this.#broken",
+    replace: "return left < 0 ? this.#broken",
     tests: ["test/resume.test.ts"],
   },
   {
@@ -175,11 +175,12 @@ export const bugs = [
     tests: ["test/extent.test.ts"],
   },
   {
-    name: "S3 is asked for one byte too many",
+    name: "a read of S3 forgets ifMatch",
     file: "src/fs/drivers/s3/read.ts",
-    find: 'end === undefined ? "" : end - 1',
-    replace: 'end ?? ""',
-    tests: ["test/s3.test.ts"],
+    find: 'if (ifMatch !== undefined) headers["if-match"] = ifMatch;',
+    replace: "",
+    tests: ["test/contract.test.ts"],
+    only: "MinIO keeps the contract C11",
   },
   {
     name: "ranges that only touch the end of a group are cut short",
@@ -224,6 +225,7 @@ export const bugs = [
     find: 'key.length === base.length || base === "" || base.endsWith("/") || key.charCodeAt(base.length) === 0x2f',
     replace: "true",
     tests: ["test/path.test.ts"],
+    only: "isRelativeTo is a partial order",
   },
   {
     name: "keys are ordered by UTF-16 units",
@@ -335,17 +337,17 @@ export const bugs = [
     tests: ["test/codecs/corruption.test.ts", "test/codecs/strict.test.ts"],
   },
   {
-    name: "deflated data that is cut off ends without a word",
-    file: "src/codecs/deflate.ts",
-    find: "if (!chunk) throw source.truncated();",
-    replace: "if (!chunk) return;",
+    name: "gzip takes a member without its trailer",
+    file: "src/codecs/gzip.ts",
+    find: "const trailer = Buffer.from(await source.take(8));",
+    replace: "if (!(await source.has(8))) return;\n  const trailer = Buffer.from(await source.take(8));",
     tests: ["test/codecs/corruption.test.ts", "test/codecs/strict.test.ts"],
   },
   {
-    name: "a stored zip member that is cut off ends without a word",
-    file: "src/codecs/zip/read.ts",
-    find: "const chunk = await source.peek();\n    if (!chunk) throw source.truncated();",
-    replace: "const chunk = await source.peek();\n    if (!chunk) return;",
+    name: "a decoder that asks for bytes past the end gets fewer",
+    file: "src/codecs/source.ts",
+    find: "if (!(await this.has(count))) throw this.truncated();",
+    replace: "await this.has(count);",
     tests: ["test/codecs/corruption.test.ts", "test/codecs/strict.test.ts"],
   },
   {
