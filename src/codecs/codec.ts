@@ -22,7 +22,7 @@ export interface Codec {
   readonly name: CodecName;
   /** With the dot, lower-case, the one that is written first; empty when no suffix infers this codec. */
   readonly suffixes: readonly string[];
-  /** Throws Unsupported at the call, before the first byte, when a package or a newer Node is needed. */
+  /** InvalidArgument at the call for a level that the format does not have. */
   encode(bytes: Bytes, options?: EncodeOptions): Bytes;
   /** Fails with Corrupt, naming the compressed offset, on anything but whole and valid data. */
   decode(bytes: Bytes, options?: DecodeOptions): Bytes;
