@@ -16,7 +16,9 @@ const settings = {
 
 const values = {
   small_object: { a: 23, b: 42, message: "below the threshold: stays in the row" },
-  big_dictionary: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key_${i}`, { value: i, text: `text ${i}` }])),
+  big_dictionary: Object.fromEntries(
+    Array.from({ length: 5000 }, (_, i) => [`key_${i}`, { value: i, text: `text ${i}` }]),
+  ),
   countries,
 };
 
@@ -43,7 +45,14 @@ async function describe(key, value, stored) {
   const inRow = typeof stored !== "string";
   const bytes = inRow ? Buffer.byteLength(JSON.stringify(stored)) : (await storage.stat(stored)).size;
   const ratio = inRow ? "" : (size / bytes).toFixed(1);
-  return [key, size.toLocaleString("en"), inRow ? "row" : "object", bytes.toLocaleString("en"), ratio, inRow ? "" : shorten(stored)];
+  return [
+    key,
+    size.toLocaleString("en"),
+    inRow ? "row" : "object",
+    bytes.toLocaleString("en"),
+    ratio,
+    inRow ? "" : shorten(stored),
+  ];
 }
 
 /** The end of a reference, which is what differs. */
@@ -55,7 +64,9 @@ function print(rows) {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
   const right = new Set([1, 3, 4]);
   for (const row of rows) {
-    console.log(`  ${row.map((cell, i) => (right.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  ")}`.trimEnd());
+    console.log(
+      `  ${row.map((cell, i) => (right.has(i) ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  ")}`.trimEnd(),
+    );
   }
 }
 
