@@ -39,6 +39,6 @@ it("one bundled file, with no package beside it, encodes and decodes all formats
   expect(stdout.trim().split("\n")).toEqual(["zip", "gzip", "bz2", "xz", "lzma", "zstd", "lz4", "snappy"]);
 });
 
-it("all codecs add less than 64 KiB to a minified bundle", async () => {
-  expect((await stat(join(folder, "codecs.mjs"))).size).toBeLessThan(64 * 1024);
+it("all codecs add less than 80 KiB to a minified bundle", async () => {
+  expect((await stat(join(folder, "codecs.mjs"))).size).toBeLessThan(80 * 1024);
 });
