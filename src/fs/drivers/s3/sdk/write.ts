@@ -1,7 +1,7 @@
 import type { Receipt, WriteOptions } from "../../../driver.js";
 import type { Part, Session, Target } from "../../../parts.js";
-import { afterLoss, type Seen } from "../lost.js";
 import { encodeWords } from "../../../words.js";
+import { afterLoss, type Seen } from "../lost.js";
 import { type Conditions, etagOf, isConditional, type PartDone } from "../multipart.js";
 import { checkCommitConditions, etagOfWhole, LIMITS } from "../write.js";
 import { calling, type Sdk } from "./client.js";
