@@ -1,19 +1,18 @@
 /**
  * npm run bench -- [--quick] [--only=<text>] [--rounds=5] [--no-python]
  *
- * Starts the stores, measures every subject in every scenario, prints tables and writes bench/results/<date>.json and,
- * for a full run, the charts of bench/charts/. `--quick` checks in under three minutes that everything runs.
- * `--only` takes scenarios whose name contains the text; `--only=small-minio,bounded` is either.
+ * Starts the stores, measures every subject in every scenario, prints tables, and adds what it found to
+ * bench/results/<date>.json and to the charts of bench/charts/. `--quick` checks in under three minutes that everything
+ * runs, and keeps nothing. `--only` takes scenarios whose name contains the text; `--only=small-minio,bounded` is either.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openStorage } from "../dist/index.js";
-import { writeCharts } from "./charts.mjs";
 import { goals } from "./goals.mjs";
+import { kept } from "./keep.mjs";
 import { measure } from "./measure.mjs";
 import { openPlace, subjectsOf } from "./places.mjs";
 import { pythonSubjects } from "./python.mjs";
@@ -42,10 +41,8 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
 const python = values.python && !quick ? pythonSubjects() : new Map();
 const results = await run();
-const report = { ...circumstances(), quick, results, ...(await extras()) };
-report.goals = goals(report);
-console.log(`\n${goalTable(report.goals)}`);
-await keep(report);
+const report = { ...circumstances(), results, ...(await extras()) };
+console.log(`\n${goalTable(quick ? goals(report) : (await kept(report)).goals)}`);
 
 /** Subjects live in bench/node_modules, which only the benchmarks need. */
 function installPeers() {
@@ -73,7 +70,7 @@ async function run() {
 async function one(scenario, target) {
   const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target);
   const subjects = obstacle ? { stowage: { cannot: obstacle } } : await measured(scenario, target);
-  const result = { ...scenario, subjects };
+  const result = { ...scenario, load: Math.round(loadavg()[0]), subjects };
   console.log(`\n${table(result)}`);
   return result;
 }
@@ -134,20 +131,4 @@ function circumstances() {
     machine: `${model}, ${others.length + 1} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     rounds,
   };
-}
-
-async function keep(report) {
-  if (quick || values.only !== "") {
-    console.log("\nnot kept: only a full run is");
-    if (!quick) await write(join(HERE, "results", "partial.json"), report);
-    return;
-  }
-  await write(join(HERE, "results", `${report.date.slice(0, 10)}.json`), report);
-  await writeCharts(report, join(HERE, "charts"));
-}
-
-async function write(path, report) {
-  await mkdir(join(path, ".."), { recursive: true });
-  await writeFile(path, `${JSON.stringify(report, null, 1)}\n`);
-  console.log(`\nwritten: ${path}`);
 }
