@@ -20,6 +20,8 @@ export interface Info {
   /** Opaque: whatever `ifMatch` of this provider accepts (the quoted etag on S3 and Azure, the generation on GCS). */
   etag: string;
   version?: string;
+  /** Of the data at rest, in lower-case hex, where the provider states it with the answer. */
+  md5?: string;
   contentType?: string;
   /** User metadata with lower-case names. */
   metadata?: Record<string, string>;

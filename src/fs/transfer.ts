@@ -33,7 +33,7 @@ export async function copyAcross(
   const metadata = target.driver.metadata ? info.metadata : undefined;
   const { contentType, size } = info;
   const print = new Fingerprint();
-  const sent = marked(asStated(info, body, print), told);
+  const sent = telling(asStated(info, body, print), told);
   try {
     const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
     checkStored(await target.driver.stat(target.key, { version: undefined, signal }), { etag, size, print });
@@ -78,11 +78,12 @@ export async function unchanged(
   throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
 }
 
-async function* marked(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
+/** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
+async function* telling(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
   try {
     yield* bytes;
   } catch (error) {
-    throw new Foreign(told(error));
+    throw told(error);
   }
 }
 

@@ -5,7 +5,7 @@ import type { Info, Item, Receipt } from "../../driver.js";
 import { parsed } from "./server.js";
 
 /** Which fields of an object are asked for. */
-export const INFO_FIELDS = "name,size,updated,generation,contentType,metadata";
+export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
 export const ITEM_FIELDS = "name,size,updated,generation";
 
 /** An object in the JSON API; numbers of 64 bits are text. */
@@ -15,6 +15,8 @@ export interface Resource {
   updated: string;
   generation: string;
   timeDeleted: string;
+  /** In base64; missing where the service has put the object together of others. */
+  md5Hash: string;
   contentType: string;
   metadata: Record<string, string>;
 }
@@ -26,7 +28,7 @@ const META = "x-goog-meta-";
 
 export function infoOf(
   key: string,
-  { size, updated, generation = "", contentType, metadata }: Partial<Resource>,
+  { size, updated, generation = "", md5Hash, contentType, metadata }: Partial<Resource>,
 ): Info {
   return {
     key,
@@ -34,6 +36,7 @@ export function infoOf(
     modified: toSecond(updated),
     etag: generation,
     version: generation,
+    ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
     ...(contentType !== undefined && { contentType }),
     ...named(Object.entries(metadata ?? {})),
   };
@@ -43,6 +46,7 @@ export function infoOf(
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): Info {
   const generation = one(headers["x-goog-generation"]) ?? "";
   const contentType = headers["content-type"];
+  const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
   const metadata = Object.entries(headers)
     .filter(([name]) => name.startsWith(META))
     .map(([name, value]) => [name.slice(META.length), utf8(one(value) ?? "")] as const);
@@ -52,9 +56,14 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
     modified: new Date(headers["last-modified"] ?? 0),
     etag: generation,
     version: generation,
+    ...(md5 !== undefined && { md5: hex(md5) }),
     ...(contentType !== undefined && { contentType }),
     ...named(metadata),
   };
+}
+
+function hex(base64: string): string {
+  return Buffer.from(base64, "base64").toString("hex");
 }
 
 export function itemOf({ name = "", size, updated, generation = "" }: Partial<Resource>): Item {

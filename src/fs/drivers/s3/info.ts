@@ -2,11 +2,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Info, Receipt } from "../../driver.js";
 import { metadataOf } from "./metadata.js";
+import type { Profile } from "./profile.js";
 
-export function infoOf(key: string, size: number, headers: IncomingHttpHeaders): Info {
+export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): Info {
   const info: Info = { key, size, modified: new Date(headers["last-modified"] ?? 0), etag: headers.etag ?? "" };
   const version = headers["x-amz-version-id"];
   if (typeof version === "string") info.version = version;
+  const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
+  if (md5 !== undefined) info.md5 = md5;
   if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
   const metadata = metadataOf(headers);
   if (metadata) info.metadata = metadata;
@@ -16,4 +19,15 @@ export function infoOf(key: string, size: number, headers: IncomingHttpHeaders):
 export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): Receipt {
   const version = headers["x-amz-version-id"];
   return { ...(etag === undefined ? {} : { etag }), ...(typeof version === "string" ? { version } : {}) };
+}
+
+/** Whether the etag is not made of the data alone. */
+function isOpaque(headers: IncomingHttpHeaders): boolean {
+  const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
+  return managed || headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined;
+}
+
+/** That of an object of several parts has a `-` and is of their MD5s. */
+export function md5In(etag: string): string | undefined {
+  return /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
 }

@@ -12,6 +12,8 @@ export interface Profile {
   readonly conditionalPut: boolean;
   /** Enforces them on CompleteMultipartUpload. */
   readonly conditionalCommit: boolean;
+  /** The etag of an object that came in one request is the MD5 of its data, unless KMS or a customer's key is in play. */
+  readonly md5Etags: boolean;
 }
 
 const MODERN: Profile = {
@@ -20,6 +22,7 @@ const MODERN: Profile = {
   bulkDelete: true,
   conditionalPut: true,
   conditionalCommit: true,
+  md5Etags: true,
 };
 
 /**
@@ -33,5 +36,5 @@ export const profiles: Readonly<Record<S3Provider, Profile>> = {
   r2: { ...MODERN, checksums: false, uniformParts: true, conditionalCommit: false },
   ceph: { ...MODERN, checksums: false, conditionalCommit: false },
   b2: { ...MODERN, checksums: false, conditionalPut: false, conditionalCommit: false },
-  generic: { ...MODERN, checksums: false, conditionalCommit: false },
+  generic: { ...MODERN, checksums: false, conditionalCommit: false, md5Etags: false },
 };

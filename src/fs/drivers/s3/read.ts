@@ -12,13 +12,13 @@ export function versionQuery(version: string | undefined): string {
 }
 
 export async function stat(
-  { client, encryption }: Bucket,
+  { client, encryption, profile }: Bucket,
   key: string,
   { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
 ): Promise<Info> {
   const headers = ifMatch === undefined ? encryption.use : { ...encryption.use, "if-match": ifMatch };
   const answer = await client.send({ method: "HEAD", key, query: versionQuery(version), headers, signal });
-  return infoOf(key, Number(answer.headers["content-length"] ?? 0), answer.headers);
+  return infoOf(key, Number(answer.headers["content-length"] ?? 0), answer.headers, profile);
 }
 
 export async function read(bucket: Bucket, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
@@ -43,7 +43,7 @@ async function get(bucket: Bucket, key: string, options: ReadOptions): Promise<{
   try {
     const { size, length } = extentOf(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
-    const info = infoOf(key, size, answer.headers);
+    const info = infoOf(key, size, answer.headers, bucket.profile);
     const checksum = checked ? promisedChecksum(answer.headers) : undefined;
     return { info, body: checksum === undefined ? answer.body : verified(answer.body, checksum) };
   } catch (error) {

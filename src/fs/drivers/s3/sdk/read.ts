@@ -6,13 +6,18 @@ import type { Bytes, Info, ReadOptions, Receipt, StatOptions } from "../../../dr
 import { extentOf, rangeHeader } from "../../../extent.js";
 import { HttpError } from "../../../http.js";
 import { decodeWords } from "../../../words.js";
+import { md5In } from "../info.js";
+import type { Profile } from "../profile.js";
 import { calling, isChecksumMismatch, type Sdk } from "./client.js";
 
 type Described = HeadObjectCommandOutput | GetObjectCommandOutput;
 
-function infoOf(key: string, size: number, head: Described): Info {
+function infoOf(key: string, size: number, head: Described, { md5Etags }: Profile): Info {
   const info: Info = { key, size, modified: head.LastModified ?? new Date(0), etag: head.ETag ?? "" };
   if (head.VersionId !== undefined) info.version = head.VersionId;
+  const opaque = head.ServerSideEncryption?.startsWith("aws:kms") || head.SSECustomerAlgorithm !== undefined;
+  const md5 = md5Etags && !opaque ? md5In(info.etag) : undefined;
+  if (md5 !== undefined) info.md5 = md5;
   if (head.ContentType !== undefined) info.contentType = head.ContentType;
   const metadata = Object.entries(head.Metadata ?? {}).map(([name, value]) => [name, decodeWords(value)]);
   if (metadata.length > 0) info.metadata = Object.fromEntries(metadata);
@@ -24,13 +29,13 @@ export function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; Vers
 }
 
 export async function stat(
-  { client, library, bucket }: Sdk,
+  { client, library, bucket, profile }: Sdk,
   key: string,
   { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
 ): Promise<Info> {
   const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch });
   const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-  return infoOf(key, head.ContentLength ?? 0, head);
+  return infoOf(key, head.ContentLength ?? 0, head, profile);
 }
 
 export async function read(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
@@ -43,7 +48,7 @@ export async function read(sdk: Sdk, key: string, options: ReadOptions): Promise
   }
 }
 
-async function get({ client, library, bucket }: Sdk, key: string, options: ReadOptions) {
+async function get({ client, library, bucket, profile }: Sdk, key: string, options: ReadOptions) {
   const { start, end, ifMatch, version, signal } = options;
   const whole = start === 0 && end === undefined;
   const Range = rangeHeader(start, end);
@@ -52,7 +57,7 @@ async function get({ client, library, bucket }: Sdk, key: string, options: ReadO
   const stream = got.Body as unknown as Bytes & { destroy(): void };
   try {
     const { size, length } = extentOf(answerOf(got), whole ? undefined : { start, end });
-    return { info: infoOf(key, size, got), body: clientBody(stream, { expected: length, signal, failureOf }) };
+    return { info: infoOf(key, size, got, profile), body: clientBody(stream, { expected: length, signal, failureOf }) };
   } catch (error) {
     stream.destroy();
     throw error;
