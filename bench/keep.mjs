@@ -15,7 +15,6 @@ export async function kept(report) {
   await mkdir(folder, { recursive: true });
   await writeFile(path, `${JSON.stringify(day, null, 1)}\n`);
   await writeCharts(day, join(HERE, "charts"));
-  console.log(`\nwritten: ${path}`);
   return day;
 }
 

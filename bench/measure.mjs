@@ -83,7 +83,9 @@ function summed({ size, count }, rounds) {
   const work = large ? (size * count) / 2 ** 20 : count;
   const spread = (of) => {
     const sorted = rounds.map(of).toSorted((a, b) => a - b);
-    return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted.at(-1) };
+    const middle = (sorted.length - 1) / 2;
+    const median = (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+    return { median, min: sorted[0], max: sorted.at(-1) };
   };
   return {
     unit: large ? "MiB/s" : "ops/s",

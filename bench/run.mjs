@@ -35,7 +35,8 @@ const { values } = parseArgs({
 });
 const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 1 : 5));
-const wanted = (name) => values.only.split(",").some((part) => name.includes(part));
+/** A text that ends in `$` is the end of a name. */
+const wanted = (name) => values.only.split(",").some((part) => `${name}$`.includes(part));
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
@@ -72,6 +73,8 @@ async function one(scenario, target) {
   const subjects = obstacle ? { stowage: { cannot: obstacle } } : await measured(scenario, target);
   const result = { ...scenario, load: Math.round(loadavg()[0]), subjects };
   console.log(`\n${table(result)}`);
+  // A long run that is cut off has not been for nothing.
+  if (!quick) await kept({ ...circumstances(), results: [result] });
   return result;
 }
 
