@@ -18,6 +18,8 @@ import { nodeBinary } from "./node-versions.mjs";
 export const CONTRACTS = ["test/contract.test.ts"];
 /** Tests of the built package; the rest of the tests needs no `dist`. */
 export const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
+/** Faults planted between the library and the servers. */
+const FAULTS = "test/faults/";
 /** What has to hold on every Node. */
 const EVERYWHERE = [...CONTRACTS, "test/bundle.test.ts", "test/package.test.ts"];
 
@@ -26,7 +28,8 @@ export const stages = [
   { name: "biome", command: ["biome", "check", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "api reference", command: ["typedoc", "--emit", "none"] },
-  { name: "unit and contract", vitest: PACKAGED.map((file) => `--exclude=${file}`), minutes: 20 },
+  { name: "unit and contract", vitest: [...PACKAGED, `${FAULTS}**`].map((file) => `--exclude=${file}`), minutes: 20 },
+  { name: "faults", vitest: [FAULTS], minutes: 20 },
   { name: "package", vitest: PACKAGED },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
   { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 20 },

@@ -135,6 +135,20 @@ for (const provider of PROVIDERS) {
       });
     });
 
+    test("ranges that are near each other share a request", async () => {
+      await storage.write(at("ranged"), new Uint8Array(8 * MIB));
+      const near = [0, 5000, 10_000].map((start) => ({ start, end: start + 10 }));
+      const far = { start: 6 * MIB, end: 6 * MIB + 10 };
+      expect(await cost(() => storage.ranges(at("ranged"), near))).toEqual({ read: 1 });
+      expect(await cost(() => storage.ranges(at("ranged"), [far, ...near]))).toEqual({ read: 2 });
+      expect(await cost(() => storage.ranges(at("ranged"), []))).toEqual({});
+    });
+
+    test("a list of keys is deleted in full batches", async () => {
+      const keys = Array.from({ length: 2 * provider.batch }, (_, i) => at(`none/${i}`));
+      expect(await cost(() => storage.delete(keys))).toEqual({ deleteBatch: 2 });
+    });
+
     describe("many objects", () => {
       beforeAll(async () => {
         const names = Array.from({ length: MANY }, (_, index) => `many/${index % 10}/${index}`).values();
