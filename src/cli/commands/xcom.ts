@@ -63,14 +63,15 @@ function addByReference(cli: Cli, xcom: Command): void {
     })
     .argument("<reference...>", "what the row holds")
     .action(cli.run(pull));
-  cli
-    .add(xcom, {
-      name: "show",
-      summary: "explain a reference: owner, size, codec, preview",
-      examples: [[`stowage xcom show ${REFERENCE}`, "in place of the reference that the UI shows"]],
-    })
-    .argument("<reference...>", "what the row holds")
-    .action(cli.run(show));
+  const showing = cli.add(xcom, {
+    name: "show",
+    summary: "explain a reference: owner, size, codec, preview",
+    examples: [
+      [`stowage xcom show ${REFERENCE}`, "in place of the reference that the UI shows"],
+      ["stowage xcom show --database airflow.db --dag sales --run run_1", "what the rows of a run hold"],
+    ],
+  });
+  withFilter(withDatabase(showing.argument("[reference...]", "what the row holds"))).action(cli.run(show));
   cli
     .add(xcom, {
       name: "purge",
@@ -87,13 +88,14 @@ const WHERE = "base path, or below it a Dag, a run or a task; else the setting";
 function addList(cli: Cli, xcom: Command): void {
   const command = cli.add(xcom, {
     name: "ls",
-    summary: "list XComs by what is in storage, with no database",
+    summary: "list XComs by what is in storage, with no database, or by the rows of one",
     examples: [
+      ["stowage xcom ls --database postgresql://reader@host/airflow --dag sales", "every row, small values included"],
       ["stowage xcom ls s3://lake@bucket/xcom/sales/run_1", "those of a run"],
       ["stowage xcom ls --refs --task extract | xargs stowage xcom show", "and explain each"],
     ],
   });
-  withFilter(command.argument("[path]", WHERE))
+  withFilter(withDatabase(command.argument("[path]", WHERE)))
     .option("--refs", "print references only, one a line")
     .action(cli.run(list));
 }
@@ -108,6 +110,11 @@ function addExport(cli: Cli, xcom: Command): void {
   withFilter(command.argument("[path]", WHERE))
     .requiredOption("--to <path>", "where the files go")
     .action(cli.run(exported));
+}
+
+function withDatabase(command: Command): Command {
+  const what = "Airflow's metadata database, Postgres or a SQLite file; else AIRFLOW__DATABASE__SQL_ALCHEMY_CONN";
+  return command.option("--database [address]", what);
 }
 
 function withFilter(command: Command): Command {

@@ -4,8 +4,17 @@ import type { StoragePath } from "../../path.js";
 import { bytes, jsonLine, moment, printable, styled } from "../format.js";
 import { put } from "../io.js";
 import type { Session } from "../session.js";
+import { openRows, rowXComs } from "./database.js";
 import { configuredBase } from "./place.js";
-import { type FoundXCom, nothingFound, storedXComs, type XComFilter, type XComSource } from "./source.js";
+import {
+  type FoundXCom,
+  noRows,
+  nothingFound,
+  roundedIntegers,
+  storedXComs,
+  type XComFilter,
+  type XComSource,
+} from "./source.js";
 
 export interface FilterOptions {
   dag?: string;
@@ -16,16 +25,35 @@ export interface FilterOptions {
 
 export interface ListOptions extends FilterOptions {
   refs?: boolean;
+  /** `true`: the one that the environment names. */
+  database?: string | true;
 }
 
 export async function list(session: Session, text: string | undefined, options: ListOptions): Promise<void> {
-  const { at, source } = sourceOf(session, text);
+  const { database } = options;
+  if (database === undefined) {
+    const { at, source } = sourceOf(session, text);
+    if (!(await listed(session, source, options))) nothingFound(at);
+    return;
+  }
+  const { rows, close } = await openRows(session, database);
+  try {
+    const base = text === undefined ? configuredBase(session.env) : session.path(text);
+    if (!(await listed(session, rowXComs(rows, base), options))) noRows();
+  } finally {
+    await close();
+  }
+}
+
+/** Whether there was any. */
+async function listed(session: Session, source: XComSource, options: ListOptions): Promise<boolean> {
   let previous: FoundXCom | undefined;
   for await (const found of source.list(filterOf(options), session.signal)) {
+    if (options.refs && !found.path) continue;
     await printed(session, found, previous, options.refs === true);
     previous = found;
   }
-  if (!previous) nothingFound(at);
+  return previous !== undefined;
 }
 
 export interface ExportOptions extends FilterOptions {
@@ -72,7 +100,7 @@ function sourceOf(session: Session, text: string | undefined): { at: StoragePath
 export const NO_BASE =
   "name a path such as s3://my_conn@my_bucket/xcom, or set AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH to it";
 
-function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {
+export function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {
   return { dagId: dag, runId: run, taskId: task, key };
 }
 
@@ -88,17 +116,22 @@ async function printed(session: Session, found: FoundXCom, previous: FoundXCom |
   await put(stdout, `${rowOf(session, found)}\n`);
 }
 
-function rowOf({ io: { stdout } }: Session, { taskId, key, mapIndex, size, modified, codec }: FoundXCom): string {
+function rowOf(
+  { io: { stdout } }: Session,
+  { taskId, key, mapIndex, size, modified, codec, stored, path }: FoundXCom,
+): string {
   const name = mapIndex === undefined || mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;
+  const where = stored === undefined ? [] : [path ? "object" : "row   "];
+  const told = size === undefined ? where : [bytes(size).padStart(8)];
   const columns = [
-    (size === undefined ? "" : bytes(size)).padStart(8),
+    ...told,
     (codec ?? "").padEnd(4),
-    styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(19)),
+    ...(modified ? [styled(stdout, "dim", moment(modified))] : []),
     printable(`${name}  ${key ?? "-"}`),
   ];
   return `  ${columns.join("  ")}`;
 }
 
-function asJson({ path, size, ...rest }: FoundXCom): object {
-  return { ...rest, reference: path, storedBytes: size };
+function asJson({ path, size, stored, ...rest }: FoundXCom): object {
+  return { ...rest, reference: path, storedBytes: size, value: path ? undefined : roundedIntegers(stored) };
 }

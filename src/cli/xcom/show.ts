@@ -1,9 +1,17 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
+import { failure } from "../../errors.js";
 import type { Info } from "../../fs/driver.js";
+import type { StoragePath } from "../../path.js";
+import { jsonText } from "../../xcom/json/write.js";
+import { jsonEncoding } from "../../xcom/serde.js";
 import { bytes, facts, moment, printable } from "../format.js";
+import { put } from "../io.js";
 import type { Session } from "../session.js";
+import { openRows, rowXComs } from "./database.js";
+import { type FilterOptions, filterOf } from "./list.js";
 import { configuredBase, referredPlace, type XComPlace } from "./place.js";
+import { type FoundXCom, noRows } from "./source.js";
 
 /** Characters of a preview. */
 const PREVIEW = 300;
@@ -12,14 +20,60 @@ const PREVIEW_BYTES = 4 * PREVIEW;
 /** Decoded bytes after which the size of a compressed value is not counted any further. */
 const MAX_COUNTED = 512 * 2 ** 20;
 
-export async function show(session: Session, references: string[]): Promise<void> {
-  for (const text of references) {
-    const place = referredPlace(session.path(text), configuredBase(session.env));
-    const info = await session.storage.stat(place.path, { signal: session.signal });
-    const value = await look(session, place, info);
-    if (session.json) await session.say(asJson(place, info, value), "");
-    else await facts(session.io.stdout, asFacts(place, info, value));
+export interface ShowOptions extends FilterOptions {
+  /** `true`: the one that the environment names. */
+  database?: string | true;
+}
+
+/** References that are typed, or with `database` the rows that match. */
+export async function show(session: Session, references: string[], options: ShowOptions): Promise<void> {
+  for (const text of references) await explained(session, session.path(text));
+  if (options.database !== undefined) await showRows(session, options.database, options);
+  else if (references.length === 0) throw failure("InvalidArgument", "name a reference, or a database and whose rows");
+}
+
+async function explained(session: Session, path: StoragePath): Promise<void> {
+  const place = referredPlace(path, configuredBase(session.env));
+  const info = await session.storage.stat(place.path, { signal: session.signal });
+  const value = await look(session, place, info);
+  if (session.json) await session.say(asJson(place, info, value), "");
+  else await facts(session.io.stdout, asFacts(place, info, value));
+}
+
+async function showRows(session: Session, database: string | true, options: ShowOptions): Promise<void> {
+  const { rows, close } = await openRows(session, database);
+  try {
+    const source = rowXComs(rows, configuredBase(session.env));
+    let count = 0;
+    for await (const found of source.list(filterOf(options), session.signal)) {
+      if (count++ > 0 && !session.json) await put(session.io.stdout, "\n");
+      await (found.path ? explained(session, found.path) : inRow(session, found));
+    }
+    if (count === 0) noRows();
+  } finally {
+    await close();
   }
+}
+
+/** A value that is in its row. */
+async function inRow(session: Session, { stored, mapIndex = -1, ...at }: FoundXCom): Promise<void> {
+  const text = jsonText(stored, "row", jsonEncoding);
+  const size = Buffer.byteLength(text);
+  const preview = previewOf(Buffer.from(text).subarray(0, PREVIEW_BYTES), size);
+  if (session.json) return session.say({ ...at, mapIndex, bytes: size, preview }, "");
+  const rows: [string, string][] = [
+    ["dag", at.dagId],
+    ["run", at.runId],
+    ["task", mapIndex < 0 ? at.taskId : `${at.taskId}[${mapIndex}]`],
+    ["key", at.key ?? ""],
+    ["stored", "in the row"],
+    ["value", `${bytes(size)} of JSON`],
+    ["preview", preview],
+  ];
+  await facts(
+    session.io.stdout,
+    rows.map(([name, value]) => [name, printable(value)]),
+  );
 }
 
 interface Look {

@@ -64,3 +64,14 @@ function agrees(found: FoundXCom, filter: XComFilter): boolean {
 export function nothingFound(at: StoragePath): never {
   throw failure("NotFound", "there are no XComs below it that match").at("xcom ls", String(at));
 }
+
+/** NotFound after a listing of a database that brought nothing. */
+export function noRows(): never {
+  throw failure("NotFound", "the database has no XComs that match").at("xcom", "");
+}
+
+/** A value for a listing: integers beyond 2^53 - 1, which `JSON.stringify` refuses, are rounded. */
+export function roundedIntegers(value: unknown): unknown {
+  if (value === undefined) return undefined;
+  return JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? Number(inner) : inner)));
+}
