@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 
 MIB = 2**20
@@ -132,6 +133,7 @@ class Airflow:
     codecs = ("gzip", "zip")
 
     def __init__(self, target):
+        os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="stowage-bench-airflow-")
         os.environ["AIRFLOW_CONN_IT"] = json.dumps(connection_of(target))
         self.bucket = target["bucket"]
 
@@ -141,6 +143,10 @@ class Airflow:
         self.backend = backend
 
     async def xcom(self, key, value, codec):
+        # Airflow is not asynchronous: as in a task, no loop runs where it works.
+        await asyncio.to_thread(self.stored_and_loaded, key, value, codec)
+
+    def stored_and_loaded(self, key, value, codec):
         prefix = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
         os.environ[prefix + "PATH"] = f"s3://it@{self.bucket}/{key}"
         os.environ[prefix + "THRESHOLD"] = "0"
