@@ -35,5 +35,4 @@ export const stages = [
   { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 20 },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
-  { name: "teeth", command: ["node", "scripts/teeth.mjs"], minutes: 15 },
 ];
