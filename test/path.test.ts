@@ -141,7 +141,8 @@ describe("parse", () => {
     hostile.flatMap((unit) => ["", "s3:", "s3://", "s3://b/", "file:///"].map((start) => [start, unit] as const)),
   )("reads 1 MiB of %s%j, or refuses it, in under 20 ms", (start, unit) => {
     const text = start + unit.repeat(MIB / unit.length);
-    const times = Array.from({ length: 3 }, () => {
+    // The best of many: what a busy machine adds is not the parser's.
+    const times = Array.from({ length: 10 }, () => {
       const before = performance.now();
       try {
         String(parse(text));
