@@ -151,10 +151,18 @@ def live_speed():
     @task.stub(queue=QUEUE)
     def ts_adapter(): ...
 
-    @task.stub(queue=QUEUE)
-    def ts_inline(): ...
-
-    ts_adapter() >> ts_inline()
+    ts_adapter()
 
 
 live_speed()
+
+
+@dag(schedule=None)
+def live_inline():
+    @task.stub(queue=QUEUE)
+    def ts_inline(): ...
+
+    ts_inline()
+
+
+live_inline()

@@ -93,7 +93,8 @@ const HANDLERS = {
   live_mapped: { ts_mapped: withObjectStorage(mapped) },
   live_retry: { ts_retry: withObjectStorage(retry) },
   live_abort: { ts_abort: withObjectStorage(abort) },
-  live_speed: { ts_adapter: throughAdapter, ts_inline: inline },
+  live_speed: { ts_adapter: throughAdapter },
+  live_inline: { ts_inline: inline },
 };
 const dags = Object.entries(HANDLERS).map(([dagId, handlers]) => {
   const dag = new Dag(dagId);
