@@ -27,11 +27,13 @@ def text(size):
     return "".join(lines).encode()[:size]
 
 
+BLOCK = text(MIB)
+
+
 def stream(size):
-    chunk = text(min(size, MIB))
     for at in range(0, size, CHUNK):
         start = at % MIB
-        yield chunk[start : start + min(CHUNK, size - at)]
+        yield BLOCK[start : start + min(CHUNK, size - at)]
 
 
 class Fsspec:
