@@ -260,7 +260,7 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
   it("R23: a version is named to stat, read and delete, alone and in a batch", async () => {
     const version = "2026-01-02T03:04:05.1234567Z";
     const headers = { etag: '"e"', "x-ms-version-id": version, "last-modified": new Date(0).toUTCString() };
-    proxy.plant({ on: { operation: "stat" }, fault: answer(200, { headers }) });
+    proxy.plant({ on: { operation: "stat" }, fault: answer(200, { headers: { ...headers, "content-length": "3" } }) });
     proxy.plant({ on: { operation: "read" }, fault: answer(200, { headers, body: "old" }) });
     const info = await ours.driver.stat("v", { version, signal: undefined });
     expect(info).toMatchObject({ version, etag: '"e"' });

@@ -8,8 +8,14 @@ export function extentOf(
   range: { start: number; end: number | undefined } | undefined,
 ): { size: number; length: number } {
   if (range) return rangeIn(status, headers["content-range"], range.start, range.end);
-  const length = Number(headers["content-length"]);
-  if (Number.isSafeInteger(length)) return { size: length, length };
+  const length = sizeIn(headers["content-length"]);
+  return { size: length, length };
+}
+
+/** The size that an answer tells. One that tells none is not taken for that of an empty object. */
+export function sizeIn(told: string | number | undefined): number {
+  const size = Number(told);
+  if (Number.isSafeInteger(size)) return size;
   throw failure("Unsupported", "the server does not say how large the object is");
 }
 

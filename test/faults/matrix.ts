@@ -109,7 +109,13 @@ export const MATRIX: readonly Row[] = [
     outcome: () => ["Corrupt"],
     only: ["s3"],
   },
-  { id: "F17", title: "a clock that is an hour off", fault: faults.skewed(3600), verbs: ["read", "write", "list"] },
+  // Not a write: a server that refuses one before it has read the body cuts the line, and the refusal is lost.
+  {
+    id: "F17",
+    title: "a clock that is an hour off",
+    fault: faults.skewed(3600),
+    verbs: ["read", "list", "delete", "copy"],
+  },
   { id: "F22", title: "an answer that is lost", fault: faults.loseAnswer(), verbs: ALL },
   { id: "F22", title: "a success told as 500", fault: faults.answerAfter(500), verbs: ALL },
 ];

@@ -14,8 +14,8 @@ vi.mock("../../src/fs/http.js", async (original) => (await import("./brisk.js"))
 /** Schedules on each cloud; STOWAGE_FAULT_RUNS asks for more. */
 const RUNS = Number(process.env.STOWAGE_FAULT_RUNS ?? 100);
 const LANES = 4;
-/** STOWAGE_TEST_SEED repeats a run. */
-const seed = fc.readConfigureGlobal()?.seed ?? Math.floor(Math.random() * 2 ** 31);
+/** The same schedules in every run, so that a red run is the change's doing; STOWAGE_TEST_SEED draws others. */
+const seed = fc.readConfigureGlobal()?.seed ?? 20_261_121;
 
 await onEveryCloud("schedules", ({ provider, tally, place }) => {
   tally.note(`seed ${seed}: STOWAGE_TEST_SEED=${seed} repeats this run`);

@@ -1,6 +1,6 @@
 import { single } from "../../bytes.js";
 import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
-import { extentOf, rangeHeader } from "../../extent.js";
+import { extentOf, rangeHeader, sizeIn } from "../../extent.js";
 import { infoOf, toldIn } from "./objects.js";
 import type { Server } from "./server.js";
 
@@ -11,7 +11,7 @@ export async function statObject(
 ): Promise<Info> {
   const headers = { "if-match": ifMatch };
   const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
-  return infoOf(key, Number(answer.headers["content-length"] ?? 0), toldIn(answer.headers));
+  return infoOf(key, sizeIn(answer.headers["content-length"]), toldIn(answer.headers));
 }
 
 export async function readObject(

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt } from "../../driver.js";
+import { sizeIn } from "../../extent.js";
 import { encodeKey } from "../../sign.js";
 import { fields, parseRoot } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
@@ -35,7 +36,7 @@ export class HttpCopy implements CopyRoute {
     const { headers } = await this.to.client.send(ask);
     const created = { ...this.to.encryption.create, ...described(headers) };
     return {
-      size: Number(headers["content-length"] ?? 0),
+      size: sizeIn(headers["content-length"]),
       empty: (conditions, stop) => this.#empty({ ...created, ...conditionHeaders(conditions) }, stop),
       begin: (conditions, stop) => this.#begin(created, this.source(headers.etag), conditions, stop),
     };

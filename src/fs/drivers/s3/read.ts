@@ -1,6 +1,6 @@
 import { single } from "../../bytes.js";
 import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
-import { extentOf, rangeHeader } from "../../extent.js";
+import { extentOf, rangeHeader, sizeIn } from "../../extent.js";
 import { HttpError } from "../../http.js";
 import { canonicalQuery } from "../../sign.js";
 import type { Bucket } from "./bucket.js";
@@ -18,7 +18,7 @@ export async function stat(
 ): Promise<Info> {
   const headers = ifMatch === undefined ? encryption.use : { ...encryption.use, "if-match": ifMatch };
   const answer = await client.send({ method: "HEAD", key, query: versionQuery(version), headers, signal });
-  return infoOf(key, Number(answer.headers["content-length"] ?? 0), answer.headers, profile);
+  return infoOf(key, sizeIn(answer.headers["content-length"]), answer.headers, profile);
 }
 
 export async function read(bucket: Bucket, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {

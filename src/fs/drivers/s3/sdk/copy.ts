@@ -1,5 +1,6 @@
 import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import type { Receipt } from "../../../driver.js";
+import { sizeIn } from "../../../extent.js";
 import { encodeKey } from "../../../sign.js";
 import type { CopyRoute, Looked, PartCopies, Source } from "../copy.js";
 import type { Conditions } from "../multipart.js";
@@ -33,7 +34,7 @@ export class SdkCopy implements CopyRoute {
     const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, IfMatch: ifMatch });
     const head = await calling("HeadObject", signal, (options) => client.send(command, options));
     return {
-      size: head.ContentLength ?? 0,
+      size: sizeIn(head.ContentLength),
       empty: (conditions, stop) => this.#empty({ ...described(head), ...conditionInput(conditions) }, stop),
       begin: (conditions) => this.#begin(head, conditions),
     };

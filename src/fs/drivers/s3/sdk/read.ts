@@ -3,7 +3,7 @@ import { failure } from "../../../../errors.js";
 import { single } from "../../../bytes.js";
 import { clientBody } from "../../../client-body.js";
 import type { Bytes, Info, ReadOptions, Receipt, StatOptions } from "../../../driver.js";
-import { extentOf, rangeHeader } from "../../../extent.js";
+import { extentOf, rangeHeader, sizeIn } from "../../../extent.js";
 import { HttpError } from "../../../http.js";
 import { decodeWords } from "../../../words.js";
 import { md5In } from "../info.js";
@@ -35,7 +35,7 @@ export async function stat(
 ): Promise<Info> {
   const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch });
   const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-  return infoOf(key, head.ContentLength ?? 0, head, profile);
+  return infoOf(key, sizeIn(head.ContentLength), head, profile);
 }
 
 export async function read(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
