@@ -35,6 +35,8 @@ async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGene
   do {
     const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };
     const page = await api.json<Page>({ method: "GET", path: api.objects(), query, signal });
+    // An answer cut to nothing is not an empty listing.
+    if (Object.keys(page).length === 0) throw failure("Unavailable", "the answer to a listing came without content");
     if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
       throw failure("Unavailable", "the server repeats a page of the listing");
     }
