@@ -56,6 +56,9 @@ async function survives(place: Place, { action, plan }: Schedule, tally: Tally):
   const names = met.map(({ name }) => name);
   if (error) expect([...honest(action, names)], String(error)).toContain(error.code);
   await check(place, action, error === undefined, names.includes("replaced"));
-  const unknown = met.some(({ operation }) => operation === "begin" || operation === "abort");
+  // Nobody knows the id of an upload whose begin was answered to nobody: the bucket's own rule must end it.
+  const unknown =
+    met.some(({ operation }) => operation === "begin" || operation === "abort") ||
+    place.proxy.requests.some(({ operation, lost }) => operation === "begin" && lost);
   await place.leave({ uploads: !unknown, unread: names.filter((name) => name.startsWith("resetRequest")).length });
 }

@@ -30,6 +30,8 @@ export interface Recorded {
   status?: number;
   /** Name of the fault that this request met, if any. */
   fault?: string;
+  /** The connection went before the whole answer was out, be it by a fault of the request before it on the same one. */
+  lost?: boolean;
 }
 
 /** One request under way: answer it by `relay(exchange, await exchange.forward())`, or otherwise. */
@@ -86,6 +88,10 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
     inFlight += 1;
     response.once("close", () => {
       inFlight -= 1;
+    });
+    // An answer behind an unfinished one never gets a connection, so its own "close" tells nothing.
+    request.socket.once("close", () => {
+      if (!response.writableFinished) recorded.lost = true;
     });
     const forward = () => send(request, target, options.ca);
     // A client or a server that goes away is an event of the test, not a failure of the proxy.
