@@ -118,6 +118,12 @@ export class XComObjectStorageBackend implements XComBackend {
     });
   }
 
+  /** The objects that `purge` of this row deletes: one, or none when the row holds a value. No request is made. */
+  pathsOf(stored: unknown, { owner }: LoadOptions = {}): StoragePath[] {
+    const path = readReference(stored, this.path, owner);
+    return path ? [path] : [];
+  }
+
   #goesToObject(value: unknown, { length, beyondJson }: Measured): boolean {
     const { threshold } = this.#settings;
     if (threshold < 0) return false;
