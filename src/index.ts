@@ -76,5 +76,6 @@ export {
   Tuple,
   Uuid,
 } from "./xcom/serde.js";
+export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
 export type { Query } from "./xcom/sql.js";
 export { type Cleared, type ClearTarget, XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

@@ -7,6 +7,7 @@ import type { LayoutName } from "./coordinate.js";
 import type { Encoding } from "./json/encoding.js";
 import { printedBase } from "./reference.js";
 import { airflowEncoding, jsonEncoding } from "./serde.js";
+import { checkSerializers, type Serializer } from "./serializer.js";
 
 const MAX_DECODED_BYTES = 512 * 1024 * 1024;
 
@@ -26,6 +27,8 @@ export interface XComObjectStorageBackendOptions {
   onMissing?: "error" | "reference" | undefined;
   /** `airflow`: Python's types are kept by Airflow's envelopes. `json`: JSON as it is. @default "airflow" */
   encoding?: "airflow" | "json" | undefined;
+  /** For values that are not JSON, or not to be stored as JSON; the first whose `test` says so stores a value. */
+  serializers?: readonly Serializer[] | undefined;
 }
 
 /** The options with their defaults, checked. */
@@ -37,6 +40,7 @@ export interface Settings {
   maxDecodedBytes: number;
   onMissing: "error" | "reference";
   encoding: Encoding;
+  serializers: readonly Serializer[];
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
@@ -55,6 +59,7 @@ export function checkOptions(options: XComObjectStorageBackendOptions): Settings
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
     encoding: oneOf("encoding", encoding, ["airflow", "json"]) === "json" ? jsonEncoding : airflowEncoding,
+    serializers: checkSerializers(options.serializers ?? []),
   };
 }
 
