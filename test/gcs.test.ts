@@ -476,6 +476,43 @@ describe("answers that are wrong", () => {
     expect(other).toMatchObject({ code: "Unsupported" });
   });
 
+  test.each(["", "{}", "null", "[]", '{"na'])(
+    "F9 an answer cut to %j is an error, and never an empty success",
+    async (text) => {
+      const server = await scripted((_, response) => response.writeHead(200, { location: "/x" }).end(text));
+      const seam = new Seam(await google("b", anonymous(server.endpoint, { num_retries: 0 })));
+      for (const [name, call, code] of [
+        ["stat", () => seam.stat("k"), "Unavailable"],
+        ["list", () => seam.keys(""), "Unavailable"],
+        ["copy", () => seam.copy("a", "b", { bucket: "b" }), "Unavailable"],
+        ["write", () => seam.write("k", "x"), "CommitUnknown"],
+        ["write in parts", () => seam.write("k", bytesOf(9 * MIB)), "CommitUnknown"],
+      ] as const) {
+        await expect(call(), name).rejects.toMatchObject({ code });
+      }
+      await seam.driver.close();
+      await server.close();
+    },
+  );
+
+  test("F9 a batch whose answer is cut to nothing is asked again, key by key", async () => {
+    const server = await scripted(({ method }, response) => response.writeHead(method === "POST" ? 200 : 204).end());
+    const seam = new Seam(await google("b", anonymous(server.endpoint)));
+    await seam.delete("a", "b");
+    expect(server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE", "DELETE"]);
+    await seam.driver.close();
+    await server.close();
+  });
+
+  test("a listing asks for its kind, so that an empty one has content", async () => {
+    const server = await scripted((_, response) => json(response, 200, { kind: "storage#objects" }));
+    const seam = new Seam(await google("b", anonymous(server.endpoint)));
+    expect(await seam.keys("")).toEqual([]);
+    expect(server.asked[0]!.url.searchParams.get("fields")).toMatch(/^kind,/);
+    await seam.driver.close();
+    await server.close();
+  });
+
   test("F27 a listing that repeats its page ends in an error, an empty page with a token goes on", async () => {
     const server = await scripted(({ url }, response) => {
       const token = url.searchParams.get("pageToken");

@@ -1,4 +1,7 @@
 /** What Storage itself owes, whatever the driver is. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { failure } from "../src/errors.js";
 import { single } from "../src/fs/bytes.js";
@@ -67,6 +70,37 @@ describe("Storage", () => {
     const left: string[] = [];
     for await (const { path } of storage.list("memory://b/d")) left.push(path.key);
     expect(left).toEqual(["d/kept"]);
+  });
+
+  describe("M09 a move to another store keeps a source that is not what was copied:", () => {
+    const seen = { etag: "1", modified: new Date(5000) };
+    it.each([
+      [
+        "the same version, told with another time",
+        { ...seen, version: "7" },
+        { ...seen, version: "7", modified: new Date(0) },
+        true,
+      ],
+      ["another version of the same etag and time", { ...seen, version: "7" }, { ...seen, version: "8" }, false],
+      ["no versions, the same etag, another second", seen, { ...seen, modified: new Date(6000) }, false],
+      ["no versions, the same etag, the same second", seen, { ...seen, modified: new Date(5999) }, true],
+      ["another etag", { ...seen, version: "7" }, { ...seen, version: "7", etag: "2" }, false],
+    ])("%s", async (_, copied, found, isMoved) => {
+      const info = { key: "a", size: 1 };
+      changes = () => ({
+        read: async () => ({ info: { ...info, ...copied }, body: single(Buffer.from("x")) }),
+        stat: async () => ({ ...info, ...found }),
+      });
+      await storage.write("memory://b/a", "x");
+      const root = await mkdtemp(join(tmpdir(), "stowage-move-"));
+      const target = `file://${root}/a`;
+      const outcome = await storage.move("memory://b/a", target).then(
+        () => true,
+        (error: { code: string }) => error.code,
+      );
+      expect(outcome).toBe(isMoved || "ObjectChanged");
+      await rm(root, { recursive: true });
+    });
   });
 
   it("F6 asks for the version that it has begun to read when a line breaks", async () => {

@@ -9,6 +9,11 @@ export function byUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
+/** Whether a row of a listing comes after `startAfter`; a directory by its own key, whatever is in it. */
+export function isAfter(key: string, startAfter: string | undefined): boolean {
+  return startAfter === undefined || byUtf8(key, startAfter) > 0;
+}
+
 // UTF-16 puts surrogates (characters from U+10000) before U+E000 to U+FFFF; UTF-8 puts them after.
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;

@@ -72,10 +72,15 @@ export async function unchanged(
   copied: Info,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { etag, modified } = await driver.stat(key, { version: undefined, signal });
-  // The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely.
-  if (etag === copied.etag && Math.abs(modified.getTime() - copied.modified.getTime()) < 1000) return;
+  if (isSame(await driver.stat(key, { version: undefined, signal }), copied)) return;
   throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
+}
+
+/** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
+function isSame(found: Info, copied: Info): boolean {
+  if (found.etag !== copied.etag) return false;
+  if (found.version !== undefined) return found.version === copied.version;
+  return Math.abs(found.modified.getTime() - copied.modified.getTime()) < 1000;
 }
 
 /** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */

@@ -1,6 +1,6 @@
 import { failure } from "../../errors.js";
 import type { Bytes, Doomed, Driver, Info, Item, ListOptions, OpenDriver, WriteOptions } from "../driver.js";
-import { byUtf8 } from "../order.js";
+import { byUtf8, isAfter } from "../order.js";
 
 /** What is kept of one object. Its data is never changed, only replaced as a whole. */
 interface Kept extends Omit<Info, "key"> {
@@ -134,7 +134,7 @@ function* listed(objects: Bucket, prefix: string, { delimiter, startAfter, versi
     const child = delimiter && childDirectory(key, prefix, delimiter);
     if (child && child === directory) continue;
     directory = child;
-    const after = startAfter === undefined || byUtf8(child ?? key, startAfter) > 0;
+    const after = isAfter(child ?? key, startAfter);
     if (after && child) yield { key: child, type: "directory" };
     // Deleted since the keys were collected: not there any more.
     else if (after && objects.has(key)) yield file(key, objects.get(key)!);

@@ -110,6 +110,7 @@ export const listCases: readonly Spec[] = [
       assert.deepEqual(await after("d/aa"), ["d/b", "d/c", "d/e/f"]);
       assert.deepEqual(await after("d/b", false), ["d/c", "d/e/"]);
       assert.deepEqual(await after("d/c"), ["d/e/f"]);
+      assert.deepEqual(await after("d/e/a", false), []);
       assert.deepEqual(await after("d/e/f"), []);
       assert.deepEqual(await after("c"), ["d/a", "d/b", "d/c", "d/e/f"]);
       assert.deepEqual(await after("e"), []);

@@ -1,6 +1,6 @@
 /** Listings, by whatever client. */
 import type { Item, ListOptions } from "../../driver.js";
-import { byUtf8 } from "../../order.js";
+import { byUtf8, isAfter } from "../../order.js";
 import { NewestFirst } from "../../versions.js";
 
 /** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
@@ -14,7 +14,7 @@ export async function* listed(
   const newestFirst = new NewestFirst();
   for await (const page of pages) {
     // The service has no way to start in the middle, so rows before `startAfter` are fetched and left out.
-    const after = startAfter === undefined ? page : page.filter((item) => isAfter(item, startAfter));
+    const after = page.filter(({ key }) => isAfter(key, startAfter));
     // Azurite puts the prefixes of a page before its blobs; the sort is stable, so versions keep their order.
     const sorted = [...after].sort((a, b) => byUtf8(a.key, b.key));
     const items = versions ? newestFirst.add(sorted) : sorted;
@@ -22,10 +22,6 @@ export async function* listed(
   }
   const rest = newestFirst.rest();
   if (rest.length > 0) yield rest;
-}
-
-function isAfter({ key, type }: Item, startAfter: string): boolean {
-  return byUtf8(key, startAfter) > 0 || (type === "directory" && startAfter !== key && startAfter.startsWith(key));
 }
 
 /** A row that is an object. */

@@ -3,7 +3,7 @@ import type { Dirent } from "node:fs";
 import { lstat, opendir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Info, Item, ListOptions } from "../../driver.js";
-import { byUtf8 } from "../../order.js";
+import { byUtf8, isAfter } from "../../order.js";
 import { isErrno, patiently } from "./io.js";
 import { infoOf } from "./object.js";
 import { type Places, UNFINISHED } from "./place.js";
@@ -63,10 +63,6 @@ async function* childrenOf(
       open.push(await sorted(child.path, child.key, ""));
     }
   }
-}
-
-function isAfter(key: string, startAfter: string | undefined): boolean {
-  return startAfter === undefined || byUtf8(key, startAfter) > 0;
 }
 
 /** What is in a directory, the first key last; nothing when it is gone. */

@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { byUtf8 } from "../../order.js";
+import { byUtf8, isAfter } from "../../order.js";
 import { NewestFirst } from "../../versions.js";
 import { ITEM_FIELDS, itemOf, type Resource } from "./objects.js";
 import type { Api } from "./server.js";
@@ -20,7 +20,7 @@ export async function* listObjects(api: Api, prefix: string, options: ListOption
     const items = versions ? newestFirst.add(files.map(versionOf)) : files.map(itemOf);
     const all = delimiter ? merged(items, page.prefixes ?? []) : items;
     // The server's own start is inclusive, and a directory may begin before it.
-    const after = startAfter === undefined ? all : all.filter(({ key }) => byUtf8(key, startAfter) > 0);
+    const after = all.filter(({ key }) => isAfter(key, startAfter));
     if (after.length > 0) yield after;
   }
   const rest = newestFirst.rest();
@@ -29,14 +29,13 @@ export async function* listObjects(api: Api, prefix: string, options: ListOption
 
 async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGenerator<Partial<Page>> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
-  const fields = `nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
+  // The kind is there even when nothing else is, which tells an empty listing from an answer that was cut.
+  const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
   const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: "1000", fields };
   let pageToken: string | undefined;
   do {
     const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };
     const page = await api.json<Page>({ method: "GET", path: api.objects(), query, signal });
-    // An answer cut to nothing is not an empty listing.
-    if (Object.keys(page).length === 0) throw failure("Unavailable", "the answer to a listing came without content");
     if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
       throw failure("Unavailable", "the server repeats a page of the listing");
     }

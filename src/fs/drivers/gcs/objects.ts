@@ -104,7 +104,9 @@ function utf8(header: string): string {
   }
 }
 
-/** The receipt in the answer to an upload. */
+/** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
 export function parsedReceipt(text: string): Receipt {
-  return receiptOf(parsed<Resource>(text));
+  const { generation } = parsed<Resource>(text, "CommitUnknown");
+  if (generation === undefined) throw failure("CommitUnknown", "the answer to the upload names no generation");
+  return { etag: generation, version: generation };
 }

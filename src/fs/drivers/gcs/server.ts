@@ -1,5 +1,5 @@
 /** One bucket as a place to send requests to. */
-import { failure } from "../../../errors.js";
+import { type ErrorCode, failure } from "../../../errors.js";
 import {
   type Http,
   HttpError,
@@ -74,7 +74,7 @@ export abstract class Api {
     return `${this.place.base}/batch/storage/v1`;
   }
 
-  /** The answer as JSON; an empty one as an empty object. */
+  /** The answer as JSON. */
   async json<T>(call: Call): Promise<Partial<T>> {
     return parsed((await this.text(call)).text);
   }
@@ -157,12 +157,18 @@ export class Server extends Api {
   }
 }
 
-/** A JSON answer of the server. */
-export function parsed<T>(text: string): Partial<T> {
+/** A JSON answer of the server. One that was cut to nothing must not pass for an object of size 0 or an empty listing. */
+export function parsed<T>(text: string, otherwise: ErrorCode = "Unavailable"): Partial<T> {
+  const found = jsonIn(text);
+  if (typeof found === "object" && found !== null && Object.keys(found).length > 0) return found;
+  throw failure(otherwise, "the server's answer has no content, or is something else than JSON");
+}
+
+function jsonIn(text: string): unknown {
   try {
-    return text === "" ? {} : (JSON.parse(text) as Partial<T>);
+    return JSON.parse(text);
   } catch {
-    throw failure("Unavailable", "the server answered with something else than JSON");
+    return undefined;
   }
 }
 

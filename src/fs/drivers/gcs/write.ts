@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { failure } from "../../../errors.js";
+import { failure, isStorageError } from "../../../errors.js";
 import type { Receipt, WriteOptions } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import type { Limits, Session, Target } from "../../parts.js";
@@ -75,13 +75,13 @@ export class Upload implements Target<void> {
 
   /** A condition that fails after a lost answer may have been broken by our own first try. */
   async #settled(error: unknown, signal: AbortSignal | undefined): Promise<Receipt> {
-    if (this.#nonce === undefined || !(error instanceof HttpError) || !error.unsure) throw error;
+    if (this.#nonce === undefined || !isUnsure(error)) throw error;
     const found = await this.#look(error, signal);
     if (found?.metadata?.[NONCE] !== this.#nonce) throw error;
     return parsedReceipt(JSON.stringify(found));
   }
 
-  async #look(cause: HttpError, signal: AbortSignal | undefined): Promise<Partial<Resource> | undefined> {
+  async #look(cause: unknown, signal: AbortSignal | undefined): Promise<Partial<Resource> | undefined> {
     try {
       const query = { fields: "generation,metadata" };
       return await this.#api.json<Resource>({ method: "GET", path: this.#api.objects(this.#key), query, signal });
@@ -90,6 +90,10 @@ export class Upload implements Target<void> {
       throw failure("CommitUnknown", "the answer was lost, and the object cannot be looked at", { cause });
     }
   }
+}
+
+function isUnsure(error: unknown): boolean {
+  return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.unsure);
 }
 
 /** https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object: the resource, then the data. */

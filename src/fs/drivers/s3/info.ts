@@ -6,8 +6,8 @@ import type { Profile } from "./profile.js";
 
 export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): Info {
   const info: Info = { key, size, modified: new Date(headers["last-modified"] ?? 0), etag: headers.etag ?? "" };
-  const version = headers["x-amz-version-id"];
-  if (typeof version === "string") info.version = version;
+  const version = versionIn(headers["x-amz-version-id"]);
+  if (version !== undefined) info.version = version;
   const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
   if (md5 !== undefined) info.md5 = md5;
   if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
@@ -17,8 +17,13 @@ export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, 
 }
 
 export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): Receipt {
-  const version = headers["x-amz-version-id"];
-  return { ...(etag === undefined ? {} : { etag }), ...(typeof version === "string" ? { version } : {}) };
+  const version = versionIn(headers["x-amz-version-id"]);
+  return { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) };
+}
+
+/** What is written while a bucket keeps no versions is called `null`, one object after the other: that names none. */
+export function versionIn(id: string | string[] | undefined): string | undefined {
+  return typeof id === "string" && id !== "null" ? id : undefined;
 }
 
 /** Whether the etag is not made of the data alone. */

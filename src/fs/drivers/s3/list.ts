@@ -1,7 +1,7 @@
 import type { XmlElement } from "@rgrove/parse-xml";
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { byUtf8 } from "../../order.js";
+import { byUtf8, isAfter } from "../../order.js";
 import { canonicalQuery } from "../../sign.js";
 import { elements, fields, parseRoot } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
@@ -33,8 +33,14 @@ export async function* list(bucket: Bucket, prefix: string, options: ListOptions
     const { text } = await bucket.client.text({ method: "GET", key: "", query, signal: options.signal });
     const page = read(text);
     next = page.next;
-    if (page.items.length > 0) yield page.items;
+    const items = started(page.items, options);
+    if (items.length > 0) yield items;
   }
+}
+
+/** A directory that begins before `startAfter` is a row of the service as long as something in it comes after. */
+export function started(items: readonly Item[], { delimiter, startAfter }: ListOptions): readonly Item[] {
+  return delimiter ? items.filter(({ key }) => isAfter(key, startAfter)) : items;
 }
 
 interface First {

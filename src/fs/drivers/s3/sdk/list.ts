@@ -2,7 +2,7 @@ import type { ListObjectsV2CommandOutput, ListObjectVersionsCommandOutput, Objec
 import { failure } from "../../../../errors.js";
 import type { Item, ListOptions } from "../../../driver.js";
 import { byUtf8 } from "../../../order.js";
-import { decoded, required } from "../list.js";
+import { decoded, required, started } from "../list.js";
 import { calling, type Sdk } from "./client.js";
 
 export function list(sdk: Sdk, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
@@ -17,7 +17,7 @@ async function* objects({ client, library, bucket }: Sdk, prefix: string, option
     const command = new library.ListObjectsV2Command({ ...fixed, StartAfter: startAfter, ContinuationToken: token });
     const page: ListObjectsV2CommandOutput = await calling("ListObjectsV2", signal, (o) => client.send(command, o));
     const files = (page.Contents ?? []).map(file);
-    yield* filled([...files, ...directories(page)]);
+    yield* filled(started([...files, ...directories(page)], options));
     token = next(token, page.IsTruncated === true, page.NextContinuationToken);
   } while (token !== undefined);
 }
@@ -32,7 +32,7 @@ async function* versions({ client, library, bucket }: Sdk, prefix: string, optio
     const page: ListObjectVersionsCommandOutput = await calling("ListObjectVersions", signal, (o) =>
       client.send(command, o),
     );
-    yield* filled([...history(page), ...directories(page)]);
+    yield* filled(started([...history(page), ...directories(page)], options));
     before = next(
       before,
       page.IsTruncated === true,
@@ -49,8 +49,8 @@ function next(before: string | undefined, truncated: boolean, mark: string | und
   return required(mark);
 }
 
-function* filled(items: Item[]): Generator<Item[]> {
-  if (items.length > 0) yield items.sort((a, b) => byUtf8(a.key, b.key));
+function* filled(items: readonly Item[]): Generator<Item[]> {
+  if (items.length > 0) yield [...items].sort((a, b) => byUtf8(a.key, b.key));
 }
 
 function file({ Key, Size, LastModified, ETag }: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">): Item {

@@ -6,7 +6,7 @@ import type { Bytes, Info, ReadOptions, Receipt, StatOptions } from "../../../dr
 import { extentOf, rangeHeader, sizeIn } from "../../../extent.js";
 import { HttpError } from "../../../http.js";
 import { decodeWords } from "../../../words.js";
-import { md5In } from "../info.js";
+import { md5In, versionIn } from "../info.js";
 import type { Profile } from "../profile.js";
 import { calling, isChecksumMismatch, type Sdk } from "./client.js";
 
@@ -14,7 +14,8 @@ type Described = HeadObjectCommandOutput | GetObjectCommandOutput;
 
 function infoOf(key: string, size: number, head: Described, { md5Etags }: Profile): Info {
   const info: Info = { key, size, modified: head.LastModified ?? new Date(0), etag: head.ETag ?? "" };
-  if (head.VersionId !== undefined) info.version = head.VersionId;
+  const version = versionIn(head.VersionId);
+  if (version !== undefined) info.version = version;
   const opaque = head.ServerSideEncryption?.startsWith("aws:kms") || head.SSECustomerAlgorithm !== undefined;
   const md5 = md5Etags && !opaque ? md5In(info.etag) : undefined;
   if (md5 !== undefined) info.md5 = md5;
@@ -25,7 +26,8 @@ function infoOf(key: string, size: number, head: Described, { md5Etags }: Profil
 }
 
 export function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): Receipt {
-  return { ...(ETag === undefined ? {} : { etag: ETag }), ...(VersionId === undefined ? {} : { version: VersionId }) };
+  const version = versionIn(VersionId);
+  return { ...(ETag === undefined ? {} : { etag: ETag }), ...(version === undefined ? {} : { version }) };
 }
 
 export async function stat(
