@@ -1,0 +1,45 @@
+/** What layers need of the backend that they are around. */
+import { failure, isStorageError, type StorageError } from "../errors.js";
+import type { Storage } from "../fs/storage.js";
+import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
+import { StoragePath } from "../path.js";
+
+/** A backend whose objects are all below one base path. */
+export interface PlacedBackend extends XComBackend {
+  readonly storage: Storage;
+  /** The base path, as references print it. */
+  readonly path: StoragePath;
+  /** Every object that `purge` of this row deletes; none when the row holds a value. No request is made. */
+  pathsOf(stored: unknown, options?: LoadOptions): StoragePath[];
+}
+
+/** The objects of a row, undefined with a backend that cannot tell them. */
+export function pathsOf(
+  backend: XComBackend,
+  stored: unknown,
+  options: LoadOptions,
+): readonly StoragePath[] | undefined {
+  const { pathsOf: tell } = backend as Partial<PlacedBackend>;
+  return typeof tell === "function" ? tell.call(backend, stored, options) : undefined;
+}
+
+/** The place of `path`, which is below `from`, below `to`. */
+export function rebased(path: StoragePath, from: StoragePath, to: StoragePath): StoragePath {
+  const below = path.relativeTo(from);
+  const { scheme, connectionId, bucket, key } = to;
+  return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
+}
+
+/** What `work` fails with, told as a failure of `op` on the base path. */
+export async function telling<T>(op: string, at: StoragePath, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isStorageError(error) ? error.at(op, String(at)) : error;
+  }
+}
+
+/** An option or an argument that makes no sense; the text says how to mend it. */
+export function refuse(detail: string): never {
+  throw failure("InvalidArgument", detail) satisfies StorageError;
+}
