@@ -11,7 +11,7 @@ export interface StaticKeys {
 /** Where the identity token of a web identity comes from; `google` is the instance's own metadata server. */
 export type IdentityToken =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "google"; readonly audience: string };
+  | { readonly kind: "google"; readonly audience: string; readonly host: string };
 
 /** What STS is asked for. */
 export interface RoleRequest {

@@ -120,7 +120,9 @@ function identityToken({ extra, env }: CredentialFacts): IdentityToken {
   const path = extra.text("assume_role_with_web_identity_token_file") || env.AWS_WEB_IDENTITY_TOKEN_FILE;
   const audience = extra.text(`${FEDERATION}_audience`);
   if (kind === "file" && path) return { kind, path };
-  if (kind === "google" && audience !== undefined) return { kind, audience };
+  // The variable by which Google's own libraries are told of another metadata server.
+  const host = env.GCE_METADATA_HOST || "metadata.google.internal";
+  if (kind === "google" && audience !== undefined) return { kind, audience, host };
   if (kind === undefined) throw extra.wrong(FEDERATION, "must be file or google");
   const missing = kind === "file" ? "assume_role_with_web_identity_token_file" : `${FEDERATION}_audience`;
   throw extra.wrong(missing, "is missing");

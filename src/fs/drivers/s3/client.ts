@@ -36,7 +36,12 @@ export interface Ask {
   tries?: number;
 }
 
-const EXPIRED: ReadonlySet<string> = new Set(["ExpiredToken", "InvalidToken", "TokenRefreshRequired"]);
+const EXPIRED: ReadonlySet<string> = new Set([
+  "ExpiredToken",
+  "InvalidToken",
+  "InvalidTokenId",
+  "TokenRefreshRequired",
+]);
 const NONE: Readonly<Record<string, string>> = {};
 
 export async function openClient(

@@ -113,6 +113,9 @@ async function load(kind: string): Promise<Library> {
   }
 }
 
+/** The library keeps what it has once read of a file, for the whole process; then keys that were replaced are not found. */
+const ANEW = { ignoreCache: true };
+
 function finder(credentials: Lazy | Extract<S3Credentials, { kind: "static" }>, region: string): Find {
   switch (credentials.kind) {
     case "static":
@@ -122,9 +125,9 @@ function finder(credentials: Lazy | Extract<S3Credentials, { kind: "static" }>, 
         ...(credentials.sessionToken ? { sessionToken: credentials.sessionToken.reveal() } : {}),
       });
     case "profile":
-      return (library) => library.fromIni({ profile: credentials.name, clientConfig: { region } });
+      return (library) => library.fromIni({ profile: credentials.name, clientConfig: { region }, ...ANEW });
     case "default":
-      return (library) => library.fromNodeProviderChain({ clientConfig: { region } });
+      return (library) => library.fromNodeProviderChain({ clientConfig: { region }, ...ANEW });
     case "web-identity":
       return (library) => () => webIdentity(library, credentials, region);
     case "assume-role":
@@ -168,14 +171,14 @@ function sts(role: RoleRequest, region: string) {
 }
 
 /** https://cloud.google.com/compute/docs/instances/verifying-instance-identity */
-const GOOGLE = "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity";
+const IDENTITY = "computeMetadata/v1/instance/service-accounts/default/identity";
 
 /** Read anew each time: the file and the instance's token are replaced before they expire. */
 async function tokenOf(token: IdentityToken): Promise<string> {
   if (token.kind === "file") return (await readFile(token.path, "utf8")).trim();
   const query = new URLSearchParams({ audience: token.audience, format: "full" });
   const options = { headers: { "Metadata-Flavor": "Google" }, signal: AbortSignal.timeout(5000) };
-  const answer = await fetch(`${GOOGLE}?${query}`, options);
+  const answer = await fetch(`http://${token.host}/${IDENTITY}?${query}`, options);
   if (!answer.ok) throw failure("Unauthenticated", `the metadata server answered ${answer.status}`);
   return answer.text();
 }

@@ -36,6 +36,8 @@ export function transient({ code }: HttpError): boolean {
 const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["ExpiredToken", "Unauthenticated"],
   ["InvalidToken", "Unauthenticated"],
+  // What MinIO says of temporary keys without their token.
+  ["InvalidTokenId", "Unauthenticated"],
   ["TokenRefreshRequired", "Unauthenticated"],
   ["InvalidAccessKeyId", "Unauthenticated"],
   ["SignatureDoesNotMatch", "Unauthenticated"],
