@@ -4,13 +4,18 @@ import type { Bytes } from "./fs/driver.js";
 import type { Storage } from "./fs/storage.js";
 import { openStorage } from "./open.js";
 import type { StoragePath } from "./path.js";
+import { pathBelow, roomBelow } from "./xcom/base.js";
+import { chooseSerializer, serializerFor } from "./xcom/choose.js";
 import { type Env, isCompressed, settingsFromEnv, suffixOf } from "./xcom/config.js";
 import { newPlace, type Owner } from "./xcom/coordinate.js";
+import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
 import { readJson, reviveTree } from "./xcom/json/read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/json/write.js";
+import { readLeaf } from "./xcom/leaf.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
-import { airflowTakesForReference, pathBelow, readReference, roomBelow } from "./xcom/reference.js";
+import { readReference, takesForReference } from "./xcom/reference.js";
 import { objectForm } from "./xcom/serde.js";
+import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 
 export type { Owner, XComObjectStorageBackendOptions };
 
@@ -56,7 +61,7 @@ export class XComObjectStorageBackend implements XComBackend {
   constructor(options: XComObjectStorageBackendOptions) {
     this.#settings = checkOptions(options);
     this.storage = options.storage;
-    this.path = this.#settings.path;
+    this.path = this.#settings.base;
   }
 
   /**
@@ -83,13 +88,14 @@ export class XComObjectStorageBackend implements XComBackend {
   ): Promise<unknown> {
     return this.#telling("storeValue", async () => {
       signal?.throwIfAborted();
-      const { layout, compression, encoding, threshold } = this.#settings;
-      const place = newPlace(layout, owner, key, suffixOf(compression), roomBelow(this.path));
-      const measured = await measure(value, threshold < 0 ? "row" : objectForm(value), encoding, signal);
-      if (!this.#goesToObject(value, measured)) return this.#row(value, measured);
-      const path = pathBelow(this.path, place);
-      await this.storage.write(path, this.#body(value, measured, signal), { compression, signal });
-      return String(path);
+      const serializer = chooseSerializer(value, this.#settings);
+      const place = this.#places(owner, key, serializer);
+      const below = place();
+      const measured = serializer ? undefined : await this.#measured(value, signal);
+      if (measured && !this.#goesToObject(value, measured)) return this.#row(value, measured);
+      const body = () =>
+        measured ? this.#body(value, measured, signal) : this.#limited(serializer!.encode(value, { signal }));
+      return String(await this.#write(below, place, body, signal));
     });
   }
 
@@ -103,7 +109,7 @@ export class XComObjectStorageBackend implements XComBackend {
     return this.#telling("loadValue", async () => {
       signal?.throwIfAborted();
       const value = reviveTree(stored, this.#settings.encoding);
-      const path = readReference(value, this.path, owner);
+      const path = readReference(value, this.#settings, owner);
       return path ? this.#load(path, signal) : value;
     });
   }
@@ -112,7 +118,7 @@ export class XComObjectStorageBackend implements XComBackend {
   purge(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<boolean> {
     return this.#telling("purge", async () => {
       signal?.throwIfAborted();
-      const path = readReference(stored, this.path, owner);
+      const path = readReference(stored, this.#settings, owner);
       if (path) await this.storage.delete(path, { signal });
       return path !== undefined;
     });
@@ -120,15 +126,46 @@ export class XComObjectStorageBackend implements XComBackend {
 
   /** The objects that `purge` of this row deletes: one, or none when the row holds a value. No request is made. */
   pathsOf(stored: unknown, { owner }: LoadOptions = {}): StoragePath[] {
-    const path = readReference(stored, this.path, owner);
+    const path = readReference(stored, this.#settings, owner);
     return path ? [path] : [];
+  }
+
+  /** New places for one value. Ids and keys that make none are refused also where the value stays in its row. */
+  #places(owner: Owner, key: string, serializer: Serializer | undefined): (digest?: string) => string {
+    const { layout, compression, digest } = this.#settings;
+    if (digest && layout.name === "ti" && owner.tiId !== undefined) throw failure("InvalidArgument", OVERWRITTEN);
+    const ending = { suffix: serializer?.suffix ?? JSON_SUFFIX, codec: suffixOf(compression) };
+    return (sha256) => newPlace(layout, owner, key, { ...ending, digest: sha256 }, roomBelow(this.path));
+  }
+
+  #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
+    const { threshold, encoding } = this.#settings;
+    return measure(value, threshold < 0 ? "row" : objectForm(value), encoding, signal);
+  }
+
+  async #write(
+    below: string,
+    place: (digest: string) => string,
+    body: () => string | Bytes,
+    signal: AbortSignal | undefined,
+  ): Promise<StoragePath> {
+    const { compression, digest } = this.#settings;
+    if (!digest) {
+      const path = pathBelow(this.path, below);
+      await this.storage.write(path, body(), { compression, signal });
+      return path;
+    }
+    const stored = await digested(() => compressed(body(), compression, signal), signal);
+    const path = pathBelow(this.path, place(stored.digest));
+    await this.storage.write(path, stored.body, { signal });
+    return path;
   }
 
   #goesToObject(value: unknown, { length, beyondJson }: Measured): boolean {
     const { threshold } = this.#settings;
     if (threshold < 0) return false;
     if (length >= threshold || beyondJson) return true;
-    return typeof value === "string" && airflowTakesForReference(value, this.path);
+    return typeof value === "string" && takesForReference(value, this.#settings);
   }
 
   #row(value: unknown, { plain, beyondJson }: Measured): unknown {
@@ -136,11 +173,15 @@ export class XComObjectStorageBackend implements XComBackend {
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
-  /** Never more than `loadValue` would take: a value that cannot come back is not stored. */
   #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | Bytes {
     const { encoding, maxDecodedBytes } = this.#settings;
     if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return JSON.stringify(value);
-    return atMost(jsonBytes(value, objectForm(value), encoding, signal), maxDecodedBytes);
+    return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
+  }
+
+  /** Never more than `loadValue` takes: a value that cannot come back is not stored. */
+  #limited(bytes: Bytes): Bytes {
+    return atMost(bytes, this.#settings.maxDecodedBytes);
   }
 
   async #load(path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
@@ -163,13 +204,22 @@ export class XComObjectStorageBackend implements XComBackend {
   }
 
   async #read(path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
-    const { maxDecodedBytes, encoding } = this.#settings;
-    const body = this.storage.read(path, { compression: "infer", maxDecodedBytes, signal });
+    const { maxDecodedBytes } = this.#settings;
+    const serializer = serializerFor(readLeaf(path.name).suffix, this.#settings);
+    const decode = (bytes: Bytes) => this.#decode(this.#limited(bytes), serializer, signal);
+    const digest = digestOf(path);
     try {
-      return await readJson(atMost(body, maxDecodedBytes), encoding, signal);
+      if (digest === undefined)
+        return await decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
+      const stored = this.storage.read(path, { signal });
+      return await readChecked(stored, digest, (bytes) => decode(decompressed(path, bytes, maxDecodedBytes, signal)));
     } catch (error) {
       throw isStorageError(error) ? error.at("loadValue", String(path)) : error;
     }
+  }
+
+  #decode(body: Bytes, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
+    return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
   }
 
   async #telling<T>(op: string, work: () => Promise<T>): Promise<T> {
@@ -185,6 +235,10 @@ const BEYOND_JSON =
   "a number of the value (a bigint beyond 2^53 - 1, NaN or an infinity) does not fit into a row; " +
   "give the backend a threshold >= 0, so that it becomes an object, or send a string";
 
+const OVERWRITTEN =
+  "the object of a task instance is overwritten under its name, which digest cannot have in it; " +
+  'leave out tiId, or give the backend layout "uuid"';
+
 /** Missing, or not JSON: what Airflow answers with the reference. What a codec finds is an error of `read`, and there too. */
 function isUnreadable(error: unknown): boolean {
   return isStorageError(error, "NotFound") || (isStorageError(error, "Corrupt") && error.op === "loadValue");
@@ -194,8 +248,7 @@ async function* atMost(bytes: Bytes, max: number): Bytes {
   let length = 0;
   for await (const chunk of bytes) {
     length += chunk.byteLength;
-    if (length > max)
-      throw failure("TooLarge", `the JSON text has more than the ${max} bytes that maxDecodedBytes allows`);
+    if (length > max) throw failure("TooLarge", `the value has more than the ${max} bytes that maxDecodedBytes allows`);
     yield chunk;
   }
 }

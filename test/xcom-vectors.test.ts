@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { codecs } from "../src/codecs/index.js";
 import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
-import { newPlace } from "../src/xcom/coordinate.js";
+import { newPlace, tiLayout } from "../src/xcom/coordinate.js";
 import { parseJson } from "../src/xcom/json/read.js";
 import { measure } from "../src/xcom/json/write.js";
 import { airflowEncoding, objectForm } from "../src/xcom/serde.js";
@@ -168,8 +168,8 @@ describe("xcom34.json: build_path", () => {
     const [dagId, runId, taskId, tiId] = coordinate;
     const jsonless = suffix.startsWith(".json") ? 0 : ".json".length;
     const limit = maxLength - Buffer.byteLength(prefix) + jsonless;
-    const build = () =>
-      newPlace("ti", { dagId, runId, taskId, tiId: tiId ?? undefined }, key, suffix.replace(".json", ""), limit);
+    const ending = { suffix: ".json", codec: suffix.replace(".json", "") };
+    const build = () => newPlace(tiLayout, { dagId, runId, taskId, tiId: tiId ?? undefined }, key, ending, limit);
     if (path === undefined || hollow(coordinate as readonly string[]))
       return void expect(build).toThrow(/InvalidArgument/);
     const built = prefix + build().slice(0, jsonless ? -jsonless : undefined);

@@ -1,146 +1,119 @@
-/** Where a value is stored below the base path: Airflow's two key layouts. */
-import { createHash, randomUUID } from "node:crypto";
-import { failure, type StorageError } from "../errors.js";
+/** Where a value is stored below the base path: what a layout is, and Airflow's two. */
+import { randomUUID } from "node:crypto";
+import {
+  byteLength,
+  checkOwner,
+  checkText,
+  invalid,
+  isHollow,
+  isPrintable,
+  MAX_NAME,
+  nameOf,
+  type Owner,
+  shortened,
+  sum,
+} from "./ids.js";
+import { type Ending, endingText, MAX_LEAF, readLeaf } from "./leaf.js";
 
-/** Which task instance a value belongs to. */
-export interface Owner {
-  dagId: string;
-  runId: string;
-  taskId: string;
-  /** -1 or left out: not mapped. It is no part of a path. */
-  mapIndex?: number | undefined;
-  /** The UUID of the task instance that writes, where it is known. */
-  tiId?: string | undefined;
-}
+export { checkOwner, type Owner } from "./ids.js";
 
 /** `ti` is the layout of Airflow 3.4, `uuid` the one before. Both are read. */
 export type LayoutName = "ti" | "uuid";
 
 /** A place below the base: whose it is, and the segments after the owner's. */
-export interface Place {
-  layout: LayoutName;
-  /** `<dag>/<run>/<task>`, each possibly of several segments. */
+export interface Place<Name extends string = LayoutName> {
+  layout: Name;
+  /** `<dag>/<run>/<task>`, each possibly of several segments; with a key template those of its ids. */
   owner: string;
   tail: string;
 }
 
+/** How paths below the base are made and told. Ids and segments are checked before it is asked. */
+export interface Layout<Name extends string = string> {
+  readonly name: Name;
+  /** A new place, as segments joined by `/`; `limit` is the most bytes that it may have. */
+  newPlace(owner: Owner, key: string, ending: Ending, limit: number): string;
+  /** What a path says, undefined when this layout did not make it. */
+  readPlace(segments: readonly string[]): Place<Name> | undefined;
+  /** Whether this owner would have written there; ids are shortened as its writer does. */
+  isOwned(place: Place<Name>, by: Owner, limit: number): boolean;
+}
+
 /** Longest key of Amazon S3, in bytes; Airflow keeps the whole path of the `ti` layout below it. */
 export const MAX_PATH_BYTES = 1024;
-/** Airflow hashes a quoted key above this many characters. */
-const MAX_NAME = 200;
-/** Airflow never shortens an id of this many bytes. */
-const SHORTEST_ID = 8;
 
-const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
-const SUFFIX = "(?:\\.(?:zip|bz2|gz|lzma|xz|lz4|zst))?";
-const UUID_LEAF = new RegExp(`^${UUID}${SUFFIX}$`);
+export const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
+const WHOLE_UUID = new RegExp(`^${UUID}$`);
 const TI_INSTANCE = new RegExp(`^(?:ti|write)-${UUID}$`);
-const TI_LEAF = new RegExp(`^(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2}){0,${MAX_NAME}}\\.json${SUFFIX}$`);
+const QUOTED = new RegExp(`^(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2}){0,${MAX_NAME}}$`);
 
-/**
- * A new place for a value, as segments joined by `/`. `suffix` is the codec's, `limit` the most bytes that it may
- * have. InvalidArgument for ids or keys that make no path.
- */
-export function newPlace(layout: LayoutName, owner: Owner, key: string, suffix: string, limit: number): string {
+export const tiLayout: Layout<"ti"> = {
+  name: "ti",
+  newPlace(owner, key, ending, limit) {
+    const end = endingText(ending);
+    const tail = `${instance(owner.tiId)}/${nameOf(key, MAX_LEAF - end.length)}${end}`;
+    return `${ownerPath(owner, tail, limit)}/${tail}`;
+  },
+  readPlace(segments) {
+    if (segments.length < 5 || !TI_INSTANCE.test(segments.at(-2)!)) return undefined;
+    const { stem, suffix } = readLeaf(segments.at(-1)!);
+    return suffix !== "" && QUOTED.test(stem) ? place("ti", segments, 2) : undefined;
+  },
+  isOwned: ({ owner, tail }, by, limit) => owner === ownerPath(by, tail, limit),
+};
+
+export const uuidLayout: Layout<"uuid"> = {
+  name: "uuid",
+  newPlace({ dagId, runId, taskId }, _key, ending) {
+    // Airflow's own objects in this layout have no suffix for JSON.
+    const suffix = ending.suffix === ".json" ? "" : ending.suffix;
+    return `${dagId}/${runId}/${taskId}/${randomUUID()}${endingText({ ...ending, suffix })}`;
+  },
+  readPlace(segments) {
+    const isUuid = segments.length >= 4 && WHOLE_UUID.test(readLeaf(segments.at(-1)!).stem);
+    return isUuid ? place("uuid", segments, 1) : undefined;
+  },
+  isOwned: ({ owner }, { dagId, runId, taskId }) => owner === `${dagId}/${runId}/${taskId}`,
+};
+
+export const AIRFLOW_LAYOUTS = [uuidLayout, tiLayout] as const;
+
+/** A new place for a value. InvalidArgument for ids or keys that make no path. */
+export function newPlace(layout: Layout, owner: Owner, key: string, ending: Ending, limit: number): string {
   checkOwner(owner);
   checkText("the key", key);
-  const { dagId, runId, taskId } = owner;
-  if (layout === "uuid") return `${dagId}/${runId}/${taskId}/${randomUUID()}${suffix}`;
-  const tail = `${instance(owner.tiId)}/${nameOf(key)}.json${suffix}`;
-  return `${ownerPath(owner, tail, limit)}/${tail}`;
+  return layout.newPlace(owner, key, ending, limit);
 }
 
-/** What a path below the base says, undefined when it has none of the layouts. */
+/** What a path below the base says, undefined when it has none of Airflow's layouts. */
 export function readPlace(below: string): Place | undefined {
+  const segments = segmentsOf(below);
+  return segments && (uuidLayout.readPlace(segments) ?? tiLayout.readPlace(segments));
+}
+
+/** The segments of a path below a base; undefined when one is empty, `.` or `..`, or has what no path holds. */
+export function segmentsOf(below: string): string[] | undefined {
   const segments = below.split("/");
-  if (!isPrintable(below) || segments.some(isHollow)) return undefined;
-  const leaf = segments.at(-1)!;
-  if (segments.length >= 4 && UUID_LEAF.test(leaf)) return place("uuid", segments, 1);
-  const ti = segments.length >= 5 && TI_INSTANCE.test(segments.at(-2)!) && TI_LEAF.test(leaf);
-  return ti ? place("ti", segments, 2) : undefined;
+  return isPrintable(below) && !segments.some(isHollow) ? segments : undefined;
 }
 
-function place(layout: LayoutName, segments: readonly string[], leafs: number): Place {
+function place<Name extends LayoutName>(layout: Name, segments: readonly string[], leafs: number): Place<Name> {
   return { layout, owner: segments.slice(0, -leafs).join("/"), tail: segments.slice(-leafs).join("/") };
-}
-
-/** Whether this owner would have written there; ids are shortened as its writer does. */
-export function isOwned({ layout, owner, tail }: Place, by: Owner, limit: number): boolean {
-  checkOwner(by);
-  return owner === (layout === "ti" ? ownerPath(by, tail, limit) : `${by.dagId}/${by.runId}/${by.taskId}`);
-}
-
-/** InvalidArgument unless the ids make a path of which no segment is empty, `.` or `..`. */
-export function checkOwner(owner: Owner): void {
-  for (const name of ["dagId", "runId", "taskId"] as const) {
-    checkText(name, owner[name]);
-    if (owner[name].split("/").some(isHollow)) {
-      throw invalid(`${name} ${JSON.stringify(owner[name].slice(0, 100))} has a segment that is empty, "." or ".."`);
-    }
-  }
-}
-
-function checkText(name: string, text: unknown): void {
-  if (typeof text !== "string") throw invalid(`${name} must be a string, not ${text === null ? "null" : typeof text}`);
-  if (!isPrintable(text)) throw invalid(`${name} has a NUL, TAB, CR, LF or half a character`);
-}
-
-function isPrintable(text: string): boolean {
-  return text.isWellFormed() && !/[\0\t\r\n]/.test(text);
-}
-
-function isHollow(segment: string): boolean {
-  return segment === "" || segment === "." || segment === "..";
-}
-
-/** The key as a file name: percent-quoted, or its SHA-256 where that is too long. */
-function nameOf(key: string): string {
-  // Dots alone would be the directory itself or its parent.
-  const quoted = /^\.+$/.test(key) ? "%2E".repeat(key.length) : quote(key);
-  return quoted.length <= MAX_NAME ? quoted : createHash("sha256").update(key, "utf8").digest("hex");
-}
-
-/** As Python's `quote(text, safe="")`. */
-function quote(text: string): string {
-  const percent = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
-  return encodeURIComponent(text).replace(/[!*'()]/g, percent);
 }
 
 function instance(tiId: string | undefined): string {
   if (tiId === undefined) return `write-${randomUUID()}`;
   const id = String(tiId).toLowerCase();
-  if (!TI_INSTANCE.test(`ti-${id}`))
-    throw invalid("tiId is the UUID of the task instance; leave it out when it is not known");
+  if (!WHOLE_UUID.test(id)) throw invalid("tiId is the UUID of the task instance; leave it out when it is not known");
   return `ti-${id}`;
 }
 
-/** The ids as a path that leaves room for `tail`: the longest id loses its last character until all fits. */
-function ownerPath({ dagId, runId, taskId }: Owner, tail: string, limit: number): string {
-  const ids = [dagId, runId, taskId];
-  const bytes = ids.map((id) => Buffer.byteLength(id, "utf8"));
-  let excess = sum(bytes) + ids.length + Buffer.byteLength(tail, "utf8") - limit;
-  while (excess > 0) {
-    const longest = bytes.indexOf(Math.max(...bytes));
-    if (bytes[longest]! <= SHORTEST_ID)
-      throw invalid("the base path and the key leave no room for the ids; use a shorter base");
-    const cut = lastCharacter(ids[longest]!);
-    ids[longest] = ids[longest]!.slice(0, -cut.length);
-    bytes[longest]! -= Buffer.byteLength(cut, "utf8");
-    excess -= Buffer.byteLength(cut, "utf8");
-  }
-  checkOwner({ dagId: ids[0]!, runId: ids[1]!, taskId: ids[2]! });
-  return ids.join("/");
-}
-
-function lastCharacter(text: string): string {
-  const unit = text.charCodeAt(text.length - 1);
-  return text.slice(unit >= 0xdc00 && unit <= 0xdfff ? -2 : -1);
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, next) => total + next, 0);
-}
-
-function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
+/** The ids as a path that leaves room for `tail`. */
+function ownerPath(owner: Owner, tail: string, limit: number): string {
+  const ids = [owner.dagId, owner.runId, owner.taskId];
+  const excess = sum(ids.map(byteLength)) + ids.length + byteLength(tail) - limit;
+  if (excess <= 0) return ids.join("/");
+  const [dagId, runId, taskId] = shortened(ids, excess, byteLength) as [string, string, string];
+  checkOwner({ dagId, runId, taskId });
+  return `${dagId}/${runId}/${taskId}`;
 }

@@ -2,10 +2,14 @@
 import { failure, type StorageError } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
+import { checkAliases, type ReadAliases } from "./aliases.js";
+import { type AllowList, allowList, restricted } from "./allow-list.js";
+import { printedBase } from "./base.js";
 import { checkCompression, type XComCompression } from "./config.js";
-import type { LayoutName } from "./coordinate.js";
+import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
 import type { Encoding } from "./json/encoding.js";
-import { printedBase } from "./reference.js";
+import { templateLayout } from "./layouts/template.js";
+import type { Known } from "./reference.js";
 import { airflowEncoding, jsonEncoding } from "./serde.js";
 import { checkSerializers, type Serializer } from "./serializer.js";
 
@@ -21,6 +25,16 @@ export interface XComObjectStorageBackendOptions {
   compression?: XComCompression | null | undefined;
   /** Where new objects go; both layouts are read. @default "ti", as Airflow 3.4 writes */
   layout?: LayoutName | undefined;
+  /**
+   * Instead of `layout`: where new objects go, as in `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`.
+   * Each id becomes one segment or a part of one, percent-quoted. Airflow's layouts are read too.
+   */
+  keyTemplate?: string | undefined;
+  /**
+   * What rows of other XCom classes begin with, and where their objects are:
+   * `{ "xcom_s3://": "s3://my_conn@old_bucket" }`. They are read and purged, never written.
+   */
+  readAliases?: ReadAliases | undefined;
   /** Decoded bytes of an object after which loading fails with TooLarge. @default 512 MiB */
   maxDecodedBytes?: number | undefined;
   /** What a reference to an object that is missing, or that is not JSON, gives: an error, or itself as in Airflow. @default "error" */
@@ -29,38 +43,79 @@ export interface XComObjectStorageBackendOptions {
   encoding?: "airflow" | "json" | undefined;
   /** For values that are not JSON, or not to be stored as JSON; the first whose `test` says so stores a value. */
   serializers?: readonly Serializer[] | undefined;
+  /**
+   * The only types, besides JSON's own, that are stored and loaded: names of Airflow's envelopes
+   * (`datetime.datetime`, `my_package.*`) and of serializers, with the wildcards of Airflow's
+   * `allowed_deserialization_classes`. @default all
+   */
+  allowedTypes?: readonly string[] | string | undefined;
+  /**
+   * Puts `~sha256-` and the digest of the stored bytes into each new name. Whether or not it is set, what a name tells
+   * is checked when its object is read. @default false
+   */
+  digest?: boolean | undefined;
 }
 
 /** The options with their defaults, checked. */
-export interface Settings {
-  path: StoragePath;
+export interface Settings extends Known {
   threshold: number;
   compression: XComCompression | null;
-  layout: LayoutName;
+  layout: Layout;
   maxDecodedBytes: number;
   onMissing: "error" | "reference";
   encoding: Encoding;
   serializers: readonly Serializer[];
+  allows: AllowList | undefined;
+  digest: boolean;
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
 export function checkOptions(options: XComObjectStorageBackendOptions): Settings {
-  const { threshold = -1, compression = null, layout = "ti", onMissing = "error", encoding = "airflow" } = options;
-  const { storage, maxDecodedBytes = MAX_DECODED_BYTES } = options;
+  const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
+  const { storage, maxDecodedBytes = MAX_DECODED_BYTES, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give the one that openStorage() returns");
   if (!Number.isInteger(threshold)) refuse("threshold must be a whole number of bytes, or -1");
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
     refuse("maxDecodedBytes must be an integer above 0");
+  const base = checkBase(options.path);
+  const layout = layoutOf(options);
+  const allows = allowedTypes === undefined ? undefined : allowList(allowedTypes);
+  if (digest) checkDigest(options);
   return {
-    path: checkBase(options.path),
+    base,
     threshold,
     compression: compression === null ? null : checkCompression(compression),
-    layout: oneOf("layout", layout, ["ti", "uuid"]),
+    layout,
+    layouts: [...new Set([layout, ...AIRFLOW_LAYOUTS])],
+    aliases: checkAliases(options.readAliases ?? {}, base),
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
-    encoding: oneOf("encoding", encoding, ["airflow", "json"]) === "json" ? jsonEncoding : airflowEncoding,
+    encoding: encodingOf(options, allows),
     serializers: checkSerializers(options.serializers ?? []),
+    allows,
+    digest,
   };
+}
+
+function layoutOf({ layout, keyTemplate }: XComObjectStorageBackendOptions): Layout {
+  if (keyTemplate === undefined)
+    return oneOf("layout", layout ?? "ti", ["ti", "uuid"]) === "ti" ? tiLayout : uuidLayout;
+  if (layout !== undefined) refuse("layout and keyTemplate both say where objects go; leave one out");
+  return templateLayout(keyTemplate);
+}
+
+function encodingOf(
+  { encoding = "airflow" }: XComObjectStorageBackendOptions,
+  allows: AllowList | undefined,
+): Encoding {
+  const chosen = oneOf("encoding", encoding, ["airflow", "json"]) === "json" ? jsonEncoding : airflowEncoding;
+  return allows && chosen === airflowEncoding ? restricted(chosen, allows) : chosen;
+}
+
+function checkDigest({ threshold = -1, keyTemplate }: XComObjectStorageBackendOptions): void {
+  if (threshold < 0) refuse("digest is set, but with threshold -1 nothing becomes an object; give a threshold >= 0");
+  if (keyTemplate !== undefined && !keyTemplate.includes("{uuid}"))
+    refuse("digest needs a name of its own for each value; add {uuid} to keyTemplate");
 }
 
 function checkBase(path: StoragePath | string): StoragePath {

@@ -1,40 +1,45 @@
 /** Which strings of a metadata row are references to objects. */
 import { failure } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
-import { isOwned, MAX_PATH_BYTES, type Owner, type Place, readPlace } from "./coordinate.js";
+import { type Alias, readAlias } from "./aliases.js";
+import { pathBelow, roomBelow } from "./base.js";
+import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
 
-/** The base path as references print it: Azure's other schemes become `abfs`, which stock Airflow opens. */
-export function printedBase(base: StoragePath): StoragePath {
-  const { scheme, connectionId, bucket, key } = base;
-  if (providerOf(scheme) !== "azure" || scheme === "abfs" || scheme === "abfss") return base;
-  return StoragePath.of({ scheme: "abfs", connectionId, bucket, key });
+/** What a backend takes for references. */
+export interface Known {
+  base: StoragePath;
+  /** The layouts below the base; where several tell the same path, any of them may own it. */
+  layouts: readonly Layout[];
+  aliases: readonly Alias[];
 }
 
-/** Bytes that a path below `base` may have, so that base and path together fit into an S3 key. Airflow's own rule. */
-export function roomBelow(base: StoragePath): number {
-  return MAX_PATH_BYTES - Buffer.byteLength(String(base), "utf8") - 1;
-}
-
-/** The path below the base. */
-export function pathBelow(base: StoragePath, below: string): StoragePath {
-  const { scheme, connectionId, bucket, key } = base;
-  return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
-}
+type Found = { layout: Layout; place: Place<string> }[];
 
 /**
  * The object that a row refers to; undefined when what it holds is a value.
  *
- * A reference has scheme, connection, bucket and path of the base, and below it one of the layouts. InvalidArgument
- * when only the connection is another, PermissionDenied when `owner` is given and the object is another's.
+ * A reference has scheme, connection, bucket and path of the base, and below it one of the layouts; or the prefix of
+ * an alias, and below its base any path. InvalidArgument when only the connection is another, PermissionDenied when
+ * `owner` is given and the object is another's, which the path of an alias does not tell.
  */
-export function readReference(stored: unknown, base: StoragePath, owner?: Owner | undefined): StoragePath | undefined {
+export function readReference(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
-  const found = below(stored, String(base));
-  const place = found === undefined ? undefined : readPlace(found);
-  if (found === undefined || !place) return checkConnection(stored, base);
-  const path = pathBelow(base, found);
-  if (owner) checkOwned(place, owner, base, path);
+  const { base, layouts, aliases } = known;
+  const rest = below(stored, String(base));
+  const found = rest === undefined ? [] : placesOf(rest, layouts);
+  if (rest === undefined || found.length === 0) return readAlias(stored, aliases) ?? checkConnection(stored, known);
+  const path = pathBelow(base, rest);
+  if (owner) checkOwned(found, owner, base, path);
   return path;
+}
+
+function placesOf(rest: string, layouts: readonly Layout[]): Found {
+  const segments = segmentsOf(rest);
+  if (!segments) return [];
+  return layouts.flatMap((layout) => {
+    const place = layout.readPlace(segments);
+    return place ? [{ layout, place }] : [];
+  });
 }
 
 function below(stored: string, base: string): string | undefined {
@@ -42,14 +47,15 @@ function below(stored: string, base: string): string | undefined {
   return stored.startsWith(start) ? stored.slice(start.length) : undefined;
 }
 
-function checkOwned(place: Place, owner: Owner, base: StoragePath, path: StoragePath): void {
-  if (isOwned(place, owner, roomBelow(base))) return;
-  const detail = `the reference ${path} is of ${place.owner}, not of ${owner.dagId}/${owner.runId}/${owner.taskId}`;
+function checkOwned(found: Found, owner: Owner, base: StoragePath, path: StoragePath): void {
+  checkOwner(owner);
+  if (found.some(({ layout, place }) => layout.isOwned(place, owner, roomBelow(base)))) return;
+  const detail = `the reference ${path} is of ${found[0]!.place.owner}, not of ${owner.dagId}/${owner.runId}/${owner.taskId}`;
   throw failure("PermissionDenied", detail);
 }
 
 /** The same path under another connection is surely a reference, but not one that these credentials are for. */
-function checkConnection(stored: string, base: StoragePath): undefined {
+function checkConnection(stored: string, { base, layouts }: Known): undefined {
   const start = `${base.scheme}://`;
   const slash = stored.indexOf("/", start.length);
   if (!stored.startsWith(start) || slash < 0) return;
@@ -59,10 +65,15 @@ function checkConnection(stored: string, base: StoragePath): undefined {
   const bare = start + stored.slice(at < start.length ? start.length : at + 1);
   const { scheme, bucket, key } = base;
   const rest = below(bare, String(StoragePath.of({ scheme, bucket, key })));
-  if (rest === undefined || !readPlace(rest)) return;
+  if (rest === undefined || placesOf(rest, layouts).length === 0) return;
   const theirs = id === undefined ? "no connection" : `the connection ${JSON.stringify(id)}`;
   const mend = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;
   throw failure("InvalidArgument", `the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
+}
+
+/** Whether a string has to become an object, because a reader could take it for a reference. */
+export function takesForReference(text: string, { base, aliases }: Known): boolean {
+  return airflowTakesForReference(text, base) || readAlias(text, aliases) !== undefined;
 }
 
 /**

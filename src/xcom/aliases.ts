@@ -1,0 +1,46 @@
+/** References that other XCom classes left in rows, each kind told by its prefix. */
+import { failure, type StorageError } from "../errors.js";
+import { StoragePath } from "../path.js";
+import { pathBelow } from "./base.js";
+import { segmentsOf } from "./coordinate.js";
+
+/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
+export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
+
+export interface Alias {
+  prefix: string;
+  base: StoragePath;
+}
+
+/** The aliases, checked against each other and against the base of new references. */
+export function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[] {
+  const checked = Object.entries(aliases).map(([prefix, at]) => checkAlias(prefix, at));
+  const taken = [String(base).replace(/\/?$/, "/")];
+  for (const { prefix } of checked) {
+    const other = taken.find((one) => one.startsWith(prefix) || prefix.startsWith(one));
+    if (other) throw refuse(prefix, `it overlaps with ${JSON.stringify(other)}; a reference must have one meaning`);
+    taken.push(prefix);
+  }
+  return checked;
+}
+
+function checkAlias(prefix: string, at: StoragePath | string): Alias {
+  if (!/^[A-Za-z][A-Za-z0-9+._-]*:\/\/([^\s]*\/)?$/.test(prefix))
+    throw refuse(prefix, 'a prefix reads "xcom_s3://", or longer with a slash at its end');
+  const base = at instanceof StoragePath ? at : StoragePath.parse(at);
+  if (base.key !== "" && !segmentsOf(base.key))
+    throw refuse(prefix, `its base ${base} has an empty segment, "." or ".."`);
+  return { prefix, base };
+}
+
+/** The object that such a row refers to; undefined for any other text, and for a path that leads elsewhere. */
+export function readAlias(stored: string, aliases: readonly Alias[]): StoragePath | undefined {
+  const alias = aliases.find(({ prefix }) => stored.startsWith(prefix));
+  if (!alias) return undefined;
+  const below = stored.slice(alias.prefix.length);
+  return segmentsOf(below) && pathBelow(alias.base, below);
+}
+
+function refuse(prefix: string, detail: string): StorageError {
+  return failure("InvalidArgument", `readAliases ${JSON.stringify(prefix.slice(0, 100))}: ${detail}`);
+}

@@ -1,0 +1,91 @@
+/** The digest of stored bytes in the name of their object. */
+import { createHash } from "node:crypto";
+import { codecs } from "../codecs/index.js";
+import { failure, isStorageError } from "../errors.js";
+import { abortable, type Body, toBytes } from "../fs/bytes.js";
+import type { Bytes } from "../fs/driver.js";
+import type { StoragePath } from "../path.js";
+import type { XComCompression } from "./config.js";
+import { readLeaf } from "./leaf.js";
+
+/** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
+const KEPT = 1024 * 1024;
+
+export interface Digested {
+  /** SHA-256 in lower-case hexadecimal. */
+  digest: string;
+  body: Body;
+}
+
+/** The digest of what `encode` gives, and a body of the same bytes. Memory is bounded whatever they are. */
+export async function digested(encode: () => Bytes, signal: AbortSignal | undefined): Promise<Digested> {
+  const hash = createHash("sha256");
+  const kept: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of abortable(encode(), signal)) {
+    hash.update(chunk);
+    length += chunk.byteLength;
+    // A producer may use its chunk again.
+    if (length <= KEPT) kept.push(Buffer.from(chunk));
+    else kept.length = 0;
+  }
+  const digest = hash.digest("hex");
+  return { digest, body: length <= KEPT ? Buffer.concat(kept) : same(encode(), digest) };
+}
+
+async function* same(bytes: Bytes, digest: string): Bytes {
+  const hash = createHash("sha256");
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
+  if (hash.digest("hex") === digest) return;
+  throw failure("InvalidArgument", "the value changed while it was stored, or its serializer encodes it differently");
+}
+
+/** The body with the codec applied, as it is stored. */
+export function compressed(body: Body, name: XComCompression | null, signal: AbortSignal | undefined): Bytes {
+  const bytes = toBytes(body);
+  return name === null ? bytes : codecs.get(name).encode(bytes, signal ? { signal } : {});
+}
+
+/** The stored bytes with the codec of the path undone. What it finds is an error of `read`. */
+export async function* decompressed(
+  path: StoragePath,
+  bytes: Bytes,
+  maxDecodedBytes: number,
+  signal: AbortSignal | undefined,
+): Bytes {
+  try {
+    yield* codecs.forSuffix(path)?.decode(bytes, signal ? { maxDecodedBytes, signal } : { maxDecodedBytes }) ?? bytes;
+  } catch (error) {
+    throw isStorageError(error) ? error.at("read", String(path)) : error;
+  }
+}
+
+/** The digest that the name of an object tells; none in a place that is meant to be overwritten. */
+export function digestOf(path: StoragePath): string | undefined {
+  return path.parent.name.startsWith("ti-") ? undefined : readLeaf(path.name).digest;
+}
+
+/** What `read` makes of the bytes, once all of them have shown to be those of the digest; else Corrupt. */
+export async function readChecked<T>(stored: Bytes, digest: string, read: (bytes: Bytes) => Promise<T>): Promise<T> {
+  const hash = createHash("sha256");
+  const iterator = stored[Symbol.asyncIterator]();
+  const next = async () => {
+    const step = await iterator.next();
+    if (!step.done) hash.update(step.value);
+    return step;
+  };
+  // It has no `return`: what a reader leaves is still to be hashed.
+  const seen: Bytes = { [Symbol.asyncIterator]: () => ({ next }) };
+  try {
+    const value = await read(seen);
+    while (!(await next()).done);
+    if (hash.digest("hex") === digest) return value;
+    throw failure("Corrupt", "the stored bytes do not have the SHA-256 that the object's name tells");
+  } finally {
+    // Ends the request also when a reader gave up.
+    await iterator.return?.();
+  }
+}
