@@ -7,6 +7,7 @@ import type { Bucket } from "../servers/buckets.mjs";
 import type { ServerName, ServerOf } from "../servers/use.js";
 import { type FaultProxy, faultProxy } from "../support/faults.js";
 import { through } from "../support/proxy.js";
+import { PATIENT } from "./brisk.js";
 
 export interface Provider {
   name: string;
@@ -44,8 +45,8 @@ export class Place {
 
   static async open(provider: Provider, server: ServerOf<ServerName>, bucket: Bucket): Promise<Place> {
     const proxy = await faultProxy(server.endpoint);
-    const open = (it: ServerOf<ServerName>) => openStorage({ connections: { it: it.connection }, env: {} });
-    return new Place(provider, bucket, proxy, open(through(server, proxy)), open(server));
+    const open = (it: ServerOf<ServerName>, env = {}) => openStorage({ connections: { it: it.connection }, env });
+    return new Place(provider, bucket, proxy, open(through(server, proxy)), open(server, { [PATIENT]: "1" }));
   }
 
   /** The path of a name; all names of a place lie below one prefix of its own. */
