@@ -1,7 +1,7 @@
 /** Servers that issue tokens, for tests of credentials. They check what a real one checks, and remember what they were asked. */
 import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 
 export interface Asked {
@@ -43,6 +43,21 @@ export async function issuer(
       server.closeAllConnections();
     });
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, asked, close };
+}
+
+/** A proxy for HTTPS whose tunnels all end at `host`, whatever place they were dug for: how requests to Google get there. */
+export async function tunnels(host: string): Promise<Pick<Issuer, "host" | "close">> {
+  const server = createServer();
+  server.on("connect", (_request, socket) => {
+    const { hostname, port } = new URL(`http://${host}`);
+    const target = connect(Number(port), hostname, () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+    const end = () => void [socket, target].map((one) => one.destroy());
+    for (const one of [socket, target]) one.on("error", end).on("close", end);
+    socket.pipe(target).pipe(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const close = () => new Promise<void>((resolve) => server.close(() => resolve()));
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
 
 function answer(response: ServerResponse, said: Said): void {

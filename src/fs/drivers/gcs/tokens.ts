@@ -38,7 +38,7 @@ export async function openTokens(options: GcsOptions): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return anonymous;
   const library = await load();
   const { credentials } = options;
-  const auth = () => authOf(library, credentials, options);
+  const auth = () => authOf(library, credentials, options).catch(refused);
   return new GoogleTokens(auth, await auth());
 }
 
