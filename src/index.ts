@@ -58,11 +58,15 @@ export {
 } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";
+export type { Cleared, ClearOptions, ClearTarget } from "./xcom/clear.js";
+export type { PlacedBackend } from "./xcom/placed.js";
+export { type ReplicaOptions, type Replicas, replicate } from "./xcom/replicas.js";
 export type { RowFilter, RowKey, RowOptions, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
 export { memoryRows } from "./xcom/rows-memory.js";
 export { airflowRows, sqliteQuery } from "./xcom/rows-metadata.js";
 export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows-rest.js";
 export { type SqlRows, sqlRows } from "./xcom/rows-sql.js";
+export { airflowRuns, type RunFinder } from "./xcom/runs.js";
 export {
   DataFrame,
   DateTime,
@@ -78,4 +82,4 @@ export {
 } from "./xcom/serde.js";
 export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
 export type { Query } from "./xcom/sql.js";
-export { type Cleared, type ClearTarget, XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";
+export { XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

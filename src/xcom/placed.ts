@@ -30,8 +30,8 @@ export function rebased(path: StoragePath, from: StoragePath, to: StoragePath): 
   return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
 }
 
-/** What `work` fails with, told as a failure of `op` on the base path. */
-export async function telling<T>(op: string, at: StoragePath, work: () => Promise<T>): Promise<T> {
+/** What `work` fails with, told as a failure of `op`. */
+export async function telling<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

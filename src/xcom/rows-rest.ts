@@ -2,6 +2,7 @@ import type { Secret } from "../connections/index.js";
 import { type ErrorCode, failure, isStorageError } from "../errors.js";
 import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../fs/http.js";
 import type { RowFilter, RowKey, XComRow, XComRows } from "./rows.js";
+import type { RunFinder } from "./runs.js";
 
 export interface RestRowsOptions {
   /** Where Airflow's API server answers: `https://airflow.example.com`. */
@@ -11,6 +12,8 @@ export interface RestRowsOptions {
 }
 
 export interface RestRows extends XComRows {
+  /** The run of a logical date, for `clear`. */
+  findRun: RunFinder;
   /** Gives back the sockets. */
   close(): void;
 }
@@ -37,6 +40,7 @@ export async function restRows({ endpoint, token }: RestRowsOptions): Promise<Re
       return status !== 404;
     },
     list: (filter = {}, { signal } = {}) => api.list(filter, signal),
+    findRun: (dagId, logicalDate, { signal } = {}) => api.findRun(dagId, logicalDate, signal),
     close: () => api.http.close(),
   };
 }
@@ -83,6 +87,19 @@ class Api {
       for (const row of rows) if (row) yield row;
       if (page.length < PAGE) return;
     }
+  }
+
+  async findRun(dagId: string, logicalDate: string, signal?: AbortSignal): Promise<string | undefined> {
+    const query = new URLSearchParams({ logical_date_gte: logicalDate, logical_date_lte: logicalDate, limit: "1" });
+    const { text } = await this.send(
+      "GET",
+      `/dags/${encodeURIComponent(dagId)}/dagRuns?${query}`,
+      undefined,
+      [],
+      signal,
+    );
+    const { dag_runs: found } = JSON.parse(text) as { dag_runs: { dag_run_id: string }[] };
+    return found[0]?.dag_run_id;
   }
 
   async send(method: string, path: string, body: unknown, accept: readonly number[], signal?: AbortSignal) {

@@ -1,31 +1,20 @@
 import type { XComBackend } from "../objectstore-backend.js";
+import { type Cleared, type ClearOptions, type ClearTarget, clearRows, filterOf } from "./clear.js";
+import { telling } from "./placed.js";
 import type { RowFilter, RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
+import type { RunFinder } from "./runs.js";
 
 export interface XComOptions {
   rows: XComRows;
   backend: XComBackend;
+  /** Finds runs by their logical date, for `clear`: `airflowRuns(query)`, or the `findRun` of `restRows`. */
+  runs?: RunFinder | undefined;
 }
 
 /** A row with its value in place of the reference. */
 export interface XComEntry extends RowKey {
   mapIndex: number;
   value: unknown;
-}
-
-/** All XComs of a task instance; without `mapIndex` of all its map indexes. */
-export interface ClearTarget {
-  dagId: string;
-  runId: string;
-  taskId: string;
-  mapIndex?: number | undefined;
-}
-
-/** What `clear` did. */
-export interface Cleared {
-  rows: number;
-  objects: number;
-  /** What is still there, and why: a row, or the object of a row that is gone. */
-  left: { at: RowKey; reference: string | undefined; error: unknown }[];
 }
 
 /** Objects that `getMany` fetches at the same time. */
@@ -35,10 +24,12 @@ const AHEAD = 8;
 export class XCom {
   readonly #rows: XComRows;
   readonly #backend: XComBackend;
+  readonly #runs: RunFinder | undefined;
 
-  constructor({ rows, backend }: XComOptions) {
+  constructor({ rows, backend, runs }: XComOptions) {
     this.#rows = rows;
     this.#backend = backend;
+    this.#runs = runs;
   }
 
   /** Stores a value. The object of a value that it replaces is deleted after the new row stands. */
@@ -74,23 +65,13 @@ export class XCom {
     return true;
   }
 
-  /** Deletes every row of a task instance, each before its object. What fails is reported and does not stop the rest. */
-  async clear(target: ClearTarget, options: RowOptions = {}): Promise<Cleared> {
-    const { dagId, runId, taskId, mapIndex } = target;
-    const doomed: { at: RowKey; reference: string | undefined }[] = [];
-    for await (const { value, ...at } of this.#rows.list({ dagId, runId, taskId, mapIndex }, options))
-      doomed.push({ at, reference: typeof value === "string" ? value : undefined });
-    const cleared: Cleared = { rows: 0, objects: 0, left: [] };
-    for (const { at, reference } of doomed) {
-      try {
-        if (await this.#rows.delete(at, options)) cleared.rows++;
-        if (await this.#backend.purge(reference, { ...options, owner: at })) cleared.objects++;
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        cleared.left.push({ at, reference, error });
-      }
-    }
-    return cleared;
+  /**
+   * Deletes every row of a task instance, each before its objects on all replicas. What fails is reported and does not
+   * stop the rest. InvalidArgument for a target that is not exactly one run's; NotFound when no run has the date.
+   */
+  async clear(target: ClearTarget, options: ClearOptions = {}): Promise<Cleared> {
+    const places = { rows: this.#rows, backend: this.#backend, runs: this.#runs };
+    return telling("clear", "", async () => clearRows(places, await filterOf(target, places, options), options));
   }
 
   #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {
