@@ -79,7 +79,10 @@ module.exports = {
       name: "every package is a dependency or a peer",
       severity: "error",
       from: { path: "^src/" },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["npm-peer"] },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"],
+        dependencyTypesNot: ["npm-peer", "aliased-subpath-import"],
+      },
     },
     { name: "every import can be found", severity: "error", from: { path: "^src/" }, to: { couldNotResolve: true } },
     { name: "no circles", severity: "error", from: { path: "^src/" }, to: { circular: true } },

@@ -34,7 +34,7 @@ export async function startUp(rounds) {
 async function timed(folder, target, runs) {
   const bundle = await bundled(folder);
   const bare = await script(folder, "bare.mjs", "console.log(4);");
-  const index = JSON.stringify(new URL("../dist/index.js", import.meta.url).href);
+  const index = JSON.stringify(new URL("../dist/node/index.js", import.meta.url).href);
   const load = await script(folder, "load.mjs", loading(index));
   const argument = JSON.stringify(target);
   const times = { bare: [], get: [], load: [], linger: [] };

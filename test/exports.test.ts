@@ -60,19 +60,20 @@ describe("exports", async () => {
 });
 
 test("every package that the code may load is a dependency or an optional peer", async () => {
-  const { dependencies, peerDependencies = {} } = await manifest();
+  const { dependencies, peerDependencies = {}, imports } = await manifest();
   const declared = { ...dependencies, ...peerDependencies };
   const files = await readdir(join(ROOT, "dist"), { recursive: true });
   const loaded = new Set<string>();
   for (const file of files.filter((name) => name.endsWith(".js"))) {
-    for (const name of packagesIn(await readFile(join(ROOT, "dist", file), "utf8"))) loaded.add(name);
+    for (const name of packagesIn(await readFile(join(ROOT, "dist", file), "utf8"), imports)) loaded.add(name);
   }
   expect([...loaded].filter((name) => !(name in declared))).toEqual([]);
 });
 
-/** Names of packages in import and export clauses and in literal dynamic imports. */
-function packagesIn(code: string): string[] {
-  const specifiers = [...code.matchAll(/(?:\bfrom |^import |\bimport\()"([^".][^"]*)"/gm)].map(([, name]) => name!);
+/** Names of packages in import and export clauses and in literal dynamic imports; `imports` says what `#names` are. */
+function packagesIn(code: string, imports: Record<string, Record<string, string>>): string[] {
+  const named = [...code.matchAll(/(?:\bfrom |^import |\bimport\()"([^".][^"]*)"/gm)].map(([, name]) => name!);
+  const specifiers = named.flatMap((name) => (name.startsWith("#") ? Object.values(imports[name] ?? { name }) : name));
   const packages = specifiers.filter((name) => !name.startsWith("node:"));
   return packages.map((name) =>
     name

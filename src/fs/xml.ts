@@ -1,5 +1,5 @@
 /** XML as storage services speak it: small documents without attributes that matter, DTDs or mixed content. */
-import { parseXml, XmlElement } from "@rgrove/parse-xml";
+import { parseXml, XmlElement } from "#parse-xml";
 import { failure } from "../errors.js";
 
 const LONGEST = 16 * 1024 * 1024;

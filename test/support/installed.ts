@@ -43,6 +43,7 @@ async function packed(folder: string): Promise<{ tarball: string; files: string[
 export async function manifest(): Promise<{
   name: string;
   exports: Record<string, string | Record<string, string>>;
+  imports: Record<string, Record<string, string>>;
   bin: Record<string, string>;
   dependencies: Record<string, string>;
   peerDependencies?: Record<string, string>;
