@@ -1,0 +1,150 @@
+/** Rows in batches, whether they are in memory or come one by one. */
+import { Pace } from "../../codecs/pace.js";
+import { failure } from "../../errors.js";
+import { orAbort } from "../../fs/bytes.js";
+import { BATCH_ROWS, BATCH_SIZE } from "./limits.js";
+import { type Batch, isRow, type Row } from "./row.js";
+import { type Column, columnsOf, Survey, type TableSchema } from "./schema.js";
+
+/** Rows that can be written: in memory, or as they come. */
+export type Rows = Iterable<Row> | AsyncIterable<Row>;
+
+/** A table on its way to a format. */
+export interface Plan {
+  names: readonly string[];
+  /** InvalidArgument when the cells of a column do not agree on a type. */
+  columns(): readonly Column[];
+  /** The type that the schema gives a column. */
+  typed(name: string): Column["type"] | undefined;
+  batches: AsyncIterable<Batch>;
+}
+
+interface PlanOptions {
+  /** Whether rows can have columns of their own; then nobody looks for columns. */
+  free: boolean;
+  schema: TableSchema | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * The columns of rows, and the rows: all of an array are looked at, of a stream the first batch. Later rows that have
+ * other columns are InvalidArgument.
+ */
+export async function planOf(rows: Rows, { free, schema, signal }: PlanOptions): Promise<Plan> {
+  const typed = (name: string) => (schema && Object.hasOwn(schema, name) ? schema[name] : undefined);
+  if (schema) {
+    const columns = columnsOf(schema);
+    const names = columns.map(({ name }) => name);
+    return { names, columns: () => columns, typed, batches: within(batchesOf(rows, signal), names, "schema has") };
+  }
+  if (free) return { names: [], columns: () => [], typed, batches: batchesOf(rows, signal) };
+  return Array.isArray(rows) ? planOfArray(rows, typed, signal) : planOfStream(rows, typed, signal);
+}
+
+async function planOfArray(rows: readonly Row[], typed: Plan["typed"], signal: AbortSignal | undefined): Promise<Plan> {
+  const survey = new Survey();
+  for await (const batch of slices(rows, signal)) survey.add(batch);
+  return { names: some(survey.names()), columns: () => survey.columns(), typed, batches: slices(rows, signal) };
+}
+
+async function planOfStream(rows: Rows, typed: Plan["typed"], signal: AbortSignal | undefined): Promise<Plan> {
+  const source = batchesOf(rows, signal)[Symbol.asyncIterator]();
+  const { value: first } = await source.next();
+  const survey = new Survey();
+  if (first) survey.add(first);
+  const names = some(survey.names());
+  const all = resumed(first ?? [], { [Symbol.asyncIterator]: () => source });
+  return { names, columns: () => survey.columns(), typed, batches: within(all, names, "the first rows have") };
+}
+
+function some(names: string[]): string[] {
+  if (names.length > 0) return names;
+  throw failure("InvalidArgument", "a table without rows or columns; name its columns in schema");
+}
+
+async function* resumed(first: Batch, rest: AsyncIterable<Batch>): AsyncGenerator<Batch, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+/** The same batches; fails as soon as a row has a column that is not expected. */
+async function* within(batches: AsyncIterable<Batch>, names: readonly string[], whose: string) {
+  const known = new Set(names);
+  let at = 0;
+  for await (const batch of batches) {
+    for (const row of batch) {
+      at++;
+      const stranger = Object.keys(row).find((name) => !known.has(name));
+      if (stranger === undefined) continue;
+      const column = `row ${at} has the column ${JSON.stringify(stranger)}`;
+      throw failure("InvalidArgument", `${column}, which is not among those that ${whose}; name it in schema`);
+    }
+    yield batch;
+  }
+}
+
+function batchesOf(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+  return Array.isArray(rows) ? slices(rows, signal) : gathered(rows, signal);
+}
+
+async function* slices(rows: readonly Row[], signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+  const pace = new Pace();
+  for (let at = 0; at < rows.length; at += BATCH_ROWS) {
+    signal?.throwIfAborted();
+    const batch = rows.slice(at, at + BATCH_ROWS);
+    batch.forEach(checkRow);
+    yield batch;
+    await pace.rest();
+  }
+}
+
+async function* gathered(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+  let batch: Row[] = [];
+  let size = 0;
+  for await (const row of untilAborted(rows, signal)) {
+    checkRow(row);
+    batch.push(row);
+    size += sizeOf(row);
+    if (batch.length < BATCH_ROWS && size < BATCH_SIZE) continue;
+    yield batch;
+    batch = [];
+    size = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function checkRow(row: unknown): void {
+  if (!isRow(row)) throw failure("InvalidArgument", "a row is a plain object, its cells by the names of their columns");
+}
+
+/** Of the cells that can be large. */
+function sizeOf(row: Row): number {
+  let size = 0;
+  for (const name of Object.keys(row)) {
+    const cell = row[name];
+    if (typeof cell === "string" || cell instanceof Uint8Array) size += cell.length;
+  }
+  return size;
+}
+
+async function* untilAborted(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<Row, void, undefined> {
+  signal?.throwIfAborted();
+  if (!signal || Symbol.iterator in rows) return yield* rows;
+  const source = rows[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const { done, value } = await orAbort(source.next(), signal);
+      if (done) {
+        ended = true;
+        return;
+      }
+      yield value;
+    }
+  } finally {
+    // A source that is stuck may never answer `return`; nobody waits for it once the signal has aborted.
+    const left = ended ? undefined : source.return?.();
+    if (signal.aborted) left?.then(undefined, () => {});
+    else await left;
+  }
+}

@@ -1,0 +1,139 @@
+/** From what Parquet stores to cells. */
+import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
+import { failure } from "../../../errors.js";
+import { parseJson } from "../../json/read.js";
+import { DateTime, Decimal, PlainDate } from "../../serde/types.js";
+import { jsonEncoding } from "../../serde.js";
+import { decimalText } from "../decimal.js";
+import { checkNames } from "../row.js";
+import type { TableSchema } from "../schema.js";
+import { exactInt, readText } from "../text.js";
+
+export interface CellReader {
+  readonly name: string;
+  read(cell: unknown): unknown;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const DAY = 86_400_000;
+
+/** Moments are UTC here; the column's own zone comes after it. Digits below the microsecond are dropped. */
+export const PARSERS: Partial<ParquetParsers> = {
+  timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(Number(millis) / 1e3)),
+  timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(Number(micros) / 1e6)),
+  timestampFromNanoseconds: (nanos) => present(nanos, () => new DateTime(Number(nanos / 1000n) / 1e6)),
+  dateFromDays: (days) => present(days, () => dateOf(days)),
+  stringFromBytes: (bytes) => present(bytes, () => utf8.decode(bytes)),
+  jsonFromBytes: (bytes) => present(bytes, () => parseJson(utf8.decode(bytes), jsonEncoding)),
+};
+
+function present<T>(stored: unknown, make: () => T): T | undefined {
+  return stored === undefined || stored === null ? undefined : make();
+}
+
+function dateOf(days: number): PlainDate {
+  const iso = new Date(days * DAY).toISOString();
+  return new PlainDate(iso.slice(0, iso.indexOf("T")));
+}
+
+/** How the cells of each column are read. Takes decimals out of the hands of the library, which makes them inexact. */
+export function readersOf(metadata: FileMetaData, schema: TableSchema | undefined): CellReader[] {
+  const columns = topLevel(metadata.schema);
+  checkNames(
+    columns.map(({ name }) => name),
+    "Corrupt",
+    "parquet",
+  );
+  const missing = schema && Object.keys(schema).find((name) => !columns.some((column) => column.name === name));
+  if (missing !== undefined) {
+    throw failure("Corrupt", `parquet: there is no column ${JSON.stringify(missing)}, which schema has`);
+  }
+  const zones = zonesOf(metadata);
+  return columns.map((element) => ({ name: element.name, read: readerOf(element, zones, schema) }));
+}
+
+/** The columns, in their order; what is nested in them is skipped, after a look at what it is. */
+function topLevel(elements: readonly SchemaElement[]): SchemaElement[] {
+  const columns: SchemaElement[] = [];
+  let inside = 0;
+  for (const element of elements.slice(1)) {
+    if (inside === 0) columns.push(element);
+    else checkNested(element);
+    inside = Math.max(inside - 1, 0) + (element.num_children ?? 0);
+  }
+  return columns;
+}
+
+function checkNested({ name, converted_type, logical_type }: SchemaElement): void {
+  if (name === "__proto__") throw failure("Unsupported", "parquet: a nested field is named __proto__");
+  const kind = converted_type ?? logical_type?.type;
+  if (kind === "DECIMAL") throw failure("Unsupported", "parquet: a decimal inside a nested column");
+}
+
+function readerOf(element: SchemaElement, zones: ReadonlyMap<string, string>, schema: TableSchema | undefined) {
+  const { name, logical_type: logical, converted_type: converted } = element;
+  if (converted === "MAP" || converted === "MAP_KEY_VALUE" || logical?.type === "MAP") {
+    throw failure("Unsupported", `parquet: the column ${JSON.stringify(name)} is a map; write it as JSON text`);
+  }
+  if (converted === "DECIMAL") return decimalReader(element);
+  if (logical?.type === "TIMESTAMP") return momentReader(logical.isAdjustedToUTC ? (zones.get(name) ?? "UTC") : null);
+  const json = schema && Object.hasOwn(schema, name) && schema[name] === "json";
+  return json ? jsonReader : plain;
+}
+
+/** Integers as numbers where they are exact, also inside arrays and objects. */
+function plain(cell: unknown): unknown {
+  if (typeof cell === "bigint") return exactInt(cell);
+  if (cell === undefined) return null;
+  if (typeof cell !== "object" || cell === null) return cell;
+  if (Array.isArray(cell)) return cell.map(plain);
+  if (Object.getPrototypeOf(cell) !== Object.prototype) return cell;
+  return Object.fromEntries(Object.entries(cell).map(([name, inner]) => [name, plain(inner)]));
+}
+
+function jsonReader(cell: unknown): unknown {
+  if (typeof cell !== "string") return plain(cell);
+  const value = readText("json", cell);
+  if (value === undefined) throw failure("Corrupt", "parquet: a cell of a column of type json is no JSON");
+  return value;
+}
+
+function momentReader(zone: string | null): (cell: unknown) => unknown {
+  return (cell) => (cell instanceof DateTime ? new DateTime(cell.timestamp, zone) : null);
+}
+
+function decimalReader(element: SchemaElement): (cell: unknown) => unknown {
+  const { scale = 0 } = element;
+  delete element.converted_type;
+  delete element.logical_type;
+  return (cell) => (cell === undefined || cell === null ? null : new Decimal(decimalText(unscaled(cell), scale)));
+}
+
+function unscaled(cell: unknown): bigint {
+  if (!(cell instanceof Uint8Array)) return BigInt(cell as number | bigint);
+  return BigInt.asIntN(cell.byteLength * 8, BigInt(`0x${Buffer.from(cell).toString("hex") || "0"}`));
+}
+
+/** Parquet has moments without their zone; pandas notes it beside the columns. */
+function zonesOf({ key_value_metadata: notes = [] }: FileMetaData): ReadonlyMap<string, string> {
+  const note = notes.find(({ key }) => key === "pandas")?.value;
+  const zones = new Map<string, string>();
+  for (const { field_name: name, metadata } of notedColumns(note)) {
+    if (typeof name === "string" && typeof metadata?.timezone === "string") zones.set(name, metadata.timezone);
+  }
+  return zones;
+}
+
+interface Noted {
+  field_name?: unknown;
+  metadata?: { timezone?: unknown } | null;
+}
+
+function notedColumns(note: string | undefined): Noted[] {
+  try {
+    const { columns } = JSON.parse(note ?? "{}") as { columns?: Noted[] };
+    return Array.isArray(columns) ? columns.filter((column) => typeof column === "object" && column !== null) : [];
+  } catch {
+    return [];
+  }
+}

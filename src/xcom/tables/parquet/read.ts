@@ -1,0 +1,126 @@
+/** Rows of a Parquet file, row group by row group. */
+import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetScan } from "hyparquet";
+import { Pace } from "../../../codecs/pace.js";
+import { failure, type StorageError } from "../../../errors.js";
+import { abortable, collect } from "../../../fs/bytes.js";
+import type { Bytes } from "../../../fs/driver.js";
+import type { DecodeContext } from "../format.js";
+import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
+import { type Batch, type Row, rowMaker } from "../row.js";
+import { type CellReader, PARSERS, readersOf } from "./cells.js";
+import { decompressors } from "./compression.js";
+import { loadReader } from "./library.js";
+
+const MAGIC = 0x31524150;
+
+/** The footer is at the end, so the file, as it was stored, is held in memory; rows are made group by group. */
+export async function* readParquet(
+  body: Bytes,
+  { schema, signal }: DecodeContext,
+): AsyncGenerator<Batch, void, undefined> {
+  const { parquetMetadataAsync, parquetScan } = await loadReader();
+  const data = await collect(abortable(body, signal));
+  checkEnds(data);
+  const file = bufferOf(data);
+  const metadata = await telling("the footer", data.byteLength, () =>
+    parquetMetadataAsync(file, { geoparquet: false }),
+  );
+  const readers = readersOf(metadata, schema);
+  checkGroups(metadata, readers.length, data.byteLength);
+  const compressors = decompressors(metadata);
+  const options = { file, metadata, compressors, parsers: PARSERS, utf8: false, useOffsetIndex: false };
+  const scan = await telling("the footer", data.byteLength, () => parquetScan(options));
+  yield* groups(scan, readers, signal);
+}
+
+async function* groups(scan: ParquetScan, readers: readonly CellReader[], signal: AbortSignal | undefined) {
+  const make = rowMaker(readers.map(({ name }) => name));
+  const pace = new Pace();
+  for (const [group, range] of scan.ranges.entries()) {
+    const columns: DecodedArray[] = [];
+    for (const { name } of readers) {
+      const where = `row group ${group}, column ${JSON.stringify(name)}`;
+      const chunk = placeOf(scan.metadata, group, name);
+      columns.push(await telling(where, chunk, () => scan.readColumn({ column: name, ...range })));
+      await pace.rest();
+      signal?.throwIfAborted();
+    }
+    checkLengths(columns, range.rowEnd - range.rowStart, group);
+    yield* batches(columns, readers, make);
+  }
+}
+
+async function* batches(columns: DecodedArray[], readers: readonly CellReader[], make: ReturnType<typeof rowMaker>) {
+  const count = columns[0]?.length ?? 0;
+  const pace = new Pace();
+  for (let from = 0; from < count; from += BATCH_ROWS) {
+    const rows: Row[] = [];
+    for (let at = from; at < Math.min(count, from + BATCH_ROWS); at++) {
+      rows.push(make((column) => readers[column]!.read(columns[column]![at])));
+    }
+    yield rows;
+    await pace.rest();
+  }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): AsyncBuffer {
+  return {
+    byteLength,
+    slice: (start, end = byteLength) => buffer.slice(byteOffset + start, byteOffset + end) as ArrayBuffer,
+  };
+}
+
+function checkEnds(data: Uint8Array): void {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  if (data.byteLength < 12 || view.getUint32(0, true) !== MAGIC) throw corrupt("it does not begin as Parquet does", 0);
+  const end = data.byteLength - 4;
+  if (view.getUint32(end, true) !== MAGIC) throw corrupt("it does not end as Parquet does: it is cut off", end);
+  const length = view.getUint32(end - 4, true);
+  if (length > end - 8) throw corrupt("the footer is longer than the file", end - 4);
+}
+
+/** What the footer promises has to fit into the file and into memory before anything is made of it. */
+function checkGroups({ row_groups, num_rows, schema }: FileMetaData, columns: number, size: number): void {
+  let rows = 0n;
+  for (const [group, { num_rows: count, columns: chunks }] of row_groups.entries()) {
+    rows += count;
+    if (count < 0n || count * BigInt(columns) > MAX_GROUP_CELLS) {
+      throw failure("TooLarge", `parquet: row group ${group} has more than ${MAX_GROUP_CELLS} cells`);
+    }
+    for (const { meta_data: meta } of chunks) {
+      const at = Number(meta?.dictionary_page_offset ?? meta?.data_page_offset ?? -1);
+      const length = Number(meta?.total_compressed_size ?? -1);
+      if (at < 4 || length < 0 || at + length > size)
+        throw corrupt(`row group ${group} lies outside of the file`, size);
+    }
+  }
+  if (rows !== num_rows) throw corrupt("its row groups have not as many rows as the footer says", size);
+  const names = schema.slice(1).filter(({ num_children }) => num_children === undefined);
+  if (names.length === 0) throw corrupt("it has no column", size);
+}
+
+function placeOf({ row_groups }: FileMetaData, group: number, name: string): number {
+  const chunk = row_groups[group]?.columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name);
+  const meta = chunk?.meta_data;
+  return Number(meta?.dictionary_page_offset ?? meta?.data_page_offset ?? 0);
+}
+
+function checkLengths(columns: readonly DecodedArray[], rows: number, group: number): void {
+  if (columns.some(({ length }) => length !== rows)) throw corrupt(`row group ${group} has not ${rows} rows`, 0);
+}
+
+async function telling<T>(what: string, at: number, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw failure("Corrupt", `parquet: ${what} cannot be read, at byte ${at}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function corrupt(what: string, at: number): StorageError {
+  return failure("Corrupt", `parquet: ${what}, at byte ${at}`);
+}

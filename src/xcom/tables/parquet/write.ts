@@ -1,0 +1,82 @@
+/** Rows as a Parquet file, one row group for each batch. */
+
+import type { SchemaElement } from "hyparquet";
+import type { ColumnSource } from "hyparquet-writer";
+import type { Bytes } from "../../../fs/driver.js";
+import type { Plan } from "../batches.js";
+import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
+import { jsonOf } from "../json.js";
+import { type Batch, cellOf, checkNames } from "../row.js";
+import type { Column, ColumnType } from "../schema.js";
+import { loadWriter } from "./library.js";
+
+/** Compressed by Snappy; every column may hold nulls; moments are UTC, in microseconds. */
+export async function* writeParquet({ names, columns, batches }: Plan): Bytes {
+  checkNames(names, "InvalidArgument", "parquet");
+  const { ByteWriter, ParquetWriter } = await loadWriter();
+  const all = columns();
+  const writer = new ByteWriter();
+  const file = new ParquetWriter({ writer, schema: [root(all), ...all.map(elementOf)], createdBy: "stowage" });
+  let rows = 0;
+  for await (const batch of batches) {
+    const columnData = all.map((column) => ({ name: column.name, data: cellsOf(column, batch, rows) }));
+    file.write({ columnData: columnData as ColumnSource[], rowGroupSize: batch.length });
+    rows += batch.length;
+    yield taken(writer);
+  }
+  file.finish();
+  yield taken(writer);
+}
+
+/** What was written since the last time. The writer goes on at the same offset of the file. */
+function taken(writer: { getBytes(): Uint8Array; index: number }): Uint8Array {
+  const bytes = new Uint8Array(writer.getBytes());
+  writer.index = 0;
+  return bytes;
+}
+
+function root(columns: readonly Column[]): SchemaElement {
+  return { name: "schema", num_children: columns.length };
+}
+
+function elementOf({ name, type }: Column): SchemaElement {
+  return { name, repetition_type: "OPTIONAL", ...ELEMENTS[type] };
+}
+
+const TEXT = { type: "BYTE_ARRAY", converted_type: "UTF8", logical_type: { type: "STRING" } } as const;
+
+const ELEMENTS: Record<ColumnType, Omit<SchemaElement, "name">> = {
+  boolean: { type: "BOOLEAN" },
+  int: { type: "INT64" },
+  float: { type: "DOUBLE" },
+  string: TEXT,
+  date: { type: "INT32", converted_type: "DATE", logical_type: { type: "DATE" } },
+  timestamp: { type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MICROS" } },
+  datetime: { type: "INT64", logical_type: { type: "TIMESTAMP", isAdjustedToUTC: false, unit: "MICROS" } },
+  binary: { type: "BYTE_ARRAY" },
+  json: TEXT,
+};
+
+const VALUES: Record<ColumnType, (cell: unknown) => unknown> = {
+  boolean: booleanOf,
+  int: int64Of,
+  float: floatOf,
+  string: stringOf,
+  date: daysOf,
+  timestamp: (cell) => microsOf(cell, "timestamp"),
+  datetime: (cell) => microsOf(cell, "datetime"),
+  binary: binaryOf,
+  json: jsonOf,
+};
+
+function cellsOf({ name, type }: Column, batch: Batch, before: number): unknown[] {
+  return batch.map((row, at) => {
+    const cell = cellOf(row, name);
+    if (cell === null || cell === undefined) return null;
+    try {
+      return VALUES[type](cell);
+    } catch (error) {
+      throw misplaced(error, name, before + at + 1);
+    }
+  });
+}

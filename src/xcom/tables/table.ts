@@ -1,0 +1,124 @@
+/** What a table is, and the serializer that stores tables as files of one format. */
+import { failure } from "../../errors.js";
+import type { Bytes } from "../../fs/driver.js";
+import { defineSerializer, type Serializer } from "../serializer.js";
+import { type Table as ArrowTable, isArrowTable } from "./arrow/library.js";
+import { readTable, tableRows } from "./arrow/read.js";
+import { writeTable } from "./arrow/write.js";
+import { type Plan, planOf, type Rows } from "./batches.js";
+import type { TableFormat } from "./format.js";
+import { FORMATS } from "./formats.js";
+import { cellOf, isRow, type Row } from "./row.js";
+import { type ColumnType, checkSchema, type TableSchema, typeOf } from "./schema.js";
+
+/** A table in memory: an array of records, or a Table of the package apache-arrow. */
+export type Table = readonly Row[] | ArrowTable;
+
+export interface RowsOptions {
+  format: TableFormat;
+  /**
+   * The columns and their types. On write it fixes the columns and their order, and a cell of another type is
+   * InvalidArgument; on read it says what the text of csv and jsonl stands for.
+   */
+  schema?: TableSchema | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface TablesOptions extends Omit<RowsOptions, "signal"> {
+  /** What a table is read as: an array of records, or, of the format arrow only, a Table. @default "rows" */
+  as?: "rows" | "table" | undefined;
+}
+
+/**
+ * A serializer for tables: they become `.csv`, `.jsonl`, `.parquet` or `.arrow`, everything else stays `.json`. A table
+ * is an Arrow Table, or an array with at least one record whose records are plain objects with scalar cells: null,
+ * boolean, number, bigint, string, `Date`, `DateTime`, `PlainDate`, and `Uint8Array` in parquet and arrow. Arrays and
+ * objects as cells make no table, except in jsonl and in columns that the schema calls `json`; such an array is JSON as
+ * before. An empty array is a table only with a schema.
+ */
+export function tables({ format, schema, as = "rows" }: TablesOptions): Serializer<Table> {
+  check(format, schema);
+  if (as !== "rows" && !(as === "table" && format === "arrow")) {
+    throw failure("InvalidArgument", 'as: "table" goes with format: "arrow"; other formats are read as "rows"');
+  }
+  return defineSerializer<Table>({
+    name: `stowage.table.${format}@${FORMATS[format].version}`,
+    suffix: `.${format}`,
+    test: (value): value is Table => isArrowTable(value) || isRecords(value, format, schema),
+    encode: (table, { signal }) => encodeTable(table, { format, schema, signal }),
+    decode: (body, { signal }) =>
+      as === "table" ? readTable(body, signal) : collected(decodeBatches(body, { format, schema, signal })),
+  });
+}
+
+/** Rows, in memory or as they come, as a file. Of a stream the first 16,384 rows tell the columns, if no schema does. */
+export function encodeRows(rows: Rows, options: RowsOptions): Bytes {
+  check(options.format, options.schema);
+  return encoded(rows, options);
+}
+
+/** The rows of a file as they come. */
+export async function* decodeRows(body: Bytes, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
+  check(options.format, options.schema);
+  for await (const batch of decodeBatches(body, options)) yield* batch;
+}
+
+function check(format: TableFormat, schema: TableSchema | undefined): void {
+  if (!Object.hasOwn(FORMATS, format)) {
+    const known = Object.keys(FORMATS).join(", ");
+    throw failure("InvalidArgument", `there is no table format ${JSON.stringify(format)}; there is ${known}`);
+  }
+  if (schema) checkSchema(schema);
+}
+
+function isRecords(value: unknown, format: TableFormat, schema: TableSchema | undefined): value is readonly Row[] {
+  if (!Array.isArray(value)) return false;
+  if (value.length === 0) return schema !== undefined;
+  const isCell = cellTest(format, schema);
+  let cells = 0;
+  for (const row of value) {
+    if (!isRow(row)) return false;
+    for (const name of Object.keys(row)) {
+      if (!isCell(cellOf(row, name), name)) return false;
+      cells++;
+    }
+  }
+  return cells > 0 || schema !== undefined;
+}
+
+/** Whether a cell can stand in a column. A cell of the wrong type is refused when it is written, not taken for JSON. */
+function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: unknown, name: string) => boolean {
+  const { free, binary } = FORMATS[format];
+  const isJson = (name: string) => free || (schema && Object.hasOwn(schema, name) && schema[name] === "json") === true;
+  return (cell, name) => {
+    if (typeof cell !== "object" || cell === null) return typeof cell !== "symbol" && typeof cell !== "function";
+    const type: ColumnType | "other" | undefined = typeOf(cell);
+    if (type === "json") return isJson(name);
+    return type === "binary" ? binary : type !== "other";
+  };
+}
+
+async function* encodeTable(table: Table, options: RowsOptions): Bytes {
+  if (!isArrowTable(table)) yield* encoded(table, options);
+  else if (options.format === "arrow") yield* writeTable(table, options.signal);
+  else yield* encoded(tableRows(table), options);
+}
+
+async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): Bytes {
+  const { free, encode } = FORMATS[format];
+  const plan: Plan = await planOf(rows, { free, schema, signal });
+  for await (const chunk of encode(plan, { signal })) {
+    signal?.throwIfAborted();
+    if (chunk.byteLength > 0) yield chunk;
+  }
+}
+
+function decodeBatches(body: Bytes, { format, schema, signal }: RowsOptions) {
+  return FORMATS[format].decode(body, { schema, signal });
+}
+
+async function collected(batches: AsyncIterable<readonly Row[]>): Promise<Row[]> {
+  const rows: Row[] = [];
+  for await (const batch of batches) for (const row of batch) rows.push(row);
+  return rows;
+}

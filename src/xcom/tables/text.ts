@@ -1,0 +1,122 @@
+/** Cells as text, and text as cells. */
+
+import { parseJson } from "../json/read.js";
+import { DateTime, PlainDate } from "../serde/types.js";
+import { jsonEncoding } from "../serde.js";
+import { booleanOf, dateText, floatOf, integerOf, momentText, stringOf } from "./cells.js";
+import { jsonOf } from "./json.js";
+import { type ColumnType, typeOf } from "./schema.js";
+
+type Writer = (cell: unknown) => string;
+
+/** The text of a cell that is not null, in a column of that type; without a type, by what the cell is. */
+export function textWriter(type: ColumnType | undefined): Writer {
+  return type === undefined ? anyText : WRITERS[type];
+}
+
+const WRITERS: Record<ColumnType, Writer> = {
+  boolean: (cell) => String(booleanOf(cell)),
+  int: (cell) => String(integerOf(cell)),
+  float: (cell) => floatText(floatOf(cell)),
+  string: stringOf,
+  date: dateText,
+  timestamp: (cell) => momentText(cell, "timestamp"),
+  datetime: (cell) => momentText(cell, "datetime"),
+  binary: stringOf,
+  json: jsonOf,
+};
+
+function anyText(cell: unknown): string {
+  if (typeof cell === "string") return stringOf(cell);
+  if (typeof cell === "number") return floatText(cell);
+  const type = typeOf(cell);
+  return WRITERS[type === undefined || type === "other" ? "string" : type](cell);
+}
+
+/** As Python reads it; the shortest digits that give the number back. */
+function floatText(value: number): string {
+  if (Number.isFinite(value)) return Object.is(value, -0) ? "-0.0" : String(value);
+  return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+}
+
+/** What a text stands for in a column of that type; undefined when it stands for nothing. */
+export function readText(type: ColumnType, text: string): unknown {
+  return READERS[type](text);
+}
+
+const READERS: Record<ColumnType, (text: string) => unknown> = {
+  boolean: readBoolean,
+  int: readInt,
+  float: readFloat,
+  string: (text) => text,
+  date: readDate,
+  timestamp: (text) => readMoment(text, true),
+  datetime: (text) => readMoment(text, false),
+  binary: () => undefined,
+  json: readJson,
+};
+
+function readBoolean(text: string): boolean | undefined {
+  if (text === "true" || text === "True" || text === "TRUE") return true;
+  return text === "false" || text === "False" || text === "FALSE" ? false : undefined;
+}
+
+/** A column of integers that has nulls is one of floats in pandas, which writes `1.0`. */
+function readInt(text: string): number | bigint | undefined {
+  const digits = /^([+-]?\d{1,4300})(?:\.0*)?$/.exec(text)?.[1];
+  return digits === undefined ? undefined : exactInt(BigInt(digits.startsWith("+") ? digits.slice(1) : digits));
+}
+
+/** A number where it is exact, up to 2^53 - 1; else a bigint. */
+export function exactInt(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+const SPECIAL = /^([+-]?)(nan|inf|infinity)$/i;
+const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+function readFloat(text: string): number | undefined {
+  if (FLOAT.test(text)) return Number(text);
+  const [, sign, word] = SPECIAL.exec(text) ?? [];
+  if (word === undefined) return undefined;
+  if (word.toLowerCase() === "nan") return Number.NaN;
+  return sign === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+}
+
+/** A date, also with a time of midnight, which pandas writes for lack of dates. */
+function readDate(text: string): PlainDate | undefined {
+  const iso = /^(\d{4}-\d\d-\d\d)(?:[T ]00:00:00(?:\.0+)?)?$/.exec(text)?.[1];
+  return iso !== undefined && isDay(iso) ? new PlainDate(iso) : undefined;
+}
+
+function isDay(iso: string): boolean {
+  const date = new Date(`${iso}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(iso);
+}
+
+const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?$/;
+
+/** Digits below the microsecond are dropped. */
+function readMoment(text: string, zoned: boolean): DateTime | undefined {
+  const [, day, time = "00:00", fraction = "", zone] = MOMENT.exec(text) ?? [];
+  if (day === undefined || !isDay(day) || (zone !== undefined) !== zoned) return undefined;
+  const seconds = Date.parse(`${day}T${time}Z`) / 1000;
+  if (Number.isNaN(seconds)) return undefined;
+  const east = zone === undefined || zone === "Z" ? 0 : offsetOf(zone);
+  const micros = (seconds - east) * 1e6 + Number(fraction.padEnd(6, "0").slice(0, 6));
+  return new DateTime(micros / 1e6, zoned ? (east === 0 ? "UTC" : east) : null);
+}
+
+function offsetOf(zone: string): number {
+  const seconds = Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60;
+  return zone.startsWith("-") ? -seconds : seconds;
+}
+
+function readJson(text: string): unknown {
+  try {
+    return parseJson(text, jsonEncoding);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,51 @@
+/** UTF-8 text of a file, and text on its way to bytes. */
+
+import { failure } from "../../errors.js";
+import { abortable } from "../../fs/bytes.js";
+import type { Bytes } from "../../fs/driver.js";
+import { CHUNK } from "./limits.js";
+
+/** Text pieces without the byte order mark; Corrupt when the bytes are not UTF-8. `format` is for messages. */
+export async function* textOf(
+  body: Bytes,
+  format: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let at = 0;
+  for await (const chunk of abortable(body, signal)) {
+    for (let from = 0; from < chunk.byteLength; from += CHUNK) {
+      const piece = chunk.subarray(from, from + CHUNK);
+      yield decoded(() => decoder.decode(piece, { stream: true }), format, at + from);
+    }
+    at += chunk.byteLength;
+  }
+  yield decoded(() => decoder.decode(), format, at);
+}
+
+function decoded(decode: () => string, format: string, at: number): string {
+  try {
+    return decode();
+  } catch (cause) {
+    throw failure("Corrupt", `${format}: the bytes from ${at} on are not UTF-8`, { cause });
+  }
+}
+
+/** Gathers text; `full` hands out a chunk when there is enough for one. */
+export class TextChunks {
+  #text = "";
+
+  add(text: string): void {
+    this.#text += text;
+  }
+
+  get full(): boolean {
+    return this.#text.length >= CHUNK;
+  }
+
+  take(): Uint8Array {
+    const bytes = Buffer.from(this.#text, "utf8");
+    this.#text = "";
+    return bytes;
+  }
+}
