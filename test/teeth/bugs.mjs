@@ -421,14 +421,14 @@ export const bugs = [
   {
     name: "segments that are empty or dots make a reference",
     file: "src/xcom/coordinate.ts",
-    find: "if (!isPrintable(below) || segments.some(isHollow)) return undefined;",
-    replace: "if (!isPrintable(below)) return undefined;",
+    find: "return isPrintable(below) && !segments.some(isHollow) ? segments : undefined;",
+    replace: "return isPrintable(below) ? segments : undefined;",
     tests: ["test/xcom-backend.test.ts", "test/xcom-refs.test.ts"],
   },
   {
     name: "a task reads the object of another",
     file: "src/xcom/reference.ts",
-    find: "if (owner) checkOwned(place, owner, base, path);",
+    find: "if (owner) checkOwned(found, owner, base, path);",
     replace: "",
     tests: ["test/xcom-backend.test.ts"],
   },
