@@ -59,8 +59,12 @@ export {
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";
 export type { Cleared, ClearOptions, ClearTarget } from "./xcom/clear.js";
+export { type LifecycleOptions, lifecyclePolicy } from "./xcom/lifecycle.js";
 export type { PlacedBackend } from "./xcom/placed.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/replicas.js";
+export { type Retention, type RetentionOptions, retain } from "./xcom/retention.js";
+export type { RetentionRule, ValueType } from "./xcom/retention-rules.js";
+export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/route.js";
 export type { RowFilter, RowKey, RowOptions, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
 export { memoryRows } from "./xcom/rows-memory.js";
 export { airflowRows, sqliteQuery } from "./xcom/rows-metadata.js";
@@ -81,5 +85,11 @@ export {
   Uuid,
 } from "./xcom/serde.js";
 export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
+export {
+  type ClassSerializerOptions,
+  type Serializable,
+  type SerializableClass,
+  serializerOf,
+} from "./xcom/serializers/class.js";
 export type { Query } from "./xcom/sql.js";
 export { XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

@@ -36,6 +36,9 @@ const COMMANDS = [
   ["xcom", "show"],
   ["xcom", "ls"],
   ["xcom", "export"],
+  ["lifecycle"],
+  ["lifecycle", "print"],
+  ["lifecycle", "check"],
   ["doctor"],
   ["completion"],
 ];

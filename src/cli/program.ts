@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import { Cli } from "./cli.js";
+import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
 import { addTransfers } from "./commands/transfers.js";
@@ -48,6 +49,7 @@ function programOf(cli: Cli, number: string): Command {
   addTransfers(cli, program);
   addObjects(cli, program);
   addXCom(cli, program);
+  addLifecycle(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);
   return program;
