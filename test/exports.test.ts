@@ -24,6 +24,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/azure": ["fromBlobServiceClient"],
   "stowage/airflow": ["unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/testing": ["driverContract"],
+  "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };
 
 /** The exported names as plain Node sees them, by the package's own name. */

@@ -63,7 +63,7 @@ describe("the packed package", () => {
     expect(stdout).toBe('{"a":1}\nstring {"big":[1,2,3]}\n');
     expect(stderr).toBe("");
   });
-  test.each(["stowage/s3", "stowage/gcs", "stowage/azure", "stowage/airflow", "stowage/testing"])(
+  test.each(["stowage/s3", "stowage/gcs", "stowage/azure", "stowage/airflow", "stowage/testing", "stowage/tables"])(
     "%s loads without any optional package",
     async (specifier) => {
       const script = `await import("${specifier}")`;

@@ -65,6 +65,7 @@ const SOURCES: Record<string, string> = {
   "stowage/azure": "src/fs/drivers/azure/index.ts",
   "stowage/airflow": "src/airflow/index.ts",
   "stowage/testing": "src/testing/index.ts",
+  "stowage/tables": "src/xcom/tables/index.ts",
 };
 
 /** What TypeScript has against the blocks, each with the place of its block. */

@@ -1,5 +1,6 @@
 /** Tables as files: csv, jsonl, parquet and arrow, which pandas reads and writes. */
 export type { Serializer } from "../serializer.js";
+export type { ArrowTable } from "./arrow/shape.js";
 export type { Rows } from "./batches.js";
 export type { TableFormat } from "./format.js";
 export type { Row } from "./row.js";

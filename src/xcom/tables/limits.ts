@@ -12,3 +12,5 @@ export const MAX_COLUMNS = 10_000;
 export const MAX_GROUP_CELLS = 100_000_000;
 /** Characters of text that are gathered before they are handed on as a chunk. */
 export const CHUNK = 64 * 1024;
+/** Bytes of a decompressed page of a Parquet file; above it is TooLarge. Writers make pages of about 1 MiB. */
+export const MAX_PAGE = 512 * 1024 * 1024;

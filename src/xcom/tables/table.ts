@@ -2,8 +2,8 @@
 import { failure } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
-import { type Table as ArrowTable, isArrowTable } from "./arrow/library.js";
 import { readTable, tableRows } from "./arrow/read.js";
+import { type ArrowTable, isArrowTable } from "./arrow/shape.js";
 import { writeTable } from "./arrow/write.js";
 import { type Plan, planOf, type Rows } from "./batches.js";
 import type { TableFormat } from "./format.js";

@@ -4,12 +4,13 @@ import { Pace } from "../../../codecs/pace.js";
 import { failure, isStorageError } from "../../../errors.js";
 import { abortable } from "../../../fs/bytes.js";
 import type { Bytes } from "../../../fs/driver.js";
-import type { DecodeContext } from "../format.js";
 import { setOwn } from "../../json/encoding.js";
+import type { DecodeContext } from "../format.js";
 import { type Batch, cellOf, type Row } from "../row.js";
 import type { TableSchema } from "../schema.js";
 import { readText } from "../text.js";
-import { type Arrow, loadArrow, type Table } from "./library.js";
+import { type Arrow, loadArrow } from "./library.js";
+import type { ArrowTable } from "./shape.js";
 import { rowsOf } from "./values.js";
 import { corrupt, reasonOf, Watched } from "./watched.js";
 
@@ -34,7 +35,7 @@ export async function* readArrow(
 }
 
 /** The whole table as apache-arrow has it. */
-export async function readTable(body: Bytes, signal: AbortSignal | undefined): Promise<Table> {
+export async function readTable(body: Bytes, signal: AbortSignal | undefined): Promise<ArrowTable> {
   const arrow = await loadArrow();
   const source = new Watched(abortable(body, signal));
   const batches: RecordBatch[] = [];
@@ -48,9 +49,9 @@ export async function readTable(body: Bytes, signal: AbortSignal | undefined): P
 }
 
 /** The rows of a table in memory. */
-export async function* tableRows(table: Table): AsyncGenerator<Row, void, undefined> {
+export async function* tableRows({ batches }: ArrowTable): AsyncGenerator<Row, void, undefined> {
   const arrow = await loadArrow();
-  for (const batch of table.batches) for (const rows of rowsOf(arrow, batch)) yield* rows;
+  for (const batch of batches as RecordBatch[]) for (const rows of rowsOf(arrow, batch)) yield* rows;
 }
 
 type Reader = Awaited<ReturnType<typeof opened>>;

@@ -1,8 +1,10 @@
 /** Rows and tables as an Arrow IPC stream. */
+import type { Table } from "apache-arrow";
 import type { Bytes } from "../../../fs/driver.js";
 import type { Plan } from "../batches.js";
 import { checkNames } from "../row.js";
-import { type Arrow, loadArrow, type Table } from "./library.js";
+import { type Arrow, loadArrow } from "./library.js";
+import type { ArrowTable } from "./shape.js";
 import { fieldsOf, recordBatch } from "./vectors.js";
 
 /** Bytes of the end-of-stream marker. */
@@ -29,7 +31,7 @@ export async function* writeArrow({ names, columns, batches }: Plan): Bytes {
 }
 
 /** The table as it is: its own types, zones and batches. */
-export async function* writeTable(table: Table, signal: AbortSignal | undefined): Bytes {
+export async function* writeTable(table: ArrowTable, signal: AbortSignal | undefined): Bytes {
   const arrow = await loadArrow();
   for await (const chunk of writerOf(arrow, table)) {
     signal?.throwIfAborted();
@@ -38,6 +40,6 @@ export async function* writeTable(table: Table, signal: AbortSignal | undefined)
 }
 
 /** The writer hands out views of the table's own memory. */
-function writerOf({ RecordBatchStreamWriter }: Arrow, table: Table): AsyncIterable<Uint8Array> {
-  return RecordBatchStreamWriter.writeAll(table) as AsyncIterable<Uint8Array>;
+function writerOf({ RecordBatchStreamWriter }: Arrow, table: ArrowTable): AsyncIterable<Uint8Array> {
+  return RecordBatchStreamWriter.writeAll(table as Table) as AsyncIterable<Uint8Array>;
 }

@@ -9,6 +9,15 @@ export async function loadReader() {
   }
 }
 
+/** How the reader reads the header of a page. */
+export async function loadHeaders() {
+  try {
+    return await import("hyparquet/src/column.js");
+  } catch (cause) {
+    throw missing("read", "hyparquet", cause);
+  }
+}
+
 export async function loadWriter() {
   try {
     return await import("hyparquet-writer");

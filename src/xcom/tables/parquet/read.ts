@@ -1,15 +1,17 @@
 /** Rows of a Parquet file, row group by row group. */
 import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetScan } from "hyparquet";
 import { Pace } from "../../../codecs/pace.js";
-import { failure, type StorageError } from "../../../errors.js";
+import { failure, isStorageError, type StorageError } from "../../../errors.js";
 import { abortable, collect } from "../../../fs/bytes.js";
 import type { Bytes } from "../../../fs/driver.js";
 import type { DecodeContext } from "../format.js";
 import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
 import { type Batch, type Row, rowMaker } from "../row.js";
+import type { TableSchema } from "../schema.js";
 import { type CellReader, PARSERS, readersOf } from "./cells.js";
 import { decompressors } from "./compression.js";
 import { loadReader } from "./library.js";
+import { checkPages } from "./pages.js";
 
 const MAGIC = 0x31524150;
 
@@ -18,19 +20,23 @@ export async function* readParquet(
   body: Bytes,
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { parquetMetadataAsync, parquetScan } = await loadReader();
   const data = await collect(abortable(body, signal));
+  const { scan, readers } = await telling("the footer", data.byteLength, () => opened(data, schema));
+  yield* groups(scan, readers, signal);
+}
+
+/** The file with its footer read and checked; nothing of its columns is read yet. */
+async function opened(data: Uint8Array, schema: TableSchema | undefined) {
+  const { parquetMetadataAsync, parquetScan } = await loadReader();
   checkEnds(data);
   const file = bufferOf(data);
-  const metadata = await telling("the footer", data.byteLength, () =>
-    parquetMetadataAsync(file, { geoparquet: false }),
-  );
+  const metadata = await parquetMetadataAsync(file, { geoparquet: false });
   const readers = readersOf(metadata, schema);
   checkGroups(metadata, readers.length, data.byteLength);
+  await checkPages(data, metadata);
   const compressors = decompressors(metadata);
   const options = { file, metadata, compressors, parsers: PARSERS, utf8: false, useOffsetIndex: false };
-  const scan = await telling("the footer", data.byteLength, () => parquetScan(options));
-  yield* groups(scan, readers, signal);
+  return { readers, scan: await parquetScan(options) };
 }
 
 async function* groups(scan: ParquetScan, readers: readonly CellReader[], signal: AbortSignal | undefined) {
@@ -54,11 +60,13 @@ async function* batches(columns: DecodedArray[], readers: readonly CellReader[],
   const count = columns[0]?.length ?? 0;
   const pace = new Pace();
   for (let from = 0; from < count; from += BATCH_ROWS) {
-    const rows: Row[] = [];
-    for (let at = from; at < Math.min(count, from + BATCH_ROWS); at++) {
-      rows.push(make((column) => readers[column]!.read(columns[column]![at])));
-    }
-    yield rows;
+    yield await telling(`row ${from} of a row group and those after it`, 0, () => {
+      const rows: Row[] = [];
+      for (let at = from; at < Math.min(count, from + BATCH_ROWS); at++) {
+        rows.push(make((column) => readers[column]!.read(columns[column]![at])));
+      }
+      return rows;
+    });
     await pace.rest();
   }
 }
@@ -113,6 +121,7 @@ async function telling<T>(what: string, at: number, work: () => T | Promise<T>):
   try {
     return await work();
   } catch (cause) {
+    if (isStorageError(cause)) throw cause;
     throw failure("Corrupt", `parquet: ${what} cannot be read, at byte ${at}: ${reasonOf(cause)}`, { cause });
   }
 }
