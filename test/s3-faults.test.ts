@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collect } from "../src/fs/bytes.js";
 import { type FailedCall, PartialDelete } from "../src/fs/driver.js";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
@@ -9,6 +9,7 @@ import {
   answer,
   answerAfter,
   corruptBody,
+  during,
   type FaultProxy,
   faultProxy,
   loseAnswer,
@@ -90,6 +91,45 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     proxy.plant({ on: { operation: "copy" }, fault: okWithError("SlowDown") });
     await ours.copy(name, `${name}2`, { bucket: bucket().name });
     expect(await ours.text(`${name}2`)).toBe("x");
+  });
+
+  describe("M05: a copy that the service refuses as too large", () => {
+    /** What S3 says of a source above 5 GiB; planted, so that 65 MiB will do. */
+    const words = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120";
+    const tooLarge = `<Error><Code>InvalidRequest</Code><Message>${words}</Message></Error>`;
+    const data = Buffer.alloc(65 * MIB, "0123456789abcdef-");
+    const source = "too-large";
+    beforeEach(async () => {
+      await ours.write(source, data, { contentType: "x/y", metadata: { a: "b" } });
+      proxy.clear();
+      proxy.plant({ on: { operation: "copy" }, fault: answer(400, { body: tooLarge }) });
+    });
+
+    it("goes in parts of a source that is pinned, and keeps what describes it", async () => {
+      const { etag } = await ours.stat(source);
+      const name = key("parts");
+      await ours.copy(source, name, { bucket: bucket().name });
+      expect(proxy.operations()).toEqual({ copy: 1, stat: 2, begin: 1, part: 2, commit: 1 });
+      const parts = proxy.requests.filter(({ operation }) => operation === "part").map(({ headers }) => headers);
+      expect(parts.map((one) => one["x-amz-copy-source-if-match"])).toEqual([etag, etag]);
+      expect(parts.map((one) => one["x-amz-copy-source-range"]).sort()).toEqual([
+        `bytes=0-${64 * MIB - 1}`,
+        `bytes=${64 * MIB}-${65 * MIB - 1}`,
+      ]);
+      const { info, body } = await ours.open(name);
+      expect(info).toMatchObject({ size: data.length, contentType: "x/y", metadata: { a: "b" } });
+      expect(Buffer.from(await collect(body, { size: info.size })).equals(data)).toBe(true);
+    });
+
+    it("M06: fails when the source is replaced between two parts, and leaves neither a copy nor an upload", async () => {
+      const replace = async () =>
+        void (await (await openDriver(bucket().name, server.connection)).write(source, "new"));
+      proxy.plant({ on: { operation: "part" }, fault: during(replace) });
+      const name = key("replaced");
+      const error = await caught(ours.copy(source, name, { bucket: bucket().name }));
+      expect(ours.driver.codeOf(error, { op: "copy", ifAbsent: false, ifMatch: false })).toBe("PreconditionFailed");
+      expect(await caught(ours.stat(name))).toMatchObject({ status: 404 });
+    });
   });
 
   it("F21: a part whose upload is gone fails at once, and the whole write may be tried again", async () => {

@@ -334,19 +334,27 @@ await describeOn("minio-tls", "S3 encryption", (server: ServerOf<"minio-tls">) =
     expect(await ours.text("small")).toBe("hello");
     expect(await ours.text("small", { start: 1, end: 3 })).toBe("el");
     expect(Buffer.from(await collect((await ours.open("large")).body)).equals(data)).toBe(true);
+    const middle = { start: 8 * MIB - 3, end: 8 * MIB + 3 };
+    const expectedMiddle = data.subarray(middle.start, middle.end).toString();
+    expect(await ours.text("large", middle)).toBe(expectedMiddle);
     await ours.copy("small", "copy", { bucket: bucket().name });
     expect(await ours.text("copy")).toBe("hello");
+    await ours.copy("large", "copy2", { bucket: bucket().name });
+    await ours.copy("large", "copy3", { bucket: bucket().name, ifAbsent: true });
+    for (const name of ["copy2", "copy3"]) expect(await ours.text(name, middle)).toBe(expectedMiddle);
+    expect((await ours.stat("large")).size).toBe(data.length);
     const client = await s3Client(server);
     const use = kind === "SSE-C" ? { SSECustomerAlgorithm: "AES256", SSECustomerKey: key } : {};
-    const head = await client.send(new sdk.HeadObjectCommand({ Bucket: bucket().name, Key: "large", ...use }));
     const expected = { "SSE-S3": "AES256", "SSE-KMS": "aws:kms", "SSE-C": undefined }[kind];
-    expect(head.ServerSideEncryption).toBe(expected);
-    if (kind === "SSE-C") {
-      const plain = new sdk.HeadObjectCommand({ Bucket: bucket().name, Key: "large" });
-      await expect(client.send(plain)).rejects.toThrow();
+    const names = ["small", "large", "copy", "copy2", "copy3"];
+    for (const Key of names) {
+      const head = await client.send(new sdk.HeadObjectCommand({ Bucket: bucket().name, Key, ...use }));
+      expect([head.ServerSideEncryption, head.SSECustomerAlgorithm], Key).toEqual([expected, use.SSECustomerAlgorithm]);
+      if (kind !== "SSE-C") continue;
+      await expect(client.send(new sdk.HeadObjectCommand({ Bucket: bucket().name, Key }))).rejects.toThrow();
     }
     client.destroy();
-    await ours.delete("small", "large", "copy");
+    await ours.delete(...names);
     await ours.driver.close();
   });
 

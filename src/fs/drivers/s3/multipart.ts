@@ -72,9 +72,11 @@ export class Multipart {
     return { number, etag: answer.headers.etag ?? "", checksum };
   }
 
-  async copy(number: number, headers: Record<string, string>, signal: AbortSignal): Promise<PartDone> {
+  async copy(number: number, source: Record<string, string>, signal: AbortSignal): Promise<PartDone> {
+    const { client, encryption } = this.bucket;
+    const headers = { ...encryption.use, ...source };
     const ask = { method: "PUT", key: this.key, query: this.query(number), headers, signal, idle: PATIENCE } as const;
-    const { text } = await this.bucket.client.text(ask);
+    const { text } = await client.text(ask);
     return { number, etag: fields(parseRoot(text, "CopyPartResult")).ETag ?? "" };
   }
 
