@@ -45,7 +45,7 @@ export async function describePandas(title: string, body: (pandas: () => Pandas,
 }
 
 function startPandas(python: string): Pandas {
-  const script = new URL("pandas.py", import.meta.url).pathname;
+  const script = new URL("dataframes.py", import.meta.url).pathname;
   const child: ChildProcess = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface(child.stdout!)[Symbol.asyncIterator]();
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
