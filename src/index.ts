@@ -59,8 +59,10 @@ export {
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";
 export type { Cleared, ClearOptions, ClearTarget } from "./xcom/clear.js";
+export { type Imported, type ImportOptions, importExported, importReferences } from "./xcom/import.js";
 export { type LifecycleOptions, lifecyclePolicy } from "./xcom/lifecycle.js";
 export type { PlacedBackend } from "./xcom/placed.js";
+export { remoteAgents } from "./xcom/presets.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/replicas.js";
 export { type Retention, type RetentionOptions, retain } from "./xcom/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/retention-rules.js";
@@ -92,4 +94,5 @@ export {
   serializerOf,
 } from "./xcom/serializers/class.js";
 export type { Query } from "./xcom/sql.js";
+export { type StoredFilter, type StoredPlace, type StoredXCom, storedXComs } from "./xcom/stored.js";
 export { XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

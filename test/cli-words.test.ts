@@ -36,6 +36,7 @@ const COMMANDS = [
   ["xcom", "show"],
   ["xcom", "ls"],
   ["xcom", "export"],
+  ["xcom", "import"],
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],

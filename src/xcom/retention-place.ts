@@ -2,7 +2,7 @@
 import { isClass } from "./retention-rules.js";
 
 /** What a Dag id of Airflow never has, so that a class and a Dag cannot be mistaken for each other. */
-const MARK = "retention=";
+export const MARK = "retention=";
 
 export function segmentOf(name: string): string {
   return `${MARK}${name}`;

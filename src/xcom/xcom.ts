@@ -46,6 +46,11 @@ export class XCom {
     return row && this.#backend.loadValue(row.value, { ...options, owner: at });
   }
 
+  /** Whether there is a row. */
+  async has(at: RowKey, options: RowOptions = {}): Promise<boolean> {
+    return (await this.#rows.get(at, options)) !== undefined;
+  }
+
   /** The values of all rows that agree with the filter, in the order of the rows, some of them fetched ahead. */
   async *getMany(filter: RowFilter, options: RowOptions = {}): AsyncGenerator<XComEntry, void, undefined> {
     const loading: Promise<XComEntry>[] = [];

@@ -1,7 +1,8 @@
-/** `xcom push|pull|purge|show|ls|export`. */
+/** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
 import type { Cli } from "../cli.js";
 import { whole } from "../options.js";
+import { imported } from "../xcom/import.js";
 import { exported, list } from "../xcom/list.js";
 import { show } from "../xcom/show.js";
 import { pull, purge, push } from "../xcom/values.js";
@@ -19,6 +20,7 @@ export function addXCom(cli: Cli, program: Command): void {
   addByReference(cli, xcom);
   addList(cli, xcom);
   addExport(cli, xcom);
+  addImport(cli, xcom);
 }
 
 function addPush(cli: Cli, xcom: Command): void {
@@ -110,6 +112,33 @@ function addExport(cli: Cli, xcom: Command): void {
   withFilter(command.argument("[path]", WHERE))
     .requiredOption("--to <path>", "where the files go")
     .action(cli.run(exported));
+}
+
+function addImport(cli: Cli, xcom: Command): void {
+  const command = cli.add(xcom, {
+    name: "import",
+    summary: "make rows again, from objects in storage or from an export",
+    details:
+      "From a folder of an export values are stored anew; from any other path rows get the references of the objects " +
+      "below it. A row that is there stays. Of several objects of one task and key the newest counts: a path tells " +
+      "neither attempt nor map index.",
+    examples: [
+      [
+        "stowage xcom import s3://lake@bucket/xcom/sales --into postgresql://writer@host/db",
+        "references to what is there",
+      ],
+      [
+        "stowage xcom import backup --base s3://lake@bucket/xcom --into https://airflow.example.com",
+        "values of an export",
+      ],
+    ],
+  });
+  withFilter(command.argument("[path]", `folder of an export, or ${WHERE}`))
+    .requiredOption("--into <address>", "a Postgres, or Airflow's REST API with the token in AIRFLOW_API_TOKEN")
+    .option("--table <name>", "table of the Postgres, made if need be; else stowage_xcom")
+    .option("--base <path>", "where values of an export are stored, in place of the setting")
+    .option("--replace", "give rows that are there the new value")
+    .action(cli.run(imported));
 }
 
 function withDatabase(command: Command): Command {

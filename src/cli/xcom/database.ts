@@ -3,8 +3,9 @@ import { failure } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import type { XComRow, XComRowReader } from "../../xcom/rows.js";
 import { airflowRows, sqliteQuery } from "../../xcom/rows-metadata.js";
+import type { Query } from "../../xcom/sql.js";
+import { placeOf } from "../../xcom/stored.js";
 import type { Session } from "../session.js";
-import { placeOf } from "./place.js";
 import type { FoundXCom, XComSource } from "./source.js";
 
 /** Where Airflow itself is told where its database is; not on a command line, as its password is part of it. */
@@ -27,14 +28,20 @@ export async function openRows({ env, io }: Session, address: string | true): Pr
 }
 
 async function postgresRows(connectionString: string): Promise<OpenedRows> {
+  const { query, close } = await postgresQuery(connectionString);
+  return { rows: airflowRows(query), close };
+}
+
+/** A connection to a Postgres. */
+export async function postgresQuery(connectionString: string): Promise<{ query: Query; close(): Promise<void> }> {
   const { default: pg } = await import("pg").catch((cause: unknown) => {
-    throw failure("Unsupported", "reading Postgres needs the package pg: npm install pg", { cause });
+    throw failure("Unsupported", "Postgres needs the package pg: npm install pg", { cause });
   });
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
   await client.connect().catch((error: Error) => {
     throw failure("Unavailable", `the database does not answer: ${error.message}`);
   });
-  return { rows: airflowRows((text, values) => client.query(text, values)), close: () => client.end() };
+  return { query: (text, values) => client.query(text, values), close: () => client.end() };
 }
 
 async function sqliteRows(cwd: string, file: string): Promise<OpenedRows> {

@@ -1,6 +1,8 @@
 /** XComs listed and exported from their source. */
 import { failure } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
+import { INDEX } from "../../xcom/import.js";
+import { readLeaf } from "../../xcom/leaf.js";
 import { bytes, jsonLine, moment, printable, styled } from "../format.js";
 import { put } from "../io.js";
 import type { Session } from "../session.js";
@@ -75,17 +77,18 @@ export async function exported(session: Session, text: string | undefined, optio
     }
     if (count === 0) nothingFound(at);
   }
-  await session.storage.write(target.join("index.jsonl"), lines(), { signal });
+  await session.storage.write(target.join(INDEX), lines(), { signal });
   if (!session.json) await session.say({}, printable(`exported ${count} XComs to ${target}`));
 }
 
-/** Where the file is, relative to the target: as below the base, without the codec's suffix. */
+/** Where the file is, relative to the target: as below the base, without the codec's suffix; what has no suffix is JSON. */
 async function copied({ storage, signal }: Session, found: FoundXCom, target: StoragePath): Promise<string> {
   const { path, dagId, runId, taskId, codec } = found;
   if (!path) throw failure("Unsupported", "only XComs in storage can be exported");
   const tail = path.key.slice(path.key.lastIndexOf(`/${taskId}/`) + taskId.length + 2);
   const plain = codec ? tail.slice(0, tail.lastIndexOf(".")) : tail;
-  const file = [dagId, runId, taskId, plain.endsWith(".json") ? plain : `${plain}.json`].join("/");
+  const named = readLeaf(path.name).suffix === "" ? `${plain}.json` : plain;
+  const file = [dagId, runId, taskId, named].join("/");
   await storage.write(target.join(file), storage.read(path, { compression: "infer", signal }), { signal });
   return file;
 }

@@ -2,15 +2,9 @@
 import { failure } from "../../errors.js";
 import type { Storage } from "../../fs/storage.js";
 import type { StoragePath } from "../../path.js";
-import { placeOf } from "./place.js";
+import { type StoredFilter, storedXComs as stored } from "../../xcom/stored.js";
 
-/** XComs that agree in all that is given. */
-export interface XComFilter {
-  dagId?: string | undefined;
-  runId?: string | undefined;
-  taskId?: string | undefined;
-  key?: string | undefined;
-}
+export type XComFilter = StoredFilter;
 
 /** One XCom, as far as its source tells: storage knows no map index, a metadata database no size. */
 export interface FoundXCom {
@@ -37,27 +31,12 @@ export interface XComSource {
 export function storedXComs(storage: Storage, at: StoragePath, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
-      const below = base && at.equals(base) ? narrowed(base, filter) : at;
-      for await (const { path, size, modified } of storage.list(below, { recursive: true, signal })) {
-        const place = placeOf(path, base);
-        if (!place || !agrees(place, filter)) continue;
-        const { dagId, runId, taskId, key, codec } = place;
+      for await (const found of stored({ storage, path: at, base }, filter, { signal })) {
+        const { dagId, runId, taskId, key, codec, path, size, modified } = found;
         yield { dagId, runId, taskId, key, path, size, modified, codec };
       }
     },
   };
-}
-
-/** The ids that are given from the first on are part of every path, so that less is listed. */
-function narrowed(base: StoragePath, { dagId, runId, taskId }: XComFilter): StoragePath {
-  const ids = [dagId, runId, taskId];
-  const missing = ids.indexOf(undefined);
-  return base.join(...ids.slice(0, missing < 0 ? ids.length : missing).filter((id) => id !== undefined));
-}
-
-function agrees(found: FoundXCom, filter: XComFilter): boolean {
-  const fields = ["dagId", "runId", "taskId", "key"] as const;
-  return fields.every((field) => filter[field] === undefined || filter[field] === found[field]);
 }
 
 /** NotFound, saying where nothing was found, after a listing that brought nothing. */

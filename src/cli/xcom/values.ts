@@ -5,7 +5,6 @@ import { failure, isStorageError } from "../../errors.js";
 import { single } from "../../fs/bytes.js";
 import type { Bytes } from "../../fs/driver.js";
 import { XComObjectStorageBackend } from "../../objectstore-backend.js";
-import { SETTING, settingsFromEnv, type XComCompression } from "../../xcom/config.js";
 import type { LayoutName } from "../../xcom/coordinate.js";
 import { readJson } from "../../xcom/json/read.js";
 import { jsonBytes } from "../../xcom/json/write.js";
@@ -13,25 +12,23 @@ import { airflowEncoding, objectForm } from "../../xcom/serde.js";
 import { jsonLine, printable } from "../format.js";
 import { put } from "../io.js";
 import type { Session } from "../session.js";
-import { NO_BASE } from "./list.js";
+import { type BackendOptions, settingsOf } from "./backend.js";
 import { configuredBase, referredPlace } from "./place.js";
 
-export interface PushOptions {
+export interface PushOptions extends BackendOptions {
   dag: string;
   run: string;
   task: string;
   key: string;
   ti?: string;
-  base?: string;
-  threshold?: number;
-  compression?: XComCompression;
   layout: LayoutName;
 }
 
 /** Stores the JSON of a file or of stdin, and prints what the row is to hold. */
 export async function push(session: Session, file: string, options: PushOptions): Promise<void> {
   const { signal } = session;
-  const backend = backendOf(session, options);
+  const { storage } = session;
+  const backend = new XComObjectStorageBackend({ ...settingsOf(session, options), storage, layout: options.layout });
   const { dag: dagId, run: runId, task: taskId, ti: tiId, key } = options;
   const value = await readJson(await textIn(session, file), airflowEncoding, signal).catch((error) => {
     if (!isStorageError(error, "Corrupt")) throw error;
@@ -39,17 +36,6 @@ export async function push(session: Session, file: string, options: PushOptions)
   });
   const stored = await backend.storeValue({ dagId, runId, taskId, tiId }, key, value, { signal });
   await jsonLine(session.io.stdout, session.json ? { did: "pushed", stored } : stored);
-}
-
-/** The options, else Airflow's settings; whoever pushes by hand wants an object unless the settings say otherwise. */
-function backendOf(session: Session, options: PushOptions): XComObjectStorageBackend {
-  const { env, storage } = session;
-  const path = options.base === undefined ? env[SETTING.path] : String(session.path(options.base));
-  if (!path) throw failure("InvalidArgument", NO_BASE.replace("name a path", "name one by --base"));
-  const threshold = options.threshold === undefined ? (env[SETTING.threshold] ?? "0") : String(options.threshold);
-  const compression = options.compression ?? env[SETTING.compression];
-  const names = { [SETTING.path]: path, [SETTING.threshold]: threshold, [SETTING.compression]: compression };
-  return new XComObjectStorageBackend({ ...settingsFromEnv(names), storage, layout: options.layout });
 }
 
 async function textIn({ io }: Session, file: string): Promise<Bytes> {

@@ -1,0 +1,77 @@
+/** Rows made again, from objects or from an export. */
+import { failure } from "../../errors.js";
+import { XComObjectStorageBackend } from "../../objectstore-backend.js";
+import type { StoragePath } from "../../path.js";
+import { type Imported, INDEX, importExported, importReferences } from "../../xcom/import.js";
+import type { XComRows } from "../../xcom/rows.js";
+import { restRows } from "../../xcom/rows-rest.js";
+import { sqlRows } from "../../xcom/rows-sql.js";
+import { storedXComs } from "../../xcom/stored.js";
+import { XCom } from "../../xcom/xcom.js";
+import { jsonLine, printable } from "../format.js";
+import { put } from "../io.js";
+import type { Session } from "../session.js";
+import { settingsOf } from "./backend.js";
+import { postgresQuery } from "./database.js";
+import { type FilterOptions, filterOf, NO_BASE } from "./list.js";
+import { configuredBase } from "./place.js";
+
+/** Not on a command line, where others see it. */
+const TOKEN = "AIRFLOW_API_TOKEN";
+
+export interface ImportOptions extends FilterOptions {
+  into: string;
+  table?: string;
+  replace?: boolean;
+  base?: string;
+}
+
+/** From a folder with an index: values, stored anew. From anywhere else: the references of the objects that are there. */
+export async function imported(session: Session, text: string | undefined, options: ImportOptions): Promise<void> {
+  const { storage, signal } = session;
+  const base = configuredBase(session.env);
+  const path = text === undefined ? base : session.path(text);
+  if (!path) throw failure("InvalidArgument", NO_BASE);
+  const { key, replace } = options;
+  const { rows, close } = await openTarget(session, options);
+  try {
+    const done = (await storage.exists(path.join(INDEX), { signal }))
+      ? await importExported(xcomOf(session, rows, options), { storage, path }, { key, replace, signal })
+      : await importReferences(rows, found(session, path, base, options), { key, replace, signal });
+    await told(session, done, path);
+  } finally {
+    await close();
+  }
+}
+
+function found({ storage, signal }: Session, path: StoragePath, base: StoragePath | undefined, options: ImportOptions) {
+  // A key that is named is also that of objects whose path does not tell one.
+  const { key: _, ...filter } = filterOf(options);
+  return storedXComs({ storage, path, base }, filter, { signal });
+}
+
+function xcomOf(session: Session, rows: XComRows, options: ImportOptions): XCom {
+  const backend = new XComObjectStorageBackend({ ...settingsOf(session, options), storage: session.storage });
+  return new XCom({ rows, backend });
+}
+
+async function openTarget({ env, signal }: Session, { into, table }: ImportOptions) {
+  if (/^https?:\/\//.test(into)) {
+    const token = env[TOKEN];
+    if (!token) throw failure("InvalidArgument", `set ${TOKEN} to a token of Airflow's REST API`);
+    const rows = await restRows({ endpoint: into, token });
+    return { rows, close: async () => rows.close() };
+  }
+  if (!/^postgres(ql)?:\/\//.test(into))
+    throw failure("InvalidArgument", "--into is postgresql://… for a table, or https://… for Airflow's REST API");
+  const { query, close } = await postgresQuery(into);
+  const rows = sqlRows(query, { table });
+  await rows.create({ signal });
+  return { rows, close };
+}
+
+async function told({ json, io }: Session, { rows, skipped }: Imported, path: StoragePath): Promise<void> {
+  if (json) return jsonLine(io.stdout, { did: "imported", from: path, rows, skipped });
+  for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: passed over ${from}: ${why}`) + "\n");
+  await put(io.stdout, printable(`imported ${rows} rows from ${path}`) + "\n");
+}

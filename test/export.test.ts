@@ -1,0 +1,238 @@
+/** XComs without a metadata database: listed, exported, and made rows again. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { importReferences } from "../src/xcom/import.js";
+import { retain } from "../src/xcom/retention.js";
+import type { RowKey, XComRows } from "../src/xcom/rows.js";
+import { memoryRows } from "../src/xcom/rows-memory.js";
+import { sqlRows } from "../src/xcom/rows-sql.js";
+import { type StoredFilter, type StoredXCom, storedXComs } from "../src/xcom/stored.js";
+import { XCom } from "../src/xcom/xcom.js";
+import { describeOn, useBucket } from "./servers/use.js";
+import { jsonLines, stowage } from "./support/command.js";
+import { type Postgres, startPostgres, whyNoPostgres } from "./support/postgres.js";
+import { OWNER, TI, type World, world } from "./xcom-world.js";
+
+const BASE = "s3://conn@b/xcom";
+const BIG = { text: "x".repeat(500) };
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+describe("XComs in storage", () => {
+  let here: World;
+  beforeEach(() => {
+    here = world();
+  });
+  const backend = (more: object = {}) =>
+    new XComObjectStorageBackend({ storage: here.storage, path: BASE, threshold: 0, ...more });
+  const listed = (filter: StoredFilter = {}, path = BASE) =>
+    all(storedXComs({ storage: here.storage, path, base: BASE }, filter));
+
+  test("are told whole by their paths", async () => {
+    const owner = { ...OWNER, dagId: "team/sales", tiId: TI };
+    const reference = await backend({ compression: "gzip", digest: false }).storeValue(owner, "a/b c", BIG);
+    expect(await listed()).toEqual([
+      {
+        path: expect.objectContaining({ bucket: "b" }),
+        base: expect.objectContaining({ key: "xcom" }),
+        dagId: "team/sales",
+        runId: OWNER.runId,
+        taskId: OWNER.taskId,
+        key: "a/b c",
+        layout: "ti",
+        instance: `ti-${TI}`,
+        codec: "gzip",
+        size: expect.any(Number),
+        modified: expect.any(Date),
+      },
+    ]);
+    expect(String((await listed())[0]!.path)).toBe(reference);
+  });
+  test("have their key also where the name tells a digest", async () => {
+    await backend({ digest: true }).storeValue(OWNER, "k", BIG);
+    expect((await listed()).map(({ key }) => key)).toEqual(["k"]);
+  });
+  test("of a retention class are found as those of their Dag, whatever narrows the list", async () => {
+    const classes = retain({
+      path: BASE,
+      backend: (path) => backend({ path }),
+      rules: [{ class: "week", key: "big" }],
+    });
+    for (const key of ["big", "small"]) await classes.storeValue(OWNER, key, BIG);
+    await classes.storeValue({ ...OWNER, dagId: "other" }, "big", BIG);
+    here.calls.length = 0;
+    for (const filter of [{ dagId: OWNER.dagId }, { ...OWNER }, { taskId: OWNER.taskId, dagId: OWNER.dagId }]) {
+      const found = await listed(filter);
+      expect(found.map(({ dagId, key }) => `${dagId} ${key}`).sort()).toEqual(["my_dag big", "my_dag small"]);
+    }
+    expect(here.calls.filter((call) => call === "list xcom/")).toHaveLength(3);
+    expect(await listed({ dagId: "none" })).toEqual([]);
+  });
+  test("without a base each id is one segment", async () => {
+    await backend().storeValue(OWNER, "k", BIG);
+    const [found] = await all(storedXComs({ storage: here.storage, path: `${BASE}/my_dag` }));
+    expect(found).toMatchObject({ dagId: "my_dag", base: { key: "xcom" } });
+  });
+
+  describe("become rows again", () => {
+    const rows = (): XComRows => memoryRows();
+    const rebuilt = async (into: XComRows, more: object = {}) =>
+      importReferences(into, storedXComs({ storage: here.storage, path: BASE, base: BASE }), more);
+
+    test("whose values are those that were stored", async () => {
+      const old = new XCom({ rows: memoryRows(), backend: backend() });
+      for (const key of ["a", "b"]) await old.set({ ...OWNER, key }, { ...BIG, key });
+      const into = rows();
+      expect(await rebuilt(into)).toEqual({ rows: 2, skipped: [] });
+      const xcom = new XCom({ rows: into, backend: backend() });
+      for (const key of ["a", "b"]) expect(await xcom.get({ ...OWNER, key })).toEqual({ ...BIG, key });
+    });
+    test("of the newest object of a task and key, and the others are named", async () => {
+      const first = await backend().storeValue(OWNER, "k", 1);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const second = await backend().storeValue(OWNER, "k", 2);
+      const into = rows();
+      const { skipped } = await rebuilt(into);
+      expect(skipped).toEqual([{ from: first, why: expect.stringContaining("newer object") }]);
+      expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe(second);
+    });
+    test("unless there is one, which is replaced only when asked", async () => {
+      const reference = await backend().storeValue(OWNER, "k", 1);
+      const into = rows();
+      await into.set({ ...OWNER, key: "k" }, "mine");
+      expect(await rebuilt(into)).toEqual({ rows: 0, skipped: [{ from: reference, why: "there is a row" }] });
+      expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe("mine");
+      expect(await rebuilt(into, { replace: true })).toEqual({ rows: 1, skipped: [] });
+      expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe(reference);
+    });
+    test("in the older layout under the key that is named, else not", async () => {
+      const reference = await backend({ layout: "uuid" }).storeValue(OWNER, "k", 1);
+      const into = rows();
+      expect(await rebuilt(into)).toMatchObject({ rows: 0, skipped: [{ from: reference }] });
+      expect(await rebuilt(into, { key: "return_value" })).toMatchObject({ rows: 1 });
+      expect((await into.get({ ...OWNER, key: "return_value" }))?.value).toBe(reference);
+    });
+    test("holding no more than the objects of one task", async () => {
+      const one = (taskId: string, key: string): StoredXCom => ({
+        ...({ dagId: "d", runId: "r", layout: "ti", instance: "", codec: undefined, size: 1 } as const),
+        ...{ taskId, key, modified: new Date(), path: backend().path.join(taskId, key), base: backend().path },
+      });
+      const set: string[] = [];
+      const into: XComRows = { ...memoryRows(), set: async ({ taskId }: RowKey) => void set.push(taskId) };
+      const seen: number[] = [];
+      async function* found() {
+        for (const task of ["a", "b", "c"]) {
+          for (const key of ["x", "y"]) yield one(task, key);
+          seen.push(set.length);
+        }
+      }
+      expect(await importReferences(into, found())).toMatchObject({ rows: 6 });
+      expect(seen).toEqual([0, 2, 4]);
+    });
+  });
+});
+
+const noPostgres = await whyNoPostgres();
+if (noPostgres && process.env.CI) throw new Error(noPostgres);
+
+await describeOn("minio", "stowage xcom on MinIO, with no database", (minio) => {
+  const bucket = useBucket(minio);
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stowage-export-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const run = (args: string[], input = "", more: Record<string, string> = {}) => {
+    const { type, ...rest } = minio.connection;
+    const env = { AIRFLOW_CONN_LAKE: JSON.stringify({ conn_type: type, ...rest }), ...more };
+    return stowage(["xcom", ...args], { cwd: folder, input, env });
+  };
+  const base = (name: string) => `s3://lake@${bucket().name}/${name}`;
+  const push = (name: string, task: string, value: string, more: string[] = []) =>
+    run(["push", "--base", base(name), "--dag", "sales", "--run", "r1", "--task", task, ...more], value);
+
+  test("ls, export and import bring a run from one place to another", { timeout: 60_000 }, async () => {
+    const value = '{"big":12345678901234567890,"text":"héllo"}';
+    await push("one", "extract", value, ["--compression", "gzip"]);
+    await push("one", "load", "[1]");
+    const { stdout } = await run(["ls", "--json", `${base("one")}/sales/r1`]);
+    expect(jsonLines(stdout).map(({ taskId, codec }) => [taskId, codec])).toEqual([
+      ["extract", "gzip"],
+      ["load", undefined],
+    ]);
+    expect(await run(["export", `${base("one")}/sales/r1`, "--to", "out"])).toMatchObject({ code: 0 });
+    const [first] = jsonLines(await readFile(join(folder, "out/index.jsonl"), "utf8"));
+    expect(await readFile(join(folder, "out", String(first!.file)), "utf8")).toBe(value);
+    if (noPostgres) return;
+    const postgres: Postgres = await startPostgres();
+    const client = new pg.Client({ connectionString: postgres.url });
+    await client.connect();
+    try {
+      const again = ["import", "out", "--base", base("two"), "--into", postgres.url, "--table", "again"];
+      expect(await run(again)).toMatchObject({
+        code: 0,
+        stderr: "",
+        stdout: expect.stringContaining("imported 2 rows"),
+      });
+      expect(await run(again)).toMatchObject({ code: 0, stdout: expect.stringContaining("imported 0 rows") });
+      const rows = sqlRows((text, values) => client.query(text, values), { table: "again" });
+      const [extract] = await all(rows.list({ taskId: "extract" }));
+      expect(extract).toMatchObject({ dagId: "sales", runId: "r1", mapIndex: -1, key: "return_value" });
+      expect(extract!.value).toContain(base("two"));
+      expect((await run(["pull", String(extract!.value)])).stdout).toBe(`${value}\n`);
+      const references = [
+        "import",
+        base("one"),
+        "--into",
+        postgres.url,
+        "--table",
+        "refs",
+        "--task",
+        "extract",
+        "--json",
+      ];
+      expect(jsonLines((await run(references)).stdout)).toMatchObject([{ did: "imported", rows: 1, skipped: [] }]);
+    } finally {
+      await client.end();
+      await postgres.stop();
+    }
+  });
+
+  test("import refuses what it cannot do, with 2 and before any request", async () => {
+    for (const [args, why] of [
+      [["import", base("x"), "--into", "sqlite:///a.db"], "--into is postgresql://"],
+      [["import", base("x"), "--into", "https://airflow.example.com"], "set AIRFLOW_API_TOKEN"],
+      [["import", "--into", "postgresql://h/d"], "name a path"],
+    ] as const) {
+      const { code, stderr } = await run([...args]);
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(why) });
+    }
+  });
+
+  test.skipIf(noPostgres)(
+    "import passes over files that lead out of the folder, and a broken index is Corrupt",
+    async () => {
+      const postgres = await startPostgres();
+      try {
+        const index = join(folder, "index.jsonl");
+        const into = ["import", ".", "--base", base("three"), "--into", postgres.url];
+        await writeFile(index, '{"dagId":"d","runId":"r","taskId":"t","key":"k","file":"../secret.json"}\n');
+        const { stdout, stderr } = await run(into);
+        expect([stdout, stderr]).toEqual([expect.stringContaining("imported 0"), expect.stringContaining("leads out")]);
+        await writeFile(index, "{");
+        expect(await run(into)).toMatchObject({ code: 1, stderr: expect.stringContaining("Corrupt") });
+      } finally {
+        await postgres.stop();
+      }
+    },
+  );
+});
