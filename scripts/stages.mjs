@@ -28,11 +28,12 @@ export const stages = [
   { name: "biome", command: ["biome", "check", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "api reference", command: ["typedoc", "--emit", "none"] },
+  { name: "servers", command: ["node", "test/servers/prepare.mjs"], minutes: 30 },
   { name: "unit and contract", vitest: [...PACKAGED, `${FAULTS}**`].map((file) => `--exclude=${file}`), minutes: 20 },
   { name: "faults", vitest: [FAULTS], minutes: 20 },
   { name: "package", vitest: PACKAGED },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
-  { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 20 },
+  { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 30 },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
 ];

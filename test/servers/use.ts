@@ -9,6 +9,8 @@
  * Where the server can be neither found nor started, the suite fails when CI is set, and is reported as skipped with the
  * reason elsewhere.
  */
+import { get, type IncomingMessage } from "node:http";
+import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, inject, test } from "vitest";
 import type { Bucket } from "./buckets.mjs";
 import { makeBucket, type starters } from "./index.mjs";
@@ -26,10 +28,15 @@ export type ServerOf<N extends ServerName> = N extends ServerName
 
 /** The server of that name, started if need be. Rejects with the reason when this machine cannot have it. */
 export async function server<N extends ServerName>(name: N): Promise<ServerOf<N>> {
-  const answer = await fetch(inject("servers") + name);
-  const body = await answer.json();
-  if (!answer.ok) throw new Error((body as { reason: string }).reason);
+  const { status, body } = await ask(inject("servers") + name);
+  if (status !== 200) throw new Error((body as { reason: string }).reason);
   return body as ServerOf<N>;
+}
+
+/** Not by `fetch`, which gives up after five minutes: a server that is built first may take longer. */
+async function ask(url: string): Promise<{ status: number | undefined; body: unknown }> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => get(url, resolve).once("error", reject));
+  return { status: answer.statusCode, body: await json(answer) };
 }
 
 /** A `describe` whose body gets the server; skipped with the reason where there is none and CI does not forbid it. */
