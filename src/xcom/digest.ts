@@ -1,6 +1,7 @@
 /** The digest of stored bytes in the name of their object. */
 import { createHash } from "node:crypto";
 import { codecs } from "../codecs/index.js";
+import { Pace } from "../codecs/pace.js";
 import { failure, isStorageError } from "../errors.js";
 import { abortable, type Body, toBytes } from "../fs/bytes.js";
 import type { Bytes } from "../fs/driver.js";
@@ -21,6 +22,7 @@ export interface Digested {
 export async function digested(encode: () => Bytes, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash("sha256");
   const kept: Uint8Array[] = [];
+  const pace = new Pace();
   let length = 0;
   for await (const chunk of abortable(encode(), signal)) {
     hash.update(chunk);
@@ -28,6 +30,7 @@ export async function digested(encode: () => Bytes, signal: AbortSignal | undefi
     // A producer may use its chunk again.
     if (length <= KEPT) kept.push(Buffer.from(chunk));
     else kept.length = 0;
+    await pace.rest();
   }
   const digest = hash.digest("hex");
   return { digest, body: length <= KEPT ? Buffer.concat(kept) : same(encode(), digest) };

@@ -69,10 +69,12 @@ export function shortened(ids: readonly string[], excess: number, sizeOf: (id: s
   while (left > 0) {
     const longest = sizes.indexOf(Math.max(...sizes));
     const size = sizes[longest] ?? 0;
-    if (size <= SHORTEST_ID) throw invalid("the base path and the key leave no room for the ids; use a shorter base");
-    short[longest] = withoutLastCharacter(short[longest]!);
-    sizes[longest] = sizeOf(short[longest]!);
-    left -= size - sizes[longest]!;
+    const cut = withoutLastCharacter(short[longest] ?? "");
+    if (size <= SHORTEST_ID || cut === "")
+      throw invalid("the base path and the key leave no room for the ids; use a shorter base");
+    short[longest] = cut;
+    sizes[longest] = sizeOf(cut);
+    left -= size - sizeOf(cut);
   }
   return short;
 }

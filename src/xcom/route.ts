@@ -22,7 +22,7 @@ export interface RouteOptions<Name extends string> {
   /** All that were ever written to; what is read is looked for in each. Rows without a reference are the first's. */
   backends: Readonly<Record<Name, RoutedBackend>>;
   /** Which backend stores a value. */
-  route(value: unknown, context: RouteContext): Name | Promise<Name>;
+  route(value: unknown, context: RouteContext): NoInfer<Name> | Promise<NoInfer<Name>>;
 }
 
 /**
