@@ -1,5 +1,7 @@
+export { XComObjectStorageBackend } from "./backend.js";
 export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
 export { codecs } from "./codecs/index.js";
+export type { Codecs } from "./codecs/lookup.js";
 export {
   type Connection,
   type ConnectionInput,
@@ -48,13 +50,12 @@ export type {
 } from "./fs/options.js";
 export { type Entry, Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
-export {
-  type FromEnvOptions,
-  type LoadOptions,
-  type Owner,
-  type XComBackend,
-  XComObjectStorageBackend,
-  type XComObjectStorageBackendOptions,
+export type {
+  FromEnvOptions,
+  LoadOptions,
+  Owner,
+  XComBackend,
+  XComObjectStorageBackendOptions,
 } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";

@@ -2,7 +2,6 @@ import { setTimeout } from "node:timers/promises";
 import { failure, isStorageError } from "./errors.js";
 import type { Bytes } from "./fs/driver.js";
 import type { Storage } from "./fs/storage.js";
-import { openStorage } from "./open.js";
 import type { StoragePath } from "./path.js";
 import { pathBelow, roomBelow } from "./xcom/base.js";
 import { chooseSerializer, serializerFor } from "./xcom/choose.js";
@@ -66,11 +65,10 @@ export class XComObjectStorageBackend implements XComBackend {
 
   /**
    * The backend that Airflow's own settings describe: `AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH`, `_THRESHOLD` and
-   * `_COMPRESSION`. Without `storage` it opens one with the connections of `env`.
+   * `_COMPRESSION`.
    */
-  static fromEnv(env: Env = process.env, options: FromEnvOptions = {}): XComObjectStorageBackend {
-    const settings = settingsFromEnv(env);
-    return new XComObjectStorageBackend({ ...options, ...settings, storage: options.storage ?? openStorage({ env }) });
+  static fromEnv(env: Env, options: FromEnvOptions & { storage: Storage }): XComObjectStorageBackend {
+    return new XComObjectStorageBackend({ ...options, ...settingsFromEnv(env) });
   }
 
   /**
@@ -155,7 +153,7 @@ export class XComObjectStorageBackend implements XComBackend {
       await this.storage.write(path, body(), { compression, signal });
       return path;
     }
-    const stored = await digested(() => compressed(body(), compression, signal), signal);
+    const stored = await digested(() => compressed(this.storage.codecs, body(), compression, signal), signal);
     const path = pathBelow(this.path, place(stored.digest));
     await this.storage.write(path, stored.body, { signal });
     return path;
@@ -212,7 +210,9 @@ export class XComObjectStorageBackend implements XComBackend {
       if (digest === undefined)
         return await decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
       const stored = this.storage.read(path, { signal });
-      return await readChecked(stored, digest, (bytes) => decode(decompressed(path, bytes, maxDecodedBytes, signal)));
+      return await readChecked(stored, digest, (bytes) =>
+        decode(decompressed(this.storage.codecs, path, bytes, maxDecodedBytes, signal)),
+      );
     } catch (error) {
       throw isStorageError(error) ? error.at("loadValue", String(path)) : error;
     }

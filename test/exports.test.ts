@@ -19,10 +19,12 @@ const PROMISED: Record<string, string[]> = {
     "openStorage",
     "parseConnection",
   ],
-  "stowage/s3": ["fromS3Client"],
+  "stowage/lean": ["XComObjectStorageBackend", "connectionsFromEnv", "gzip", "isStorageError", "openStorage", "zstd"],
+  "stowage/s3": ["fromS3Client", "fromS3Keys", "openS3", "openS3WithKeys"],
   "stowage/gcs": ["fromGoogleStorage"],
   "stowage/azure": ["fromBlobServiceClient"],
   "stowage/airflow": ["unmapped", "withObjectStorage", "wrapTaskClient"],
+  "stowage/airflow/lean": ["unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/testing": ["driverContract"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { isStorageError } from "../src/errors.js";
-import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
+import type { XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
 import { pythonInt, settingsFromEnv } from "../src/xcom/config.js";

@@ -7,7 +7,8 @@ import "./require.js";
 
 export type { TaskConnection } from "../connections/index.js";
 export { type Log, type WrappedTaskClient, wrapTaskClient } from "./client.js";
-export { type ObjectStorageOptions, withObjectStorage } from "./handler.js";
+export { withObjectStorage } from "./handler.js";
 export { unmapped } from "./map-index.js";
 export type { GetXCom, SetXCom, TaskClient, TaskContext, XComTarget } from "./sdk.js";
 export type { SettingsOptions } from "./settings.js";
+export type { ObjectStorageOptions } from "./wrap.js";

@@ -3,6 +3,18 @@ import type { Bytes } from "../fs/driver.js";
 /** The names of fsspec. */
 export type CodecName = "zip" | "gzip" | "bz2" | "xz" | "lzma" | "zstd" | "lz4" | "snappy";
 
+/** The suffixes of all codecs: with the dot, lower-case, the one that is written first. */
+export const SUFFIXES = {
+  zip: [".zip"],
+  gzip: [".gz"],
+  bz2: [".bz2"],
+  xz: [".xz"],
+  lzma: [".lzma"],
+  zstd: [".zst"],
+  lz4: [".lz4"],
+  snappy: [],
+} as const satisfies Record<CodecName, readonly string[]>;
+
 export interface EncodeOptions {
   /** The format's own scale; the codec's default when left out. InvalidArgument when the format has none or it is out of range. */
   level?: number;

@@ -1,14 +1,13 @@
 import { failure } from "../errors.js";
 import { abortable } from "../fs/bytes.js";
 import type { Bytes } from "../fs/driver.js";
-import type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codec.js";
+import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
 import { Pace } from "./pace.js";
 import { Source } from "./source.js";
 
 /** What one format adds: the bare transformation. Limits, cancelling and clean-up are the same for all of them. */
 export interface Format {
   readonly name: CodecName;
-  readonly suffixes: readonly string[];
   /** The scale of `level`, both ends included; left out when the format has none. */
   readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
   encode(bytes: Bytes, level: number): Bytes;
@@ -20,7 +19,7 @@ export interface Format {
 export function codecOf(format: Format): Codec {
   return {
     name: format.name,
-    suffixes: format.suffixes,
+    suffixes: SUFFIXES[format.name],
     encode(bytes: Bytes, options: EncodeOptions = {}): Bytes {
       return encoded(format, bytes, levelOf(format, options.level), options.signal);
     },

@@ -28,12 +28,12 @@ export type ConnectionsOption =
  * An id that no source knows fails with InvalidArgument, which says where it was looked for.
  */
 export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
-  const chain = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
-  const known: ConnectionSource = {
-    name: chain.name,
-    get: async (id) => (await chain.get(id)) ?? unknown(id, chain.name),
-  };
-  return rememberConnections(known);
+  return knownConnections(chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env)));
+}
+
+/** The source with what it found kept, and an error for an id that it does not know, which says where it was looked for. */
+export function knownConnections({ name, get }: ConnectionSource): ConnectionSource {
+  return rememberConnections({ name, get: async (id) => (await get(id)) ?? unknown(id, name) });
 }
 
 function unknown(id: string, where: string): Connection {

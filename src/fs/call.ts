@@ -4,6 +4,7 @@ import { StoragePath } from "../path.js";
 import { orAbort } from "./bytes.js";
 import type { Driver, FailedCall } from "./driver.js";
 import { told } from "./failures.js";
+import type { Kit } from "./kit.js";
 import { type At, checkKey } from "./options.js";
 import type { Reach } from "./reach.js";
 
@@ -17,6 +18,7 @@ export interface Reached {
   path: StoragePath;
   key: string;
   driver: Driver;
+  kit: Kit;
 }
 
 interface Init {
@@ -53,7 +55,7 @@ export class Call {
     const path = this.path(at);
     const driver = await orAbort(reach.driver(path), this.#signal);
     this.#driver = driver;
-    return { path, key: path.key, driver };
+    return { path, key: path.key, driver, kit: reach.kit };
   }
 
   /** The driver of an object, whose key is checked first. */

@@ -16,7 +16,7 @@ function unpack(packed: string): ReadonlyMap<string, string> {
   return types;
 }
 
-const TYPES = unpack(CONTENT_TYPES);
+const TYPES = /* @__PURE__ */ unpack(CONTENT_TYPES);
 
 /** The content type that the last suffix of `name` (a file name or a key) stands for, if it stands for one; any case. */
 export function contentTypeOf(name: string): string | undefined {

@@ -3,32 +3,33 @@ import type { ConnectionSource } from "../connections/index.js";
 import { failure } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { Driver, OpenDriver, Shared } from "./driver.js";
-
-/** Finds, often by a lazy import, what opens the buckets of a scheme. Aliases of one provider share one function. */
-export type FindDriver = () => Promise<OpenDriver>;
+import type { Kit } from "./kit.js";
 
 export class Reach {
-  readonly #schemes: ReadonlyMap<string, FindDriver>;
+  readonly kit: Kit;
+  readonly #schemes: ReadonlyMap<string, OpenDriver>;
   readonly #connections: ConnectionSource;
   readonly #shared: Shared;
-  readonly #open = new Map<FindDriver, Map<string, Promise<Driver>>>();
+  readonly #open = new Map<OpenDriver, Map<string, Promise<Driver>>>();
   #closed = false;
 
-  constructor(schemes: ReadonlyMap<string, FindDriver>, connections: ConnectionSource, shared: Shared) {
+  /** `schemes`: aliases of one provider share one function. */
+  constructor(schemes: ReadonlyMap<string, OpenDriver>, connections: ConnectionSource, shared: Shared, kit: Kit) {
     this.#schemes = schemes;
     this.#connections = connections;
     this.#shared = shared;
+    this.kit = kit;
   }
 
   /** The driver of the bucket of `path`. A failed opening is not remembered. */
   driver(path: StoragePath): Promise<Driver> {
     if (this.#closed) throw failure("InvalidArgument", "the storage is closed");
-    const find = this.#find(path.scheme);
-    const buckets = this.#buckets(find);
+    const open = this.#find(path.scheme);
+    const buckets = this.#buckets(open);
     const name = `${path.connectionId ?? ""}@${path.bucket}`;
     const known = buckets.get(name);
     if (known) return known;
-    const opened = this.#connect(find, path);
+    const opened = this.#connect(open, path);
     buckets.set(name, opened);
     opened.catch(() => buckets.delete(name));
     return opened;
@@ -46,21 +47,20 @@ export class Reach {
     await Promise.all(drivers.map(async (opened) => (await opened.catch(() => undefined))?.close()));
   }
 
-  #find(scheme: string): FindDriver {
-    const find = this.#schemes.get(scheme);
-    if (find) return find;
+  #find(scheme: string): OpenDriver {
+    const open = this.#schemes.get(scheme);
+    if (open) return open;
     throw failure("InvalidArgument", `no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
   }
 
-  #buckets(find: FindDriver): Map<string, Promise<Driver>> {
-    const buckets = this.#open.get(find) ?? new Map<string, Promise<Driver>>();
-    this.#open.set(find, buckets);
+  #buckets(open: OpenDriver): Map<string, Promise<Driver>> {
+    const buckets = this.#open.get(open) ?? new Map<string, Promise<Driver>>();
+    this.#open.set(open, buckets);
     return buckets;
   }
 
-  async #connect(find: FindDriver, { bucket, connectionId }: StoragePath): Promise<Driver> {
+  async #connect(open: OpenDriver, { bucket, connectionId }: StoragePath): Promise<Driver> {
     const connection = connectionId === undefined ? undefined : await this.#connections.get(connectionId);
-    const open = await find();
     return open(bucket, connection, this.#shared);
   }
 }

@@ -1,3 +1,4 @@
+import type { Codecs } from "../codecs/lookup.js";
 import { failure, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { abortable, type Body, collect, toReadableStream } from "./bytes.js";
@@ -45,6 +46,11 @@ export class Storage implements AsyncDisposable {
   constructor(reach: Reach, shared: Shared) {
     this.#reach = reach;
     this.#shared = shared;
+  }
+
+  /** @internal What `compression` can name. */
+  get codecs(): Codecs {
+    return this.#reach.kit.codecs;
   }
 
   /** What is known of one object; NotFound when there is none. */
@@ -98,7 +104,7 @@ export class Storage implements AsyncDisposable {
     try {
       const wanted = checkRead(init);
       const reached = await call.object(this.#reach, at);
-      const decode = decoding(reached.path, init);
+      const decode = decoding(reached, init);
       const { body } = await resumed(reached.driver, reached.key, { ...wanted, budget: this.#shared.downloads });
       yield* decode(abortable(body, init.signal));
     } catch (error) {
@@ -108,10 +114,11 @@ export class Storage implements AsyncDisposable {
 
   /** The whole object, or the range, in one array; above 16 MiB several ranges are fetched at the same time. */
   bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
-    return this.#object("read", at, init, async ({ path, key, driver }) => {
+    return this.#object("read", at, init, async (reached) => {
+      const { key, driver } = reached;
       const wanted = { ...checkRead(init), budget: this.#shared.downloads };
       if (init.compression == null) return readAll(driver, key, wanted);
-      const decode = decoding(path, init);
+      const decode = decoding(reached, init);
       const { body } = await resumed(driver, key, wanted);
       return collect(decode(abortable(body, init.signal)));
     });

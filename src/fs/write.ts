@@ -2,22 +2,22 @@ import { isStorageError } from "../errors.js";
 import { abortable, type Body, exactly, single, toBytes, whole } from "./bytes.js";
 import { Foreign, type Reached } from "./call.js";
 import { encoding } from "./compress.js";
-import { contentTypeOf } from "./content-types.js";
 import type { Bytes, Receipt } from "./driver.js";
 import { checkConditions, checkCount, checkHeader, checkMetadata, type WriteInit } from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One write: body, codec, driver, in one pull chain to which the provider sets the pace. */
-export function writeObject({ path, key, driver }: Reached, body: Body, init: WriteInit): Promise<Receipt> {
+export function writeObject(reached: Reached, body: Body, init: WriteInit): Promise<Receipt> {
+  const { path, key, driver, kit } = reached;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
   checkConditions(ifAbsent, ifMatch);
   checkCount("size", size, 0);
-  const contentType = init.contentType ?? contentTypeOf(path.name) ?? UNKNOWN_TYPE;
+  const contentType = init.contentType ?? kit.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
   checkHeader("contentType", contentType);
   const metadata = checkMetadata(init.metadata);
   const source = sized(body, size);
-  const encode = encoding(path, init);
+  const encode = encoding(reached, init);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
   const options = { ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
   return driver.write(key, abortable(stored.bytes, signal), options);

@@ -1,6 +1,6 @@
 /** The digest of stored bytes in the name of their object. */
 import { createHash } from "node:crypto";
-import { codecs } from "../codecs/index.js";
+import type { Codecs } from "../codecs/lookup.js";
 import { Pace } from "../codecs/pace.js";
 import { failure, isStorageError } from "../errors.js";
 import { abortable, type Body, toBytes } from "../fs/bytes.js";
@@ -47,13 +47,19 @@ async function* same(bytes: Bytes, digest: string): Bytes {
 }
 
 /** The body with the codec applied, as it is stored. */
-export function compressed(body: Body, name: XComCompression | null, signal: AbortSignal | undefined): Bytes {
+export function compressed(
+  codecs: Codecs,
+  body: Body,
+  name: XComCompression | null,
+  signal: AbortSignal | undefined,
+): Bytes {
   const bytes = toBytes(body);
   return name === null ? bytes : codecs.get(name).encode(bytes, signal ? { signal } : {});
 }
 
 /** The stored bytes with the codec of the path undone. What it finds is an error of `read`. */
 export async function* decompressed(
+  codecs: Codecs,
   path: StoragePath,
   bytes: Bytes,
   maxDecodedBytes: number,

@@ -88,4 +88,4 @@ export async function decodeZstdInTypeScript(data: Uint8Array, ...sizes: number[
   return Buffer.concat(parts);
 }
 
-const zstdInTypeScript = codecOf({ ...pureZstd, name: "zstd", suffixes: [], encode: (bytes) => bytes });
+const zstdInTypeScript = codecOf({ ...pureZstd, name: "zstd", encode: (bytes) => bytes });

@@ -285,7 +285,7 @@ export const bugs = [
   },
   {
     name: "an upper-case suffix names no codec",
-    file: "src/codecs/index.ts",
+    file: "src/codecs/lookup.ts",
     find: ".toLowerCase()",
     replace: "",
     tests: ["test/codecs/lookup.test.ts"],

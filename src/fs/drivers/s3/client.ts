@@ -15,8 +15,8 @@ import {
 } from "../../http.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
 import { type Address, addressOf } from "./address.js";
-import { type KeySource, keySource } from "./credentials.js";
 import { explain, hidden, transient } from "./dialect.js";
+import type { KeySource } from "./keys.js";
 
 /** A request to the bucket or to one of its objects. */
 export interface Ask {
@@ -44,9 +44,17 @@ const EXPIRED: ReadonlySet<string> = new Set([
 ]);
 const NONE: Readonly<Record<string, string>> = {};
 
+/** Where nobody says one. */
+export const USUAL_REGION = "us-east-1";
+
+/** Who asks, where. */
+export interface ClientOptions extends Pick<S3Options, "region" | "endpoint" | "addressing" | "requesterPays"> {
+  readonly keys: KeySource;
+}
+
 export async function openClient(
   bucket: string,
-  options: S3Options,
+  options: ClientOptions,
   transport: Omit<HttpOptions, "protocol" | "dialect">,
 ): Promise<S3Client> {
   const client = new S3Client(bucket, options);
@@ -56,7 +64,7 @@ export async function openClient(
 
 export class S3Client {
   readonly #bucket: string;
-  readonly #options: S3Options;
+  readonly #options: ClientOptions;
   readonly #keys: KeySource;
   readonly #common: Readonly<Record<string, string>>;
   #http!: Http;
@@ -65,13 +73,13 @@ export class S3Client {
   #signer: SigV4;
 
   /** By {@link openClient}. */
-  constructor(bucket: string, options: S3Options) {
+  constructor(bucket: string, options: ClientOptions) {
     this.#bucket = bucket;
     this.#options = options;
-    this.#region = options.region ?? "us-east-1";
+    this.#region = options.region ?? USUAL_REGION;
     this.#address = addressOf(options, bucket, this.#region);
     this.#signer = new SigV4(this.#region, "s3");
-    this.#keys = keySource(options.credentials, this.#region);
+    this.#keys = options.keys;
     this.#common = options.requesterPays ? { "x-amz-request-payer": "requester" } : NONE;
   }
 

@@ -1,31 +1,17 @@
-/** Access keys: those that are written down, or those that AWS's own library finds. */
+/** Access keys that AWS's own library finds. */
 import { readFile } from "node:fs/promises";
 import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
 import type { AccessKeys } from "../../sign.js";
+import { isLazy, type KeySource, type Lazy, statedKeys } from "./keys.js";
 
 type Library = typeof import("@aws-sdk/credential-providers");
 type Found = AccessKeys & { expiration?: Date | undefined };
 type Find = (library: Library) => () => Promise<Found>;
-type Lazy = Exclude<S3Credentials, { kind: "static" | "anonymous" }>;
 
-/** Who signs. */
-export interface KeySource {
-  /** Undefined: requests are not signed. A promise only when the keys must be found or renewed first. */
-  current(): AccessKeys | undefined | Promise<AccessKeys>;
-  /** The provider has refused the keys: whether there are others now. */
-  renew(): Promise<boolean>;
-}
-
+/** The keys that the credentials say, or that AWS's own library finds for them. */
 export function keySource(credentials: S3Credentials, region: string): KeySource {
-  if (credentials.kind === "anonymous") return fixed(undefined);
-  if (credentials.kind !== "static") return new Renewed(credentials, region);
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  return fixed({ accessKeyId, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() });
-}
-
-function fixed(keys: AccessKeys | undefined): KeySource {
-  return { current: () => keys, renew: async () => false };
+  return isLazy(credentials) ? new Renewed(credentials, region) : statedKeys(credentials);
 }
 
 /** Keys are renewed this long before they expire, milliseconds. */

@@ -6,6 +6,7 @@ import { profiles } from "./profile.js";
 import { loadSdk } from "./sdk/client.js";
 import { sdkDriver } from "./sdk/driver.js";
 
+export { fromS3Keys, openS3WithKeys, type S3Keys } from "./lean.js";
 export { openS3 } from "./open.js";
 
 /**

@@ -1,0 +1,74 @@
+/** A task handler around which XComs go through object storage, whoever opens the Storage. */
+import { type ConnectionSource, connectionsFromTaskClient } from "../connections/index.js";
+import type { Storage } from "../fs/storage.js";
+import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
+import type { Env } from "../xcom/config.js";
+import { bindObjects } from "./bound.js";
+import { type Log, rowOf, wrapTaskClient } from "./client.js";
+import { type TaskCall, type TaskClient, taskCall } from "./sdk.js";
+import { backendWarning, effectiveSettings, type SettingsOptions } from "./settings.js";
+
+export interface ObjectStorageOptions
+  extends SettingsOptions,
+    Partial<Pick<XComObjectStorageBackendOptions, "maxDecodedBytes" | "onMissing" | "encoding">> {
+  /** A Storage of your own, with drivers on configured clients for example; it is not closed. */
+  storage?: Storage | undefined;
+  /** @default process.env */
+  env?: Env | undefined;
+  /** Where the line about the settings goes. @default console.log, which is the task's log */
+  log?: Log | undefined;
+  /** @default console.warn */
+  warn?: Log | undefined;
+}
+
+const RETURN_VALUE = "return_value";
+
+/** Opens the Storage of a task run, which is closed after it; `server` asks Airflow's API server for connections. */
+export type OpenForTask = (server: ConnectionSource, env: Env) => Storage;
+
+export function wrapHandler<A>(
+  handler: (args: A) => unknown,
+  options: ObjectStorageOptions,
+  open: OpenForTask,
+): (args: A) => Promise<unknown> {
+  const wrapped = (args: A) => run(handler, taskCall(args), options, open);
+  // The SDK finds a handler's name, and the names of its arguments, on the function.
+  return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(handler));
+}
+
+async function run<A>(
+  handler: (args: A) => unknown,
+  call: TaskCall,
+  options: ObjectStorageOptions,
+  open: OpenForTask,
+): Promise<unknown> {
+  const { log = console.log, warn = console.warn, env = process.env } = options;
+  const { line, ...settings } = effectiveSettings(options, env);
+  log(line);
+  const warning = backendWarning(env);
+  if (warning) warn(warning);
+  const storage = options.storage ?? open(serverConnections(call.client), env);
+  try {
+    const { maxDecodedBytes, onMissing, encoding } = options;
+    const backend = new XComObjectStorageBackend({ storage, ...settings, maxDecodedBytes, onMissing, encoding });
+    return await runOn(backend, handler, call, warn);
+  } finally {
+    if (storage !== options.storage) await storage.close();
+  }
+}
+
+async function runOn<A>(
+  backend: XComObjectStorageBackend,
+  handler: (args: A) => unknown,
+  call: TaskCall,
+  warn: Log,
+): Promise<unknown> {
+  const { ctx, client } = call;
+  const bound = call.bound && (await bindObjects(call.bound, backend, ctx.signal));
+  const result = await call.forward(handler, wrapTaskClient(client, ctx, backend, warn), bound);
+  return result === undefined ? undefined : rowOf(backend, ctx, { key: RETURN_VALUE }, result);
+}
+
+function serverConnections(client: TaskClient): ConnectionSource {
+  return connectionsFromTaskClient(client, "the API server (client.getConnection)");
+}

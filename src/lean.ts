@@ -1,0 +1,26 @@
+/**
+ * stowage in parts, for small one-file bundles: `openStorage` holds the drivers, codecs and sources of connections that
+ * it is given and no other, so that a bundler can leave the rest out.
+ */
+export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
+export { bz2, gzip, lz4, lzma, snappy, xz, zip, zstd } from "./codecs/formats.js";
+export {
+  type Connection,
+  type ConnectionInput,
+  type ConnectionLike,
+  type ConnectionSource,
+  chainConnections,
+  connectionsFromEnv,
+  connectionsFromFile,
+  connectionsFromFunction,
+  connectionsFromRecord,
+} from "./connections/index.js";
+export { isStorageError, StorageError } from "./errors.js";
+export { contentTypeOf } from "./fs/content-types.js";
+export type { OpenDriver } from "./fs/driver.js";
+export { fileDrivers } from "./fs/drivers/file.js";
+export { memoryDrivers } from "./fs/drivers/memory.js";
+export { Storage } from "./fs/storage.js";
+export { XComObjectStorageBackend } from "./objectstore-backend.js";
+export { type LeanStorageOptions, openStorage } from "./open-lean.js";
+export { StoragePath } from "./path.js";

@@ -1,0 +1,36 @@
+/** A Storage of named parts: nothing is in it, or in the bundle of a program, that is not given to it. */
+import type { Codec } from "./codecs/codec.js";
+import { codecsOf } from "./codecs/lookup.js";
+import { type ConnectionSource, knownConnections } from "./connections/index.js";
+import { byteBudget } from "./fs/budget.js";
+import type { OpenDriver, Shared } from "./fs/driver.js";
+import type { Kit } from "./fs/kit.js";
+import { Reach } from "./fs/reach.js";
+import { Storage } from "./fs/storage.js";
+
+/** The parts of a Storage. */
+export interface LeanStorageOptions {
+  /** By scheme: `{ s3: openS3 }`. Schemes with the same driver are one provider. */
+  drivers: Readonly<Record<string, OpenDriver>>;
+  /** What `compression` can name or infer; a suffix of any other is Unsupported. @default none */
+  codecs?: readonly Codec[] | undefined;
+  /** Where connection ids are looked up. @default nowhere */
+  connections?: ConnectionSource | undefined;
+  /** The content type that a suffix stands for, where `write` is not told one. @default none is known */
+  contentTypeOf?: Kit["contentTypeOf"] | undefined;
+  /** Where drivers look up the providers' own variables. @default process.env */
+  env?: Shared["env"] | undefined;
+}
+
+/** Bytes that all parts of all uploads, and all ranges of all parallel reads, of one Storage may hold in memory. */
+const TRANSFER_BUDGET = 64 * 1024 * 1024;
+
+const NOWHERE: ConnectionSource = { name: "openStorage, which was given none", get: async () => undefined };
+
+/** A Storage over these drivers. Sends no request and reads no file until a path needs one. */
+export function openStorage(options: LeanStorageOptions): Storage {
+  const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
+  const shared: Shared = { uploads: byteBudget(TRANSFER_BUDGET), downloads: byteBudget(TRANSFER_BUDGET), env };
+  const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf };
+  return new Storage(new Reach(new Map(Object.entries(drivers)), knownConnections(connections), shared, kit), shared);
+}
