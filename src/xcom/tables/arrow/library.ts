@@ -1,9 +1,9 @@
 /** The optional package for Arrow. */
 import { failure } from "../../../errors.js";
 
-export type Arrow = Awaited<ReturnType<typeof loadArrow>>;
+export type Arrow = typeof import("apache-arrow");
 
-export async function loadArrow() {
+export async function loadArrow(): Promise<Arrow> {
   try {
     return await import("apache-arrow");
   } catch (cause) {
