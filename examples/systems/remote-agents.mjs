@@ -1,0 +1,44 @@
+// Two agents, each a process in a folder of its own, that share values through the bucket and nothing else.
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openStorage, remoteAgents, storedXComs, XComObjectStorageBackend } from "stowage";
+import { base } from "./lib/place.mjs";
+
+const owner = { dagId: "sales", runId: "manual__2026-11-21T00:00:00+00:00", taskId: "extract" };
+const orders = Array.from({ length: 5000 }, (_, id) => ({ id, amount: id / 4 }));
+
+const storage = openStorage();
+const xcom = new XComObjectStorageBackend({ ...remoteAgents, storage, path: base });
+
+const roles = {
+  /** Stores a value; small ones become objects too. */
+  async push() {
+    await xcom.storeValue(owner, "orders", orders);
+    await xcom.storeValue(owner, "count", orders.length);
+  },
+  /** Finds what the other has stored by its ids, with no database and no message from it. */
+  async pull() {
+    const found = {};
+    for await (const { key, path } of storedXComs({ storage, path: base, base }, owner))
+      found[key] = await xcom.loadValue(String(path), { owner });
+    assert.deepEqual(found, { orders, count: orders.length });
+    console.log(`found ${Object.keys(found).sort().join(" and ")}`);
+  },
+  async both() {
+    for (const role of ["push", "pull"]) assert.equal(await agent(role), 0, `the agent ${role} failed`);
+  },
+};
+
+async function agent(role) {
+  const cwd = await mkdtemp(join(tmpdir(), `stowage-${role}-`));
+  // In a folder the two would have nothing in common but the path.
+  const child = fork(fileURLToPath(import.meta.url), [role], { cwd, env: { ...process.env, XCOM_PATH: base } });
+  return new Promise((resolve) => child.on("close", resolve));
+}
+
+await roles[process.argv[2] ?? "both"]();
+await storage.close();

@@ -1,0 +1,24 @@
+// The database is lost: the XComs of a run are listed and read from storage alone, and their rows made again.
+import assert from "node:assert/strict";
+import { importReferences, memoryRows, openStorage, storedXComs, XCom, XComObjectStorageBackend } from "stowage";
+import { base } from "./lib/place.mjs";
+
+const storage = openStorage();
+const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0, compression: "gzip" });
+const run = { dagId: "sales", runId: "manual__2026-11-21T00:00:00+00:00" };
+
+const lost = new XCom({ rows: memoryRows(), backend });
+for (const taskId of ["extract", "load"])
+  for (const key of ["rows", "summary"]) await lost.set({ ...run, taskId, key }, { taskId, key });
+
+// As `stowage xcom ls s3://…/sales/<run>` does; `stowage xcom export --to DIR` writes the values as JSON files.
+const stored = () => storedXComs({ storage, path: base, base }, run);
+for await (const { taskId, key, size, codec } of stored()) console.log(taskId, key, size, codec);
+
+// As `stowage xcom import` does, into any rows.
+const rows = memoryRows();
+assert.deepEqual(await importReferences(rows, stored()), { rows: 4, skipped: [] });
+const found = new XCom({ rows, backend });
+for (const taskId of ["extract", "load"])
+  for (const key of ["rows", "summary"]) assert.deepEqual(await found.get({ ...run, taskId, key }), { taskId, key });
+await storage.close();
