@@ -5,9 +5,11 @@ import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { openStorage } from "../src/open.js";
+import { makeBucket, startAzurite, startFakeGcs, startMinio } from "./servers/index.mjs";
 import { startProcess } from "./servers/process.mjs";
-import { describeOn, useBucket } from "./servers/use.js";
+import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 
 for (const name of ["minio", "minio-tls", "fake-gcs", "azurite"] as const) {
   await describeOn(name, `${name} as the tests get it`, (server) => {
@@ -18,6 +20,42 @@ for (const name of ["minio", "minio-tls", "fake-gcs", "azurite"] as const) {
     });
     test("has a connection record that leads to it", () => {
       expect(JSON.stringify(server.connection)).toContain(new URL(server.endpoint).host);
+    });
+  });
+}
+
+/** The variables of CONTRIBUTING.md, filled with a server that is there already, as somebody's own would be. */
+const ELSEWHERE = {
+  minio: (server: ServerOf<"minio">) => ({
+    STOWAGE_TEST_S3_ENDPOINT: server.endpoint,
+    STOWAGE_TEST_S3_ACCESS_KEY: server.accessKey,
+    STOWAGE_TEST_S3_SECRET_KEY: server.secretKey,
+    STOWAGE_TEST_S3_PROVIDER: "minio",
+  }),
+  "fake-gcs": (server: ServerOf<"fake-gcs">) => ({ STOWAGE_TEST_GCS_ENDPOINT: `${server.endpoint}/` }),
+  azurite: (server: ServerOf<"azurite">) => ({ STOWAGE_TEST_AZURE_CONNECTION_STRING: server.connectionString }),
+};
+const START = { minio: () => startMinio(), "fake-gcs": startFakeGcs, azurite: startAzurite };
+const SCHEMES = { minio: "s3", "fake-gcs": "gs", azurite: "abfs" };
+
+for (const name of ["minio", "fake-gcs", "azurite"] as const) {
+  await describeOn(name, `${name}, named by the environment`, (there) => {
+    afterEach(() => vi.unstubAllEnvs());
+
+    test("is used as it is, with buckets that come and go, and counts as somebody else's", async () => {
+      const variables = ELSEWHERE[name](there as never);
+      for (const [variable, value] of Object.entries(variables)) vi.stubEnv(variable, value);
+      const named = await START[name]();
+      expect(named).toMatchObject({ external: true, endpoint: there.endpoint });
+      const bucket = await makeBucket(named);
+      const storage = openStorage({ connections: { it: named.connection }, env: {} });
+      const at = `${SCHEMES[name]}://it@${bucket.name}/key`;
+      await storage.write(at, "value");
+      expect(await storage.text(at)).toBe("value");
+      await bucket.remove();
+      await expect(storage.text(at)).rejects.toMatchObject({ code: "NotFound" });
+      await storage.close();
+      await named.stop();
     });
   });
 }
