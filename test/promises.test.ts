@@ -3,12 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { codecs } from "../src/codecs/index.js";
 import { failure } from "../src/errors.js";
 import { single } from "../src/fs/bytes.js";
 import { type Driver, PartialDelete, type ReadOptions } from "../src/fs/driver.js";
 import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
+import { openStorage as openLean } from "../src/open-lean.js";
 
 let changes: (driver: Driver) => Partial<Driver>;
 let storage: Storage;
@@ -101,6 +103,43 @@ describe("Storage", () => {
       expect(outcome).toBe(isMoved || "ObjectChanged");
       await rm(root, { recursive: true });
     });
+  });
+
+  describe("R15 lets a body go that its decoder does not read:", () => {
+    const decoders: Record<string, () => AsyncIterable<Uint8Array>> = {
+      "one that throws when it is called": () => {
+        throw failure("Corrupt", "at the call");
+      },
+      "one that throws before it reads": async function* () {
+        yield* [];
+        throw failure("Corrupt", "at the first pull");
+      },
+    };
+    it.each(Object.entries(decoders))("%s", async (_, decode) => {
+      let left = 0;
+      const open = memoryDrivers();
+      const memory = async (...place: Parameters<typeof open>) => {
+        const driver = await open(...place);
+        const body = {
+          next: async () => ({ done: true as const, value: undefined }),
+          [Symbol.asyncIterator]: () => body,
+        };
+        const watched = Object.assign(body, { return: async () => ({ done: true as const, value: void left++ }) });
+        const read: Driver["read"] = async (key, options) => ({ ...(await driver.read(key, options)), body: watched });
+        return { ...driver, read };
+      };
+      const codec = { ...codecs.get("gzip"), decode };
+      const lean = openLean({ drivers: { memory }, codecs: [codec], env: {} });
+      await lean.write("memory://b/a.gz", "x");
+      const reads = [() => lean.text("memory://b/a.gz", { compression: "infer" }), () => firstOf(lean)];
+      for (const read of reads) await expect(read()).rejects.toMatchObject({ code: "Corrupt" });
+      expect(left).toBe(2);
+    });
+
+    async function firstOf(lean: Storage): Promise<unknown> {
+      for await (const chunk of lean.read("memory://b/a.gz", { compression: "infer" })) return chunk;
+      return undefined;
+    }
   });
 
   it("F6 asks for the version that it has begun to read when a line breaks", async () => {

@@ -23,7 +23,16 @@ function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], un
 
 export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadInit): Stage {
   const codec = codecOf(compression, place);
-  return codec ? (bytes) => codec.decode(bytes, given({ maxDecodedBytes, signal })) : asIs;
+  return codec ? (bytes) => released(bytes, () => codec.decode(bytes, given({ maxDecodedBytes, signal }))) : asIs;
+}
+
+/** What `read` makes of `bytes`, which are let go in the end, also when it fails before it has asked for the first. */
+async function* released(bytes: Bytes, read: () => Bytes): Bytes {
+  try {
+    yield* read();
+  } finally {
+    await bytes[Symbol.asyncIterator]().return?.();
+  }
 }
 
 export function encoding(place: Place, { compression, level, signal }: WriteInit): Stage | undefined {
