@@ -4,6 +4,8 @@ import { describe, FseEncoder, normalize } from "./fse.js";
 
 /** With fewer sequences the tables by default are shorter than a description. */
 const FEW = 64;
+/** Accuracy of a described table: the format begins at 5, and 2^6 cells hold every code there is. */
+const LEAST = 6;
 
 /** Copy so many literals, then so many bytes from there. */
 export class SequenceList {
@@ -94,7 +96,7 @@ function chooseTable(code: Code, symbols: Uint8Array): ChosenTable {
   if (symbols.length < FEW) {
     return { mode: 0, head: symbols.subarray(0, 0), encoder: new FseEncoder(code.counts, code.accuracy) };
   }
-  const accuracy = Math.min(code.most, 26 - Math.clz32(symbols.length) + 3);
+  const accuracy = Math.max(LEAST, Math.min(code.most, 26 - Math.clz32(symbols.length) + 3));
   const shares = normalize(counts, symbols.length, accuracy);
   return { mode: 2, head: describe(shares, accuracy), encoder: new FseEncoder(shares, accuracy) };
 }
