@@ -19,7 +19,7 @@ describe.each(["csv", "jsonl", "parquet", "arrow"] as TableFormat[])("a table as
   test.each([
     [null, ""],
     ["gzip", ".gz"],
-    ["zip", ".zip"],
+    ["zstd", ".zst"],
   ] as const)(
     "with compression %s becomes an object, whatever its size, and comes back",
     async (compression, codec) => {
