@@ -210,7 +210,7 @@ export class XComObjectStorageBackend implements XComBackend {
       if (digest === undefined)
         return await decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
       const stored = this.storage.read(path, { signal });
-      return await readChecked(stored, digest, (bytes) =>
+      return await readChecked(String(path), stored, digest, (bytes) =>
         decode(decompressed(this.storage.codecs, path, bytes, maxDecodedBytes, signal)),
       );
     } catch (error) {

@@ -78,7 +78,12 @@ export function digestOf(path: StoragePath): string | undefined {
 }
 
 /** What `read` makes of the bytes, once all of them have shown to be those of the digest; else Corrupt. */
-export async function readChecked<T>(stored: Bytes, digest: string, read: (bytes: Bytes) => Promise<T>): Promise<T> {
+export async function readChecked<T>(
+  path: string,
+  stored: Bytes,
+  digest: string,
+  read: (bytes: Bytes) => Promise<T>,
+): Promise<T> {
   const hash = createHash("sha256");
   const iterator = stored[Symbol.asyncIterator]();
   const next = async () => {
@@ -86,15 +91,28 @@ export async function readChecked<T>(stored: Bytes, digest: string, read: (bytes
     if (!step.done) hash.update(step.value);
     return step;
   };
-  // It has no `return`: what a reader leaves is still to be hashed.
-  const seen: Bytes = { [Symbol.asyncIterator]: () => ({ next }) };
   try {
-    const value = await read(seen);
+    // It has no `return`: what a reader leaves is still to be hashed.
+    const outcome = await outcomeOf(read({ [Symbol.asyncIterator]: () => ({ next }) }));
     while (!(await next()).done);
-    if (hash.digest("hex") === digest) return value;
-    throw failure("Corrupt", "the stored bytes do not have the SHA-256 that the object's name tells");
+    if (hash.digest("hex") !== digest) throw failure("Corrupt", OTHER_BYTES).at("read", path);
+    return outcome();
   } finally {
-    // Ends the request also when a reader gave up.
     await iterator.return?.();
+  }
+}
+
+const OTHER_BYTES = "the stored bytes do not have the SHA-256 that the object's name tells";
+
+/** How it ended. Damage is no end: the digest is the better witness of it. */
+async function outcomeOf<T>(work: Promise<T>): Promise<() => T> {
+  try {
+    const value = await work;
+    return () => value;
+  } catch (error) {
+    if (!isStorageError(error, "Corrupt")) throw error;
+    return () => {
+      throw error;
+    };
   }
 }
