@@ -13,7 +13,7 @@ export type RunFinder = (dagId: string, logicalDate: string, options?: RowOption
 
 /** The first is Postgres's, the second SQLite's, which keeps dates as text in UTC. */
 const CONDITIONS = [
-  `to_char(logical_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') = $2`,
+  "to_char(timezone('UTC', logical_date), 'YYYY-MM-DD HH24:MI:SS.US') = $2",
   "CAST(logical_date AS TEXT) = $2",
 ];
 
@@ -23,7 +23,7 @@ export function airflowRuns(query: Query): RunFinder {
     const values = [dagId, logicalDate.slice(0, 26).replace("T", " ")];
     const [postgres, sqlite] = CONDITIONS.map((is) => `SELECT run_id FROM dag_run WHERE dag_id = $1 AND ${is}`);
     const found = await ask(query, postgres!, values, signal).catch((error: unknown) => {
-      if (!isStorageError(error) || !/to_char/.test(error.message)) throw error;
+      if (!isStorageError(error) || !/no such function/.test(error.message)) throw error;
       return ask(query, sqlite!, values, signal);
     });
     return found[0]?.run_id;

@@ -22,16 +22,28 @@ for task, index, key, value in [("t", -1, "k", {"a": [1, "é"]}), ("t", 2, "k", 
         "VALUES (1, ?, ?, ?, 'd', 'r', ?, '2026-11-21')", (task, index, key, json.dumps(value)))
 database.commit()
 `;
+/** A run, by Airflow's own model. */
+const RUN = `
+from datetime import datetime, timezone
+from airflow.models.dagrun import DagRun
+from airflow.settings import engine
+moment = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+with engine.begin() as connection:
+    connection.execute(DagRun.__table__.insert().values(
+        dag_id="d", run_id="r", run_type="manual", logical_date=moment, run_after=moment, log_template_id=None))
+`;
 const READ = `
-import { airflowRows, sqliteQuery } from "./src/index.ts";
+import { airflowRows, airflowRuns, sqliteQuery } from "./src/index.ts";
 const query = sqliteQuery(process.argv[2]);
 const rows = airflowRows(query);
 const found = [];
 for await (const row of rows.list({ dagId: "d" })) found.push(row);
 const one = await rows.get({ dagId: "d", runId: "r", taskId: "t", key: "k", mapIndex: 2 });
 const none = await rows.get({ dagId: "d", runId: "r", taskId: "t", key: "none" });
+const run = await airflowRuns(query)("d", "2026-01-02T03:04:05.678901+00:00");
+const noRun = await airflowRuns(query)("d", "2026-01-02T03:04:05.678000+00:00");
 const refused = await query("DELETE FROM xcom", []).catch((error) => error.message);
-console.log(JSON.stringify({ found, one, none: none === undefined, refused }, (_, value) => typeof value === "bigint" ? String(value) : value));
+console.log(JSON.stringify({ found, one, none: none === undefined, run, noRun: noRun === undefined, refused }, (_, value) => typeof value === "bigint" ? String(value) : value));
 `;
 
 let home: string;
@@ -42,6 +54,7 @@ beforeAll(async () => {
   const env = await baseEnv("airflow-3.3.2.txt", home);
   await run("airflow", ["db", "migrate"], { env });
   await run("python", ["-c", INSERT, database], { env });
+  await run("python", ["-c", RUN], { env });
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
 
@@ -66,6 +79,8 @@ test("the rows of an Airflow 3.3.2 on SQLite are read, and cannot be changed", a
     ],
     one: row("t", 2, "k", "s3://conn@b/x"),
     none: true,
+    run: "r",
+    noRun: true,
     refused: expect.stringContaining("readonly"),
   });
 });
