@@ -12,6 +12,9 @@ import { type LifecycleOptions, lifecyclePolicy } from "../src/xcom/lifecycle.js
 import { replicate } from "../src/xcom/replicas.js";
 import { type RetentionOptions, retain } from "../src/xcom/retention.js";
 import type { RetentionRule } from "../src/xcom/retention-rules.js";
+import { routeXComs } from "../src/xcom/route.js";
+import { memoryRows } from "../src/xcom/rows-memory.js";
+import { XCom } from "../src/xcom/xcom.js";
 import { s3Client } from "./servers/index.mjs";
 import { describeOn, useBucket } from "./servers/use.js";
 import { jsonLines, stowage } from "./support/command.js";
@@ -110,6 +113,35 @@ describe("retain", () => {
     expect(backend.pathsOf(reference).map(String)).toEqual([reference, reference.replace(BASE, copies)]);
     await here.storage.delete(reference);
     expect(await backend.loadValue(reference)).toEqual(BIG);
+  });
+
+  test("all layers nest: rows, a route, classes, replicas, and the backend inside", async () => {
+    const copied = (base: string) =>
+      retain({
+        path: base,
+        backend: (path) => replicate({ targets: [plain(path), plain(`gs://conn@copy/${path.key}`)] }),
+        rules: [{ class: "day", type: "object" }],
+      });
+    const backend = routeXComs({
+      backends: { small: copied("s3://conn@small/xcom"), large: copied("s3://conn@large/xcom") },
+      route: async (_, { size }) => (((await size()) ?? 0) < 1000 ? "small" : "large"),
+    });
+    const xcom = new XCom({ rows: memoryRows(), backend });
+    const values = { row: 1, small: BIG, large: { text: "x".repeat(2000) }, list: ["x".repeat(2000)] };
+    for (const [key, value] of Object.entries(values)) await xcom.set({ ...OWNER, key }, value);
+    for (const [key, value] of Object.entries(values)) expect(await xcom.get({ ...OWNER, key })).toEqual(value);
+    const dry = await xcom.clear(OWNER, { dryRun: true });
+    const places = dry.deleted.flatMap(({ objects }) => objects.map((path) => path.replace(/my_dag.*/, "")));
+    expect(places).toEqual([
+      "s3://conn@small/xcom/retention=day/",
+      "gs://conn@copy/xcom/retention=day/",
+      "s3://conn@large/xcom/retention=day/",
+      "gs://conn@copy/xcom/retention=day/",
+      "s3://conn@large/xcom/",
+      "gs://conn@copy/xcom/",
+    ]);
+    expect(await xcom.clear(OWNER)).toEqual(dry);
+    expect(here.calls.filter((call) => call.startsWith("delete"))).toHaveLength(6);
   });
 
   const rules = (rule: object, ...more: object[]) => ({ rules: [rule, ...more] as RetentionRule[] });
