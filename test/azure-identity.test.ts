@@ -211,6 +211,26 @@ describe("identities", () => {
       await ours.driver.close();
     });
 
+    it("F18 A03: a block that is refused for an expired token is sent again with the next one, in the same upload", async () => {
+      const ours = await openDriver("c", principal());
+      await ours.stat("x");
+      async function* body() {
+        for (let i = 0; i < 4; i++) {
+          if (i === 2) refused.add("Bearer app-1");
+          yield Buffer.alloc(8 * 2 ** 20);
+        }
+      }
+      await ours.write("x", body());
+      const blocks = service.seen.filter(({ url }) => url.searchParams.get("comp") === "block");
+      const kept = blocks.filter(({ headers }) => headers.authorization === "Bearer app-2");
+      expect(blocks.length).toBeGreaterThan(4);
+      expect(kept.length).toBeGreaterThan(0);
+      expect(service.seen.at(-1)?.url.searchParams.get("comp")).toBe("blocklist");
+      expect(bearers().at(-1)).toBe("Bearer app-2");
+      expect(grants()).toHaveLength(2);
+      await ours.driver.close();
+    });
+
     it("a workload identity sends the token of its file", async () => {
       const file = join(folder, "federated");
       await writeFile(file, noted(randomUUID()));

@@ -15,8 +15,8 @@ import { openStorage } from "../src/open.js";
 import { selfSigned } from "./servers/certificate.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { noted, secret } from "./support/canary.mjs";
+import { answer, type FaultProxy, faultProxy } from "./support/faults.js";
 import { type Asked, type Issuer, issuer, type Said, Signer, tunnels } from "./support/issuer.js";
-import { type Recorder, recordingProxy } from "./support/proxy.js";
 
 const ACCOUNT = "worker@project-a.iam.gserviceaccount.com";
 const TOKEN_SERVICE = "https://oauth2.googleapis.com/token";
@@ -28,10 +28,12 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
   const user = { client_id: "desktop", client_secret: secret(), refresh_token: secret() };
   let folder: string;
   let google: Issuer;
-  let proxy: Recorder;
+  let proxy: FaultProxy;
   let tunnel: Awaited<ReturnType<typeof tunnels>>;
   let metadata: Issuer;
   const open: Storage[] = [];
+  /** Tells the tokens of an account apart, where it gets more than one. */
+  let round = "";
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "stowage-google-"));
@@ -40,13 +42,14 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
     google = await issuer(say, ((listener: () => void) => createServer({ key: key!, cert: cert! }, listener)) as never);
     metadata = await issuer(instance);
     tunnel = await tunnels(google.host);
-    proxy = await recordingProxy(server.endpoint);
+    proxy = await faultProxy(server.endpoint);
   });
   afterAll(async () => {
     await Promise.all([google.close(), metadata.close(), tunnel.close(), proxy.close()]);
     await rm(folder, { recursive: true });
   });
   beforeEach(() => {
+    round = "";
     for (const seen of [google.asked, metadata.asked]) seen.length = 0;
     proxy.clear();
     vi.stubEnv("HTTPS_PROXY", `http://${tunnel.host}`);
@@ -83,7 +86,7 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
     const key = createPublicKey(signer.publicKey.export({ type: "spki", format: "pem" }));
     const isOwn = verify("RSA-SHA256", Buffer.from(`${head}.${claims}`), key, Buffer.from(signature, "base64url"));
     const isGood = isOwn && iss === ACCOUNT && aud === TOKEN_SERVICE && exp * 1000 > Date.now();
-    return isGood ? bearer(`account-token-for ${scope}`) : 401;
+    return isGood ? bearer(`account-token-for ${scope}${round}`) : 401;
   }
   function ofUser(form: URLSearchParams): Said {
     const isKnown = Object.entries(user).every(([name, value]) => form.get(name) === value);
@@ -188,6 +191,22 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
       credential_source: { file: source },
     });
     expect(await used(opened({ credential_config_file }))).toEqual(["Bearer federated-token"]);
+  });
+
+  test("F18 A03: a chunk that is refused for an expired token is sent again with the next one, in the same upload", async () => {
+    const storage = opened({ keyfile_dict: keyOf(signer) });
+    const data = Buffer.alloc(40 * 2 ** 20, "0123456789abcdef-");
+    await storage.exists(at());
+    round = " again";
+    proxy.clear();
+    proxy.plant({ on: { operation: "part" }, skip: 1, fault: answer(401) });
+    await storage.write(at(), data);
+    expect(proxy.operations()).toEqual({ begin: 1, part: 4 });
+    const last = proxy.requests.at(-1)?.headers.authorization;
+    expect(last).toBe(`Bearer account-token-for ${CLOUD_PLATFORM} again-token`);
+    expect(google.asked).toHaveLength(2);
+    expect(data.equals(await storage.bytes(at()))).toBe(true);
+    expect(proxy.pending()).toEqual([]);
   });
 
   test("a key that Google does not know is Unauthenticated: nothing goes to storage, and no key into the error", async () => {
