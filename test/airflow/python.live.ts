@@ -177,6 +177,28 @@ describe.each(VERSIONS)("Airflow $version", ({ version, list, layout }) => {
       }
     });
 
+    test.each([
+      ["uuid", { layout: "uuid", digest: true }],
+      ["write-", { digest: true }],
+      [
+        "a key template",
+        { keyTemplate: "{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json", digest: true },
+      ],
+    ] as const)("Python reads and purges names with a digest in %s", async (_name, options) => {
+      const { path, storage } = place;
+      for (const compression of [null, "gzip"] as const) {
+        await made(compression, 0);
+        const backend = new XComObjectStorageBackend({ storage, path, threshold: 0, compression, ...options });
+        for (const key of ["return_value", "k".repeat(300)]) {
+          const row = (await backend.storeValue(OWNER, key, [1, "é"])) as string;
+          expect(row).toMatch(/~sha256-[0-9a-f]{64}/);
+          expect(await airflow.load(row, '[1, "é"]')).toMatchObject({ equal: true });
+          await airflow.purge(row);
+          expect(await storage.exists(row)).toBe(false);
+        }
+      }
+    });
+
     test("Python reads what was written in the layout of 3.4", async () => {
       await made(null, 0);
       const { path, storage } = place;

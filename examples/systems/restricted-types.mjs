@@ -1,0 +1,29 @@
+// Only the types that a team agreed on: nothing else is stored, and nothing else is made of what others stored.
+import assert from "node:assert/strict";
+import { DataFrame, DateTime, Decimal, isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { base } from "./lib/place.mjs";
+
+const storage = openStorage();
+const owner = { dagId: "billing", runId: "manual__2026-11-21T00:00:00+00:00", taskId: "invoices" };
+const at = (allowedTypes) => new XComObjectStorageBackend({ storage, path: base, threshold: 0, allowedTypes });
+const refused = (code, name) => (error) => isStorageError(error, code) && error.detail.includes(name);
+
+const strict = at(["datetime.*", "decimal.Decimal"]);
+for (const value of [{ amount: new Decimal("12.50") }, [new DateTime(0)], { json: ["always", 1, null, true] }])
+  assert.deepEqual(await strict.loadValue(await strict.storeValue(owner, "k", value), { owner }), value);
+
+// A data frame is refused before anything is written...
+const frame = new DataFrame("50415231", "pandas.DataFrame");
+await assert.rejects(strict.storeValue(owner, "k", { frame }), refused("InvalidArgument", "pandas.DataFrame"));
+// ...and what a task without the list has stored is not made into one.
+const row = await at(undefined).storeValue(owner, "k", { frame });
+await assert.rejects(strict.loadValue(row, { owner }), refused("PermissionDenied", "pandas.DataFrame"));
+assert.equal(await strict.purge(row, { owner }), true);
+
+// What is neither JSON nor has a serializer is refused by every backend, and the error says where it is.
+for (const [value, where] of [
+  [{ a: [Buffer.from("x")] }, "value.a[0]"],
+  [{ f() {} }, "value.f"],
+])
+  await assert.rejects(at("*").storeValue(owner, "k", value), refused("InvalidArgument", where));
+await storage.close();
