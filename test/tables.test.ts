@@ -229,13 +229,13 @@ describe.each(TYPED)("%s", (format) => {
   });
 });
 
-describe("parquet", () => {
+describe.each(TYPED)("%s", (format) => {
   test("damage is Corrupt or another value, never another error and never a hang", { timeout: 60_000 }, async () => {
-    const data = await encoded(ROWS.slice(0, 3), "parquet", SCHEMA);
+    const data = await encoded(ROWS.slice(0, 3), format, SCHEMA);
     for (let at = 0; at < data.byteLength; at++) {
       const bad = new Uint8Array(data);
       bad[at]! ^= 0x55;
-      const code = await codeOf(decoded(bad, "parquet"));
+      const code = await codeOf(decoded(bad, format));
       expect([at, ["fine", "Corrupt", "TooLarge", "Unsupported"].includes(code) || code]).toEqual([at, true]);
     }
   });

@@ -14,3 +14,5 @@ export const MAX_GROUP_CELLS = 100_000_000;
 export const CHUNK = 64 * 1024;
 /** Bytes of a decompressed page of a Parquet file; above it is TooLarge. Writers make pages of about 1 MiB. */
 export const MAX_PAGE = 512 * 1024 * 1024;
+/** Bytes of the metadata of one Arrow message; above it the stream is Corrupt. 10,000 columns take some 2 MiB. */
+export const MAX_METADATA = 64 * 1024 * 1024;

@@ -9,10 +9,11 @@ import type { DecodeContext } from "../format.js";
 import { type Batch, cellOf, type Row } from "../row.js";
 import type { TableSchema } from "../schema.js";
 import { readText } from "../text.js";
+import { corrupt, reasonOf } from "./corrupt.js";
 import { type Arrow, loadArrow } from "./library.js";
 import type { ArrowTable } from "./shape.js";
 import { rowsOf } from "./values.js";
-import { corrupt, reasonOf, Watched } from "./watched.js";
+import { Watched } from "./watched.js";
 
 /** A stream is decoded batch by batch; a file is held in memory, since its index is at its end. */
 export async function* readArrow(

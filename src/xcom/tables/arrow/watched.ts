@@ -1,15 +1,17 @@
 /** The bytes that the Arrow library reads: it takes data that is cut off between two batches for whole. */
-import { failure, type StorageError } from "../../../errors.js";
 import type { Bytes } from "../../../fs/driver.js";
+import { corrupt } from "./corrupt.js";
+import { MessageCheck } from "./messages.js";
 
 const STREAM_END = "ffffffff00000000";
 const FILE_END = Buffer.from("ARROW1").toString("hex");
 
-/** Remembers the last bytes, and the error of the source, which is not the data's. */
+/** Looks at every message, and remembers the last bytes and why it failed itself. */
 export class Watched implements Bytes {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #last: Buffer = Buffer.alloc(0);
   #ended = false;
+  readonly #messages = new MessageCheck();
   /** How many bytes were pulled. */
   passed = 0;
   failed: { error: unknown } | undefined;
@@ -42,9 +44,19 @@ export class Watched implements Bytes {
     const { done, value } = await this.#pull();
     this.#ended = done === true;
     if (done) return undefined;
+    this.#check(value);
     this.passed += value.byteLength;
     this.#last = Buffer.concat([this.#last, value.subarray(-8)]).subarray(-8);
     return new Uint8Array(value);
+  }
+
+  #check(chunk: Uint8Array): void {
+    try {
+      this.#messages.see(chunk);
+    } catch (error) {
+      this.failed = { error };
+      throw error;
+    }
   }
 
   async #pull(): Promise<IteratorResult<Uint8Array, unknown>> {
@@ -56,12 +68,4 @@ export class Watched implements Bytes {
       throw error;
     }
   }
-}
-
-export function corrupt(what: string, cause?: unknown): StorageError {
-  return failure("Corrupt", `arrow: ${what}`, cause === undefined ? {} : { cause });
-}
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
