@@ -202,6 +202,27 @@ for (const cloud of CLOUDS) {
   });
 }
 
+/** The table of what is not in `extra`: the words of its cells begin with what is done. */
+const OWN = [...page.matchAll(/^\| (login|password|host|port|schema|description) \| (.+) \| (.+) \| (.+) \|$/gm)];
+
+test.each(OWN.map(([, name = "", ...cells]) => [name, cells] as const))("the connection's own %s", (name, cells) => {
+  const value = name === "port" ? 9000 : "word";
+  for (const [i, cell] of cells.entries()) {
+    const cloud = CLOUDS[i]!;
+    const { extra } = cloud.bases.at(-1)!;
+    const keys = cloud.title === "Azure" ? KEYS : {};
+    const [before, after] = [outcome(cloud, extra, keys), outcome(cloud, extra, { ...keys, [name]: value })];
+    if (cell.startsWith("ignored")) expect(after, `${name} ${cloud.title}`).toEqual(before);
+    if (cell.startsWith("refused")) expect(after.error?.message, `${name} ${cloud.title}`).toContain(name);
+  }
+});
+
+test("an address in host is refused where it would not be read", () => {
+  for (const cloud of CLOUDS.slice(0, 2)) {
+    expect(outcome(cloud, {}, { host: "https://store:9000" }).error?.message).toMatch(/write the address in.*endpoint/);
+  }
+});
+
 /** The names of all fields, those in groups with the group's. */
 function leaves(extra: object, path = ""): string[] {
   return Object.entries(extra).flatMap(([name, value]) => {
