@@ -24,6 +24,9 @@ function entryPoints() {
   return Object.fromEntries(pairs.map(([at, from]) => [at.replace(/^\.\/dist\/node\/|\.js$/g, ""), from]));
 }
 
+/** What an index exports beside the rest, and drivers alone use. */
+const FOR_DRIVERS = "/connections/options/";
+
 /** The module and all that it imports, but for what it imports lazily. */
 function closure(start, graph) {
   const found = new Set([start]);
@@ -51,7 +54,7 @@ await bundle.write({
         debugName: "core",
         name: (id, graph) => {
           core ??= closure(join(dist, "index.js"), graph);
-          return core.has(id) ? "core" : null;
+          return core.has(id) && !id.includes(FOR_DRIVERS) ? "core" : null;
         },
       },
     ],

@@ -86,6 +86,19 @@ function packagesIn(code: string, imports: Record<string, Record<string, string>
   );
 }
 
+test("import of stowage reads three files, and nothing that it does not run at once", async () => {
+  const found = new Set([join(ROOT, "dist/node/index.js")]);
+  for (const file of found) {
+    const code = await readFile(file, "utf8");
+    for (const [, next] of code.matchAll(/^(?:import|export) (?:.* from )?"(\.[^"]+)"/gm))
+      found.add(join(file, "..", next!));
+  }
+  const code = (await Promise.all([...found].map((file) => readFile(file, "utf8")))).join("\n");
+  expect(found.size).toBeLessThanOrEqual(3);
+  const lazy = ["x-amz-copy-source", "x-ms-blob-type", "deflateRaw", 'import("apache-arrow")'];
+  expect(lazy.filter((part) => code.includes(part))).toEqual([]);
+});
+
 test("npm installs no peer unasked", async () => {
   const { peerDependencies = {}, peerDependenciesMeta = {} } = await manifest();
   const forced = Object.keys(peerDependencies).filter((name) => !peerDependenciesMeta[name]?.optional);

@@ -16,6 +16,18 @@ console.log(typeof row, JSON.stringify(await xcom.loadValue(row)));
 await storage.close();
 `;
 
+/** The error comes from a driver, which is in a file of its own. */
+const SAME = `
+import * as all from "stowage";
+import * as lean from "stowage/lean";
+import { fromS3Keys } from "stowage/s3";
+const s3 = fromS3Keys({ accessKeyId: "a", secretAccessKey: "b", endpoint: "ftp://nowhere" });
+const error = await lean.openStorage({ drivers: { s3 } }).stat("s3://bucket/key").catch((error) => error);
+const { name } = error.constructor;
+const same = [error instanceof all.StorageError, lean.StorageError === all.StorageError, lean.StoragePath === all.StoragePath];
+console.log(error.code, name, ...same);
+`;
+
 const TYPED = `
 import { openStorage, StoragePath, type Storage, isStorageError } from "stowage";
 const storage: Storage = openStorage({ connections: { it: { type: "aws", login: "a", password: "b" } } });
@@ -63,13 +75,24 @@ describe("the packed package", () => {
     expect(stdout).toBe('{"a":1}\nstring {"big":[1,2,3]}\n');
     expect(stderr).toBe("");
   });
-  test.each(["stowage/s3", "stowage/gcs", "stowage/azure", "stowage/airflow", "stowage/testing", "stowage/tables"])(
-    "%s loads without any optional package",
-    async (specifier) => {
-      const script = `await import("${specifier}")`;
-      await run(process.execPath, ["--input-type=module", "-e", script], { cwd: project.folder });
-    },
-  );
+  test.each([
+    "stowage/lean",
+    "stowage/s3",
+    "stowage/gcs",
+    "stowage/azure",
+    "stowage/airflow",
+    "stowage/airflow/lean",
+    "stowage/testing",
+    "stowage/tables",
+  ])("%s loads without any optional package", async (specifier) => {
+    const script = `await import("${specifier}")`;
+    await run(process.execPath, ["--input-type=module", "-e", script], { cwd: project.folder });
+  });
+  test("a StorageError and a path are of the same class under every sub-path", async () => {
+    await writeFile(join(project.folder, "same.js"), SAME);
+    const { stdout } = await run(process.execPath, ["same.js"], { cwd: project.folder });
+    expect(stdout).toBe("InvalidArgument StorageError true true true\n");
+  });
   test("type-checks in a strict program that has no types but Node's", async () => {
     await writeFile(join(project.folder, "typed.ts"), TYPED);
     const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noEmit"];

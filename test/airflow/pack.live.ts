@@ -75,6 +75,17 @@ describe("with static keys", () => {
     expect(adapter).toBeLessThan(LARGEST);
     expect(started.stowage - started.bare).toBeLessThan(60);
   });
+  test("a bundle of named parts has half the size and starts as fast", async () => {
+    const [bare, ours] = [await packed("bare"), await packed("lean")];
+    const more = (await starting(ours)) - (await starting(bare));
+    const task = "withObjectStorage(() => 1, { drivers: { s3: openS3WithKeys } })";
+    const names =
+      'import { withObjectStorage } from "stowage/airflow/lean"; import { openS3WithKeys } from "stowage/s3";';
+    const size = await sizeOf(`${names} export const task = ${task}`);
+    console.log(`named parts: ${size} bytes minified, ${Math.round(more)} ms of processor time over the SDK alone`);
+    expect(size).toBeLessThan(LARGEST / 2);
+    expect(more).toBeLessThan(60);
+  });
 });
 
 /** Bytes of every driver, codec and the XCom layer, minified. Growth beyond it is a decision, not an accident. */

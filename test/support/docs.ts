@@ -60,10 +60,12 @@ export async function documents(): Promise<string[]> {
 /** What the package promises under its names, in the sources. */
 const SOURCES: Record<string, string> = {
   stowage: "src/index.ts",
+  "stowage/lean": "src/lean.ts",
   "stowage/s3": "src/fs/drivers/s3/index.ts",
   "stowage/gcs": "src/fs/drivers/gcs/index.ts",
   "stowage/azure": "src/fs/drivers/azure/index.ts",
   "stowage/airflow": "src/airflow/index.ts",
+  "stowage/airflow/lean": "src/airflow/lean.ts",
   "stowage/testing": "src/testing/index.ts",
   "stowage/tables": "src/xcom/tables/index.ts",
 };
