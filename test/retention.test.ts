@@ -9,6 +9,7 @@ import { type XComBackend, XComObjectStorageBackend } from "../src/objectstore-b
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
 import { type LifecycleOptions, lifecyclePolicy } from "../src/xcom/lifecycle.js";
+import { tooShort } from "../src/xcom/lifecycle-check.js";
 import { replicate } from "../src/xcom/replicas.js";
 import { type RetentionOptions, retain } from "../src/xcom/retention.js";
 import type { RetentionRule } from "../src/xcom/retention-rules.js";
@@ -207,6 +208,27 @@ describe("a lifecycle policy", () => {
           filters: { blobTypes: ["blockBlob"], prefixMatch: ["box/xcom/retention=day/"] },
         },
       },
+    ]);
+  });
+  test("is too short for a run when a rule above, at or below the path is, and no other", () => {
+    const rule = (Prefix: string, Days: number) => ({
+      ID: Prefix,
+      Status: "Enabled",
+      Filter: { Prefix },
+      Expiration: { Days },
+    });
+    const Rules = [
+      rule("", 1),
+      rule("data/xcom/", 2),
+      rule("data/xcom/retention=day/", 1),
+      rule("data/xcom2/", 1),
+      rule("", 3),
+    ];
+    const found = tooShort({ Rules }, StoragePath.parse("s3://b/data/xcom"), 3 * 86_400);
+    expect(found.map(({ prefix, days }) => [prefix, days])).toEqual([
+      ["", 1],
+      ["data/xcom/", 2],
+      ["data/xcom/retention=day/", 1],
     ]);
   });
   test.each<[string, Partial<LifecycleOptions>, string]>([
