@@ -330,6 +330,14 @@ describe("csv", () => {
   });
 });
 
+describe.each(["csv", "jsonl"] as const)("%s", (format) => {
+  test("refuses moments that text has no four-digit year for, invalid ones and days that there are not", async () => {
+    for (const cell of [new Date(8.64e15), new Date(Number.NaN), new PlainDate("2026-02-30"), new PlainDate("soon")]) {
+      expect(await messageOf(encoded([{ a: 1 }, { a: cell }], format))).toMatch(/InvalidArgument.*row 2/);
+    }
+  });
+});
+
 describe("jsonl", () => {
   test("has one object a line, with what only Python's JSON has", async () => {
     const rows = [{ a: Number.NaN, b: 2n ** 70n }, { a: [1], c: new DateTime(0.5) }, { d: 1e20 }];

@@ -12,9 +12,10 @@ const INT64 = 2n ** 63n;
 class Misfit extends Error {}
 
 /** Rethrows what a cell threw, with its place. */
-export function misplaced(error: unknown, column: string, row: number): unknown {
+export function misplaced(error: unknown, column: string | undefined, row: number): unknown {
   if (!(error instanceof Misfit)) return error;
-  return failure("InvalidArgument", `column ${JSON.stringify(column)}, row ${row}: ${error.message}`);
+  const where = column === undefined ? "" : `column ${JSON.stringify(column)}, `;
+  return failure("InvalidArgument", `${where}row ${row}: ${error.message}`);
 }
 
 /** A `Date`, `DateTime` or `PlainDate` in place of one of Temporal's; any other cell as it is. */
@@ -61,7 +62,7 @@ export function daysOf(cell: unknown): number {
   const date = settled(cell);
   if (!(date instanceof PlainDate)) throw unfit("date", cell);
   const days = Date.parse(`${date.iso}T00:00:00Z`) / DAY;
-  if (Number.isInteger(days)) return days;
+  if (Number.isInteger(days) && new Date(days * DAY).toISOString().startsWith(date.iso)) return days;
   throw new Misfit(`${JSON.stringify(date.iso)} is no date`);
 }
 
@@ -84,6 +85,7 @@ export function momentText(cell: unknown, type: "timestamp" | "datetime"): strin
   if (Number.isNaN(shown.getTime())) throw new Misfit("the moment is beyond what a Date holds");
   const below = ((micros % 1000) + 1000) % 1000;
   const text = shown.toISOString().slice(0, -1) + (below === 0 ? "" : String(below).padStart(3, "0"));
+  if (!/^\d{4}-/.test(text)) throw new Misfit("the year of the moment has more than four digits");
   if (type === "datetime") return text;
   return offset === 0 ? `${text}Z` : text + offsetText(offset);
 }

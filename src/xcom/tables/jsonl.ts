@@ -50,7 +50,7 @@ function lineOf(row: Row, at: number): string {
   try {
     return `${jsonOf(row)}\n`;
   } catch (error) {
-    throw isStorageError(error) ? failure(error.code, `row ${at}: ${error.detail}`) : misplaced(error, "?", at);
+    throw isStorageError(error) ? failure(error.code, `row ${at}: ${error.detail}`) : misplaced(error, undefined, at);
   }
 }
 
