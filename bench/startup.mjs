@@ -40,21 +40,21 @@ async function timed(folder, target, runs) {
   const index = JSON.stringify(new URL("../dist/node/index.js", import.meta.url).href);
   const load = await script(folder, "load.mjs", loading(index));
   const argument = JSON.stringify(target);
-  const times = { bare: [], get: [], load: [], linger: [] };
+  const seen = { bare: [], get: [], load: [] };
   for (let i = 0; i < runs; i++) {
-    times.bare.push(await wall([bare]));
-    const ended = await wall([bundle, argument]);
-    times.get.push(ended);
-    times.load.push(Number(spawnSync(process.execPath, [load], { encoding: "utf8" }).stdout));
-    times.linger.push(lingering(bundle, argument));
+    seen.bare.push(started(bare));
+    seen.get.push(started(bundle, argument));
+    seen.load.push(JSON.parse(spawnSync(process.execPath, [load], { encoding: "utf8" }).stdout));
   }
-  const middle = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
+  const middle = (kind, of) => seen[kind].map((one) => one[of]).sort((a, b) => a - b)[runs >> 1];
   const { size } = await stat(bundle);
   const found = {
-    importMs: middle(times.load),
+    importMs: middle("load", "wall"),
+    importCpuMs: middle("load", "cpu"),
     bundleBytes: size,
-    getMs: middle(times.get) - middle(times.bare),
-    lingerMs: middle(times.linger),
+    getMs: middle("get", "wall") - middle("bare", "wall"),
+    getCpuMs: middle("get", "cpu") - middle("bare", "cpu"),
+    lingerMs: middle("get", "linger"),
   };
   console.log("\nstart-up");
   console.table(found);
@@ -63,9 +63,12 @@ async function timed(folder, target, runs) {
 
 /** How long `import` takes inside a process that already runs. */
 const loading = (index) => `
+const before = process.cpuUsage();
 const start = performance.now();
 await import(${index});
-console.log(performance.now() - start);
+const wall = performance.now() - start;
+const { user, system } = process.cpuUsage(before);
+console.log(JSON.stringify({ wall, cpu: (user + system) / 1000 }));
 `;
 
 async function script(folder, name, text) {
@@ -92,20 +95,20 @@ async function bundled(folder) {
   return outfile;
 }
 
-async function wall(args) {
-  const start = performance.now();
-  const { status, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(stderr);
-  return performance.now() - start;
-}
+/** Tells at the end of a process its processor time, and the time since the last line that it printed. */
+const WATCH = `data:text/javascript,${encodeURIComponent(`
+  let last = 0;
+  process.stdout.write = ((write) => (...args) => { last = performance.now(); return write.apply(process.stdout, args); })(process.stdout.write);
+  process.on("exit", () => {
+    const { user, system } = process.cpuUsage();
+    process.stderr.write(JSON.stringify({ cpu: (user + system) / 1000, linger: performance.now() - last }));
+  });
+`)}`;
 
-/** Milliseconds between the last line that a process prints and its end, without what Node itself takes to end. */
-function lingering(bundle, argument) {
-  const watched = `
-    const start = {};
-    process.stdout.write = ((write) => (...args) => { start.at = performance.now(); return write.apply(process.stdout, args); })(process.stdout.write);
-    process.on("exit", () => process.stderr.write(String(performance.now() - start.at)));
-  `;
-  const watch = `data:text/javascript,${encodeURIComponent(watched)}`;
-  return Number(spawnSync(process.execPath, ["--import", watch, bundle, argument], { encoding: "utf8" }).stderr);
+/** One start: milliseconds by the clock, of processor time, and between the last line and the end. */
+function started(...args) {
+  const start = performance.now();
+  const { status, stderr } = spawnSync(process.execPath, ["--import", WATCH, ...args], { encoding: "utf8" });
+  if (status !== 0) throw new Error(stderr);
+  return { wall: performance.now() - start, ...JSON.parse(stderr) };
 }
