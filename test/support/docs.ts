@@ -51,10 +51,11 @@ export async function otherFences(file: string): Promise<string[]> {
   );
 }
 
-/** README.md and every page of docs. */
+/** README.md and every page of docs and its folders. */
 export async function documents(): Promise<string[]> {
-  const pages = (await readdir(join(ROOT, "docs"))).filter((name) => name.endsWith(".md"));
-  return ["README.md", ...pages.sort().map((name) => `docs/${name}`)];
+  const pages = await readdir(join(ROOT, "docs"), { recursive: true });
+  const written = pages.filter((name) => name.endsWith(".md") && !name.startsWith("api"));
+  return ["README.md", ...written.sort().map((name) => `docs/${name}`)];
 }
 
 /** What the package promises under its names, in the sources. */
