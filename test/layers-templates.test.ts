@@ -76,7 +76,7 @@ describe("keyTemplate", () => {
   });
 
   test("two values never share a name, whatever their ids", () => {
-    const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((one) => one.isWellFormed());
+    const text = fc.string({ unit: "binary", minLength: 1, maxLength: 8 }).filter((one) => one.isWellFormed());
     const id = fc.oneof(text, fc.constantFrom("a", "a/b", "a%2Fb", "..x", "a_data_b", "a=b", "-1")).filter((one) => {
       return !/[\0\t\r\n]/.test(one) && !one.split("/").some((part) => ["", ".", ".."].includes(part));
     });

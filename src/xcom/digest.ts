@@ -74,7 +74,8 @@ export async function* decompressed(
 
 /** The digest that the name of an object tells; none in a place that is meant to be overwritten. */
 export function digestOf(path: StoragePath): string | undefined {
-  return path.parent.name.startsWith("ti-") ? undefined : readLeaf(path.name).digest;
+  const { digest } = readLeaf(path.name);
+  return digest === undefined || path.parent.name.startsWith("ti-") ? undefined : digest;
 }
 
 /** What `read` makes of the bytes, once all of them have shown to be those of the digest; else Corrupt. */
