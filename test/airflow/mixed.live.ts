@@ -10,6 +10,7 @@ import { openStorage } from "../../src/open.js";
 import type { XComRow, XComRowReader } from "../../src/xcom/rows.js";
 import { airflowRows } from "../../src/xcom/rows-metadata.js";
 import { type RestRows, restRows } from "../../src/xcom/rows-rest.js";
+import { airflowRuns } from "../../src/xcom/runs.js";
 import { XCom } from "../../src/xcom/xcom.js";
 import { type Bucket, makeBucket } from "../servers/buckets.mjs";
 import { server } from "../servers/use.js";
@@ -283,8 +284,23 @@ describe("rows by the REST API", () => {
     await xcom.set({ ...target, key: "small" }, 1);
     expect(await xcom.get({ ...target, key: "big" })).toEqual(new Set(["b".repeat(5000)]));
     const before = (await objectsOf("live_retry", "py_after")).length;
-    expect(await xcom.clear(target)).toEqual({ rows: 2, objects: 1, left: [] });
+    expect(await xcom.clear(target)).toMatchObject({ rows: 2, objects: 1, left: [] });
     expect((await objectsOf("live_retry", "py_after")).length).toBe(before - 1);
+  });
+  test("a run is found by its logical date, by the API and in Postgres", async () => {
+    const logicalDate = "2026-01-02T03:04:05.678901+00:00";
+    const send = async (method: string, path: string, body: object) => {
+      const headers = { authorization: `Bearer ${await airflow.token()}`, "content-type": "application/json" };
+      const init = { method, headers, body: JSON.stringify(body) };
+      return (await fetch(`${airflow.endpoint}/api/v2/dags/live_retry${path}`, init)).ok;
+    };
+    // Nothing of the run is to be executed.
+    await until("the Dag is known", 120, () => send("PATCH", "", { is_paused: true }));
+    expect(await send("POST", "/dagRuns", { dag_run_id: "dated", logical_date: logicalDate })).toBe(true);
+    for (const find of [rest.findRun, airflowRuns((text, values) => pool.query(text, values))]) {
+      expect(await find("live_retry", logicalDate)).toBe("dated");
+      expect(await find("live_retry", "2026-01-02T03:04:05.678902+00:00")).toBeUndefined();
+    }
   });
 });
 

@@ -7,8 +7,10 @@ import { codecs } from "../../src/codecs/index.js";
 import type { Storage } from "../../src/fs/storage.js";
 import { XComObjectStorageBackend } from "../../src/objectstore-backend.js";
 import { openStorage } from "../../src/open.js";
+import type { StoragePath } from "../../src/path.js";
 import { suffixOf, type XComCompression } from "../../src/xcom/config.js";
 import { measure } from "../../src/xcom/json/write.js";
+import { retain } from "../../src/xcom/retention.js";
 import { airflowEncoding, objectForm } from "../../src/xcom/serde.js";
 import { type Bucket, makeBucket } from "../servers/buckets.mjs";
 import { server } from "../servers/use.js";
@@ -197,6 +199,18 @@ describe.each(VERSIONS)("Airflow $version", ({ version, list, layout }) => {
           expect(await storage.exists(row)).toBe(false);
         }
       }
+    });
+
+    test("Python reads and purges values of every retention class, below the path that it is configured with", async () => {
+      await made(null, 0);
+      const { path, storage } = place;
+      const backend = (at: StoragePath) => new XComObjectStorageBackend({ storage, path: at, threshold: 0 });
+      const classes = retain({ path, backend, rules: [{ class: "week" }] });
+      const row = (await classes.storeValue(OWNER, "a key/é", [1])) as string;
+      expect(row).toContain(`${path}/retention=week/`);
+      expect(await airflow.load(row, "[1]")).toMatchObject({ equal: true });
+      await airflow.purge(row);
+      expect(await storage.exists(row)).toBe(false);
     });
 
     test("Python reads what was written in the layout of 3.4", async () => {
