@@ -151,6 +151,8 @@ describe("digest", () => {
     });
     const { backend } = make({ serializers: [endless], maxDecodedBytes: Number.MAX_SAFE_INTEGER });
     const signal = AbortSignal.timeout(50);
-    await expect(backend.storeValue(OWNER, "k", Buffer.alloc(1), { signal })).rejects.toMatchObject({ name: "TimeoutError" });
+    await expect(backend.storeValue(OWNER, "k", Buffer.alloc(1), { signal })).rejects.toMatchObject({
+      name: "TimeoutError",
+    });
   });
 });
