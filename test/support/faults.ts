@@ -367,8 +367,13 @@ async function pour(response: ServerResponse, body: AsyncIterable<Uint8Array>): 
 /** Written and handed to the kernel, or the client is gone. */
 async function written(response: ServerResponse, chunk: Uint8Array): Promise<void> {
   if (response.closed) throw new Error("the client is gone");
-  const flushed = new Promise<void>((resolve) => response.write(chunk, () => resolve()));
-  await Promise.race([flushed, once(response, "close")]);
+  await new Promise<void>((resolve) => {
+    response.once("close", resolve);
+    response.write(chunk, () => {
+      response.off("close", resolve);
+      resolve();
+    });
+  });
 }
 
 async function arrived(request: IncomingMessage, bytes: number): Promise<void> {

@@ -81,6 +81,7 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
   const { answer = async (exchange) => relay(exchange, await exchange.forward()) } = options;
   const requests: Recorded[] = [];
   const sockets = new Set<Socket>();
+  const waiting = new WeakMap<Socket, Map<Recorded, ServerResponse>>();
   let inFlight = 0;
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     const recorded = record(request, target);
@@ -89,17 +90,21 @@ export async function startProxy(target: string, options: ProxyOptions = {}): Pr
     response.once("close", () => {
       inFlight -= 1;
     });
-    // An answer behind an unfinished one never gets a connection, so its own "close" tells nothing.
-    request.socket.once("close", () => {
-      if (!response.writableFinished) recorded.lost = true;
-    });
+    waiting.get(request.socket)?.set(recorded, response);
     const forward = () => send(request, target, options.ca);
     // A client or a server that goes away is an event of the test, not a failure of the proxy.
     answer({ recorded, request, response, forward }).catch(() => response.destroy());
   });
   server.on("connection", (socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket)).on("error", () => {});
+    const answers = new Map<Recorded, ServerResponse>();
+    waiting.set(socket, answers);
+    socket.on("error", () => {});
+    socket.once("close", () => {
+      sockets.delete(socket);
+      // An answer behind an unfinished one never gets the connection, so its own "close" tells nothing.
+      for (const [recorded, { writableFinished }] of answers) if (!writableFinished) recorded.lost = true;
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
