@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unmapped, withObjectStorage, wrapTaskClient } from "../src/airflow/index.js";
 import type { GetXCom, SetXCom, TaskClient, TaskContext } from "../src/airflow/sdk.js";
 import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { replicate } from "../src/xcom/replicas.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { describeOn, useBucket } from "./servers/use.js";
 import { OWNER, TI, UUID, type World, world } from "./xcom-world.js";
@@ -386,6 +387,27 @@ describe("abort", () => {
     };
     await expect(wrapTaskClient(client, client.ctx, late).setXCom({ key: "k", value: 1 })).rejects.toBe("late");
     expect(client.sent).toEqual([]);
+  });
+});
+
+describe("the backend", () => {
+  test("has all options that are given", async () => {
+    expect(await call(() => BIG, { digest: true })).toMatch(/\/return_value~sha256-[0-9a-f]{64}\.json$/);
+    await expect(call(() => new Date(0), { allowedTypes: [] })).rejects.toThrow(/datetime.datetime is not in allowed/);
+  });
+  test("may have layers around it", async () => {
+    const layers = (backend: XComObjectStorageBackend) => {
+      const second = new XComObjectStorageBackend({
+        storage: backend.storage,
+        path: "s3://other@c/xcom",
+        threshold: 100,
+      });
+      return replicate({ targets: [backend, second] });
+    };
+    const row = await call(() => BIG, { layers });
+    await here.storage.delete(row as string);
+    await client.rows.set(client.at({ key: "big" }), row);
+    await call(async ({ client }) => void expect(await client.getXCom({ key: "big" })).toEqual(BIG), { layers });
   });
 });
 

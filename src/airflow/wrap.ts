@@ -1,7 +1,11 @@
 /** A task handler around which XComs go through object storage, whoever opens the Storage. */
 import { type ConnectionSource, connectionsFromTaskClient } from "../connections/index.js";
 import type { Storage } from "../fs/storage.js";
-import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
+import {
+  type XComBackend,
+  XComObjectStorageBackend,
+  type XComObjectStorageBackendOptions,
+} from "../objectstore-backend.js";
 import type { Env } from "../xcom/config.js";
 import { bindObjects } from "./bound.js";
 import { type Log, rowOf, wrapTaskClient } from "./client.js";
@@ -10,9 +14,11 @@ import { backendWarning, effectiveSettings, type SettingsOptions } from "./setti
 
 export interface ObjectStorageOptions
   extends SettingsOptions,
-    Partial<Pick<XComObjectStorageBackendOptions, "maxDecodedBytes" | "onMissing" | "encoding">> {
+    Omit<XComObjectStorageBackendOptions, "storage" | keyof SettingsOptions> {
   /** A Storage of your own, with drivers on configured clients for example; it is not closed. */
   storage?: Storage | undefined;
+  /** Layers around the backend, such as `(backend) => replicate({ targets: [backend, …] })`. @default none */
+  layers?: ((backend: XComObjectStorageBackend) => XComBackend) | undefined;
   /** @default process.env */
   env?: Env | undefined;
   /** Where the line about the settings goes. @default console.log, which is the task's log */
@@ -49,16 +55,15 @@ async function run<A>(
   if (warning) warn(warning);
   const storage = options.storage ?? open(serverConnections(call.client), env);
   try {
-    const { maxDecodedBytes, onMissing, encoding } = options;
-    const backend = new XComObjectStorageBackend({ storage, ...settings, maxDecodedBytes, onMissing, encoding });
-    return await runOn(backend, handler, call, warn);
+    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage });
+    return await runOn(options.layers?.(backend) ?? backend, handler, call, warn);
   } finally {
     if (storage !== options.storage) await storage.close();
   }
 }
 
 async function runOn<A>(
-  backend: XComObjectStorageBackend,
+  backend: XComBackend,
   handler: (args: A) => unknown,
   call: TaskCall,
   warn: Log,
