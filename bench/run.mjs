@@ -79,7 +79,7 @@ async function one(scenario, target) {
 }
 
 async function measured(scenario, target) {
-  const names = subjectsOf[scenario.store];
+  const names = scenario.subjects ?? subjectsOf[scenario.store];
   const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
   const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
   const commands = names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);

@@ -4,6 +4,7 @@
  * - `step`: the work, by its name in work.mjs
  * - `size`: bytes of one object; `count`: objects of a round; `at`: how many at once
  * - `codec`: what the bytes go through; none when left out
+ * - `subjects`: those that are compared; all of the store when left out
  * - `rounds`: fewer than usual where a round is long
  * - `quick`: the smaller numbers of `--quick`; scenarios without it are left out there
  */
@@ -69,6 +70,12 @@ const xcom = [KIB, 100 * KIB, 10 * MIB, 200 * MIB].flatMap((size) =>
   })),
 );
 
+const layers = [KIB, 100 * KIB].map((size) => ({
+  ...{ group: "xcom", store: "memory", step: "xcom", size, count: 1000, at: 1 },
+  subjects: ["stowage", "stowage-layers"],
+  ...(size === KIB && { quick: { count: 5 } }),
+}));
+
 const many = [
   { group: "many", store: "minio", step: "list", size: 1, count: 100_000, at: 1, rounds: 3, quick: { count: 1200 } },
   {
@@ -90,7 +97,7 @@ const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB, GIB, 4 * GIB].flatM
   })),
 );
 
-const all = [...basic, ...small, ...large, ...bounded, ...xcom, ...many, ...growth];
+const all = [...basic, ...small, ...large, ...bounded, ...xcom, ...layers, ...many, ...growth];
 
 /** @returns {Scenario[]} */
 export function scenarios({ quick }) {
