@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [--quick] [--only=<text>] [--rounds=5] [--no-python]
+ * npm run bench -- [--quick] [--only=<text>] [--subjects=stowage,aws-sdk] [--rounds=5] [--no-python]
  *
  * Starts the stores, measures every subject in every scenario, prints tables, and adds what it found to
  * bench/results/<date>.json and to the charts of bench/charts/. `--quick` checks in under three minutes that everything
@@ -28,6 +28,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    subjects: { type: "string" },
     rounds: { type: "string" },
     python: { type: "boolean", default: true },
   },
@@ -37,6 +38,8 @@ const { quick } = values;
 const rounds = Number(values.rounds ?? (quick ? 1 : 5));
 /** A text that ends in `$` is the end of a name. */
 const wanted = (name) => values.only.split(",").some((part) => `${name}$`.includes(part));
+const named = values.subjects?.split(",");
+const isWanted = (name) => named?.includes(name) ?? true;
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
@@ -79,13 +82,13 @@ async function one(scenario, target) {
 }
 
 async function measured(scenario, target) {
-  const names = scenario.subjects ?? subjectsOf[scenario.store];
+  const names = (scenario.subjects ?? subjectsOf[scenario.store]).filter(isWanted);
   const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
   const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
   const commands = names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
-  const subjects = await measure(scenario, target, commands, Math.min(rounds, scenario.rounds ?? rounds));
+  const found = await measure(scenario, target, commands, Math.min(rounds, scenario.rounds ?? rounds));
   if (scenario.store !== "memory") await swept(scenario, target);
-  return subjects;
+  return found;
 }
 
 /** Why the objects that are to be read cannot be made, or undefined. */
