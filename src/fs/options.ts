@@ -108,13 +108,8 @@ export function checkKey(path: StoragePath): string {
 }
 
 export function checkRange({ start = 0, end }: Range): { start: number; end: number | undefined } {
-  for (const [name, at] of [
-    ["start", start],
-    ["end", end],
-  ] as const) {
-    if (at !== undefined && !(Number.isSafeInteger(at) && at >= 0))
-      throw failure("InvalidArgument", `${name} must be an integer >= 0, not ${at}`);
-  }
+  checkCount("start", start, 0);
+  checkCount("end", end, 0);
   if (end !== undefined && end < start)
     throw failure("InvalidArgument", `the range ends (${end}) before it starts (${start})`);
   return { start, end };
