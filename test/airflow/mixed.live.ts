@@ -60,7 +60,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await airflow?.stop();
   await pool?.end();
-  await pool?.end();
   await postgres?.stop();
   await storage?.close();
   await bucket?.remove();
