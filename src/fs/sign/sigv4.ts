@@ -62,7 +62,7 @@ export class SigV4 {
     if (this.#service === "s3") headers["x-amz-content-sha256"] = request.payload;
     headers["x-amz-date"] = this.#date;
     if (keys.sessionToken) headers["x-amz-security-token"] = keys.sessionToken;
-    const names = inOrder(["host", ...Object.keys(headers)]);
+    const names = withHost(inOrder(Object.keys(headers)));
     let lines = "";
     for (const name of names) lines += `${name}:${trimmed(name === "host" ? request.host : headers[name]!)}\n`;
     const signed = names.join(";");
@@ -126,6 +126,13 @@ function canonical({ method, path }: Signable, query: string, lines: string, sig
 /** Without spaces at the ends and with single ones inside, as the signature wants values. */
 function trimmed(value: string): string {
   return value.includes("  ") || value.trim() !== value ? value.trim().replace(/ +/g, " ") : value;
+}
+
+/** Sorted names and `host` among them. */
+function withHost(names: string[]): string[] {
+  const after = names.findIndex((name) => name > "host");
+  names.splice(after < 0 ? names.length : after, 0, "host");
+  return names;
 }
 
 /** Sorted; most requests are so already. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import type { Budget, Bytes, Receipt, WriteOptions } from "../../driver.js";
 import { type Part, type Session, type Target, upload } from "../../parts.js";
+import type { Limits } from "../../plan.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM, checksumOf } from "./checksum.js";
 import { receiptOf } from "./info.js";
@@ -13,14 +14,20 @@ import type { Profile } from "./profile.js";
 const MIB = 2 ** 20;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-export const LIMITS = {
+const GROWING: Limits = {
   single: 8 * MIB,
   part: 8 * MIB,
   largest: 5 * 1024 * MIB,
   count: 10_000,
   multiple: 1,
   parallel: 4,
+  uniform: false,
 };
+const UNIFORM: Limits = { ...GROWING, uniform: true };
+
+export function limitsOf({ uniformParts }: Profile): Limits {
+  return uniformParts ? UNIFORM : GROWING;
+}
 
 export async function write(
   bucket: Bucket,
@@ -62,7 +69,7 @@ class ObjectTarget implements Target<PartDone> {
     readonly key: string,
     readonly options: WriteOptions,
   ) {
-    this.limits = { ...LIMITS, uniform: bucket.profile.uniformParts };
+    this.limits = limitsOf(bucket.profile);
   }
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {

@@ -3,7 +3,7 @@ import type { Part, Session, Target } from "../../../parts.js";
 import { encodeWords } from "../../../words.js";
 import { afterLoss, type Seen } from "../lost.js";
 import { type Conditions, etagOf, isConditional, type PartDone } from "../multipart.js";
-import { checkCommitConditions, etagOfWhole, LIMITS } from "../write.js";
+import { checkCommitConditions, etagOfWhole, limitsOf } from "../write.js";
 import { calling, type Sdk } from "./client.js";
 import { receiptOf } from "./read.js";
 
@@ -40,7 +40,7 @@ export class SdkTarget implements Target<PartDone> {
     readonly key: string,
     readonly options: WriteOptions,
   ) {
-    this.limits = { ...LIMITS, uniform: sdk.profile.uniformParts };
+    this.limits = limitsOf(sdk.profile);
   }
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
