@@ -76,9 +76,10 @@ export class MatchFinder {
 export function matchLength(data: Uint8Array, view: DataView, ref: number, at: number, limit: number): number {
   let a = ref;
   let b = at;
-  while (b + 4 <= limit && view.getInt32(a, true) === view.getInt32(b, true)) {
-    a += 4;
-    b += 4;
+  for (; b + 4 <= limit; a += 4, b += 4) {
+    const differ = view.getInt32(a, true) ^ view.getInt32(b, true);
+    // The lowest bit that differs is in the first byte that does.
+    if (differ !== 0) return b - at + ((31 - Math.clz32(differ & -differ)) >>> 3);
   }
   while (b < limit && data[a] === data[b]) {
     a++;

@@ -1,6 +1,7 @@
 import type { Bytes } from "../../fs/driver.js";
 import { Xxh32, xxh32 } from "../checksums/xxh32.js";
 import { viewOf } from "../history.js";
+import { matchLength } from "../matches.js";
 import { blocks } from "../parallel.js";
 import * as F from "./frame.js";
 
@@ -75,7 +76,7 @@ function compress(data: Uint8Array, start: number, end: number, out: Uint8Array,
       ref--;
     }
     const literals = at - anchor;
-    const length = matchLength(data, view, ref, at, matchLimit);
+    const length = 4 + matchLength(data, view, ref + 4, at + 4, matchLimit);
     if (to + literals + ((literals + length) >>> 7) + 8 > size) return 0;
     const token = to++;
     if (literals <= 14) {
@@ -108,20 +109,6 @@ function lastLiterals(data: Uint8Array, out: Uint8Array, at: number): number {
 /** The slot of four bytes. Numbers stand here as literals, because bundlers turn named ones into variables. */
 function hashed(word: number): number {
   return Math.imul(word, 0x9e3779b1) >>> 19;
-}
-
-function matchLength(data: Uint8Array, view: DataView, ref: number, at: number, limit: number): number {
-  let a = ref + 4;
-  let b = at + 4;
-  while (b + 4 <= limit && view.getInt32(a, true) === view.getInt32(b, true)) {
-    a += 4;
-    b += 4;
-  }
-  while (b < limit && data[a] === data[b]) {
-    a++;
-    b++;
-  }
-  return b - at;
 }
 
 function lengthBytes(out: Uint8Array, at: number, length: number): number {
