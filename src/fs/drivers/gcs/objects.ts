@@ -106,7 +106,11 @@ function utf8(header: string): string {
 
 /** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
 export function parsedReceipt(text: string): Receipt {
-  const { generation } = parsed<Resource>(text, "CommitUnknown");
-  if (generation === undefined) throw failure("CommitUnknown", "the answer to the upload names no generation");
-  return { etag: generation, version: generation };
+  return storedReceipt(parsed<Resource>(text, "CommitUnknown"));
+}
+
+/** The receipt of what an upload has stored; CommitUnknown when the server does not say which generation that is. */
+export function storedReceipt(stored: Partial<Resource>): Receipt {
+  if (stored.generation === undefined) throw failure("CommitUnknown", "the answer to the upload names no generation");
+  return receiptOf(stored);
 }

@@ -3,7 +3,7 @@ import { failure, isStorageError } from "../../../errors.js";
 import type { Receipt, WriteOptions } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import type { Limits, Session, Target } from "../../parts.js";
-import { generationOf, NONCE, parsedReceipt, type Resource } from "./objects.js";
+import { generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./objects.js";
 import { Resumable } from "./resumable.js";
 import type { Api } from "./server.js";
 
@@ -78,7 +78,7 @@ export class Upload implements Target<void> {
     if (this.#nonce === undefined || !isUnsure(error)) throw error;
     const found = await this.#look(error, signal);
     if (found?.metadata?.[NONCE] !== this.#nonce) throw error;
-    return parsedReceipt(JSON.stringify(found));
+    return storedReceipt(found);
   }
 
   async #look(cause: unknown, signal: AbortSignal | undefined): Promise<Partial<Resource> | undefined> {
