@@ -8,6 +8,7 @@ import { chooseSerializer, serializerFor } from "./xcom/choose.js";
 import { type Env, isCompressed, settingsFromEnv, suffixOf } from "./xcom/config.js";
 import { newPlace, type Owner } from "./xcom/coordinate.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
+import { telling } from "./xcom/failures.js";
 import { readJson, reviveTree } from "./xcom/json/read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/json/write.js";
 import { readLeaf } from "./xcom/leaf.js";
@@ -84,7 +85,7 @@ export class XComObjectStorageBackend implements XComBackend {
     value: unknown,
     { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<unknown> {
-    return this.#telling("storeValue", async () => {
+    return telling("storeValue", this.path, async () => {
       signal?.throwIfAborted();
       const serializer = chooseSerializer(value, this.#settings);
       const place = this.#places(owner, key, serializer);
@@ -104,7 +105,7 @@ export class XComObjectStorageBackend implements XComBackend {
    * missing is looked for once more after a short while: some writers finish it after they have stored the row.
    */
   loadValue(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<unknown> {
-    return this.#telling("loadValue", async () => {
+    return telling("loadValue", this.path, async () => {
       signal?.throwIfAborted();
       const value = reviveTree(stored, this.#settings.encoding);
       const path = readReference(value, this.#settings, owner);
@@ -114,7 +115,7 @@ export class XComObjectStorageBackend implements XComBackend {
 
   /** Deletes the object that a row refers to, if it does; whether it did. A missing object is a success. */
   purge(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<boolean> {
-    return this.#telling("purge", async () => {
+    return telling("purge", this.path, async () => {
       signal?.throwIfAborted();
       const path = readReference(stored, this.#settings, owner);
       if (path) await this.storage.delete(path, { signal });
@@ -206,28 +207,18 @@ export class XComObjectStorageBackend implements XComBackend {
     const serializer = serializerFor(readLeaf(path.name).suffix, this.#settings);
     const decode = (bytes: Bytes) => this.#decode(this.#limited(bytes), serializer, signal);
     const digest = digestOf(path);
-    try {
+    return telling("loadValue", path, async () => {
       if (digest === undefined)
-        return await decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
+        return decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
       const stored = this.storage.read(path, { signal });
-      return await readChecked(String(path), stored, digest, (bytes) =>
+      return readChecked(String(path), stored, digest, (bytes) =>
         decode(decompressed(this.storage.codecs, path, bytes, maxDecodedBytes, signal)),
       );
-    } catch (error) {
-      throw isStorageError(error) ? error.at("loadValue", String(path)) : error;
-    }
+    });
   }
 
   #decode(body: Bytes, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
     return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
-  }
-
-  async #telling<T>(op: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw isStorageError(error) ? error.at(op, String(this.path)) : error;
-    }
   }
 }
 

@@ -1,7 +1,8 @@
 /** What a task instance has left, deleted: each row, then every object that it refers to. */
 import { failure, isStorageError } from "../errors.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
-import { pathsOf, refuse } from "./placed.js";
+import { refuse } from "./failures.js";
+import { pathsOf } from "./placed.js";
 import type { RowFilter, RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
 import { logicalDateText, type RunFinder } from "./runs.js";
 

@@ -1,5 +1,5 @@
 /** Airflow's settings of the object storage backend, with Airflow's own parsing. */
-import { failure, type StorageError } from "../errors.js";
+import { invalid } from "./failures.js";
 
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -97,8 +97,4 @@ function digitValue(point: number): number {
   let start = point;
   while (/\p{Nd}/u.test(String.fromCodePoint(start - 1))) start--;
   return (point - start) % 10;
-}
-
-function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
 }

@@ -1,10 +1,10 @@
 /** Where a value is stored below the base path: what a layout is, and Airflow's two. */
 import { randomUUID } from "node:crypto";
+import { invalid } from "./failures.js";
 import {
   byteLength,
   checkOwner,
   checkText,
-  invalid,
   isHollow,
   isPrintable,
   MAX_NAME,

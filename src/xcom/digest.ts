@@ -7,6 +7,7 @@ import { abortable, type Body, toBytes } from "../fs/bytes.js";
 import type { Bytes } from "../fs/driver.js";
 import type { StoragePath } from "../path.js";
 import type { XComCompression } from "./config.js";
+import { told } from "./failures.js";
 import { readLeaf } from "./leaf.js";
 
 /** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
@@ -68,7 +69,7 @@ export async function* decompressed(
   try {
     yield* codecs.forSuffix(path)?.decode(bytes, signal ? { maxDecodedBytes, signal } : { maxDecodedBytes }) ?? bytes;
   } catch (error) {
-    throw isStorageError(error) ? error.at("read", String(path)) : error;
+    throw told("read", path, error);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Ids and keys as parts of a path. */
 import { createHash } from "node:crypto";
-import { failure, type StorageError } from "../errors.js";
+import { invalid } from "./failures.js";
 import { looksDigested } from "./leaf.js";
 
 /** Which task instance a value belongs to. */
@@ -90,8 +90,4 @@ export function byteLength(text: string): number {
 
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, next) => total + next, 0);
-}
-
-export function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
 }

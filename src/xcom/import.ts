@@ -1,7 +1,8 @@
 /** Rows made again from what is in storage. */
-import { failure, isStorageError } from "../errors.js";
+import { failure } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
+import { telling } from "./failures.js";
 import { readJson } from "./json/read.js";
 import type { RowKey, RowOptions, XComRows } from "./rows.js";
 import { airflowEncoding } from "./serde.js";
@@ -128,10 +129,6 @@ async function linesOf(storage: Storage, folder: StoragePath, signal: AbortSigna
 /** Says of each file of an export which XCom it was. */
 export const INDEX = "index.jsonl";
 
-async function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
-  try {
-    return await readJson(storage.read(at, { signal }), airflowEncoding, signal);
-  } catch (error) {
-    throw isStorageError(error) ? error.at("import", String(at)) : error;
-  }
+function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
+  return telling("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));
 }

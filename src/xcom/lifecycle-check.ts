@@ -1,7 +1,7 @@
 /** Whether a bucket's policy lets values expire before the run that needs them is over. */
 import type { StoragePath } from "../path.js";
+import { refuse } from "./failures.js";
 import { type LifecycleProvider, lifecycleProvider, prefixOf } from "./lifecycle.js";
-import { refuse } from "./placed.js";
 
 /** A rule that deletes objects. */
 export interface Expiring {

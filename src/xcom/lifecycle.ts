@@ -1,7 +1,7 @@
 /** The rules by which a bucket lets retention classes expire, as each provider's own tools take and give them. */
 import { failure } from "../errors.js";
 import { providerOf, StoragePath } from "../path.js";
-import { refuse } from "./placed.js";
+import { refuse } from "./failures.js";
 import { segmentOf } from "./retention-place.js";
 import { checkClass } from "./retention-rules.js";
 

@@ -1,5 +1,4 @@
 /** The options of the backend, and what of them is refused. */
-import { failure, type StorageError } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
 import { checkAliases, type ReadAliases } from "./aliases.js";
@@ -7,6 +6,7 @@ import { type AllowList, allowList, restricted } from "./allow-list.js";
 import { printedBase } from "./base.js";
 import { checkCompression, type XComCompression } from "./config.js";
 import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
+import { refuse } from "./failures.js";
 import type { Encoding } from "./json/encoding.js";
 import { templateLayout } from "./layouts/template.js";
 import type { Known } from "./reference.js";
@@ -132,8 +132,4 @@ function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]):
   return allowed.includes(value)
     ? value
     : refuse(`${name} must be ${allowed.join(" or ")}, not ${JSON.stringify(value)}`);
-}
-
-function refuse(detail: string): never {
-  throw failure("InvalidArgument", detail) satisfies StorageError;
 }

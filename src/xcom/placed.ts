@@ -1,5 +1,4 @@
 /** What layers need of the backend that they are around. */
-import { failure, isStorageError, type StorageError } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
 import { StoragePath } from "../path.js";
@@ -28,18 +27,4 @@ export function rebased(path: StoragePath, from: StoragePath, to: StoragePath): 
   const below = path.relativeTo(from);
   const { scheme, connectionId, bucket, key } = to;
   return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
-}
-
-/** What `work` fails with, told as a failure of `op`. */
-export async function telling<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw isStorageError(error) ? error.at(op, String(at)) : error;
-  }
-}
-
-/** An option or an argument that makes no sense; the text says how to mend it. */
-export function refuse(detail: string): never {
-  throw failure("InvalidArgument", detail) satisfies StorageError;
 }

@@ -5,7 +5,8 @@ import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backe
 import type { StoragePath } from "../path.js";
 import type { Owner } from "./coordinate.js";
 import { copyUnlessSame } from "./copies.js";
-import { type PlacedBackend, rebased, refuse, telling } from "./placed.js";
+import { refuse, telling } from "./failures.js";
+import { type PlacedBackend, rebased } from "./placed.js";
 
 export interface ReplicaOptions {
   /**

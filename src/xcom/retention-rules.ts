@@ -1,8 +1,8 @@
 /** Which retention class a value belongs to. */
 import { isStorageError } from "../errors.js";
 import type { Owner } from "./coordinate.js";
+import { refuse } from "./failures.js";
 import { measure } from "./json/write.js";
-import { refuse } from "./placed.js";
 import { airflowEncoding, objectForm } from "./serde.js";
 
 export type ValueType = "null" | "boolean" | "number" | "string" | "array" | "object" | "bytes";

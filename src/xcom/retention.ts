@@ -4,7 +4,8 @@ import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backe
 import { StoragePath } from "../path.js";
 import { printedBase } from "./base.js";
 import type { Owner } from "./coordinate.js";
-import { type PlacedBackend, refuse, telling } from "./placed.js";
+import { refuse, telling } from "./failures.js";
+import type { PlacedBackend } from "./placed.js";
 import { airflowTakesForReference } from "./reference.js";
 import { Replicas } from "./replicas.js";
 import { classIn, segmentOf } from "./retention-place.js";

@@ -1,6 +1,6 @@
 /** Runs by their logical date, which rows alone do not know. */
 import { isStorageError } from "../errors.js";
-import { refuse } from "./placed.js";
+import { refuse } from "./failures.js";
 import type { RowOptions } from "./rows.js";
 import { timestampOf } from "./serde/datetime.js";
 import { ask, type Query } from "./sql.js";

@@ -1,6 +1,6 @@
 import type { XComBackend } from "../objectstore-backend.js";
 import { type Cleared, type ClearOptions, type ClearTarget, clearRows, filterOf } from "./clear.js";
-import { telling } from "./placed.js";
+import { telling } from "./failures.js";
 import type { RowFilter, RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
 import type { RunFinder } from "./runs.js";
 

@@ -1,5 +1,6 @@
 /** What a key template is made of, and which ones are refused. */
-import { invalid, isHollow } from "../ids.js";
+import { invalid } from "../failures.js";
+import { isHollow } from "../ids.js";
 import { JSON_SUFFIX } from "../serializer.js";
 
 export const ID_NAMES = ["dag_id", "run_id", "task_id"] as const;

@@ -1,7 +1,8 @@
 /** A layout of the user's own: `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. */
 import { randomUUID } from "node:crypto";
 import { type Layout, type Place, UUID } from "../coordinate.js";
-import { checkOwner, invalid, nameOf, type Owner, quotedId, shortened, sum } from "../ids.js";
+import { invalid } from "../failures.js";
+import { checkOwner, nameOf, type Owner, quotedId, shortened, sum } from "../ids.js";
 import { type Ending, endingText, MAX_LEAF, readLeaf } from "../leaf.js";
 import { ID_NAMES, type IdName, type Part, parseTemplate, type Template } from "./template-parts.js";
 

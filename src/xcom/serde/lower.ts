@@ -1,6 +1,7 @@
 /** From values to Airflow's envelopes. */
-import { failure, type StorageError } from "../../errors.js";
+
 import { providerOf } from "../../path.js";
+import { invalid } from "../failures.js";
 import { Fields, type Form, type Lowered } from "../json/encoding.js";
 import { Float, isInt, pythonFloat } from "../json/number.js";
 import { timestampOf } from "./datetime.js";
@@ -54,10 +55,10 @@ function envelopeOf(value: object, form: Form): Fields | undefined {
 function other(value: object, form: Form): Lowered {
   if (value instanceof Map) return { value: new Fields(stringKeyed(value)), form };
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    throw refuse("bytes are not JSON; send text, base64 for example, or a path to an object with the bytes");
+    throw invalid("bytes are not JSON; send text, base64 for example, or a path to an object with the bytes");
   }
   if ("toJSON" in value && typeof value.toJSON === "function") return { value: value.toJSON(), form };
-  throw refuse(`an object of class ${className(value)} is not JSON; give it a toJSON method or send a plain object`);
+  throw invalid(`an object of class ${className(value)} is not JSON; give it a toJSON method or send a plain object`);
 }
 
 function envelope(classname: string, version: number, data: unknown): Fields {
@@ -69,13 +70,13 @@ function envelope(classname: string, version: number, data: unknown): Fields {
 }
 
 function unknown({ classname, version, data }: Envelope): Fields {
-  if (typeof classname !== "string" || classname === "") throw refuse("the classname of an Envelope is a text");
-  if (!Number.isSafeInteger(version)) throw refuse("the version of an Envelope is an integer");
+  if (typeof classname !== "string" || classname === "") throw invalid("the classname of an Envelope is a text");
+  if (!Number.isSafeInteger(version)) throw invalid("the version of an Envelope is an integer");
   return envelope(classname, version, data);
 }
 
 function dateTime(date: Date): Fields {
-  if (Number.isNaN(date.getTime())) throw refuse("an invalid Date is not JSON");
+  if (Number.isNaN(date.getTime())) throw invalid("an invalid Date is not JSON");
   const { zone, zoneClass, classname } = date instanceof DateTime ? date : new DateTime(0);
   const tz = zone === null ? null : Tuple.of<unknown>(zone, zoneClass, 1, true);
   const data = new Fields([
@@ -109,13 +110,9 @@ function path(at: StoragePath): Record<string, unknown> {
 function stringKeyed(map: Map<unknown, unknown>): [string, unknown][] {
   const entries = [...map];
   if (entries.every((entry): entry is [string, unknown] => typeof entry[0] === "string")) return entries;
-  throw refuse("a Map is written as an object, so all its keys are strings");
+  throw invalid("a Map is written as an object, so all its keys are strings");
 }
 
 function className(value: object): string {
   return (Object.getPrototypeOf(value) as { constructor?: { name?: string } }).constructor?.name || "unknown";
-}
-
-function refuse(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
 }

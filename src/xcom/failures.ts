@@ -1,0 +1,27 @@
+/** How the backend and its layers refuse, and how they tell what failed. */
+import { failure, isStorageError, type StorageError } from "../errors.js";
+import type { StoragePath } from "../path.js";
+
+/** An option, an id or a value that makes no sense; the text says how to mend it. */
+export function invalid(detail: string): StorageError {
+  return failure("InvalidArgument", detail);
+}
+
+/** Throws what {@link invalid} makes. */
+export function refuse(detail: string): never {
+  throw invalid(detail);
+}
+
+/** An error as one of `op`; what it tells already is kept. */
+export function told(op: string, at: StoragePath | string, error: unknown): unknown {
+  return isStorageError(error) ? error.at(op, String(at)) : error;
+}
+
+/** What `work` fails with, told as a failure of `op`. */
+export async function telling<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw told(op, at, error);
+  }
+}
