@@ -1,9 +1,7 @@
 /** Which retention class a value belongs to. */
-import { isStorageError } from "../errors.js";
 import type { Owner } from "./coordinate.js";
 import { refuse } from "./failures.js";
-import { measure } from "./json/write.js";
-import { airflowEncoding, objectForm } from "./serde.js";
+import { jsonSize } from "./size.js";
 
 export type ValueType = "null" | "boolean" | "number" | "string" | "array" | "object" | "bytes";
 
@@ -112,21 +110,18 @@ function typesOf(type: RetentionRule["type"]): readonly ValueType[] {
 function typeOf(value: unknown): ValueType {
   if (value === null || value === undefined) return "null";
   if (Array.isArray(value)) return "array";
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "bytes";
+  if (isBytes(value)) return "bytes";
   const type = typeof value;
   if (type === "string" || type === "boolean") return type;
   return type === "number" || type === "bigint" ? "number" : "object";
 }
 
+function isBytes(value: unknown): value is ArrayBufferView | ArrayBuffer {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
+}
+
 async function sizeOf(value: unknown, signal: AbortSignal | undefined): Promise<number | undefined> {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value.byteLength;
-  try {
-    return (await measure(value, objectForm(value), airflowEncoding, signal)).length;
-  } catch (error) {
-    // Only a serializer can store it.
-    if (isStorageError(error, "InvalidArgument")) return undefined;
-    throw error;
-  }
+  return isBytes(value) ? value.byteLength : jsonSize(value, signal);
 }
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {

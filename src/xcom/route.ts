@@ -3,9 +3,8 @@ import { failure, isStorageError, type StorageError } from "../errors.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
 import type { Owner } from "./ids.js";
-import { measure } from "./json/write.js";
 import type { PlacedBackend } from "./placed.js";
-import { airflowEncoding, objectForm } from "./serde.js";
+import { jsonSize } from "./size.js";
 
 /** A backend that tells the objects of a row, as all of ours do. */
 export type RoutedBackend = XComBackend & Pick<PlacedBackend, "pathsOf">;
@@ -54,7 +53,7 @@ class Routed implements RoutedBackend {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<unknown> {
     options.signal?.throwIfAborted();
-    const name = await this.#route(value, { owner, key, size: () => sizeOf(value, options.signal) });
+    const name = await this.#route(value, { owner, key, size: () => jsonSize(value, options.signal) });
     const backend = this.#backends.get(name);
     if (!backend)
       throw invalid(`route gave ${JSON.stringify(name)}; there is ${[...this.#backends.keys()].join(", ")}`);
@@ -115,15 +114,6 @@ function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): 
     return backend.pathsOf(stored, options).length > 0;
   } catch (error) {
     if (isStorageError(error)) return error;
-    throw error;
-  }
-}
-
-async function sizeOf(value: unknown, signal: AbortSignal | undefined): Promise<number | undefined> {
-  try {
-    return (await measure(value, objectForm(value), airflowEncoding, signal)).length;
-  } catch (error) {
-    if (isStorageError(error, "InvalidArgument")) return undefined;
     throw error;
   }
 }
