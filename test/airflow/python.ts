@@ -1,7 +1,7 @@
 /** Airflow's backend in a Python of its own, asked by JSON lines. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { pythonWith } from "./environment.js";
+import { airflowPython } from "./environment.js";
 
 export interface Airflow {
   configure(settings: {
@@ -29,7 +29,7 @@ interface Answer {
 export async function startAirflow(list: string, home: string): Promise<Airflow> {
   const script = new URL("backend.py", import.meta.url).pathname;
   const env = { ...process.env, AIRFLOW_HOME: home, AIRFLOW__CORE__UNIT_TEST_MODE: "False" };
-  const python = spawn(await pythonWith(list), [script], { env, stdio: ["pipe", "pipe", "pipe"] });
+  const python = spawn(await airflowPython(list), [script], { env, stdio: ["pipe", "pipe", "pipe"] });
   const told: string[] = [];
   python.stderr.on("data", (data) => told.push(String(data)));
   const lines = createInterface(python.stdout)[Symbol.asyncIterator]();

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { nodeBinary } from "../../scripts/node-versions.mjs";
 import { freePort } from "../support/postgres.js";
-import { pythonWith } from "./environment.js";
+import { airflowPython } from "./environment.js";
 
 /** A task instance as the REST API tells it. */
 export interface TaskState {
@@ -38,7 +38,7 @@ type Env = Record<string, string>;
 /** The environment in which Airflow and its tasks run: Python with that list of packages, Node 22, nothing else. */
 export async function baseEnv(list: string, home: string): Promise<Env> {
   const folders = [
-    dirname(await pythonWith(list)),
+    dirname(await airflowPython(list)),
     dirname(await nodeBinary(22)),
     "/usr/local/bin",
     "/usr/bin",

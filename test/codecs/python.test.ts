@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,12 +7,12 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CodecName } from "../../src/codecs/codec.js";
 import { codecs } from "../../src/codecs/index.js";
+import { pythonWith } from "../support/environment.mjs";
 import { encode, noise, records, sha256 } from "./support.js";
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL("read.py", import.meta.url));
-const PYTHON_FOLDER = fileURLToPath(new URL("../../.cache/codecs-python", import.meta.url));
-const PACKAGES = ["fsspec==2026.9.0", "isal==1.9.1", "lz4==4.4.5", "python-snappy==0.7.3", "zstandard==0.25.0"];
+const PACKAGES = fileURLToPath(new URL("codecs.txt", import.meta.url));
 
 const CONTENTS = {
   empty: Buffer.alloc(0),
@@ -51,18 +50,6 @@ async function isThere(tool: string, args: string[]): Promise<boolean> {
   }
 }
 
-async function python(): Promise<string> {
-  const program = join(PYTHON_FOLDER, "bin", "python");
-  const ready = join(PYTHON_FOLDER, "ready");
-  if (existsSync(ready)) return program;
-  await rm(PYTHON_FOLDER, { recursive: true, force: true });
-  await mkdir(PYTHON_FOLDER, { recursive: true });
-  await run("python3", ["-m", "venv", PYTHON_FOLDER]);
-  await run(program, ["-m", "pip", "install", "--quiet", ...PACKAGES]);
-  await writeFile(ready, PACKAGES.join("\n"));
-  return program;
-}
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "stowage-codecs-"));
   for (const name of written) {
@@ -77,7 +64,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe("what we write", () => {
   it("Z01 is read by Python: fsspec and the codec's own library", { timeout: 600_000 }, async ({ skip }) => {
     if (!(await isThere("python3", ["--version"]))) return skip();
-    const { stdout } = await run(await python(), [SCRIPT, folder]);
+    const { stdout } = await run(await pythonWith(PACKAGES), [SCRIPT, folder]);
     const found: Record<string, string[]> = JSON.parse(stdout);
     const expected = written.flatMap((name) =>
       Object.entries(CONTENTS).map(([label, data]) => [`${label}.${name}`, [sha256(data), sha256(data)]]),

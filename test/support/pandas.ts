@@ -1,18 +1,9 @@
-/** A Python with pandas and pyarrow, of exact versions, made once and kept in a cache folder. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
+/** A Python with pandas and pyarrow, of exact versions. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { describe, test } from "vitest";
+import { pythonWith } from "./environment.mjs";
 
-const run = promisify(execFile);
-const ROOT = process.env.STOWAGE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "stowage");
-/** What installs the packages: many times faster than pip. */
-const UV = "uv==0.13.8";
 const LIST = new URL("pandas.txt", import.meta.url).pathname;
 
 export interface Pandas {
@@ -25,7 +16,7 @@ export interface Pandas {
 export async function describePandas(title: string, body: (pandas: () => Pandas, python: string) => void) {
   let python: string;
   try {
-    python = await interpreter();
+    python = await pythonWith(LIST);
   } catch (error) {
     if (process.env.CI) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -63,33 +54,4 @@ function startPandas(python: string): Pandas {
       await ended;
     },
   };
-}
-
-async function interpreter(): Promise<string> {
-  const digest = createHash("sha256")
-    .update(await readFile(LIST))
-    .digest("hex")
-    .slice(0, 12);
-  const folder = join(ROOT, `pandas-${digest}`);
-  const python = join(folder, "bin", "python");
-  if (!existsSync(join(folder, "complete"))) await make(folder, python);
-  return python;
-}
-
-async function make(folder: string, python: string): Promise<void> {
-  const uv = await installer();
-  await rm(folder, { recursive: true, force: true });
-  await run("python3", ["-m", "venv", "--without-pip", folder]);
-  await run(uv, ["pip", "install", "--quiet", "--python", python, "-r", LIST]);
-  await writeFile(join(folder, "complete"), "");
-}
-
-async function installer(): Promise<string> {
-  const folder = join(ROOT, UV.replace("==", "-"));
-  const uv = join(folder, "bin", "uv");
-  if (existsSync(uv)) return uv;
-  await mkdir(ROOT, { recursive: true });
-  await run("python3", ["-m", "venv", folder]);
-  await run(join(folder, "bin", "pip"), ["install", "--quiet", UV]);
-  return uv;
 }
