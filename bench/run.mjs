@@ -1,10 +1,9 @@
 /**
- * npm run bench -- [--quick] [--only=<text>] [--subjects=stowage,aws-sdk] [--rounds=5] [--no-python] [--into=bench] [--plan]
+ * npm run bench -- [--quick] [--only=<text>] [--subjects=stowage,aws-sdk] [--rounds=5] [--no-python]
  *
  * Starts the stores, measures every subject in every scenario, prints tables, and adds what it found to
- * bench/results/<date>.json and to the charts of bench/charts/, or to these folders of another one. `--quick` checks in
- * under three minutes that everything runs, and keeps nothing. `--only` takes scenarios whose name contains the text;
- * `--only=small-minio,bounded` is either. `--plan` only says how long each is expected to take.
+ * bench/results/<date>.json and to the charts of bench/charts/. `--quick` checks in under three minutes that everything
+ * runs, and keeps nothing. `--only` takes scenarios whose name contains the text; `--only=small-minio,bounded` is either.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -16,7 +15,6 @@ import { goals } from "./goals.mjs";
 import { kept } from "./keep.mjs";
 import { measure } from "./measure.mjs";
 import { openPlace, subjectsOf } from "./places.mjs";
-import { expectedSeconds, Progress, planTable } from "./progress.mjs";
 import { pythonSubjects } from "./python.mjs";
 import { goalTable, table } from "./report.mjs";
 import { countRequests } from "./requests.mjs";
@@ -33,8 +31,6 @@ const { values } = parseArgs({
     subjects: { type: "string" },
     rounds: { type: "string" },
     python: { type: "boolean", default: true },
-    into: { type: "string", default: HERE },
-    plan: { type: "boolean", default: false },
   },
   allowNegative: true,
 });
@@ -48,14 +44,9 @@ const isWanted = (name) => named?.includes(name) ?? true;
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
 const python = values.python && !quick ? await pythonSubjects() : new Map();
-const chosen = scenarios({ quick })
-  .filter(({ name }) => wanted(name))
-  .map((scenario) => ({
-    scenario,
-    seconds: expectedSeconds(scenario, commandsOf(scenario).length, roundsOf(scenario)),
-  }));
-if (values.plan) console.log(planTable(chosen));
-else await run();
+const results = await run();
+const report = { ...circumstances(), results, ...(await extras()) };
+console.log(`\n${goalTable(quick ? goals(report) : (await kept(report)).goals)}`);
 
 /** Subjects live in bench/node_modules, which only the benchmarks need. */
 function installPeers() {
@@ -65,25 +56,14 @@ function installPeers() {
 }
 
 async function run() {
-  const results = await measuredAll();
-  const report = { ...circumstances(), results, ...(await extras()) };
-  const reached = quick ? goals(report) : (await kept(report, values.into)).goals;
-  console.log(`\n${goalTable(reached)}`);
-}
-
-async function measuredAll() {
-  const progress = new Progress(chosen);
+  const chosen = scenarios({ quick }).filter(({ name }) => wanted(name));
   const results = [];
   for (const store of Object.keys(subjectsOf)) {
-    const here = chosen.filter(({ scenario }) => scenario.store === store);
+    const here = chosen.filter((one) => one.store === store);
     if (here.length === 0) continue;
-    const place = { made: new Map(), ...(await openPlace(store)) };
+    const place = await openPlace(store);
     try {
-      for (const { scenario } of here) {
-        progress.begins(scenario.name);
-        results.push(await one(scenario, place));
-        progress.ended();
-      }
+      for (const scenario of here) results.push(await one(scenario, place.target));
     } finally {
       await place.close();
     }
@@ -91,38 +71,31 @@ async function measuredAll() {
   return results;
 }
 
-async function one(scenario, { target, made }) {
-  const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target, made);
+async function one(scenario, target) {
+  const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target);
   const subjects = obstacle ? { stowage: { cannot: obstacle } } : await measured(scenario, target);
   const result = { ...scenario, load: Math.round(loadavg()[0]), subjects };
   console.log(`\n${table(result)}`);
   // A long run that is cut off has not been for nothing.
-  if (!quick) await kept({ ...circumstances(), results: [result] }, values.into);
+  if (!quick) await kept({ ...circumstances(), results: [result] });
   return result;
 }
 
 async function measured(scenario, target) {
-  const found = await measure(scenario, target, commandsOf(scenario), roundsOf(scenario));
+  const names = (scenario.subjects ?? subjectsOf[scenario.store]).filter(isWanted);
+  const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
+  const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
+  const commands = names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
+  const found = await measure(scenario, target, commands, Math.min(rounds, scenario.rounds ?? rounds));
   if (scenario.store !== "memory") await swept(scenario, target);
   return found;
 }
 
-function commandsOf(scenario) {
-  const names = (scenario.subjects ?? subjectsOf[scenario.store]).filter(isWanted);
-  const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
-  const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
-  return names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
-}
-
-function roundsOf(scenario) {
-  return Math.min(rounds, scenario.rounds ?? rounds);
-}
-
 /** Why the objects that are to be read cannot be made, or undefined. */
-async function seeded(scenario, target, made) {
+async function seeded(scenario, target) {
   const subject = await openStowage(target);
   try {
-    await seed(subject, scenario, made);
+    await seed(subject, scenario);
     return undefined;
   } catch (error) {
     return error.message;
