@@ -1,7 +1,7 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { failure, type StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { pathBelow } from "./base.js";
+import { pathBelow, startBelow } from "./base.js";
 import { segmentsOf } from "./coordinate.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
@@ -15,7 +15,7 @@ export interface Alias {
 /** The aliases, checked against each other and against the base of new references. */
 export function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[] {
   const checked = Object.entries(aliases).map(([prefix, at]) => checkAlias(prefix, at));
-  const taken = [String(base).replace(/\/?$/, "/")];
+  const taken = [startBelow(base)];
   for (const { prefix } of checked) {
     const other = taken.find((one) => one.startsWith(prefix) || prefix.startsWith(one));
     if (other) throw refuse(prefix, `it overlaps with ${JSON.stringify(other)}; a reference must have one meaning`);

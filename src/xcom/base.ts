@@ -14,8 +14,25 @@ export function roomBelow(base: StoragePath): number {
   return MAX_PATH_BYTES - Buffer.byteLength(String(base), "utf8") - 1;
 }
 
+/** How the keys below a path begin. */
+export function prefixOf({ key }: StoragePath): string {
+  return key === "" ? "" : `${key}/`;
+}
+
 /** The path below the base. */
 export function pathBelow(base: StoragePath, below: string): StoragePath {
-  const { scheme, connectionId, bucket, key } = base;
-  return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
+  const { scheme, connectionId, bucket } = base;
+  return StoragePath.of({ scheme, connectionId, bucket, key: prefixOf(base) + below });
+}
+
+/** How the texts of the paths below the base begin. */
+export function startBelow(base: StoragePath): string {
+  const text = String(base);
+  return text.endsWith("/") ? text : `${text}/`;
+}
+
+/** What follows the base in the text of a path; undefined when that is not below it. */
+export function restBelow(base: StoragePath, text: string): string | undefined {
+  const start = startBelow(base);
+  return text.startsWith(start) ? text.slice(start.length) : undefined;
 }

@@ -1,7 +1,8 @@
 /** Whether a bucket's policy lets values expire before the run that needs them is over. */
 import type { StoragePath } from "../path.js";
+import { prefixOf } from "./base.js";
 import { refuse } from "./failures.js";
-import { type LifecycleProvider, lifecycleProvider, prefixOf } from "./lifecycle.js";
+import { type LifecycleProvider, lifecycleProvider } from "./lifecycle.js";
 
 /** A rule that deletes objects. */
 export interface Expiring {

@@ -1,6 +1,7 @@
 /** The rules by which a bucket lets retention classes expire, as each provider's own tools take and give them. */
 import { failure } from "../errors.js";
 import { providerOf, StoragePath } from "../path.js";
+import { prefixOf } from "./base.js";
 import { refuse } from "./failures.js";
 import { segmentOf } from "./retention-place.js";
 import { checkClass } from "./retention-rules.js";
@@ -55,10 +56,6 @@ function expiryOf(path: StoragePath, name: string, days: number): Expiry {
 
 function checkDays(what: string, days: number): void {
   if (!(Number.isSafeInteger(days) && days >= 1 && days <= 36_500)) refuse(`${what} needs whole days, 1 or more`);
-}
-
-export function prefixOf({ key }: StoragePath): string {
-  return key === "" ? "" : `${key}/`;
 }
 
 type Writer = (path: StoragePath, classes: readonly Expiry[], abort: number) => object;

@@ -1,7 +1,7 @@
 /** What layers need of the backend that they are around. */
 import type { Storage } from "../fs/storage.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 
 /** A backend whose objects are all below one base path. */
 export interface PlacedBackend extends XComBackend {
@@ -20,11 +20,4 @@ export function pathsOf(
 ): readonly StoragePath[] | undefined {
   const { pathsOf: tell } = backend as Partial<PlacedBackend>;
   return typeof tell === "function" ? tell.call(backend, stored, options) : undefined;
-}
-
-/** The place of `path`, which is below `from`, below `to`. */
-export function rebased(path: StoragePath, from: StoragePath, to: StoragePath): StoragePath {
-  const below = path.relativeTo(from);
-  const { scheme, connectionId, bucket, key } = to;
-  return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? below : `${key}/${below}` });
 }

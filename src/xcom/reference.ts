@@ -2,7 +2,7 @@
 import { failure } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import { type Alias, readAlias } from "./aliases.js";
-import { pathBelow, roomBelow } from "./base.js";
+import { pathBelow, restBelow, roomBelow } from "./base.js";
 import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
 
 /** What a backend takes for references. */
@@ -25,7 +25,7 @@ type Found = { layout: Layout; place: Place<string> }[];
 export function readReference(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
   const { base, layouts, aliases } = known;
-  const rest = below(stored, String(base));
+  const rest = restBelow(base, stored);
   const found = rest === undefined ? [] : placesOf(rest, layouts);
   if (rest === undefined || found.length === 0) return readAlias(stored, aliases) ?? checkConnection(stored, known);
   const path = pathBelow(base, rest);
@@ -40,11 +40,6 @@ function placesOf(rest: string, layouts: readonly Layout[]): Found {
     const place = layout.readPlace(segments);
     return place ? [{ layout, place }] : [];
   });
-}
-
-function below(stored: string, base: string): string | undefined {
-  const start = base.endsWith("/") ? base : `${base}/`;
-  return stored.startsWith(start) ? stored.slice(start.length) : undefined;
 }
 
 function checkOwned(found: Found, owner: Owner, base: StoragePath, path: StoragePath): void {
@@ -64,7 +59,7 @@ function checkConnection(stored: string, { base, layouts }: Known): undefined {
   if (id === base.connectionId) return;
   const bare = start + stored.slice(at < start.length ? start.length : at + 1);
   const { scheme, bucket, key } = base;
-  const rest = below(bare, String(StoragePath.of({ scheme, bucket, key })));
+  const rest = restBelow(StoragePath.of({ scheme, bucket, key }), bare);
   if (rest === undefined || placesOf(rest, layouts).length === 0) return;
   const theirs = id === undefined ? "no connection" : `the connection ${JSON.stringify(id)}`;
   const mend = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;

@@ -3,10 +3,11 @@ import { type ErrorCode, failure, isStorageError, StorageError } from "../errors
 import type { Storage } from "../fs/storage.js";
 import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
+import { pathBelow } from "./base.js";
 import type { Owner } from "./coordinate.js";
 import { copyUnlessSame } from "./copies.js";
 import { refuse, telling } from "./failures.js";
-import { type PlacedBackend, rebased } from "./placed.js";
+import type { PlacedBackend } from "./placed.js";
 
 export interface ReplicaOptions {
   /**
@@ -129,7 +130,8 @@ export class Replicas implements PlacedBackend {
     const [path] = this.#primary.pathsOf(stored, options);
     if (!path) return [];
     if (!path.isRelativeTo(this.path)) return [{ backend: this.#primary, path }];
-    return this.#targets.map((backend) => ({ backend, path: rebased(path, this.path, backend.path) }));
+    const below = path.relativeTo(this.path);
+    return this.#targets.map((backend) => ({ backend, path: pathBelow(backend.path, below) }));
   }
 
   async #spread(primary: Copy, others: readonly Copy[], signal: AbortSignal | undefined): Promise<void> {

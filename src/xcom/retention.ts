@@ -2,7 +2,7 @@
 import type { Storage } from "../fs/storage.js";
 import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backend.js";
 import { StoragePath } from "../path.js";
-import { printedBase } from "./base.js";
+import { printedBase, restBelow } from "./base.js";
 import type { Owner } from "./coordinate.js";
 import { refuse, telling } from "./failures.js";
 import type { PlacedBackend } from "./placed.js";
@@ -87,9 +87,8 @@ export class Retention implements PlacedBackend {
   }
 
   #backendOf(stored: unknown): PlacedBackend {
-    const start = `${this.path}${this.path.key === "" ? "" : "/"}`;
-    if (typeof stored !== "string" || !stored.startsWith(start)) return this.#base;
-    const name = classIn(stored.slice(start.length));
+    const below = typeof stored === "string" ? restBelow(this.path, stored) : undefined;
+    const name = below === undefined ? undefined : classIn(below);
     if (name === undefined) return this.#base;
     return this.#classes.get(name) ?? made(this.#make, this.#pathOf(name));
   }
