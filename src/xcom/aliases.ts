@@ -1,7 +1,7 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { failure, type StorageError } from "../errors.js";
-import { StoragePath } from "../path.js";
-import { pathBelow, startBelow } from "./base.js";
+import type { StoragePath } from "../path.js";
+import { asPath, pathBelow, startBelow } from "./base.js";
 import { segmentsOf } from "./coordinate.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
@@ -27,7 +27,7 @@ export function checkAliases(aliases: ReadAliases, base: StoragePath): readonly 
 function checkAlias(prefix: string, at: StoragePath | string): Alias {
   if (!/^[A-Za-z][A-Za-z0-9+._-]*:\/\/([^\s]*\/)?$/.test(prefix))
     throw refuse(prefix, 'a prefix reads "xcom_s3://", or longer with a slash at its end');
-  const base = at instanceof StoragePath ? at : StoragePath.parse(at);
+  const base = asPath(at);
   if (base.key !== "" && !segmentsOf(base.key))
     throw refuse(prefix, `its base ${base} has an empty segment, "." or ".."`);
   return { prefix, base };

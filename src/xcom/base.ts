@@ -2,8 +2,14 @@
 import { providerOf, StoragePath } from "../path.js";
 import { MAX_PATH_BYTES } from "./coordinate.js";
 
+/** A path that may come as text. */
+export function asPath(path: StoragePath | string): StoragePath {
+  return path instanceof StoragePath ? path : StoragePath.parse(path);
+}
+
 /** The base path as references print it: Azure's other schemes become `abfs`, which stock Airflow opens. */
-export function printedBase(base: StoragePath): StoragePath {
+export function printedBase(path: StoragePath | string): StoragePath {
+  const base = asPath(path);
   const { scheme, connectionId, bucket, key } = base;
   if (providerOf(scheme) !== "azure" || scheme === "abfs" || scheme === "abfss") return base;
   return StoragePath.of({ scheme: "abfs", connectionId, bucket, key });

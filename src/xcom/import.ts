@@ -1,7 +1,8 @@
 /** Rows made again from what is in storage. */
 import { failure } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
+import { asPath } from "./base.js";
 import { telling } from "./failures.js";
 import { readJson } from "./json/read.js";
 import type { RowKey, RowOptions, XComRows } from "./rows.js";
@@ -95,7 +96,7 @@ export async function importExported(
   { storage, path }: { storage: Storage; path: StoragePath | string },
   { key, replace = false, signal }: ImportOptions = {},
 ): Promise<Imported> {
-  const folder = typeof path === "string" ? StoragePath.parse(path) : path;
+  const folder = asPath(path);
   const done: Imported = { rows: 0, skipped: [] };
   for (const { file, key: own = key, dagId, runId, taskId, mapIndex } of await linesOf(storage, folder, signal)) {
     const why = own === undefined ? "the index does not tell the key; name one" : whyNot(file);

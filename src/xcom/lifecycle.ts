@@ -1,7 +1,7 @@
 /** The rules by which a bucket lets retention classes expire, as each provider's own tools take and give them. */
 import { failure } from "../errors.js";
-import { providerOf, StoragePath } from "../path.js";
-import { prefixOf } from "./base.js";
+import { providerOf, type StoragePath } from "../path.js";
+import { asPath, prefixOf } from "./base.js";
 import { refuse } from "./failures.js";
 import { segmentOf } from "./retention-place.js";
 import { checkClass } from "./retention-rules.js";
@@ -29,7 +29,7 @@ interface Expiry {
  * unfinished uploads after a week by itself and has no rule for it.
  */
 export function lifecyclePolicy(options: LifecycleOptions): object {
-  const path = pathOf(options.path);
+  const path = asPath(options.path);
   const abort = options.abortUploadsAfter ?? 7;
   checkDays("abortUploadsAfter", abort);
   const classes = Object.entries(options.days).map(([name, days]) => expiryOf(path, name, days));
@@ -43,10 +43,6 @@ export function lifecycleProvider({ scheme }: StoragePath): LifecycleProvider {
   if (provider === "s3" || provider === "azure") return provider;
   if (provider === "gs") return "gcs";
   throw failure("Unsupported", `${scheme}:// has no rules by which objects expire; delete them by a job of your own`);
-}
-
-function pathOf(path: StoragePath | string): StoragePath {
-  return typeof path === "string" ? StoragePath.parse(path) : path;
 }
 
 function expiryOf(path: StoragePath, name: string, days: number): Expiry {

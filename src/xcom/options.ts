@@ -1,6 +1,6 @@
 /** The options of the backend, and what of them is refused. */
 import type { Storage } from "../fs/storage.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 import { checkAliases, type ReadAliases } from "./aliases.js";
 import { type AllowList, allowList, restricted } from "./allow-list.js";
 import { printedBase } from "./base.js";
@@ -120,7 +120,7 @@ function checkDigest({ threshold = -1, keyTemplate }: XComObjectStorageBackendOp
 
 function checkBase(path: StoragePath | string): StoragePath {
   if (!path) refuse("path is missing; give one such as s3://my_conn@my_bucket/xcom");
-  const base = printedBase(path instanceof StoragePath ? path : StoragePath.parse(path));
+  const base = printedBase(path);
   if (base.key.endsWith("/")) refuse("path must not end in a slash; leave it out");
   if (base.key.split("/").some((segment) => segment === "." || segment === "..")) {
     refuse('path has a segment "." or ".."; write out where it leads');

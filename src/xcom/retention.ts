@@ -1,7 +1,7 @@
 /** Values of different lifetimes in different places: a layer around one backend for each class. */
 import type { Storage } from "../fs/storage.js";
 import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backend.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 import { printedBase, restBelow } from "./base.js";
 import type { Owner } from "./coordinate.js";
 import { refuse, telling } from "./failures.js";
@@ -43,7 +43,7 @@ export class Retention implements PlacedBackend {
   /** @internal Use {@link retain}. */
   constructor({ path, backend, rules }: RetentionOptions) {
     if (typeof backend !== "function") refuse("backend must be a function that makes the backend for a path");
-    this.path = printedBase(typeof path === "string" ? StoragePath.parse(path) : path);
+    this.path = printedBase(path);
     if (this.path.parts.some((segment) => classIn(segment) !== undefined))
       refuse(`the path ${this.path} is one of a retention class; give the base path above it`);
     this.#make = backend;

@@ -49,8 +49,8 @@ export async function* storedXComs(
   filter: StoredFilter = {},
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): AsyncGenerator<StoredXCom, void, undefined> {
-  const at = parsed(path);
-  const known = base === undefined ? undefined : parsed(base);
+  const at = printedBase(path);
+  const known = base === undefined ? undefined : printedBase(base);
   const whole = known !== undefined && at.equals(known) && filter.dagId !== undefined;
   for await (const root of whole ? narrowed(storage, at, filter, signal) : [at]) {
     for await (const entry of storage.list(root, { recursive: true, signal })) {
@@ -115,8 +115,4 @@ function unquoted(name: string): string {
 function agrees(found: StoredPlace, filter: StoredFilter): boolean {
   const fields = ["dagId", "runId", "taskId", "key"] as const;
   return fields.every((field) => filter[field] === undefined || filter[field] === found[field]);
-}
-
-function parsed(path: StoragePath | string): StoragePath {
-  return printedBase(typeof path === "string" ? StoragePath.parse(path) : path);
 }
