@@ -1,19 +1,15 @@
 /** Digests in the names of objects. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { defineSerializer, XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../src/index.js";
-import { canWrite, OWNER, TI, world } from "./xcom-world.js";
+import { defineSerializer, type XComObjectStorageBackendOptions } from "../src/index.js";
+import { BASE, canWrite, make as makeBackend, OWNER, TI, world } from "./xcom-world.js";
 
-const BASE = "s3://conn@bucket/xcom";
 const DIGEST = /~sha256-([0-9a-f]{64})/;
 const ALL = [null, "zip", "gzip", "bz2", "xz", "lzma", "zstd", "lz4"] as const;
 const CODECS = ALL.filter((one) => canWrite(one));
 
-function make(options: Partial<XComObjectStorageBackendOptions> = {}, existing = world()) {
-  const { storage, calls } = existing;
-  const settings = { storage, path: BASE, threshold: 0, digest: true, ...options };
-  return { storage, calls, backend: new XComObjectStorageBackend(settings) };
-}
+const make = (options: Partial<XComObjectStorageBackendOptions> = {}, existing = world()) =>
+  makeBackend({ digest: true, ...options }, existing);
 
 const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
 const small = { a: [1, "é"] };

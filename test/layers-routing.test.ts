@@ -1,14 +1,12 @@
 /** Several backends behind one. */
 import { describe, expect, test } from "vitest";
-import { collect } from "../src/fs/bytes.js";
 import {
-  defineSerializer,
   type RouteOptions,
   routeXComs,
   XComObjectStorageBackend,
   type XComObjectStorageBackendOptions,
 } from "../src/index.js";
-import { OWNER, world } from "./xcom-world.js";
+import { buffers, OWNER, world } from "./xcom-world.js";
 
 function make() {
   const { storage, calls } = world();
@@ -20,16 +18,6 @@ function make() {
   };
   return { storage, calls, backend, backends };
 }
-
-const buffers = defineSerializer<Buffer>({
-  name: "test.buffer@1",
-  suffix: ".bin",
-  test: (value) => Buffer.isBuffer(value),
-  async *encode(value) {
-    yield value;
-  },
-  decode: async (body) => Buffer.from(await collect(body)),
-});
 
 describe("routeXComs", () => {
   test("stores by type, size, Dag, task and key, and reads from wherever a value is", async () => {

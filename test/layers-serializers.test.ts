@@ -1,33 +1,7 @@
 /** Serializers, and the list of types that are allowed. */
 import { describe, expect, test } from "vitest";
-import { collect } from "../src/fs/bytes.js";
-import {
-  Decimal,
-  defineSerializer,
-  Envelope,
-  type Serializer,
-  serializerOf,
-  XComObjectStorageBackend,
-  type XComObjectStorageBackendOptions,
-} from "../src/index.js";
-import { OWNER, UUID, world } from "./xcom-world.js";
-
-const BASE = "s3://conn@bucket/xcom";
-
-function make(options: Partial<XComObjectStorageBackendOptions> = {}, existing = world()) {
-  const { storage, calls } = existing;
-  return { storage, calls, backend: new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, ...options }) };
-}
-
-const buffers = defineSerializer<Buffer>({
-  name: "test.buffer@1",
-  suffix: ".bin",
-  test: (value) => Buffer.isBuffer(value),
-  async *encode(value) {
-    yield value;
-  },
-  decode: async (body) => Buffer.from(await collect(body)),
-});
+import { Decimal, defineSerializer, Envelope, type Serializer, serializerOf } from "../src/index.js";
+import { BASE, buffers, make, OWNER, UUID, world } from "./xcom-world.js";
 
 class Invoice {
   constructor(

@@ -1,16 +1,10 @@
 /** Key templates and the aliases of old references. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
-import { OWNER, TI, UUID, world } from "./xcom-world.js";
+import type { XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
+import { BASE, make, OWNER, TI, UUID, world } from "./xcom-world.js";
 
-const BASE = "s3://conn@bucket/xcom";
 const TUTORIAL = "{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json";
-
-function make(options: Partial<XComObjectStorageBackendOptions> = {}) {
-  const { storage, calls } = world();
-  return { storage, calls, backend: new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, ...options }) };
-}
 
 const refusal = (options: Partial<XComObjectStorageBackendOptions>) => () => make(options);
 
@@ -64,11 +58,10 @@ describe("keyTemplate", () => {
   });
 
   test("Airflow's own layouts are read beside it, and their owners compared", async () => {
-    const { storage } = world();
-    const make = (options: object) => new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, ...options });
-    const reader = make({ keyTemplate: "{dag_id}/{run_id}/{task_id}/{uuid}.json" });
+    const existing = world();
+    const reader = make({ keyTemplate: "{dag_id}/{run_id}/{task_id}/{uuid}.json" }, existing).backend;
     for (const layout of ["ti", "uuid"] as const) {
-      const row = await make({ layout }).storeValue(OWNER, "k", layout);
+      const row = await make({ layout }, existing).backend.storeValue(OWNER, "k", layout);
       expect(await reader.loadValue(row, { owner: OWNER })).toBe(layout);
     }
     const own = await reader.storeValue(OWNER, "k", "own");

@@ -1,21 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../src/backend.js";
 import { isStorageError } from "../src/errors.js";
-import type { XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
 import { pythonInt, settingsFromEnv } from "../src/xcom/config.js";
 import { readPlace } from "../src/xcom/coordinate.js";
-import { OWNER, TI, UUID, world } from "./xcom-world.js";
+import { BASE, make, OWNER, TI, UUID } from "./xcom-world.js";
 
-const BASE = "s3://conn@bucket/xcom";
 const ID = "0b5e1b1e-0000-4000-8000-000000000001";
 const PLACE = `${OWNER.dagId}/${OWNER.runId}/${OWNER.taskId}`;
-
-function make(options: Partial<XComObjectStorageBackendOptions> = {}) {
-  const { storage, calls } = world();
-  return { storage, calls, backend: new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, ...options }) };
-}
 
 describe("where a value goes", () => {
   test("X01 it becomes an object from the threshold on, in bytes of Python's text", async () => {

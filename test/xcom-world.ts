@@ -1,13 +1,17 @@
-/** A Storage whose schemes all live in memory and count the calls of their drivers. */
-
+/** A Storage whose schemes all live in memory and count the calls of their drivers, and a backend on it. */
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { codecs } from "../src/codecs/index.js";
 import { isStorageError } from "../src/errors.js";
 import { collect, single } from "../src/fs/bytes.js";
 import type { Driver, OpenDriver } from "../src/fs/driver.js";
 import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
+import type { XComObjectStorageBackendOptions } from "../src/objectstore-backend.js";
 import { openStorage } from "../src/open.js";
+import { defineSerializer } from "../src/xcom/serializer.js";
 
+/** Where the backends of `make` store. */
+export const BASE = "s3://conn@bucket/xcom";
 export const OWNER = { dagId: "my_dag", runId: "manual__2026-01-02T03:04:05.678901+00:00", taskId: "grp.my_task" };
 export const TI = "019b1c2d-0000-7000-8000-000000000001";
 export const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
@@ -44,6 +48,23 @@ export function world(): World {
   });
   return { storage, calls };
 }
+
+/** A backend that stores every value as an object, unless the options say otherwise. */
+export function make(options: Partial<XComObjectStorageBackendOptions> = {}, existing: World = world()) {
+  const { storage, calls } = existing;
+  return { storage, calls, backend: new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, ...options }) };
+}
+
+/** Stores Buffers as they are. */
+export const buffers = defineSerializer<Buffer>({
+  name: "test.buffer@1",
+  suffix: ".bin",
+  test: (value) => Buffer.isBuffer(value),
+  async *encode(value) {
+    yield value;
+  },
+  decode: async (body) => Buffer.from(await collect(body)),
+});
 
 function counted(driver: Driver, calls: string[]): Driver {
   return {
