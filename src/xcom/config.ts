@@ -1,21 +1,14 @@
 /** Airflow's settings of the object storage backend, with Airflow's own parsing. */
+import { SUFFIXES } from "../codecs/codec.js";
 import { invalid } from "./failures.js";
 
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** The codecs that Airflow's backend can name, with the suffix that tells its reader. */
-const SUFFIXES = {
-  zip: ".zip",
-  bz2: ".bz2",
-  gzip: ".gz",
-  lzma: ".lzma",
-  xz: ".xz",
-  lz4: ".lz4",
-  zstd: ".zst",
-} as const;
+/** The codecs that Airflow's backend can name: those whose suffix tells its reader. */
+export const COMPRESSIONS = ["zip", "bz2", "gzip", "lzma", "xz", "lz4", "zstd"] as const;
 
-export type XComCompression = keyof typeof SUFFIXES;
+export type XComCompression = (typeof COMPRESSIONS)[number];
 
 export interface XComSettings {
   path: string;
@@ -51,9 +44,10 @@ function compressionOf(env: Env): XComCompression | null {
 
 /** The codec, if Airflow's reader can tell it by the suffix. */
 export function checkCompression(name: string): XComCompression {
-  if (Object.hasOwn(SUFFIXES, name)) return name as XComCompression;
+  const known = COMPRESSIONS.find((one) => one === name);
+  if (known) return known;
   const hint = HINTS.get(name.toLowerCase());
-  throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${Object.keys(SUFFIXES).join(", ")}`}`);
+  throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${COMPRESSIONS.join(", ")}`}`);
 }
 
 const HINTS: ReadonlyMap<string, string> = new Map([
@@ -66,12 +60,12 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 
 /** What stands after the name of an object with this codec. */
 export function suffixOf(compression: XComCompression | null): string {
-  return compression === null ? "" : SUFFIXES[compression];
+  return compression === null ? "" : SUFFIXES[compression][0];
 }
 
 /** Whether a name ends in the suffix of one of the codecs. */
 export function isCompressed(name: string): boolean {
-  return Object.values(SUFFIXES).some((suffix) => name.endsWith(suffix));
+  return COMPRESSIONS.some((codec) => name.endsWith(SUFFIXES[codec][0]));
 }
 
 /**

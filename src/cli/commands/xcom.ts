@@ -1,5 +1,6 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
+import { COMPRESSIONS } from "../../xcom/config.js";
 import type { Cli } from "../cli.js";
 import { whole } from "../options.js";
 import { imported } from "../xcom/import.js";
@@ -41,17 +42,7 @@ function addPush(cli: Cli, xcom: Command): void {
     .option("--ti <uuid>", "task instance, where it is known")
     .option("--base <path>", "base path, in place of the setting")
     .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", whole)
-    .addOption(
-      new Option("--compression <codec>", "in place of the setting").choices([
-        "zip",
-        "gzip",
-        "bz2",
-        "lzma",
-        "xz",
-        "lz4",
-        "zstd",
-      ]),
-    )
+    .addOption(new Option("--compression <codec>", "in place of the setting").choices(COMPRESSIONS))
     .addOption(new Option("--layout <layout>", "where the object goes").choices(["ti", "uuid"]).default("ti"))
     .action(cli.run(push));
 }
