@@ -2,14 +2,12 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { failure } from "../../errors.js";
-import type { StoragePath } from "../../path.js";
 import { type LifecycleProvider, lifecyclePolicy, lifecycleProvider } from "../../xcom/lifecycle.js";
 import { type Expiring, tooShort } from "../../xcom/lifecycle-check.js";
 import { duration, printable } from "../format.js";
 import { put } from "../io.js";
 import type { Session } from "../session.js";
-import { NO_BASE } from "../xcom/list.js";
-import { configuredBase } from "../xcom/place.js";
+import { pathOrBase } from "../xcom/place.js";
 
 type Days = Record<string, number>;
 
@@ -21,7 +19,7 @@ export interface PrintOptions {
 
 /** Prints the policy; what it says besides goes to stderr, so that stdout can be given to the provider's command. */
 export async function print(session: Session, text: string | undefined, options: PrintOptions): Promise<void> {
-  const path = pathIn(session, text);
+  const path = pathOrBase(session, text);
   const provider = lifecycleProvider(path);
   if (options.provider !== undefined && options.provider !== provider)
     throw failure("InvalidArgument", `--provider ${options.provider} is not the provider of ${path}; leave it out`);
@@ -41,7 +39,7 @@ export interface CheckOptions {
 /** Warns of each rule that is shorter than the longest run; that there is one is the exit code 1. */
 export async function check(session: Session, text: string | undefined, options: CheckOptions): Promise<void> {
   const { longestRun, class: days, policy } = options;
-  const path = pathIn(session, text);
+  const path = pathOrBase(session, text);
   if (!days && policy === undefined) throw failure("InvalidArgument", "name classes by --class, or a --policy");
   const planned = days ? tooShort(lifecyclePolicy({ path, days }), path, longestRun) : [];
   const standing = policy === undefined ? [] : tooShort(await readPolicy(session, policy), path, longestRun);
@@ -55,12 +53,6 @@ function warning({ name, prefix, days }: Expiring, longestRun: number): string {
   const when = days === 0 ? "at a time that has nothing to do with their age" : `after ${days} days`;
   const what = `warning: ${name}: objects below ${prefix || "the whole bucket"} expire ${when}`;
   return printable(`${what}, a run can take ${duration(longestRun)}`);
-}
-
-function pathIn(session: Session, text: string | undefined): StoragePath {
-  const path = text === undefined ? configuredBase(session.env) : session.path(text);
-  if (!path) throw failure("InvalidArgument", NO_BASE);
-  return path;
 }
 
 async function readPolicy({ io }: Session, file: string): Promise<unknown> {

@@ -2,7 +2,7 @@
 import { failure } from "../../errors.js";
 import { SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../../xcom/config.js";
 import type { Session } from "../session.js";
-import { NO_BASE } from "./list.js";
+import { NO_BASE } from "./place.js";
 
 export interface BackendOptions {
   base?: string;

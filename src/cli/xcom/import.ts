@@ -13,8 +13,8 @@ import { put } from "../io.js";
 import type { Session } from "../session.js";
 import { settingsOf } from "./backend.js";
 import { postgresQuery } from "./database.js";
-import { type FilterOptions, filterOf, NO_BASE } from "./list.js";
-import { configuredBase } from "./place.js";
+import { type FilterOptions, filterOf } from "./list.js";
+import { configuredBase, pathOrBase } from "./place.js";
 
 /** Not on a command line, where others see it. */
 const TOKEN = "AIRFLOW_API_TOKEN";
@@ -30,8 +30,7 @@ export interface ImportOptions extends FilterOptions {
 export async function imported(session: Session, text: string | undefined, options: ImportOptions): Promise<void> {
   const { storage, signal } = session;
   const base = configuredBase(session.env);
-  const path = text === undefined ? base : session.path(text);
-  if (!path) throw failure("InvalidArgument", NO_BASE);
+  const path = pathOrBase(session, text);
   const { key, replace } = options;
   const { rows, close } = await openTarget(session, options);
   try {

@@ -7,7 +7,7 @@ import { bytes, jsonLine, moment, printable, styled } from "../format.js";
 import { put } from "../io.js";
 import type { Session } from "../session.js";
 import { openRows, rowXComs } from "./database.js";
-import { configuredBase } from "./place.js";
+import { configuredBase, pathOrBase, typedOrBase } from "./place.js";
 import {
   type FoundXCom,
   noRows,
@@ -40,8 +40,8 @@ export async function list(session: Session, text: string | undefined, options: 
   }
   const { rows, close } = await openRows(session, database);
   try {
-    const base = text === undefined ? configuredBase(session.env) : session.path(text);
-    if (!(await listed(session, rowXComs(rows, base), options))) noRows();
+    const source = rowXComs(rows, typedOrBase(session, text));
+    if (!(await listed(session, source, options))) noRows();
   } finally {
     await close();
   }
@@ -95,13 +95,9 @@ async function copied({ storage, signal }: Session, found: FoundXCom, target: St
 
 function sourceOf(session: Session, text: string | undefined): { at: StoragePath; source: XComSource } {
   const base = configuredBase(session.env);
-  const at = text === undefined ? base : session.path(text);
-  if (!at) throw failure("InvalidArgument", NO_BASE);
+  const at = pathOrBase(session, text);
   return { at, source: storedXComs(session.storage, at, base) };
 }
-
-export const NO_BASE =
-  "name a path such as s3://my_conn@my_bucket/xcom, or set AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH to it";
 
 export function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {
   return { dagId: dag, runId: run, taskId: task, key };
