@@ -7,8 +7,7 @@ import { collect, single } from "../src/fs/bytes.js";
 import { DateTime, Decimal, PlainDate } from "../src/xcom/serde/types.js";
 import { decodeRows, encodeRows, type Row, type TableFormat, type TableSchema } from "../src/xcom/tables/index.js";
 import { describePandas } from "./support/pandas.js";
-
-const FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const;
+import { CELLS, COLUMNS, FORMATS } from "./support/tables.js";
 
 /** How Python reads a file as a DataFrame of Arrow's types, which keep nulls, NaN and integers apart. */
 const READ: Record<TableFormat, string> = {
@@ -29,11 +28,7 @@ const PLAIN: Record<TableFormat, string> = {
 const ROWS: Row[] = [
   {
     big: 2n ** 62n,
-    name: 'Zoë "the\r\nfirst", 雪 🚀',
-    score: 0.1,
-    ok: true,
-    day: new PlainDate("2026-01-02"),
-    at: new DateTime(1767323045.123456, "UTC"),
+    ...CELLS,
     local: new DateTime(1767323045.5, null),
   },
   { big: -1, name: "", score: Number.NaN, ok: false, day: new PlainDate("1969-07-20"), at: new DateTime(-0.5) },
@@ -42,12 +37,7 @@ const ROWS: Row[] = [
 ];
 const SCHEMA: TableSchema = {
   big: "int",
-  name: "string",
-  score: "float",
-  ok: "boolean",
-  day: "date",
-  at: "timestamp",
-  local: "datetime",
+  ...COLUMNS,
 };
 
 await describePandas("pandas", (pandas) => {

@@ -1,7 +1,8 @@
 /** Tables through the XCom backend: objects whose extension tells the format, everything else as JSON. */
 import { describe, expect, test } from "vitest";
 import { openStorage, XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../src/index.js";
-import { type TableFormat, tables } from "../src/xcom/tables/index.js";
+import { tables } from "../src/xcom/tables/index.js";
+import { FORMATS } from "./support/tables.js";
 
 const OWNER = { dagId: "d", runId: "r", taskId: "t" };
 const ROWS = [
@@ -15,7 +16,7 @@ function backend(options: Partial<XComObjectStorageBackendOptions> = {}) {
   return new XComObjectStorageBackend({ storage, path: "memory://bucket/base", threshold: 1_000_000, ...options });
 }
 
-describe.each(["csv", "jsonl", "parquet", "arrow"] as TableFormat[])("a table as %s", (format) => {
+describe.each(FORMATS)("a table as %s", (format) => {
   test.each([
     [null, ""],
     ["gzip", ".gz"],

@@ -16,8 +16,8 @@ import {
   type TablesOptions,
   tables,
 } from "../src/xcom/tables/index.js";
+import { CELLS, COLUMNS, FORMATS } from "./support/tables.js";
 
-const FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const;
 const TYPED = ["parquet", "arrow"] as const;
 
 const encoded = (rows: Rows, format: TableFormat, schema?: TableSchema) =>
@@ -53,22 +53,13 @@ const messageOf = (promise: Promise<unknown>) =>
 
 const SCHEMA: TableSchema = {
   id: "int",
-  name: "string",
-  score: "float",
-  ok: "boolean",
-  day: "date",
-  at: "timestamp",
-  local: "datetime",
+  ...COLUMNS,
   more: "json",
 };
 const ROWS: Row[] = [
   {
     id: 1,
-    name: 'Zoë "the\r\nfirst", 雪 🚀',
-    score: 0.1,
-    ok: true,
-    day: new PlainDate("2026-01-02"),
-    at: new DateTime(1767323045.123456, "UTC"),
+    ...CELLS,
     local: new DateTime(1767323045.000001, null),
     more: { a: [1, "x", null] },
   },
