@@ -1,6 +1,7 @@
 /** Which types may be stored and loaded, by patterns on their names. */
 import { failure } from "../errors.js";
 import { type Encoding, Fields } from "./json/encoding.js";
+import { escaped } from "./patterns.js";
 import { nameAndVersion } from "./serializer.js";
 
 export type AllowList = (name: string) => boolean;
@@ -35,7 +36,7 @@ function translated(token: string, not: string | undefined, set: string | undefi
   if (set !== undefined) return `[${not ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
   if (token === "*") return ".*";
   if (token === "?") return ".";
-  return token.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+  return escaped(token);
 }
 
 /** Whether a serializer's type may be used; a pattern can name it with its version and without. */

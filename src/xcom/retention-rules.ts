@@ -1,6 +1,7 @@
 /** Which retention class a value belongs to. */
 import type { Owner } from "./coordinate.js";
 import { refuse } from "./failures.js";
+import { escaped } from "./patterns.js";
 import { jsonSize } from "./size.js";
 
 export type ValueType = "null" | "boolean" | "number" | "string" | "array" | "object" | "bytes";
@@ -96,7 +97,7 @@ function wildcard(pattern: string | undefined): (text: string) => boolean {
   if (pattern === undefined) return () => true;
   const source = pattern.replace(/\*+|[\s\S]/gu, (token) => {
     if (token.startsWith("*")) return "[^]*";
-    return token === "?" ? "[^]" : token.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+    return token === "?" ? "[^]" : escaped(token);
   });
   const whole = new RegExp(`^${source}$`, "u");
   return (text) => whole.test(text);

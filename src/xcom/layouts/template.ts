@@ -4,6 +4,7 @@ import { type Layout, type Place, UUID } from "../coordinate.js";
 import { invalid } from "../failures.js";
 import { checkOwner, nameOf, type Owner, quotedId, shortened, sum } from "../ids.js";
 import { type Ending, endingText, MAX_LEAF, readLeaf } from "../leaf.js";
+import { escaped } from "../patterns.js";
 import { ID_NAMES, type IdName, type Part, parseTemplate, type Template } from "./template-parts.js";
 
 const QUOTED = "((?:[A-Za-z0-9_.~-]|%[0-9A-F]{2})+)";
@@ -116,8 +117,4 @@ function idsOf(owner: Owner): Record<IdName, string> {
 function mapIndexOf({ mapIndex = -1 }: Owner): string {
   if (Number.isSafeInteger(mapIndex) && mapIndex >= -1) return String(mapIndex);
   throw invalid("mapIndex must be an integer >= -1");
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.+*?^$(){}|[\]\\]/g, "\\$&");
 }
