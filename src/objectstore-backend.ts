@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { failure, isStorageError } from "./errors.js";
 import type { Bytes } from "./fs/driver.js";
+import type { Signalled } from "./fs/options.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
 import { pathBelow, roomBelow } from "./xcom/base.js";
@@ -24,20 +25,14 @@ export type FromEnvOptions = Partial<Omit<XComObjectStorageBackendOptions, "path
 
 /** The three methods of a backend; layers around one have the same. */
 export interface XComBackend {
-  storeValue(
-    owner: Owner,
-    key: string,
-    value: unknown,
-    options?: { signal?: AbortSignal | undefined },
-  ): Promise<unknown>;
+  storeValue(owner: Owner, key: string, value: unknown, options?: Signalled): Promise<unknown>;
   loadValue(stored: unknown, options?: LoadOptions): Promise<unknown>;
   purge(stored: unknown, options?: LoadOptions): Promise<boolean>;
 }
 
-export interface LoadOptions {
+export interface LoadOptions extends Signalled {
   /** Whose the row is: then a reference to an object of another task is PermissionDenied. */
   owner?: Owner | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 /** Python's length up to which the text of a value is made in one go: some milliseconds. */
@@ -79,12 +74,7 @@ export class XComObjectStorageBackend implements XComBackend {
    * Airflow would take for a reference, an integer beyond 2^53 - 1, NaN, an infinity. The object is complete when the
    * promise resolves.
    */
-  storeValue(
-    owner: Owner,
-    key: string,
-    value: unknown,
-    { signal }: { signal?: AbortSignal | undefined } = {},
-  ): Promise<unknown> {
+  storeValue(owner: Owner, key: string, value: unknown, { signal }: Signalled = {}): Promise<unknown> {
     return telling("storeValue", this.path, async () => {
       signal?.throwIfAborted();
       const serializer = chooseSerializer(value, this.#settings);

@@ -1,5 +1,6 @@
 /** One value in several stores: a layer around one backend for each. */
 import { type ErrorCode, failure, isStorageError, StorageError } from "../errors.js";
+import type { Signalled } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
@@ -75,12 +76,7 @@ export class Replicas implements PlacedBackend {
    * Stores a value with the primary, then copies its object as it is. With `write: "all"` a copy that fails fails the
    * call, and what the call has written is removed again.
    */
-  storeValue(
-    owner: Owner,
-    key: string,
-    value: unknown,
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<unknown> {
+  storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
     return telling("storeValue", this.path, async () => {
       const stored = await this.#primary.storeValue(owner, key, value, options);
       const [primary, ...others] = this.#copies(stored);

@@ -1,4 +1,5 @@
 /** Values of different lifetimes in different places: a layer around one backend for each class. */
+import type { Signalled } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import { type LoadOptions, XComObjectStorageBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
@@ -53,12 +54,7 @@ export class Retention implements PlacedBackend {
     this.storage = this.#base.storage;
   }
 
-  storeValue(
-    owner: Owner,
-    key: string,
-    value: unknown,
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<unknown> {
+  storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
     return telling("storeValue", this.path, async () => {
       if (classIn(String(owner.dagId)) !== undefined)
         refuse(`the Dag id ${owner.dagId} would be taken for a retention class`);

@@ -1,5 +1,6 @@
 /** Several backends behind one: what is stored goes where a function says, what is read comes from where it is. */
 import { failure, isStorageError, type StorageError } from "../errors.js";
+import type { Signalled } from "../fs/options.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
 import type { Owner } from "./ids.js";
@@ -46,12 +47,7 @@ class Routed implements RoutedBackend {
         throw invalid(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
   }
 
-  async storeValue(
-    owner: Owner,
-    key: string,
-    value: unknown,
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<unknown> {
+  async storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
     options.signal?.throwIfAborted();
     const name = await this.#route(value, { owner, key, size: () => jsonSize(value, options.signal) });
     const backend = this.#backends.get(name);

@@ -1,4 +1,5 @@
 /** The rows in which a workflow engine keeps one XCom each: the value itself, or a reference to its object. */
+import type { Signalled } from "../fs/options.js";
 
 /** Which row. */
 export interface RowKey {
@@ -19,9 +20,7 @@ export interface XComRow extends RowKey {
 /** Rows that agree in all that is given. */
 export type RowFilter = { readonly [field in keyof RowKey]?: RowKey[field] | undefined };
 
-export interface RowOptions {
-  signal?: AbortSignal | undefined;
-}
+export type RowOptions = Signalled;
 
 /** Rows that can be read. */
 export interface XComRowReader {

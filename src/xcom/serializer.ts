@@ -1,11 +1,10 @@
 /** How values that are not JSON become objects, and values again. */
 import { failure, type StorageError } from "../errors.js";
 import type { Bytes } from "../fs/driver.js";
+import type { Signalled } from "../fs/options.js";
 import { isCompressed } from "./config.js";
 
-export interface SerializerOptions {
-  signal?: AbortSignal | undefined;
-}
+export type SerializerOptions = Signalled;
 
 /** How values of one kind are stored: chosen by `test` on write, by the suffix of the object's name on read. */
 export interface Serializer<T = unknown> {

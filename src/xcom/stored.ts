@@ -1,5 +1,6 @@
 /** XComs as storage alone tells them: the paths of their objects hold ids, key and codec. */
 import { codecs } from "../codecs/index.js";
+import type { Signalled } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
 import { printedBase } from "./base.js";
@@ -47,7 +48,7 @@ export interface StoredFilter {
 export async function* storedXComs(
   { storage, path, base }: { storage: Storage; path: StoragePath | string; base?: StoragePath | string | undefined },
   filter: StoredFilter = {},
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  { signal }: Signalled = {},
 ): AsyncGenerator<StoredXCom, void, undefined> {
   const at = printedBase(path);
   const known = base === undefined ? undefined : printedBase(base);

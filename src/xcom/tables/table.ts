@@ -1,6 +1,7 @@
 /** What a table is, and the serializer that stores tables as files of one format. */
 import { failure } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
+import type { Signalled } from "../../fs/options.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
 import { readTable, tableRows } from "./arrow/read.js";
 import { type ArrowTable, isArrowTable } from "./arrow/shape.js";
@@ -14,14 +15,13 @@ import { type ColumnType, checkSchema, type TableSchema, typeOf } from "./schema
 /** A table in memory: an array of records, or a Table of the package apache-arrow. */
 export type Table = readonly Row[] | ArrowTable;
 
-export interface RowsOptions {
+export interface RowsOptions extends Signalled {
   format: TableFormat;
   /**
    * The columns and their types. On write it fixes the columns and their order, and a cell of another type is
    * InvalidArgument; on read it says what the text of csv and jsonl stands for.
    */
   schema?: TableSchema | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 export interface TablesOptions extends Omit<RowsOptions, "signal"> {
