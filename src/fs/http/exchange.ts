@@ -40,6 +40,7 @@ export function exchange(wire: Wire, out: Outgoing, limits: Limits): Promise<Ans
 /** One request and its answer on a connection, until the last byte of the body. */
 class Exchange implements Watched, Line {
   limit: number;
+  slot = -1;
   /** Since when bytes are waited for, by `performance.now()`. */
   #since = 0;
   #request: ClientRequest | undefined;

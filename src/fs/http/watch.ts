@@ -2,13 +2,16 @@
 export interface Watched {
   /** By `performance.now()`; Infinity while nobody waits. */
   limit: number;
+  /** The watchdog's own note of where it keeps this. */
+  slot: number;
   /** Called when the limit has passed, until the watch ends or the limit moves. */
   overdue(now: number): void;
 }
 
 /** Looks after all exchanges of one client with a single timer, so that no chunk or request arms its own. */
 export class Watchdog {
-  readonly #watched = new Set<Watched>();
+  // No Set: the tables that it outgrows point to the next one, so that the collector would keep ended exchanges for long.
+  readonly #watched: Watched[] = [];
   readonly #tick: number;
   #timer: NodeJS.Timeout | undefined;
 
@@ -18,21 +21,27 @@ export class Watchdog {
   }
 
   add(watched: Watched): void {
-    this.#watched.add(watched);
+    watched.slot = this.#watched.push(watched) - 1;
     this.#timer ??= setInterval(() => this.#look(), this.#tick).unref();
   }
 
+  /** Does nothing when it has been deleted before. */
   delete(watched: Watched): void {
-    this.#watched.delete(watched);
+    if (this.#watched[watched.slot] !== watched) return;
+    const last = this.#watched.pop()!;
+    if (last === watched) return;
+    this.#watched[watched.slot] = last;
+    last.slot = watched.slot;
   }
 
   #look(): void {
-    if (this.#watched.size === 0) {
+    if (this.#watched.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
       return;
     }
     const now = performance.now();
-    for (const watched of this.#watched) if (watched.limit <= now) watched.overdue(now);
+    // A copy, since those that are overdue leave.
+    for (const watched of [...this.#watched]) if (watched.limit <= now) watched.overdue(now);
   }
 }
