@@ -4,17 +4,15 @@ import { join } from "node:path";
 import { writeCharts } from "./charts.mjs";
 import { goals } from "./goals.mjs";
 
-const HERE = import.meta.dirname;
-
-/** Adds a run to the results of its day, writes the charts, and returns all of the day with the goals. */
-export async function kept(report) {
-  const folder = join(HERE, "results");
+/** Adds a run to the results of its day in `into`, draws the charts, and returns all of the day with the goals. */
+export async function kept(report, into) {
+  const folder = join(into, "results");
   const path = join(folder, `${report.date.slice(0, 10)}.json`);
   const day = merged(await known(path), report);
   day.goals = goals(day);
   await mkdir(folder, { recursive: true });
   await writeFile(path, `${JSON.stringify(day, null, 1)}\n`);
-  await writeCharts(day, join(HERE, "charts"));
+  await writeCharts(day, join(into, "charts"));
   return day;
 }
 

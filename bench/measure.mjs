@@ -54,15 +54,11 @@ function reasonIn(errors) {
 
 /**
  * The measurements of one scenario by subject: `{ rounds: [...] }`, or `{ cannot: reason }`. The first round of each
- * subject warms up and does not count, unless it is the only one.
+ * subject warms up and does not count, unless it is the only one or the scenario does without.
  */
 export async function measure(scenario, target, commands, rounds) {
-  const runners = [];
-  for (const [subject, command] of commands) {
-    const runner = new Runner([...command, JSON.stringify(target), JSON.stringify(scenario)]);
-    runners.push({ subject, runner, ...(await runner.hear()), rounds: [] });
-  }
-  const warmUp = rounds > 1 ? 1 : 0;
+  const runners = await Promise.all(commands.map((one) => started(one, scenario, target)));
+  const warmUp = rounds > 1 && (scenario.warmUp ?? true) ? 1 : 0;
   for (let round = -warmUp; round < rounds; round++) {
     for (const one of runners) {
       if (one.cannot) continue;
@@ -77,10 +73,15 @@ export async function measure(scenario, target, commands, rounds) {
   );
 }
 
+async function started([subject, command], scenario, target) {
+  const runner = new Runner([...command, JSON.stringify(target), JSON.stringify(scenario)]);
+  return { subject, runner, ...(await runner.hear()), rounds: [] };
+}
+
 /** Rates of all rounds: operations, or for large objects MiB, by second of wall clock and of processor. */
-function summed({ size, count }, rounds) {
+function summed({ size }, rounds) {
   const large = size >= 2 ** 20;
-  const work = large ? (size * count) / 2 ** 20 : count;
+  const work = ({ done }) => (large ? (size * done) / 2 ** 20 : done);
   const spread = (of) => {
     const sorted = rounds.map(of).toSorted((a, b) => a - b);
     const middle = (sorted.length - 1) / 2;
@@ -89,9 +90,10 @@ function summed({ size, count }, rounds) {
   };
   return {
     unit: large ? "MiB/s" : "ops/s",
-    wall: spread(({ seconds }) => work / seconds),
-    cpu: spread(({ cpu }) => work / cpu),
+    wall: spread((round) => work(round) / round.seconds),
+    cpu: spread((round) => work(round) / round.cpu),
     rounds: rounds.length,
+    done: rounds.reduce((sum, { done }) => sum + done, 0),
     peak: Math.max(...rounds.map(({ peak }) => peak)),
     grown: Math.max(...rounds.map(({ grown }) => grown)),
   };

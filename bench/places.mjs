@@ -4,22 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBucket, startAzurite, startFakeGcs, startMinio } from "../test/servers/index.mjs";
 
-/** Which subjects there are for a store; the first is stowage. */
+/** Which subjects there are for a store, except for XComs; the first is stowage. */
 export const subjectsOf = {
   memory: ["stowage", "bare-memory"],
   file: ["stowage", "node-fs"],
-  minio: [
-    "stowage",
-    "aws-sdk",
-    "opendal",
-    "flystorage",
-    "flydrive",
-    "files-sdk",
-    "s3fs",
-    "obstore",
-    "airflow",
-    "probe",
-  ],
+  minio: ["stowage", "aws-sdk", "opendal", "flystorage", "flydrive", "files-sdk", "s3fs", "obstore", "probe"],
   gcs: ["stowage", "google-sdk", "opendal", "gcsfs", "obstore"],
   azure: ["stowage", "azure-sdk", "opendal", "adlfs", "obstore"],
 };

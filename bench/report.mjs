@@ -5,11 +5,16 @@ const MIB = 2 ** 20;
 const count = (value) => (value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toFixed(1));
 
 /** One scenario: a row per subject. RSS growth is what the rounds added to the process at rest. */
-export function table({ name, subjects }) {
+export function table({ name, subjects, warmUp }) {
   const rows = Object.entries(subjects).map(([subject, it]) => row(subject, it));
   const head = ["", "median", "min", "max", "per CPU-s", "RSS peak", "RSS growth"];
   const unit = Object.values(subjects).find((it) => it.unit)?.unit ?? "";
-  return [`${name}, ${unit}`, aligned([head, ...rows])].join("\n");
+  return [`${name}, ${unit}, ${roundsIn(subjects, warmUp)}`, aligned([head, ...rows])].join("\n");
+}
+
+function roundsIn(subjects, warmUp = true) {
+  const most = Math.max(0, ...Object.values(subjects).map((it) => it.rounds ?? 0));
+  return `${most} rounds${warmUp ? "" : ", none to warm up"}`;
 }
 
 function row(subject, it) {
@@ -19,19 +24,20 @@ function row(subject, it) {
   return [subject, ...rates, `${Math.round(peak / MIB)} MiB`, `${Math.round(grown / MIB)} MiB`];
 }
 
-/** What was to be reached, and whether it was. */
+/** What was to be reached, whether it was, and how near it is to the probe, which nothing in Node can pass. */
 export function goalTable(goals) {
-  const rows = goals.map(({ what, against, limit, value, reached }) => [
+  const rows = goals.map(({ what, against, limit, value, ofProbe, reached }) => [
     what,
     against,
     limit,
     value,
+    ofProbe === undefined ? "" : `${ofProbe.toFixed(2)} x`,
     reached === undefined ? "not measured" : reached ? "reached" : "NOT REACHED",
   ]);
-  return ["To reach", aligned([["", "against", "goal", "measured", ""], ...rows])].join("\n");
+  return ["To reach", aligned([["", "against", "goal", "measured", "of the probe", ""], ...rows])].join("\n");
 }
 
-function aligned(rows) {
+export function aligned(rows) {
   const widths = rows[0].map((_, at) => Math.max(...rows.map((cells) => (cells[at] ?? "").length)));
   const cell = (text, at) => (at === 0 ? text.padEnd(widths[0]) : text.padStart(widths[at] ?? 0));
   return rows.map((cells) => `  ${cells.map(cell).join("  ")}`.trimEnd()).join("\n");

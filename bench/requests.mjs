@@ -16,7 +16,14 @@ const asked = [
   { step: "write", size: 20 * MIB },
   { step: "read", size: 20 * MIB },
   { step: "xcom", size: 1024 },
-].map((one) => ({ name: `requests-${one.step}`, store: "minio", count: 1, at: 1, ...one }));
+].map((one) => ({
+  name: `requests-${one.step}`,
+  seeds: `requests-${one.step}`,
+  store: "minio",
+  count: 1,
+  at: 1,
+  ...one,
+}));
 
 /** `{ subject: { step: requests } }` */
 export async function countRequests() {

@@ -1,9 +1,10 @@
 /**
- * npm run bench -- [--quick] [--only=<text>] [--subjects=stowage,aws-sdk] [--rounds=5] [--no-python]
+ * npm run bench -- [--quick] [--only=<text>] [--subjects=stowage,aws-sdk] [--rounds=5] [--no-python] [--into=bench] [--plan]
  *
  * Starts the stores, measures every subject in every scenario, prints tables, and adds what it found to
- * bench/results/<date>.json and to the charts of bench/charts/. `--quick` checks in under three minutes that everything
- * runs, and keeps nothing. `--only` takes scenarios whose name contains the text; `--only=small-minio,bounded` is either.
+ * bench/results/<date>.json and to the charts of bench/charts/, or to these folders of another one. `--quick` checks in
+ * under three minutes that everything runs, and keeps nothing. `--only` takes scenarios whose name contains the text;
+ * `--only=small-minio,bounded` is either. `--plan` only says how long each is expected to take.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -15,6 +16,7 @@ import { goals } from "./goals.mjs";
 import { kept } from "./keep.mjs";
 import { measure } from "./measure.mjs";
 import { openPlace, subjectsOf } from "./places.mjs";
+import { expectedSeconds, Progress, planTable } from "./progress.mjs";
 import { pythonSubjects } from "./python.mjs";
 import { goalTable, table } from "./report.mjs";
 import { countRequests } from "./requests.mjs";
@@ -31,6 +33,8 @@ const { values } = parseArgs({
     subjects: { type: "string" },
     rounds: { type: "string" },
     python: { type: "boolean", default: true },
+    into: { type: "string", default: HERE },
+    plan: { type: "boolean", default: false },
   },
   allowNegative: true,
 });
@@ -44,9 +48,14 @@ const isWanted = (name) => named?.includes(name) ?? true;
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
 const python = values.python && !quick ? await pythonSubjects() : new Map();
-const results = await run();
-const report = { ...circumstances(), results, ...(await extras()) };
-console.log(`\n${goalTable(quick ? goals(report) : (await kept(report)).goals)}`);
+const chosen = scenarios({ quick })
+  .filter(({ name }) => wanted(name))
+  .map((scenario) => ({
+    scenario,
+    seconds: expectedSeconds(scenario, commandsOf(scenario).length, roundsOf(scenario)),
+  }));
+if (values.plan) console.log(planTable(chosen));
+else await run();
 
 /** Subjects live in bench/node_modules, which only the benchmarks need. */
 function installPeers() {
@@ -56,14 +65,25 @@ function installPeers() {
 }
 
 async function run() {
-  const chosen = scenarios({ quick }).filter(({ name }) => wanted(name));
+  const results = await measuredAll();
+  const report = { ...circumstances(), results, ...(await extras()) };
+  const reached = quick ? goals(report) : (await kept(report, values.into)).goals;
+  console.log(`\n${goalTable(reached)}`);
+}
+
+async function measuredAll() {
+  const progress = new Progress(chosen);
   const results = [];
   for (const store of Object.keys(subjectsOf)) {
-    const here = chosen.filter((one) => one.store === store);
+    const here = chosen.filter(({ scenario }) => scenario.store === store);
     if (here.length === 0) continue;
-    const place = await openPlace(store);
+    const place = { made: new Map(), ...(await openPlace(store)) };
     try {
-      for (const scenario of here) results.push(await one(scenario, place.target));
+      for (const { scenario } of here) {
+        progress.begins(scenario.name);
+        results.push(await one(scenario, place));
+        progress.ended();
+      }
     } finally {
       await place.close();
     }
@@ -71,31 +91,38 @@ async function run() {
   return results;
 }
 
-async function one(scenario, target) {
-  const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target);
+async function one(scenario, { target, made }) {
+  const obstacle = scenario.store === "memory" ? undefined : await seeded(scenario, target, made);
   const subjects = obstacle ? { stowage: { cannot: obstacle } } : await measured(scenario, target);
   const result = { ...scenario, load: Math.round(loadavg()[0]), subjects };
   console.log(`\n${table(result)}`);
   // A long run that is cut off has not been for nothing.
-  if (!quick) await kept({ ...circumstances(), results: [result] });
+  if (!quick) await kept({ ...circumstances(), results: [result] }, values.into);
   return result;
 }
 
 async function measured(scenario, target) {
-  const names = (scenario.subjects ?? subjectsOf[scenario.store]).filter(isWanted);
-  const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
-  const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
-  const commands = names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
-  const found = await measure(scenario, target, commands, Math.min(rounds, scenario.rounds ?? rounds));
+  const found = await measure(scenario, target, commandsOf(scenario), roundsOf(scenario));
   if (scenario.store !== "memory") await swept(scenario, target);
   return found;
 }
 
+function commandsOf(scenario) {
+  const names = (scenario.subjects ?? subjectsOf[scenario.store]).filter(isWanted);
+  const node = (name) => [process.execPath, "--expose-gc", "worker.mjs", name];
+  const isHere = (name) => python.has(name) || existsSync(join(HERE, "subjects", `${name}.mjs`));
+  return names.filter(isHere).map((name) => [name, python.get(name) ?? node(name)]);
+}
+
+function roundsOf(scenario) {
+  return Math.min(rounds, scenario.rounds ?? rounds);
+}
+
 /** Why the objects that are to be read cannot be made, or undefined. */
-async function seeded(scenario, target) {
+async function seeded(scenario, target, made) {
   const subject = await openStowage(target);
   try {
-    await seed(subject, scenario);
+    await seed(subject, scenario, made);
     return undefined;
   } catch (error) {
     return error.message;

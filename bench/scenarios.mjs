@@ -3,9 +3,10 @@
  *
  * - `step`: the work, by its name in work.mjs
  * - `size`: bytes of one object; `count`: objects of a round; `at`: how many at once
+ * - `seconds`: when a round ends even if not all objects are done; `fillSeconds`: how long making what it deletes may take
  * - `codec`: what the bytes go through; none when left out
  * - `subjects`: those that are compared; all of the store when left out
- * - `rounds`: fewer than usual where a round is long
+ * - `rounds`: fewer than usual where a round is long; `warmUp`: false where one is not worth its time
  * - `quick`: the smaller numbers of `--quick`; scenarios without it are left out there
  */
 const KIB = 2 ** 10;
@@ -14,13 +15,26 @@ const GIB = 2 ** 30;
 const CLOUDS = ["minio", "gcs", "azure"];
 const STORES = ["memory", "file", ...CLOUDS];
 
-/** @typedef {{ name: string, group: string, store: string, step: string, size: number, count: number, at: number, codec?: string, rounds?: number }} Scenario */
+/** Objects that a round of small ones ends with, unless its time is over before. */
+const OBJECTS = 2000;
+/** Seconds of a round of many objects: rates are of what was done by then. */
+const ROUND_SECONDS = 1;
+/** Seconds that making objects for a round of deletes may take; what the round leaves over serves the next. */
+const FILL_SECONDS = 1;
+/** Rounds that take longer than some ten seconds for all subjects together. */
+const LONG = { rounds: 2, warmUp: false };
+
+/**
+ * @typedef {{ name: string, seeds: string, group: string, store: string, step: string, size: number, count: number, at: number,
+ *   seconds?: number, fillSeconds?: number, codec?: string, subjects?: string[], rounds?: number, warmUp?: boolean }} Scenario
+ */
 
 const small = CLOUDS.flatMap((store) =>
   ["put", "get", "stat", "delete"].flatMap((step) =>
     [1, 64].flatMap((at) =>
       [KIB, 16 * KIB].map((size) => ({
-        ...{ group: "small", store, step, size, at, count: at === 1 ? 500 : 2000 },
+        ...{ group: "small", store, step, size, at, count: OBJECTS, seconds: ROUND_SECONDS },
+        ...(step === "delete" && { fillSeconds: FILL_SECONDS }),
         ...(size === KIB && at === 64 && (store === "minio" || step === "get") && { quick: { count: 64 } }),
       })),
     ),
@@ -29,16 +43,13 @@ const small = CLOUDS.flatMap((store) =>
 
 const basic = ["memory", "file", "minio"].flatMap((store) =>
   [undefined, "gzip"].flatMap((codec) =>
-    [
-      { size: KIB, count: 500 },
-      { size: MIB, count: 50 },
-      { size: 256 * MIB, count: 1 },
-    ].flatMap(({ size, count }) =>
-      ["write", "read"].map((step) => ({
-        ...{ group: "basic", store, step, size, count, at: 1 },
-        ...(codec && { codec }),
-        ...(size === MIB && { quick: { count: 2 } }),
-      })),
+    [{ size: KIB, count: 500 }, { size: MIB, count: 50 }, ...(codec ? [] : [{ size: 256 * MIB, count: 1 }])].flatMap(
+      ({ size, count }) =>
+        ["write", "read"].map((step) => ({
+          ...{ group: "basic", store, step, size, count, at: 1, ...(count > 1 && { seconds: ROUND_SECONDS }) },
+          ...(codec && { codec }),
+          ...(size === MIB && { quick: { count: 2 } }),
+        })),
     ),
   ),
 );
@@ -56,44 +67,38 @@ const large = STORES.flatMap((store) => [
 
 const bounded = ["file", ...CLOUDS].flatMap((store) =>
   ["write", "read"].map((step) => ({
-    ...{ group: "bounded", store, step, size: GIB, count: 1, at: 1, rounds: 3 },
+    ...{ group: "bounded", store, step, size: GIB, count: 1, at: 1, ...LONG },
     ...(store === "file" && { quick: { size: 64 * MIB } }),
   })),
 );
 
 const xcom = [KIB, 100 * KIB, 10 * MIB, 200 * MIB].flatMap((size) =>
   [undefined, "gzip", "zip", "zstd"].map((codec) => ({
-    ...{ group: "xcom", store: "minio", step: "xcom", size, count: size < MIB ? 200 : 1, at: 1 },
+    ...{ group: "xcom", store: "minio", step: "xcom", size, at: 1, subjects: ["stowage", "airflow"] },
+    ...(size < MIB ? { count: 200, seconds: ROUND_SECONDS } : { count: 1 }),
     ...(codec && { codec }),
-    ...(size === 200 * MIB && { rounds: 3 }),
+    ...(size === 200 * MIB && LONG),
     ...(size === 100 * KIB && codec === "gzip" && { quick: { count: 5 } }),
   })),
 );
 
 const layers = [KIB, 100 * KIB].map((size) => ({
-  ...{ group: "xcom", store: "memory", step: "xcom", size, count: 1000, at: 1 },
+  ...{ group: "xcom", store: "memory", step: "xcom", size, count: 1000, at: 1, seconds: ROUND_SECONDS },
   subjects: ["stowage", "stowage-layers"],
   ...(size === KIB && { quick: { count: 5 } }),
 }));
 
 const many = [
-  { group: "many", store: "minio", step: "list", size: 1, count: 100_000, at: 1, rounds: 3, quick: { count: 1200 } },
-  {
-    group: "many",
-    store: "minio",
-    step: "deleteTree",
-    size: 1,
-    count: 10_000,
-    at: 1,
-    rounds: 3,
-    quick: { count: 100 },
-  },
-];
+  { step: "list", count: 100_000, quick: { count: 1200 } },
+  { step: "deleteTree", count: 10_000, quick: { count: 100 } },
+].map((one) => ({ group: "many", store: "minio", size: 1, at: 1, ...LONG, ...one }));
 
-const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB, GIB, 4 * GIB].flatMap((size) =>
+/** The points of the growth chart that no other group has: 64 MiB is in `large`, 1 GiB in `bounded`. */
+const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 4 * GIB].flatMap((size) =>
   ["write", "read"].map((step) => ({
     ...{ group: "growth", store: "minio", step, size, at: 1, count: Math.max(1, Math.min(200, (16 * MIB) / size)) },
-    ...(size >= GIB && { rounds: 2 }),
+    ...(size < GIB ? { seconds: ROUND_SECONDS } : LONG),
+    subjects: ["stowage", "aws-sdk", ...(size < GIB ? ["opendal", "s3fs"] : [])],
   })),
 );
 
@@ -102,7 +107,12 @@ const all = [...basic, ...small, ...large, ...bounded, ...xcom, ...layers, ...ma
 /** @returns {Scenario[]} */
 export function scenarios({ quick }) {
   const chosen = quick ? all.filter((one) => one.quick).map((one) => ({ ...one, ...one.quick })) : all;
-  return chosen.map(({ quick: _, ...one }) => ({ name: nameOf(one), ...one }));
+  return chosen.map(({ quick: _, ...one }) => ({ name: nameOf(one), seeds: seedsOf(one), ...one }));
+}
+
+/** Where the objects lie that scenarios of this size and codec read. */
+function seedsOf({ size, codec }) {
+  return ["seed", bytes(size), ...(codec ? [codec] : [])].join("-");
 }
 
 function nameOf({ group, store, step, size, count, at, codec }) {

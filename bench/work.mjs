@@ -1,6 +1,6 @@
 /**
- * The steps: what one round of a scenario does with a subject. `seed` makes what must be there before the clock starts;
- * `before` does so ahead of each round.
+ * The steps: what one round of a scenario does with a subject, which returns how many objects it has done. `seed` makes
+ * what must be there before the clock starts; `before` does so ahead of each round.
  */
 import { stream, text, value } from "./data.mjs";
 
@@ -17,6 +17,7 @@ const methods = {
   deleteTree: "removeTree",
   xcom: "xcom",
 };
+const SEEDED = ["get", "stat", "read", "bytes", "list"];
 
 /** Why the subject cannot do the scenario, or undefined. */
 export function obstacle(subject, { step, codec }) {
@@ -26,39 +27,65 @@ export function obstacle(subject, { step, codec }) {
   return undefined;
 }
 
-/** Objects that the scenario reads, written once for all subjects by the subject that is given. */
-export async function seed(subject, scenario) {
-  const { step, size, count, codec, name } = scenario;
-  if (step === "get" || step === "stat") {
-    const data = text(size);
-    await pooled(count, 64, (i) => subject.put(`${name}/${i}`, data));
-  }
-  if (step === "list") await pooled(count, 64, (i) => subject.put(`${name}/${i}`, text(1)));
-  if (step === "bytes") await subject.write(`${name}/0`, stream(size));
-  if (step === "read") await pooled(count, 8, (i) => subject.write(`${name}/${i}`, stream(size), codec));
+/**
+ * Writes the objects that the scenario reads, which all subjects and all scenarios of that size and codec share.
+ * `made` knows how many there are of each already.
+ */
+export async function seed(subject, scenario, made = new Map()) {
+  const { step, size, count, codec, seeds } = scenario;
+  if (!SEEDED.includes(step)) return;
+  const there = made.get(seeds) ?? 0;
+  const lanes = size < 2 ** 20 ? 64 : 2;
+  await pooled({ count: count - there, at: lanes }, (i) =>
+    subject.write(`${seeds}/${there + i}`, stream(size), codec ?? null),
+  );
+  made.set(seeds, Math.max(there, count));
 }
 
 /** A round of `scenario`; `own` is a prefix that nobody else writes to. */
 export function rounds(subject, scenario, own) {
-  const { step, size, count, at, codec, name } = scenario;
-  const each = (work) => pooled(count, at, work);
-  const fill = () => pooled(count, 64, (i) => subject.put(`${own}/${i}`, text(size)));
+  const { step, size, count, codec, seeds } = scenario;
+  const each = (work) => () => pooled(scenario, work);
   const data = step === "put" ? text(size) : undefined;
   const json = step === "xcom" ? value(size) : undefined;
+  const spare = stock(subject, scenario, own);
   const works = {
-    put: () => each((i) => subject.put(`${own}/${i}`, data)),
-    get: () => each(async (i) => expectSize(await subject.get(`${name}/${i}`), size)),
-    stat: () => each((i) => subject.stat(`${name}/${i}`)),
-    delete: () => each((i) => subject.remove(`${own}/${i}`)),
-    write: () => each((i) => subject.write(`${own}/${i}`, stream(size), codec)),
-    read: () => each(async (i) => drained(await subject.read(`${name}/${i}`, codec), size)),
-    bytes: async () => expectSize(await subject.get(`${name}/0`), size),
-    list: async () => expectSize({ byteLength: await subject.list(`${name}/`) }, count),
-    deleteTree: () => subject.removeTree(`${own}/`),
-    xcom: () => each((i) => subject.xcom(`${own}/${i}`, json, codec)),
+    put: each((i) => subject.put(`${own}/${i}`, data)),
+    get: each(async (i) => expectSize(await subject.get(`${seeds}/${i}`), size)),
+    stat: each((i) => subject.stat(`${seeds}/${i}`)),
+    delete: spare.use,
+    write: each((i) => subject.write(`${own}/${i}`, stream(size), codec)),
+    read: each(async (i) => drained(await subject.read(`${seeds}/${i}`, codec), size)),
+    bytes: each(async (i) => expectSize(await subject.get(`${seeds}/${i}`), size)),
+    list: async () => {
+      expectSize({ byteLength: await subject.list(`${seeds}/`) }, count);
+      return count;
+    },
+    deleteTree: () => spare.useAll(() => subject.removeTree(`${own}/`)),
+    xcom: each((i) => subject.xcom(`${own}/${i}`, json, codec)),
   };
-  const before = step === "delete" || step === "deleteTree" ? fill : undefined;
+  const before = step === "delete" || step === "deleteTree" ? spare.fill : undefined;
   return { before, work: works[step] };
+}
+
+/** Objects that are there to be deleted. */
+function stock(subject, { size, count, at, seconds, fillSeconds }, own) {
+  let present = 0;
+  return {
+    async fill() {
+      const data = text(size);
+      const first = present;
+      const missing = { count: count - first, at: 64, seconds: fillSeconds };
+      present += await pooled(missing, (i) => subject.put(`${own}/${first + i}`, data));
+    },
+    use: () => pooled({ count: present, at, seconds }, () => subject.remove(`${own}/${--present}`)),
+    async useAll(remove) {
+      const all = present;
+      await remove();
+      present = 0;
+      return all;
+    },
+  };
 }
 
 async function drained(chunks, size) {
@@ -71,11 +98,16 @@ function expectSize({ byteLength }, size) {
   if (byteLength !== size) throw new Error(`${byteLength} came instead of ${size}`);
 }
 
-/** Calls `work` with 0 to `count` - 1, `at` calls at once. */
-async function pooled(count, at, work) {
+/**
+ * Calls `work` with 0 to `count` - 1, `at` calls at once, and begins none after `seconds`. Returns how many it made, all
+ * of which have ended.
+ */
+async function pooled({ count, at, seconds = Number.POSITIVE_INFINITY }, work) {
+  const end = performance.now() + seconds * 1000;
   let next = 0;
   const lane = async () => {
-    while (next < count) await work(next++);
+    while (next < count && performance.now() < end) await work(next++);
   };
   await Promise.all(Array.from({ length: Math.min(at, count) }, lane));
+  return next;
 }

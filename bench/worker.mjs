@@ -34,10 +34,10 @@ async function serve() {
     atRest ??= rested();
     const cpuBefore = process.cpuUsage();
     const start = performance.now();
-    await work();
+    const done = await work();
     const seconds = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
     const peak = process.resourceUsage().maxRSS * 1024;
-    say({ seconds, cpu: (user + system) / 1e6, peak, grown: Math.max(0, peak - atRest) });
+    say({ done, seconds, cpu: (user + system) / 1e6, peak, grown: Math.max(0, peak - atRest) });
   }
 }

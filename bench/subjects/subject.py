@@ -5,6 +5,7 @@ Prints a line of JSON when it is ready, then one for each line that it reads: a 
 
 import asyncio
 import json
+import math
 import os
 import resource
 import sys
@@ -221,14 +222,43 @@ def value(size):
     return {"rows": [row(i) for i in range(max(1, round(size / each)))]}
 
 
-async def pooled(count, at, work):
-    numbers = iter(range(count))
+async def pooled(count, at, work, seconds=math.inf):
+    """As in work.mjs."""
+    end, begun = time.perf_counter() + seconds, 0
 
     async def lane():
-        for number in numbers:
-            await work(number)
+        nonlocal begun
+        while begun < count and time.perf_counter() < end:
+            begun += 1
+            await work(begun - 1)
 
     await asyncio.gather(*(lane() for _ in range(min(at, count))))
+    return begun
+
+
+class Stock:
+    """Objects that are there to be deleted, as in work.mjs."""
+
+    def __init__(self, subject, scenario, own):
+        self.subject, self.scenario, self.own, self.present = subject, scenario, own, 0
+        self.data = text(scenario["size"])
+
+    async def fill(self):
+        first = self.present
+        missing, seconds = self.scenario["count"] - first, self.scenario.get("fillSeconds", math.inf)
+        self.present += await pooled(missing, 64, lambda i: self.subject.put(f"{self.own}/{first + i}", self.data), seconds)
+
+    async def use(self):
+        return await pooled(self.present, self.scenario["at"], self.remove_one, self.scenario.get("seconds", math.inf))
+
+    async def remove_one(self, _):
+        self.present -= 1
+        await self.subject.remove(f"{self.own}/{self.present}")
+
+    async def use_all(self):
+        count, self.present = self.present, 0
+        await self.subject.remove_tree(f"{self.own}/")
+        return count
 
 
 def expect(found, wanted):
@@ -237,40 +267,37 @@ def expect(found, wanted):
 
 
 def work_of(subject, scenario, own):
-    """What is to be there before a round, and the round."""
+    """What is to be there before a round, if anything, and the round, which returns how many objects it has done."""
     step, size, codec = scenario["step"], scenario["size"], scenario.get("codec")
-    name, count, at = scenario["name"], scenario["count"], scenario["at"]
-    data = text(size) if step in ("put", "delete", "deleteTree") else b""
+    seeds, count, at = scenario["seeds"], scenario["count"], scenario["at"]
+    data = text(size) if step == "put" else b""
     json_value = value(size) if step == "xcom" else None
 
     async def get(i):
-        expect(len(await subject.get(f"{name}/{i}")), size)
+        expect(len(await subject.get(f"{seeds}/{i}")), size)
 
     async def read(i):
-        expect(await subject.read(f"{name}/{i}", codec), size)
+        expect(await subject.read(f"{seeds}/{i}", codec), size)
 
     async def listed():
-        expect(await subject.list(f"{name}/"), count)
-
-    async def fill():
-        if step in ("delete", "deleteTree"):
-            await pooled(count, 64, lambda i: subject.put(f"{own}/{i}", data))
+        expect(await subject.list(f"{seeds}/"), count)
+        return count
 
     each = {
         "put": lambda i: subject.put(f"{own}/{i}", data),
         "get": get,
         "bytes": get,
-        "stat": lambda i: subject.stat(f"{name}/{i}"),
-        "delete": lambda i: subject.remove(f"{own}/{i}"),
+        "stat": lambda i: subject.stat(f"{seeds}/{i}"),
         "write": lambda i: subject.write(f"{own}/{i}", stream(size), codec),
         "read": read,
         "xcom": lambda i: subject.xcom(f"{own}/{i}", json_value, codec),
     }
     if step == "list":
-        return fill, listed
-    if step == "deleteTree":
-        return fill, lambda: subject.remove_tree(f"{own}/")
-    return fill, lambda: pooled(count, at, each[step])
+        return None, listed
+    if step in ("delete", "deleteTree"):
+        stock = Stock(subject, scenario, own)
+        return stock.fill, stock.use if step == "delete" else stock.use_all
+    return None, lambda: pooled(count, at, each[step], scenario.get("seconds", math.inf))
 
 
 def say(message):
@@ -288,14 +315,15 @@ async def serve(subject, scenario, own):
     say({"ready": True})
     rest = None
     while await asyncio.to_thread(sys.stdin.readline):
-        await fill()
+        if fill:
+            await fill()
         rest = rest or resting()
         before, start = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        await work()
+        done = await work()
         seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         peak = after.ru_maxrss * 1024
-        say({"seconds": seconds, "cpu": cpu, "peak": peak, "grown": max(0, peak - rest)})
+        say({"done": done, "seconds": seconds, "cpu": cpu, "peak": peak, "grown": max(0, peak - rest)})
 
 
 # What libraries print must not come between the answers.
