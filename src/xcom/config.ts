@@ -6,7 +6,7 @@ import { invalid } from "./failures.js";
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** The codecs that Airflow's backend can name: those whose suffix tells its reader. */
-export const COMPRESSIONS = ["zip", "bz2", "gzip", "lzma", "xz", "lz4", "zstd"] as const;
+const COMPRESSIONS = ["zip", "bz2", "gzip", "lzma", "xz", "lz4", "zstd"] as const;
 
 export type XComCompression = (typeof COMPRESSIONS)[number];
 

@@ -1,6 +1,6 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
-import { COMPRESSIONS } from "../../xcom/config.js";
+import type { XComCompression } from "../../xcom/config.js";
 import type { Cli } from "../cli.js";
 import { whole } from "../options.js";
 import { imported } from "../xcom/import.js";
@@ -24,6 +24,9 @@ export function addXCom(cli: Cli, program: Command): void {
   addImport(cli, xcom);
 }
 
+/** Those of the backend, in the order of the help. */
+const CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
+
 function addPush(cli: Cli, xcom: Command): void {
   cli
     .add(xcom, {
@@ -42,7 +45,7 @@ function addPush(cli: Cli, xcom: Command): void {
     .option("--ti <uuid>", "task instance, where it is known")
     .option("--base <path>", "base path, in place of the setting")
     .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", whole)
-    .addOption(new Option("--compression <codec>", "in place of the setting").choices(COMPRESSIONS))
+    .addOption(new Option("--compression <codec>", "in place of the setting").choices(CODECS))
     .addOption(new Option("--layout <layout>", "where the object goes").choices(["ti", "uuid"]).default("ti"))
     .action(cli.run(push));
 }
