@@ -27,6 +27,7 @@ export {
   type Info,
   type Item,
   type ListOptions,
+  type ObjectDriver,
   type OpenDriver,
   PartialDelete,
   type ReadOptions,
@@ -36,6 +37,7 @@ export {
   type StatOptions,
   type WriteOptions,
 } from "./fs/driver.js";
+export type { Objects } from "./fs/objects.js";
 export type {
   At,
   Compression,
@@ -44,6 +46,7 @@ export type {
   ListInit,
   Range,
   ReadInit,
+  RemoveInit,
   SignInit,
   StatInit,
   WriteInit,

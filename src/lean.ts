@@ -17,10 +17,11 @@ export {
 } from "./connections/index.js";
 export { isStorageError, StorageError } from "./errors.js";
 export { contentTypeOf } from "./fs/content-types.js";
-export type { OpenDriver } from "./fs/driver.js";
+export type { ObjectDriver, OpenDriver } from "./fs/driver.js";
 export { fileDrivers } from "./fs/drivers/file.js";
 export { memoryDrivers } from "./fs/drivers/memory.js";
+export { Objects } from "./fs/objects.js";
 export { Storage } from "./fs/storage.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
-export { type LeanStorageOptions, openStorage } from "./open-lean.js";
+export { type LeanStorageOptions, openObjects, openStorage } from "./open-lean.js";
 export { StoragePath } from "./path.js";

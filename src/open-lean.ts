@@ -3,15 +3,16 @@ import type { Codec } from "./codecs/codec.js";
 import { codecsOf } from "./codecs/lookup.js";
 import { type ConnectionSource, knownConnections } from "./connections/index.js";
 import { byteBudget } from "./fs/budget.js";
-import type { OpenDriver, Shared } from "./fs/driver.js";
+import type { Driver, ObjectDriver, OpenDriver, Shared } from "./fs/driver.js";
 import type { Kit } from "./fs/kit.js";
+import { Objects } from "./fs/objects.js";
 import { Reach } from "./fs/reach.js";
 import { Storage } from "./fs/storage.js";
 
-/** The parts of a Storage. */
-export interface LeanStorageOptions {
+/** The parts of a Storage, or of {@link Objects}, whose drivers need do less. */
+export interface LeanStorageOptions<D extends ObjectDriver = Driver> {
   /** By scheme: `{ s3: openS3 }`. Schemes with the same driver are one provider. */
-  drivers: Readonly<Record<string, OpenDriver>>;
+  drivers: Readonly<Record<string, OpenDriver<D>>>;
   /** What `compression` can name or infer; a suffix of any other is Unsupported. @default none */
   codecs?: readonly Codec[] | undefined;
   /** Where connection ids are looked up. @default nowhere */
@@ -29,8 +30,20 @@ const NOWHERE: ConnectionSource = { name: "openStorage, which was given none", g
 
 /** A Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function openStorage(options: LeanStorageOptions): Storage {
+  const { reach, shared } = assembled(options);
+  return new Storage(reach, shared);
+}
+
+/** As `openStorage`, without the verbs that list, copy, move, sign and push: for the smallest bundles. */
+export function openObjects(options: LeanStorageOptions<ObjectDriver>): Objects {
+  const { reach, shared } = assembled(options);
+  return new Objects(reach, shared);
+}
+
+function assembled<D extends ObjectDriver>(options: LeanStorageOptions<D>): { reach: Reach<D>; shared: Shared } {
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: Shared = { uploads: byteBudget(TRANSFER_BUDGET), downloads: byteBudget(TRANSFER_BUDGET), env };
   const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf };
-  return new Storage(new Reach(new Map(Object.entries(drivers)), knownConnections(connections), shared, kit), shared);
+  const reach = new Reach(new Map(Object.entries(drivers)), knownConnections(connections), shared, kit);
+  return { reach, shared };
 }

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { failure, isStorageError, type StorageError } from "../src/errors.js";
+import { fetched, fetchedWhole, type ReadWanted } from "../src/fs/ahead.js";
 import { byteBudget } from "../src/fs/budget.js";
 import { collect } from "../src/fs/bytes.js";
 import type { Budget, Bytes, Driver, Info, ReadOptions } from "../src/fs/driver.js";
-import { type ReadWanted, readAll, resumed } from "../src/fs/resume.js";
 
 const MIB = 2 ** 20;
 const RANGE = 8 * MIB;
@@ -154,7 +154,7 @@ const wanted = (more: Partial<ReadWanted> = {}): ReadWanted => ({
 });
 
 async function drain(driver: Driver, more: Partial<ReadWanted> = {}): Promise<Uint8Array> {
-  const { body } = await resumed(driver, "k", wanted(more));
+  const { body } = await fetched(driver, "k", wanted(more));
   return collect(body);
 }
 
@@ -162,7 +162,7 @@ async function drain(driver: Driver, more: Partial<ReadWanted> = {}): Promise<Ui
 async function partial(driver: Driver, more: Partial<ReadWanted> = {}): Promise<{ data: Buffer; error: unknown }> {
   const chunks: Uint8Array[] = [];
   try {
-    const { body } = await resumed(driver, "k", wanted(more));
+    const { body } = await fetched(driver, "k", wanted(more));
     for await (const chunk of body) chunks.push(chunk);
     return { data: Buffer.concat(chunks), error: undefined };
   } catch (error) {
@@ -243,7 +243,7 @@ describe("one line", () => {
 
   test("R14 R17 leaving early and aborting free the line at once", async () => {
     const driver = new Faulty(100_000, [undefined, { after: 3_000, kind: "hang" }]);
-    const { body } = await resumed(driver, "k", wanted());
+    const { body } = await fetched(driver, "k", wanted());
     for await (const _ of body) break;
     expect(driver.open.size).toBe(0);
     const abort = new AbortController();
@@ -254,7 +254,7 @@ describe("one line", () => {
 
   test("a line that comes when the reader has left is closed", async () => {
     const driver = new Faulty(10_000, [{ after: 1_000, kind: "short" }]);
-    const { body } = await resumed(driver, "k", wanted());
+    const { body } = await fetched(driver, "k", wanted());
     const reader = body[Symbol.asyncIterator]();
     await reader.next();
     const pending = reader.next();
@@ -277,7 +277,7 @@ describe("one line", () => {
   test("an empty range asks only whether the object is there", async () => {
     const driver = new Faulty(10);
     expect((await drain(driver, { start: 4, end: 4 })).byteLength).toBe(0);
-    expect((await readAll(driver, "k", wanted({ start: 4, end: 4 }))).byteLength).toBe(0);
+    expect((await fetchedWhole(driver, "k", wanted({ start: 4, end: 4 }))).byteLength).toBe(0);
     expect(driver.asked).toEqual([]);
     driver.gone = true;
     await expect(drain(driver, { start: 4, end: 4 })).rejects.toMatchObject({ code: "NotFound" });
@@ -296,12 +296,12 @@ describe("several ranges of one version", () => {
         const a = new Faulty(size, [], CHUNK);
         expect(Buffer.compare(await drain(a, { parallel }), whole)).toBe(0);
         const b = new Faulty(size, [], CHUNK);
-        expect(Buffer.compare(await readAll(b, "k", wanted({ parallel })), whole)).toBe(0);
+        expect(Buffer.compare(await fetchedWhole(b, "k", wanted({ parallel })), whole)).toBe(0);
         expect([a.asked.length, b.asked.length]).toEqual([requests, requests]);
         expect(a.asked.slice(1).every(({ ifMatch }) => ifMatch === '"1"')).toBe(true);
       }
       const one = new Faulty(size, [], CHUNK);
-      expect(Buffer.compare(await readAll(one, "k", wanted()), whole)).toBe(0);
+      expect(Buffer.compare(await fetchedWhole(one, "k", wanted()), whole)).toBe(0);
       expect(one.asked[0]!.end).toBe(undefined);
       expect(one.asked.length).toBe(size > 2 * RANGE ? 3 : 1);
       expect(one.open.size).toBe(0);
@@ -314,7 +314,7 @@ describe("several ranges of one version", () => {
     const whole = content(1, size).subarray(start, end);
     const driver = new Faulty(size, [], CHUNK);
     expect(Buffer.compare(await drain(driver, { start, end, parallel: 3 }), whole)).toBe(0);
-    expect(Buffer.compare(await readAll(driver, "k", wanted({ start, end })), whole)).toBe(0);
+    expect(Buffer.compare(await fetchedWhole(driver, "k", wanted({ start, end })), whole)).toBe(0);
     expect(driver.asked.every((range) => range.end !== undefined && range.end <= end)).toBe(true);
   });
 
@@ -322,7 +322,7 @@ describe("several ranges of one version", () => {
     const driver = new Faulty(3 * RANGE, [], CHUNK);
     const first = driver.read.bind(driver);
     driver.read = (key, options) => (driver.asked.length > 0 ? new Promise(() => {}) : first(key, options));
-    const { body } = await resumed(driver, "k", wanted({ parallel: 4 }));
+    const { body } = await fetched(driver, "k", wanted({ parallel: 4 }));
     const step = await body[Symbol.asyncIterator]().next();
     expect(step.done).toBe(false);
   });
@@ -332,7 +332,7 @@ describe("several ranges of one version", () => {
     await drain(driver, { parallel: 3 });
     expect(driver.mostOpen).toBe(3);
     const all = new Faulty(6 * RANGE, [], CHUNK);
-    await readAll(all, "k", wanted({ parallel: 2 }));
+    await fetchedWhole(all, "k", wanted({ parallel: 2 }));
     expect(all.mostOpen).toBe(2);
   });
 
@@ -357,7 +357,7 @@ describe("several ranges of one version", () => {
     expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, budget }), whole)).toBe(0);
     taken();
     const driver = new Faulty(4 * RANGE, [], CHUNK);
-    const { body } = await resumed(driver, "k", wanted({ parallel: 4, budget }));
+    const { body } = await fetched(driver, "k", wanted({ parallel: 4, budget }));
     for await (const _ of body) break;
     for (let i = 0; i < 200; i++) await new Promise(setImmediate);
     expect([out, driver.open.size]).toEqual([0, 0]);
@@ -371,7 +371,7 @@ describe("several ranges of one version", () => {
       expect(error).toMatchObject({ code: "ObjectChanged" });
       expect(Buffer.compare(data, content(1, 4 * RANGE).subarray(0, data.byteLength))).toBe(0);
       const all = new Faulty(4 * RANGE, faults, CHUNK);
-      await expect(readAll(all, "k", wanted({ parallel }))).rejects.toMatchObject({ code: "ObjectChanged" });
+      await expect(fetchedWhole(all, "k", wanted({ parallel }))).rejects.toMatchObject({ code: "ObjectChanged" });
       expect(all.open.size).toBe(0);
     }
   });
@@ -386,14 +386,14 @@ describe("several ranges of one version", () => {
       CHUNK,
     );
     driver.codeOf = () => "PermissionDenied";
-    await expect(readAll(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
+    await expect(fetchedWhole(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
     expect(driver.open.size).toBe(0);
   });
 
   test("leaving a parallel read frees the ranges ahead at once, also ones that hang", async () => {
     const hang = { after: CHUNK, kind: "hang" as const };
     const driver = new Faulty(4 * RANGE, [undefined, hang, hang], CHUNK);
-    const { body } = await resumed(driver, "k", wanted({ parallel: 3 }));
+    const { body } = await fetched(driver, "k", wanted({ parallel: 3 }));
     let seen = 0;
     for await (const _ of body) if (++seen === 20) break;
     for (let i = 0; i < 50; i++) await new Promise(setImmediate);
@@ -402,7 +402,7 @@ describe("several ranges of one version", () => {
 
   test("an abort ends all ranges", async () => {
     const hang = Array.from({ length: 4 }, () => ({ after: CHUNK, kind: "hang" as const }));
-    for (const read of [drain, (d: Driver, more: Partial<ReadWanted>) => readAll(d, "k", wanted(more))]) {
+    for (const read of [drain, (d: Driver, more: Partial<ReadWanted>) => fetchedWhole(d, "k", wanted(more))]) {
       const driver = new Faulty(4 * RANGE, hang, CHUNK);
       const abort = new AbortController();
       setTimeout(() => abort.abort("enough"), 60);

@@ -2,7 +2,7 @@
 import { setMaxListeners } from "node:events";
 import { StoragePath } from "../path.js";
 import { orAbort } from "./bytes.js";
-import type { Driver, FailedCall } from "./driver.js";
+import type { Driver, FailedCall, ObjectDriver } from "./driver.js";
 import { told } from "./failures.js";
 import type { Kit } from "./kit.js";
 import { type At, checkKey } from "./options.js";
@@ -14,10 +14,10 @@ export class Foreign {
 }
 
 /** Where a call has arrived. */
-export interface Reached {
+export interface Reached<D extends ObjectDriver = Driver> {
   path: StoragePath;
   key: string;
-  driver: Driver;
+  driver: D;
   kit: Kit;
 }
 
@@ -32,7 +32,7 @@ export class Call {
   readonly #signal: AbortSignal | undefined;
   readonly #failed: FailedCall;
   #path = "";
-  #driver: Driver | undefined;
+  #driver: ObjectDriver | undefined;
 
   constructor(op: string, verb: FailedCall["op"], { signal, ifAbsent, ifMatch }: Init) {
     this.#op = op;
@@ -51,7 +51,7 @@ export class Call {
   }
 
   /** The driver of a bucket. */
-  async bucket(reach: Reach, at: At): Promise<Reached> {
+  async bucket<D extends ObjectDriver>(reach: Reach<D>, at: At): Promise<Reached<D>> {
     const path = this.path(at);
     const driver = await orAbort(reach.driver(path), this.#signal);
     this.#driver = driver;
@@ -59,7 +59,7 @@ export class Call {
   }
 
   /** The driver of an object, whose key is checked first. */
-  object(reach: Reach, at: At): Promise<Reached> {
+  object<D extends ObjectDriver>(reach: Reach<D>, at: At): Promise<Reached<D>> {
     const path = this.path(at);
     checkKey(path);
     return this.bucket(reach, path);
@@ -80,4 +80,30 @@ export class Call {
     if (this.#signal?.aborted) return this.#signal.reason;
     return told(error, { op: this.#op, path: this.#path, driver: this.#driver, failed: this.#failed });
   }
+}
+
+type Op = FailedCall["op"];
+
+/** One verb on one object. */
+export function onObject<T, D extends ObjectDriver>(
+  reach: Reach<D>,
+  op: Op,
+  at: At,
+  init: Init,
+  work: (reached: Reached<D>) => Promise<T>,
+): Promise<T> {
+  const call = new Call(op, op, init);
+  return call.telling(async () => work(await call.object(reach, at)));
+}
+
+/** One verb on a bucket, or on all that begins like a key. */
+export function onBucket<T, D extends ObjectDriver>(
+  reach: Reach<D>,
+  op: Op,
+  at: At,
+  init: Init,
+  work: (reached: Reached<D>) => Promise<T>,
+): Promise<T> {
+  const call = new Call(op, op, init);
+  return call.telling(async () => work(await call.bucket(reach, at)));
 }

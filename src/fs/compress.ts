@@ -1,10 +1,10 @@
 /** Where codecs meet paths. */
 import type { Codec } from "../codecs/codec.js";
 import type { Reached } from "./call.js";
-import type { Bytes } from "./driver.js";
+import type { Bytes, ObjectDriver } from "./driver.js";
 import type { Compression, ReadInit, WriteInit } from "./options.js";
 
-type Place = Pick<Reached, "path" | "kit">;
+type Place = Pick<Reached<ObjectDriver>, "path" | "kit">;
 
 type Stage = (bytes: Bytes) => Bytes;
 

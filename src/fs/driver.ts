@@ -1,5 +1,5 @@
 /**
- * The seam: what a provider's driver owes the core, and what the core guarantees to it. Types only.
+ * The seam: what a provider's driver owes the core, and what the core guarantees to it. Types, and next to nothing else.
  *
  * Guaranteed to a driver: keys are well-formed Unicode without NUL, at most 1,024 bytes of UTF-8 and not empty;
  * ranges are integers with 0 <= start < end; `ifAbsent` and `ifMatch` never come together; metadata names are
@@ -115,13 +115,11 @@ export interface FailedCall {
   ifMatch: boolean;
 }
 
-/** One bucket of one provider. Every method is required: a wrapper cannot lose one silently. */
-export interface Driver {
+/** One bucket of one provider, as far as single objects need it. Every method is required: a wrapper cannot lose one silently. */
+export interface ObjectDriver {
   /** Whether objects can carry user metadata here. Where they cannot, a copy from elsewhere leaves it behind and a write refuses it. */
   readonly metadata: boolean;
   stat(key: string, options: StatOptions): Promise<Info>;
-  /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
-  list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;
   /**
    * One request: the info comes with the body, `info.size` is the size of the whole object.
    * A `start` at or past the end gives an empty body.
@@ -129,14 +127,20 @@ export interface Driver {
   read(key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }>;
   /** All or nothing: the object exists if and only if the promise resolves. */
   write(key: string, body: Bytes, options: WriteOptions): Promise<Receipt>;
-  /** Within the provider, from any of its buckets that this connection can read. */
-  copy(from: { bucket: string; key: string }, to: string, options: CopyOptions): Promise<Receipt>;
   /** A missing key is success; failed keys come in one {@link PartialDelete}. */
   delete(objects: readonly Doomed[], options: Cancel): Promise<void>;
-  sign(key: string, options: SignOptions): Promise<string>;
   /** The category of an error that this driver threw, mid-body errors included. A StorageError never gets here. */
   codeOf(error: unknown, call: FailedCall): ErrorCode;
   close(): Promise<void>;
+}
+
+/** One bucket of one provider, whole. */
+export interface Driver extends ObjectDriver {
+  /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
+  list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;
+  /** Within the provider, from any of its buckets that this connection can read. */
+  copy(from: { bucket: string; key: string }, to: string, options: CopyOptions): Promise<Receipt>;
+  sign(key: string, options: SignOptions): Promise<string>;
 }
 
 /** A byte budget: `take` waits until `bytes` are free and returns how to give them back. */
@@ -152,8 +156,15 @@ export interface Shared {
 }
 
 /** Opens the driver of one bucket. Called at most once per bucket and connection of a Storage. */
-export type OpenDriver = (
-  bucket: string,
-  connection: Connection | undefined,
-  shared: Shared,
-) => Driver | Promise<Driver>;
+export interface OpenDriver<D extends ObjectDriver = Driver> {
+  (bucket: string, connection: Connection | undefined, shared: Shared): D | Promise<D>;
+  /** It brings its own credentials: the connection id of a path is a name only, which nobody is asked for. */
+  readonly ownCredentials?: true;
+}
+
+/** Marks the opening of drivers that bring their own credentials. */
+export function withOwnCredentials<D extends ObjectDriver>(
+  open: (bucket: string, connection: Connection | undefined, shared: Shared) => D | Promise<D>,
+): OpenDriver<D> {
+  return Object.assign(open, { ownCredentials: true as const });
+}

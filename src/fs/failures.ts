@@ -1,12 +1,12 @@
 /** Provider errors become StorageErrors here, in one place. */
 import { isStorageError, StorageError } from "../errors.js";
-import { type Driver, type FailedCall, PartialDelete } from "./driver.js";
+import { type FailedCall, type ObjectDriver, PartialDelete } from "./driver.js";
 
 /** What the core knows of a call when it fails. */
 export interface Call {
   op: string;
   path: string;
-  driver?: Driver | undefined;
+  driver?: ObjectDriver | undefined;
   failed: FailedCall;
 }
 

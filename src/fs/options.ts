@@ -75,12 +75,15 @@ export interface CopyInit extends Signalled {
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-export interface DeleteInit extends Signalled {
+export interface RemoveInit extends Signalled {
+  version?: string | undefined;
+}
+
+export interface DeleteInit extends RemoveInit {
   /** The object and everything below it; a sibling that only begins with the same letters stays. */
   recursive?: boolean | undefined;
   /** Needed to empty a whole bucket with `recursive`. */
   allowRoot?: boolean | undefined;
-  version?: string | undefined;
 }
 
 export interface SignInit {

@@ -1,7 +1,7 @@
 /** One version of one object, and reads of it that survive a dropped line. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, failure, isStorageError } from "../errors.js";
-import type { Bytes, Driver, Info } from "./driver.js";
+import type { Bytes, Info, ObjectDriver } from "./driver.js";
 
 /** How often in a row a body is taken up again without a single byte in between. */
 const FRUITLESS = 5;
@@ -29,7 +29,7 @@ export interface Opened {
 }
 
 /** Sends the first request of a read, of bytes up to `until`; its answer says which version all later ones must have. */
-export async function open(driver: Driver, key: string, wanted: Wanted, until = wanted.end): Promise<Opened> {
+export async function open(driver: ObjectDriver, key: string, wanted: Wanted, until = wanted.end): Promise<Opened> {
   const { start, ifMatch, version, signal } = wanted;
   const { info, body } = await driver.read(key, { start, end: until, ifMatch, version, signal });
   const pinned = new Pinned(driver, key, info, version, signal);
@@ -43,7 +43,7 @@ export function clamped(end: number | undefined, size: number): number {
 
 export class Pinned {
   constructor(
-    readonly driver: Driver,
+    readonly driver: ObjectDriver,
     readonly key: string,
     readonly info: Info,
     readonly version: string | undefined,

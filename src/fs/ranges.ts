@@ -1,7 +1,7 @@
 /** Many ranges of one version in few requests. */
 import { byteBudget } from "./budget.js";
 import { abortable, collect } from "./bytes.js";
-import type { Budget, Driver } from "./driver.js";
+import type { Budget, ObjectDriver } from "./driver.js";
 import { clamped, type Opened, open, type Pinned, type PinnedBody, type Wanted } from "./pinned.js";
 import { Stop } from "./stop.js";
 
@@ -31,7 +31,7 @@ interface Group {
  * ranges share a request. What lies past the end of the object is cut off; an empty range sends no request.
  */
 export async function fetchRanges(
-  driver: Driver,
+  driver: ObjectDriver,
   key: string,
   ranges: readonly Stretch[],
   options: Partial<Pick<Wanted, "ifMatch" | "version" | "signal">> & { budget: Budget },

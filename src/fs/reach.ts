@@ -2,19 +2,19 @@
 import type { ConnectionSource } from "../connections/index.js";
 import { failure } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { Driver, OpenDriver, Shared } from "./driver.js";
+import type { Driver, ObjectDriver, OpenDriver, Shared } from "./driver.js";
 import type { Kit } from "./kit.js";
 
-export class Reach {
+export class Reach<D extends ObjectDriver = Driver> {
   readonly kit: Kit;
-  readonly #schemes: ReadonlyMap<string, OpenDriver>;
+  readonly #schemes: ReadonlyMap<string, OpenDriver<D>>;
   readonly #connections: ConnectionSource;
   readonly #shared: Shared;
-  readonly #open = new Map<OpenDriver, Map<string, Promise<Driver>>>();
+  readonly #open = new Map<OpenDriver<D>, Map<string, Promise<D>>>();
   #closed = false;
 
   /** `schemes`: aliases of one provider share one function. */
-  constructor(schemes: ReadonlyMap<string, OpenDriver>, connections: ConnectionSource, shared: Shared, kit: Kit) {
+  constructor(schemes: ReadonlyMap<string, OpenDriver<D>>, connections: ConnectionSource, shared: Shared, kit: Kit) {
     this.#schemes = schemes;
     this.#connections = connections;
     this.#shared = shared;
@@ -22,7 +22,7 @@ export class Reach {
   }
 
   /** The driver of the bucket of `path`. A failed opening is not remembered. */
-  driver(path: StoragePath): Promise<Driver> {
+  driver(path: StoragePath): Promise<D> {
     if (this.#closed) throw failure("InvalidArgument", "the storage is closed");
     const open = this.#find(path.scheme);
     const buckets = this.#buckets(open);
@@ -47,20 +47,20 @@ export class Reach {
     await Promise.all(drivers.map(async (opened) => (await opened.catch(() => undefined))?.close()));
   }
 
-  #find(scheme: string): OpenDriver {
+  #find(scheme: string): OpenDriver<D> {
     const open = this.#schemes.get(scheme);
     if (open) return open;
     throw failure("InvalidArgument", `no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
   }
 
-  #buckets(open: OpenDriver): Map<string, Promise<Driver>> {
-    const buckets = this.#open.get(open) ?? new Map<string, Promise<Driver>>();
+  #buckets(open: OpenDriver<D>): Map<string, Promise<D>> {
+    const buckets = this.#open.get(open) ?? new Map<string, Promise<D>>();
     this.#open.set(open, buckets);
     return buckets;
   }
 
-  async #connect(open: OpenDriver, { bucket, connectionId }: StoragePath): Promise<Driver> {
-    const connection = connectionId === undefined ? undefined : await this.#connections.get(connectionId);
-    return open(bucket, connection, this.#shared);
+  async #connect(open: OpenDriver<D>, { bucket, connectionId }: StoragePath): Promise<D> {
+    const asked = connectionId !== undefined && !open.ownCredentials;
+    return open(bucket, asked ? await this.#connections.get(connectionId) : undefined, this.#shared);
   }
 }

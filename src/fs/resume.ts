@@ -1,179 +1,32 @@
-/** Reads: one line that is taken up again where it broke, or several ranges of one version at the same time. */
+/** Reads over one connection, which is taken up again where it broke. */
 import { constants } from "node:buffer";
 import { failure } from "../errors.js";
 import { abortable, collect } from "./bytes.js";
-import type { Budget, Bytes, Driver, Info } from "./driver.js";
-import { clamped, type Opened, open, type Pinned, type PinnedBody, type Wanted } from "./pinned.js";
-import { Stop } from "./stop.js";
-
-/** Bytes of one range of a parallel read: on lines limited each on its own, 4 of 8 MiB gave 3.3 times one line. */
-const RANGE = 8 * 2 ** 20;
-
-/** Bytes up to which `readAll` leaves it at one request, unless told otherwise. */
-const ONE_REQUEST = 16 * 2 ** 20;
-
-/** Ranges in flight of a large `readAll`. */
-const PARALLEL = 4;
-
-/** Bytes that a chunk of a range that was fetched ahead has at most. */
-const CHUNK = 2 ** 20;
-
-export interface ReadWanted extends Wanted {
-  /** Ranges in flight; 1 when left out, except in {@link readAll}. */
-  parallel: number | undefined;
-  /** Holds the ranges that were fetched ahead of the consumer. */
-  budget: Budget;
-}
+import type { Bytes, Info, ObjectDriver } from "./driver.js";
+import { clamped, type Opened, open, type Wanted } from "./pinned.js";
 
 /**
  * The info of an object with a body that is always of that one version: a line that drops, ends early or stalls is
- * taken up at the byte reached. ObjectChanged when the version is gone by then. With `parallel`, ranges are fetched
- * ahead and delivered in order; the first byte waits for no second request.
+ * taken up at the byte reached. ObjectChanged when the version is gone by then.
  */
-export async function resumed(driver: Driver, key: string, wanted: ReadWanted): Promise<{ info: Info; body: Bytes }> {
+export async function resumed(driver: ObjectDriver, key: string, wanted: Wanted): Promise<{ info: Info; body: Bytes }> {
   if (wanted.start === wanted.end) return { info: await driver.stat(key, wanted), body: nothing() };
-  const { parallel = 1 } = wanted;
-  if (parallel === 1) return open(driver, key, wanted);
-  const opened = await open(driver, key, wanted, firstEnd(wanted));
-  return { info: opened.info, body: inOrder(opened, wanted, parallel) };
-}
-
-/** The same bytes in one array, which is filled in place. TooLarge above what an array of this Node can hold. */
-export async function readAll(driver: Driver, key: string, wanted: ReadWanted): Promise<Uint8Array> {
-  const { start, end, parallel } = wanted;
-  if (start === end) return driver.stat(key, wanted).then(() => new Uint8Array(0));
-  const until = parallel !== undefined && parallel > 1 ? firstEnd(wanted) : end;
-  const opened = await open(driver, key, wanted, until);
-  const size = Math.max(0, clamped(end, opened.info.size) - start);
-  if (size > constants.MAX_LENGTH) {
-    await opened.body.return();
-    throw failure("TooLarge", `${size} bytes, an array holds ${constants.MAX_LENGTH}; read it as a stream`);
-  }
-  const serial = parallel === undefined ? size <= ONE_REQUEST : opened.body.left === size;
-  if (serial) return collect(abortable(opened.body, wanted.signal), { size });
-  return fill(opened, start, size, parallel ?? PARALLEL, wanted.signal);
-}
-
-function firstEnd({ start, end }: Wanted): number {
-  return Math.min(end ?? Number.POSITIVE_INFINITY, start + RANGE);
+  return open(driver, key, wanted);
 }
 
 async function* nothing(): Bytes {}
 
-/** The first request has the first range, even where it was sent for more; the others get the rest, each at its place. */
-async function fill(
-  { pinned, body }: Opened,
-  start: number,
-  size: number,
-  parallel: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array> {
-  const into = Buffer.allocUnsafeSlow(size);
-  const stop = new Stop(signal);
-  const rest = pinned.with(stop.signal);
-  let next = RANGE;
-  async function lane(first?: PinnedBody): Promise<void> {
-    if (first) await place(first, into.subarray(0, RANGE), stop.signal);
-    while (next < size) {
-      const at = next;
-      next += RANGE;
-      const end = Math.min(at + RANGE, size);
-      await place(rest.body(start + at, start + end), into.subarray(at, end), stop.signal);
-    }
-  }
-  try {
-    await together([lane(body), ...Array.from({ length: parallel - 1 }, () => lane())], stop);
-    return into;
-  } finally {
-    stop.free();
-  }
+/** The same bytes in one array, which is filled in place. TooLarge above what an array of this Node can hold. */
+export async function readAll(driver: ObjectDriver, key: string, wanted: Wanted): Promise<Uint8Array> {
+  if (wanted.start === wanted.end) return driver.stat(key, wanted).then(() => new Uint8Array(0));
+  const opened = await open(driver, key, wanted);
+  return collect(abortable(opened.body, wanted.signal), { size: await sizeOf(opened, wanted) });
 }
 
-/** Fills `into` and lets the rest of `body` go. */
-async function place(body: PinnedBody, into: Uint8Array, signal: AbortSignal): Promise<void> {
-  let at = 0;
-  for await (const chunk of abortable(body, signal)) {
-    into.set(chunk.subarray(0, into.byteLength - at), at);
-    at += chunk.byteLength;
-    if (at >= into.byteLength && body.left > 0) break;
-  }
-}
-
-/** All of them; the first failure stops the others and is what is thrown when they have ended. */
-async function together(tasks: readonly Promise<void>[], stop: Stop): Promise<void> {
-  await Promise.all(tasks.map((task) => task.catch((error) => stop.now(error))));
-  stop.signal.throwIfAborted();
-}
-
-async function* inOrder({ pinned, info, body }: Opened, wanted: ReadWanted, parallel: number): Bytes {
-  const stop = new Stop(wanted.signal);
-  const rest = pinned.with(stop.signal);
-  const end = clamped(wanted.end, info.size);
-  const ahead: Ahead[] = [];
-  let next = wanted.start + RANGE;
-  const refill = () => {
-    for (; next < end && ahead.length < parallel - 1; next += RANGE) {
-      ahead.push(new Ahead(rest, next, Math.min(next + RANGE, end), wanted.budget));
-    }
-  };
-  try {
-    refill();
-    yield* body;
-    for (let range = ahead.shift(); range; range = ahead.shift()) {
-      refill();
-      yield* range.deliver();
-    }
-  } finally {
-    stop.now(new Error("the reader has left"));
-    stop.free();
-    for (const range of ahead) range.drop();
-  }
-}
-
-/** A range that is being fetched into a buffer before its turn. */
-class Ahead {
-  readonly #pinned: Pinned;
-  readonly #start: number;
-  readonly #end: number;
-  readonly #queue = new AbortController();
-  readonly #data: Promise<Uint8Array | undefined>;
-  #dropped = false;
-  #release: () => void = () => {};
-
-  constructor(pinned: Pinned, start: number, end: number, budget: Budget) {
-    this.#pinned = pinned;
-    this.#start = start;
-    this.#end = end;
-    this.#data = this.#fetch(budget);
-    // Told when its turn comes; until then nobody listens.
-    this.#data.catch(() => {});
-  }
-
-  /** The range whose turn it is must not wait for memory that the ones behind it hold, so it is streamed then. */
-  async *deliver(): Bytes {
-    this.#queue.abort();
-    try {
-      const data = await this.#data;
-      if (!data) return yield* this.#pinned.body(this.#start, this.#end);
-      for (let at = 0; at < data.byteLength; at += CHUNK) yield data.subarray(at, at + CHUNK);
-    } finally {
-      this.drop();
-    }
-  }
-
-  /** Gives the memory back, now or when it has been granted. */
-  drop(): void {
-    this.#dropped = true;
-    this.#queue.abort();
-    this.#release();
-  }
-
-  async #fetch(budget: Budget): Promise<Uint8Array | undefined> {
-    const size = this.#end - this.#start;
-    const release = await budget.take(size, this.#queue.signal).catch(() => undefined);
-    if (!release) return undefined;
-    this.#release = release;
-    if (this.#dropped) return void release();
-    return collect(this.#pinned.body(this.#start, this.#end), { size });
-  }
+/** Bytes of what was asked for in the object as it is. */
+export async function sizeOf({ info, body }: Opened, { start, end }: Wanted): Promise<number> {
+  const size = Math.max(0, clamped(end, info.size) - start);
+  if (size <= constants.MAX_LENGTH) return size;
+  await body.return();
+  throw failure("TooLarge", `${size} bytes, an array holds ${constants.MAX_LENGTH}; read it as a stream`);
 }

@@ -1,73 +1,46 @@
-import type { Codecs } from "../codecs/lookup.js";
-import { failure, isStorageError, StorageError } from "../errors.js";
+import { isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { abortable, type Body, collect, toReadableStream } from "./bytes.js";
-import { Call, type Reached } from "./call.js";
-import { decoding } from "./compress.js";
-import type { Bytes, Doomed, Driver, FailedCall, Info, Item, Receipt, Shared } from "./driver.js";
+import { fetched, fetchedWhole } from "./ahead.js";
+import { Call, onBucket, onObject } from "./call.js";
+import type { Driver, Item, Shared } from "./driver.js";
 import { globKeys } from "./glob.js";
-import type {
-  At,
-  CopyInit,
-  DeleteInit,
-  ListInit,
-  Range,
-  ReadInit,
-  Signalled,
-  SignInit,
-  StatInit,
-  WriteInit,
+import { listed, Objects, type Reads } from "./objects.js";
+import {
+  type At,
+  type CopyInit,
+  checkRange,
+  checkSign,
+  type DeleteInit,
+  type ListInit,
+  type Range,
+  type Signalled,
+  type SignInit,
+  type StatInit,
+  type WriteInit,
 } from "./options.js";
-import { checkRange, checkRead, checkSign } from "./options.js";
 import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
-import { readAll, resumed } from "./resume.js";
 import { copyAcross, summed, transferTree, unchanged } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
-import { writeObject } from "./write.js";
 
 /** One row of a listing: an object, or a directory, which is nothing but the common start of some keys. */
 export interface Entry extends Omit<Item, "key"> {
   path: StoragePath;
 }
 
-/**
- * Objects by URL, on every provider: all verbs, one set of options, one kind of error.
- *
- * Every verb takes a path or its text and rejects with a StorageError, with the reason of `signal`,
- * or with the very error that the caller's own body threw.
- */
-export class Storage implements AsyncDisposable {
+const IN_PARALLEL: Reads = { stream: fetched, whole: fetchedWhole };
+
+/** Objects by URL, on every provider: all verbs, one set of options, one kind of error. */
+export class Storage extends Objects<Driver> {
   readonly #reach: Reach;
   readonly #shared: Shared;
 
   /** @internal Use `openStorage`. */
   constructor(reach: Reach, shared: Shared) {
+    super(reach, shared, IN_PARALLEL);
     this.#reach = reach;
     this.#shared = shared;
-  }
-
-  /** @internal What `compression` can name. */
-  get codecs(): Codecs {
-    return this.#reach.kit.codecs;
-  }
-
-  /** What is known of one object; NotFound when there is none. */
-  stat(at: At, init: StatInit = {}): Promise<Info> {
-    const { version, signal } = init;
-    return this.#object("stat", at, init, ({ key, driver }) => driver.stat(key, { version, signal }));
-  }
-
-  /** Whether there is an object. Every other failure, a refused permission above all, is an error and not `false`. */
-  async exists(at: At, init: StatInit = {}): Promise<boolean> {
-    try {
-      await this.stat(at, init);
-      return true;
-    } catch (error) {
-      if (isStorageError(error, "NotFound")) return false;
-      throw error;
-    }
   }
 
   /** What is in a directory, page by page; a directory without entries does not exist and lists nothing. */
@@ -98,66 +71,15 @@ export class Storage implements AsyncDisposable {
     }
   }
 
-  /** The object's bytes, over one connection that is taken up again where it broke, always in the same version. */
-  async *read(at: At, init: ReadInit = {}): Bytes {
-    const call = new Call("read", "read", init);
-    try {
-      const wanted = checkRead(init);
-      const reached = await call.object(this.#reach, at);
-      const decode = decoding(reached, init);
-      const { body } = await resumed(reached.driver, reached.key, { ...wanted, budget: this.#shared.downloads });
-      yield* decode(abortable(body, init.signal));
-    } catch (error) {
-      throw call.told(error);
-    }
-  }
-
-  /** The whole object, or the range, in one array; above 16 MiB several ranges are fetched at the same time. */
-  bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
-    return this.#object("read", at, init, async (reached) => {
-      const { key, driver } = reached;
-      const wanted = { ...checkRead(init), budget: this.#shared.downloads };
-      if (init.compression == null) return readAll(driver, key, wanted);
-      const decode = decoding(reached, init);
-      const { body } = await resumed(driver, key, wanted);
-      return collect(decode(abortable(body, init.signal)));
-    });
-  }
-
-  /** The object as UTF-8 text; Corrupt when it is none. */
-  async text(at: At, init: ReadInit = {}): Promise<string> {
-    const data = await this.bytes(at, init);
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-    } catch (cause) {
-      throw failure("Corrupt", "the object is not UTF-8 text", { cause }).at("read", String(at));
-    }
-  }
-
-  /** As `read`, as a web stream. */
-  readable(at: At, init: ReadInit = {}): ReadableStream<Uint8Array> {
-    return toReadableStream(this.read(at, init));
-  }
-
   /** Several ranges of one version, in the order asked for; near ones are fetched together. */
   ranges(
     at: At,
     ranges: readonly Range[],
     init: StatInit & { ifMatch?: string | undefined } = {},
   ): Promise<Uint8Array[]> {
-    return this.#object("read", at, init, ({ key, driver }) =>
+    return onObject(this.#reach, "read", at, init, ({ key, driver }) =>
       fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
     );
-  }
-
-  /**
-   * Stores `body`, whole or not at all.
-   *
-   * Readers see the previous object until the promise resolves. When the body throws or the signal aborts,
-   * nothing is stored and the promise rejects with that reason.
-   */
-  write(at: At, body: Body, init: WriteInit = {}): Promise<Receipt> {
-    return this.#object("write", at, init, (reached) => writeObject(reached, body, init));
   }
 
   /** A writer to push into; the object exists if and only if its `close()` resolves. */
@@ -177,39 +99,16 @@ export class Storage implements AsyncDisposable {
     if (moved) await this.delete(from, { signal: init.signal });
   }
 
-  /** Deletes objects. A missing one is a success; every one that could not be deleted is named in the error. */
-  async delete(at: At | readonly At[], init: DeleteInit = {}): Promise<void> {
-    const all = typeof at === "string" || at instanceof StoragePath ? [at] : at;
-    if (init.recursive)
-      for (const one of all) await this.#bucket("delete", one, init, (reached) => removeTree(reached, init));
-    else await this.#remove(all, init);
+  /** Deletes objects, with `recursive` everything below them too. */
+  override async delete(at: At | readonly At[], init: DeleteInit = {}): Promise<void> {
+    if (!init.recursive) return super.delete(at, init);
+    for (const one of listed(at))
+      await onBucket(this.#reach, "delete", one, init, (reached) => removeTree(reached, init));
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */
   sign(at: At, init: SignInit = {}): Promise<string> {
-    return this.#object("sign", at, {}, ({ key, driver }) => driver.sign(key, checkSign(init)));
-  }
-
-  /** Gives back sockets and caches; every later call fails. */
-  close(): Promise<void> {
-    return this.#reach.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #remove(all: readonly At[], init: DeleteInit): Promise<void> {
-    const groups = new Map<Driver, { call: Call; doomed: Doomed[] }>();
-    for (const at of all) {
-      const call = new Call("delete", "delete", init);
-      const { key, driver } = await call.telling(() => call.object(this.#reach, at));
-      const group = groups.get(driver) ?? { call, doomed: [] };
-      groups.set(driver, group);
-      group.doomed.push(init.version === undefined ? { key } : { key, version: init.version });
-    }
-    for (const [driver, { call, doomed }] of groups)
-      await call.telling(() => driver.delete(doomed, { signal: init.signal }));
+    return onObject(this.#reach, "sign", at, {}, ({ key, driver }) => driver.sign(key, checkSign(init)));
   }
 
   #tree(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
@@ -236,7 +135,7 @@ export class Storage implements AsyncDisposable {
     }
     if (!this.#reach.together(source.path, target.path)) {
       const told = (error: unknown) => reading.told(error);
-      const copied = await writing.telling(() => copyAcross(source, target, init, this.#shared.downloads, told));
+      const copied = await writing.telling(() => copyAcross(source, target, init, told));
       if (op === "move") await reading.telling(() => unchanged(source, copied, signal));
       return true;
     }
@@ -247,16 +146,6 @@ export class Storage implements AsyncDisposable {
       (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : error),
     );
     return true;
-  }
-
-  #object<T>(op: FailedCall["op"], at: At, init: Signalled, work: (reached: Reached) => Promise<T>): Promise<T> {
-    const call = new Call(op, op, init);
-    return call.telling(async () => work(await call.object(this.#reach, at)));
-  }
-
-  #bucket<T>(op: FailedCall["op"], at: At, init: Signalled, work: (reached: Reached) => Promise<T>): Promise<T> {
-    const call = new Call(op, op, init);
-    return call.telling(async () => work(await call.bucket(this.#reach, at)));
   }
 }
 

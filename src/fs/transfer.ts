@@ -2,7 +2,7 @@
 import { failure } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Foreign, type Reached } from "./call.js";
-import type { Budget, Bytes, Info } from "./driver.js";
+import type { Bytes, Info } from "./driver.js";
 import { Fingerprint } from "./fingerprint.js";
 import type { At, CopyInit } from "./options.js";
 import { resumed } from "./resume.js";
@@ -20,16 +20,13 @@ export async function copyAcross(
   source: Reached,
   target: Reached,
   init: CopyInit,
-  budget: Budget,
   told: (error: unknown) => unknown,
 ): Promise<Info> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
-  const range = { start: 0, end: undefined, version: undefined, parallel: undefined };
-  const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal, budget }).catch(
-    (error) => {
-      throw new Foreign(told(error));
-    },
-  );
+  const range = { start: 0, end: undefined, version: undefined };
+  const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
+    throw new Foreign(told(error));
+  });
   const metadata = target.driver.metadata ? info.metadata : undefined;
   const { contentType, size } = info;
   const print = new Fingerprint();

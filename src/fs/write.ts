@@ -2,13 +2,13 @@ import { isStorageError } from "../errors.js";
 import { abortable, type Body, exactly, single, toBytes, whole } from "./bytes.js";
 import { Foreign, type Reached } from "./call.js";
 import { encoding } from "./compress.js";
-import type { Bytes, Receipt } from "./driver.js";
+import type { Bytes, ObjectDriver, Receipt } from "./driver.js";
 import { checkConditions, checkCount, checkHeader, checkMetadata, type WriteInit } from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One write: body, codec, driver, in one pull chain to which the provider sets the pace. */
-export function writeObject(reached: Reached, body: Body, init: WriteInit): Promise<Receipt> {
+export function writeObject(reached: Reached<ObjectDriver>, body: Body, init: WriteInit): Promise<Receipt> {
   const { path, key, driver, kit } = reached;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
   checkConditions(ifAbsent, ifMatch);

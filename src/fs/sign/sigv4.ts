@@ -1,8 +1,7 @@
 /** AWS Signature Version 4, https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html */
 import { createHmac, hash } from "node:crypto";
-import { canonicalQuery } from "./encode.js";
 
-const ALGORITHM = "AWS4-HMAC-SHA256";
+export const ALGORITHM = "AWS4-HMAC-SHA256";
 
 /** The hash that stands for a body that is not signed. */
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
@@ -31,7 +30,7 @@ export interface SignableRequest extends Signable {
 }
 
 /** What is the same for all requests that the same keys sign on one day. */
-interface Day {
+export interface Day {
   keys: AccessKeys;
   /** `20150830` */
   date: string;
@@ -56,7 +55,7 @@ export class SigV4 {
 
   /** The headers to send: those of the request, the date, the session token and the signature. `now`: milliseconds. */
   sign(request: SignableRequest, keys: AccessKeys, now: number): Record<string, string> {
-    const day = this.#today(keys, now);
+    const day = this.today(keys, now);
     const headers: Record<string, string> = { ...request.headers };
     // S3 alone also wants the hash as a header.
     if (this.#service === "s3") headers["x-amz-content-sha256"] = request.payload;
@@ -66,41 +65,23 @@ export class SigV4 {
     let lines = "";
     for (const name of names) lines += `${name}:${trimmed(name === "host" ? request.host : headers[name]!)}\n`;
     const signed = names.join(";");
-    const signature = this.#signature(canonical(request, request.query, lines, signed, request.payload), day);
+    const signature = this.signature(canonical(request, request.query, lines, signed, request.payload), day);
     headers.authorization = `${ALGORITHM} Credential=${day.credential}, SignedHeaders=${signed}, Signature=${signature}`;
     return headers;
   }
 
-  /** Path and query of a presigned request, which signs the host only. `expiresIn`: seconds. */
-  presign(
-    request: Signable,
-    extra: Iterable<readonly [string, string]>,
-    keys: AccessKeys,
-    now: number,
-    expiresIn: number,
-  ) {
-    const day = this.#today(keys, now);
-    const pairs = [
-      ...extra,
-      ["X-Amz-Algorithm", ALGORITHM],
-      ["X-Amz-Credential", day.credential],
-      ["X-Amz-Date", this.#date],
-      ["X-Amz-Expires", String(expiresIn)],
-      ["X-Amz-SignedHeaders", "host"],
-    ] as [string, string][];
-    if (keys.sessionToken) pairs.push(["X-Amz-Security-Token", keys.sessionToken]);
-    const query = canonicalQuery(pairs);
-    const text = canonical(request, query, `host:${request.host}\n`, "host", UNSIGNED_PAYLOAD);
-    return `${request.path}?${query}&X-Amz-Signature=${this.#signature(text, day)}`;
+  /** The date of the last `today`, `20150830T123600Z`. */
+  get date(): string {
+    return this.#date;
   }
 
-  #signature(canonicalRequest: string, { scope, key }: Day): string {
+  signature(canonicalRequest: string, { scope, key }: Day): string {
     const text = `${ALGORITHM}\n${this.#date}\n${scope}\n${hash("sha256", canonicalRequest)}`;
     return createHmac("sha256", key).update(text).digest("hex");
   }
 
-  /** What these keys sign with today; also sets the date, `20150830T123600Z`. */
-  #today(keys: AccessKeys, now: number): Day {
+  /** What these keys sign with today; also sets the date. */
+  today(keys: AccessKeys, now: number): Day {
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
       this.#date = `${new Date(second * 1000).toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
@@ -119,7 +100,13 @@ export class SigV4 {
   }
 }
 
-function canonical({ method, path }: Signable, query: string, lines: string, signed: string, payload: string): string {
+export function canonical(
+  { method, path }: Signable,
+  query: string,
+  lines: string,
+  signed: string,
+  payload: string,
+): string {
   return `${method}\n${path}\n${query}\n${lines}\n${signed}\n${payload}`;
 }
 

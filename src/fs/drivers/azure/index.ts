@@ -1,6 +1,6 @@
 /** Azure Blob Storage on the thin transport, and on the official client. The first loads nothing of the second. */
 import type { BlobServiceClient } from "@azure/storage-blob";
-import type { OpenDriver } from "../../driver.js";
+import { type OpenDriver, withOwnCredentials } from "../../driver.js";
 import { sdkDriver } from "./sdk/driver.js";
 
 export { openAzure } from "./open.js";
@@ -15,5 +15,5 @@ export function fromBlobServiceClient(
   client: BlobServiceClient,
   { encryptionScope }: { encryptionScope?: string } = {},
 ): OpenDriver {
-  return (bucket, _connection, shared) => sdkDriver(client, bucket, encryptionScope, shared);
+  return withOwnCredentials((bucket, _connection, shared) => sdkDriver(client, bucket, encryptionScope, shared));
 }

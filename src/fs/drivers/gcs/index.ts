@@ -1,7 +1,7 @@
 /** Google Cloud Storage. */
 import type { Storage } from "@google-cloud/storage";
 import { gcsOptions } from "../../../connections/options/index.js";
-import type { OpenDriver } from "../../driver.js";
+import { type OpenDriver, withOwnCredentials } from "../../driver.js";
 import { ClientApi, clientDriver, clientTokens } from "./client.js";
 import { gcsDriver } from "./driver.js";
 import { connect, isGoogle, openServer } from "./open.js";
@@ -26,12 +26,12 @@ export function fromGoogleStorage(
   client: Storage,
   { payer, kmsKeyName }: { payer?: string; kmsKeyName?: string } = {},
 ): OpenDriver {
-  return async (bucket, _connection, shared) => {
+  return withOwnCredentials(async (bucket, _connection, shared) => {
     const { hostname, pathname } = new URL(client.apiEndpoint);
     const base = pathname.replace(/\/+$/, "");
     const place = { bucket, base, payer, kmsKeyName, google: isGoogle(hostname) };
     const tokens = clientTokens(client, place.google);
     const reads = await connect(client.apiEndpoint, place, tokens, shared.env);
     return clientDriver(client, new ClientApi(client, place), reads, shared);
-  };
+  });
 }

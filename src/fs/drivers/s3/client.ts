@@ -1,7 +1,6 @@
 /** Signed requests to one bucket. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { S3Options } from "../../../connections/options/s3.js";
-import { failure } from "../../../errors.js";
 import {
   type Dialect,
   type Http,
@@ -96,15 +95,11 @@ export class S3Client {
     return this.#http.text(this.#request(ask));
   }
 
-  /** A request that anybody may send until it expires. `expiresIn`: seconds. */
-  async presigned(method: "GET" | "PUT", key: string, expiresIn: number): Promise<string> {
+  /** Who signs for where, for requests that somebody else sends. */
+  async signing() {
     const { origin, path } = this.#address;
-    const signable = { method, host: origin.host, path: path + encodeKey(key), query: "" };
     const keys = await this.#keys.current();
-    const extra = Object.entries(this.#common);
-    if (!keys) throw failure("Unauthenticated", "an anonymous connection cannot sign");
-    const target = this.#signer.presign(signable, extra, keys, this.#http.now(), expiresIn);
-    return `${origin.protocol}//${origin.host}${target}`;
+    return { origin, path, keys, common: this.#common, signer: this.#signer, now: this.#http.now() };
   }
 
   close(): void {

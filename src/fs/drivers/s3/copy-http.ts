@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt } from "../../driver.js";
 import { sizeIn } from "../../extent.js";
 import { encodeKey } from "../../sign.js";
-import { fields, parseRoot } from "../../xml.js";
+import { parsed } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import type { CopyRoute, Looked, PartCopies, Source } from "./copy.js";
 import { receiptOf } from "./info.js";
-import { type Conditions, conditionHeaders, Multipart, PATIENCE } from "./multipart.js";
+import { type Conditions, conditionHeaders, Multipart, PATIENCE, type PartDone } from "./multipart.js";
 
 type Headers = Record<string, string>;
 type Signal = AbortSignal | undefined;
@@ -26,7 +26,7 @@ export class HttpCopy implements CopyRoute {
     const { to, key } = this;
     const headers = { ...to.encryption.create, ...this.source(ifMatch) };
     const { text, headers: answer } = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-    return receiptOf(answer, fields(parseRoot(text, "CopyObjectResult")).ETag);
+    return receiptOf(answer, parsed(text, "CopyObjectResult").fields.ETag);
   }
 
   async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
@@ -58,11 +58,19 @@ export class HttpCopy implements CopyRoute {
   async #begin(created: Headers, source: Headers, conditions: Conditions, signal: Signal): Promise<PartCopies> {
     const upload = await Multipart.begin(this.to, this.key, created, signal);
     return {
-      part: (number, range, stop) => upload.copy(number, { ...source, "x-amz-copy-source-range": range }, stop),
+      part: (number, range, stop) => copyPart(upload, number, { ...source, "x-amz-copy-source-range": range }, stop),
       commit: (parts, stop) => upload.commit(parts, conditions, stop),
       abort: () => upload.abort(),
     };
   }
+}
+
+async function copyPart(upload: Multipart, number: number, source: Headers, signal: AbortSignal): Promise<PartDone> {
+  const { bucket, key } = upload;
+  const headers = { ...bucket.encryption.use, ...source };
+  const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
+  const { text } = await bucket.client.text(ask);
+  return { number, etag: parsed(text, "CopyPartResult").fields.ETag ?? "" };
 }
 
 const KEPT: ReadonlySet<string> = new Set([

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import type { Doomed } from "../../driver.js";
-import { HttpError } from "../../http.js";
-import { elements, escaped, fields, parseRoot } from "../../xml.js";
+import { escaped, parsed } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import type { DeleteRoute, FailedRow } from "./delete.js";
-import { versionQuery } from "./read.js";
+import { removeObject } from "./delete-each.js";
 
 type Signal = AbortSignal | undefined;
 
@@ -15,13 +14,8 @@ export class HttpDelete implements DeleteRoute {
     return this.bucket.profile.bulkDelete;
   }
 
-  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
-    try {
-      await this.bucket.client.send({ method: "DELETE", key, query: versionQuery(version), signal });
-    } catch (error) {
-      // AWS answers 204 for a missing key; other services say what they see.
-      if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
-    }
+  one(object: Doomed, signal: Signal): Promise<void> {
+    return removeObject(this.bucket, object, signal);
   }
 
   async many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]> {
@@ -31,7 +25,7 @@ export class HttpDelete implements DeleteRoute {
     const headers = { "content-md5": md5, "content-type": "application/xml" };
     const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
     const { text } = await this.bucket.client.text(ask);
-    return [...elements(parseRoot(text, "DeleteResult"))].filter(({ name }) => name === "Error").map(fields);
+    return parsed(text, "DeleteResult", { Error: (row): FailedRow => row }).rows;
   }
 }
 

@@ -2,13 +2,12 @@
 import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import { isWritable } from "../../xml.js";
+import { failuresOf, removeEach } from "./delete-each.js";
 
 /** Keys that one DeleteObjects takes. */
 const BATCH = 1000;
 /** How often keys that failed for a passing reason are sent in all. */
 const ROUNDS = 3;
-/** Single deletes in flight. */
-const PARALLEL = 16;
 
 type Signal = AbortSignal | undefined;
 
@@ -30,31 +29,19 @@ export interface FailedRow {
 }
 
 export async function remove(route: DeleteRoute, objects: readonly Doomed[], signal: Signal): Promise<void> {
-  const [only, ...more] = objects;
-  if (only && more.length === 0) return route.one(only, signal);
+  const one = (object: Doomed) => route.one(object, signal);
+  if (objects.length < 2 || !route.bulk) return removeEach(one, objects, signal);
   // The answer of DeleteObjects, too, is XML, which some keys cannot be written in.
-  const batched = route.bulk ? objects.filter(({ key }) => isWritable(key)) : [];
-  const single = route.bulk ? objects.filter(({ key }) => !isWritable(key)) : objects;
-  const failures = await removeEach(route, single, signal);
+  const batched = objects.filter(({ key }) => isWritable(key));
+  const failures = await failuresOf(
+    one,
+    objects.filter(({ key }) => !isWritable(key)),
+    signal,
+  );
   for (let at = 0; at < batched.length; at += BATCH) {
     failures.push(...(await removeBatch(route, batched.slice(at, at + BATCH), signal)));
   }
   if (failures.length > 0) throw new PartialDelete(failures);
-}
-
-async function removeEach(route: DeleteRoute, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
-  const failures: DeleteFailure[] = [];
-  const rest = objects.values();
-  async function lane(): Promise<void> {
-    for (const object of rest) {
-      await route.one(object, signal).catch((error) => {
-        signal?.throwIfAborted();
-        failures.push({ key: object.key, error });
-      });
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, lane));
-  return failures;
 }
 
 async function removeBatch(route: DeleteRoute, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {

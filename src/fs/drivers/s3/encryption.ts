@@ -13,10 +13,17 @@ export interface EncryptionHeaders {
   readonly source: Headers;
 }
 
+/** The options of a connection, with the headers that its encryption needs. */
+export function encrypted<T extends { readonly encryption: S3Encryption | undefined }>(options: T) {
+  return { ...options, encryption: encryptionHeaders(options.encryption) };
+}
+
+export const NO_ENCRYPTION: EncryptionHeaders = { create: {}, use: {}, source: {} };
+
 const SSE = "x-amz-server-side-encryption";
 
 export function encryptionHeaders(encryption: S3Encryption | undefined): EncryptionHeaders {
-  if (!encryption) return { create: {}, use: {}, source: {} };
+  if (!encryption) return NO_ENCRYPTION;
   if (encryption.kind === "s3") return { create: { [SSE]: "AES256" }, use: {}, source: {} };
   if (encryption.kind === "kms") return { create: managed(encryption), use: {}, source: {} };
   const key = encryption.key.reveal();

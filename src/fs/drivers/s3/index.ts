@@ -1,12 +1,12 @@
 /** S3 on the thin transport, and on the official client. The first loads nothing of the second. */
 import type { S3Client } from "@aws-sdk/client-s3";
 import type { S3Provider } from "../../../connections/options/s3.js";
-import type { OpenDriver } from "../../driver.js";
+import { type OpenDriver, withOwnCredentials } from "../../driver.js";
 import { profiles } from "./profile.js";
 import { loadSdk } from "./sdk/client.js";
 import { sdkDriver } from "./sdk/driver.js";
 
-export { fromS3Keys, openS3WithKeys, type S3Keys } from "./lean.js";
+export { fromS3Keys, openS3Objects, openS3WithKeys, type S3Keys, s3Objects } from "./lean.js";
 export { openS3 } from "./open.js";
 
 /**
@@ -17,6 +17,7 @@ export { openS3 } from "./open.js";
  * @example openStorage({ drivers: { s3: fromS3Client(new S3Client()) } })
  */
 export function fromS3Client(client: S3Client, { provider = "aws" }: { provider?: S3Provider } = {}): OpenDriver {
-  return async (bucket, _connection, shared) =>
-    sdkDriver({ client, library: await loadSdk(), bucket, profile: profiles[provider] }, shared);
+  return withOwnCredentials(async (bucket, _connection, shared) =>
+    sdkDriver({ client, library: await loadSdk(), bucket, profile: profiles[provider] }, shared),
+  );
 }

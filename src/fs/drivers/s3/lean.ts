@@ -1,9 +1,12 @@
 /** S3 with keys that are written down and nothing else, for small bundles. */
+import type { Connection } from "../../../connections/connection.js";
 import { type S3Provider, s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
-import type { OpenDriver } from "../../driver.js";
-import { type BucketOptions, openBucket } from "./driver.js";
-import { fixedKeys, isLazy, statedKeys } from "./keys.js";
+import { type ObjectDriver, type OpenDriver, type Shared, withOwnCredentials } from "../../driver.js";
+import { openBucket } from "./driver.js";
+import { encrypted, NO_ENCRYPTION } from "./encryption.js";
+import { fixedKeys, isLazy, type KeySource, statedKeys } from "./keys.js";
+import { type BucketOptions, bucketOf, objectDriver } from "./objects.js";
 
 /** Keys, and the server that knows them. */
 export interface S3Keys {
@@ -26,9 +29,25 @@ export interface S3Keys {
  *
  * @example openStorage({ drivers: { s3: fromS3Keys({ accessKeyId, secretAccessKey, region: "eu-central-1" }) } })
  */
-export function fromS3Keys({ accessKeyId, secretAccessKey, sessionToken, ...place }: S3Keys): OpenDriver {
-  const keys = fixedKeys({ accessKeyId, secretAccessKey, sessionToken });
-  return (name, _connection, shared) => openBucket(name, optionsOf(place), keys, shared);
+export function fromS3Keys(given: S3Keys): OpenDriver {
+  const { options, keys } = settled(given);
+  return withOwnCredentials((name, _connection, shared) => openBucket(name, options, keys, shared));
+}
+
+/**
+ * As `fromS3Keys`, for `openObjects`: the driver neither lists nor copies nor signs, and deletes key by key.
+ *
+ * @example openObjects({ drivers: { s3: s3Objects({ accessKeyId, secretAccessKey, region: "eu-central-1" }) } })
+ */
+export function s3Objects(given: S3Keys): OpenDriver<ObjectDriver> {
+  const { options, keys } = settled(given);
+  return withOwnCredentials(async (name, _connection, shared) =>
+    objectDriver(await bucketOf(name, options, keys, shared.env), shared),
+  );
+}
+
+function settled({ accessKeyId, secretAccessKey, sessionToken, ...place }: S3Keys) {
+  return { options: optionsOf(place), keys: fixedKeys({ accessKeyId, secretAccessKey, sessionToken }) };
 }
 
 function optionsOf({ region, endpoint, provider, addressing }: Omit<S3Keys, keyof KeyPair>): BucketOptions {
@@ -48,7 +67,7 @@ type KeyPair = Pick<S3Keys, "accessKeyId" | "secretAccessKey" | "sessionToken">;
 const UNSAID = {
   verify: true,
   requesterPays: false,
-  encryption: undefined,
+  encryption: NO_ENCRYPTION,
   attempts: undefined,
   connectTimeout: undefined,
   readTimeout: undefined,
@@ -62,9 +81,20 @@ const UNSAID = {
  * whatever else has to be found first: a bundle of it holds nothing of AWS's credential chains.
  */
 export const openS3WithKeys: OpenDriver = async (name, connection, shared) => {
-  const options = s3Options(connection, shared.env);
-  const { credentials } = options;
-  if (!isLazy(credentials)) return openBucket(name, options, statedKeys(credentials), shared);
-  const why = `openS3WithKeys takes keys that are written down, not credentials of the kind ${credentials.kind}; use openS3`;
-  throw failure("Unsupported", why);
+  const { options, keys } = stated(connection, shared.env);
+  return openBucket(name, options, keys, shared);
 };
+
+/** As `openS3WithKeys`, for `openObjects`: the driver neither lists nor copies nor signs, and deletes key by key. */
+export const openS3Objects: OpenDriver<ObjectDriver> = async (name, connection, shared) => {
+  const { options, keys } = stated(connection, shared.env);
+  return objectDriver(await bucketOf(name, options, keys, shared.env), shared);
+};
+
+function stated(connection: Connection | undefined, env: Shared["env"]): { options: BucketOptions; keys: KeySource } {
+  const options = s3Options(connection, env);
+  const { credentials } = options;
+  if (!isLazy(credentials)) return { options: encrypted(options), keys: statedKeys(credentials) };
+  const why = `only keys that are written down are taken here, not credentials of the kind ${credentials.kind}`;
+  throw failure("Unsupported", `${why}; use openS3`);
+}

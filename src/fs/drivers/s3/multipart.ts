@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Receipt } from "../../driver.js";
 import type { HttpHead, HttpText } from "../../http.js";
 import { canonicalQuery } from "../../sign.js";
-import { fields, parseRoot } from "../../xml.js";
+import { parsed } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM } from "./checksum.js";
 import { receiptOf } from "./info.js";
@@ -48,7 +48,7 @@ export class Multipart {
   ): Promise<Multipart> {
     const ask = { method: "POST", key, query: "uploads=", headers, body: Buffer.alloc(0), signal } as const;
     const { text } = await bucket.client.text(ask);
-    return new Multipart(bucket, key, fields(parseRoot(text, "InitiateMultipartUploadResult")).UploadId ?? "");
+    return new Multipart(bucket, key, parsed(text, "InitiateMultipartUploadResult").fields.UploadId ?? "");
   }
 
   query(number: number): string {
@@ -72,14 +72,6 @@ export class Multipart {
     return { number, etag: answer.headers.etag ?? "", checksum };
   }
 
-  async copy(number: number, source: Record<string, string>, signal: AbortSignal): Promise<PartDone> {
-    const { client, encryption } = this.bucket;
-    const headers = { ...encryption.use, ...source };
-    const ask = { method: "PUT", key: this.key, query: this.query(number), headers, signal, idle: PATIENCE } as const;
-    const { text } = await client.text(ask);
-    return { number, etag: fields(parseRoot(text, "CopyPartResult")).ETag ?? "" };
-  }
-
   async commit(parts: readonly PartDone[], conditions: Conditions, signal: AbortSignal | undefined): Promise<Receipt> {
     const { bucket, key } = this;
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.map(row).join("")}</CompleteMultipartUpload>`);
@@ -100,7 +92,7 @@ export class Multipart {
 }
 
 function committed({ text, headers }: HttpText & HttpHead): Receipt {
-  return receiptOf(headers, fields(parseRoot(text, "CompleteMultipartUploadResult")).ETag);
+  return receiptOf(headers, parsed(text, "CompleteMultipartUploadResult").fields.ETag);
 }
 
 /** What is at `key` now. */

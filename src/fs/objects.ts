@@ -1,0 +1,144 @@
+import type { Codecs } from "../codecs/lookup.js";
+import { failure, isStorageError } from "../errors.js";
+import { StoragePath } from "../path.js";
+import type { ReadWanted } from "./ahead.js";
+import { abortable, type Body, collect, toReadableStream } from "./bytes.js";
+import { Call, onObject } from "./call.js";
+import { decoding } from "./compress.js";
+import type { Bytes, Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver.js";
+import { type At, checkRead, type ReadInit, type RemoveInit, type StatInit, type WriteInit } from "./options.js";
+import type { Reach } from "./reach.js";
+import { readAll, resumed } from "./resume.js";
+import { writeObject } from "./write.js";
+
+/** How bodies come: as streams, and in one array. */
+export interface Reads {
+  stream(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<{ body: Bytes }>;
+  whole(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<Uint8Array>;
+}
+
+const OVER_ONE_CONNECTION: Reads = { stream: resumed, whole: readAll };
+
+/**
+ * Single objects by URL, on every provider: they are looked at, read, written and deleted. {@link Storage} has these
+ * verbs and all others.
+ *
+ * Every verb takes a path or its text and rejects with a StorageError, with the reason of `signal`,
+ * or with the very error that the caller's own body threw.
+ */
+export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisposable {
+  readonly #reach: Reach<D>;
+  readonly #shared: Shared;
+  readonly #reads: Reads;
+
+  /** @internal Use `openObjects` or `openStorage`. */
+  constructor(reach: Reach<D>, shared: Shared, reads = OVER_ONE_CONNECTION) {
+    this.#reach = reach;
+    this.#shared = shared;
+    this.#reads = reads;
+  }
+
+  /** @internal What `compression` can name. */
+  get codecs(): Codecs {
+    return this.#reach.kit.codecs;
+  }
+
+  /** What is known of one object; NotFound when there is none. */
+  stat(at: At, init: StatInit = {}): Promise<Info> {
+    const { version, signal } = init;
+    return onObject(this.#reach, "stat", at, init, ({ key, driver }) => driver.stat(key, { version, signal }));
+  }
+
+  /** Whether there is an object. Every other failure, a refused permission above all, is an error and not `false`. */
+  async exists(at: At, init: StatInit = {}): Promise<boolean> {
+    try {
+      await this.stat(at, init);
+      return true;
+    } catch (error) {
+      if (isStorageError(error, "NotFound")) return false;
+      throw error;
+    }
+  }
+
+  /** The object's bytes, over one connection that is taken up again where it broke, always in the same version. */
+  async *read(at: At, init: ReadInit = {}): Bytes {
+    const call = new Call("read", "read", init);
+    try {
+      const wanted = checkRead(init);
+      const reached = await call.object(this.#reach, at);
+      const decode = decoding(reached, init);
+      const { body } = await this.#reads.stream(reached.driver, reached.key, {
+        ...wanted,
+        budget: this.#shared.downloads,
+      });
+      yield* decode(abortable(body, init.signal));
+    } catch (error) {
+      throw call.told(error);
+    }
+  }
+
+  /** The whole object, or the range, in one array; a Storage fetches several ranges of it at the same time above 16 MiB. */
+  bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
+    return onObject(this.#reach, "read", at, init, async (reached) => {
+      const { key, driver } = reached;
+      const wanted = { ...checkRead(init), budget: this.#shared.downloads };
+      if (init.compression == null) return this.#reads.whole(driver, key, wanted);
+      const decode = decoding(reached, init);
+      const { body } = await this.#reads.stream(driver, key, wanted);
+      return collect(decode(abortable(body, init.signal)));
+    });
+  }
+
+  /** The object as UTF-8 text; Corrupt when it is none. */
+  async text(at: At, init: ReadInit = {}): Promise<string> {
+    const data = await this.bytes(at, init);
+    try {
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+    } catch (cause) {
+      throw failure("Corrupt", "the object is not UTF-8 text", { cause }).at("read", String(at));
+    }
+  }
+
+  /** As `read`, as a web stream. */
+  readable(at: At, init: ReadInit = {}): ReadableStream<Uint8Array> {
+    return toReadableStream(this.read(at, init));
+  }
+
+  /**
+   * Stores `body`, whole or not at all.
+   *
+   * Readers see the previous object until the promise resolves. When the body throws or the signal aborts,
+   * nothing is stored and the promise rejects with that reason.
+   */
+  write(at: At, body: Body, init: WriteInit = {}): Promise<Receipt> {
+    return onObject(this.#reach, "write", at, init, (reached) => writeObject(reached, body, init));
+  }
+
+  /** Deletes objects. A missing one is a success; every one that could not be deleted is named in the error. */
+  async delete(at: At | readonly At[], init: RemoveInit = {}): Promise<void> {
+    const groups = new Map<ObjectDriver, { call: Call; doomed: Doomed[] }>();
+    for (const one of listed(at)) {
+      const call = new Call("delete", "delete", init);
+      const { key, driver } = await call.telling(() => call.object(this.#reach, one));
+      const group = groups.get(driver) ?? { call, doomed: [] };
+      groups.set(driver, group);
+      group.doomed.push(init.version === undefined ? { key } : { key, version: init.version });
+    }
+    for (const [driver, { call, doomed }] of groups)
+      await call.telling(() => driver.delete(doomed, { signal: init.signal }));
+  }
+
+  /** Gives back sockets and caches; every later call fails. */
+  close(): Promise<void> {
+    return this.#reach.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** One place or several. */
+export function listed(at: At | readonly At[]): readonly At[] {
+  return typeof at === "string" || at instanceof StoragePath ? [at] : at;
+}
