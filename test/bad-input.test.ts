@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
+import { all } from "./support/all.js";
 import { type Leaks, watchLeaks } from "./support/leaks.js";
 
 const CHUNK = new Uint8Array(64 * 1024).fill(7);
@@ -33,8 +34,7 @@ describe.each(["memory", "file"])("bad input on %s", (scheme) => {
   });
   afterEach(async () => {
     expect(await storage.text(base.join("x"))).toBe("old");
-    const names: string[] = [];
-    for await (const { path } of storage.list(base)) names.push(path.name);
+    const names = (await all(storage.list(base))).map(({ path }) => path.name);
     expect(names).toEqual(["x"]);
     await storage.close();
     if (scheme === "file") expect(await readdir(root, { recursive: true })).toEqual(["b", join("b", "x")]);

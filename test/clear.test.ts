@@ -6,11 +6,12 @@ import { type XComBackend, XComObjectStorageBackend } from "../src/objectstore-b
 import { StoragePath } from "../src/path.js";
 import type { ClearTarget } from "../src/xcom/clear.js";
 import { replicate } from "../src/xcom/replicas.js";
-import type { XComRow, XComRows } from "../src/xcom/rows.js";
+import type { XComRows } from "../src/xcom/rows.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { airflowRuns, logicalDateText, type RunFinder } from "../src/xcom/runs.js";
 import { DateTime } from "../src/xcom/serde.js";
 import { XCom } from "../src/xcom/xcom.js";
+import { all } from "./support/all.js";
 import { OWNER, type World, world } from "./xcom-world.js";
 
 const BIG = { text: "x".repeat(500) };
@@ -31,15 +32,11 @@ const xcom = (more: { backend?: XComBackend; rows?: XComRows; runs?: RunFinder }
   new XCom({ rows, backend, ...more });
 
 async function objects(): Promise<string[]> {
-  const found: string[] = [];
-  for (const base of BASES)
-    for await (const { path } of here.storage.list(base, { recursive: true })) found.push(String(path));
-  return found;
+  const found = await Promise.all(BASES.map((base) => all(here.storage.list(base, { recursive: true }))));
+  return found.flat().map(({ path }) => String(path));
 }
 async function keysLeft(): Promise<string[]> {
-  const found: XComRow[] = [];
-  for await (const row of rows.list()) found.push(row);
-  return found.map(({ key }) => key);
+  return (await all(rows.list())).map(({ key }) => key);
 }
 
 describe("clear", () => {

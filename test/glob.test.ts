@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { isStorageError } from "../src/errors.js";
 import type { Item, ListOptions } from "../src/fs/driver.js";
 import { compileGlob, globKeys } from "../src/fs/glob.js";
+import { all } from "./support/all.js";
 
 /** Which of `keys` a pattern matches. */
 function matching(pattern: string, keys: readonly string[]): string[] {
@@ -38,9 +39,7 @@ function bucket(keys: readonly string[], size = 1000) {
 }
 
 async function globbed(keys: readonly string[], pattern: string, size?: number): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { key } of globKeys(bucket(keys, size), pattern)) found.push(key);
-  return found;
+  return (await all(globKeys(bucket(keys, size), pattern))).map(({ key }) => key);
 }
 
 /** Every object and directory of a bucket by its printed name; a directory ends with a slash. */
@@ -231,8 +230,7 @@ describe("globKeys", () => {
 
   it("L14 leaves a directory that fills whole pages, and goes on by delimiter", async () => {
     const driver = bucket([...small, ...crowded.filter((key) => !small.includes(key))]);
-    const found: string[] = [];
-    for await (const { key } of globKeys(driver, "logs/*/a.csv")) found.push(key);
+    const found = (await all(globKeys(driver, "logs/*/a.csv"))).map(({ key }) => key);
     expect(found.sort()).toEqual(small);
     const [flat, ...descent] = driver.requests;
     expect(flat).toMatchObject({ prefix: "logs/", delimiter: undefined });
@@ -277,8 +275,7 @@ describe("globKeys", () => {
       yield [];
       yield [{ key: "c/b", type: "file" }];
     }
-    const found: string[] = [];
-    for await (const { key } of globKeys({ list }, "*/b")) found.push(key);
+    const found = (await all(globKeys({ list }, "*/b"))).map(({ key }) => key);
     expect(found).toEqual(["a/b", "c/b"]);
   });
 });

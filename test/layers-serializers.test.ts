@@ -1,6 +1,7 @@
 /** Serializers, and the list of types that are allowed. */
 import { describe, expect, test } from "vitest";
 import { Decimal, defineSerializer, Envelope, type Serializer, serializerOf } from "../src/index.js";
+import { all } from "./support/all.js";
 import { BASE, buffers, make, OWNER, UUID, world } from "./xcom-world.js";
 
 class Invoice {
@@ -92,9 +93,8 @@ describe("a serializer", () => {
       throw boom;
     };
     const { backend, storage } = make({ serializers: [broken] });
-    const left: string[] = [];
     await expect(backend.storeValue(OWNER, "k", Buffer.from("x"))).rejects.toBe(boom);
-    for await (const { path } of storage.list(BASE, { recursive: true })) left.push(String(path));
+    const left = await all(storage.list(BASE, { recursive: true }));
     expect(left).toEqual([]);
   });
 

@@ -11,6 +11,7 @@ import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
 import { describeOn, useBucket } from "./servers/use.js";
+import { all } from "./support/all.js";
 import { blocksOf } from "./support/docs.js";
 import vectors from "./vectors/path_ops.json" with { type: "json" };
 
@@ -51,6 +52,8 @@ function theirs(value: Result): Result {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, theirs(inner)]));
 }
 
+const pythonBytes = (data: Uint8Array) => `b'${Buffer.from(data).toString().replaceAll("\n", "\\n")}'`;
+
 class Bench {
   constructor(
     readonly storage: Storage,
@@ -67,9 +70,7 @@ class Bench {
     return `${this.name}/${path.relativeTo(this.root)}`;
   }
   async entries(entries: AsyncIterable<{ path: StoragePath }>): Promise<string[]> {
-    const found: string[] = [];
-    for await (const { path } of entries) found.push(this.shown(path));
-    return found.sort();
+    return (await all(entries)).map(({ path }) => this.shown(path)).sort();
   }
   list = (name: string) => this.entries(this.storage.list(this.at(name)));
   glob = (pattern: string) => this.entries(this.storage.glob(this.at(pattern)));
@@ -84,14 +85,10 @@ class Bench {
   }
   text = (name: string) => this.storage.text(this.at(name));
   async block(name: string, start: number, end?: number): Promise<string> {
-    return `b'${Buffer.from(await this.storage.bytes(this.at(name), { start, end }))
-      .toString()
-      .replaceAll("\n", "\\n")}'`;
+    return pythonBytes(await this.storage.bytes(this.at(name), { start, end }));
   }
   async lines(name: string, offset: number, length: number): Promise<string> {
-    return `b'${Buffer.from(await readBlock(this.storage, this.at(name), offset, length))
-      .toString()
-      .replaceAll("\n", "\\n")}'`;
+    return pythonBytes(await readBlock(this.storage, this.at(name), offset, length));
   }
 }
 
@@ -128,11 +125,7 @@ const STEPS: readonly Step[] = [
   {
     op: "iterdir conn",
     row: "conn_id",
-    run: async (b) => {
-      const ids: (string | null)[] = [];
-      for await (const { path } of b.storage.list(b.at("r"))) ids.push(path.connectionId ?? null);
-      return ids;
-    },
+    run: async (b) => (await all(b.storage.list(b.at("r")))).map(({ path }) => path.connectionId ?? null),
   },
   { op: "iterdir of file", row: "iterdir()", run: (b) => b.list("r/a.txt"), differs: noEntries },
   { op: "iterdir missing", row: "iterdir()", run: (b) => b.list("r/zz"), differs: noEntries },
@@ -158,12 +151,7 @@ const STEPS: readonly Step[] = [
   {
     op: "walk",
     row: "walk()",
-    run: async (b) => {
-      const found: unknown[] = [];
-      for await (const [at, directories, files] of walk(b.storage, b.at("r")))
-        found.push([b.shown(at), directories, files]);
-      return found;
-    },
+    run: async (b) => (await all(walk(b.storage, b.at("r")))).map(([at, ...inside]) => [b.shown(at), ...inside]),
   },
   { op: "size", row: "size()", run: async (b) => (await b.storage.stat(b.at("r/a.txt"))).size },
   { op: "size missing", row: "size()", run: async (b) => (await b.storage.stat(b.at("r/zz"))).size },

@@ -11,6 +11,7 @@ import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { openStorage as openLean } from "../src/open-lean.js";
+import { all } from "./support/all.js";
 
 let changes: (driver: Driver) => Partial<Driver>;
 let storage: Storage;
@@ -69,8 +70,7 @@ describe("Storage", () => {
       code: "PermissionDenied",
       message: expect.stringContaining("d/kept"),
     });
-    const left: string[] = [];
-    for await (const { path } of storage.list("memory://b/d")) left.push(path.key);
+    const left = (await all(storage.list("memory://b/d"))).map(({ path }) => path.key);
     expect(left).toEqual(["d/kept"]);
   });
 

@@ -3,11 +3,12 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
-import type { RowKey, XComRow, XComRows } from "../src/xcom/rows.js";
+import type { RowKey, XComRows } from "../src/xcom/rows.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { sqlRows } from "../src/xcom/rows-sql.js";
 import type { Query } from "../src/xcom/sql.js";
 import { XCom } from "../src/xcom/xcom.js";
+import { all } from "./support/all.js";
 import { startPostgres, whyNoPostgres } from "./support/postgres.js";
 import { OWNER, type World, world } from "./xcom-world.js";
 
@@ -50,12 +51,6 @@ const PLACES: Record<string, () => Promise<Place>> = {
 };
 
 const AT: RowKey = { ...OWNER, key: "return_value" };
-
-async function all(rows: AsyncIterable<XComRow>): Promise<XComRow[]> {
-  const found: XComRow[] = [];
-  for await (const row of rows) found.push(row);
-  return found;
-}
 
 describe.each(Object.keys(PLACES))("rows in %s", (name) => {
   if (name === "Postgres" && noPostgres) return test.skip(`skipped, ${noPostgres}`);
@@ -144,9 +139,7 @@ describe("XCom", () => {
   });
 
   async function objects(): Promise<string[]> {
-    const found: string[] = [];
-    for await (const { path } of here.storage.list("s3://conn@b/xcom", { recursive: true })) found.push(String(path));
-    return found;
+    return (await all(here.storage.list("s3://conn@b/xcom", { recursive: true }))).map(({ path }) => String(path));
   }
 
   test("a small value is in its row, a large one in an object that the row names", async () => {

@@ -6,6 +6,7 @@ import { memoryDrivers } from "../src/fs/drivers/memory.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
+import { all } from "./support/all.js";
 
 let storage: Storage;
 beforeEach(() => {
@@ -19,9 +20,7 @@ const code = (promise: Promise<unknown>) =>
   );
 
 async function keys(entries: AsyncIterable<{ path: StoragePath }>): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { path } of entries) found.push(path.key);
-  return found.sort();
+  return (await all(entries)).map(({ path }) => path.key).sort();
 }
 
 async function* chunks(...parts: (string | Error)[]): AsyncGenerator<Uint8Array> {
@@ -205,8 +204,7 @@ describe("trees", () => {
   });
 
   it("lists one level with its directories, exact paths that can be read", async () => {
-    const entries = [];
-    for await (const { path, type } of storage.list("memory://b/a")) entries.push([String(path), type]);
+    const entries = (await all(storage.list("memory://b/a"))).map(({ path, type }) => [String(path), type]);
     expect(entries).toEqual([
       ["memory://b/a/1", "file"],
       ["memory://b/a/b", "directory"],

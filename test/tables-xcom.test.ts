@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { openStorage, XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../src/index.js";
 import { tables } from "../src/xcom/tables/index.js";
+import { all } from "./support/all.js";
 import { FORMATS } from "./support/tables.js";
 
 const OWNER = { dagId: "d", runId: "r", taskId: "t" };
@@ -44,8 +45,7 @@ describe.each(FORMATS)("a table as %s", (format) => {
     await expect(xcom.storeValue(OWNER, "return_value", [{ id: 1 }, { id: "x" }])).rejects.toMatchObject({
       code: "InvalidArgument",
     });
-    const left: unknown[] = [];
-    for await (const entry of xcom.storage.list("memory://bucket/base", { recursive: true })) left.push(entry);
+    const left = await all(xcom.storage.list("memory://bucket/base", { recursive: true }));
     expect(left).toEqual([]);
   });
 });

@@ -1,8 +1,9 @@
 /** R23: earlier values of objects, where a bucket keeps them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Entry, Storage } from "../src/fs/storage.js";
+import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { describeOn, useBucket } from "./servers/use.js";
+import { all } from "./support/all.js";
 
 const KEEPING = [
   { server: "minio", scheme: "s3", marks: true },
@@ -20,11 +21,7 @@ for (const { server: name, scheme, marks } of KEEPING) {
     });
     afterAll(() => storage.close());
 
-    async function versions(key: string): Promise<Entry[]> {
-      const found: Entry[] = [];
-      for await (const entry of storage.list(at(key), { versions: true, recursive: true })) found.push(entry);
-      return found;
-    }
+    const versions = (key: string) => all(storage.list(at(key), { versions: true, recursive: true }));
     /** Writes one value after the other; the version of each. */
     async function history(key: string, ...values: string[]): Promise<string[]> {
       const receipts = [];

@@ -1,5 +1,6 @@
 /** One call of each verb, and what must be true of the objects whatever becomes of it. */
 import assert from "node:assert/strict";
+import { all } from "../support/all.js";
 import type { Operation } from "../support/operations.js";
 import { content, MIB, type Place } from "./place.js";
 
@@ -29,9 +30,7 @@ async function replaced(place: Place, next: Uint8Array, succeeded: boolean): Pro
 }
 
 async function listed(place: Place): Promise<string[]> {
-  const names: string[] = [];
-  for await (const { path } of place.storage.list(place.at(""))) names.push(path.name);
-  return names;
+  return (await all(place.storage.list(place.at("")))).map(({ path }) => path.name);
 }
 
 async function kept(place: Place, name: string): Promise<void> {
