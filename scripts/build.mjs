@@ -38,7 +38,7 @@ let core;
 const bundle = await rolldown({
   input: entryPoints(),
   platform: "node",
-  external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.imports }),
+  external: Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }),
   resolve: { conditionNames: ["node", "import", "default"] },
 });
 await rm(join(dist, "node"), { recursive: true, force: true });

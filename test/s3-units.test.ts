@@ -6,7 +6,6 @@ import { addressOf } from "../src/fs/drivers/s3/address.js";
 import { codeOf, hidden } from "../src/fs/drivers/s3/dialect.js";
 import { metadataHeaders, metadataOf } from "../src/fs/drivers/s3/metadata.js";
 import { BodyCut, HttpError } from "../src/fs/http.js";
-import { elements, escaped, fields, isWritable, parseRoot } from "../src/fs/xml.js";
 
 describe("the address of a bucket", () => {
   const at = (
@@ -120,34 +119,5 @@ describe("the category of a failure", () => {
     expect(hidden('\n \n<?xml version="1.0"?>\n<Error><Code>x</Code></Error>')).toBe(true);
     expect(hidden("<CopyObjectResult><Error/></CopyObjectResult>")).toBe(false);
     expect(hidden("<Errors/>")).toBe(false);
-  });
-});
-
-describe("XML", () => {
-  it("reads elements and entities, and knows no DTD", () => {
-    const root = parseRoot('<?xml version="1.0"?><r xmlns="x"><a>1 &lt;&#10;é</a><b/><a>2</a></r>', "r");
-    expect([...elements(root)].map(({ name }) => name)).toEqual(["a", "b", "a"]);
-    expect({ ...fields(root) }).toEqual({ a: "2", b: "" });
-    for (const bad of ['<!DOCTYPE r [<!ENTITY x "y">]><r>&x;</r>', "<r>&x;</r>", "<r>", "", "text", "<other/>"]) {
-      expect(() => parseRoot(bad, "r")).toThrow(expect.objectContaining({ code: "Corrupt" }));
-    }
-  });
-
-  it("fields of hostile names are data", () => {
-    const found = fields(parseRoot("<r><__proto__>x</__proto__><constructor>y</constructor></r>", "r"));
-    expect(Object.keys(found)).toEqual(["__proto__", "constructor"]);
-  });
-
-  it("D03: what is written is what is read, for all text that XML can write", () => {
-    fc.assert(
-      fc.property(
-        fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }), fc.constant("\r\n\t<&>\"'")),
-        (text) => {
-          fc.pre(isWritable(text));
-          return parseRoot(`<r>${escaped(text)}</r>`, "r").text === text;
-        },
-      ),
-    );
-    expect(isWritable("\u0001")).toBe(false);
   });
 });

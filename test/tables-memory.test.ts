@@ -36,7 +36,7 @@ async function bundled(name: string, external: string[]): Promise<string> {
   const outfile = join(folder, name);
   const stdin = { contents: PROGRAM, loader: "js", resolveDir: ROOT } as const;
   const fixed = { bundle: true, platform: "node", target: "node20", format: "esm", logLevel: "silent" } as const;
-  await build({ ...fixed, stdin, outfile, external, alias: { "#parse-xml": "@rgrove/parse-xml" } });
+  await build({ ...fixed, stdin, outfile, external });
   return outfile;
 }
 

@@ -1,24 +1,15 @@
 /** How Azure Storage says that something failed. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { XmlElement } from "@rgrove/parse-xml";
 import type { ErrorCode } from "../../../errors.js";
 import type { FailedCall } from "../../driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http.js";
-import { fields, parseRoot, rootOf } from "../../xml.js";
+import { fieldsIf } from "../../xml.js";
 
 /** The code is a header, so that an answer to HEAD has one too; the sentence is in the body. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
-  const root = text.includes("<Error") ? rootOf(text.replace(MARK, "")) : undefined;
-  const { Code, Message } = root ? fields(root) : {};
+  const { Code, Message } = text.includes("<Error") ? fieldsIf(text, "Error") : {};
   const code = one(headers["x-ms-error-code"]) ?? Code;
   return { code, detail: Message?.split("\n")[0], requestId: one(headers["x-ms-request-id"]) };
-}
-
-/** The service begins its documents with a byte order mark. */
-const MARK = /^\ufeff/;
-
-export function documentIn(text: string, root: string): XmlElement {
-  return parseRoot(text.replace(MARK, ""), root);
 }
 
 export function one(value: string | string[] | undefined): string | undefined {

@@ -1,8 +1,6 @@
-import type { XmlElement } from "@rgrove/parse-xml";
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { elements, fields } from "../../xml.js";
-import { documentIn } from "./dialect.js";
+import { type Fields, parsed } from "../../xml.js";
 import { fileItem, PAGE } from "./list.js";
 import type { Server } from "./server.js";
 
@@ -30,39 +28,29 @@ export async function* httpPages(
 }
 
 function pageOf(text: string): { items: Item[]; next: string | undefined } {
-  const items: Item[] = [];
-  let next: string | undefined;
-  for (const element of elements(documentIn(text, "EnumerationResults"))) {
-    if (element.name === "NextMarker") next = element.text || undefined;
-    if (element.name === "Blobs") for (const row of elements(element)) items.push(...itemOf(row));
-  }
-  return { items, next };
+  const { rows, fields } = parsed(text, "EnumerationResults", { "Blobs/BlobPrefix": directory, "Blobs/Blob": file });
+  return { items: rows.filter((item) => item !== undefined), next: fields.NextMarker || undefined };
 }
 
-function* itemOf(row: XmlElement): Generator<Item> {
-  if (row.name === "BlobPrefix") yield { key: nameOf(row), type: "directory" };
-  if (row.name !== "Blob") return;
-  const properties = child(row, "Properties");
-  const about = properties ? fields(properties) : {};
+function directory(row: Fields): Item {
+  return { key: nameOf(row), type: "directory" };
+}
+
+function file(row: Fields): Item | undefined {
   // A hierarchical namespace has directories that exist by themselves; they are no objects.
-  if (about.ResourceType !== "directory") yield file(row, about);
+  if (row["Properties/ResourceType"] === "directory") return undefined;
+  const { VersionId: id, IsCurrentVersion: current } = row;
+  const version = id === undefined ? undefined : { id, latest: current === "true" };
+  return fileItem(nameOf(row), propertiesOf(row), version);
 }
 
-function file(row: XmlElement, about: Record<string, string | undefined>): Item {
-  const { "Last-Modified": modified = 0, Etag: etag, "Content-Length": size } = about;
-  const { VersionId: id, IsCurrentVersion: current } = fields(row);
-  const version = id === undefined ? undefined : { id, latest: current === "true" };
-  return fileItem(nameOf(row), { size: Number(size), modified: new Date(modified), etag }, version);
+function propertiesOf(row: Fields): { size: number; modified: Date; etag: string | undefined } {
+  const modified = new Date(row["Properties/Last-Modified"] ?? 0);
+  return { size: Number(row["Properties/Content-Length"]), modified, etag: row["Properties/Etag"] };
 }
 
 /** Names with characters that XML cannot write come percent-encoded and say so. */
-function nameOf(row: XmlElement): string {
-  const name = child(row, "Name");
-  if (!name) throw failure("Corrupt", "the listing has a row without a name");
-  return name.attributes.Encoded === "true" ? decodeURIComponent(name.text) : name.text;
-}
-
-function child(row: XmlElement, name: string): XmlElement | undefined {
-  for (const element of elements(row)) if (element.name === name) return element;
-  return undefined;
+function nameOf({ Name, "Name@Encoded": encoded }: Fields): string {
+  if (Name === undefined) throw failure("Corrupt", "the listing has a row without a name");
+  return encoded === "true" ? decodeURIComponent(Name) : Name;
 }

@@ -1,6 +1,6 @@
 import type { Receipt, WriteOptions } from "../../driver.js";
-import { elements, fields } from "../../xml.js";
-import { documentIn, one } from "./dialect.js";
+import { parsed } from "../../xml.js";
+import { one } from "./dialect.js";
 import { META, NONCE, receiptOf, wireMetadata } from "./objects.js";
 import type { Server } from "./server.js";
 import type { Found, WriteRoute } from "./write.js";
@@ -45,11 +45,8 @@ export class HttpWrite implements WriteRoute {
   async committed(signal: Signal): Promise<{ ids: readonly string[]; receipt: Receipt }> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });
-    const ids: string[] = [];
-    for (const list of elements(documentIn(text, "BlockList"))) {
-      for (const block of elements(list)) ids.push(fields(block).Name ?? "");
-    }
-    return { ids, receipt: receiptOf(headers) };
+    const blocks = parsed(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
+    return { ids: blocks.rows, receipt: receiptOf(headers) };
   }
 }
 

@@ -3,12 +3,11 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { FailedCall } from "../../driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http.js";
-import { fields, rootOf } from "../../xml.js";
+import { fieldsIf } from "../../xml.js";
 
 /** The error document. `hint` is the region that the request should have been signed for. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
-  const root = text.startsWith("<") ? rootOf(text) : undefined;
-  const { Code, Message, RequestId, Region } = root?.name === "Error" ? fields(root) : {};
+  const { Code, Message, RequestId, Region } = text.startsWith("<") ? fieldsIf(text, "Error") : {};
   const requestId = RequestId ?? (headers["x-amz-request-id"] as string | undefined);
   const hint = (headers["x-amz-bucket-region"] as string | undefined) ?? Region;
   return { code: Code, detail: Message, requestId, hint };

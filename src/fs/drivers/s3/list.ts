@@ -1,12 +1,10 @@
-import type { XmlElement } from "@rgrove/parse-xml";
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
 import { byUtf8, isAfter } from "../../order.js";
 import { canonicalQuery } from "../../sign.js";
-import { elements, fields, parseRoot } from "../../xml.js";
+import { type Fields, parsed } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 
-type Fields = Record<string, string | undefined>;
 type Query = [string, string][];
 
 /** One page, and the query parameters that get the next one. */
@@ -57,32 +55,25 @@ function versionsQuery({ startAfter }: ListOptions): First {
 }
 
 function objectsPage(text: string): Page {
-  const root = parseRoot(text, "ListBucketResult");
-  const { IsTruncated, NextContinuationToken: token } = fields(root);
-  const items = rows(root, { Contents: file });
-  return { items, next: IsTruncated === "true" ? [["continuation-token", required(token)]] : undefined };
+  const { rows, fields } = parsed(text, "ListBucketResult", { Contents: file, CommonPrefixes: directory });
+  const { IsTruncated, NextContinuationToken: token } = fields;
+  const next: Query | undefined = IsTruncated === "true" ? [["continuation-token", required(token)]] : undefined;
+  return { items: inOrder(rows), next };
 }
 
 function versionsPage(text: string): Page {
-  const root = parseRoot(text, "ListVersionsResult");
-  const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = fields(root);
-  const items = rows(root, { Version: version, DeleteMarker: marker });
-  if (IsTruncated !== "true") return { items, next: undefined };
+  const kinds = { Version: version, DeleteMarker: marker, CommonPrefixes: directory };
+  const { rows, fields } = parsed(text, "ListVersionsResult", kinds);
+  const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = fields;
+  if (IsTruncated !== "true") return { items: inOrder(rows), next: undefined };
   const next: Query = [["key-marker", decoded(required(NextKeyMarker))]];
   if (NextVersionIdMarker) next.push(["version-id-marker", NextVersionIdMarker]);
-  return { items, next };
+  return { items: inOrder(rows), next };
 }
 
 /** Objects and common prefixes come as two sorted lists; a page has them in one order. */
-function rows(root: XmlElement, kinds: Record<string, (row: Fields) => Item>): Item[] {
-  const items: Item[] = [];
-  let directories = false;
-  for (const element of elements(root)) {
-    const read = kinds[element.name];
-    if (read) items.push(read(fields(element)));
-    else if (element.name === "CommonPrefixes") directories = items.push(directory(fields(element))) > 0;
-  }
-  return directories ? items.sort((a, b) => byUtf8(a.key, b.key)) : items;
+function inOrder(rows: Item[]): Item[] {
+  return rows.some(({ type }) => type === "directory") ? rows.sort((a, b) => byUtf8(a.key, b.key)) : rows;
 }
 
 function directory({ Prefix }: Fields): Item {
