@@ -23,6 +23,7 @@ const MIB = 2 ** 20;
 const ABSENT: FailedCall = { op: "write", ifAbsent: true, ifMatch: false };
 const PLAIN: FailedCall = { op: "write", ifAbsent: false, ifMatch: false };
 
+const listing = (rows: string) => `<EnumerationResults><Blobs>${rows}</Blobs></EnumerationResults>`;
 const fault = (status: number, code: string) => answer(status, { headers: { "x-ms-error-code": code } });
 
 await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"azurite">) => {
@@ -140,6 +141,8 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     ["a row without its name", "<EnumerationResults><Blobs><Blob></Blob></Blobs></EnumerationResults>"],
     ["F28: malformed XML", "<EnumerationResults><Blobs>"],
     ["another document", "<html></html>"],
+    ["a name that is not UTF-8", listing('<Blob><Name Encoded="true">%ff</Name></Blob>')],
+    ["a row without a name", listing("<Blob><VersionId>1</VersionId></Blob>")],
     ["a document with a DTD", '<!DOCTYPE x [<!ENTITY a "b">]><EnumerationResults>&a;</EnumerationResults>'],
   ])("%s in a listing is Corrupt, and the listing ends", async (_, body) => {
     proxy.plant({ on: { operation: "list" }, times: Number.POSITIVE_INFINITY, fault: answer(200, { body }) });
