@@ -52,12 +52,19 @@ function parsed(endpoint: string): URL {
 export async function openHttp(options: HttpOptions): Promise<Http> {
   const { protocol, sockets = SOCKETS, tls = {}, env = {} } = options;
   const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
-  const agentOptions = { keepAlive: true, maxSockets: sockets, maxFreeSockets: sockets, ...proxy };
+  const agentOptions = { keepAlive: true, ...proxy };
   // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
   const node = process.getBuiltinModule("node:http");
-  if (protocol === "http:") return new Http(options, node.request, new node.Agent(agentOptions));
+  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), sockets));
   const secure = await import("node:https");
-  return new Http(options, secure.request, new secure.Agent({ ...agentOptions, ...tls }));
+  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), sockets));
+}
+
+/** An agent's options are copied for each request, its properties are not. */
+function limited(agent: Agent, sockets: number): Agent {
+  agent.maxSockets = sockets;
+  agent.maxFreeSockets = sockets;
+  return agent;
 }
 
 /** One try that got no further: the failure, the headers of the answer if there was one, and what was sent. */
@@ -100,10 +107,7 @@ export class Http {
 
   /** Sends until there is an answer that is accepted; its body is still to be read, or to be discarded. */
   send(request: HttpRequest): Promise<HttpResponse> {
-    return this.#run(request, async (answer, { attempts, unsure }) => {
-      const { status, message, body } = answer;
-      return { status, headers: message.headers, body, attempts, unsure };
-    });
+    return this.#run(request, responseOf);
   }
 
   /** The same with the body read as UTF-8 within the retries; TooLarge above `max` bytes, 16 MiB when left out. */
@@ -125,7 +129,7 @@ export class Http {
 
   async #run<T>(
     request: HttpRequest,
-    take: (answer: Answer, course: Course, method: string) => Promise<T>,
+    take: (answer: Answer, course: Course, method: string) => T | Promise<T>,
   ): Promise<T> {
     const course: Course = { attempts: 0, mends: 0, delay: 0, unsure: false };
     const limits = this.#limits(request);
@@ -197,6 +201,10 @@ export class Http {
     this.#skew = skew;
     return true;
   }
+}
+
+function responseOf({ status, message, body }: Answer, { attempts, unsure }: Course): HttpResponse {
+  return { status, headers: message.headers, body, attempts, unsure };
 }
 
 function isAnswer(status: number, accept: readonly number[] | undefined): boolean {

@@ -48,10 +48,8 @@ export class HttpBody implements Bytes, AsyncIterator<Uint8Array> {
     this.#from = from;
     this.#expected = expected;
     this.#line = line;
-    from.on("data", (chunk: Uint8Array) => this.#push(chunk));
-    from.on("end", () => this.#end());
-    from.on("error", () => this.broken("reset"));
-    from.on("close", () => this.broken("reset"));
+    if (expected === 0) this.#none();
+    else this.#listen();
   }
 
   /** Bytes that the body must have, where the head of the answer says so. */
@@ -127,6 +125,19 @@ export class HttpBody implements Bytes, AsyncIterator<Uint8Array> {
   /** The line broke, or stopped giving bytes. Nothing to a body that is whole. */
   broken(kind: "reset" | "stalled"): void {
     if (!this.#ended) this.#cut(kind);
+  }
+
+  /** Nothing that could come or fail: so end the answers to nearly all requests that are no reads. */
+  #none(): void {
+    this.#from.resume();
+    this.#end();
+  }
+
+  #listen(): void {
+    this.#from.on("data", (chunk: Uint8Array) => this.#push(chunk));
+    this.#from.on("end", () => this.#end());
+    this.#from.on("error", () => this.broken("reset"));
+    this.#from.on("close", () => this.broken("reset"));
   }
 
   #push(chunk: Uint8Array): void {

@@ -66,7 +66,7 @@ class Exchange implements Watched, Line {
     // Stays for the life of the connection: an error after the answer must not be an uncaught one.
     request.on("error", (error) => this.#broken(error));
     this.wire.watch.add(this);
-    this.limits.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.limits.signal?.addEventListener("abort", this, { once: true });
     this.#send(request);
   }
 
@@ -81,7 +81,7 @@ class Exchange implements Watched, Line {
   done(): void {
     this.#over = true;
     this.wire.watch.delete(this);
-    this.limits.signal?.removeEventListener("abort", this.#abort);
+    this.limits.signal?.removeEventListener("abort", this);
     // Answered before it had all of the request: the connection cannot serve another one.
     if (!this.#request?.writableEnded) this.#request?.destroy();
   }
@@ -104,7 +104,10 @@ class Exchange implements Watched, Line {
     else this.#fail(this.#timeout("IDLE_TIMEOUT", "silent for too long"));
   }
 
-  readonly #abort = (): void => this.#fail(this.limits.signal?.reason, true);
+  /** The signal has aborted. */
+  handleEvent(): void {
+    this.#fail(this.limits.signal?.reason, true);
+  }
 
   #wait(patience: number): void {
     this.#since = performance.now();
@@ -173,22 +176,14 @@ function promised(method: string, status: number, message: IncomingMessage): num
   return length === undefined ? undefined : Number(length);
 }
 
+/** Node copies these three times for each request, so there are only those that say something. */
 function optionsFor(agent: Agent, { method, origin, path, headers, body }: Outgoing): RequestOptions {
   // A flat list is written as it is, without a look-up and a check per header name.
   const list = ["host", origin.host];
   for (const name in headers) list.push(name, headers[name]!);
   if (body) list.push("content-length", String(lengthOf(body)));
-  const { protocol, hostname, port } = origin;
-  return {
-    agent,
-    protocol,
-    hostname,
-    port,
-    method,
-    path,
-    headers: list,
-    maxHeaderSize: HEADERS_LIMIT,
-  } as RequestOptions;
+  const { hostname: host, port } = origin;
+  return { agent, host, port, method, path, headers: list, maxHeaderSize: HEADERS_LIMIT } as RequestOptions;
 }
 
 function lengthOf(body: Uint8Array | readonly Uint8Array[]): number {
