@@ -3,9 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
-import { importReferences } from "../src/xcom/import.js";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { XComObjectStorageBackend } from "../src/backend.js";
+import type { OpenDriver } from "../src/fs/driver.js";
+import { memoryDrivers } from "../src/fs/drivers/memory.js";
+import { openStorage } from "../src/open-lean.js";
+import { importExported, importReferences } from "../src/xcom/import.js";
 import { retain } from "../src/xcom/retention.js";
 import type { RowKey, XComRows } from "../src/xcom/rows.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
@@ -19,6 +22,7 @@ import { type Postgres, startPostgres, whyNoPostgres } from "./support/postgres.
 import { OWNER, TI, type World, world } from "./xcom-world.js";
 
 const BASE = "s3://conn@b/xcom";
+const OWNER_D = { dagId: "d", runId: "r", taskId: "t" };
 const BIG = { text: "x".repeat(500) };
 
 describe("XComs in storage", () => {
@@ -132,6 +136,57 @@ describe("XComs in storage", () => {
       expect(await importReferences(into, found())).toMatchObject({ rows: 6 });
       expect(seen).toEqual([0, 2, 4]);
     });
+  });
+});
+
+describe("an export", () => {
+  const line = (key: string) => `${JSON.stringify({ ...OWNER_D, key, file: `${key}.json` })}\n`;
+  const xcomOf = ({ storage }: Pick<World, "storage">) => {
+    const backend = new XComObjectStorageBackend({ storage, path: "memory://xcoms/base", threshold: 100 });
+    return new XCom({ rows: memoryRows(), backend });
+  };
+  const from = (storage: World["storage"]) => ({ storage, path: "memory://exports/out" });
+
+  test("is set line by line, while the rest of its index is still to come", async () => {
+    const memory = memoryDrivers();
+    const open: OpenDriver = async (...args) => {
+      const driver = await memory(...args);
+      return {
+        ...driver,
+        async read(key, options) {
+          const { info, body } = await driver.read(key, options);
+          return { info, body: key.endsWith("index.jsonl") ? unended(body) : body };
+        },
+      };
+    };
+    async function* unended(body: AsyncIterable<Uint8Array>) {
+      for await (const chunk of body) yield chunk.subarray(0, chunk.byteLength / 2);
+      await new Promise(() => {});
+    }
+    const storage = openStorage({ drivers: { memory: open } });
+    await storage.write("memory://exports/out/k.json", '{"n":1}');
+    await storage.write("memory://exports/out/index.jsonl", line("k").repeat(2));
+    const xcom = xcomOf({ storage });
+    const stop = new AbortController();
+    const importing = importExported(xcom, from(storage), { signal: stop.signal });
+    const done = importing.catch((error: unknown) => error);
+    await vi.waitFor(async () => expect(await xcom.get({ ...OWNER_D, key: "k" })).toEqual({ n: 1 }));
+    stop.abort("enough");
+    expect(await done).toBe("enough");
+  });
+  test("needs no line break at its end, and empty lines are none", async () => {
+    const here = world();
+    for (const key of ["a", "b"]) await here.storage.write(`memory://exports/out/${key}.json`, `"${key}"`);
+    await here.storage.write("memory://exports/out/index.jsonl", `\n${line("a")}\n${line("b").trimEnd()}`);
+    const xcom = xcomOf(here);
+    expect(await importExported(xcom, from(here.storage))).toEqual({ rows: 2, skipped: [] });
+    expect(await xcom.get({ ...OWNER_D, key: "b" })).toBe("b");
+  });
+  test("whose index has a line that does not end is TooLarge", async () => {
+    const { storage } = world();
+    await storage.write("memory://exports/out/index.jsonl", "x".repeat(2 ** 21));
+    const refused = importExported(xcomOf({ storage }), from(storage));
+    await expect(refused).rejects.toThrow(/^import memory:.*index\.jsonl: TooLarge .*line 1 has more than 1048576 /);
   });
 });
 

@@ -3,8 +3,10 @@ import { failure } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
 import { asPath } from "./base.js";
-import { telling } from "./failures.js";
+import { telling, told } from "./failures.js";
+import { decodeText } from "./json/decode.js";
 import { readJson } from "./json/read.js";
+import { Lines } from "./lines.js";
 import type { RowKey, RowOptions, XComRows } from "./rows.js";
 import { airflowEncoding } from "./serde.js";
 import type { StoredXCom } from "./stored.js";
@@ -82,6 +84,12 @@ function skip(done: Imported, all: readonly StoredXCom[], why: string): void {
   for (const { path } of all) done.skipped.push({ from: String(path), why });
 }
 
+/** Says of each file of an export which XCom it was. */
+export const INDEX = "index.jsonl";
+
+/** Characters of a line of the index; one has some hundreds. Above it is TooLarge. */
+const MAX_LINE = 1024 * 1024;
+
 /** A line of the `index.jsonl` that `stowage xcom export` writes. */
 interface Line extends Partial<RowKey> {
   file: string;
@@ -89,7 +97,7 @@ interface Line extends Partial<RowKey> {
 
 /**
  * Sets the values that `stowage xcom export` has written below `path`: small ones in their rows, large ones as new
- * objects of the backend of `xcom`.
+ * objects of the backend of `xcom`. The index is read as it comes: what it names before a damaged line is set.
  */
 export async function importExported(
   xcom: XCom,
@@ -98,7 +106,8 @@ export async function importExported(
 ): Promise<Imported> {
   const folder = asPath(path);
   const done: Imported = { rows: 0, skipped: [] };
-  for (const { file, key: own = key, dagId, runId, taskId, mapIndex } of await linesOf(storage, folder, signal)) {
+  const lines = linesOf(storage, folder.join(INDEX), signal);
+  for await (const { file, key: own = key, dagId, runId, taskId, mapIndex } of lines) {
     const why = own === undefined ? "the index does not tell the key; name one" : whyNot(file);
     const at = { dagId: dagId ?? "", runId: runId ?? "", taskId: taskId ?? "", mapIndex, key: own ?? "" };
     if (why) done.skipped.push({ from: file, why });
@@ -117,18 +126,27 @@ function whyNot(file: string): string | undefined {
   return file.endsWith(".json") ? undefined : "it is no JSON; store it with its serializer";
 }
 
-async function linesOf(storage: Storage, folder: StoragePath, signal: AbortSignal | undefined): Promise<Line[]> {
-  const at = folder.join(INDEX);
-  const text = await storage.text(at, { signal });
+/** The lines as they come: no more than one of them is held, and what is read at a time. */
+async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): AsyncGenerator<Line> {
+  const lines = new Lines(INDEX, MAX_LINE);
   try {
-    return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Line]));
-  } catch (cause) {
-    throw failure("Corrupt", "a line of the index is not JSON", { cause }).at("import", String(at));
+    for await (const text of decodeText(storage.read(at, { signal }))) {
+      lines.push(text);
+      for (let line = lines.next(); line !== undefined; line = lines.next()) if (line !== "") yield parsed(line);
+    }
+    if (lines.rest !== "") yield parsed(lines.rest);
+  } catch (error) {
+    throw told("import", at, error);
   }
 }
 
-/** Says of each file of an export which XCom it was. */
-export const INDEX = "index.jsonl";
+function parsed(line: string): Line {
+  try {
+    return JSON.parse(line) as Line;
+  } catch (cause) {
+    throw failure("Corrupt", "a line of the index is not JSON", { cause });
+  }
+}
 
 function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
   return telling("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));

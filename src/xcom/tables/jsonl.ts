@@ -5,6 +5,7 @@ import type { Bytes } from "../../fs/driver.js";
 import { setOwn } from "../json/encoding.js";
 import { isInt } from "../json/number.js";
 import { parseJson } from "../json/read.js";
+import { Lines } from "../lines.js";
 import { jsonEncoding } from "../serde.js";
 import type { Plan } from "./batches.js";
 import { misplaced, unwritable } from "./cells.js";
@@ -75,7 +76,7 @@ export async function* readJsonl(
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
   const pace = new Pace();
-  const lines = new Lines();
+  const lines = new Lines("jsonl", MAX_RECORD);
   let batch: Row[] = [];
   for await (const text of textOf(body, "jsonl", signal)) {
     lines.push(text);
@@ -87,45 +88,11 @@ export async function* readJsonl(
     await pace.rest();
     signal?.throwIfAborted();
   }
-  lines.end();
+  if (lines.rest !== "") throw corrupt(UNENDED, lines.at + 1);
   if (batch.length > 0) yield batch;
 }
 
-/** Lines of text that comes in pieces. */
-class Lines {
-  #text = "";
-  #start = 0;
-  #seen = 0;
-  /** The number of the line that was handed out last. */
-  at = 0;
-
-  push(text: string): void {
-    this.#text = this.#text.slice(this.#start) + text;
-    this.#seen -= this.#start;
-    this.#start = 0;
-  }
-
-  next(): string | undefined {
-    const end = this.#text.indexOf("\n", this.#seen);
-    if (end < 0) return this.#wait();
-    const line = this.#text.slice(this.#start, end);
-    this.#start = end + 1;
-    this.#seen = end + 1;
-    this.at++;
-    return line;
-  }
-
-  end(): void {
-    if (this.#text.length === this.#start) return;
-    throw corrupt("it has no line break: the file is cut off, or its writer left it out", this.at + 1);
-  }
-
-  #wait(): undefined {
-    this.#seen = this.#text.length;
-    if (this.#text.length - this.#start <= MAX_RECORD) return;
-    throw failure("TooLarge", `jsonl: line ${this.at + 1} has more than ${MAX_RECORD} characters`);
-  }
-}
+const UNENDED = "it has no line break: the file is cut off, or its writer left it out";
 
 function rowOf(line: string, schema: TableSchema | undefined, at: number): Row {
   const row = parsed(line, at);
