@@ -1,7 +1,12 @@
 /** The XCom backend as `stowage` exports it. */
-import { type FromEnvOptions, XComObjectStorageBackend as LeanBackend } from "./objectstore-backend.js";
+import {
+  type FromEnvOptions,
+  XComObjectStorageBackend as LeanBackend,
+  type XComObjectStorageBackendOptions,
+} from "./objectstore-backend.js";
 import { openStorage } from "./open.js";
 import { type Env, settingsFromEnv } from "./xcom/config.js";
+import { ALL_EXTRAS } from "./xcom/extras-all.js";
 
 /**
  * Airflow's object storage backend for XComs: large values become objects, the metadata row keeps a reference.
@@ -10,11 +15,15 @@ import { type Env, settingsFromEnv } from "./xcom/config.js";
  * the first request.
  */
 export class XComObjectStorageBackend extends LeanBackend {
+  constructor(options: XComObjectStorageBackendOptions) {
+    super(options, ALL_EXTRAS);
+  }
+
   /**
    * The backend that Airflow's own settings describe: `AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH`, `_THRESHOLD` and
    * `_COMPRESSION`. Without `storage` it opens one with the connections of `env`.
    */
-  static override fromEnv(env: Env = process.env, options: FromEnvOptions = {}): XComObjectStorageBackend {
+  static fromEnv(env: Env = process.env, options: FromEnvOptions = {}): XComObjectStorageBackend {
     const settings = settingsFromEnv(env);
     return new XComObjectStorageBackend({ ...options, ...settings, storage: options.storage ?? openStorage({ env }) });
   }

@@ -25,3 +25,8 @@ export { Storage } from "./fs/storage.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
 export { type LeanStorageOptions, openObjects, openStorage } from "./open-lean.js";
 export { StoragePath } from "./path.js";
+export { readAliases } from "./xcom/aliases.js";
+export { allowedTypes } from "./xcom/allow-list.js";
+export { settingsFromEnv, type XComSettings } from "./xcom/config.js";
+export type { Extras } from "./xcom/extras.js";
+export { keyTemplates } from "./xcom/layouts/template.js";

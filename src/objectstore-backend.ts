@@ -1,14 +1,16 @@
 import { setTimeout } from "node:timers/promises";
 import { failure, isStorageError } from "./errors.js";
 import type { Bytes } from "./fs/driver.js";
+import type { Objects } from "./fs/objects.js";
 import type { Signalled } from "./fs/options.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
 import { pathBelow, roomBelow } from "./xcom/base.js";
 import { chooseSerializer, serializerFor } from "./xcom/choose.js";
-import { type Env, isCompressed, settingsFromEnv, suffixOf } from "./xcom/config.js";
+import { isCompressed, suffixOf } from "./xcom/config.js";
 import { newPlace, type Owner } from "./xcom/coordinate.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
+import type { Extras } from "./xcom/extras.js";
 import { telling } from "./xcom/failures.js";
 import { readJson, reviveTree } from "./xcom/json/read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/json/write.js";
@@ -20,7 +22,7 @@ import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 
 export type { Owner, XComObjectStorageBackendOptions };
 
-/** What {@link XComObjectStorageBackend.fromEnv} takes besides the settings of the environment. */
+/** What `XComObjectStorageBackend.fromEnv` takes besides the settings of the environment. */
 export type FromEnvOptions = Partial<Omit<XComObjectStorageBackendOptions, "path" | "threshold" | "compression">>;
 
 /** The three methods of a backend; layers around one have the same. */
@@ -46,25 +48,18 @@ const FRESH_MISS = 600;
  * Stock Airflow reads what this stores, and the reverse. Every refusal of a setting, an id or a value comes before
  * the first request.
  */
-export class XComObjectStorageBackend implements XComBackend {
+export class XComObjectStorageBackend<S extends Objects = Storage> implements XComBackend {
   /** Where the objects are; whoever opened it closes it. */
-  readonly storage: Storage;
+  readonly storage: S;
   /** The base path, as references print it. */
   readonly path: StoragePath;
   readonly #settings: Settings;
 
-  constructor(options: XComObjectStorageBackendOptions) {
-    this.#settings = checkOptions(options);
+  /** `extras`: what reads the options `keyTemplate`, `readAliases` and `allowedTypes`. */
+  constructor(options: XComObjectStorageBackendOptions<S>, extras: Extras = {}) {
+    this.#settings = checkOptions(options, extras);
     this.storage = options.storage;
     this.path = this.#settings.base;
-  }
-
-  /**
-   * The backend that Airflow's own settings describe: `AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH`, `_THRESHOLD` and
-   * `_COMPRESSION`.
-   */
-  static fromEnv(env: Env, options: FromEnvOptions & { storage: Storage }): XComObjectStorageBackend {
-    return new XComObjectStorageBackend({ ...options, ...settingsFromEnv(env) });
   }
 
   /**

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unmapped, withObjectStorage, wrapTaskClient } from "../src/airflow/index.js";
 import type { GetXCom, SetXCom, TaskClient, TaskContext } from "../src/airflow/sdk.js";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { replicate } from "../src/xcom/replicas.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { describeOn, useBucket } from "./servers/use.js";

@@ -1,8 +1,9 @@
 /** clear(): which run, dry run, and the report of what is and what is not gone. */
 import { PGlite } from "@electric-sql/pglite";
 import { beforeEach, describe, expect, test } from "vitest";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { failure } from "../src/errors.js";
-import { type XComBackend, XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import type { XComBackend } from "../src/objectstore-backend.js";
 import { StoragePath } from "../src/path.js";
 import type { ClearTarget } from "../src/xcom/clear.js";
 import { replicate } from "../src/xcom/replicas.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { openStorage } from "../src/open.js";
 import { jsonLines, stowage } from "./support/command.js";
 import { type Postgres, startPostgres, whyNoPostgres } from "./support/postgres.js";

@@ -1,9 +1,10 @@
 /** What each call costs in requests, counted by a proxy in front of the server. Nothing is asked that was not needed. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import type { Storage } from "../src/fs/storage.js";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
 import { openStorage } from "../src/open.js";
 import { describeOn, type ServerName, useBucket } from "./servers/use.js";
+import { inLanes } from "./support/lanes.js";
 import type { Operation } from "./support/operations.js";
 import { type Recorder, recordingProxy, through } from "./support/proxy.js";
 
@@ -151,11 +152,8 @@ for (const provider of PROVIDERS) {
 
     describe("many objects", () => {
       beforeAll(async () => {
-        const names = Array.from({ length: MANY }, (_, index) => `many/${index % 10}/${index}`).values();
-        const lane = async () => {
-          for (const name of names) await storage.write(at(name), "x");
-        };
-        await Promise.all(Array.from({ length: 32 }, lane));
+        const names = Array.from({ length: MANY }, (_, index) => `many/${index % 10}/${index}`);
+        await inLanes(32, names, (name) => storage.write(at(name), "x"));
       });
       const pages = Math.ceil(MANY / provider.page);
 

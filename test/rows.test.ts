@@ -2,7 +2,7 @@
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import type { RowKey, XComRows } from "../src/xcom/rows.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { sqlRows } from "../src/xcom/rows-sql.js";

@@ -1,6 +1,6 @@
 /** Python's values as small classes. */
 import { describe, expect, test } from "vitest";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { StoragePath } from "../src/path.js";
 import { parseJson, reviveTree } from "../src/xcom/json/read.js";
 import { jsonText } from "../src/xcom/json/write.js";

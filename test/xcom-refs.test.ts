@@ -1,7 +1,7 @@
 /** Which strings are references: Python's answer, and the strict layouts. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { StoragePath } from "../src/path.js";
 import { parseJson } from "../src/xcom/json/read.js";
 import { airflowTakesForReference } from "../src/xcom/reference.js";

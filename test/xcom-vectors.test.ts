@@ -1,8 +1,8 @@
 /** What real Airflow 3.3 and 3.4 stored, and what their backends answered. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { XComObjectStorageBackend } from "../src/backend.js";
 import { codecs } from "../src/codecs/index.js";
-import { XComObjectStorageBackend } from "../src/objectstore-backend.js";
 import { newPlace, tiLayout } from "../src/xcom/coordinate.js";
 import { parseJson } from "../src/xcom/json/read.js";
 import { measure } from "../src/xcom/json/write.js";

@@ -1,4 +1,6 @@
 import { openStorage } from "../open.js";
+import { ALL_EXTRAS } from "../xcom/extras-all.js";
+import { taskConnections } from "./connections.js";
 import { type ObjectStorageOptions, wrapHandler } from "./wrap.js";
 
 /**
@@ -12,5 +14,8 @@ export function withObjectStorage<A = unknown>(
   handler: (args: A) => unknown,
   options: ObjectStorageOptions = {},
 ): (args: A) => Promise<unknown> {
-  return wrapHandler(handler, options, (connections, env) => openStorage({ connections, env }));
+  return wrapHandler(handler, options, {
+    open: (client, env) => openStorage({ connections: taskConnections(client), env }),
+    extras: ALL_EXTRAS,
+  });
 }

@@ -1,5 +1,5 @@
 /** A task handler around which XComs go through object storage, whoever opens the Storage. */
-import { type ConnectionSource, connectionsFromTaskClient } from "../connections/index.js";
+import type { Objects } from "../fs/objects.js";
 import type { Storage } from "../fs/storage.js";
 import {
   type XComBackend,
@@ -7,18 +7,19 @@ import {
   type XComObjectStorageBackendOptions,
 } from "../objectstore-backend.js";
 import type { Env } from "../xcom/config.js";
+import type { Extras } from "../xcom/extras.js";
 import { bindObjects } from "./bound.js";
 import { type Log, rowOf, wrapTaskClient } from "./client.js";
 import { type TaskCall, type TaskClient, taskCall } from "./sdk.js";
 import { backendWarning, effectiveSettings, type SettingsOptions } from "./settings.js";
 
-export interface ObjectStorageOptions
+export interface ObjectStorageOptions<S extends Objects = Storage>
   extends SettingsOptions,
     Omit<XComObjectStorageBackendOptions, "storage" | keyof SettingsOptions> {
   /** A Storage of your own, with drivers on configured clients for example; it is not closed. */
-  storage?: Storage | undefined;
+  storage?: S | undefined;
   /** Layers around the backend, such as `(backend) => replicate({ targets: [backend, …] })`. @default none */
-  layers?: ((backend: XComObjectStorageBackend) => XComBackend) | undefined;
+  layers?: ((backend: XComObjectStorageBackend<S>) => XComBackend) | undefined;
   /** @default process.env */
   env?: Env | undefined;
   /** Where the line about the settings goes. @default console.log, which is the task's log */
@@ -29,33 +30,37 @@ export interface ObjectStorageOptions
 
 const RETURN_VALUE = "return_value";
 
-/** Opens the Storage of a task run, which is closed after it; `server` asks Airflow's API server for connections. */
-export type OpenForTask = (server: ConnectionSource, env: Env) => Storage;
+/** The parts of an adapter. */
+export interface Parts<S extends Objects> {
+  /** Opens the Storage of a task run, which is closed after it. */
+  open(client: TaskClient, env: Env): S;
+  extras: Extras;
+}
 
-export function wrapHandler<A>(
+export function wrapHandler<A, S extends Objects>(
   handler: (args: A) => unknown,
-  options: ObjectStorageOptions,
-  open: OpenForTask,
+  options: ObjectStorageOptions<S>,
+  parts: Parts<S>,
 ): (args: A) => Promise<unknown> {
-  const wrapped = (args: A) => run(handler, taskCall(args), options, open);
+  const wrapped = (args: A) => run(handler, taskCall(args), options, parts);
   // The SDK finds a handler's name, and the names of its arguments, on the function.
   return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(handler));
 }
 
-async function run<A>(
+async function run<A, S extends Objects>(
   handler: (args: A) => unknown,
   call: TaskCall,
-  options: ObjectStorageOptions,
-  open: OpenForTask,
+  options: ObjectStorageOptions<S>,
+  { open, extras }: Parts<S>,
 ): Promise<unknown> {
   const { log = console.log, warn = console.warn, env = process.env } = options;
   const { line, ...settings } = effectiveSettings(options, env);
   log(line);
   const warning = backendWarning(env);
   if (warning) warn(warning);
-  const storage = options.storage ?? open(serverConnections(call.client), env);
+  const storage = options.storage ?? open(call.client, env);
   try {
-    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage });
+    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage }, extras);
     return await runOn(options.layers?.(backend) ?? backend, handler, call, warn);
   } finally {
     if (storage !== options.storage) await storage.close();
@@ -72,8 +77,4 @@ async function runOn<A>(
   const bound = call.bound && (await bindObjects(call.bound, backend, ctx.signal));
   const result = await call.forward(handler, wrapTaskClient(client, ctx, backend, warn), bound);
   return result === undefined ? undefined : rowOf(backend, ctx, { key: RETURN_VALUE }, result);
-}
-
-function serverConnections(client: TaskClient): ConnectionSource {
-  return connectionsFromTaskClient(client, "the API server (client.getConnection)");
 }

@@ -3,17 +3,26 @@ import { failure, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { asPath, pathBelow, startBelow } from "./base.js";
 import { segmentsOf } from "./coordinate.js";
+import type { Extras } from "./extras.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
 
-export interface Alias {
+interface Alias {
   prefix: string;
   base: StoragePath;
 }
 
+/** Reads the option `readAliases` of a backend. */
+export const readAliases: Extras = {
+  readAliases(aliases, base) {
+    const checked = checkAliases(aliases, base);
+    return (stored) => readAlias(stored, checked);
+  },
+};
+
 /** The aliases, checked against each other and against the base of new references. */
-export function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[] {
+function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[] {
   const checked = Object.entries(aliases).map(([prefix, at]) => checkAlias(prefix, at));
   const taken = [startBelow(base)];
   for (const { prefix } of checked) {
@@ -34,7 +43,7 @@ function checkAlias(prefix: string, at: StoragePath | string): Alias {
 }
 
 /** The object that such a row refers to; undefined for any other text, and for a path that leads elsewhere. */
-export function readAlias(stored: string, aliases: readonly Alias[]): StoragePath | undefined {
+function readAlias(stored: string, aliases: readonly Alias[]): StoragePath | undefined {
   const alias = aliases.find(({ prefix }) => stored.startsWith(prefix));
   if (!alias) return undefined;
   const below = stored.slice(alias.prefix.length);

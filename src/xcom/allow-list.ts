@@ -1,19 +1,34 @@
 /** Which types may be stored and loaded, by patterns on their names. */
 import { failure } from "../errors.js";
+import type { Extras } from "./extras.js";
 import { type Encoding, Fields } from "./json/encoding.js";
 import { escaped } from "./patterns.js";
 import { nameAndVersion } from "./serializer.js";
 
-export type AllowList = (name: string) => boolean;
+type AllowList = (name: string) => boolean;
 
 /** Always allowed: with JSON itself, the class that stands for lists which Python must not change. */
 const TUPLE = "builtins.tuple";
+
+/** Reads the option `allowedTypes` of a backend. */
+export const allowedTypes: Extras = {
+  allowedTypes(patterns) {
+    const allows = allowList(patterns);
+    return {
+      checkSerializer(name, code) {
+        // A pattern can name it with its version and without.
+        if (!allows(name) && !allows(nameAndVersion(name).type)) throw failure(code, refusal(name));
+      },
+      restricted: (encoding) => restricted(encoding, allows),
+    };
+  },
+};
 
 /**
  * Patterns as in Airflow's `allowed_deserialization_classes`, in a list or separated by spaces: `*`, `?`, `[ab]` and
  * `[!ab]`, matched against whole names.
  */
-export function allowList(patterns: readonly string[] | string): AllowList {
+function allowList(patterns: readonly string[] | string): AllowList {
   const all = typeof patterns === "string" ? patterns.split(/\s+/).filter(Boolean) : patterns;
   const matchers = all.map(matcher);
   return (name) => name === TUPLE || matchers.some((matches) => matches.test(name));
@@ -39,13 +54,8 @@ function translated(token: string, not: string | undefined, set: string | undefi
   return escaped(token);
 }
 
-/** Whether a serializer's type may be used; a pattern can name it with its version and without. */
-export function allowsSerializer(allows: AllowList | undefined, name: string): boolean {
-  return !allows || allows(name) || allows(nameAndVersion(name).type);
-}
-
 /** The encoding, less the classes that are not allowed: refused when they are written, and when they are read. */
-export function restricted(encoding: Encoding, allows: AllowList): Encoding {
+function restricted(encoding: Encoding, allows: AllowList): Encoding {
   return {
     ...encoding,
     lower(value, form) {
@@ -62,7 +72,7 @@ export function restricted(encoding: Encoding, allows: AllowList): Encoding {
   };
 }
 
-export function refusal(name: string): string {
+function refusal(name: string): string {
   return `the type ${name} is not in allowedTypes; add it, or a pattern for it, if it may be`;
 }
 

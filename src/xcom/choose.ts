@@ -1,20 +1,20 @@
 /** Which serializer has a value, on the way in and on the way out. */
 import { failure } from "../errors.js";
-import { type AllowList, allowsSerializer, refusal } from "./allow-list.js";
+import type { TypeLimits } from "./extras.js";
 import { isPlain } from "./json/encoding.js";
 import { JSON_SUFFIX, type Serializer } from "./serializer.js";
 
 interface Choice {
   serializers: readonly Serializer[];
-  allows: AllowList | undefined;
+  limits: TypeLimits | undefined;
   threshold: number;
 }
 
 /** The serializer that stores a value; none for JSON. InvalidArgument when it must not, or when rows are all there is. */
-export function chooseSerializer(value: unknown, { serializers, allows, threshold }: Choice): Serializer | undefined {
+export function chooseSerializer(value: unknown, { serializers, limits, threshold }: Choice): Serializer | undefined {
   const chosen = serializers.find((one) => one.test(value));
   if (!chosen) return undefined;
-  if (!allowsSerializer(allows, chosen.name)) throw failure("InvalidArgument", refusal(chosen.name));
+  limits?.checkSerializer(chosen.name, "InvalidArgument");
   if (threshold >= 0) return chosen;
   if (isPlainJson(value)) return undefined;
   const detail = `only the serializer ${chosen.name} can carry this value, and what it makes fits into no row`;
@@ -22,11 +22,11 @@ export function chooseSerializer(value: unknown, { serializers, allows, threshol
 }
 
 /** The serializer of an object by the suffix of its name; none for JSON. Unsupported, saying what is missing. */
-export function serializerFor(suffix: string, { serializers, allows }: Choice): Serializer | undefined {
+export function serializerFor(suffix: string, { serializers, limits }: Choice): Serializer | undefined {
   if (suffix === "" || suffix === JSON_SUFFIX) return undefined;
   const found = serializers.find((one) => one.suffix === suffix);
   if (!found) throw failure("Unsupported", unknown(suffix, serializers));
-  if (!allowsSerializer(allows, found.name)) throw failure("PermissionDenied", refusal(found.name));
+  limits?.checkSerializer(found.name, "PermissionDenied");
   return found;
 }
 

@@ -1,22 +1,22 @@
 /** The options of the backend, and what of them is refused. */
+import type { Objects } from "../fs/objects.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
-import { checkAliases, type ReadAliases } from "./aliases.js";
-import { type AllowList, allowList, restricted } from "./allow-list.js";
+import type { ReadAliases } from "./aliases.js";
 import { printedBase } from "./base.js";
 import { checkCompression, type XComCompression } from "./config.js";
 import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
+import type { Extras, TypeLimits } from "./extras.js";
 import { refuse } from "./failures.js";
 import type { Encoding } from "./json/encoding.js";
-import { templateLayout } from "./layouts/template.js";
 import type { Known } from "./reference.js";
 import { airflowEncoding, jsonEncoding } from "./serde.js";
 import { checkSerializers, type Serializer } from "./serializer.js";
 
 const MAX_DECODED_BYTES = 512 * 1024 * 1024;
 
-export interface XComObjectStorageBackendOptions {
-  storage: Storage;
+export interface XComObjectStorageBackendOptions<S extends Objects = Storage> {
+  storage: S;
   /** Where objects go: `s3://my_conn@my_bucket/xcom`. */
   path: StoragePath | string;
   /** Values of at least this many bytes of Python's JSON are stored as objects; 0 is all, -1 none. @default -1 */
@@ -56,6 +56,8 @@ export interface XComObjectStorageBackendOptions {
   digest?: boolean | undefined;
 }
 
+type Options = XComObjectStorageBackendOptions<Objects>;
+
 /** The options with their defaults, checked. */
 export interface Settings extends Known {
   threshold: number;
@@ -65,21 +67,21 @@ export interface Settings extends Known {
   onMissing: "error" | "reference";
   encoding: Encoding;
   serializers: readonly Serializer[];
-  allows: AllowList | undefined;
+  limits: TypeLimits | undefined;
   digest: boolean;
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
-export function checkOptions(options: XComObjectStorageBackendOptions): Settings {
+export function checkOptions(options: Options, extras: Extras): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
-  const { storage, maxDecodedBytes = MAX_DECODED_BYTES, allowedTypes } = options;
+  const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give the one that openStorage() returns");
   if (!Number.isInteger(threshold)) refuse("threshold must be a whole number of bytes, or -1");
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
     refuse("maxDecodedBytes must be an integer above 0");
   const base = checkBase(options.path);
-  const layout = layoutOf(options);
-  const allows = allowedTypes === undefined ? undefined : allowList(allowedTypes);
+  const layout = layoutOf(options, extras);
+  const limits = allowedTypes === undefined ? undefined : extra("allowedTypes", extras)(allowedTypes);
   if (digest) checkDigest(options);
   return {
     base,
@@ -87,32 +89,34 @@ export function checkOptions(options: XComObjectStorageBackendOptions): Settings
     compression: compression === null ? null : checkCompression(compression),
     layout,
     layouts: [...new Set([layout, ...AIRFLOW_LAYOUTS])],
-    aliases: checkAliases(options.readAliases ?? {}, base),
+    readAlias: readAliases && extra("readAliases", extras)(readAliases, base),
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
-    encoding: encodingOf(options, allows),
+    encoding: encodingOf(options, limits),
     serializers: checkSerializers(options.serializers ?? []),
-    allows,
+    limits,
     digest,
   };
 }
 
-function layoutOf({ layout, keyTemplate }: XComObjectStorageBackendOptions): Layout {
+/** What reads the option of this name. */
+function extra<K extends keyof Extras>(name: K, extras: Extras): NonNullable<Extras[K]> {
+  return extras[name] ?? refuse(`${name} is an option whose part is not in this bundle; name the part as well`);
+}
+
+function layoutOf({ layout, keyTemplate }: Options, extras: Extras): Layout {
   if (keyTemplate === undefined)
     return oneOf("layout", layout ?? "ti", ["ti", "uuid"]) === "ti" ? tiLayout : uuidLayout;
   if (layout !== undefined) refuse("layout and keyTemplate both say where objects go; leave one out");
-  return templateLayout(keyTemplate);
+  return extra("keyTemplate", extras)(keyTemplate);
 }
 
-function encodingOf(
-  { encoding = "airflow" }: XComObjectStorageBackendOptions,
-  allows: AllowList | undefined,
-): Encoding {
+function encodingOf({ encoding = "airflow" }: Options, limits: TypeLimits | undefined): Encoding {
   const chosen = oneOf("encoding", encoding, ["airflow", "json"]) === "json" ? jsonEncoding : airflowEncoding;
-  return allows && chosen === airflowEncoding ? restricted(chosen, allows) : chosen;
+  return limits && chosen === airflowEncoding ? limits.restricted(chosen) : chosen;
 }
 
-function checkDigest({ threshold = -1, keyTemplate }: XComObjectStorageBackendOptions): void {
+function checkDigest({ threshold = -1, keyTemplate }: Options): void {
   if (threshold < 0) refuse("digest is set, but with threshold -1 nothing becomes an object; give a threshold >= 0");
   if (keyTemplate !== undefined && !keyTemplate.includes("{uuid}"))
     refuse("digest needs a name of its own for each value; add {uuid} to keyTemplate");

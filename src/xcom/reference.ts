@@ -1,16 +1,16 @@
 /** Which strings of a metadata row are references to objects. */
 import { failure } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
-import { type Alias, readAlias } from "./aliases.js";
 import { pathBelow, restBelow, roomBelow } from "./base.js";
 import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
+import type { AliasReader } from "./extras.js";
 
 /** What a backend takes for references. */
 export interface Known {
   base: StoragePath;
   /** The layouts below the base; where several tell the same path, any of them may own it. */
   layouts: readonly Layout[];
-  aliases: readonly Alias[];
+  readAlias?: AliasReader | undefined;
 }
 
 type Found = { layout: Layout; place: Place<string> }[];
@@ -24,10 +24,10 @@ type Found = { layout: Layout; place: Place<string> }[];
  */
 export function readReference(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
-  const { base, layouts, aliases } = known;
+  const { base, layouts, readAlias } = known;
   const rest = restBelow(base, stored);
   const found = rest === undefined ? [] : placesOf(rest, layouts);
-  if (rest === undefined || found.length === 0) return readAlias(stored, aliases) ?? checkConnection(stored, known);
+  if (rest === undefined || found.length === 0) return readAlias?.(stored) ?? checkConnection(stored, known);
   const path = pathBelow(base, rest);
   if (owner) checkOwned(found, owner, base, path);
   return path;
@@ -67,8 +67,8 @@ function checkConnection(stored: string, { base, layouts }: Known): undefined {
 }
 
 /** Whether a string has to become an object, because a reader could take it for a reference. */
-export function takesForReference(text: string, { base, aliases }: Known): boolean {
-  return airflowTakesForReference(text, base) || readAlias(text, aliases) !== undefined;
+export function takesForReference(text: string, { base, readAlias }: Known): boolean {
+  return airflowTakesForReference(text, base) || readAlias?.(text) !== undefined;
 }
 
 /**

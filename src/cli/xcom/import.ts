@@ -1,6 +1,7 @@
 /** Rows made again, from objects or from an export. */
+
+import { XComObjectStorageBackend } from "../../backend.js";
 import { failure } from "../../errors.js";
-import { XComObjectStorageBackend } from "../../objectstore-backend.js";
 import type { StoragePath } from "../../path.js";
 import { type Imported, INDEX, importExported, importReferences } from "../../xcom/import.js";
 import type { XComRows } from "../../xcom/rows.js";

@@ -1,10 +1,10 @@
 /** Values stored and loaded by the XCom backend. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { XComObjectStorageBackend } from "../../backend.js";
 import { failure, isStorageError } from "../../errors.js";
 import { single } from "../../fs/bytes.js";
 import type { Bytes } from "../../fs/driver.js";
-import { XComObjectStorageBackend } from "../../objectstore-backend.js";
 import type { LayoutName } from "../../xcom/coordinate.js";
 import { readJson } from "../../xcom/json/read.js";
 import { jsonBytes } from "../../xcom/json/write.js";

@@ -1,6 +1,7 @@
 /** A layout of the user's own: `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. */
 import { randomUUID } from "node:crypto";
 import { type Layout, type Place, UUID } from "../coordinate.js";
+import type { Extras } from "../extras.js";
 import { invalid } from "../failures.js";
 import { checkOwner, nameOf, type Owner, quotedId, shortened, sum } from "../ids.js";
 import { type Ending, endingText, MAX_LEAF, readLeaf } from "../leaf.js";
@@ -18,6 +19,9 @@ const PATTERNS: Record<Exclude<Part["kind"], "text">, string> = {
 };
 
 type Values = Record<Exclude<Part["kind"], "text">, string>;
+
+/** Reads the option `keyTemplate` of a backend. */
+export const keyTemplates: Extras = { keyTemplate: templateLayout };
 
 /** The layout of a key template. InvalidArgument, with the mend, for one that does not keep values apart. */
 export function templateLayout(keyTemplate: string): Layout<"template"> {

@@ -1,0 +1,26 @@
+/**
+ * Options that most backends do without. What reads one is a part of its own, which a small bundle holds only when it
+ * is named; an option without its part is refused.
+ */
+import type { StoragePath } from "../path.js";
+import type { ReadAliases } from "./aliases.js";
+import type { Layout } from "./coordinate.js";
+import type { Encoding } from "./json/encoding.js";
+
+/** The object that a row of another XCom class refers to; undefined for any other text. */
+export type AliasReader = (stored: string) => StoragePath | undefined;
+
+/** Which types may be stored and loaded. */
+export interface TypeLimits {
+  /** Throws when a serializer's type may not: InvalidArgument on the way in, PermissionDenied on the way out. */
+  checkSerializer(name: string, code: "InvalidArgument" | "PermissionDenied"): void;
+  /** The encoding, less the classes that may not. */
+  restricted(encoding: Encoding): Encoding;
+}
+
+/** Each reads the option of its name. */
+export interface Extras {
+  keyTemplate?: (template: string) => Layout;
+  readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
+  allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
+}
