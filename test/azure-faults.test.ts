@@ -5,6 +5,7 @@ import { codeOf } from "../src/fs/drivers/azure/dialect.js";
 import { HttpError } from "../src/fs/http.js";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { openDriver } from "./support/azure.js";
+import { failed } from "./support/failed.js";
 import {
   answer,
   answerAfter,
@@ -40,11 +41,6 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     await proxy.close();
   });
   const key = (name: string) => `${name}-${Math.random()}`;
-  const caught = (work: Promise<unknown>) =>
-    work.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
 
   describe.each([
     ["in one request", "write", "small"],
@@ -68,7 +64,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
       await ours.write(name, data);
       const { etag } = await ours.stat(name);
       proxy.plant({ on: { operation }, fault: answer(500) });
-      const error = await caught(ours.write(name, data, { ifAbsent: true }));
+      const error = await failed(ours.write(name, data, { ifAbsent: true }));
       expect(ours.driver.codeOf(error, ABSENT)).toBe("AlreadyExists");
       expect((await ours.stat(name)).etag).toBe(etag);
     });
@@ -88,7 +84,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     await ours.write(name, "2", { ifMatch: etag });
     expect(await ours.text(name)).toBe("2");
     proxy.plant({ on: { operation: "write" }, fault: loseAnswer() });
-    const stale = await caught(ours.write(name, "2", { ifMatch: etag }));
+    const stale = await failed(ours.write(name, "2", { ifMatch: etag }));
     expect(ours.driver.codeOf(stale, { ...PLAIN, ifMatch: true })).toBe("PreconditionFailed");
   });
 
@@ -97,7 +93,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     const theirs = Buffer.alloc(9 * MIB, "theirs");
     const other = await openDriver(bucket().name, server.connection);
     proxy.plant({ on: { operation: "commit" }, fault: during(() => other.write(name, theirs)) });
-    const error = await caught(ours.write(name, Buffer.alloc(9 * MIB)));
+    const error = await failed(ours.write(name, Buffer.alloc(9 * MIB)));
     expect(error).toMatchObject({ status: 400, code: "InvalidBlockList" });
     expect(ours.driver.codeOf(error, PLAIN)).toBe("Unavailable");
     expect(theirs.equals(await collect((await ours.open(name)).body))).toBe(true);
@@ -110,7 +106,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     proxy.plant({ on: { operation: "copy" }, fault: loseAnswer() });
     const copy = ours.copy(name, `${name}2`, { bucket: bucket().name, ifAbsent: true });
     await expect(copy).rejects.toMatchObject({ code: "CommitUnknown" });
-    const again = await caught(ours.copy(name, `${name}2`, { bucket: bucket().name, ifAbsent: true }));
+    const again = await failed(ours.copy(name, `${name}2`, { bucket: bucket().name, ifAbsent: true }));
     expect(ours.driver.codeOf(again, { ...ABSENT, op: "copy" })).toBe("AlreadyExists");
   });
 
@@ -127,7 +123,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
       "--batch--",
     ].join("");
     proxy.plant({ on: { operation: "deleteBatch" }, fault: answer(202, { body }) });
-    const error = (await caught(ours.delete(...names))) as PartialDelete;
+    const error = (await failed(ours.delete(...names))) as PartialDelete;
     expect(error).toBeInstanceOf(PartialDelete);
     expect(error.failures.map(({ key: name }) => name)).toEqual(["forbidden"]);
     expect(ours.driver.codeOf(error.failures[0]?.error, { ...PLAIN, op: "delete" })).toBe("PermissionDenied");
@@ -169,7 +165,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     const name = key("cut");
     await ours.write(name, Buffer.alloc(100_000, "x"));
     proxy.plant({ on: { operation: "read" }, fault: truncateBody(50_000) });
-    const cut = await caught(ours.open(name).then(({ body }) => collect(body)));
+    const cut = await failed(ours.open(name).then(({ body }) => collect(body)));
     expect(ours.driver.codeOf(cut, { ...PLAIN, op: "read" })).toBe("Unavailable");
     proxy.plant({ on: { operation: "read" }, fault: wholeInstead(Buffer.alloc(100_000, "x")) });
     await expect(ours.open(name, { start: 2, end: 4 })).rejects.toMatchObject({ code: "Unsupported" });
@@ -178,7 +174,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
   it("F20: a redirect is not followed, and sends nothing to another host", async () => {
     const elsewhere = answer(307, { headers: { location: "http://127.0.0.1:9/else" } });
     proxy.plant({ on: { operation: "read" }, fault: elsewhere });
-    expect(await caught(ours.open("x"))).toMatchObject({ status: 307, attempts: 1 });
+    expect(await failed(ours.open("x"))).toMatchObject({ status: 307, attempts: 1 });
   });
 
   it("F17: a clock that is wrong is corrected by the server's", async () => {
@@ -209,7 +205,7 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     [400, "InvalidHeaderValue", PLAIN, "InvalidArgument"],
   ] as const)("%i %s is told as what it means, after one try", async (status, code, call, expected) => {
     proxy.plant({ on: { operation: "write" }, fault: fault(status, code) });
-    const error = await caught(ours.write("x", "x"));
+    const error = await failed(ours.write("x", "x"));
     expect(error).toMatchObject({ status, code, attempts: 1 });
     expect(ours.driver.codeOf(error, call)).toBe(expected);
   });

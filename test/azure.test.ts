@@ -16,6 +16,7 @@ import { azureClient } from "./servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { openDriver } from "./support/azure.js";
 import { answer, type FaultProxy, faultProxy } from "./support/faults.js";
+import { inLanes } from "./support/lanes.js";
 import { through } from "./support/proxy.js";
 import type { Seam } from "./support/seam.js";
 
@@ -208,11 +209,7 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
 
   it("L02 D03: 1,001 keys are two pages and four batches, all known by their keys", { timeout: 120_000 }, async () => {
     const keys = Array.from({ length: 1001 }, (_, i) => `n/${String(i).padStart(4, "0")}&<é`);
-    const rest = keys.values();
-    const lane = async () => {
-      for (const key of rest) await ours.write(key, "");
-    };
-    await Promise.all(Array.from({ length: 16 }, lane));
+    await inLanes(16, keys, (key) => ours.write(key, ""));
     proxy.clear();
     expect(await ours.keys("n/")).toEqual(keys);
     expect(proxy.operations()).toEqual({ list: 2 });

@@ -6,19 +6,21 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ConnectionInput } from "../src/connections/index.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
 import { azureClient } from "./servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { noted } from "./support/canary.mjs";
+import { failed } from "./support/failed.js";
 import { type Recorder, recordingProxy, through } from "./support/proxy.js";
+import { useStorages } from "./support/storages.js";
 
 await describeOn("azurite", "Azure's credentials", (real: ServerOf<"azurite">) => {
   const bucket = useBucket(real);
   const { account, accountKey } = real;
-  const open: Storage[] = [];
+  const open = useStorages();
   let server: ServerOf<"azurite">;
   let client: BlobServiceClient;
   let proxy: Recorder;
@@ -29,27 +31,16 @@ await describeOn("azurite", "Azure's credentials", (real: ServerOf<"azurite">) =
     server = through(real, proxy);
   });
   afterAll(() => proxy.close());
-  afterEach(async () => {
-    vi.unstubAllEnvs();
-    await Promise.all(open.splice(0).map((storage) => storage.close()));
-  });
 
   function opened(it: Omit<ConnectionInput, "type">, env: Record<string, string> = {}): Storage {
     proxy.clear();
-    const storage = openStorage({ connections: { it: { type: "wasb", ...it } }, env });
-    open.push(storage);
-    return storage;
+    return open({ connections: { it: { type: "wasb", ...it } }, env });
   }
   const at = (key = "key") => `abfs://it@${bucket().name}/${key}`;
   async function used(storage: Storage, path = at()): Promise<void> {
     await storage.write(path, "value");
     expect(await storage.text(path)).toBe("value");
   }
-  const failed = (work: Promise<unknown>) =>
-    work.then(
-      () => "no error",
-      (error: unknown) => error,
-    );
 
   /** A SAS for this container alone, good for an hour from `from` (milliseconds) on. */
   function sas(from = Date.now() - 60_000): string {

@@ -9,14 +9,15 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Storage } from "../src/fs/storage.js";
-import { openStorage } from "../src/open.js";
 import { selfSigned } from "./servers/certificate.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { noted, secret } from "./support/canary.mjs";
+import { failed } from "./support/failed.js";
 import { answer, type FaultProxy, faultProxy } from "./support/faults.js";
 import { type Asked, type Issuer, issuer, type Said, Signer, tunnels } from "./support/issuer.js";
+import { useStorages } from "./support/storages.js";
 
 const ACCOUNT = "worker@project-a.iam.gserviceaccount.com";
 const TOKEN_SERVICE = "https://oauth2.googleapis.com/token";
@@ -31,7 +32,7 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
   let proxy: FaultProxy;
   let tunnel: Awaited<ReturnType<typeof tunnels>>;
   let metadata: Issuer;
-  const open: Storage[] = [];
+  const open = useStorages();
   /** Tells the tokens of an account apart, where it gets more than one. */
   let round = "";
 
@@ -59,10 +60,6 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
     vi.stubEnv("HOME", folder);
     vi.stubEnv("METADATA_SERVER_DETECTION", "none");
     vi.stubEnv("GOOGLE_APPLICATION_CREDENTIALS", undefined);
-  });
-  afterEach(async () => {
-    vi.unstubAllEnvs();
-    await Promise.all(open.splice(0).map((storage) => storage.close()));
   });
 
   /** Google's token service. */
@@ -114,9 +111,7 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
   }
   function opened(extra: Record<string, unknown>): Storage {
     const it = { type: "google_cloud_platform", extra: { ...extra, "gcs.endpoint": proxy.endpoint } };
-    const storage = openStorage({ connections: { it }, env: {} });
-    open.push(storage);
-    return storage;
+    return open({ connections: { it }, env: {} });
   }
   const at = () => `gs://it@${bucket().name}/key`;
   /** Writes and reads, and tells by whose token. */
@@ -125,11 +120,6 @@ await describeOn("fake-gcs", "Google's credentials", (server: ServerOf<"fake-gcs
     expect(await storage.text(at())).toBe("value");
     return [...new Set(proxy.requests.map(({ headers }) => String(headers.authorization)))];
   }
-  const failed = (work: Promise<unknown>) =>
-    work.then(
-      () => "no error",
-      (error: unknown) => error,
-    );
 
   test("keyfile_dict signs for its account, as an object and as text", async () => {
     for (const keyfile_dict of [keyOf(signer), JSON.stringify(keyOf(signer))]) {

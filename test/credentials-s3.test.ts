@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import * as sdk from "@aws-sdk/client-s3";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ConnectionInput } from "../src/connections/index.js";
 import type { Storage } from "../src/fs/storage.js";
 import { openStorage } from "../src/open.js";
@@ -14,8 +14,10 @@ import { describedS3, minioBinary } from "./servers/minio.mjs";
 import { startProcess } from "./servers/process.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
 import { noted, secret } from "./support/canary.mjs";
+import { failed } from "./support/failed.js";
 import { type Issuer, issuer, Signer } from "./support/issuer.js";
 import { type Recorder, recordingProxy, through } from "./support/proxy.js";
+import { useStorages } from "./support/storages.js";
 
 const WEB = "assume_role_with_web_identity";
 const ROLE = "arn:aws:iam::123456789012:role/reader";
@@ -36,28 +38,17 @@ type S3 = ReturnType<typeof describedS3>;
 
 /** One storage per test, on requests that are remembered; `stowage` reaches STS at the server itself. */
 function opening(server: Pick<S3, "endpoint" | "connection">, proxy: () => Recorder) {
-  const open: Storage[] = [];
-  afterEach(async () => {
-    vi.unstubAllEnvs();
-    await Promise.all(open.splice(0).map((storage) => storage.close()));
-  });
+  const open = useStorages();
   return (extra: Extra, keys: Partial<ConnectionInput> = {}, env: Record<string, string> = {}): Storage => {
     nobody();
     proxy().clear();
     const record = through(server, proxy()).connection.extra;
     const sts = { service_config: { sts: { endpoint_url: server.endpoint } } };
     const it: ConnectionInput = { type: "aws", ...keys, extra: { ...record, ...sts, ...extra } };
-    const storage = openStorage({ connections: { it }, env });
-    open.push(storage);
-    return storage;
+    return open({ connections: { it }, env });
   };
 }
 
-const failed = (work: Promise<unknown>) =>
-  work.then(
-    () => "no error",
-    (error: unknown) => error,
-  );
 const shown = (error: unknown) => inspect(error, { depth: 12, showHidden: true }) + JSON.stringify(error);
 
 await describeOn("minio", "S3 roles, profiles and sessions", (server: ServerOf<"minio">) => {

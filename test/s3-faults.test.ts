@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collect } from "../src/fs/bytes.js";
 import { type FailedCall, PartialDelete } from "../src/fs/driver.js";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
+import { failed } from "./support/failed.js";
 import {
   answer,
   answerAfter,
@@ -42,11 +43,6 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     await proxy.close();
   });
   const key = (name: string) => `${name}-${Math.random()}`;
-  const caught = (work: Promise<unknown>) =>
-    work.then(
-      () => undefined,
-      (error: unknown) => error,
-    );
 
   it.each([500, 503])("F25: a create-only write whose %i hid its success succeeds", async (status) => {
     const name = key("f25");
@@ -59,7 +55,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     const name = key("taken");
     await ours.write(name, "theirs");
     proxy.plant({ on: { operation: "write" }, fault: answer(500, { body: fault("InternalError") }) });
-    expect(ours.driver.codeOf(await caught(ours.write(name, "mine", { ifAbsent: true })), ABSENT)).toBe(
+    expect(ours.driver.codeOf(await failed(ours.write(name, "mine", { ifAbsent: true })), ABSENT)).toBe(
       "AlreadyExists",
     );
     expect(await ours.text(name)).toBe("theirs");
@@ -126,16 +122,16 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
         void (await (await openDriver(bucket().name, server.connection)).write(source, "new"));
       proxy.plant({ on: { operation: "part" }, fault: during(replace) });
       const name = key("replaced");
-      const error = await caught(ours.copy(source, name, { bucket: bucket().name }));
+      const error = await failed(ours.copy(source, name, { bucket: bucket().name }));
       expect(ours.driver.codeOf(error, { op: "copy", ifAbsent: false, ifMatch: false })).toBe("PreconditionFailed");
-      expect(await caught(ours.stat(name))).toMatchObject({ status: 404 });
+      expect(await failed(ours.stat(name))).toMatchObject({ status: 404 });
     });
   });
 
   it("F21: a part whose upload is gone fails at once, and the whole write may be tried again", async () => {
     const gone = answer(404, { body: fault("NoSuchUpload") });
     proxy.plant({ on: { operation: "part" }, fault: gone });
-    const error = await caught(ours.write(key("gone"), Buffer.alloc(17 * MIB)));
+    const error = await failed(ours.write(key("gone"), Buffer.alloc(17 * MIB)));
     expect(error).toMatchObject({ status: 404, attempts: 1 });
     expect(ours.driver.codeOf(error, { ...ABSENT, ifAbsent: false })).toBe("Unavailable");
     expect(proxy.operations()).toMatchObject({ begin: 1, abort: 1 });
@@ -160,7 +156,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
 
   it("F17: a refusal with the right time is final", async () => {
     proxy.plant({ on: { operation: "write" }, fault: skewed(0) });
-    const error = await caught(ours.write(key("clock"), "x"));
+    const error = await failed(ours.write(key("clock"), "x"));
     expect(ours.driver.codeOf(error, { ...ABSENT, ifAbsent: false })).toBe("Unauthenticated");
     expect(error).toMatchObject({ attempts: 1 });
   });
@@ -175,7 +171,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     const scopes = proxy.requests.map(({ headers }) => /\/(\w+-\w+-\d)\/s3\//.exec(headers.authorization ?? "")?.[1]);
     expect(scopes).toEqual(["us-east-1", "eu-north-7", "eu-north-7"]);
     proxy.plant({ on: { operation: "write" }, fault: elsewhere("evil.example/") });
-    expect(await caught(ours.write(name, "x"))).toMatchObject({ status: 400, attempts: 1 });
+    expect(await failed(ours.write(name, "x"))).toMatchObject({ status: 400, attempts: 1 });
   });
 
   it("F20: a redirect is not followed, and sends nothing to another host", async () => {
@@ -183,7 +179,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
       on: { operation: "read" },
       fault: answer(307, { headers: { location: "http://127.0.0.1:9/else" }, body: fault("TemporaryRedirect") }),
     });
-    expect(await caught(ours.open("x"))).toMatchObject({ status: 307, attempts: 1 });
+    expect(await failed(ours.open("x"))).toMatchObject({ status: 307, attempts: 1 });
   });
 
   it("F14: bytes that are not those that were stored are Corrupt", async () => {
@@ -198,7 +194,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     const name = key("cut");
     await ours.write(name, Buffer.alloc(100_000, "x"));
     proxy.plant({ on: { operation: "read" }, fault: truncateBody(50_000) });
-    const error = await caught(ours.open(name).then(({ body }) => collect(body)));
+    const error = await failed(ours.open(name).then(({ body }) => collect(body)));
     expect(ours.driver.codeOf(error, { ...ABSENT, op: "read", ifAbsent: false })).toBe("Unavailable");
   });
 
@@ -217,7 +213,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     ].map(([name, code]) => `<Error><Key>${name}</Key><Code>${code}</Code><Message>planted</Message></Error>`);
     const body = `<DeleteResult>${failures.join("")}</DeleteResult>`;
     proxy.plant({ on: { operation: "deleteBatch" }, fault: answer(200, { body }) });
-    const error = (await caught(ours.delete("forbidden", "slow", "missing", "fine"))) as PartialDelete;
+    const error = (await failed(ours.delete("forbidden", "slow", "missing", "fine"))) as PartialDelete;
     expect(error).toBeInstanceOf(PartialDelete);
     expect(error.failures.map(({ key: name }) => name)).toEqual(["forbidden"]);
     expect(ours.driver.codeOf(error.failures[0]?.error, { ...ABSENT, op: "delete" })).toBe("PermissionDenied");
@@ -287,7 +283,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     };
     Object.assign(process.env, empty);
     const nobody = await openDriver(bucket().name, through(server, proxy).connection, {}, {});
-    const error = await caught(nobody.stat("x"));
+    const error = await failed(nobody.stat("x"));
     for (const name of Object.keys(empty)) delete process.env[name];
     expect(error).toMatchObject({ code: "Unauthenticated", detail: expect.stringContaining("instance metadata") });
     expect(proxy.requests).toEqual([]);
@@ -296,7 +292,7 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
 
   it("static keys that have expired are Unauthenticated after one try", async () => {
     proxy.plant({ on: { operation: "read" }, fault: answer(400, { body: fault("ExpiredToken") }) });
-    const error = await caught(ours.open("x"));
+    const error = await failed(ours.open("x"));
     expect(ours.driver.codeOf(error, { ...ABSENT, op: "read" })).toBe("Unauthenticated");
     expect(error).toMatchObject({ attempts: 1 });
   });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { collect } from "../src/fs/bytes.js";
 import { s3Client } from "./servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "./servers/use.js";
+import { inLanes } from "./support/lanes.js";
 import { type Recorder, recordingProxy, through } from "./support/proxy.js";
 import { openDriver } from "./support/s3.js";
 import type { Seam } from "./support/seam.js";
@@ -199,11 +200,7 @@ await describeOn("minio", "S3 requests", (server: ServerOf<"minio">) => {
 
   it("L02 D03: 1,001 keys are two pages and two batches", async () => {
     const keys = Array.from({ length: 1001 }, (_, i) => `n/${String(i).padStart(4, "0")}&<`);
-    const rest = keys.values();
-    const lane = async () => {
-      for (const key of rest) await ours.write(key, "");
-    };
-    await Promise.all(Array.from({ length: 16 }, lane));
+    await inLanes(16, keys, (key) => ours.write(key, ""));
     let found: string[] = [];
     const listing = async () => {
       found = await ours.keys("n/");

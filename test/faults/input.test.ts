@@ -7,6 +7,7 @@ import type { Storage } from "../../src/fs/storage.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
 import { describeOn, useBucket } from "../servers/use.js";
+import { failed } from "../support/failed.js";
 import {
   answer,
   answerAfter,
@@ -33,10 +34,7 @@ async function* pieces(data: Uint8Array, error?: Error): AsyncGenerator<Uint8Arr
 /** `work` fails with `code`, or with this very error; the old object stays, and no upload is left. */
 async function refused(place: Place, expected: string | Error, work: (at: string) => Promise<unknown>): Promise<void> {
   await place.direct.write(place.at("x"), OLD);
-  const error = await work(place.at("x")).then(
-    () => "no error",
-    (failed: unknown) => failed,
-  );
+  const error = await failed(work(place.at("x")));
   if (expected instanceof Error) expect(error).toBe(expected);
   else expect(error).toMatchObject({ name: "StorageError", code: expected, path: place.at("x") });
   expect(await place.found("x", OLD)).toBe(0);
