@@ -14,7 +14,7 @@ export function table({ name, subjects, warmUp }) {
 
 function roundsIn(subjects, warmUp = true) {
   const most = Math.max(0, ...Object.values(subjects).map((it) => it.rounds ?? 0));
-  return `${most} rounds${warmUp ? "" : ", none to warm up"}`;
+  return `${most} ${most === 1 ? "round" : "rounds"}${warmUp ? "" : ", none to warm up"}`;
 }
 
 function row(subject, it) {
