@@ -143,23 +143,22 @@ class Airflow:
     async def begin(self):
         from airflow.providers.common.io.xcom import backend
 
-        self.backend = backend
+        self.backend = backend.XComObjectStorageBackend
 
     async def xcom(self, key, value, codec):
-        # Airflow is not asynchronous: as in a task, no loop runs where it works.
-        await asyncio.to_thread(self.stored_and_loaded, key, value, codec)
-
-    def stored_and_loaded(self, key, value, codec):
+        base, run = key.rsplit("/", 1)
+        # It reads its settings once for a process, as a worker's do not change.
         prefix = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
-        os.environ[prefix + "PATH"] = f"s3://it@{self.bucket}/{key}"
+        os.environ[prefix + "PATH"] = f"s3://it@{self.bucket}/{base}"
         os.environ[prefix + "THRESHOLD"] = "0"
         os.environ[prefix + "COMPRESSION"] = codec or ""
-        for cached in (self.backend._get_base_path, self.backend._get_compression, self.backend._get_threshold):
-            cached.cache_clear()
-        ids = {"dag_id": "bench", "run_id": "run", "task_id": "task", "map_index": -1}
-        backend = self.backend.XComObjectStorageBackend
-        row = backend.serialize_value(value, key="return_value", **ids)
-        backend.deserialize_value(type("Row", (), {"value": row, "key": "return_value"})())
+        # Airflow is not asynchronous: as in a task, no loop runs where it works.
+        await asyncio.to_thread(self.stored_and_loaded, run, value)
+
+    def stored_and_loaded(self, run, value):
+        ids = {"dag_id": "bench", "run_id": run, "task_id": "task", "map_index": -1}
+        row = self.backend.serialize_value(value, key="return_value", **ids)
+        self.backend.deserialize_value(type("Row", (), {"value": row, "key": "return_value"})())
 
 
 def connection_of(target):
