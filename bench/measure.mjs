@@ -47,9 +47,11 @@ class Runner {
   }
 }
 
+/** The line that names the error, as Node and Python print it: `Name: message`, not indented. */
 function reasonIn(errors) {
-  const lines = errors.split("\n").filter((line) => /error|exception/i.test(line) && !line.startsWith("    at "));
-  return (lines.at(-1) ?? errors.trim().split("\n").at(-1) ?? "").trim().slice(0, 160);
+  const lines = errors.split("\n");
+  const named = lines.filter((line) => /^[\w.]+( \[\w+\])?: ./.test(line));
+  return (named.at(-1) ?? lines.filter((line) => /error/i.test(line)).at(-1) ?? lines.at(-1)).trim().slice(0, 160);
 }
 
 /**

@@ -2,6 +2,7 @@
  * One subject in a process of its own: `node worker.mjs <subject> <target> <scenario>`, the last two as JSON. Prints a
  * line of JSON when it is ready, then one for each line that it reads: a round. Ends with its input.
  */
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { obstacle, rounds, seed } from "./work.mjs";
 
@@ -16,6 +17,19 @@ if (cannot) say({ cannot });
 else await serve();
 await subject.close?.();
 process.exit(0);
+
+/**
+ * The most bytes that were resident. What getrusage says begins with those of the process that started this one, so that
+ * Linux is asked for its own account.
+ */
+function peakBytes() {
+  try {
+    const [, kib] = /^VmHWM:\s+(\d+)/m.exec(readFileSync("/proc/self/status", "latin1"));
+    return kib * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
 
 /** Resident bytes without the garbage of the start. Later rounds are not cleaned before: nobody's program is. */
 function rested() {
@@ -37,7 +51,7 @@ async function serve() {
     const done = await work();
     const seconds = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
-    const peak = process.resourceUsage().maxRSS * 1024;
+    const peak = peakBytes();
     say({ done, seconds, cpu: (user + system) / 1e6, peak, grown: Math.max(0, peak - atRest) });
   }
 }

@@ -310,6 +310,15 @@ def resting():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+def peak_bytes():
+    """The most bytes that were resident, as in worker.mjs."""
+    try:
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 async def serve(subject, scenario, own):
     await subject.begin()
     fill, work = work_of(subject, scenario, own)
@@ -323,7 +332,7 @@ async def serve(subject, scenario, own):
         done = await work()
         seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        peak = after.ru_maxrss * 1024
+        peak = peak_bytes()
         say({"done": done, "seconds": seconds, "cpu": cpu, "peak": peak, "grown": max(0, peak - rest)})
 
 
