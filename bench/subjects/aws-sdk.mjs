@@ -44,6 +44,7 @@ export async function open({ bucket, s3 }) {
     },
     async removeTree(prefix) {
       for await (const { Contents = [] } of pages(prefix)) {
+        if (Contents.length === 0) continue;
         const Objects = Contents.map(({ Key }) => ({ Key }));
         await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));
       }
