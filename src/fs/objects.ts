@@ -64,13 +64,10 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   async *read(at: At, init: ReadInit = {}): Bytes {
     const call = new Call("read", "read", init);
     try {
-      const wanted = checkRead(init);
+      const wanted = this.#wanted(init);
       const reached = await call.object(this.#reach, at);
       const decode = decoding(reached, init);
-      const { body } = await this.#reads.stream(reached.driver, reached.key, {
-        ...wanted,
-        budget: this.#shared.downloads,
-      });
+      const { body } = await this.#reads.stream(reached.driver, reached.key, wanted);
       yield* decode(abortable(body, init.signal));
     } catch (error) {
       throw call.told(error);
@@ -81,7 +78,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
     return onObject(this.#reach, "read", at, init, async (reached) => {
       const { key, driver } = reached;
-      const wanted = { ...checkRead(init), budget: this.#shared.downloads };
+      const wanted = this.#wanted(init);
       if (init.compression == null) return this.#reads.whole(driver, key, wanted);
       const decode = decoding(reached, init);
       const { body } = await this.#reads.stream(driver, key, wanted);
@@ -135,6 +132,11 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #wanted(init: ReadInit): ReadWanted {
+    // Not spread, which makes objects that are slow to extend in Node 20.
+    return Object.assign(checkRead(init), { budget: this.#shared.downloads });
   }
 }
 
