@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeCharts } from "./charts.mjs";
 import { goals } from "./goals.mjs";
+import { scenarios } from "./scenarios.mjs";
 
 /** Adds a run to the results of its day in `into`, draws the charts, and returns all of the day with the goals. */
 export async function kept(report, into) {
@@ -25,8 +26,10 @@ async function known(path) {
   }
 }
 
+/** In the order of the scenarios; what is none any more is left out. */
 function merged(old, report) {
   const given = Object.fromEntries(Object.entries(report).filter(([, part]) => part !== undefined));
-  const again = new Set(report.results.map(({ name }) => name));
-  return { ...old, ...given, results: [...old.results.filter(({ name }) => !again.has(name)), ...report.results] };
+  const found = new Map([...old.results, ...report.results].map((one) => [one.name, one]));
+  const names = scenarios({ quick: false }).map(({ name }) => name);
+  return { ...old, ...given, results: names.filter((name) => found.has(name)).map((name) => found.get(name)) };
 }
