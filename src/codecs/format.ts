@@ -1,4 +1,4 @@
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import { abortable } from "../fs/bytes.js";
 import type { Bytes } from "../fs/driver.js";
 import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
@@ -10,9 +10,10 @@ export interface Format {
   readonly name: CodecName;
   /** The scale of `level`, both ends included; left out when the format has none. */
   readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
-  encode(bytes: Bytes, level: number): Bytes;
-  /** Reads `source` to its end. */
-  decode(source: Source): Bytes;
+  /** Loads what encodes. */
+  encoder(): Promise<{ encode(bytes: Bytes, level: number): Bytes }>;
+  /** Loads what decodes: it reads `source` to its end. */
+  decoder(): Promise<{ decode(source: Source): Bytes }>;
 }
 
 /** The codec of a format. */
@@ -33,16 +34,16 @@ export function codecOf(format: Format): Codec {
 
 function levelOf({ name, levels }: Format, level: number | undefined): number {
   if (level === undefined) return levels?.default ?? 0;
-  if (!levels) throw failure("InvalidArgument", `${name} has no level`);
+  if (!levels) throw invalid(`${name} has no level`);
   if (!Number.isInteger(level) || level < levels.min || level > levels.max) {
-    throw failure("InvalidArgument", `level ${level}: ${name} takes ${levels.min} to ${levels.max}`);
+    throw invalid(`level ${level}: ${name} takes ${levels.min} to ${levels.max}`);
   }
   return level;
 }
 
 function checkLimit(name: string, limit: number | undefined): void {
   if (limit === undefined || limit >= 0) return;
-  throw failure("InvalidArgument", `${name} ${limit}: it must be a number and not negative`);
+  throw invalid(`${name} ${limit}: it must be a number and not negative`);
 }
 
 async function* encoded(format: Format, bytes: Bytes, level: number, signal: AbortSignal | undefined): Bytes {
@@ -51,7 +52,8 @@ async function* encoded(format: Format, bytes: Bytes, level: number, signal: Abo
   try {
     // The first pull comes before the first byte: a stream that was never started could not be closed.
     await source.has(1);
-    for await (const chunk of format.encode(rest(source), level)) {
+    const { encode } = await format.encoder();
+    for await (const chunk of encode(rest(source), level)) {
       signal?.throwIfAborted();
       yield chunk;
       await pace.rest();
@@ -73,7 +75,8 @@ async function* decoded(format: Format, bytes: Bytes, options: DecodeOptions): B
   const pace = new Pace();
   let length = 0;
   try {
-    for await (const chunk of format.decode(source)) {
+    const { decode } = await format.decoder();
+    for await (const chunk of decode(source)) {
       options.signal?.throwIfAborted();
       length += chunk.byteLength;
       checkLength(format.name, length, source.pulled, options);

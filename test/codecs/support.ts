@@ -88,4 +88,8 @@ export async function decodeZstdInTypeScript(data: Uint8Array, ...sizes: number[
   return Buffer.concat(parts);
 }
 
-const zstdInTypeScript = codecOf({ ...pureZstd, name: "zstd", encode: (bytes) => bytes });
+const zstdInTypeScript = codecOf({
+  name: "zstd",
+  encoder: async () => ({ encode: (bytes) => bytes }),
+  decoder: async () => pureZstd,
+});
