@@ -134,7 +134,7 @@ function textOf(markup: string): string {
 
 function attributeOf(markup: string): string {
   demand(!markup.includes("<"));
-  return unescaped(markup);
+  return unescaped(markup.replace(/[\t\n]/g, " "));
 }
 
 /** The parser's own way is wrong beyond U+FFFF, and leaves what it does not know. */
