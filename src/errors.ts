@@ -84,3 +84,8 @@ export function failure(
 ): StorageError {
   return new StorageError({ code, detail, ...more });
 }
+
+/** What is wrong with an argument, an option or a setting, found before any request. */
+export function invalid(detail: string, more?: { cause?: unknown }): StorageError {
+  return failure("InvalidArgument", detail, more);
+}

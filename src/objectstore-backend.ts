@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { failure, isStorageError } from "./errors.js";
+import { failure, invalid, isStorageError } from "./errors.js";
 import type { Bytes } from "./fs/driver.js";
 import type { Objects } from "./fs/objects.js";
 import type { Signalled } from "./fs/options.js";
@@ -117,7 +117,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   /** New places for one value. Ids and keys that make none are refused also where the value stays in its row. */
   #places(owner: Owner, key: string, serializer: Serializer | undefined): (digest?: string) => string {
     const { layout, compression, digest } = this.#settings;
-    if (digest && layout.name === "ti" && owner.tiId !== undefined) throw failure("InvalidArgument", OVERWRITTEN);
+    if (digest && layout.name === "ti" && owner.tiId !== undefined) throw invalid(OVERWRITTEN);
     const ending = { suffix: serializer?.suffix ?? JSON_SUFFIX, codec: suffixOf(compression) };
     return (sha256) => newPlace(layout, owner, key, { ...ending, digest: sha256 }, roomBelow(this.path));
   }
@@ -153,7 +153,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   #row(value: unknown, { plain, beyondJson }: Measured): unknown {
-    if (beyondJson) throw failure("InvalidArgument", BEYOND_JSON);
+    if (beyondJson) throw invalid(BEYOND_JSON);
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 

@@ -1,7 +1,7 @@
 /** A Storage of named parts: nothing is in it, or in the bundle of a program, that is not given to it. */
 import type { Codec } from "./codecs/codec.js";
 import { codecsOf } from "./codecs/lookup.js";
-import { type ConnectionSource, knownConnections } from "./connections/index.js";
+import type { ConnectionSource } from "./connections/index.js";
 import { byteBudget } from "./fs/budget.js";
 import type { Driver, ObjectDriver, OpenDriver, Shared } from "./fs/driver.js";
 import type { Kit } from "./fs/kit.js";
@@ -44,6 +44,6 @@ function assembled<D extends ObjectDriver>(options: LeanStorageOptions<D>): { re
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: Shared = { uploads: byteBudget(TRANSFER_BUDGET), downloads: byteBudget(TRANSFER_BUDGET), env };
   const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf };
-  const reach = new Reach(new Map(Object.entries(drivers)), knownConnections(connections), shared, kit);
+  const reach = new Reach(new Map(Object.entries(drivers)), connections, shared, kit);
   return { reach, shared };
 }

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { failure } from "./errors.js";
+import { invalid } from "./errors.js";
 import { checkParts, checkText, type PathParts, parseParts, withoutTrailingSlashes } from "./path/parse.js";
 
 export type { PathParts } from "./path/parse.js";
@@ -109,7 +109,7 @@ export class StoragePath {
 
   /** The text that `base.join` needs to arrive here, empty at `base` itself; InvalidArgument when this is not below. */
   relativeTo(base: StoragePath): string {
-    if (!this.isRelativeTo(base)) throw failure("InvalidArgument", `${this} is not ${base} or below it`);
+    if (!this.isRelativeTo(base)) throw invalid(`${this} is not ${base} or below it`);
     const rest = this.key.slice(base.key.length);
     const joined = base.key !== "" && !base.key.endsWith("/");
     return joined ? rest.slice(1) : rest;

@@ -1,5 +1,5 @@
 /** Which settings hold for the XComs of this process, and where they come from. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../xcom/config.js";
 
@@ -37,13 +37,13 @@ export function effectiveSettings(options: SettingsOptions, env: Env): Effective
 function checkPaths(option: string | undefined, variable: string | undefined): void {
   if (option === undefined && !variable) {
     const why = "settings that are only in airflow.cfg do not reach this process";
-    throw failure("InvalidArgument", `there is no base path; set ${SETTING.path} or give the option path (${why})`);
+    throw invalid(`there is no base path; set ${SETTING.path} or give the option path (${why})`);
   }
   if (option === undefined || !variable) return;
   const [ours, theirs] = [option, variable].map((text) => String(StoragePath.parse(text)));
   if (ours === theirs) return;
   const why = "Python tasks use the latter; leave the option out, or make them equal";
-  throw failure("InvalidArgument", `the option path is ${ours}, but ${SETTING.path} is ${theirs}; ${why}`);
+  throw invalid(`the option path is ${ours}, but ${SETTING.path} is ${theirs}; ${why}`);
 }
 
 function lineOf({ path, threshold, compression }: XComSettings, options: SettingsOptions, env: Env): string {

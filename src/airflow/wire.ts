@@ -1,5 +1,5 @@
 /** What the SDK can carry to Airflow's supervisor without losing the task. */
-import { failure, type StorageError } from "../errors.js";
+import { failure, invalid, type StorageError } from "../errors.js";
 import { isPlain } from "../xcom/json/encoding.js";
 
 /** Bytes of a row: the SDK gives up on an answer after 30 s, which 64 MiB take, and stands still meanwhile. */
@@ -53,6 +53,6 @@ class WireCheck {
 
   #refuse(why: string): StorageError {
     const place = this.#steps.map((step) => `[${JSON.stringify(step)}]`).join("");
-    return failure("InvalidArgument", `value${place.slice(0, 200)} ${why}`);
+    return invalid(`value${place.slice(0, 200)} ${why}`);
   }
 }

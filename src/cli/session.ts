@@ -1,7 +1,7 @@
 /** One run of a command: its storage, its output, its way of naming paths. */
 import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import { openStorage } from "../open.js";
 import { StoragePath } from "../path.js";
@@ -40,7 +40,7 @@ export class Session {
 
   /** A path as it is typed: a URL, or a file relative to the working directory. */
   path(text: string): StoragePath {
-    if (text === "") throw failure("InvalidArgument", "a path is empty");
+    if (text === "") throw invalid("a path is empty");
     if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
     return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
   }

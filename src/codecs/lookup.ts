@@ -1,4 +1,4 @@
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import { type Codec, type CodecName, SUFFIXES } from "./codec.js";
 
 /** Look-up of codecs by name and by suffix. */
@@ -20,8 +20,7 @@ export function codecsOf(list: readonly Codec[]): Codecs {
   const names = list.map(({ name }) => name);
   const get = (name: string) => {
     const codec = byName.get(name);
-    if (!codec)
-      throw failure("InvalidArgument", `codec ${JSON.stringify(name)}: there is ${names.join(", ") || "none"}`);
+    if (!codec) throw invalid(`codec ${JSON.stringify(name)}: there is ${names.join(", ") || "none"}`);
     return codec;
   };
   return {

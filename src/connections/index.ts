@@ -1,7 +1,7 @@
 export { type Connection, type ConnectionInput, type Extra, revealed } from "./connection.js";
 export * from "./options/index.js";
 export { parseConnection, toConnection } from "./parse.js";
-export { type ConnectionsOption, connectionsFileOf, knownConnections, resolveConnections } from "./resolve.js";
+export { type ConnectionsOption, connectionsFileOf, resolveConnections } from "./resolve.js";
 export { isSecretName } from "./sealing.js";
 export { Secret } from "./secret.js";
 export { connectionsFromFile } from "./secrets-file.js";

@@ -1,5 +1,5 @@
 /** Airflow's connection as JSON text: `{"conn_type": …, "host": …, "extra": {…}}`. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import { extraFromText, parsePythonJson } from "./extra.js";
 import { type Fields, normalType } from "./record.js";
 import { fieldsFromUri } from "./uri.js";
@@ -40,7 +40,7 @@ export function fieldsFromRecord(record: Record<string, unknown>): Fields {
 /** Why a record was refused; a name that is no plain word may be a part of a secret and is not repeated. */
 export function unknownName(name: string): Error {
   const shown = /^\w{1,40}$/.test(name) ? `: ${name}` : "";
-  return failure("InvalidArgument", `the connection has a field that connections do not have${shown}`);
+  return invalid(`the connection has a field that connections do not have${shown}`);
 }
 
 function objectOf(text: string): Record<string, unknown> {
@@ -48,13 +48,13 @@ function objectOf(text: string): Record<string, unknown> {
     return parsePythonJson(text) as Record<string, unknown>;
   } catch {
     // The cause would quote the text.
-    throw failure("InvalidArgument", "the connection is not valid JSON");
+    throw invalid("the connection is not valid JSON");
   }
 }
 
 function typeOf(value: unknown): string {
   if (value === undefined || value === null) return "";
-  if (typeof value !== "string") throw failure("InvalidArgument", "the connection's conn_type is not text");
+  if (typeof value !== "string") throw invalid("the connection's conn_type is not text");
   return normalType(value);
 }
 
@@ -62,13 +62,13 @@ function typeOf(value: unknown): string {
 function textOf(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string" || Number.isSafeInteger(value)) return String(value);
-  throw failure("InvalidArgument", `the connection's ${name} is not text`);
+  throw invalid(`the connection's ${name} is not text`);
 }
 
 /** Only text: YAML reads the unquoted 0123 as 83. */
 function passwordOf(value: unknown): string | undefined {
   if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
-  throw failure("InvalidArgument", "the connection's password is not text; put it in quotes");
+  throw invalid("the connection's password is not text; put it in quotes");
 }
 
 /** As Python's `int()`: fractions are cut, true is 1; what counts as false in Python is no port. */
@@ -77,7 +77,7 @@ function portOf(value: unknown): number | undefined {
   if (value === true) return 1;
   const port =
     typeof value === "string" ? integerOf(value) : typeof value === "number" ? Math.trunc(value) : Number.NaN;
-  if (!Number.isSafeInteger(port)) throw failure("InvalidArgument", "the connection's port is not a number");
+  if (!Number.isSafeInteger(port)) throw invalid("the connection's port is not a number");
   return port;
 }
 

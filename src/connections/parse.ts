@@ -1,4 +1,4 @@
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Connection, ConnectionInput } from "./connection.js";
 import { fieldsFromJson } from "./json.js";
 import { connectionFrom, connectionOf } from "./record.js";
@@ -15,9 +15,9 @@ const PYTHON_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u20
  * @throws StorageError InvalidArgument when the text is neither. The message never repeats the text.
  */
 export function parseConnection(text: string, id = ""): Connection {
-  if (typeof text !== "string") throw failure("InvalidArgument", "the connection is not text");
+  if (typeof text !== "string") throw invalid("the connection is not text");
   const stripped = strip(text);
-  if (stripped === "") throw failure("InvalidArgument", "the connection is empty");
+  if (stripped === "") throw invalid("the connection is empty");
   return connectionOf(id, stripped.startsWith("{") ? fieldsFromJson(stripped) : fieldsFromUri(stripped));
 }
 

@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Connection, ConnectionInput, Extra } from "./connection.js";
 import { isSecretValue, sealedFields } from "./sealing.js";
 import { Secret } from "./secret.js";
@@ -92,10 +92,9 @@ const NAMES: ReadonlySet<string> = new Set([...TEXTS, "password", "port", "extra
 export function connectionFrom(id: string, input: Connection | ConnectionInput): Connection {
   if (input instanceof Sealed) return input;
   const where = `connection ${JSON.stringify(id)}`;
-  if (typeof input !== "object" || input === null) throw failure("InvalidArgument", `${where} is not a record`);
+  if (typeof input !== "object" || input === null) throw invalid(`${where} is not a record`);
   for (const name of Object.keys(input)) {
-    if (!NAMES.has(name))
-      throw failure("InvalidArgument", `${where} has a field that connections do not have: ${name}`);
+    if (!NAMES.has(name)) throw invalid(`${where} has a field that connections do not have: ${name}`);
   }
   checkFields(where, input);
   return connectionOf(id, { ...input, type: normalType(input.type) });
@@ -103,7 +102,7 @@ export function connectionFrom(id: string, input: Connection | ConnectionInput):
 
 function checkFields(where: string, input: Connection | ConnectionInput): void {
   const { password, port, extra } = input;
-  const wrong = (name: string, kind: string) => failure("InvalidArgument", `${where}: ${name} must be ${kind}`);
+  const wrong = (name: string, kind: string) => invalid(`${where}: ${name} must be ${kind}`);
   if (typeof input.type !== "string") throw wrong("type", "text");
   for (const name of TEXTS) {
     if (input[name] !== undefined && typeof input[name] !== "string") throw wrong(name, "text");

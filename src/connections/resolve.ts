@@ -1,5 +1,5 @@
 /** Which sources a Storage asks, and in which order. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Connection } from "./connection.js";
 import { parsePythonJson } from "./extra.js";
 import { connectionsFromFile } from "./secrets-file.js";
@@ -28,17 +28,13 @@ export type ConnectionsOption =
  * An id that no source knows fails with InvalidArgument, which says where it was looked for.
  */
 export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
-  return knownConnections(chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env)));
-}
-
-/** The source with what it found kept, and an error for an id that it does not know, which says where it was looked for. */
-export function knownConnections({ name, get }: ConnectionSource): ConnectionSource {
+  const { name, get } = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
   return rememberConnections({ name, get: async (id) => (await get(id)) ?? unknown(id, name) });
 }
 
 function unknown(id: string, where: string): Connection {
   const mend = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
-  throw failure("InvalidArgument", `no connection ${quoted(id)} in: ${where}; ${mend}`);
+  throw invalid(`no connection ${quoted(id)} in: ${where}; ${mend}`);
 }
 
 function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {
@@ -75,7 +71,7 @@ function backendFile(env: Env, variable: string): string | undefined {
   if (!LOCAL_BACKEND.test(env[variable]?.trim() ?? "")) return undefined;
   const path = kwargsOf(env[`${variable}_KWARGS`], `${variable}_KWARGS`).connections_file_path;
   if (path === undefined || path === null || typeof path === "string") return path ?? undefined;
-  throw failure("InvalidArgument", `${variable}_KWARGS: connections_file_path is not text`);
+  throw invalid(`${variable}_KWARGS: connections_file_path is not text`);
 }
 
 function kwargsOf(text: string | undefined, variable: string): Record<string, unknown> {
@@ -83,6 +79,6 @@ function kwargsOf(text: string | undefined, variable: string): Record<string, un
   try {
     return Object(parsePythonJson(text)) as Record<string, unknown>;
   } catch {
-    throw failure("InvalidArgument", `${variable} is not valid JSON`);
+    throw invalid(`${variable} is not valid JSON`);
   }
 }

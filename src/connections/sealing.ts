@@ -1,5 +1,5 @@
 /** Which values inside a connection's `extra` are secrets, told by their name or by the value itself. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Extra } from "./connection.js";
 import { Secret } from "./secret.js";
 
@@ -53,14 +53,14 @@ export function isSecretValue(text: string): boolean {
 
 /** JSON as an {@link Extra}: every secret becomes a {@link Secret}, everything below a secret name included. */
 export function sealed(value: unknown, secret = false, depth = 0): Extra {
-  if (depth > MAX_DEPTH) throw failure("InvalidArgument", `a connection's extra is nested deeper than ${MAX_DEPTH}`);
+  if (depth > MAX_DEPTH) throw invalid(`a connection's extra is nested deeper than ${MAX_DEPTH}`);
   if (value === null || value === undefined) return null;
   if (value instanceof Secret || typeof value === "boolean") return value;
   if (typeof value === "string") return sealedText(value, secret);
   if (typeof value === "number") return secret ? new Secret(String(value)) : value;
   if (Array.isArray(value)) return value.map((inner) => sealed(inner, secret, depth + 1));
   if (isPlain(value)) return sealedFields(value, secret, depth);
-  throw failure("InvalidArgument", "a connection's extra holds a value that is not JSON");
+  throw invalid("a connection's extra holds a value that is not JSON");
 }
 
 function isPlain(value: unknown): value is object {

@@ -1,7 +1,7 @@
 /** Connections in a file, as Airflow's LocalFilesystemBackend reads them. */
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import type { Connection } from "./connection.js";
 import { parsePythonJson } from "./extra.js";
 import { fieldsFromRecord, unknownName } from "./json.js";
@@ -38,8 +38,7 @@ export function connectionsFromFile(path: string): ConnectionSource {
 
 async function loaded(path: string): Promise<Entries> {
   const parse = PARSERS.get(extname(path).toLowerCase());
-  if (!parse)
-    throw failure("InvalidArgument", `${path} is no connections file: it must end in .env .json .yaml or .yml`);
+  if (!parse) throw invalid(`${path} is no connections file: it must end in .env .json .yaml or .yml`);
   const text = await read(path);
   return parse(text, path);
 }
@@ -48,7 +47,7 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw failure("InvalidArgument", `the connections file ${path} cannot be read`, { cause });
+    throw invalid(`the connections file ${path} cannot be read`, { cause });
   }
 }
 
@@ -66,13 +65,10 @@ function object(path: string, parse: () => unknown): Entries {
   try {
     value = parse();
   } catch {
-    throw failure("InvalidArgument", `the connections file ${path} cannot be parsed`);
+    throw invalid(`the connections file ${path} cannot be parsed`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw failure(
-      "InvalidArgument",
-      `the connections file ${path} must hold one object, with an id for each connection`,
-    );
+    throw invalid(`the connections file ${path} must hold one object, with an id for each connection`);
   }
   return value as Entries;
 }
@@ -97,8 +93,8 @@ function envEntries(text: string, path: string): Entries {
   for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
     if (line === "" || /^\s*#/.test(line)) continue;
     const [id, uri] = cut(line, "=");
-    if (!id || !uri) throw failure("InvalidArgument", `${path}:${index + 1} is not of the form ID=URI`);
-    if (entries.has(id)) throw failure("InvalidArgument", `${path}:${index + 1} defines a connection again`);
+    if (!id || !uri) throw invalid(`${path}:${index + 1} is not of the form ID=URI`);
+    if (entries.has(id)) throw invalid(`${path}:${index + 1} defines a connection again`);
     entries.set(id, uri);
   }
   return Object.fromEntries(entries);
@@ -108,7 +104,7 @@ function connectionOfEntry(id: string, entry: unknown): Connection {
   const single = Array.isArray(entry) ? only(entry) : entry;
   if (typeof single === "string") return connectionOf(id, fieldsFromText(single));
   if (typeof single !== "object" || single === null) {
-    throw failure("InvalidArgument", "a connection is a URI or an object");
+    throw invalid("a connection is a URI or an object");
   }
   return connectionOfRecord(id, { ...single });
 }
@@ -116,21 +112,21 @@ function connectionOfEntry(id: string, entry: unknown): Connection {
 /** Airflow reads text in files as a URI only; JSON as text would turn into nonsense without an error. */
 function fieldsFromText(text: string): Fields {
   if (!text.trimStart().startsWith("{")) return fieldsFromUri(text);
-  throw failure("InvalidArgument", "JSON as text is not read from files; write a URI, or the object itself");
+  throw invalid("JSON as text is not read from files; write a URI, or the object itself");
 }
 
 function only(entries: unknown[]): unknown {
   if (entries.length === 1) return entries[0];
-  throw failure("InvalidArgument", `one connection is expected for an id, not ${entries.length}`);
+  throw invalid(`one connection is expected for an id, not ${entries.length}`);
 }
 
 function connectionOfRecord(id: string, record: Record<string, unknown>): Connection {
   const { conn_id, uri, team_name, extra_dejson, ...rest } = record;
-  if (conn_id !== undefined && conn_id !== id) throw failure("InvalidArgument", "conn_id names another connection");
+  if (conn_id !== undefined && conn_id !== id) throw invalid("conn_id names another connection");
   if (team_name !== undefined && team_name !== null) throw failure("Unsupported", "team_name is not supported");
   if (uri !== undefined) return connectionOf(id, fieldsFromUriOnly(uri, { ...rest, ...dejson(extra_dejson) }));
   if (extra_dejson !== undefined && rest.extra !== undefined) {
-    throw failure("InvalidArgument", "extra and extra_dejson exclude each other");
+    throw invalid("extra and extra_dejson exclude each other");
   }
   return connectionOf(id, fieldsFromRecord({ ...rest, ...dejson(extra_dejson) }));
 }
@@ -142,6 +138,6 @@ function dejson(extra: unknown): Record<string, unknown> {
 function fieldsFromUriOnly(uri: unknown, others: Record<string, unknown>): Fields {
   const [other] = Object.keys(others);
   if (other !== undefined) throw unknownName(other);
-  if (typeof uri !== "string") throw failure("InvalidArgument", "uri is not text");
+  if (typeof uri !== "string") throw invalid("uri is not text");
   return fieldsFromText(uri);
 }

@@ -1,5 +1,5 @@
 /** Airflow's connection URI: `type://login:password@host:port/schema?extra=…`. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import { extraFromText } from "./extra.js";
 import { type Fields, normalType } from "./record.js";
 import { cut, cutLast, portOf, type SplitUrl, unquote, urlsplit } from "./urlsplit.js";
@@ -28,7 +28,7 @@ function splitType(text: string): { type: string; nested: boolean; rest: string 
   const nested = count === 2;
   const rest = text.replaceAll(`${type}://`, nested ? "" : "//");
   if (count > 2 || (nested && /[@:]/.test(cut(rest, "://")[0]))) {
-    throw failure("InvalidArgument", "a connection URI has :// once; encode it (%3A%2F%2F) in hosts and query values");
+    throw invalid("a connection URI has :// once; encode it (%3A%2F%2F) in hosts and query values");
   }
   return { type, nested, rest };
 }

@@ -1,6 +1,6 @@
 /** A URL taken apart exactly as Python's `urllib.parse.urlsplit` does, which Airflow's URIs are defined by. */
 import { isIP } from "node:net";
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 
 /** Empty parts are `""`; undefined means that the part and its separator are absent. */
 export interface SplitUrl {
@@ -62,14 +62,14 @@ function checkBrackets(netloc: string): void {
   const inside = cut(cut(netloc, "[")[1] ?? "", "]")[0];
   const paired = netloc.includes("[") && netloc.includes("]");
   const future = /^v[a-f0-9]+\../i.test(inside);
-  if (!paired || !(future || isIP(inside) === 6)) throw failure("InvalidArgument", "the host is not an IPv6 address");
+  if (!paired || !(future || isIP(inside) === 6)) throw invalid("the host is not an IPv6 address");
 }
 
 /** Characters that would turn into a separator later must not hide in the authority. */
 function checkCompatibility(netloc: string): void {
   const plain = netloc.replace(/[@:#?]/g, "");
   const folded = plain.normalize("NFKC");
-  if (folded !== plain && /[/?#@:]/.test(folded)) throw failure("InvalidArgument", "the host has unsafe characters");
+  if (folded !== plain && /[/?#@:]/.test(folded)) throw invalid("the host has unsafe characters");
 }
 
 function userOf(netloc: string): Pick<SplitUrl, "username" | "password"> {
@@ -92,10 +92,7 @@ function hostOf(netloc: string): Pick<SplitUrl, "hostname" | "port"> {
 export function portOf(text: string | undefined): number | undefined {
   if (!text) return undefined;
   if (!/^[0-9]+$/.test(text) || Number(text) > 65535) {
-    throw failure(
-      "InvalidArgument",
-      "the port is not a number up to 65535; is a / : or @ in the password not encoded?",
-    );
+    throw invalid("the port is not a number up to 65535; is a / : or @ in the password not encoded?");
   }
   return Number(text);
 }

@@ -1,5 +1,5 @@
 /** All stream plumbing. The currency is {@link Bytes}; nothing here uses events or pipes. */
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import type { Bytes } from "./driver.js";
 
 /** What can be written: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
@@ -27,7 +27,7 @@ export function toBytes(body: Body): Bytes {
   if (typeof body === "object" && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
     return chunks(body as AsyncIterable<Uint8Array | string>);
   }
-  throw failure("InvalidArgument", "a body is text, binary data, a Blob, or an iterable of chunks");
+  throw invalid("a body is text, binary data, a Blob, or an iterable of chunks");
 }
 
 /** Bytes that are in memory already, all of them, so that nobody ever waits for them. */
@@ -53,7 +53,7 @@ export function single(data: Uint8Array): InMemory {
 async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): Bytes {
   for await (const chunk of source) {
     const data = typeof chunk === "string" || ArrayBuffer.isView(chunk) ? whole(chunk) : undefined;
-    if (!data) throw failure("InvalidArgument", `a body yields ${typeof chunk}; it must yield Uint8Array or text`);
+    if (!data) throw invalid(`a body yields ${typeof chunk}; it must yield Uint8Array or text`);
     if (data.byteLength > 0) yield data;
   }
 }
@@ -110,10 +110,10 @@ export async function* exactly(bytes: Bytes, size: number): Bytes {
   let seen = 0;
   for await (const chunk of bytes) {
     seen += chunk.byteLength;
-    if (seen > size) throw failure("InvalidArgument", `size says ${size} bytes, the body has more`);
+    if (seen > size) throw invalid(`size says ${size} bytes, the body has more`);
     yield chunk;
   }
-  if (seen < size) throw failure("InvalidArgument", `size says ${size} bytes, the body has ${seen}`);
+  if (seen < size) throw invalid(`size says ${size} bytes, the body has ${seen}`);
 }
 
 /** Everything in one array. With `size`, one preallocated buffer; with `max`, TooLarge above it. */

@@ -1,6 +1,6 @@
 /** The one HTTP client of all clouds: keep-alive, retries, time limits and byte accounting; nothing of any provider. */
 import type { Agent, IncomingHttpHeaders } from "node:http";
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import { BodyCut, HttpError, lineFailure, mayHaveLanded, refusal } from "./http/error.js";
 import { type Answer, exchange, type Limits, type Wire } from "./http/exchange.js";
 import { delayAfter, isPassing, pause, RetryBudget, retryAfter, triesFor } from "./http/retry.js";
@@ -35,8 +35,8 @@ const SKEW = 4 * 60_000;
 /** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
   const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
-  if (protocol !== "http:" && protocol !== "https:") throw failure("InvalidArgument", "an endpoint is http or https");
-  if (search || username) throw failure("InvalidArgument", "an endpoint has neither a user nor a query");
+  if (protocol !== "http:" && protocol !== "https:") throw invalid("an endpoint is http or https");
+  if (search || username) throw invalid("an endpoint has neither a user nor a query");
   const base = pathname.replace(/\/+$/, "");
   // A socket wants an IPv6 address bare, the Host header in brackets.
   return { protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : undefined, host, base };
@@ -44,7 +44,7 @@ export function originOf(endpoint: string): Origin {
 
 function parsed(endpoint: string): URL {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (!url) throw failure("InvalidArgument", "an endpoint looks like https://host or http://host:port");
+  if (!url) throw invalid("an endpoint looks like https://host or http://host:port");
   return url;
 }
 
@@ -134,7 +134,7 @@ export class Http {
     const course: Course = { attempts: 0, mends: 0, delay: 0, unsure: false };
     const limits = this.#limits(request);
     for (;;) {
-      if (this.#closed) throw failure("InvalidArgument", "the storage is closed");
+      if (this.#closed) throw invalid("the storage is closed");
       const prepared = request.prepare(this.now());
       const out = prepared instanceof Promise ? await prepared : prepared;
       request.signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /** What callers can ask of a verb, and the checks that need no request. */
 import type { CodecName } from "../codecs/codec.js";
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
 /** Where: a path, or its text as {@link StoragePath.parse} takes it. */
@@ -100,12 +100,11 @@ const MAX_SIGN_SECONDS = 604_800;
 /** The key of an object: neither empty nor longer than every provider takes. */
 export function checkKey(path: StoragePath): string {
   const { key } = path;
-  if (key === "") throw failure("InvalidArgument", "a bucket is not an object: the key is empty");
+  if (key === "") throw invalid("a bucket is not an object: the key is empty");
   // A UTF-16 unit is at most three bytes of UTF-8, so most keys need no counting.
   if (key.length * 3 > MAX_KEY_BYTES) {
     const length = Buffer.byteLength(key, "utf8");
-    if (length > MAX_KEY_BYTES)
-      throw failure("InvalidArgument", `the key has ${length} bytes, at most ${MAX_KEY_BYTES} are allowed`);
+    if (length > MAX_KEY_BYTES) throw invalid(`the key has ${length} bytes, at most ${MAX_KEY_BYTES} are allowed`);
   }
   return key;
 }
@@ -113,8 +112,7 @@ export function checkKey(path: StoragePath): string {
 export function checkRange({ start = 0, end }: Range): { start: number; end: number | undefined } {
   checkCount("start", start, 0);
   checkCount("end", end, 0);
-  if (end !== undefined && end < start)
-    throw failure("InvalidArgument", `the range ends (${end}) before it starts (${start})`);
+  if (end !== undefined && end < start) throw invalid(`the range ends (${end}) before it starts (${start})`);
   return { start, end };
 }
 
@@ -129,18 +127,19 @@ export function checkRead(init: ReadInit) {
       "a range of compressed data cannot be decoded; read it whole, or raw without compression",
     );
   }
-  return { ...checkRange(init), ifMatch, version, signal, parallel };
+  const { start, end } = checkRange(init);
+  return { start, end, ifMatch, version, signal, parallel };
 }
 
 export function checkCount(name: string, value: number | undefined, least: number): void {
   if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
-    throw failure("InvalidArgument", `${name} must be an integer >= ${least}, not ${value}`);
+    throw invalid(`${name} must be an integer >= ${least}, not ${value}`);
   }
 }
 
 export function checkConditions(ifAbsent: boolean | undefined, ifMatch: string | undefined): void {
-  if (ifAbsent && ifMatch !== undefined) throw failure("InvalidArgument", "ifAbsent and ifMatch contradict each other");
-  if (ifMatch === "") throw failure("InvalidArgument", "ifMatch is empty; leave it out for an unconditional write");
+  if (ifAbsent && ifMatch !== undefined) throw invalid("ifAbsent and ifMatch contradict each other");
+  if (ifMatch === "") throw invalid("ifMatch is empty; leave it out for an unconditional write");
 }
 
 /** Metadata with lower-case names, or undefined when there is none. */
@@ -149,33 +148,31 @@ export function checkMetadata(metadata: Record<string, string> | undefined): Rec
   if (pairs.length === 0) return undefined;
   let length = 0;
   for (const [name, value] of pairs) {
-    if (!/^[A-Za-z0-9_.-]+$/.test(name))
-      throw failure("InvalidArgument", "a metadata name is made of letters, digits, `_`, `.` and `-`");
+    if (!/^[A-Za-z0-9_.-]+$/.test(name)) throw invalid("a metadata name is made of letters, digits, `_`, `.` and `-`");
     checkHeader(`metadata ${name}`, value);
     length += name.length + Buffer.byteLength(value, "utf8");
   }
   if (length > MAX_METADATA_BYTES)
-    throw failure("InvalidArgument", `metadata of ${length} bytes, at most ${MAX_METADATA_BYTES} are allowed`);
+    throw invalid(`metadata of ${length} bytes, at most ${MAX_METADATA_BYTES} are allowed`);
   const lower = Object.fromEntries(pairs.map(([name, value]) => [name.toLowerCase(), value]));
-  if (Object.keys(lower).length < pairs.length)
-    throw failure("InvalidArgument", "two metadata names differ in case only");
+  if (Object.keys(lower).length < pairs.length) throw invalid("two metadata names differ in case only");
   return lower;
 }
 
 /** Text that can travel in a header: no control characters, well-formed Unicode. */
 export function checkHeader(what: string, value: string): void {
-  if (typeof value !== "string") throw failure("InvalidArgument", `${what} must be text`);
-  if (/[\u0000-\u001f\u007f]/.test(value)) throw failure("InvalidArgument", `${what} has a control character`);
-  if (/[\ud800-\udfff]/u.test(value)) throw failure("InvalidArgument", `${what} is not well-formed Unicode`);
+  if (typeof value !== "string") throw invalid(`${what} must be text`);
+  if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(`${what} has a control character`);
+  if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }
 
 export function checkSign({ method = "GET", expiresIn = 3600 }: SignInit): {
   method: "GET" | "PUT";
   expiresIn: number;
 } {
-  if (method !== "GET" && method !== "PUT") throw failure("InvalidArgument", "method must be GET or PUT");
+  if (method !== "GET" && method !== "PUT") throw invalid("method must be GET or PUT");
   if (!(Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS)) {
-    throw failure("InvalidArgument", `expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
+    throw invalid(`expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
   }
   return { method, expiresIn };
 }

@@ -1,6 +1,6 @@
 /** From a path to the driver of its bucket. One driver per scheme family, connection and bucket, opened when first needed. */
-import type { ConnectionSource } from "../connections/index.js";
-import { failure } from "../errors.js";
+import type { Connection, ConnectionSource } from "../connections/index.js";
+import { invalid } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { Driver, ObjectDriver, OpenDriver, Shared } from "./driver.js";
 import type { Kit } from "./kit.js";
@@ -23,7 +23,7 @@ export class Reach<D extends ObjectDriver = Driver> {
 
   /** The driver of the bucket of `path`. A failed opening is not remembered. */
   driver(path: StoragePath): Promise<D> {
-    if (this.#closed) throw failure("InvalidArgument", "the storage is closed");
+    if (this.#closed) throw invalid("the storage is closed");
     const open = this.#find(path.scheme);
     const buckets = this.#buckets(open);
     const name = `${path.connectionId ?? ""}@${path.bucket}`;
@@ -50,7 +50,7 @@ export class Reach<D extends ObjectDriver = Driver> {
   #find(scheme: string): OpenDriver<D> {
     const open = this.#schemes.get(scheme);
     if (open) return open;
-    throw failure("InvalidArgument", `no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
+    throw invalid(`no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
   }
 
   #buckets(open: OpenDriver<D>): Map<string, Promise<D>> {
@@ -61,6 +61,13 @@ export class Reach<D extends ObjectDriver = Driver> {
 
   async #connect(open: OpenDriver<D>, { bucket, connectionId }: StoragePath): Promise<D> {
     const asked = connectionId !== undefined && !open.ownCredentials;
-    return open(bucket, asked ? await this.#connections.get(connectionId) : undefined, this.#shared);
+    return open(bucket, asked ? await this.#connection(connectionId) : undefined, this.#shared);
+  }
+
+  async #connection(id: string): Promise<Connection> {
+    const { name } = this.#connections;
+    const found = await this.#connections.get(id);
+    if (!found) throw invalid(`no connection of this id in: ${name}`);
+    return found;
   }
 }

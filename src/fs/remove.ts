@@ -1,4 +1,4 @@
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Reached } from "./call.js";
 import { type DeleteFailure, type Doomed, PartialDelete } from "./driver.js";
 import type { DeleteInit } from "./options.js";
@@ -9,8 +9,8 @@ const BATCH = 1000;
 /** Deletes an object and everything below it. Failed keys do not stop the others; they come in one error at the end. */
 export async function removeTree({ key, driver }: Reached, init: DeleteInit): Promise<void> {
   if (key === "" && !init.allowRoot)
-    throw failure("InvalidArgument", "this would empty the whole bucket; allowRoot says that it is meant");
-  if (init.version !== undefined) throw failure("InvalidArgument", "recursive and version contradict each other");
+    throw invalid("this would empty the whole bucket; allowRoot says that it is meant");
+  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
   const { signal } = init;
   const prefix = key === "" ? "" : `${key}/`;
   const failures: DeleteFailure[] = [];

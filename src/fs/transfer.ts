@@ -1,5 +1,5 @@
 /** Copies that leave the provider, and copies of whole trees. */
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Foreign, type Reached } from "./call.js";
 import type { Bytes, Info } from "./driver.js";
@@ -116,7 +116,7 @@ export async function transferTree(from: At, to: At, verbs: Verbs): Promise<void
     StoragePath,
     StoragePath,
   ];
-  if (b.isRelativeTo(a) || a.isRelativeTo(b)) throw failure("InvalidArgument", `${a} and ${b} lie one in the other`);
+  if (b.isRelativeTo(a) || a.isRelativeTo(b)) throw invalid(`${a} and ${b} lie one in the other`);
   const entries = verbs.entries(a)[Symbol.asyncIterator]();
   let count = 0;
   let failed = false;

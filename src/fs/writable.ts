@@ -1,5 +1,5 @@
 /** The one push-to-pull bridge. Everything else pulls. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { Bytes, Receipt } from "./driver.js";
 
 /** Starts a write that pulls `body`; rejects when nothing was stored. */
@@ -32,7 +32,7 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
 
   /** Hands over one chunk; resolves when the provider wants more. */
   async write(chunk: Uint8Array | string): Promise<void> {
-    if (this.#closed) throw failure("InvalidArgument", "the writer is closed");
+    if (this.#closed) throw invalid("the writer is closed");
     const writer = this.getWriter();
     try {
       await writer.write(chunk);
@@ -48,13 +48,13 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
   }
 
   /** Stores nothing. After a successful `close` it fails: the object stays. */
-  override async abort(reason: unknown = failure("InvalidArgument", "the writer was aborted")): Promise<void> {
-    if (this.#closed) throw failure("InvalidArgument", "the writer is closed");
+  override async abort(reason: unknown = invalid("the writer was aborted")): Promise<void> {
+    if (this.#closed) throw invalid("the writer is closed");
     await super.abort(reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#closed) await this.abort(failure("InvalidArgument", "the writer was left without close()"));
+    if (!this.#closed) await this.abort(invalid("the writer was left without close()"));
   }
 }
 

@@ -1,5 +1,5 @@
 /** From text to the four parts of a path and the rules for each part. Pure, one pass, no backtracking. */
-import { failure, type StorageError } from "../errors.js";
+import { invalid, type StorageError } from "../errors.js";
 import { providerOf } from "./scheme.js";
 
 /** What a path is made of. */
@@ -130,8 +130,4 @@ function checkBucket(scheme: string, bucket: string, before: string | undefined)
 /** Whether the authority is an account's host name, as Hadoop writes it. A container has no dot. */
 function isAccount(bucket: string): boolean {
   return bucket.includes(".dfs.") || bucket.includes(".blob.");
-}
-
-function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
 }

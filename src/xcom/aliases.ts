@@ -1,12 +1,9 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
-import { failure, type StorageError } from "../errors.js";
+import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { asPath, pathBelow, startBelow } from "./base.js";
 import { segmentsOf } from "./coordinate.js";
-import type { Extras } from "./extras.js";
-
-/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
-export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
+import type { Extras, ReadAliases } from "./extras.js";
 
 interface Alias {
   prefix: string;
@@ -51,5 +48,5 @@ function readAlias(stored: string, aliases: readonly Alias[]): StoragePath | und
 }
 
 function refuse(prefix: string, detail: string): StorageError {
-  return failure("InvalidArgument", `readAliases ${JSON.stringify(prefix.slice(0, 100))}: ${detail}`);
+  return invalid(`readAliases ${JSON.stringify(prefix.slice(0, 100))}: ${detail}`);
 }

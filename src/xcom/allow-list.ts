@@ -1,5 +1,5 @@
 /** Which types may be stored and loaded, by patterns on their names. */
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import type { Extras } from "./extras.js";
 import { type Encoding, Fields } from "./json/encoding.js";
 import { escaped } from "./patterns.js";
@@ -36,12 +36,12 @@ function allowList(patterns: readonly string[] | string): AllowList {
 
 function matcher(pattern: string): RegExp {
   if (typeof pattern !== "string" || pattern === "" || /\s/.test(pattern))
-    throw failure("InvalidArgument", `allowedTypes: ${JSON.stringify(pattern)} is no pattern such as "my_package.*"`);
+    throw invalid(`allowedTypes: ${JSON.stringify(pattern)} is no pattern such as "my_package.*"`);
   const source = pattern.replace(/\*+/g, "*").replace(/\[(!?)(\]?[^\]]*)\]|[\s\S]/gu, translated);
   try {
     return new RegExp(`^${source}$`, "u");
   } catch (cause) {
-    throw failure("InvalidArgument", `allowedTypes: ${JSON.stringify(pattern)} has a range that runs backwards`, {
+    throw invalid(`allowedTypes: ${JSON.stringify(pattern)} has a range that runs backwards`, {
       cause,
     });
   }
@@ -61,7 +61,7 @@ function restricted(encoding: Encoding, allows: AllowList): Encoding {
     lower(value, form) {
       const lowered = encoding.lower(value, form);
       const name = lowered.value instanceof Fields ? classnameOf(lowered.value) : undefined;
-      if (name !== undefined && !allows(name)) throw failure("InvalidArgument", refusal(name));
+      if (name !== undefined && !allows(name)) throw invalid(refusal(name));
       return lowered;
     },
     revive(object) {

@@ -1,5 +1,5 @@
 /** Which serializer has a value, on the way in and on the way out. */
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import type { TypeLimits } from "./extras.js";
 import { isPlain } from "./json/encoding.js";
 import { JSON_SUFFIX, type Serializer } from "./serializer.js";
@@ -18,7 +18,7 @@ export function chooseSerializer(value: unknown, { serializers, limits, threshol
   if (threshold >= 0) return chosen;
   if (isPlainJson(value)) return undefined;
   const detail = `only the serializer ${chosen.name} can carry this value, and what it makes fits into no row`;
-  throw failure("InvalidArgument", `${detail}; give the backend a threshold >= 0, so that it becomes an object`);
+  throw invalid(`${detail}; give the backend a threshold >= 0, so that it becomes an object`);
 }
 
 /** The serializer of an object by the suffix of its name; none for JSON. Unsupported, saying what is missing. */

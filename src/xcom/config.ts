@@ -1,6 +1,7 @@
 /** Airflow's settings of the object storage backend, with Airflow's own parsing. */
+
 import { SUFFIXES } from "../codecs/codec.js";
-import { invalid } from "./failures.js";
+import { invalid } from "../errors.js";
 
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,7 @@
 /** Where a value is stored below the base path: what a layout is, and Airflow's two. */
+
 import { randomUUID } from "node:crypto";
-import { invalid } from "./failures.js";
+import { invalid } from "../errors.js";
 import {
   byteLength,
   checkOwner,

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Codecs } from "../codecs/lookup.js";
 import { Pace } from "../codecs/pace.js";
-import { failure, isStorageError } from "../errors.js";
+import { failure, invalid, isStorageError } from "../errors.js";
 import { abortable, type Body, toBytes } from "../fs/bytes.js";
 import type { Bytes } from "../fs/driver.js";
 import type { StoragePath } from "../path.js";
@@ -44,7 +44,7 @@ async function* same(bytes: Bytes, digest: string): Bytes {
     yield chunk;
   }
   if (hash.digest("hex") === digest) return;
-  throw failure("InvalidArgument", "the value changed while it was stored, or its serializer encodes it differently");
+  throw invalid("the value changed while it was stored, or its serializer encodes it differently");
 }
 
 /** The body with the codec applied, as it is stored. */

@@ -3,9 +3,11 @@
  * is named; an option without its part is refused.
  */
 import type { StoragePath } from "../path.js";
-import type { ReadAliases } from "./aliases.js";
 import type { Layout } from "./coordinate.js";
 import type { Encoding } from "./json/encoding.js";
+
+/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
+export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
 
 /** The object that a row of another XCom class refers to; undefined for any other text. */
 export type AliasReader = (stored: string) => StoragePath | undefined;

@@ -1,11 +1,6 @@
 /** How the backend and its layers refuse, and how they tell what failed. */
-import { failure, isStorageError, type StorageError } from "../errors.js";
+import { invalid, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-
-/** An option, an id or a value that makes no sense; the text says how to mend it. */
-export function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", detail);
-}
 
 /** Throws what {@link invalid} makes. */
 export function refuse(detail: string): never {

@@ -1,6 +1,7 @@
 /** Ids and keys as parts of a path. */
+
 import { createHash } from "node:crypto";
-import { invalid } from "./failures.js";
+import { invalid } from "../errors.js";
 import { looksDigested } from "./leaf.js";
 
 /** Which task instance a value belongs to. */

@@ -2,11 +2,10 @@
 import type { Objects } from "../fs/objects.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
-import type { ReadAliases } from "./aliases.js";
 import { printedBase } from "./base.js";
 import { checkCompression, type XComCompression } from "./config.js";
 import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
-import type { Extras, TypeLimits } from "./extras.js";
+import type { Extras, ReadAliases, TypeLimits } from "./extras.js";
 import { refuse } from "./failures.js";
 import type { Encoding } from "./json/encoding.js";
 import type { Known } from "./reference.js";

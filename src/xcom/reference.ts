@@ -1,5 +1,5 @@
 /** Which strings of a metadata row are references to objects. */
-import { failure } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import { pathBelow, restBelow, roomBelow } from "./base.js";
 import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
@@ -63,7 +63,7 @@ function checkConnection(stored: string, { base, layouts }: Known): undefined {
   if (rest === undefined || placesOf(rest, layouts).length === 0) return;
   const theirs = id === undefined ? "no connection" : `the connection ${JSON.stringify(id)}`;
   const mend = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;
-  throw failure("InvalidArgument", `the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
+  throw invalid(`the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
 }
 
 /** Whether a string has to become an object, because a reader could take it for a reference. */

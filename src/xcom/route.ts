@@ -1,5 +1,5 @@
 /** Several backends behind one: what is stored goes where a function says, what is read comes from where it is. */
-import { failure, isStorageError, type StorageError } from "../errors.js";
+import { invalid, isStorageError, type StorageError } from "../errors.js";
 import type { Signalled } from "../fs/options.js";
 import type { LoadOptions, XComBackend } from "../objectstore-backend.js";
 import type { StoragePath } from "../path.js";
@@ -40,11 +40,11 @@ class Routed implements RoutedBackend {
   constructor({ backends, route }: RouteOptions<string>) {
     this.#backends = new Map(Object.entries(backends));
     this.#route = route;
-    if (this.#backends.size === 0) throw invalid("there is no backend; give those that values can go to");
-    if (typeof route !== "function") throw invalid("route must be a function that returns the name of a backend");
+    if (this.#backends.size === 0) throw refusal("there is no backend; give those that values can go to");
+    if (typeof route !== "function") throw refusal("route must be a function that returns the name of a backend");
     for (const [name, backend] of this.#backends)
       if (typeof backend?.pathsOf !== "function")
-        throw invalid(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
+        throw refusal(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
   }
 
   async storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
@@ -52,7 +52,7 @@ class Routed implements RoutedBackend {
     const name = await this.#route(value, { owner, key, size: () => jsonSize(value, options.signal) });
     const backend = this.#backends.get(name);
     if (!backend)
-      throw invalid(`route gave ${JSON.stringify(name)}; there is ${[...this.#backends.keys()].join(", ")}`);
+      throw refusal(`route gave ${JSON.stringify(name)}; there is ${[...this.#backends.keys()].join(", ")}`);
     const stored = await backend.storeValue(owner, key, value, options);
     this.#checkRow(stored, backend);
     return stored;
@@ -75,7 +75,7 @@ class Routed implements RoutedBackend {
     const other = [...this.#backends].find(([, one]) => one !== writer && refers(one, stored, {}) !== false);
     if (!other || refers(writer, stored, {}) === true) return;
     const detail = `the text looks like a reference of the backend ${JSON.stringify(other[0])} and would be read as one`;
-    throw invalid(`${detail}; send it in an array or an object, or give the backend of the route threshold 0`);
+    throw refusal(`${detail}; send it in an array or an object, or give the backend of the route threshold 0`);
   }
 
   /** What one of the owners of a row answers; the next is asked when one has not what it takes to read it. */
@@ -114,6 +114,6 @@ function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): 
   }
 }
 
-function invalid(detail: string): StorageError {
-  return failure("InvalidArgument", `routeXComs: ${detail}`);
+function refusal(detail: string): StorageError {
+  return invalid(`routeXComs: ${detail}`);
 }

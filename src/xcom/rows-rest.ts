@@ -1,5 +1,5 @@
 import type { Secret } from "../connections/index.js";
-import { type ErrorCode, failure, isStorageError } from "../errors.js";
+import { type ErrorCode, failure, invalid, isStorageError } from "../errors.js";
 import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../fs/http.js";
 import type { RowFilter, RowKey, XComRow, XComRows } from "./rows.js";
 import type { RunFinder } from "./runs.js";
@@ -189,7 +189,7 @@ function checkReserved(value: unknown): void {
   const key = reservedIn(value);
   if (key === undefined) return;
   const mend = "let the value become an object, by a lower threshold, or send it as plain JSON";
-  throw failure("InvalidArgument", `Airflow's REST API takes no value with the key ${key}; ${mend}`);
+  throw invalid(`Airflow's REST API takes no value with the key ${key}; ${mend}`);
 }
 
 function reservedIn(value: unknown): string | undefined {

@@ -1,4 +1,4 @@
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import type { RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
 import { ask, type Columns, condition, KEY_COLUMNS, type Query, rowOf } from "./sql.js";
 
@@ -21,7 +21,7 @@ export interface SqlRows extends XComRows {
  * as cause.
  */
 export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: string | undefined } = {}): SqlRows {
-  if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(table)) throw failure("InvalidArgument", "table is no plain name");
+  if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(table)) throw invalid("table is no plain name");
   return {
     async create({ signal } = {}) {
       await ask(query, definition(table), [], signal);

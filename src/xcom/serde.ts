@@ -1,5 +1,5 @@
 /** Airflow's value encoding, and plain JSON beside it. */
-import { failure } from "../errors.js";
+import { invalid } from "../errors.js";
 import { type Encoding, Fields, type Form, type Lowered } from "./json/encoding.js";
 import { lower } from "./serde/lower.js";
 import { keepsFloats, revive } from "./serde/revive.js";
@@ -42,7 +42,7 @@ function jsonLower(value: object, form: Form): Lowered {
   }
   const bytes = ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
   if (!bytes && "toJSON" in value && typeof value.toJSON === "function") return { value: value.toJSON(), form };
-  throw failure("InvalidArgument", `an object of class ${value.constructor?.name ?? "unknown"} is not JSON`);
+  throw invalid(`an object of class ${value.constructor?.name ?? "unknown"} is not JSON`);
 }
 
 /** The form in which a value goes to an object: Python encodes a tuple at the top wholly, further down not at all. */

@@ -1,5 +1,5 @@
 /** How values that are not JSON become objects, and values again. */
-import { failure, type StorageError } from "../errors.js";
+import { invalid, type StorageError } from "../errors.js";
 import type { Bytes } from "../fs/driver.js";
 import type { Signalled } from "../fs/options.js";
 import { isCompressed } from "./config.js";
@@ -58,5 +58,5 @@ export function checkSerializers(serializers: readonly Serializer[]): readonly S
 }
 
 function refuse(name: string, detail: string): StorageError {
-  return failure("InvalidArgument", `the serializer ${JSON.stringify(name)}: ${detail}`);
+  return invalid(`the serializer ${JSON.stringify(name)}: ${detail}`);
 }

@@ -1,6 +1,6 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { collect } from "../../fs/bytes.js";
 import type { Compression } from "../../fs/options.js";
 import type { StoragePath } from "../../path.js";
@@ -113,10 +113,9 @@ interface CopyOptions {
 
 async function copy(session: Session, from: string, to: string, options: CopyOptions): Promise<void> {
   if (from === "-") return pushed(session, to, options);
-  if (options.contentType !== undefined)
-    throw failure("InvalidArgument", "--content-type is for what comes from stdin");
+  if (options.contentType !== undefined) throw invalid("--content-type is for what comes from stdin");
   if (to === "-") return pulled(session, from, options);
-  if (options.compression !== undefined) throw failure("InvalidArgument", RECODING);
+  if (options.compression !== undefined) throw invalid(RECODING);
   await transferred(session, from, to, options, "copy");
 }
 
@@ -124,7 +123,7 @@ const RECODING =
   "cp copies bytes as they are; to recode: stowage cat --compression infer FROM | stowage cp --compression CODEC - TO";
 
 async function move(session: Session, from: string, to: string, options: CopyOptions): Promise<void> {
-  if (from === "-" || to === "-") throw failure("InvalidArgument", "only cp reads stdin and writes stdout");
+  if (from === "-" || to === "-") throw invalid("only cp reads stdin and writes stdout");
   await transferred(session, from, to, options, "move");
 }
 
@@ -156,8 +155,8 @@ async function sizeOf({ storage, signal }: Session, path: StoragePath): Promise<
 
 async function pushed(session: Session, to: string, options: CopyOptions): Promise<void> {
   const { compression = null, ifAbsent = false, contentType, recursive } = options;
-  if (to === "-" || recursive) throw failure("InvalidArgument", "stdin is one stream: it goes to one object");
-  if (to.endsWith("/")) throw failure("InvalidArgument", `stdin has no name: name the object below ${to}`);
+  if (to === "-" || recursive) throw invalid("stdin is one stream: it goes to one object");
+  if (to.endsWith("/")) throw invalid(`stdin has no name: name the object below ${to}`);
   const { storage, signal, io } = session;
   const target = session.path(to);
   const stored = await session.transfer(
@@ -174,7 +173,7 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
 }
 
 async function pulled(session: Session, from: string, { recursive, compression }: CopyOptions): Promise<void> {
-  if (recursive) throw failure("InvalidArgument", "stdout is one stream: it takes one object");
-  if (session.json) throw failure("InvalidArgument", "stdout takes the object; for JSON: stowage cat --json");
+  if (recursive) throw invalid("stdout is one stream: it takes one object");
+  if (session.json) throw invalid("stdout takes the object; for JSON: stowage cat --json");
   await cat(session, [from], compression === undefined ? {} : { compression });
 }

@@ -1,7 +1,7 @@
 /** Policies of buckets, printed and looked through. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { type LifecycleProvider, lifecyclePolicy, lifecycleProvider } from "../../xcom/lifecycle.js";
 import { type Expiring, tooShort } from "../../xcom/lifecycle-check.js";
 import { duration, printable } from "../format.js";
@@ -22,7 +22,7 @@ export async function print(session: Session, text: string | undefined, options:
   const path = pathOrBase(session, text);
   const provider = lifecycleProvider(path);
   if (options.provider !== undefined && options.provider !== provider)
-    throw failure("InvalidArgument", `--provider ${options.provider} is not the provider of ${path}; leave it out`);
+    throw invalid(`--provider ${options.provider} is not the provider of ${path}; leave it out`);
   const policy = lifecyclePolicy({ path, days: options.class, abortUploadsAfter: options.abortUploads });
   const { stdout, stderr } = session.io;
   await put(stdout, `${JSON.stringify(policy, null, session.json ? 0 : 2)}\n`);
@@ -40,7 +40,7 @@ export interface CheckOptions {
 export async function check(session: Session, text: string | undefined, options: CheckOptions): Promise<void> {
   const { longestRun, class: days, policy } = options;
   const path = pathOrBase(session, text);
-  if (!days && policy === undefined) throw failure("InvalidArgument", "name classes by --class, or a --policy");
+  if (!days && policy === undefined) throw invalid("name classes by --class, or a --policy");
   const planned = days ? tooShort(lifecyclePolicy({ path, days }), path, longestRun) : [];
   const standing = policy === undefined ? [] : tooShort(await readPolicy(session, policy), path, longestRun);
   const found = [...planned, ...standing];
@@ -60,7 +60,7 @@ async function readPolicy({ io }: Session, file: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw failure("InvalidArgument", `${file === "-" ? "what comes in" : file} is not JSON`, { cause });
+    throw invalid(`${file === "-" ? "what comes in" : file} is not JSON`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 /** The settings of the backend that the command stores values with. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../../xcom/config.js";
 import type { Session } from "../session.js";
 import { NO_BASE } from "./place.js";
@@ -14,7 +14,7 @@ export interface BackendOptions {
 export function settingsOf(session: Session, options: BackendOptions): XComSettings {
   const { env } = session;
   const path = options.base === undefined ? env[SETTING.path] : String(session.path(options.base));
-  if (!path) throw failure("InvalidArgument", NO_BASE.replace("name a path", "name one by --base"));
+  if (!path) throw invalid(NO_BASE.replace("name a path", "name one by --base"));
   const threshold = options.threshold === undefined ? (env[SETTING.threshold] ?? "0") : String(options.threshold);
   const compression = options.compression ?? env[SETTING.compression];
   const names = { [SETTING.path]: path, [SETTING.threshold]: threshold, [SETTING.compression]: compression };

@@ -1,5 +1,5 @@
 /** XComs in the rows of Airflow's metadata database. */
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import type { XComRow, XComRowReader } from "../../xcom/rows.js";
 import { airflowRows, sqliteQuery } from "../../xcom/rows-metadata.js";
@@ -19,7 +19,7 @@ export interface OpenedRows {
 /** The rows of the database at `address`, else of the one that the environment names. They are never written. */
 export async function openRows({ env, io }: Session, address: string | true): Promise<OpenedRows> {
   const given = address === true ? env[VARIABLE] : address;
-  if (!given) throw failure("InvalidArgument", `name a database, or set ${VARIABLE} to it`);
+  if (!given) throw invalid(`name a database, or set ${VARIABLE} to it`);
   // SQLAlchemy names its driver in the scheme: postgresql+psycopg2.
   const [, scheme, rest] = /^([a-z]+)(?:\+\w+)?:\/\/(.*)$/s.exec(given) ?? [];
   if (scheme === "postgresql" || scheme === "postgres") return postgresRows(`postgresql://${rest}`);

@@ -1,7 +1,7 @@
 /** Rows made again, from objects or from an export. */
 
 import { XComObjectStorageBackend } from "../../backend.js";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import { type Imported, INDEX, importExported, importReferences } from "../../xcom/import.js";
 import type { XComRows } from "../../xcom/rows.js";
@@ -58,12 +58,12 @@ function xcomOf(session: Session, rows: XComRows, options: ImportOptions): XCom 
 async function openTarget({ env, signal }: Session, { into, table }: ImportOptions) {
   if (/^https?:\/\//.test(into)) {
     const token = env[TOKEN];
-    if (!token) throw failure("InvalidArgument", `set ${TOKEN} to a token of Airflow's REST API`);
+    if (!token) throw invalid(`set ${TOKEN} to a token of Airflow's REST API`);
     const rows = await restRows({ endpoint: into, token });
     return { rows, close: async () => rows.close() };
   }
   if (!/^postgres(ql)?:\/\//.test(into))
-    throw failure("InvalidArgument", "--into is postgresql://… for a table, or https://… for Airflow's REST API");
+    throw invalid("--into is postgresql://… for a table, or https://… for Airflow's REST API");
   const { query, close } = await postgresQuery(into);
   const rows = sqlRows(query, { table });
   await rows.create({ signal });

@@ -1,5 +1,5 @@
 /** Where XComs are: the settings' base path, and what a reference says. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import { type Env, SETTING } from "../../xcom/config.js";
 import { placeOf, type StoredPlace } from "../../xcom/stored.js";
@@ -24,7 +24,7 @@ export function typedOrBase(session: Session, text: string | undefined): Storage
 /** The path that is typed, else the configured base; InvalidArgument when there is neither. */
 export function pathOrBase(session: Session, text: string | undefined): StoragePath {
   const path = typedOrBase(session, text);
-  if (!path) throw failure("InvalidArgument", NO_BASE);
+  if (!path) throw invalid(NO_BASE);
   return path;
 }
 
@@ -33,5 +33,5 @@ export function referredPlace(path: StoragePath, base: StoragePath | undefined):
   const place = placeOf(path, base);
   if (place) return place;
   const mend = `to print any object: stowage cat --compression infer ${path}`;
-  throw failure("InvalidArgument", `this is no reference to an XCom, its path has none of Airflow's layouts; ${mend}`);
+  throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${mend}`);
 }

@@ -1,6 +1,6 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { Info } from "../../fs/driver.js";
 import type { StoragePath } from "../../path.js";
 import { jsonText } from "../../xcom/json/write.js";
@@ -29,7 +29,7 @@ export interface ShowOptions extends FilterOptions {
 export async function show(session: Session, references: string[], options: ShowOptions): Promise<void> {
   for (const text of references) await explained(session, session.path(text));
   if (options.database !== undefined) await showRows(session, options.database, options);
-  else if (references.length === 0) throw failure("InvalidArgument", "name a reference, or a database and whose rows");
+  else if (references.length === 0) throw invalid("name a reference, or a database and whose rows");
 }
 
 async function explained(session: Session, path: StoragePath): Promise<void> {

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { XComObjectStorageBackend } from "../../backend.js";
-import { failure, isStorageError } from "../../errors.js";
+import { invalid, isStorageError } from "../../errors.js";
 import { single } from "../../fs/bytes.js";
 import type { Bytes } from "../../fs/driver.js";
 import type { LayoutName } from "../../xcom/coordinate.js";
@@ -32,7 +32,7 @@ export async function push(session: Session, file: string, options: PushOptions)
   const { dag: dagId, run: runId, task: taskId, ti: tiId, key } = options;
   const value = await readJson(await textIn(session, file), airflowEncoding, signal).catch((error) => {
     if (!isStorageError(error, "Corrupt")) throw error;
-    throw failure("InvalidArgument", `what comes in is not JSON: ${error.detail}`).at("xcom push", file);
+    throw invalid(`what comes in is not JSON: ${error.detail}`).at("xcom push", file);
   });
   const stored = await backend.storeValue({ dagId, runId, taskId, tiId }, key, value, { signal });
   await jsonLine(session.io.stdout, session.json ? { did: "pushed", stored } : stored);

@@ -1,5 +1,5 @@
 /** What a `wasb` or `adls` connection and the environment say about Azure Blob. Pure: no file, no request, no package. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { Connection } from "../connection.js";
 import { Secret } from "../secret.js";
 import type { Env } from "../source.js";
@@ -67,12 +67,12 @@ function tenantIn(extra: FieldReader): string | undefined {
 
 function optionsOfEnv(env: Env): AzureOptions {
   const variable = "AZURE_STORAGE_CONNECTION_STRING";
-  const wrong = (why: string) => failure("InvalidArgument", `environment: ${variable} ${why}`);
+  const wrong = (why: string) => invalid(`environment: ${variable} ${why}`);
   const text = env[variable];
   if (text) return { ...parseConnectionString(new Secret(text), wrong), encryptionScope: undefined };
   const found = env.AZURE_STORAGE_ACCOUNT_NAME || env.AZURE_STORAGE_ACCOUNT;
-  if (!found) throw failure("InvalidArgument", "environment: AZURE_STORAGE_ACCOUNT_NAME is missing; name a connection");
-  const account = checkedAccount(found, (why) => failure("InvalidArgument", `environment: the account ${why}`));
+  if (!found) throw invalid("environment: AZURE_STORAGE_ACCOUNT_NAME is missing; name a connection");
+  const account = checkedAccount(found, (why) => invalid(`environment: the account ${why}`));
   const endpoint = blobEndpoint(account);
   return { account, endpoint, credentials: credentialsOfEnv(env), encryptionScope: undefined };
 }

@@ -1,5 +1,5 @@
 /** Reads a connection's `extra` field by field, so that none is ignored in silence. */
-import { type ErrorCode, failure, type StorageError } from "../../errors.js";
+import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
 import type { Connection, Extra } from "../connection.js";
 import { revealed } from "../connection.js";
 import { parsePythonJson } from "../extra.js";
@@ -136,11 +136,11 @@ export class FieldReader {
 
   /** A name may be a part of a secret whose `&` was not encoded; then it has no value, and is not repeated. */
   #unknown(name: string, value: Extra): StorageError {
-    if (name === "__extra__") return failure("InvalidArgument", `${this.#owner}: extra is not a JSON object`);
+    if (name === "__extra__") return invalid(`${this.#owner}: extra is not a JSON object`);
     if (value !== "" && /^[\w.-]{1,80}$/.test(name)) {
       return this.wrong(name, "is not a field that this driver knows; remove it from the connection");
     }
-    return failure("InvalidArgument", `${this.#owner}: extra has a field that no driver knows; is an & not encoded?`);
+    return invalid(`${this.#owner}: extra has a field that no driver knows; is an & not encoded?`);
   }
 
   #take(name: string): Exclude<Extra, null | ""> | undefined {

@@ -1,5 +1,5 @@
 /** What a `google_cloud_platform` connection and the environment say about GCS. Pure: no file, no request, no package. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { Connection } from "../connection.js";
 import type { Env } from "../source.js";
 import { endpointIn, endpointOf } from "./endpoint.js";
@@ -97,7 +97,7 @@ function endpointOfEnv(env: Env): string | undefined {
   const text = env.STORAGE_EMULATOR_HOST;
   if (!text) return undefined;
   const address = text.includes("://") ? text : `http://${text}`;
-  return endpointOf(address, (why) => failure("InvalidArgument", `environment: STORAGE_EMULATOR_HOST ${why}`));
+  return endpointOf(address, (why) => invalid(`environment: STORAGE_EMULATOR_HOST ${why}`));
 }
 
 /** `gcs.access` narrows the token; a stated `scope` wins over it. */

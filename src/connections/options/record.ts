@@ -1,11 +1,11 @@
 /** What the options of all providers ask of a connection's own fields. */
-import { failure, type StorageError } from "../../errors.js";
+import { invalid, type StorageError } from "../../errors.js";
 import type { Connection } from "../connection.js";
 import { quoted } from "../source.js";
 
 /** The error that says what is wrong with a connection. */
 export function refused(connection: Connection, why: string): StorageError {
-  return failure("InvalidArgument", `connection ${quoted(connection.id)}: ${why}`);
+  return invalid(`connection ${quoted(connection.id)}: ${why}`);
 }
 
 /** The connection types of each cloud. */

@@ -1,5 +1,5 @@
 /** Which credentials a connection and the environment say. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { Secret } from "../secret.js";
 import type { FieldReader } from "./fields.js";
 import { refused } from "./record.js";
@@ -68,7 +68,7 @@ function keysOfEnv({ env, sts }: CredentialFacts): BaseCredentials | undefined {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;
   if (id && secret) return keysOf({ id, secret: new Secret(secret), token: token ? new Secret(token) : undefined });
   if (id || secret) {
-    throw failure("InvalidArgument", "environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY come only together");
+    throw invalid("environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY come only together");
   }
   if (env.AWS_PROFILE) return { kind: "profile", name: env.AWS_PROFILE };
   const { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: path } = env;

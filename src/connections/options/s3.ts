@@ -1,5 +1,5 @@
 /** What an `aws` connection and the environment say about S3. Pure: no file, no request, no package. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { Connection } from "../connection.js";
 import type { Env } from "../source.js";
 import { endpointIn, endpointOf, isBelow } from "./endpoint.js";
@@ -96,7 +96,7 @@ function endpointOfEnv(env: Env, service: "S3" | "STS"): string | undefined {
   if (env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS?.toLowerCase() === "true") return undefined;
   const name = [`AWS_ENDPOINT_URL_${service}`, "AWS_ENDPOINT_URL"].find((variable) => env[variable]) ?? "";
   const text = env[name];
-  return text ? endpointOf(text, (why) => failure("InvalidArgument", `environment: ${name} ${why}`)) : undefined;
+  return text ? endpointOf(text, (why) => invalid(`environment: ${name} ${why}`)) : undefined;
 }
 
 const DOMAINS: readonly (readonly [S3Provider, string])[] = [
@@ -130,5 +130,5 @@ function regionOf(provider: S3Provider, endpoint: string | undefined, env: Env):
 function checkedRegion(said: readonly (string | undefined)[]): string | undefined {
   const region = said.find((name) => name !== undefined);
   if (region === undefined || /^[a-z0-9-]{1,64}$/i.test(region)) return region;
-  throw failure("InvalidArgument", "the region (region_name, else AWS_REGION) is not a name of letters, digits and -");
+  throw invalid("the region (region_name, else AWS_REGION) is not a name of letters, digits and -");
 }

@@ -1,6 +1,6 @@
 import { lstat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import { collect, single } from "../bytes.js";
 import {
   type Bytes,
@@ -44,7 +44,7 @@ interface Disk {
 export function fileDrivers(root: string): OpenDriver {
   const disk: Disk = { places: new Places(root), turns: new Turns() };
   return (bucket) => {
-    if (bucket !== "") throw failure("InvalidArgument", "a file has no bucket: write file:///path");
+    if (bucket !== "") throw invalid("a file has no bucket: write file:///path");
     return fileDriver(disk);
   };
 }

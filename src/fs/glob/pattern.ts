@@ -1,5 +1,5 @@
 /** From the text of a glob to a tree. Nothing here matches; see `matcher.ts`. */
-import { failure, type StorageError } from "../../errors.js";
+import { invalid, type StorageError } from "../../errors.js";
 
 export type Glyph =
   | { type: "char"; code: number }
@@ -21,7 +21,7 @@ const MAX_LENGTH = 1024;
 
 /** The tree of a pattern; InvalidArgument when a bracket or brace is left open or `**` is not a whole segment. */
 export function parseGlob(pattern: string): Glyphs {
-  if (pattern.length > MAX_LENGTH) throw failure("InvalidArgument", `a pattern has at most ${MAX_LENGTH} characters`);
+  if (pattern.length > MAX_LENGTH) throw invalid(`a pattern has at most ${MAX_LENGTH} characters`);
   return new Parser(pattern).all();
 }
 
@@ -107,6 +107,6 @@ class Parser {
   }
 
   #wrong(what: string): StorageError {
-    return failure("InvalidArgument", `the pattern ${this.#pattern} ${what}`);
+    return invalid(`the pattern ${this.#pattern} ${what}`);
   }
 }

@@ -1,5 +1,5 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { HttpBody, type Line } from "./body.js";
 import { HttpError, lineFailure } from "./error.js";
 import type { Outgoing } from "./types.js";
@@ -119,7 +119,7 @@ class Exchange implements Watched, Line {
       return this.wire.request(optionsFor(this.wire.agent, this.out));
     } catch (error) {
       // Node refuses characters that no header or request line can carry, and names the header, not the value.
-      throw failure("InvalidArgument", (error as Error).message);
+      throw invalid((error as Error).message);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Walks through a value and tells a {@link Sink} its JSON, in steps that the caller may spread over time. */
-import { failure, isStorageError, type StorageError } from "../../errors.js";
+import { invalid, isStorageError, type StorageError } from "../../errors.js";
 import { type Encoding, Fields, type Form, isPlain } from "./encoding.js";
 import { CLOSING, type Dict, type Frame, type List, type Long } from "./frames.js";
 import { Float, isInt, pythonFloat } from "./number.js";
@@ -205,11 +205,11 @@ export class Walker {
     const sources = this.#frames.map((frame) => frame.kind !== "long" && frame.source);
     const repeated = new Set(sources).size < sources.length;
     const what = repeated ? "the value contains itself" : `the value is nested more than ${MAX_DEPTH} deep`;
-    return failure("InvalidArgument", what);
+    return invalid(what);
   }
 
   #refuse(detail: string): StorageError {
-    return failure("InvalidArgument", `${this.#where()}: ${detail}`);
+    return invalid(`${this.#where()}: ${detail}`);
   }
 
   /** `value.items[3].name`: where the walk is. */

@@ -1,5 +1,5 @@
 /** What a key template is made of, and which ones are refused. */
-import { invalid } from "../failures.js";
+import { invalid } from "../../errors.js";
 import { isHollow } from "../ids.js";
 import { JSON_SUFFIX } from "../serializer.js";
 

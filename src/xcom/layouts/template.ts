@@ -1,8 +1,9 @@
 /** A layout of the user's own: `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. */
+
 import { randomUUID } from "node:crypto";
+import { invalid } from "../../errors.js";
 import { type Layout, type Place, UUID } from "../coordinate.js";
 import type { Extras } from "../extras.js";
-import { invalid } from "../failures.js";
 import { checkOwner, nameOf, type Owner, quotedId, shortened, sum } from "../ids.js";
 import { type Ending, endingText, MAX_LEAF, readLeaf } from "../leaf.js";
 import { escaped } from "../patterns.js";

@@ -1,7 +1,7 @@
 /** From values to Airflow's envelopes. */
 
+import { invalid } from "../../errors.js";
 import { providerOf } from "../../path.js";
-import { invalid } from "../failures.js";
 import { Fields, type Form, type Lowered } from "../json/encoding.js";
 import { Float, isInt, pythonFloat } from "../json/number.js";
 import { timestampOf } from "./datetime.js";

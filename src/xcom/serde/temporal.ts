@@ -1,5 +1,5 @@
 /** Temporal's values, of the runtime or of a polyfill, as the classes that are written. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { DateTime } from "./datetime.js";
 import { PlainDate, Timedelta } from "./types.js";
 
@@ -22,7 +22,7 @@ export function fromTemporal(value: object, kind: string): object {
   if (kind === "ZonedDateTime") return zoned(temporal);
   if (kind === "PlainDate") return new PlainDate(temporal.toString({ calendarName: "never" }));
   if (kind === "Duration") return new Timedelta(total(temporal));
-  throw failure("InvalidArgument", `a Temporal.${kind} has no counterpart in Airflow; send its text`);
+  throw invalid(`a Temporal.${kind} has no counterpart in Airflow; send its text`);
 }
 
 function epochSeconds({ epochNanoseconds }: Temporal): number {
@@ -42,7 +42,7 @@ function total(temporal: Temporal): number {
   try {
     return temporal.total({ unit: "second" });
   } catch (cause) {
-    throw failure("InvalidArgument", "a Temporal.Duration of months or years has no length; send days or less", {
+    throw invalid("a Temporal.Duration of months or years has no length; send days or less", {
       cause,
     });
   }

@@ -1,5 +1,5 @@
 /** A serializer for the instances of a class, from methods that the class has for Airflow's serialization already. */
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import type { Encoding } from "../json/encoding.js";
 import { readJson } from "../json/read.js";
@@ -56,9 +56,9 @@ export function serializerOf<T extends Serializable>(
 
 function checkClass(Class: SerializableClass<Serializable>, type: string): void {
   if (typeof Class?.deserialize !== "function" || typeof Class.prototype?.serialize !== "function")
-    throw failure("InvalidArgument", `the class of ${type} needs a method serialize and a static method deserialize`);
+    throw invalid(`the class of ${type} needs a method serialize and a static method deserialize`);
   if (!keepsFloats(type) || type === "decimal.Decimal")
-    throw failure("InvalidArgument", `${type} is one of the types that need no serializer; choose another name`);
+    throw invalid(`${type} is one of the types that need no serializer; choose another name`);
 }
 
 async function envelopeOf(type: string, body: Bytes, signal: AbortSignal | undefined): Promise<Envelope> {

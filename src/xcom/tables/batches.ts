@@ -1,6 +1,6 @@
 /** Rows in batches, whether they are in memory or come one by one. */
 import { Pace } from "../../codecs/pace.js";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { orAbort } from "../../fs/bytes.js";
 import { BATCH_ROWS, BATCH_SIZE } from "./limits.js";
 import { type Batch, isRow, type Row } from "./row.js";
@@ -59,7 +59,7 @@ async function planOfStream(rows: Rows, typed: Plan["typed"], signal: AbortSigna
 
 function some(names: string[]): string[] {
   if (names.length > 0) return names;
-  throw failure("InvalidArgument", "a table without rows or columns; name its columns in schema");
+  throw invalid("a table without rows or columns; name its columns in schema");
 }
 
 async function* resumed(first: Batch, rest: AsyncIterable<Batch>): AsyncGenerator<Batch, void, undefined> {
@@ -77,7 +77,7 @@ async function* within(batches: AsyncIterable<Batch>, names: readonly string[], 
       const stranger = Object.keys(row).find((name) => !known.has(name));
       if (stranger === undefined) continue;
       const column = `row ${at} has the column ${JSON.stringify(stranger)}`;
-      throw failure("InvalidArgument", `${column}, which is not among those that ${whose}; name it in schema`);
+      throw invalid(`${column}, which is not among those that ${whose}; name it in schema`);
     }
     yield batch;
   }
@@ -114,7 +114,7 @@ async function* gathered(rows: Rows, signal: AbortSignal | undefined): AsyncGene
 }
 
 function checkRow(row: unknown): void {
-  if (!isRow(row)) throw failure("InvalidArgument", "a row is a plain object, its cells by the names of their columns");
+  if (!isRow(row)) throw invalid("a row is a plain object, its cells by the names of their columns");
 }
 
 /** Of the cells that can be large. */

@@ -1,5 +1,5 @@
 /** Cells of a column on their way to a format: checked, and in the kind that the column has. */
-import { failure, type StorageError } from "../../errors.js";
+import { invalid, type StorageError } from "../../errors.js";
 import { timestampOf } from "../serde/datetime.js";
 import { fromTemporal, temporalKind } from "../serde/temporal.js";
 import { DateTime, Float, PlainDate } from "../serde/types.js";
@@ -15,7 +15,7 @@ class Misfit extends Error {}
 export function misplaced(error: unknown, column: string | undefined, row: number): unknown {
   if (!(error instanceof Misfit)) return error;
   const where = column === undefined ? "" : `column ${JSON.stringify(column)}, `;
-  return failure("InvalidArgument", `${where}row ${row}: ${error.message}`);
+  return invalid(`${where}row ${row}: ${error.message}`);
 }
 
 /** A `Date`, `DateTime` or `PlainDate` in place of one of Temporal's; any other cell as it is. */
@@ -118,5 +118,5 @@ function unfit(type: ColumnType, cell: unknown): Misfit {
 
 /** A column cannot be written in a format. */
 export function unwritable(format: string, type: string, name: string, instead: string): StorageError {
-  return failure("InvalidArgument", `column ${JSON.stringify(name)}: ${format} has no ${type} cells; ${instead}`);
+  return invalid(`column ${JSON.stringify(name)}: ${format} has no ${type} cells; ${instead}`);
 }

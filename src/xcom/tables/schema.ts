@@ -1,5 +1,5 @@
 /** The types of columns: given, or told by the cells. */
-import { failure, type StorageError } from "../../errors.js";
+import { invalid, type StorageError } from "../../errors.js";
 import { isInt } from "../json/number.js";
 import { temporalKind } from "../serde/temporal.js";
 import { DateTime, Float, PlainDate } from "../serde/types.js";
@@ -45,12 +45,12 @@ const TYPES: ReadonlySet<unknown> = new Set<ColumnType>([
 /** InvalidArgument for a schema that no table has. */
 export function checkSchema(schema: TableSchema): void {
   const names = Object.keys(schema);
-  if (names.length === 0) throw failure("InvalidArgument", "schema has no column");
+  if (names.length === 0) throw invalid("schema has no column");
   checkNames(names, "InvalidArgument", "schema");
   const wrong = names.find((name) => !TYPES.has(schema[name]));
   if (wrong === undefined) return;
   const known = [...TYPES].join(", ");
-  throw failure("InvalidArgument", `schema: ${JSON.stringify(wrong)} has no type of these: ${known}`);
+  throw invalid(`schema: ${JSON.stringify(wrong)} has no type of these: ${known}`);
 }
 
 /** The columns that a schema gives. */
@@ -120,8 +120,7 @@ export class Survey {
   columns(): Column[] {
     return [...this.#columns].map(([name, { type = "string", zone = "UTC", conflict }]) => {
       if (conflict !== undefined) throw disagreement(name, conflict);
-      if (type === "other")
-        throw failure("InvalidArgument", `column ${JSON.stringify(name)} has cells of no known type`);
+      if (type === "other") throw invalid(`column ${JSON.stringify(name)} has cells of no known type`);
       return { name, type, zone };
     });
   }
@@ -155,8 +154,7 @@ function commonZone(zone: string | undefined, cell: unknown): string {
 }
 
 function disagreement(name: string, conflict: string): StorageError {
-  return failure(
-    "InvalidArgument",
+  return invalid(
     `column ${JSON.stringify(name)}: ${conflict}; make them one type, or name the type of the column in schema`,
   );
 }

@@ -1,5 +1,5 @@
 /** What a table is, and the serializer that stores tables as files of one format. */
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import type { Bytes } from "../../fs/driver.js";
 import type { Signalled } from "../../fs/options.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
@@ -39,7 +39,7 @@ export interface TablesOptions extends Omit<RowsOptions, "signal"> {
 export function tables({ format, schema, as = "rows" }: TablesOptions): Serializer<Table> {
   check(format, schema);
   if (as !== "rows" && !(as === "table" && format === "arrow")) {
-    throw failure("InvalidArgument", 'as: "table" goes with format: "arrow"; other formats are read as "rows"');
+    throw invalid('as: "table" goes with format: "arrow"; other formats are read as "rows"');
   }
   return defineSerializer<Table>({
     name: `stowage.table.${format}@${FORMATS[format].version}`,
@@ -66,7 +66,7 @@ export async function* decodeRows(body: Bytes, options: RowsOptions): AsyncGener
 function check(format: TableFormat, schema: TableSchema | undefined): void {
   if (!Object.hasOwn(FORMATS, format)) {
     const known = Object.keys(FORMATS).join(", ");
-    throw failure("InvalidArgument", `there is no table format ${JSON.stringify(format)}; there is ${known}`);
+    throw invalid(`there is no table format ${JSON.stringify(format)}; there is ${known}`);
   }
   if (schema) checkSchema(schema);
 }

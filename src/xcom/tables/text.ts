@@ -6,6 +6,7 @@ import { jsonEncoding } from "../serde.js";
 import { booleanOf, dateText, floatOf, integerOf, momentText, stringOf } from "./cells.js";
 import { jsonOf } from "./json.js";
 import { type ColumnType, typeOf } from "./schema.js";
+import { exactInt } from "./stored.js";
 
 type Writer = (cell: unknown) => string;
 
@@ -65,12 +66,6 @@ function readBoolean(text: string): boolean | undefined {
 function readInt(text: string): number | bigint | undefined {
   const digits = /^([+-]?\d{1,4300})(?:\.0*)?$/.exec(text)?.[1];
   return digits === undefined ? undefined : exactInt(BigInt(digits.startsWith("+") ? digits.slice(1) : digits));
-}
-
-/** A number where it is exact, up to 2^53 - 1; else a bigint. */
-export function exactInt(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 const SPECIAL = /^([+-]?)(nan|inf|infinity)$/i;

@@ -1,4 +1,4 @@
-import { failure } from "../../../errors.js";
+import { invalid } from "../../../errors.js";
 
 /** Control characters and backslashes, and segments that end with a dot, `.` and `..` among them. */
 const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
@@ -11,8 +11,7 @@ const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
  */
 export function faithful(key: string): string {
   if (!RENAMED.test(key)) return key;
-  throw failure(
-    "InvalidArgument",
+  throw invalid(
     "Azure would store the key under another name: it takes no control character, no backslash, and no dot at the end of a segment",
   );
 }

@@ -1,6 +1,6 @@
 /** Objects in our words and in the service's. */
 import type { IncomingHttpHeaders } from "node:http";
-import { failure } from "../../../errors.js";
+import { invalid } from "../../../errors.js";
 import type { Info, Receipt } from "../../driver.js";
 import { decodeWords, encodeWords } from "../../words.js";
 import { one } from "./dialect.js";
@@ -63,8 +63,5 @@ export function wireMetadata(metadata: Record<string, string> | undefined): Reco
   const entries = Object.entries(metadata ?? {});
   const wrong = entries.find(([name]) => !/^[a-z_][a-z0-9_]*$/.test(name));
   if (!wrong) return Object.fromEntries(entries.map(([name, value]) => [name, encodeWords(value)]));
-  throw failure(
-    "InvalidArgument",
-    `Azure takes no metadata named ${wrong[0]}: only letters, digits and _, no digit first`,
-  );
+  throw invalid(`Azure takes no metadata named ${wrong[0]}: only letters, digits and _, no digit first`);
 }

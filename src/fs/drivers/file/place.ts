@@ -1,7 +1,7 @@
 /** From a key to a place on the disk that is below the root, or an error before anything is touched. */
 import { mkdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
-import { failure } from "../../../errors.js";
+import { failure, invalid } from "../../../errors.js";
 import { isErrno, syncDirectory } from "./io.js";
 
 /** What the names of unfinished writes begin with; listings hide them and no key may have such a segment. */
@@ -19,7 +19,7 @@ export class Places {
   /** The absolute path that `key` names. Pure. */
   named(key: string): string {
     const path = this.#checked(key);
-    if (path === this.#root) throw failure("InvalidArgument", "the root is a directory");
+    if (path === this.#root) throw invalid("the root is a directory");
     return path;
   }
 
@@ -73,12 +73,10 @@ export class Places {
 }
 
 function checkSegment(segment: string): void {
-  if (segment === "") throw failure("InvalidArgument", "a file has no empty path segment");
-  if (segment === "." || segment === "..")
-    throw failure("InvalidArgument", `a file has no path segment \`${segment}\``);
-  if (/[\0\\]/.test(segment)) throw failure("InvalidArgument", "a file has no NUL and no backslash in its name");
-  if (segment.startsWith(UNFINISHED))
-    throw failure("InvalidArgument", `names with ${UNFINISHED} are unfinished writes`);
+  if (segment === "") throw invalid("a file has no empty path segment");
+  if (segment === "." || segment === "..") throw invalid(`a file has no path segment \`${segment}\``);
+  if (/[\0\\]/.test(segment)) throw invalid("a file has no NUL and no backslash in its name");
+  if (segment.startsWith(UNFINISHED)) throw invalid(`names with ${UNFINISHED} are unfinished writes`);
 }
 
 function isBelow(root: string, path: string): boolean {

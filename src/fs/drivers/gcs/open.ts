@@ -1,5 +1,5 @@
 import type { GcsOptions } from "../../../connections/options/index.js";
-import { failure } from "../../../errors.js";
+import { invalid } from "../../../errors.js";
 import type { Shared } from "../../driver.js";
 import { type Dialect, openHttp, originOf } from "../../http.js";
 import { explain, passes } from "./dialect.js";
@@ -40,7 +40,7 @@ async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | un
   if (!options.requesterPays) return undefined;
   const payer = options.billingProject ?? options.project ?? (await tokens.project());
   if (payer) return payer;
-  throw failure("InvalidArgument", "gcs.requester-pays needs a project: name it there or in the field project");
+  throw invalid("gcs.requester-pays needs a project: name it there or in the field project");
 }
 
 /** Google's own service, also by its private and restricted addresses. */

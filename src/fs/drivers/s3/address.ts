@@ -1,6 +1,6 @@
 /** Where a bucket is. */
 import type { S3Options } from "../../../connections/options/s3.js";
-import { failure } from "../../../errors.js";
+import { invalid } from "../../../errors.js";
 import { type Origin, originOf } from "../../http.js";
 import { encodeKey } from "../../sign.js";
 
@@ -30,7 +30,6 @@ const LABEL = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 function inHost(addressing: Place["addressing"], bucket: string, { protocol }: Origin): boolean {
   if (addressing === "path") return false;
   const fits = LABEL.test(protocol === "http:" ? bucket.replaceAll(".", "") : bucket);
-  if (addressing === "virtual" && !fits)
-    throw failure("InvalidArgument", "this bucket's name cannot be part of a host");
+  if (addressing === "virtual" && !fits) throw invalid("this bucket's name cannot be part of a host");
   return fits;
 }

@@ -1,4 +1,4 @@
-import { failure } from "../../../errors.js";
+import { failure, invalid } from "../../../errors.js";
 import { encodeKey, presign } from "../../sign.js";
 import type { S3Client } from "./client.js";
 
@@ -12,7 +12,7 @@ export async function presigned(
   key: string,
   expiresIn: number,
 ): Promise<string> {
-  if (expiresIn > WEEK) throw failure("InvalidArgument", `expiresIn is at most ${WEEK} seconds`);
+  if (expiresIn > WEEK) throw invalid(`expiresIn is at most ${WEEK} seconds`);
   const { origin, path, keys, common, signer, now } = await client.signing();
   if (!keys) throw failure("Unauthenticated", "an anonymous connection cannot sign");
   const signable = { method, host: origin.host, path: path + encodeKey(key), query: "" };

@@ -4,7 +4,3 @@ import { failure, type StorageError } from "../../../errors.js";
 export function corrupt(what: string, cause?: unknown): StorageError {
   return failure("Corrupt", `arrow: ${what}`, cause === undefined ? {} : { cause });
 }
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,7 +1,8 @@
 /** The messages of an Arrow IPC stream, each looked at before the library gets it. */
 import { isStorageError } from "../../../errors.js";
 import { MAX_METADATA } from "../limits.js";
-import { corrupt, reasonOf } from "./corrupt.js";
+import { reasonOf } from "../reason.js";
+import { corrupt } from "./corrupt.js";
 import { bodyLength } from "./metadata.js";
 
 const CONTINUATION = 0xffffffff;

@@ -2,11 +2,10 @@
 import type { DataType, RecordBatch, Vector } from "apache-arrow";
 import { failure } from "../../../errors.js";
 import { setOwn } from "../../json/encoding.js";
-import { DateTime, Decimal, PlainDate, Timedelta } from "../../serde/types.js";
-import { decimalText } from "../decimal.js";
+import { DateTime, Decimal, Timedelta } from "../../serde/types.js";
 import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
 import { type Batch, checkNames, type Row, rowMaker } from "../row.js";
-import { exactInt } from "../text.js";
+import { dateAt, decimalText, exactInt } from "../stored.js";
 import type { Arrow } from "./library.js";
 
 type Reader = (stored: never) => unknown;
@@ -45,7 +44,7 @@ function readerOf(arrow: Arrow, type: DataType): Reader {
   if (DataType.isFloat(type) || DataType.isBool(type) || DataType.isNull(type)) return same;
   if (isText(arrow, type)) return same;
   if (isBinary(arrow, type)) return (stored: Uint8Array) => new Uint8Array(stored);
-  if (DataType.isDate(type)) return dateOf;
+  if (DataType.isDate(type)) return dateAt;
   if (DataType.isTimestamp(type)) return momentReader(type.timezone ?? null);
   if (DataType.isDecimal(type)) return (words: Uint32Array) => new Decimal(decimalText(integerOf(words), type.scale));
   if (DataType.isDuration(type)) return durationReader(PER_SECOND[type.unit]!);
@@ -87,11 +86,6 @@ function same(stored: unknown): unknown {
 
 /** By `TimeUnit`: second, millisecond, microsecond, nanosecond. */
 const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
-
-function dateOf(millis: number): PlainDate {
-  const iso = new Date(millis).toISOString();
-  return new PlainDate(iso.slice(0, iso.indexOf("T")));
-}
 
 /** The library gives milliseconds, whose fraction is exact to the microsecond. */
 function momentReader(zone: string | null): Reader {

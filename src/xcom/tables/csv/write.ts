@@ -1,6 +1,6 @@
 /** Rows as csv after RFC 4180: CRLF, a header, quotes where they are needed. */
 
-import { failure } from "../../../errors.js";
+import { invalid } from "../../../errors.js";
 import type { Bytes } from "../../../fs/driver.js";
 import type { Plan } from "../batches.js";
 import { misplaced, unwritable } from "../cells.js";
@@ -66,8 +66,7 @@ function quoted(text: string): string {
 
 function lineOf(fields: readonly string[], at: number): string {
   if (fields.length > 1 || fields[0] !== "") return `${fields.join(",")}\r\n`;
-  throw failure(
-    "InvalidArgument",
+  throw invalid(
     `row ${at}: a null in a csv of one column would be an empty line, which readers skip; choose another format`,
   );
 }

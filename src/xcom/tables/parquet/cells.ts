@@ -2,12 +2,12 @@
 import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import { failure } from "../../../errors.js";
 import { parseJson } from "../../json/read.js";
-import { DateTime, Decimal, PlainDate } from "../../serde/types.js";
+import { DateTime, Decimal } from "../../serde/types.js";
 import { jsonEncoding } from "../../serde.js";
-import { decimalText } from "../decimal.js";
 import { checkNames } from "../row.js";
 import type { TableSchema } from "../schema.js";
-import { exactInt, readText } from "../text.js";
+import { dateAt, decimalText, exactInt } from "../stored.js";
+import { readText } from "../text.js";
 
 export interface CellReader {
   readonly name: string;
@@ -22,18 +22,13 @@ export const PARSERS: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(Number(millis) / 1e3)),
   timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(Number(micros) / 1e6)),
   timestampFromNanoseconds: (nanos) => present(nanos, () => new DateTime(Number(nanos / 1000n) / 1e6)),
-  dateFromDays: (days) => present(days, () => dateOf(days)),
+  dateFromDays: (days) => present(days, () => dateAt(days * DAY)),
   stringFromBytes: (bytes) => present(bytes, () => utf8.decode(bytes)),
   jsonFromBytes: (bytes) => present(bytes, () => parseJson(utf8.decode(bytes), jsonEncoding)),
 };
 
 function present<T>(stored: unknown, make: () => T): T | undefined {
   return stored === undefined || stored === null ? undefined : make();
-}
-
-function dateOf(days: number): PlainDate {
-  const iso = new Date(days * DAY).toISOString();
-  return new PlainDate(iso.slice(0, iso.indexOf("T")));
 }
 
 /** How the cells of each column are read. Takes decimals out of the hands of the library, which makes them inexact. */

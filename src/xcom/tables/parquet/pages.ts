@@ -1,7 +1,8 @@
 /** What the headers of pages promise, checked before the library makes arrays of it. */
 import type { ColumnMetaData, FileMetaData, PageHeader } from "hyparquet";
-import { failure, type StorageError } from "../../../errors.js";
+import { failure } from "../../../errors.js";
 import { MAX_PAGE } from "../limits.js";
+import { corrupt } from "./corrupt.js";
 import { loadHeaders } from "./library.js";
 
 type ReadHeader = Awaited<ReturnType<typeof loadHeaders>>["parquetHeader"];
@@ -53,8 +54,4 @@ function checkSizes(header: PageHeader, left: number, values: number, at: number
 function valuesOf({ data_page_header: first, data_page_header_v2: second }: PageHeader): number {
   const count = first?.num_values ?? second?.num_values ?? 0;
   return count >= 0 ? count : Number.NaN;
-}
-
-function corrupt(what: string, at: number, cause?: unknown): StorageError {
-  return failure("Corrupt", `parquet: ${what}, at byte ${at}`, cause === undefined ? {} : { cause });
 }

@@ -1,15 +1,17 @@
 /** Rows of a Parquet file, row group by row group. */
 import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetScan } from "hyparquet";
 import { Pace } from "../../../codecs/pace.js";
-import { failure, isStorageError, type StorageError } from "../../../errors.js";
+import { failure, isStorageError } from "../../../errors.js";
 import { abortable, collect } from "../../../fs/bytes.js";
 import type { Bytes } from "../../../fs/driver.js";
 import type { DecodeContext } from "../format.js";
 import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
+import { reasonOf } from "../reason.js";
 import { type Batch, type Row, rowMaker } from "../row.js";
 import type { TableSchema } from "../schema.js";
 import { type CellReader, PARSERS, readersOf } from "./cells.js";
 import { decompressors } from "./compression.js";
+import { corrupt } from "./corrupt.js";
 import { loadReader } from "./library.js";
 import { checkPages } from "./pages.js";
 
@@ -124,12 +126,4 @@ async function telling<T>(what: string, at: number, work: () => T | Promise<T>):
     if (isStorageError(cause)) throw cause;
     throw failure("Corrupt", `parquet: ${what} cannot be read, at byte ${at}: ${reasonOf(cause)}`, { cause });
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function corrupt(what: string, at: number): StorageError {
-  return failure("Corrupt", `parquet: ${what}, at byte ${at}`);
 }
