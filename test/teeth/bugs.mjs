@@ -119,15 +119,15 @@ export const bugs = [
   {
     name: "a writer that is left stores what it has",
     file: "src/fs/writable.ts",
-    find: 'if (!this.#closed) await this.abort(failure("InvalidArgument", "the writer was left without close()"));',
+    find: 'if (!this.#closed) await this.abort(invalid("the writer was left without close()"));',
     replace: "if (!this.#closed) await this.close();",
     tests: ["test/storage.test.ts"],
   },
   {
     name: "a body shorter than its promised size is stored",
     file: "src/fs/bytes.ts",
-    find: "if (seen < size) throw failure",
-    replace: "if (seen < 0) throw failure",
+    find: "if (seen < size) throw invalid",
+    replace: "if (seen < 0) throw invalid",
     tests: ["test/storage.test.ts"],
   },
   {
@@ -222,8 +222,8 @@ export const bugs = [
   // Credentials
   {
     name: "a customer's key does not go with parts that are copied",
-    file: "src/fs/drivers/s3/multipart.ts",
-    find: "const headers = { ...encryption.use, ...source };",
+    file: "src/fs/drivers/s3/copy-http.ts",
+    find: "const headers = { ...bucket.encryption.use, ...source };",
     replace: "const headers = source;",
     tests: ["test/s3.test.ts"],
     only: "S3 encryption",
@@ -325,7 +325,7 @@ export const bugs = [
   },
   {
     name: "exists says no where it may not look",
-    file: "src/fs/storage.ts",
+    file: "src/fs/objects.ts",
     find: 'if (isStorageError(error, "NotFound")) return false;',
     replace: "if (isStorageError(error)) return false;",
     tests: ["test/promises.test.ts"],
@@ -437,9 +437,9 @@ export const bugs = [
   {
     name: "the session token is sent without a signature",
     file: "src/fs/sign/sigv4.ts",
-    find: 'const names = inOrder(["host", ...Object.keys(headers)]);',
+    find: "const names = withHost(inOrder(Object.keys(headers)));",
     replace:
-      'const names = inOrder(["host", ...Object.keys(headers).filter((name) => !name.endsWith("security-token"))]);',
+      'const names = withHost(inOrder(Object.keys(headers).filter((name) => !name.endsWith("security-token"))));',
     tests: ["test/sign-sigv4.test.ts"],
   },
   {
