@@ -30,6 +30,14 @@ export class DateTime extends Date {
   }
 }
 
+/** Seconds east of Greenwich by an offset such as `+01:00` or `+0100`; undefined for any other text. */
+export function offsetOf(text: string): number | undefined {
+  const [, sign, hours, minutes] = /^([+-])(\d\d):?(\d\d)$/.exec(text) ?? [];
+  if (sign === undefined) return undefined;
+  const seconds = (Number(hours) * 60 + Number(minutes)) * 60;
+  return sign === "-" ? -seconds : seconds;
+}
+
 /** Seconds since 1970 of any Date; the microseconds of a DateTime count as long as nobody has set its time. */
 export function timestampOf(date: Date): number {
   const exact = date instanceof DateTime && new Date(date.timestamp * 1000).getTime() === date.getTime();

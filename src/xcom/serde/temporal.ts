@@ -1,6 +1,6 @@
 /** Temporal's values, of the runtime or of a polyfill, as the classes that are written. */
 import { invalid } from "../../errors.js";
-import { DateTime } from "./datetime.js";
+import { DateTime, offsetOf } from "./datetime.js";
 import { PlainDate, Timedelta } from "./types.js";
 
 interface Temporal {
@@ -32,10 +32,9 @@ function epochSeconds({ epochNanoseconds }: Temporal): number {
 function zoned(temporal: Temporal): DateTime {
   const { timeZoneId: id } = temporal;
   if (id === "UTC") return new DateTime(epochSeconds(temporal));
-  const offset = /^([+-])(\d\d):?(\d\d)$/.exec(id);
-  if (!offset) return new DateTime(epochSeconds(temporal), id, "zoneinfo.ZoneInfo");
-  const east = (Number(offset[2]) * 60 + Number(offset[3])) * 60;
-  return new DateTime(epochSeconds(temporal), offset[1] === "-" ? -east : east);
+  const offset = offsetOf(id);
+  if (offset === undefined) return new DateTime(epochSeconds(temporal), id, "zoneinfo.ZoneInfo");
+  return new DateTime(epochSeconds(temporal), offset);
 }
 
 function total(temporal: Temporal): number {

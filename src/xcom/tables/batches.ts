@@ -4,7 +4,7 @@ import { invalid } from "../../errors.js";
 import { orAbort } from "../../fs/bytes.js";
 import { BATCH_ROWS, BATCH_SIZE } from "./limits.js";
 import { type Batch, isRow, type Row } from "./row.js";
-import { type Column, columnsOf, Survey, type TableSchema } from "./schema.js";
+import { type Column, columnsOf, Survey, type TableSchema, typeIn } from "./schema.js";
 
 /** Rows that can be written: in memory, or as they come. */
 export type Rows = Iterable<Row> | AsyncIterable<Row>;
@@ -31,7 +31,7 @@ interface PlanOptions {
  * other columns are InvalidArgument.
  */
 export async function planOf(rows: Rows, { free, schema, signal }: PlanOptions): Promise<Plan> {
-  const typed = (name: string) => (schema && Object.hasOwn(schema, name) ? schema[name] : undefined);
+  const typed = (name: string) => typeIn(schema, name);
   if (schema) {
     const columns = columnsOf(schema);
     const names = columns.map(({ name }) => name);

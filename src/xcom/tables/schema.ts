@@ -53,6 +53,11 @@ export function checkSchema(schema: TableSchema): void {
   throw invalid(`schema: ${JSON.stringify(wrong)} has no type of these: ${known}`);
 }
 
+/** The type that a schema gives a column, if it does. */
+export function typeIn(schema: TableSchema | undefined, name: string): ColumnType | undefined {
+  return schema && Object.hasOwn(schema, name) ? schema[name] : undefined;
+}
+
 /** The columns that a schema gives. */
 export function columnsOf(schema: TableSchema): Column[] {
   return Object.entries(schema).map(([name, type]) => ({ name, type, zone: "UTC" }));

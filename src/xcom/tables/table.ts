@@ -10,7 +10,7 @@ import { type Plan, planOf, type Rows } from "./batches.js";
 import type { TableFormat } from "./format.js";
 import { FORMATS } from "./formats.js";
 import { cellOf, isRow, type Row } from "./row.js";
-import { type ColumnType, checkSchema, type TableSchema, typeOf } from "./schema.js";
+import { type ColumnType, checkSchema, type TableSchema, typeIn, typeOf } from "./schema.js";
 
 /** A table in memory: an array of records, or a Table of the package apache-arrow. */
 export type Table = readonly Row[] | ArrowTable;
@@ -89,7 +89,7 @@ function isRecords(value: unknown, format: TableFormat, schema: TableSchema | un
 /** Whether a cell can stand in a column. A cell of the wrong type is refused when it is written, not taken for JSON. */
 function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: unknown, name: string) => boolean {
   const { free, binary } = FORMATS[format];
-  const isJson = (name: string) => free || (schema && Object.hasOwn(schema, name) && schema[name] === "json") === true;
+  const isJson = (name: string) => free || typeIn(schema, name) === "json";
   return (cell, name) => {
     if (typeof cell !== "object" || cell === null) return typeof cell !== "symbol" && typeof cell !== "function";
     const type: ColumnType | "other" | undefined = typeOf(cell);

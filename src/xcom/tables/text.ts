@@ -1,6 +1,7 @@
 /** Cells as text, and text as cells. */
 
 import { parseJson } from "../json/read.js";
+import { offsetOf } from "../serde/datetime.js";
 import { DateTime, PlainDate } from "../serde/types.js";
 import { jsonEncoding } from "../serde.js";
 import { booleanOf, dateText, floatOf, integerOf, momentText, stringOf } from "./cells.js";
@@ -98,14 +99,9 @@ function readMoment(text: string, zoned: boolean): DateTime | undefined {
   if (day === undefined || !isDay(day) || (zone !== undefined) !== zoned) return undefined;
   const seconds = Date.parse(`${day}T${time}Z`) / 1000;
   if (Number.isNaN(seconds)) return undefined;
-  const east = zone === undefined || zone === "Z" ? 0 : offsetOf(zone);
+  const east = offsetOf(zone ?? "Z") ?? 0;
   const micros = (seconds - east) * 1e6 + Number(fraction.padEnd(6, "0").slice(0, 6));
   return new DateTime(micros / 1e6, zoned ? (east === 0 ? "UTC" : east) : null);
-}
-
-function offsetOf(zone: string): number {
-  const seconds = Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(-2)) * 60;
-  return zone.startsWith("-") ? -seconds : seconds;
 }
 
 function readJson(text: string): unknown {

@@ -5,7 +5,7 @@ import type { Bytes } from "../../../fs/driver.js";
 import type { DecodeContext } from "../format.js";
 import { BATCH_ROWS, MAX_COLUMNS } from "../limits.js";
 import { type Batch, checkNames, type Row, rowMaker } from "../row.js";
-import type { ColumnType, TableSchema } from "../schema.js";
+import { type ColumnType, type TableSchema, typeIn } from "../schema.js";
 import { readText } from "../text.js";
 import { textOf } from "../utf8.js";
 import { CsvScanner, corrupt, type Field, type Record } from "./scan.js";
@@ -43,7 +43,7 @@ class RowReader {
     if (fields.length > MAX_COLUMNS) throw failure("TooLarge", `csv: more than ${MAX_COLUMNS} columns`);
     this.#names = fields.map((name) => name ?? "");
     checkNames(this.#names, "Corrupt", "csv, line 1");
-    this.#types = this.#names.map((name) => (schema && Object.hasOwn(schema, name) ? schema[name] : undefined));
+    this.#types = this.#names.map((name) => typeIn(schema, name));
     this.#row = rowMaker(this.#names);
     const missing = schema && Object.keys(schema).find((name) => !this.#names.includes(name));
     if (missing !== undefined) throw corrupt(`there is no column ${JSON.stringify(missing)}, which schema has`, 1);

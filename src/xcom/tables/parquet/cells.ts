@@ -5,7 +5,7 @@ import { parseJson } from "../../json/read.js";
 import { DateTime, Decimal } from "../../serde/types.js";
 import { jsonEncoding } from "../../serde.js";
 import { checkNames } from "../row.js";
-import type { TableSchema } from "../schema.js";
+import { type TableSchema, typeIn } from "../schema.js";
 import { dateAt, decimalText, exactInt } from "../stored.js";
 import { readText } from "../text.js";
 
@@ -72,8 +72,7 @@ function readerOf(element: SchemaElement, zones: ReadonlyMap<string, string>, sc
   }
   if (converted === "DECIMAL") return decimalReader(element);
   if (logical?.type === "TIMESTAMP") return momentReader(logical.isAdjustedToUTC ? (zones.get(name) ?? "UTC") : null);
-  const json = schema && Object.hasOwn(schema, name) && schema[name] === "json";
-  return json ? jsonReader : plain;
+  return typeIn(schema, name) === "json" ? jsonReader : plain;
 }
 
 /** Integers as numbers where they are exact, also inside arrays and objects. */
