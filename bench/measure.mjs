@@ -51,7 +51,7 @@ class Runner {
 function reasonIn(errors) {
   const lines = errors.split("\n");
   const named = lines.filter((line) => /^[\w.]+( \[\w+\])?: ./.test(line));
-  return (named.at(-1) ?? lines.filter((line) => /error/i.test(line)).at(-1) ?? lines.at(-1)).trim().slice(0, 160);
+  return (named.at(-1) ?? lines.filter((line) => /error/i.test(line)).at(-1) ?? lines.at(-1)).trim().slice(0, 200);
 }
 
 /**

@@ -68,17 +68,22 @@ export function rounds(subject, scenario, own) {
   return { before, work: works[step] };
 }
 
-/** Objects that are there to be deleted. */
+/** Objects that are there to be deleted: at most twice those that a round has used up. */
 function stock(subject, { size, count, at, seconds, fillSeconds }, own) {
   let present = 0;
+  let wanted = count;
   return {
     async fill() {
       const data = text(size);
       const first = present;
-      const missing = { count: count - first, at: 64, seconds: fillSeconds };
+      const missing = { count: wanted - first, at: 64, seconds: fillSeconds };
       present += await pooled(missing, (i) => subject.put(`${own}/${first + i}`, data));
     },
-    use: () => pooled({ count: present, at, seconds }, () => subject.remove(`${own}/${--present}`)),
+    async use() {
+      const used = await pooled({ count: present, at, seconds }, () => subject.remove(`${own}/${--present}`));
+      if (present > 0) wanted = Math.min(count, 2 * used);
+      return used;
+    },
     async useAll(remove) {
       const all = present;
       await remove();
@@ -108,6 +113,6 @@ async function pooled({ count, at, seconds = Number.POSITIVE_INFINITY }, work) {
   const lane = async () => {
     while (next < count && performance.now() < end) await work(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(at, count) }, lane));
+  await Promise.all(Array.from({ length: Math.max(0, Math.min(at, count)) }, lane));
   return next;
 }

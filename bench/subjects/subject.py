@@ -238,19 +238,24 @@ async def pooled(count, at, work, seconds=math.inf):
 
 
 class Stock:
-    """Objects that are there to be deleted, as in work.mjs."""
+    """Objects that are there to be deleted: at most twice those that a round has used up, as in work.mjs."""
 
     def __init__(self, subject, scenario, own):
-        self.subject, self.scenario, self.own, self.present = subject, scenario, own, 0
+        self.subject, self.scenario, self.own = subject, scenario, own
+        self.present, self.wanted = 0, scenario["count"]
         self.data = text(scenario["size"])
 
     async def fill(self):
         first = self.present
-        missing, seconds = self.scenario["count"] - first, self.scenario.get("fillSeconds", math.inf)
+        missing, seconds = self.wanted - first, self.scenario.get("fillSeconds", math.inf)
         self.present += await pooled(missing, 64, lambda i: self.subject.put(f"{self.own}/{first + i}", self.data), seconds)
 
     async def use(self):
-        return await pooled(self.present, self.scenario["at"], self.remove_one, self.scenario.get("seconds", math.inf))
+        seconds = self.scenario.get("seconds", math.inf)
+        used = await pooled(self.present, self.scenario["at"], self.remove_one, seconds)
+        if self.present > 0:
+            self.wanted = min(self.scenario["count"], 2 * used)
+        return used
 
     async def remove_one(self, _):
         self.present -= 1
