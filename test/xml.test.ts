@@ -3,7 +3,8 @@ import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failure } from "../src/errors.js";
-import { escaped, fieldsIf, isWritable, type Kinds, parsed } from "../src/fs/xml.js";
+import { escaped, fieldsIf, isWritable } from "../src/fs/xml.js";
+import { type Kinds, parsed } from "../src/fs/xml-rows.js";
 
 /** A field of the model is its text; what is in an element, an array. */
 type Model = { name: string; attributes: Record<string, string>; content: string | Model[] };

@@ -4,35 +4,38 @@ import { failure, isStorageError } from "../errors.js";
 
 const LONGEST = 16 * 1024 * 1024;
 
-/**
- * The texts of the elements that hold no others, by their path from here down: `Name`, `Owner/ID`. An attribute is
- * `Name@Encoded`. Of repeated ones it is the last.
- */
+/** Texts by path. */
 export type Fields = Readonly<Record<string, string | undefined>>;
 
-/** What becomes of each element at a path below the root. Its fields count from itself. */
-export type Kinds<Row> = Readonly<Record<string, (fields: Fields) => Row>>;
+/**
+ * Is told of each element at its end: its path below the root (`Name`, `Owner/ID`, the root's own is empty), and its
+ * text, or undefined where it holds others. An attribute is told first, as `Name@Encoded`.
+ */
+export type Visit = (path: string, text: string | undefined) => void;
 
-/** The rows of a document in their order, and the fields outside of them. */
-export interface Parsed<Row> {
-  rows: Row[];
-  fields: Fields;
-}
-
-/** Corrupt when `text` is no document, has a DTD, is longer than 16 Mi characters or has another root than `root`. */
-export function parsed<Row = never>(text: string, root: string, kinds: Kinds<Row> = {}): Parsed<Row> {
+/** Reads a document. Corrupt when it is none, has a DTD, more than 16 Mi characters or another root than `root`. */
+export function visit(text: string, root: string, tell: Visit): void {
   try {
-    return new Reader(root, kinds).read(text);
+    new Reader(root, tell).read(text);
   } catch (cause) {
     if (isStorageError(cause)) throw cause;
     throw failure("Corrupt", `the answer is not the XML document ${root}`, { cause });
   }
 }
 
+/** The texts of the elements that hold no others; of repeated ones the last. */
+export function fields(text: string, root: string): Fields {
+  const found: Record<string, string> = Object.create(null);
+  visit(text, root, (path, value) => {
+    if (value !== undefined) found[path] = value;
+  });
+  return found;
+}
+
 /** The fields of what may be another document, or none at all. */
 export function fieldsIf(text: string, root: string): Fields {
   try {
-    return parsed(text, root).fields;
+    return fields(text, root);
   } catch {
     return {};
   }
@@ -43,27 +46,20 @@ const START =
   /^\ufeff?(?:<\?xml\s+version\s*=\s*(["'])1\.\d+\1(?:\s+encoding\s*=\s*(["'])[A-Za-z][\w.-]*\2)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\3)?\s*\?>)?/;
 const INSTRUCTION = /^<\?(?!xml[\s?])[a-z_:][\w:.-]*(?:\s|\?>$)/i;
 
-/** Makes rows and fields of what the parser tells, and refuses what the parser lets pass. */
-class Reader<Row> {
-  readonly #rows: Row[] = [];
-  readonly #fields: Record<string, string> = Object.create(null);
-  /** Where a text goes now: the fields of the row, or of the document. */
-  #into = this.#fields;
+/** Tells what the parser finds, and refuses what the parser lets pass. */
+class Reader {
   /** Of each open element, from the root on. */
   readonly #paths: string[] = [];
-  /** How many elements the row is in. */
-  #depth = -1;
-  #make: ((fields: Fields) => Row) | undefined;
   #text = "";
   #leaf = false;
   #ended = false;
 
   constructor(
     readonly root: string,
-    readonly kinds: Kinds<Row>,
+    readonly tell: Visit,
   ) {}
 
-  read(text: string): Parsed<Row> {
+  read(text: string): void {
     demand(text.length <= LONGEST && isWritable(text));
     new Parser()
       .on("openTag", (name, attributes) => this.#open(name, attributes()))
@@ -76,26 +72,16 @@ class Reader<Row> {
       .on("warn", () => demand(false))
       .parse(text.replace(START, "").replace(/\r\n?/g, "\n"));
     demand(this.#ended);
-    return { rows: this.#rows, fields: this.#fields };
   }
 
   #open(name: string, attributes: Record<string, string>): void {
     const above = this.#paths.at(-1);
     demand(above !== undefined || (name === this.root && !this.#ended));
-    const path = this.#begun(above ? `${above}/${name}` : above === undefined ? "" : name);
+    const path = above ? `${above}/${name}` : above === undefined ? "" : name;
     this.#paths.push(path);
-    for (const of in attributes) this.#into[`${path}@${of}`] = attributeOf(attributes[of]!);
+    for (const of in attributes) this.tell(`${path}@${of}`, attributeOf(attributes[of]!));
     this.#text = "";
     this.#leaf = true;
-  }
-
-  /** The path as it counts from here on. */
-  #begun(path: string): string {
-    if (this.#make || !Object.hasOwn(this.kinds, path)) return path;
-    this.#make = this.kinds[path];
-    this.#depth = this.#paths.length;
-    this.#into = Object.create(null);
-    return "";
   }
 
   #add(text: string): void {
@@ -104,19 +90,10 @@ class Reader<Row> {
   }
 
   #close(): void {
-    const path = this.#paths.pop()!;
-    if (this.#leaf) this.#into[path] = this.#text;
+    this.tell(this.#paths.pop()!, this.#leaf ? this.#text : undefined);
     this.#leaf = false;
     this.#text = "";
-    if (this.#paths.length === this.#depth) this.#end();
     this.#ended = this.#paths.length === 0;
-  }
-
-  #end(): void {
-    this.#rows.push(this.#make!(this.#into));
-    this.#into = this.#fields;
-    this.#make = undefined;
-    this.#depth = -1;
   }
 }
 

@@ -1,6 +1,7 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { type Fields, parsed } from "../../xml.js";
+import type { Fields } from "../../xml.js";
+import { parsed } from "../../xml-rows.js";
 import { fileItem, PAGE } from "./list.js";
 import type { Server } from "./server.js";
 

@@ -1,5 +1,5 @@
 import type { Receipt, WriteOptions } from "../../driver.js";
-import { parsed } from "../../xml.js";
+import { parsed } from "../../xml-rows.js";
 import { one } from "./dialect.js";
 import { META, NONCE, receiptOf, wireMetadata } from "./objects.js";
 import type { Server } from "./server.js";

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt } from "../../driver.js";
 import { sizeIn } from "../../extent.js";
 import { encodeKey } from "../../sign.js";
-import { parsed } from "../../xml.js";
+import { fields } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import type { CopyRoute, Looked, PartCopies, Source } from "./copy.js";
 import { receiptOf } from "./info.js";
@@ -26,7 +26,7 @@ export class HttpCopy implements CopyRoute {
     const { to, key } = this;
     const headers = { ...to.encryption.create, ...this.source(ifMatch) };
     const { text, headers: answer } = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-    return receiptOf(answer, parsed(text, "CopyObjectResult").fields.ETag);
+    return receiptOf(answer, fields(text, "CopyObjectResult").ETag);
   }
 
   async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
@@ -70,7 +70,7 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
   const headers = { ...bucket.encryption.use, ...source };
   const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
   const { text } = await bucket.client.text(ask);
-  return { number, etag: parsed(text, "CopyPartResult").fields.ETag ?? "" };
+  return { number, etag: fields(text, "CopyPartResult").ETag ?? "" };
 }
 
 const KEPT: ReadonlySet<string> = new Set([

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Doomed } from "../../driver.js";
-import { escaped, parsed } from "../../xml.js";
+import { escaped } from "../../xml.js";
+import { parsed } from "../../xml-rows.js";
 import type { Bucket } from "./bucket.js";
 import type { DeleteRoute, FailedRow } from "./delete.js";
 import { removeObject } from "./delete-each.js";

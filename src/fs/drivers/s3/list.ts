@@ -2,7 +2,8 @@ import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
 import { byUtf8, isAfter } from "../../order.js";
 import { canonicalQuery } from "../../sign.js";
-import { type Fields, parsed } from "../../xml.js";
+import type { Fields } from "../../xml.js";
+import { parsed } from "../../xml-rows.js";
 import type { Bucket } from "./bucket.js";
 
 type Query = [string, string][];

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Receipt } from "../../driver.js";
 import type { HttpHead, HttpText } from "../../http.js";
 import { canonicalQuery } from "../../sign.js";
-import { parsed } from "../../xml.js";
+import { fields } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM } from "./checksum.js";
 import { receiptOf } from "./info.js";
@@ -48,7 +48,7 @@ export class Multipart {
   ): Promise<Multipart> {
     const ask = { method: "POST", key, query: "uploads=", headers, body: Buffer.alloc(0), signal } as const;
     const { text } = await bucket.client.text(ask);
-    return new Multipart(bucket, key, parsed(text, "InitiateMultipartUploadResult").fields.UploadId ?? "");
+    return new Multipart(bucket, key, fields(text, "InitiateMultipartUploadResult").UploadId ?? "");
   }
 
   query(number: number): string {
@@ -92,7 +92,7 @@ export class Multipart {
 }
 
 function committed({ text, headers }: HttpText & HttpHead): Receipt {
-  return receiptOf(headers, parsed(text, "CompleteMultipartUploadResult").fields.ETag);
+  return receiptOf(headers, fields(text, "CompleteMultipartUploadResult").ETag);
 }
 
 /** What is at `key` now. */

@@ -1,0 +1,37 @@
+/** XML that lists things. */
+import { type Fields, visit } from "./xml.js";
+
+/** What becomes of each element at a path below the root. Its fields count from itself. */
+export type Kinds<Row> = Readonly<Record<string, (fields: Fields) => Row>>;
+
+/** The rows of a document in their order, and the fields outside of them. */
+export interface Parsed<Row> {
+  rows: Row[];
+  fields: Fields;
+}
+
+/** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
+export function parsed<Row = never>(text: string, root: string, kinds: Kinds<Row> = {}): Parsed<Row> {
+  const rows: Row[] = [];
+  const fields: Record<string, string> = Object.create(null);
+  const paths = Object.keys(kinds);
+  let row: Record<string, string> | undefined;
+  visit(text, root, (path, value) => {
+    const kind = paths.find((one) => path.startsWith(one) && isAt(path, one.length));
+    const into = kind === undefined ? fields : (row ??= Object.create(null) as Record<string, string>);
+    if (value !== undefined) into[kind === undefined ? path : rest(path, kind.length)] = value;
+    if (kind !== path) return;
+    rows.push(kinds[kind]!(into));
+    row = undefined;
+  });
+  return { rows, fields };
+}
+
+/** Whether a segment of `path`, and not only a part of one, ends at `length`. */
+function isAt(path: string, length: number): boolean {
+  return path.length === length || path[length] === "/" || path[length] === "@";
+}
+
+function rest(path: string, length: number): string {
+  return path.slice(path[length] === "/" ? length + 1 : length);
+}
