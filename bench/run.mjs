@@ -158,10 +158,13 @@ async function extras() {
   };
 }
 
+/** Beside Airflow's paths where there is a Python with them. */
 function paths() {
+  const [airflow] = python.get("airflow") ?? [];
   const run = spawnSync(process.execPath, ["paths.mjs", "--json", `--rounds=${quick ? 1 : 15}`], {
     cwd: HERE,
     encoding: "utf8",
+    env: { ...process.env, ...(airflow && { STOWAGE_BENCH_PYTHON: airflow }) },
   });
   if (run.status !== 0) throw new Error(run.stderr);
   return JSON.parse(run.stdout);
