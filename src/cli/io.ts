@@ -1,4 +1,8 @@
 /** What the command line sees of the world. Everything else gets it as an argument. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { single } from "../fs/bytes.js";
+import type { Bytes } from "../fs/driver.js";
 
 /** A stream that people or programs read. */
 export interface Output {
@@ -11,7 +15,7 @@ export interface Output {
 }
 
 export interface Io {
-  readonly stdin: NodeJS.ReadableStream;
+  readonly stdin: Bytes;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -35,6 +39,11 @@ function output(stream: NodeJS.WriteStream, env: Io["env"]): Output {
 
 function forced(text: string | undefined): boolean {
   return text !== undefined && text !== "" && text !== "0";
+}
+
+/** What is in a file; `-` is stdin. */
+export async function input({ stdin, cwd }: Io, file: string): Promise<Bytes> {
+  return file === "-" ? stdin : single(await readFile(resolve(cwd, file)));
 }
 
 /** Writes and waits until there is room; an error of the stream, a closed pipe above all, rejects. */

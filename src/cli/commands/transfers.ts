@@ -164,8 +164,7 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
     async () => undefined,
     async (bar) => {
       const onProgress = (done: number) => bar.at(done);
-      const body = io.stdin as AsyncIterable<Uint8Array>;
-      await storage.write(target, body, { compression, ifAbsent, contentType, signal, onProgress });
+      await storage.write(target, io.stdin, { compression, ifAbsent, contentType, signal, onProgress });
       return bar.done;
     },
   );

@@ -1,11 +1,10 @@
 /** Policies of buckets, printed and looked through. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { invalid } from "../../errors.js";
+import { collect } from "../../fs/bytes.js";
 import { type LifecycleProvider, lifecyclePolicy, lifecycleProvider } from "../../xcom/lifecycle.js";
 import { type Expiring, tooShort } from "../../xcom/lifecycle-check.js";
 import { duration, printable } from "../format.js";
-import { put } from "../io.js";
+import { input, put } from "../io.js";
 import type { Session } from "../session.js";
 import { pathOrBase } from "../xcom/place.js";
 
@@ -56,16 +55,10 @@ function warning({ name, prefix, days }: Expiring, longestRun: number): string {
 }
 
 async function readPolicy({ io }: Session, file: string): Promise<unknown> {
-  const text = file === "-" ? await stdinText(io.stdin) : await readFile(resolve(io.cwd, file), "utf8");
+  const bytes = await collect(await input(io, file));
   try {
-    return JSON.parse(text);
+    return JSON.parse(Buffer.from(bytes).toString("utf8"));
   } catch (cause) {
     throw invalid(`${file === "-" ? "what comes in" : file} is not JSON`, { cause });
   }
-}
-
-async function stdinText(stdin: NodeJS.ReadableStream): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stdin as AsyncIterable<Uint8Array>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }

@@ -1,16 +1,12 @@
 /** Values stored and loaded by the XCom backend. */
-import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid, isStorageError } from "../../errors.js";
-import { single } from "../../fs/bytes.js";
-import type { Bytes } from "../../fs/driver.js";
 import type { LayoutName } from "../../xcom/coordinate.js";
 import { readJson } from "../../xcom/json/read.js";
 import { jsonBytes } from "../../xcom/json/write.js";
 import { airflowEncoding, objectForm } from "../../xcom/serde.js";
 import { jsonLine, printable } from "../format.js";
-import { put } from "../io.js";
+import { input, put } from "../io.js";
 import type { Session } from "../session.js";
 import { type BackendOptions, settingsOf } from "./backend.js";
 import { configuredBase, referredPlace } from "./place.js";
@@ -26,21 +22,15 @@ export interface PushOptions extends BackendOptions {
 
 /** Stores the JSON of a file or of stdin, and prints what the row is to hold. */
 export async function push(session: Session, file: string, options: PushOptions): Promise<void> {
-  const { signal } = session;
-  const { storage } = session;
+  const { storage, signal } = session;
   const backend = new XComObjectStorageBackend({ ...settingsOf(session, options), storage, layout: options.layout });
   const { dag: dagId, run: runId, task: taskId, ti: tiId, key } = options;
-  const value = await readJson(await textIn(session, file), airflowEncoding, signal).catch((error) => {
+  const value = await readJson(await input(session.io, file), airflowEncoding, signal).catch((error) => {
     if (!isStorageError(error, "Corrupt")) throw error;
     throw invalid(`what comes in is not JSON: ${error.detail}`).at("xcom push", file);
   });
   const stored = await backend.storeValue({ dagId, runId, taskId, tiId }, key, value, { signal });
   await jsonLine(session.io.stdout, session.json ? { did: "pushed", stored } : stored);
-}
-
-async function textIn({ io }: Session, file: string): Promise<Bytes> {
-  if (file === "-") return io.stdin as AsyncIterable<Uint8Array>;
-  return single(await readFile(resolve(io.cwd, file)));
 }
 
 /** Prints the value that a reference leads to, as JSON. */
