@@ -27,6 +27,7 @@ export { type LeanStorageOptions, openObjects, openStorage } from "./open-lean.j
 export { StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";
 export { allowedTypes } from "./xcom/allow-list.js";
+export { serializers } from "./xcom/choose.js";
 export { settingsFromEnv, type XComSettings } from "./xcom/config.js";
 export type { Extras } from "./xcom/extras.js";
 export { keyTemplates } from "./xcom/layouts/template.js";

@@ -6,7 +6,6 @@ import type { Signalled } from "./fs/options.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
 import { pathBelow, roomBelow } from "./xcom/base.js";
-import { chooseSerializer, serializerFor } from "./xcom/choose.js";
 import { isCompressed, suffixOf } from "./xcom/config.js";
 import { newPlace, type Owner } from "./xcom/coordinate.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
@@ -55,7 +54,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   readonly path: StoragePath;
   readonly #settings: Settings;
 
-  /** `extras`: what reads the options `keyTemplate`, `readAliases` and `allowedTypes`. */
+  /** `extras`: what reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. */
   constructor(options: XComObjectStorageBackendOptions<S>, extras: Extras = {}) {
     this.#settings = checkOptions(options, extras);
     this.storage = options.storage;
@@ -72,7 +71,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   storeValue(owner: Owner, key: string, value: unknown, { signal }: Signalled = {}): Promise<unknown> {
     return telling("storeValue", this.path, async () => {
       signal?.throwIfAborted();
-      const serializer = chooseSerializer(value, this.#settings);
+      const serializer = this.#settings.serializers.forValue(value);
       const place = this.#places(owner, key, serializer);
       const below = place();
       const measured = serializer ? undefined : await this.#measured(value, signal);
@@ -189,7 +188,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   async #read(path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
     const { maxDecodedBytes } = this.#settings;
-    const serializer = serializerFor(readLeaf(path.name).suffix, this.#settings);
+    const serializer = this.#settings.serializers.forSuffix(readLeaf(path.name).suffix);
     const decode = (bytes: Bytes) => this.#decode(this.#limited(bytes), serializer, signal);
     const digest = digestOf(path);
     return telling("loadValue", path, async () => {

@@ -21,7 +21,7 @@ export interface LeanObjectStorageOptions
     Omit<LeanStorageOptions<ObjectDriver>, "connections"> {
   /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
-  /** What reads the options `keyTemplate`, `readAliases` and `allowedTypes`. @default none */
+  /** What reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. @default none */
   extras?: Extras | undefined;
 }
 

@@ -17,16 +17,16 @@ export const SUFFIXES = {
 
 export interface EncodeOptions {
   /** The format's own scale; the codec's default when left out. InvalidArgument when the format has none or it is out of range. */
-  level?: number;
-  signal?: AbortSignal;
+  level?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface DecodeOptions {
   /** Decoded bytes after which decoding fails with TooLarge. No limit when left out. */
-  maxDecodedBytes?: number;
+  maxDecodedBytes?: number | undefined;
   /** Decoded bytes per compressed byte after which decoding fails with TooLarge. No limit when left out. */
-  maxRatio?: number;
-  signal?: AbortSignal;
+  maxRatio?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Two functions from bytes to bytes, a name and its suffixes. */

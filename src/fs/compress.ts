@@ -16,14 +16,9 @@ export function codecOf(compression: Compression | undefined, { path, kit }: Pla
   return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
 }
 
-/** Settings that were given, without the ones that were not. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
-}
-
 export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadInit): Stage {
   const codec = codecOf(compression, place);
-  return codec ? (bytes) => released(bytes, () => codec.decode(bytes, given({ maxDecodedBytes, signal }))) : asIs;
+  return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
 }
 
 /** What `read` makes of `bytes`, which are let go in the end, also when it fails before it has asked for the first. */
@@ -37,5 +32,5 @@ async function* released(bytes: Bytes, read: () => Bytes): Bytes {
 
 export function encoding(place: Place, { compression, level, signal }: WriteInit): Stage | undefined {
   const codec = codecOf(compression, place);
-  return codec && ((bytes) => codec.encode(bytes, given({ level, signal })));
+  return codec && ((bytes) => codec.encode(bytes, { level, signal }));
 }

@@ -5,6 +5,7 @@
 import type { StoragePath } from "../path.js";
 import type { Layout } from "./coordinate.js";
 import type { Encoding } from "./json/encoding.js";
+import type { Serializer } from "./serializer.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
@@ -20,9 +21,18 @@ export interface TypeLimits {
   restricted(encoding: Encoding): Encoding;
 }
 
+/** Which serializer has a value. */
+export interface Serializers {
+  /** The one that stores a value; none for JSON. InvalidArgument when it must not, or when rows are all there is. */
+  forValue(value: unknown): Serializer | undefined;
+  /** The one of an object by the suffix of its name; none for JSON. Unsupported, saying what is missing. */
+  forSuffix(suffix: string): Serializer | undefined;
+}
+
 /** Each reads the option of its name. */
 export interface Extras {
   keyTemplate?: (template: string) => Layout;
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
+  serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
 }

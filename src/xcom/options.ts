@@ -3,14 +3,15 @@ import type { Objects } from "../fs/objects.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
 import { printedBase } from "./base.js";
+import { JSON_ONLY } from "./choose.js";
 import { checkCompression, type XComCompression } from "./config.js";
 import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
-import type { Extras, ReadAliases, TypeLimits } from "./extras.js";
+import type { Extras, ReadAliases, Serializers, TypeLimits } from "./extras.js";
 import { refuse } from "./failures.js";
 import type { Encoding } from "./json/encoding.js";
 import type { Known } from "./reference.js";
 import { airflowEncoding, jsonEncoding } from "./serde.js";
-import { checkSerializers, type Serializer } from "./serializer.js";
+import type { Serializer } from "./serializer.js";
 
 const MAX_DECODED_BYTES = 512 * 1024 * 1024;
 
@@ -65,15 +66,14 @@ export interface Settings extends Known {
   maxDecodedBytes: number;
   onMissing: "error" | "reference";
   encoding: Encoding;
-  serializers: readonly Serializer[];
-  limits: TypeLimits | undefined;
+  serializers: Serializers;
   digest: boolean;
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
 export function checkOptions(options: Options, extras: Extras): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
-  const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, allowedTypes } = options;
+  const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give the one that openStorage() returns");
   if (!Number.isInteger(threshold)) refuse("threshold must be a whole number of bytes, or -1");
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
@@ -92,8 +92,7 @@ export function checkOptions(options: Options, extras: Extras): Settings {
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
     encoding: encodingOf(options, limits),
-    serializers: checkSerializers(options.serializers ?? []),
-    limits,
+    serializers: serializers?.length ? extra("serializers", extras)(serializers, limits, threshold) : JSON_ONLY,
     digest,
   };
 }
