@@ -113,7 +113,7 @@ const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 4 * GIB].flatMap((size) =>
   })),
 );
 
-const all = [...basic, ...small, ...large, ...bounded, ...xcom, ...layers, ...many, ...growth];
+const all = [...basic, ...xcom, ...layers, ...growth, ...large, ...bounded, ...small, ...many];
 
 /** @returns {Scenario[]} */
 export function scenarios({ quick }) {
