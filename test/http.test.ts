@@ -127,6 +127,12 @@ describe("http: an answer", () => {
     expect(sockets.size).toBeLessThanOrEqual(2);
   });
 
+  it("R15: without a body frees its connection at once, and the next request of many takes it", async () => {
+    const { http, put, sockets } = await setup((request, response) => request.resume().on("end", () => response.end()));
+    for (let i = 0; i < 20; i++) expect((await http.send(put(Buffer.alloc(1000)))).body.expected).toBe(0);
+    expect(sockets.size).toBe(1);
+  });
+
   it("R17: leaving a large body early closes its connection, a small rest is read and the connection kept", async () => {
     const { http, get, sockets } = await setup((request, response) => {
       response.end(Buffer.alloc(request.url === "/large" ? 64 << 20 : 30_000));
@@ -231,6 +237,12 @@ describe("http: a request body", () => {
   it("that is refused before it is sent whole ends with the refusal", async () => {
     const { http, put } = await setup((_, response) => response.writeHead(412).end("PreconditionFailed"));
     expect((await errorOf(http.send(put(Buffer.alloc(64 << 20))))).status).toBe(412);
+  });
+
+  it("that is answered, without a body, before it is sent whole closes the connection", async () => {
+    const { http, put, sockets } = await setup((_, response) => response.writeHead(200, { "content-length": 0 }).end());
+    expect((await http.send(put(Buffer.alloc(64 << 20)))).status).toBe(200);
+    await until(() => [...sockets].every(({ destroyed }) => destroyed));
   });
 
   it("with a header that no line can carry is InvalidArgument and sends nothing", async () => {
