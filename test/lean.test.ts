@@ -58,7 +58,7 @@ describe("connections", () => {
       drivers: { s3: openS3WithKeys },
       env: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
     });
-    await expect(storage.sign(PATH)).rejects.toThrow(/InvalidArgument \(no connection "it" in: .*given none/);
+    await expect(storage.sign(PATH)).rejects.toThrow(/stat s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*given none/);
   });
 });
 

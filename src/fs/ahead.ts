@@ -1,7 +1,7 @@
 /** Reads of several ranges of one version at the same time: delivered in order, or each at its place in one array. */
 import { abortable, collect } from "./bytes.js";
 import type { Budget, Bytes, Info, ObjectDriver } from "./driver.js";
-import { clamped, type Opened, open, type Pinned, type PinnedBody, type Wanted } from "./pinned.js";
+import { clamped, endingWith, type Opened, open, type Pinned, PinnedBody, type Wanted } from "./pinned.js";
 import { readAll, resumed, sizeOf } from "./resume.js";
 import { Stop } from "./stop.js";
 
@@ -62,7 +62,7 @@ async function fill(
 ): Promise<Uint8Array> {
   const into = Buffer.allocUnsafeSlow(size);
   const stop = new Stop(signal);
-  const rest = pinned.with(stop.signal);
+  const rest = endingWith(stop.signal, pinned);
   let next = RANGE;
   async function lane(first?: PinnedBody): Promise<void> {
     if (first) await place(first, into.subarray(0, RANGE), stop.signal);
@@ -70,7 +70,7 @@ async function fill(
       const at = next;
       next += RANGE;
       const end = Math.min(at + RANGE, size);
-      await place(rest.body(start + at, start + end), into.subarray(at, end), stop.signal);
+      await place(new PinnedBody(rest, start + at, start + end), into.subarray(at, end), stop.signal);
     }
   }
   try {
@@ -99,7 +99,7 @@ async function together(tasks: readonly Promise<void>[], stop: Stop): Promise<vo
 
 async function* inOrder({ pinned, info, body }: Opened, wanted: ReadWanted, parallel: number): Bytes {
   const stop = new Stop(wanted.signal);
-  const rest = pinned.with(stop.signal);
+  const rest = endingWith(stop.signal, pinned);
   const end = clamped(wanted.end, info.size);
   const ahead: Ahead[] = [];
   let next = wanted.start + RANGE;
@@ -146,7 +146,7 @@ class Ahead {
     this.#queue.abort();
     try {
       const data = await this.#data;
-      if (!data) return yield* this.#pinned.body(this.#start, this.#end);
+      if (!data) return yield* new PinnedBody(this.#pinned, this.#start, this.#end);
       for (let at = 0; at < data.byteLength; at += CHUNK) yield data.subarray(at, at + CHUNK);
     } finally {
       this.drop();
@@ -166,6 +166,6 @@ class Ahead {
     if (!release) return undefined;
     this.#release = release;
     if (this.#dropped) return void release();
-    return collect(this.#pinned.body(this.#start, this.#end), { size });
+    return collect(new PinnedBody(this.#pinned, this.#start, this.#end), { size });
   }
 }

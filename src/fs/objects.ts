@@ -2,7 +2,7 @@ import type { Codecs } from "../codecs/lookup.js";
 import { failure, isStorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ReadWanted } from "./ahead.js";
-import { abortable, type Body, collect, toReadableStream } from "./bytes.js";
+import { abortable, type Body, collect } from "./bytes.js";
 import { Call, onObject } from "./call.js";
 import { decoding } from "./compress.js";
 import type { Bytes, Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver.js";
@@ -94,11 +94,6 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     } catch (cause) {
       throw failure("Corrupt", "the object is not UTF-8 text", { cause }).at("read", String(at));
     }
-  }
-
-  /** As `read`, as a web stream. */
-  readable(at: At, init: ReadInit = {}): ReadableStream<Uint8Array> {
-    return toReadableStream(this.read(at, init));
   }
 
   /**

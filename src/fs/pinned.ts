@@ -50,16 +50,6 @@ export class Pinned {
     readonly signal: AbortSignal | undefined,
   ) {}
 
-  /** The same version, for tasks that end with another signal. */
-  with(signal: AbortSignal): Pinned {
-    return new Pinned(this.driver, this.key, this.info, this.version, signal);
-  }
-
-  /** Bytes from `start` up to `end`, which must not lie past the end of the object. Sends no request before the first pull. */
-  body(start: number, end: number): PinnedBody {
-    return new PinnedBody(this, start, end, undefined);
-  }
-
   /** One request for this version; ObjectChanged when it is not the current one any more. */
   async request(start: number, end: number): Promise<Bytes> {
     const { driver, key, info, version, signal } = this;
@@ -78,6 +68,11 @@ export class Pinned {
   }
 }
 
+/** The same version, for tasks that end with another signal. */
+export function endingWith(signal: AbortSignal, { driver, key, info, version }: Pinned): Pinned {
+  return new Pinned(driver, key, info, version, signal);
+}
+
 const GONE: ReadonlySet<ErrorCode> = new Set(["PreconditionFailed", "ObjectChanged", "NotFound"]);
 const PASSING: ReadonlySet<ErrorCode> = new Set(["Unavailable", "Timeout"]);
 
@@ -94,7 +89,7 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
   #fruitless = 0;
   #over = false;
 
-  constructor(pinned: Pinned, start: number, end: number, bytes: Bytes | undefined) {
+  constructor(pinned: Pinned, start: number, end: number, bytes?: Bytes) {
     this.#pinned = pinned;
     this.#at = start;
     this.#end = Math.max(start, end);

@@ -2,7 +2,7 @@
 import { byteBudget } from "./budget.js";
 import { abortable, collect } from "./bytes.js";
 import type { Budget, ObjectDriver } from "./driver.js";
-import { clamped, type Opened, open, type Pinned, type PinnedBody, type Wanted } from "./pinned.js";
+import { clamped, endingWith, type Opened, open, type Pinned, PinnedBody, type Wanted } from "./pinned.js";
 import { Stop } from "./stop.js";
 
 /** Bytes between two ranges up to which they are fetched in one request. */
@@ -84,7 +84,7 @@ async function fetchGroups(
   const one = async (group: Group, read: (from: Pinned) => PinnedBody) => {
     try {
       const leave = await lanes.take(1, stop.signal);
-      await fetchOne(group, read(pinned.with(stop.signal)), budget, stop.signal, take).finally(leave);
+      await fetchOne(group, read(endingWith(stop.signal, pinned)), budget, stop.signal, take).finally(leave);
     } catch (error) {
       stop.now(error);
     }
@@ -92,7 +92,7 @@ async function fetchGroups(
   const tasks = [one(first!, () => body)];
   for (const group of others) {
     if (group.start >= info.size) break;
-    tasks.push(one(group, (from) => from.body(group.start, clamped(group.end, info.size))));
+    tasks.push(one(group, (from) => new PinnedBody(from, group.start, clamped(group.end, info.size))));
   }
   await Promise.all(tasks);
   stop.free();

@@ -1,6 +1,7 @@
 import { isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { fetched, fetchedWhole } from "./ahead.js";
+import { toReadableStream } from "./bytes.js";
 import { Call, onBucket, onObject } from "./call.js";
 import type { Driver, Item, Shared } from "./driver.js";
 import { globKeys } from "./glob.js";
@@ -13,6 +14,7 @@ import {
   type DeleteInit,
   type ListInit,
   type Range,
+  type ReadInit,
   type Signalled,
   type SignInit,
   type StatInit,
@@ -69,6 +71,11 @@ export class Storage extends Objects<Driver> {
     } catch (error) {
       throw call.told(error);
     }
+  }
+
+  /** As `read`, as a web stream. */
+  readable(at: At, init: ReadInit = {}): ReadableStream<Uint8Array> {
+    return toReadableStream(this.read(at, init));
   }
 
   /** Several ranges of one version, in the order asked for; near ones are fetched together. */

@@ -47,7 +47,9 @@ const NONE: Readonly<Record<string, string>> = {};
 export const USUAL_REGION = "us-east-1";
 
 /** Who asks, where. */
-export interface ClientOptions extends Pick<S3Options, "region" | "endpoint" | "addressing" | "requesterPays"> {
+export interface ClientOptions
+  extends Pick<S3Options, "region" | "endpoint" | "addressing">,
+    Partial<Pick<S3Options, "requesterPays">> {
   readonly keys: KeySource;
 }
 

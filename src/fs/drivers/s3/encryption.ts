@@ -13,11 +13,6 @@ export interface EncryptionHeaders {
   readonly source: Headers;
 }
 
-/** The options of a connection, with the headers that its encryption needs. */
-export function encrypted<T extends { readonly encryption: S3Encryption | undefined }>(options: T) {
-  return { ...options, encryption: encryptionHeaders(options.encryption) };
-}
-
 export const NO_ENCRYPTION: EncryptionHeaders = { create: {}, use: {}, source: {} };
 
 const SSE = "x-amz-server-side-encryption";

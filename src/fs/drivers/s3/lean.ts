@@ -4,9 +4,10 @@ import { type S3Provider, s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
 import { type ObjectDriver, type OpenDriver, type Shared, withOwnCredentials } from "../../driver.js";
 import { openBucket } from "./driver.js";
-import { encrypted, NO_ENCRYPTION } from "./encryption.js";
+import { NO_ENCRYPTION } from "./encryption.js";
 import { fixedKeys, isLazy, type KeySource, statedKeys } from "./keys.js";
 import { type BucketOptions, bucketOf, objectDriver } from "./objects.js";
+import { prepared } from "./prepare.js";
 
 /** Keys, and the server that knows them. */
 export interface S3Keys {
@@ -53,9 +54,9 @@ function settled({ accessKeyId, secretAccessKey, sessionToken, ...place }: S3Key
 function optionsOf({ region, endpoint, provider, addressing }: Omit<S3Keys, keyof KeyPair>): BucketOptions {
   const own = endpoint === undefined;
   return {
-    ...UNSAID,
     region,
     endpoint,
+    encryption: NO_ENCRYPTION,
     provider: provider ?? (own ? "aws" : "generic"),
     addressing: addressing ?? (own ? "auto" : "path"),
   };
@@ -63,38 +64,28 @@ function optionsOf({ region, endpoint, provider, addressing }: Omit<S3Keys, keyo
 
 type KeyPair = Pick<S3Keys, "accessKeyId" | "secretAccessKey" | "sessionToken">;
 
-/** What the driver decides where nothing is said. */
-const UNSAID = {
-  verify: true,
-  requesterPays: false,
-  encryption: NO_ENCRYPTION,
-  attempts: undefined,
-  connectTimeout: undefined,
-  readTimeout: undefined,
-  connections: undefined,
-  requestChecksum: undefined,
-  responseChecksum: undefined,
-} as const;
-
 /**
  * As `openS3` for connections that hold their keys, or ask for anonymous access. Unsupported for roles, profiles and
  * whatever else has to be found first: a bundle of it holds nothing of AWS's credential chains.
  */
 export const openS3WithKeys: OpenDriver = async (name, connection, shared) => {
-  const { options, keys } = stated(connection, shared.env);
+  const { options, keys } = await stated(connection, shared.env);
   return openBucket(name, options, keys, shared);
 };
 
 /** As `openS3WithKeys`, for `openObjects`: the driver neither lists nor copies nor signs, and deletes key by key. */
 export const openS3Objects: OpenDriver<ObjectDriver> = async (name, connection, shared) => {
-  const { options, keys } = stated(connection, shared.env);
+  const { options, keys } = await stated(connection, shared.env);
   return objectDriver(await bucketOf(name, options, keys, shared.env), shared);
 };
 
-function stated(connection: Connection | undefined, env: Shared["env"]): { options: BucketOptions; keys: KeySource } {
+async function stated(
+  connection: Connection | undefined,
+  env: Shared["env"],
+): Promise<{ options: BucketOptions; keys: KeySource }> {
   const options = s3Options(connection, env);
   const { credentials } = options;
-  if (!isLazy(credentials)) return { options: encrypted(options), keys: statedKeys(credentials) };
+  if (!isLazy(credentials)) return { options: await prepared(options), keys: statedKeys(credentials) };
   const why = `only keys that are written down are taken here, not credentials of the kind ${credentials.kind}`;
   throw failure("Unsupported", `${why}; use openS3`);
 }

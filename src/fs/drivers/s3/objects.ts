@@ -1,5 +1,4 @@
 /** The part of the driver that small bundles need: single objects. */
-import { readFile } from "node:fs/promises";
 import type { S3Options } from "../../../connections/options/s3.js";
 import type { ObjectDriver, Shared } from "../../driver.js";
 import type { HttpOptions } from "../../http.js";
@@ -13,8 +12,15 @@ import { profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { write } from "./write.js";
 
-/** What is known of a bucket besides its name and who asks. */
-export type BucketOptions = Omit<S3Options, "credentials" | "encryption"> & { readonly encryption: EncryptionHeaders };
+/** What has to be known of a bucket besides its name and who asks; the rest is as usual where nothing is said. */
+export interface BucketOptions
+  extends Pick<S3Options, "provider" | "addressing" | "region" | "endpoint">,
+    Partial<
+      Omit<S3Options, "provider" | "addressing" | "region" | "endpoint" | "credentials" | "encryption" | "verify">
+    > {
+  readonly encryption: EncryptionHeaders;
+  readonly tls?: HttpOptions["tls"];
+}
 
 export async function bucketOf(
   name: string,
@@ -22,7 +28,7 @@ export async function bucketOf(
   keys: KeySource,
   env: Shared["env"],
 ): Promise<Bucket> {
-  const client = await openClient(name, { ...options, keys }, await transportOf(options, env));
+  const client = await openClient(name, { ...options, keys }, transportOf(options, env));
   const profile = profiles[options.provider];
   return { name, client, profile, encryption: options.encryption, checksums: sums(options) };
 }
@@ -33,12 +39,8 @@ function sums({ provider, requestChecksum, responseChecksum }: BucketOptions): B
   return { write: wanted(requestChecksum), read: wanted(responseChecksum) };
 }
 
-async function transportOf(
-  options: BucketOptions,
-  env: Shared["env"],
-): Promise<Omit<HttpOptions, "protocol" | "dialect">> {
-  const { connections: sockets, connectTimeout: connect, readTimeout: idle, attempts: tries, verify } = options;
-  const tls = typeof verify === "string" ? { ca: await readFile(verify) } : { rejectUnauthorized: verify };
+function transportOf(options: BucketOptions, env: Shared["env"]): Omit<HttpOptions, "protocol" | "dialect"> {
+  const { connections: sockets, connectTimeout: connect, readTimeout: idle, attempts: tries, tls } = options;
   return { sockets, connect, idle, tries, tls, env };
 }
 

@@ -4,10 +4,15 @@ import type { OpenDriver } from "../../driver.js";
 import { USUAL_REGION } from "./client.js";
 import { keySource } from "./credentials.js";
 import { openBucket } from "./driver.js";
-import { encrypted } from "./encryption.js";
+import { prepared } from "./prepare.js";
 
 /** Opens the driver of an S3 bucket. InvalidArgument or Unsupported when the connection cannot be honoured. */
 export const openS3: OpenDriver = async (name, connection, shared) => {
   const options = s3Options(connection, shared.env);
-  return openBucket(name, encrypted(options), keySource(options.credentials, options.region ?? USUAL_REGION), shared);
+  return openBucket(
+    name,
+    await prepared(options),
+    keySource(options.credentials, options.region ?? USUAL_REGION),
+    shared,
+  );
 };
