@@ -9,13 +9,13 @@ import { open as openStowage } from "./subjects/stowage.mjs";
 
 const HERE = import.meta.dirname;
 const PROGRAM = `
-import { openStorage } from "stowage/lean";
-import { fromS3Keys } from "stowage/s3";
+import { openObjects } from "stowage/lean";
+import { s3Objects } from "stowage/s3";
 const { base, connection } = JSON.parse(process.argv[2]);
 const { login: accessKeyId, password: secretAccessKey, extra } = connection;
 const keys = { accessKeyId, secretAccessKey, endpoint: extra.endpoint_url, region: extra.region_name };
-const storage = openStorage({ env: {}, drivers: { s3: fromS3Keys(keys) } });
-console.log((await storage.text(base.replace("it@", "") + "/start-up")).length);
+const storage = openObjects({ env: {}, drivers: { s3: s3Objects(keys) } });
+console.log((await storage.text(base + "/start-up")).length);
 `;
 const MIN_RUNS = 5;
 

@@ -26,7 +26,7 @@ export interface LeanStorageOptions<D extends ObjectDriver = Driver> {
 /** Bytes that all parts of all uploads, and all ranges of all parallel reads, of one Storage may hold in memory. */
 const TRANSFER_BUDGET = 64 * 1024 * 1024;
 
-const NOWHERE: ConnectionSource = { name: "openStorage, which was given none", get: async () => undefined };
+const NOWHERE: ConnectionSource = { name: "the option connections, which was left out", get: async () => undefined };
 
 /** A Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function openStorage(options: LeanStorageOptions): Storage {

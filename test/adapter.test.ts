@@ -3,8 +3,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { unmapped, withObjectStorage, wrapTaskClient } from "../src/airflow/index.js";
+import { taskConnections, withObjectStorage as withParts } from "../src/airflow/lean.js";
 import type { GetXCom, SetXCom, TaskClient, TaskContext } from "../src/airflow/sdk.js";
 import { XComObjectStorageBackend } from "../src/backend.js";
+import { withOwnCredentials } from "../src/fs/driver.js";
+import { memoryDrivers } from "../src/fs/drivers/memory.js";
+import { allowedTypes } from "../src/xcom/allow-list.js";
 import { replicate } from "../src/xcom/replicas.js";
 import { memoryRows } from "../src/xcom/rows-memory.js";
 import { describeOn, useBucket } from "./servers/use.js";
@@ -408,6 +412,40 @@ describe("the backend", () => {
     await here.storage.delete(row as string);
     await client.rows.set(client.at({ key: "big" }), row);
     await call(async ({ client }) => void expect(await client.getXCom({ key: "big" })).toEqual(BIG), { layers });
+  });
+});
+
+describe("of named parts", () => {
+  const parts = (more: object = {}) => ({ ...settings(), drivers: { memory: memoryDrivers() }, ...more });
+  const settings = () => ({ path: "memory://conn@b/xcom", threshold: 100, log, warn });
+  const run = (handler: (args: Args) => unknown, more: object) =>
+    withParts(handler, parts(more))({ ctx: client.ctx, client });
+
+  test("an id is looked up where the parts say so, at the API server for example, and nowhere else", async () => {
+    const asked: string[] = [];
+    client.getConnection = async (id) => {
+      asked.push(id);
+      return null;
+    };
+    await expect(run(() => BIG, {})).rejects.toThrow(/InvalidArgument \(no connection of this id .*left out/);
+    expect(asked).toEqual([]);
+    const unknown = run(() => BIG, { connections: taskConnections });
+    await expect(unknown).rejects.toThrow(/InvalidArgument \(no connection of this id in: the API server/);
+    expect(asked).toEqual(["conn"]);
+  });
+  test("drivers with credentials of their own ask nobody, and values come back from their objects", async () => {
+    const drivers = { memory: withOwnCredentials(memoryDrivers()) };
+    const row = await run(() => BIG, { drivers });
+    expect(row).toMatch(/^memory:\/\/conn@b\/xcom\/.*\/return_value\.json$/);
+    await client.rows.set(client.at({ key: "big" }), row);
+    await run(async ({ client }) => void expect(await client.getXCom({ key: "big" })).toEqual(BIG), { drivers });
+  });
+  test("an option whose part was not named is refused before the handler runs", async () => {
+    const never = () => expect.unreachable();
+    await expect(run(never, { allowedTypes: [] })).rejects.toThrow(/InvalidArgument \(allowedTypes .*name the part/);
+    const drivers = { memory: withOwnCredentials(memoryDrivers()) };
+    const limited = run(() => new Date(0), { drivers, allowedTypes: [], extras: allowedTypes });
+    await expect(limited).rejects.toThrow(/datetime.datetime is not in allowed/);
   });
 });
 

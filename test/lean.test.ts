@@ -1,7 +1,27 @@
 /** A Storage of named parts has these parts, and says what it lacks. */
 import { describe, expect, test } from "vitest";
-import { fromS3Keys, openS3WithKeys } from "../src/fs/drivers/s3/index.js";
-import { connectionsFromRecord, contentTypeOf, gzip, memoryDrivers, openStorage, zstd } from "../src/lean.js";
+import { collect } from "../src/fs/bytes.js";
+import { fromS3Keys, openS3Objects, openS3WithKeys, s3Objects } from "../src/fs/drivers/s3/index.js";
+import {
+  allowedTypes,
+  connectionsFromRecord,
+  contentTypeOf,
+  type Extras,
+  gzip,
+  keyTemplates,
+  memoryDrivers,
+  Objects,
+  openObjects,
+  openStorage,
+  readAliases,
+  Storage,
+  StoragePath,
+  serializers,
+  XComObjectStorageBackend,
+  zstd,
+} from "../src/lean.js";
+import { defineSerializer } from "../src/xcom/serializer.js";
+import { describeOn, useBucket } from "./servers/use.js";
 
 const PATH = "s3://it@bucket/key";
 const KEYS = { accessKeyId: "id", secretAccessKey: "not so secret" };
@@ -58,7 +78,9 @@ describe("connections", () => {
       drivers: { s3: openS3WithKeys },
       env: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
     });
-    await expect(storage.sign(PATH)).rejects.toThrow(/stat s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*given none/);
+    await expect(storage.sign(PATH)).rejects.toThrow(
+      /sign s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*left out/,
+    );
   });
 });
 
@@ -100,5 +122,117 @@ describe("codecs and content types", () => {
       await on.write("memory://bucket/b.json", "{}");
       expect((await on.stat("memory://bucket/b.json")).contentType).toBe(type);
     }
+  });
+});
+
+describe("objects alone", async () => {
+  test("a Storage is Objects with all other verbs, on the same drivers", async () => {
+    const drivers = { memory: memoryDrivers() };
+    const [objects, storage] = [openObjects({ drivers }), openStorage({ drivers })];
+    expect(storage).toBeInstanceOf(Objects);
+    expect(objects).not.toBeInstanceOf(Storage);
+    await objects.write("memory://bucket/a", "text");
+    expect(await storage.text("memory://bucket/a")).toBe("text");
+    await storage.delete("memory://bucket/a");
+    expect(await objects.exists("memory://bucket/a")).toBe(false);
+  });
+  await describeOn("minio", "on S3", (server) => {
+    const bucket = useBucket(server);
+    const opened = (drivers: object, more = {}) =>
+      openObjects({ drivers: { s3: s3Objects(keys()) }, ...drivers, ...more });
+    const keys = () => {
+      const { accessKey: accessKeyId, secretKey: secretAccessKey, region, endpoint } = server;
+      return { accessKeyId, secretAccessKey, region, endpoint };
+    };
+    const at = (key: string) => StoragePath.of({ scheme: "s3", connectionId: "any", bucket: bucket().name, key });
+
+    test("what is written in one request and in parts is read, looked at and deleted", async () => {
+      const objects = opened({});
+      for (const size of [0, 1000, 20 * 2 ** 20 + 1]) {
+        const data = Buffer.alloc(size, "0123456789abcdef-");
+        await objects.write(at("data"), data);
+        expect((await objects.stat(at("data"))).size).toBe(size);
+        expect(Buffer.compare(await objects.bytes(at("data")), data)).toBe(0);
+        let seen = 0;
+        for await (const chunk of objects.read(at("data"))) seen += chunk.byteLength;
+        expect(seen).toBe(size);
+      }
+      await objects.delete([at("data"), at("missing"), at("tab\tand\u0001")]);
+      expect(await objects.exists(at("data"))).toBe(false);
+      await objects.close();
+    });
+    test("keys of its own need no connection; openS3Objects takes those of the connection, and refuses an unknown id", async () => {
+      const own = opened({}, { connections: { name: "nobody", get: () => Promise.reject(new Error("was asked")) } });
+      await own.write(at("own"), "text");
+      const asked = openObjects({
+        drivers: { s3: openS3Objects },
+        connections: connectionsFromRecord({ any: server.connection }),
+      });
+      expect(await asked.text(at("own"))).toBe("text");
+      const unknown = asked.text(String(at("own")).replace("any@", "other@"));
+      await expect(unknown).rejects.toThrow(/InvalidArgument \(no connection of this id in: /);
+      await Promise.all([own.close(), asked.close()]);
+    });
+    test("every key that could not be deleted is named", async () => {
+      const objects = opened({}, { drivers: { s3: s3Objects({ ...keys(), secretAccessKey: "wrong" }) } });
+      const failed = objects.delete([at("one"), at("two")]);
+      await expect(failed).rejects.toThrow(
+        /delete .*: Unauthenticated \(2 not deleted: (one|two): Unauthenticated, (one|two): /,
+      );
+      await objects.close();
+    });
+    test("an XCom backend stores, loads and purges on it", async () => {
+      const storage = opened({}, { codecs: [gzip] });
+      const backend = new XComObjectStorageBackend({
+        storage,
+        path: String(at("xcom")),
+        threshold: 0,
+        compression: "gzip",
+      });
+      const row = await backend.storeValue(OWNER, "key", { n: 1 });
+      expect(await backend.loadValue(row, { owner: OWNER })).toEqual({ n: 1 });
+      expect(await backend.purge(row)).toBe(true);
+      expect(await storage.exists(String(row))).toBe(false);
+      await storage.close();
+    });
+  });
+});
+
+const OWNER = { dagId: "d", runId: "r", taskId: "t" };
+
+describe("options of the XCom backend", () => {
+  const storage = openStorage({ drivers: { memory: memoryDrivers() } });
+  const text = defineSerializer<Date>({
+    name: "test.date@1",
+    suffix: ".date",
+    test: (value): value is Date => value instanceof Date,
+    encode: async function* (value) {
+      yield Buffer.from(value.toISOString());
+    },
+    decode: async (body) => new Date(Buffer.from(await collect(body)).toString()),
+  });
+  const base = { storage, path: "memory://bucket/x", threshold: 0 };
+  test.each<[string, object, Extras]>([
+    ["keyTemplate", { keyTemplate: "{dag_id}/{run_id}/{task_id}/{key}_{uuid}.json" }, keyTemplates],
+    ["readAliases", { readAliases: { "old://": "memory://bucket/old" } }, readAliases],
+    ["serializers", { serializers: [text] }, serializers],
+    ["allowedTypes", { allowedTypes: ["builtins.*"] }, allowedTypes],
+  ])("%s is refused without its part, never ignored, and works with it", async (name, option, part) => {
+    const options = { ...base, ...option };
+    expect(() => new XComObjectStorageBackend(options)).toThrow(
+      new RegExp(`InvalidArgument \\(${name} .*name the part`),
+    );
+    const backend = new XComObjectStorageBackend(options, part);
+    const row = await backend.storeValue(OWNER, "key", { n: 1 });
+    expect(await backend.loadValue(row)).toEqual({ n: 1 });
+  });
+  test("an object of a serializer is refused without the part of serializers, saying what is missing", async () => {
+    const row = await new XComObjectStorageBackend({ ...base, serializers: [text] }, serializers).storeValue(
+      OWNER,
+      "key",
+      new Date(0),
+    );
+    const load = new XComObjectStorageBackend(base).loadValue(row);
+    await expect(load).rejects.toThrow(/Unsupported \(no serializer reads \.date; .*there is none/);
   });
 });
