@@ -146,13 +146,21 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
     });
   });
 
+  test.each([".", ".."])("K06 the key %s, which no object may have, is refused before any request", async (key) => {
+    proxy.clear();
+    const refusal = { code: "InvalidArgument" };
+    for (const work of [seam.write(key, "x"), seam.stat(key), seam.text(key), seam.copy("a", key)])
+      await expect(work).rejects.toMatchObject(refusal);
+    expect(proxy.requests).toEqual([]);
+  });
+
   describe("with the official client", () => {
     test("each reads what the other wrote: bytes, type, metadata and odd keys", async () => {
       const file = (key: string) => theirs.bucket(bucket().name).file(key);
       const theirs = await gcsClient(server);
       const name = fc
         .string({ unit: "grapheme", minLength: 1, maxLength: 12 })
-        .filter((key) => /^[^\r\n\u0000]+$/.test(key));
+        .filter((key) => /^[^\r\n\u0000]+$/.test(key) && key !== "." && key !== "..");
       const object = fc.record({
         key: fc.oneof(name, fc.constantFrom("a//b", "a/./b", "a/../b", "x/", "%2F", "é?#&=+ ", "🙀")),
         data: fc.uint8Array({ maxLength: 100 }),

@@ -13,18 +13,22 @@ export interface Parsed<Row> {
 /** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
 export function parsed<Row = never>(text: string, root: string, kinds: Kinds<Row> = {}): Parsed<Row> {
   const rows: Row[] = [];
-  const fields: Record<string, string> = Object.create(null);
+  const fields = empty();
   const paths = Object.keys(kinds);
-  let row: Record<string, string> | undefined;
+  let row = empty();
   visit(text, root, (path, value) => {
     const kind = paths.find((one) => path.startsWith(one) && isAt(path, one.length));
-    const into = kind === undefined ? fields : (row ??= Object.create(null) as Record<string, string>);
+    const into = kind === undefined ? fields : row;
     if (value !== undefined) into[kind === undefined ? path : rest(path, kind.length)] = value;
     if (kind !== path) return;
     rows.push(kinds[kind]!(into));
-    row = undefined;
+    row = empty();
   });
   return { rows, fields };
+}
+
+function empty(): Record<string, string> {
+  return Object.create(null);
 }
 
 /** Whether a segment of `path`, and not only a part of one, ends at `length`. */

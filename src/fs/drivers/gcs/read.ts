@@ -4,6 +4,7 @@ import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
 import { extentOf, rangeHeader } from "../../extent.js";
 import type { HttpResponse } from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
+import { allowed } from "./key.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one, type Resource } from "./objects.js";
 import type { Api, Call, Server } from "./server.js";
 
@@ -49,7 +50,7 @@ function media(server: Server, key: string, options: ReadOptions, range: string 
     const query = { alt: "media", generation, ifGenerationMatch: match };
     return { ...common, path: server.objects(key), query, headers };
   }
-  const path = `${server.place.base}/${encodeComponent(server.place.bucket)}/${encodeComponent(key)}`;
+  const path = `${server.place.base}/${encodeComponent(server.place.bucket)}/${encodeComponent(allowed(key))}`;
   const condition = match === undefined ? {} : { "x-goog-if-generation-match": match };
   return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
 }

@@ -10,6 +10,7 @@ import {
   type Outgoing,
 } from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
+import { allowed } from "./key.js";
 import type { Tokens } from "./tokens.js";
 
 /** A request before it is signed. */
@@ -82,7 +83,7 @@ export abstract class Api {
 
 function named(bucket: string, key?: string): string {
   const all = `/b/${encodeComponent(bucket)}/o`;
-  return key === undefined ? all : `${all}/${encodeComponent(key)}`;
+  return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
 }
 
 /** A bucket on the thin transport. */

@@ -3,6 +3,7 @@ import { failure, isStorageError } from "../../../errors.js";
 import type { Receipt, WriteOptions } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import type { Limits, Session, Target } from "../../parts.js";
+import { allowed } from "./key.js";
 import { generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./objects.js";
 import { Resumable } from "./resumable.js";
 import type { Api } from "./server.js";
@@ -31,7 +32,7 @@ export class Upload implements Target<void> {
 
   constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: WriteOptions) {
     this.#api = api;
-    this.#key = key;
+    this.#key = allowed(key);
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
     const all = { ...metadata, ...(this.#nonce && { [NONCE]: this.#nonce }) };
     this.#resource = {
