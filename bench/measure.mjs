@@ -55,12 +55,12 @@ function reasonIn(errors) {
 }
 
 /**
- * The measurements of one scenario by subject: `{ rounds: [...] }`, or `{ cannot: reason }`. The first round of each
- * subject warms up and does not count, unless it is the only one or the scenario does without.
+ * The measurements of one scenario by subject: `{ rounds: [...] }`, or `{ cannot: reason }`. The first rounds of each
+ * subject warm up and do not count: one, unless it is the only one, or as many as the scenario says.
  */
 export async function measure(scenario, target, commands, rounds) {
   const runners = await Promise.all(commands.map((one) => started(one, scenario, target)));
-  const warmUp = rounds > 1 && (scenario.warmUp ?? true) ? 1 : 0;
+  const warmUp = rounds > 1 ? (scenario.warmUp ?? 1) : 0;
   for (let round = -warmUp; round < rounds; round++) {
     for (const one of runners) {
       if (one.cannot) continue;

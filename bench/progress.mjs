@@ -19,7 +19,7 @@ const SWEEP = 0.5;
 
 /** Seconds that `scenario` may take with so many subjects and rounds. */
 export function expectedSeconds(scenario, subjects, rounds) {
-  const warmUp = rounds > 1 && (scenario.warmUp ?? true) ? 1 : 0;
+  const warmUp = rounds > 1 ? (scenario.warmUp ?? 1) : 0;
   const round = roundSeconds(scenario) + fillSeconds(scenario);
   const able = Math.min(subjects, KNOWING[scenario.codec] ?? subjects);
   return SWEEP + seedSeconds(scenario) + subjects * START + able * (rounds + warmUp) * round;

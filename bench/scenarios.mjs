@@ -6,7 +6,7 @@
  * - `seconds`: when a round ends even if not all objects are done; `fillSeconds`: how long making what it deletes may take
  * - `codec`: what the bytes go through; none when left out
  * - `subjects`: those that are compared; all of the store when left out
- * - `rounds`: fewer than usual where a round is long; `warmUp`: false where one is not worth its time
+ * - `rounds`: fewer than usual where a round is long; `warmUp`: rounds before those that count, 1 when left out
  * - `quick`: the smaller numbers of `--quick`; scenarios without it are left out there
  */
 const KIB = 2 ** 10;
@@ -24,11 +24,13 @@ const GOAL_SECONDS = 2;
 /** Seconds that making objects for a round of deletes may take; what the round leaves over serves the next. */
 const FILL_SECONDS = 0.5;
 /** Rounds that take longer than some ten seconds for all subjects together. */
-const LONG = { rounds: 2, warmUp: false };
+const LONG = { rounds: 2, warmUp: 0 };
+/** Rounds of 2,000 after which the code of all subjects is compiled, which the first 10,000 requests wait for. */
+const COMPILED = 4;
 
 /**
  * @typedef {{ name: string, seeds: string, group: string, store: string, step: string, size: number, count: number, at: number,
- *   seconds?: number, fillSeconds?: number, codec?: string, subjects?: string[], rounds?: number, warmUp?: boolean }} Scenario
+ *   seconds?: number, fillSeconds?: number, codec?: string, subjects?: string[], rounds?: number, warmUp?: number }} Scenario
  */
 
 const hasGoal = (store, step, at, size) =>
@@ -39,7 +41,7 @@ const small = CLOUDS.flatMap((store) =>
     [1, 64].flatMap((at) =>
       [KIB, 16 * KIB].map((size) => ({
         ...{ group: "small", store, step, size, at, count: OBJECTS },
-        seconds: hasGoal(store, step, at, size) ? GOAL_SECONDS : ROUND_SECONDS,
+        ...(hasGoal(store, step, at, size) ? { seconds: GOAL_SECONDS, warmUp: COMPILED } : { seconds: ROUND_SECONDS }),
         ...(step === "delete" && { fillSeconds: FILL_SECONDS }),
         ...(size === KIB && at === 64 && (store === "minio" || step === "get") && { quick: { count: 64 } }),
       })),
