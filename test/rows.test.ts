@@ -40,6 +40,8 @@ const PLACES: Record<string, () => Promise<Place>> = {
   Postgres: async () => {
     const server = await startPostgres();
     const pool = new pg.Pool({ connectionString: server.url });
+    // The server may stop while a connection still says goodbye.
+    pool.on("error", () => {});
     return fresh(
       (text, values) => pool.query(text, values),
       async () => {

@@ -36,7 +36,7 @@ export function withObjectStorage<A = unknown>(
   options: LeanObjectStorageOptions,
 ): (args: A) => Promise<unknown> {
   const { drivers, codecs, contentTypeOf, connections, extras = {} } = options;
-  return wrapHandler<A, Objects>(handler, options as ObjectStorageOptions<Objects>, {
+  return wrapHandler<A, Objects>(handler, options, {
     open: (client, env) => openObjects({ drivers, codecs, contentTypeOf, connections: connections?.(client), env }),
     extras,
   });
