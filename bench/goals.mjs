@@ -26,7 +26,7 @@ export function goals({ results, startUp, paths }) {
     growth("1 GiB read as a stream, file", "bounded-file-read-1GiB", 96),
     ratio("path parse", "URL", paths?.ratio, paths && 1, 1),
     atMost('import "stowage"', "an empty module", startUp?.importMs, 20, "ms"),
-    atMost("one-file bundle with S3 and static keys", "minified", startUp?.bundleBytes, 60 * 1024, "KB", 1024),
+    atMost("one-file bundle with S3 and static keys", "minified", startUp?.bundleBytes, 60_000, "KB", 1000),
     atMost("start-up of the bundle with one small get", "bare Node", startUp?.getMs, 40, "ms"),
     atMost("process alive after its last line", "", startUp?.lingerMs, 100, "ms"),
   ];

@@ -2,8 +2,6 @@
  * stowage in parts, for small one-file bundles: `openStorage` holds the drivers, codecs and sources of connections that
  * it is given and no other, so that a bundler can leave the rest out.
  */
-export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
-export { bz2, gzip, lz4, lzma, snappy, xz, zip, zstd } from "./codecs/formats.js";
 export {
   type Connection,
   type ConnectionInput,

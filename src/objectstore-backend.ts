@@ -1,8 +1,8 @@
-import { setTimeout } from "node:timers/promises";
 import { failure, invalid, isStorageError } from "./errors.js";
 import type { Bytes } from "./fs/driver.js";
 import type { Objects } from "./fs/objects.js";
 import type { Signalled } from "./fs/options.js";
+import { pause } from "./fs/pause.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
 import { pathBelow, roomBelow } from "./xcom/base.js";
@@ -182,7 +182,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     } catch (error) {
       if (!isStorageError(error, "NotFound") || !isCompressed(path.name)) throw error;
     }
-    await setTimeout(FRESH_MISS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await pause(FRESH_MISS, signal);
     return this.#read(path, signal);
   }
 

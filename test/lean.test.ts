@@ -1,5 +1,6 @@
 /** A Storage of named parts has these parts, and says what it lacks. */
 import { describe, expect, test } from "vitest";
+import { gzip, zstd } from "../src/codecs/formats.js";
 import { collect } from "../src/fs/bytes.js";
 import { fromS3Keys, openS3Objects, openS3WithKeys, s3Objects } from "../src/fs/drivers/s3/index.js";
 import {
@@ -7,7 +8,6 @@ import {
   connectionsFromRecord,
   contentTypeOf,
   type Extras,
-  gzip,
   keyTemplates,
   memoryDrivers,
   Objects,
@@ -18,7 +18,6 @@ import {
   StoragePath,
   serializers,
   XComObjectStorageBackend,
-  zstd,
 } from "../src/lean.js";
 import { defineSerializer } from "../src/xcom/serializer.js";
 import { describeOn, useBucket } from "./servers/use.js";

@@ -77,6 +77,7 @@ describe("the packed package", () => {
   });
   test.each([
     "stowage/lean",
+    "stowage/codecs",
     "stowage/s3",
     "stowage/gcs",
     "stowage/azure",

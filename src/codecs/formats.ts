@@ -2,6 +2,8 @@
 import type { Codec } from "./codec.js";
 import { codecOf } from "./format.js";
 
+export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codec.js";
+
 export const zip: Codec = /* @__PURE__ */ codecOf({
   name: "zip",
   levels: { min: 0, max: 9, default: 6 },

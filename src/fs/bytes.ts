@@ -1,5 +1,5 @@
 /** All stream plumbing. The currency is {@link Bytes}; nothing here uses events or pipes. */
-import { failure, invalid } from "../errors.js";
+import { failure, invalid, type StorageError } from "../errors.js";
 import type { Bytes } from "./driver.js";
 
 /** What can be written: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
@@ -105,15 +105,20 @@ export async function* counted(bytes: Bytes, see: (length: number) => void): Byt
   }
 }
 
+/** A body is not as long as was promised: it has `found` bytes. */
+export function wrongSize(size: number, found: number | "more"): StorageError {
+  return invalid(`size says ${size} bytes, the body has ${found}`);
+}
+
 /** The same bytes; fails with InvalidArgument as soon as they are more, or at the end when they are fewer, than `size`. */
 export async function* exactly(bytes: Bytes, size: number): Bytes {
   let seen = 0;
   for await (const chunk of bytes) {
     seen += chunk.byteLength;
-    if (seen > size) throw invalid(`size says ${size} bytes, the body has more`);
+    if (seen > size) throw wrongSize(size, "more");
     yield chunk;
   }
-  if (seen < size) throw invalid(`size says ${size} bytes, the body has ${seen}`);
+  if (seen < size) throw wrongSize(size, seen);
 }
 
 /** Everything in one array. With `size`, one preallocated buffer; with `max`, TooLarge above it. */

@@ -3,9 +3,10 @@ import type { Agent, IncomingHttpHeaders } from "node:http";
 import { invalid } from "../errors.js";
 import { BodyCut, HttpError, lineFailure, mayHaveLanded, refusal } from "./http/error.js";
 import { type Answer, exchange, type Limits, type Wire } from "./http/exchange.js";
-import { delayAfter, isPassing, pause, RetryBudget, retryAfter, triesFor } from "./http/retry.js";
+import { delayAfter, isPassing, RetryBudget, retryAfter, triesFor } from "./http/retry.js";
 import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin, Outgoing } from "./http/types.js";
 import { Watchdog } from "./http/watch.js";
+import { pause } from "./pause.js";
 
 export { HttpBody } from "./http/body.js";
 export { BodyCut, codeOfHttp, HttpError, type HttpFailure, lineFailure, refusal } from "./http/error.js";
@@ -35,16 +36,21 @@ const SKEW = 4 * 60_000;
 /** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
   const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
-  if (protocol !== "http:" && protocol !== "https:") throw invalid("an endpoint is http or https");
   if (search || username) throw invalid("an endpoint has neither a user nor a query");
   const base = pathname.replace(/\/+$/, "");
   // A socket wants an IPv6 address bare, the Host header in brackets.
-  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ""), port: port ? Number(port) : undefined, host, base };
+  return {
+    protocol: protocol as Origin["protocol"],
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: port ? Number(port) : undefined,
+    host,
+    base,
+  };
 }
 
 function parsed(endpoint: string): URL {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (!url) throw invalid("an endpoint looks like https://host or http://host:port");
+  if (!url || !/^https?:$/.test(url.protocol)) throw invalid("an endpoint looks like https://host or http://host:port");
   return url;
 }
 

@@ -1,6 +1,6 @@
 /** Cuts a body into the pieces in which it goes out. */
 import { constants } from "node:buffer";
-import { invalid } from "../errors.js";
+import { wrongSize } from "./bytes.js";
 import type { Budget } from "./driver.js";
 import { type Limits, type PartSizes, partSizes } from "./plan.js";
 import type { Source } from "./source.js";
@@ -64,9 +64,9 @@ async function ends(source: Source, offset: number, size: number | undefined): P
   if (size !== undefined && offset < size && !source.ended) return false;
   if (!(await source.more())) {
     if (size === undefined || offset === size) return true;
-    throw invalid(`size says ${size} bytes, the body has ${offset}`);
+    throw wrongSize(size, offset);
   }
-  if (size !== undefined) throw invalid(`size says ${size} bytes, the body has more`);
+  if (size !== undefined) throw wrongSize(size, "more");
   return false;
 }
 

@@ -1,7 +1,7 @@
 /** One version of one object, and reads of it that survive a dropped line. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorCode, failure, isStorageError } from "../errors.js";
 import type { Bytes, Info, ObjectDriver } from "./driver.js";
+import { pause } from "./pause.js";
 
 /** How often in a row a body is taken up again without a single byte in between. */
 const FRUITLESS = 5;
@@ -162,13 +162,5 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
   #done(): IteratorResult<Uint8Array> {
     this.#over = true;
     return { done: true, value: undefined };
-  }
-}
-
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, signal && { signal });
-  } catch {
-    signal?.throwIfAborted();
   }
 }

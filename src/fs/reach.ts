@@ -24,7 +24,7 @@ export class Reach<D extends ObjectDriver = Driver> {
   /** The driver of the bucket of `path`. A failed opening is not remembered. */
   driver(path: StoragePath): Promise<D> {
     if (this.#closed) throw invalid("the storage is closed");
-    const open = this.#find(path.scheme);
+    const open = this.opener(path.scheme);
     const buckets = this.#buckets(open);
     const name = `${path.connectionId ?? ""}@${path.bucket}`;
     const known = buckets.get(name);
@@ -35,9 +35,11 @@ export class Reach<D extends ObjectDriver = Driver> {
     return opened;
   }
 
-  /** Whether one driver can copy between the two: same provider, same connection. */
-  together(a: StoragePath, b: StoragePath): boolean {
-    return a.connectionId === b.connectionId && this.#find(a.scheme) === this.#find(b.scheme);
+  /** What opens the drivers of this scheme: those of one provider share it. */
+  opener(scheme: string): OpenDriver<D> {
+    const open = this.#schemes.get(scheme);
+    if (open) return open;
+    throw invalid(`no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
   }
 
   async close(): Promise<void> {
@@ -45,12 +47,6 @@ export class Reach<D extends ObjectDriver = Driver> {
     const drivers = [...this.#open.values()].flatMap((buckets) => [...buckets.values()]);
     this.#open.clear();
     await Promise.all(drivers.map(async (opened) => (await opened.catch(() => undefined))?.close()));
-  }
-
-  #find(scheme: string): OpenDriver<D> {
-    const open = this.#schemes.get(scheme);
-    if (open) return open;
-    throw invalid(`no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
   }
 
   #buckets(open: OpenDriver<D>): Map<string, Promise<D>> {

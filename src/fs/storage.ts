@@ -118,6 +118,11 @@ export class Storage extends Objects<Driver> {
     return onObject(this.#reach, "sign", at, {}, ({ key, driver }) => driver.sign(key, checkSign(init)));
   }
 
+  /** Whether one driver can copy between the two: same provider, same connection. */
+  #together(a: StoragePath, b: StoragePath): boolean {
+    return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
+  }
+
   #tree(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
     const reporter = summed(init.onProgress);
     return transferTree(from, to, {
@@ -140,7 +145,7 @@ export class Storage extends Objects<Driver> {
       await this.stat(from, { signal });
       return false;
     }
-    if (!this.#reach.together(source.path, target.path)) {
+    if (!this.#together(source.path, target.path)) {
       const told = (error: unknown) => reading.told(error);
       const copied = await writing.telling(() => copyAcross(source, target, init, told));
       if (op === "move") await reading.telling(() => unchanged(source, copied, signal));

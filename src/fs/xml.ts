@@ -68,8 +68,8 @@ class Reader {
       .on("cdata", (text) => this.#add(text))
       .on("comment", (text) => demand(!`${text}-`.includes("--")))
       .on("question", (markup) => demand(INSTRUCTION.test(markup)))
-      .on("attention", () => demand(false))
-      .on("warn", () => demand(false))
+      .on("attention", refuse)
+      .on("warn", refuse)
       .parse(text.replace(START, "").replace(/\r\n?/g, "\n"));
     demand(this.#ended);
   }
@@ -95,6 +95,10 @@ class Reader {
     this.#text = "";
     this.#ended = this.#paths.length === 0;
   }
+}
+
+function refuse(): void {
+  demand(false);
 }
 
 function demand(wellFormed: boolean): asserts wellFormed {

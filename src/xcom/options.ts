@@ -74,7 +74,7 @@ export interface Settings extends Known {
 export function checkOptions(options: Options, extras: Extras): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
-  if (!storage) refuse("storage is missing; give the one that openStorage() returns");
+  if (!storage) refuse("storage is missing; give what openStorage() returns");
   if (!Number.isInteger(threshold)) refuse("threshold must be a whole number of bytes, or -1");
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
     refuse("maxDecodedBytes must be an integer above 0");
@@ -99,7 +99,7 @@ export function checkOptions(options: Options, extras: Extras): Settings {
 
 /** What reads the option of this name. */
 function extra<K extends keyof Extras>(name: K, extras: Extras): NonNullable<Extras[K]> {
-  return extras[name] ?? refuse(`${name} is an option whose part is not in this bundle; name the part as well`);
+  return extras[name] ?? refuse(`${name} needs a part that is not in this bundle; name the part as well`);
 }
 
 function layoutOf({ layout, keyTemplate }: Options, extras: Extras): Layout {

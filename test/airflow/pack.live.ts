@@ -84,7 +84,7 @@ describe("with static keys", () => {
       `${names} export const task = withObjectStorage(() => 1, { drivers: { s3: s3Objects(${keys}) } });`,
     );
     console.log(`named parts: ${size} bytes minified, ${Math.round(more)} ms of processor time over the SDK alone`);
-    expect(size).toBeLessThan(100 * 1024);
+    expect(size).toBeLessThan(100_000);
     expect(more).toBeLessThan(60);
   });
 });

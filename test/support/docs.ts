@@ -62,6 +62,7 @@ export async function documents(): Promise<string[]> {
 const SOURCES: Record<string, string> = {
   stowage: "src/index.ts",
   "stowage/lean": "src/lean.ts",
+  "stowage/codecs": "src/codecs/formats.ts",
   "stowage/s3": "src/fs/drivers/s3/index.ts",
   "stowage/gcs": "src/fs/drivers/gcs/index.ts",
   "stowage/azure": "src/fs/drivers/azure/index.ts",

@@ -106,7 +106,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
   if (error instanceof BodyCut) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
-  return BY_STATUS.get(error.status) ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
+  return BY_STATUS[error.status] ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
 }
 
 /** A body that runs over is a lie of the server's that the next try repeats; what is missing may come then. */
@@ -117,14 +117,14 @@ const BY_CUT: Record<BodyCut["kind"], ErrorCode> = {
   stalled: "Timeout",
 };
 
-const BY_STATUS: ReadonlyMap<number, ErrorCode> = new Map([
-  [401, "Unauthenticated"],
-  [403, "PermissionDenied"],
-  [404, "NotFound"],
-  [408, "Timeout"],
-  [410, "NotFound"],
-  [412, "PreconditionFailed"],
-  [413, "TooLarge"],
-  [429, "Throttled"],
-  [501, "Unsupported"],
-]);
+const BY_STATUS: Readonly<Record<number, ErrorCode | undefined>> = {
+  401: "Unauthenticated",
+  403: "PermissionDenied",
+  404: "NotFound",
+  408: "Timeout",
+  410: "NotFound",
+  412: "PreconditionFailed",
+  413: "TooLarge",
+  429: "Throttled",
+  501: "Unsupported",
+};

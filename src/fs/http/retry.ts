@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { HttpError } from "./error.js";
 
 const FIRST_DELAY = 50;
@@ -57,13 +56,4 @@ export function retryAfter(header: string | undefined, now: number): number | un
   const seconds = Number(header);
   const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
   return wait > 0 ? wait : undefined;
-}
-
-/** Waits; rejects with the reason of an abort. */
-export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, signal ? { signal } : undefined);
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : error;
-  }
 }

@@ -36,7 +36,7 @@ async function hyparquet() {
   try {
     return await import("hyparquet");
   } catch (cause) {
-    throw failure("Unsupported", "the rows of a DataFrame need the package hyparquet: npm install hyparquet", {
+    throw failure("Unsupported", "the rows of a DataFrame need the package hyparquet", {
       cause,
     });
   }

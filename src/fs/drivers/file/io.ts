@@ -1,9 +1,9 @@
 /** What the driver asks of the disk, one small step each. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ErrorCode } from "../../../errors.js";
 import type { Bytes } from "../../driver.js";
+import { pause } from "../../pause.js";
 
 /** Bytes that one chunk of a read has at most. */
 export const CHUNK = 256 * 1024;
@@ -22,13 +22,13 @@ export function isErrno(error: unknown, ...codes: string[]): boolean {
 
 /** `work`, tried again while the process or the system is out of file descriptors. */
 export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-  for (let waited = 0, pause = 5; ; waited += pause, pause = Math.min(2 * pause, 250)) {
+  for (let waited = 0, next = 5; ; waited += next, next = Math.min(2 * next, 250)) {
     try {
       return await work();
     } catch (error) {
       if (!isErrno(error, "EMFILE", "ENFILE") || waited >= DESCRIPTOR_WAIT) throw error;
     }
-    await sleep(pause, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await pause(next, signal);
   }
 }
 

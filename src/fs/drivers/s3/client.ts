@@ -14,7 +14,7 @@ import {
 } from "../../http.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
 import { type Address, addressOf } from "./address.js";
-import { explain, hidden, transient } from "./dialect.js";
+import { EXPIRED, explain, hidden, transient } from "./dialect.js";
 import type { KeySource } from "./keys.js";
 
 /** A request to the bucket or to one of its objects. */
@@ -35,12 +35,6 @@ export interface Ask {
   tries?: number;
 }
 
-const EXPIRED: ReadonlySet<string> = new Set([
-  "ExpiredToken",
-  "InvalidToken",
-  "InvalidTokenId",
-  "TokenRefreshRequired",
-]);
 const NONE: Readonly<Record<string, string>> = {};
 
 /** Where nobody says one. */
@@ -147,7 +141,8 @@ export class S3Client {
   async #mend(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
     if (this.#isElsewhere(error)) return this.#move(error.hint);
     // The answer to HEAD has no body that could say that a token has expired.
-    const expired = EXPIRED.has(error.code ?? "") || (error.method === "HEAD" && error.status === 400 && !headers.etag);
+    const expired =
+      EXPIRED.includes(error.code ?? "") || (error.method === "HEAD" && error.status === 400 && !headers.etag);
     return expired && this.#keys.renew();
   }
 

@@ -18,52 +18,51 @@ export function hidden(text: string): boolean {
   return /^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text);
 }
 
-const PASSING: ReadonlySet<string> = new Set([
+/** Temporary keys that have to be renewed; the third is what MinIO says of them without their token. */
+export const EXPIRED: readonly string[] = ["ExpiredToken", "InvalidToken", "InvalidTokenId", "TokenRefreshRequired"];
+
+const THROTTLED = [
+  "SlowDown",
+  "SlowDownRead",
+  "SlowDownWrite",
+  "TooManyRequests",
+  "Throttling",
+  "ThrottlingException",
+  "RequestLimitExceeded",
+];
+
+/** Passing, whatever the status. */
+const PASSING = [
+  ...THROTTLED,
   "ConditionalRequestConflict",
   "OperationAborted",
   "RequestTimeout",
   "PriorRequestNotComplete",
-  "Throttling",
-  "ThrottlingException",
-  "RequestLimitExceeded",
-]);
+];
 
-export function transient({ code }: HttpError): boolean {
-  return code !== undefined && PASSING.has(code);
+export function transient({ code = "" }: HttpError): boolean {
+  return PASSING.includes(code);
 }
 
-const CODES: ReadonlyMap<string, ErrorCode> = new Map([
-  ["ExpiredToken", "Unauthenticated"],
-  ["InvalidToken", "Unauthenticated"],
-  // What MinIO says of temporary keys without their token.
-  ["InvalidTokenId", "Unauthenticated"],
-  ["TokenRefreshRequired", "Unauthenticated"],
-  ["InvalidAccessKeyId", "Unauthenticated"],
-  ["SignatureDoesNotMatch", "Unauthenticated"],
-  ["RequestTimeTooSkewed", "Unauthenticated"],
-  ["SlowDown", "Throttled"],
-  ["SlowDownRead", "Throttled"],
-  ["SlowDownWrite", "Throttled"],
-  ["Throttling", "Throttled"],
-  ["ThrottlingException", "Throttled"],
-  ["RequestLimitExceeded", "Throttled"],
-  ["TooManyRequests", "Throttled"],
-  ["RequestTimeout", "Timeout"],
-  ["OperationAborted", "Unavailable"],
-  // The upload was aborted by somebody, or has expired; the whole write may succeed later.
-  ["NoSuchUpload", "Unavailable"],
-  ["EntityTooLarge", "TooLarge"],
-  ["MetadataTooLarge", "TooLarge"],
-  ["BadDigest", "Corrupt"],
-  ["InvalidDigest", "Corrupt"],
-  ["XAmzContentChecksumMismatch", "Corrupt"],
-  ["XAmzContentSHA256Mismatch", "Corrupt"],
-  ["NotImplemented", "Unsupported"],
-]);
+/** What statuses alone would say otherwise. */
+const CODES: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
+  Unauthenticated: [...EXPIRED, "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"],
+  Throttled: THROTTLED,
+  Timeout: ["RequestTimeout"],
+  // The second: the upload was aborted by somebody, or has expired; the whole write may succeed later.
+  Unavailable: ["OperationAborted", "NoSuchUpload"],
+  TooLarge: ["EntityTooLarge", "MetadataTooLarge"],
+  Corrupt: ["BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"],
+  Unsupported: ["NotImplemented"],
+};
+
+function named(code = ""): ErrorCode | undefined {
+  return (Object.keys(CODES) as ErrorCode[]).find((one) => CODES[one]!.includes(code));
+}
 
 export function codeOf(error: unknown, call: FailedCall): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
-  return conditionOf(error, call) ?? CODES.get(error.code ?? "") ?? codeOfHttp(error) ?? "Unavailable";
+  return conditionOf(error, call) ?? named(error.code) ?? codeOfHttp(error) ?? "Unavailable";
 }
 
 /** The statuses whose meaning depends on what was asked. */

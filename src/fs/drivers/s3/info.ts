@@ -27,7 +27,7 @@ export function versionIn(id: string | string[] | undefined): string | undefined
 }
 
 /** Whether the etag is not made of the data alone. */
-function isOpaque(headers: IncomingHttpHeaders): boolean {
+export function isOpaque(headers: IncomingHttpHeaders): boolean {
   const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
   return managed || headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined;
 }

@@ -47,22 +47,18 @@ export function s3Objects(given: S3Keys): OpenDriver<ObjectDriver> {
   );
 }
 
-function settled({ accessKeyId, secretAccessKey, sessionToken, ...place }: S3Keys) {
-  return { options: optionsOf(place), keys: fixedKeys({ accessKeyId, secretAccessKey, sessionToken }) };
-}
-
-function optionsOf({ region, endpoint, provider, addressing }: Omit<S3Keys, keyof KeyPair>): BucketOptions {
-  const own = endpoint === undefined;
-  return {
-    region,
-    endpoint,
-    encryption: NO_ENCRYPTION,
-    provider: provider ?? (own ? "aws" : "generic"),
-    addressing: addressing ?? (own ? "auto" : "path"),
+function settled({ accessKeyId, secretAccessKey, sessionToken, region, endpoint, ...said }: S3Keys) {
+  const { provider, addressing } = endpoint === undefined ? AMAZON : ELSEWHERE;
+  const options: BucketOptions = {
+    ...{ region, endpoint, encryption: NO_ENCRYPTION },
+    provider: said.provider ?? provider,
+    addressing: said.addressing ?? addressing,
   };
+  return { options, keys: fixedKeys({ accessKeyId, secretAccessKey, sessionToken }) };
 }
 
-type KeyPair = Pick<S3Keys, "accessKeyId" | "secretAccessKey" | "sessionToken">;
+const AMAZON = { provider: "aws", addressing: "auto" } as const;
+const ELSEWHERE = { provider: "generic", addressing: "path" } as const;
 
 /**
  * As `openS3` for connections that hold their keys, or ask for anonymous access. Unsupported for roles, profiles and

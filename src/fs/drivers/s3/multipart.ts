@@ -6,7 +6,7 @@ import { canonicalQuery } from "../../sign.js";
 import { fields } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM } from "./checksum.js";
-import { receiptOf } from "./info.js";
+import { isOpaque, receiptOf } from "./info.js";
 import { afterLoss, type Seen } from "./lost.js";
 
 /** Milliseconds that the server may be silent while it puts an object together or copies one. */
@@ -102,8 +102,7 @@ export async function look(
   signal: AbortSignal | undefined,
 ): Promise<Seen> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
-  const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
-  return { receipt: receiptOf(headers), opaque: managed || Object.keys(encryption.use).length > 0 };
+  return { receipt: receiptOf(headers), opaque: isOpaque(headers) || Object.keys(encryption.use).length > 0 };
 }
 
 function row({ number, etag, checksum }: PartDone): string {

@@ -12,14 +12,13 @@ import { profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { write } from "./write.js";
 
-/** What has to be known of a bucket besides its name and who asks; the rest is as usual where nothing is said. */
-export interface BucketOptions
-  extends Pick<S3Options, "provider" | "addressing" | "region" | "endpoint">,
-    Partial<
-      Omit<S3Options, "provider" | "addressing" | "region" | "endpoint" | "credentials" | "encryption" | "verify">
-    > {
+/** What is known of a bucket besides its name and who asks. */
+export interface BucketOptions extends Pick<S3Options, "provider" | "addressing" | "region" | "endpoint"> {
+  readonly requesterPays?: boolean;
   readonly encryption: EncryptionHeaders;
-  readonly tls?: HttpOptions["tls"];
+  /** @default those of the provider's profile */
+  readonly checksums?: Bucket["checksums"];
+  readonly transport?: Pick<HttpOptions, "sockets" | "connect" | "idle" | "tries" | "tls">;
 }
 
 export async function bucketOf(
@@ -28,20 +27,11 @@ export async function bucketOf(
   keys: KeySource,
   env: Shared["env"],
 ): Promise<Bucket> {
-  const client = await openClient(name, { ...options, keys }, transportOf(options, env));
+  const { encryption, transport } = options;
+  const client = await openClient(name, { ...options, keys }, { ...transport, env });
   const profile = profiles[options.provider];
-  return { name, client, profile, encryption: options.encryption, checksums: sums(options) };
-}
-
-function sums({ provider, requestChecksum, responseChecksum }: BucketOptions): Bucket["checksums"] {
-  const usual = profiles[provider].checksums;
-  const wanted = (said: S3Options["requestChecksum"]) => (said === undefined ? usual : said === "when_supported");
-  return { write: wanted(requestChecksum), read: wanted(responseChecksum) };
-}
-
-function transportOf(options: BucketOptions, env: Shared["env"]): Omit<HttpOptions, "protocol" | "dialect"> {
-  const { connections: sockets, connectTimeout: connect, readTimeout: idle, attempts: tries, tls } = options;
-  return { sockets, connect, idle, tries, tls, env };
+  const { checksums = { write: profile.checksums, read: profile.checksums } } = options;
+  return { name, client, profile, encryption, checksums };
 }
 
 /** Each key of a `delete` is a request of its own. */

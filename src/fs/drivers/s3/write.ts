@@ -43,12 +43,16 @@ export async function write(
 
 export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
   if (conditionalPut || !isConditional(conditions)) return;
-  throw failure("Unsupported", "this provider does not enforce conditions on writes");
+  throw unenforced("");
 }
 
 export function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
   if (conditionalCommit || !isConditional(conditions)) return;
-  throw failure("Unsupported", "this provider does not enforce conditions on writes in parts, above 8 MiB");
+  throw unenforced(" in parts, above 8 MiB");
+}
+
+function unenforced(which: string): Error {
+  return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
 export function describing({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">) {
