@@ -133,7 +133,7 @@ class Obstore:
 class Airflow:
     """The object-storage XCom backend of Apache Airflow."""
 
-    codecs = ("gzip", "zip")
+    codecs = ("gzip", "zip", "zstd")
 
     def __init__(self, target):
         os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="stowage-bench-airflow-")
