@@ -18,7 +18,7 @@ import { measure } from "./measure.mjs";
 import { openPlace, subjectsOf } from "./places.mjs";
 import { expectedSeconds, Progress, planTable } from "./progress.mjs";
 import { pythonSubjects } from "./python.mjs";
-import { goalTable, table } from "./report.mjs";
+import { goalTable, table, tally } from "./report.mjs";
 import { countRequests } from "./requests.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { startUp } from "./startup.mjs";
@@ -69,6 +69,7 @@ async function run() {
   const report = { ...circumstances(), results, ...(await extras()) };
   const reached = quick ? goals(report) : (await kept(report, values.into)).goals;
   console.log(`\n${goalTable(reached)}`);
+  if (quick) process.exitCode = tally(results);
 }
 
 async function measuredAll() {

@@ -34,6 +34,7 @@ export const stages = [
   { name: "package", vitest: PACKAGED },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
   { name: "examples", command: ["node", "scripts/examples.mjs"] },
+  { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },
   { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 30 },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
