@@ -11,11 +11,9 @@ const HERE = import.meta.dirname;
 const PROGRAM = `
 import { openObjects } from "stowage/lean";
 import { s3Objects } from "stowage/s3";
-const { base, connection } = JSON.parse(process.argv[2]);
-const { login: accessKeyId, password: secretAccessKey, extra } = connection;
-const keys = { accessKeyId, secretAccessKey, endpoint: extra.endpoint_url, region: extra.region_name };
-const storage = openObjects({ env: {}, drivers: { s3: s3Objects(keys) } });
-console.log((await storage.text(base + "/start-up")).length);
+const { keys, at } = JSON.parse(process.argv[2]);
+const storage = openObjects({ drivers: { s3: s3Objects(keys) } });
+console.log((await storage.text(at)).length);
 `;
 const MIN_RUNS = 5;
 
@@ -39,7 +37,9 @@ async function timed(folder, target, runs) {
   const bare = await script(folder, "bare.mjs", "console.log(4);");
   const index = JSON.stringify(new URL("../dist/node/index.js", import.meta.url).href);
   const load = await script(folder, "load.mjs", loading(index));
-  const argument = JSON.stringify(target);
+  const { endpoint, region, accessKey: accessKeyId, secretKey: secretAccessKey } = target.s3;
+  const keys = { endpoint, region, accessKeyId, secretAccessKey };
+  const argument = JSON.stringify({ keys, at: `${target.base}/start-up` });
   const seen = { bare: [], get: [], load: [] };
   for (let i = 0; i < runs; i++) {
     seen.bare.push(started(bare));
