@@ -3,16 +3,14 @@
  * of the codecs beside node:zlib, npm packages, Python's codecs and the command-line tools, in one run. The packages come
  * from bench/package.json; Python is measured where its test (test/codecs/python.test.ts) has made the environment.
  */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { installPeers } from "./peers.mjs";
 
 const HERE = import.meta.dirname;
-if (!existsSync(join(HERE, "node_modules", "lz4js"))) {
-  execFileSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: HERE, stdio: "inherit" });
-}
+installPeers();
 const { codecs } = await import("../dist/codecs/index.js");
 const { CONTENTS, chunked } = await import("./codecs/data.mjs");
 const { collect } = await import("./codecs/subjects.mjs");

@@ -15,6 +15,7 @@ import { openStorage } from "../dist/index.js";
 import { goals } from "./goals.mjs";
 import { kept } from "./keep.mjs";
 import { measure } from "./measure.mjs";
+import { installPeers } from "./peers.mjs";
 import { openPlace, subjectsOf } from "./places.mjs";
 import { expectedSeconds, Progress, planTable } from "./progress.mjs";
 import { pythonSubjects } from "./python.mjs";
@@ -56,13 +57,6 @@ const chosen = scenarios({ quick })
   }));
 if (values.plan) console.log(planTable(chosen));
 else await run();
-
-/** Subjects live in bench/node_modules, which only the benchmarks need. */
-function installPeers() {
-  if (existsSync(join(HERE, "node_modules/files-sdk"))) return;
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts"], { cwd: HERE, stdio: "inherit" });
-  if (status !== 0) throw new Error("the subjects could not be installed");
-}
 
 async function run() {
   const results = await measuredAll();
