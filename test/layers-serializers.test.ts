@@ -70,12 +70,19 @@ describe("a serializer", () => {
   test("one that the reader lacks is Unsupported, says what to register, and costs no request", async () => {
     const existing = world();
     const row = await make({ serializers: [buffers] }, existing).backend.storeValue(OWNER, "k", Buffer.from("x"));
-    const { backend, calls } = make({}, existing);
-    calls.length = 0;
-    await expect(backend.loadValue(row)).rejects.toMatchObject({ code: "Unsupported" });
-    await expect(backend.loadValue(row)).rejects.toThrow(/register the one with suffix "\.bin" in serializers/);
-    expect(calls).toEqual([]);
-    expect(await backend.purge(row)).toBe(true);
+    const other = { ...buffers, name: "test.other@1", suffix: ".other" };
+    for (const [options, known] of [
+      [{}, "none"],
+      [{ serializers: [other] }, "test.other@1 for .other"],
+    ] as const) {
+      const { backend, calls } = make(options, existing);
+      calls.length = 0;
+      const refusal = backend.loadValue(row);
+      await expect(refusal).rejects.toMatchObject({ code: "Unsupported" });
+      await expect(refusal).rejects.toThrow(`register the one with suffix ".bin" in serializers (there is ${known})`);
+      expect(calls).toEqual([]);
+    }
+    expect(await make({}, existing).backend.purge(row)).toBe(true);
   });
 
   test("a key with dots is no suffix", async () => {
