@@ -147,14 +147,14 @@ describe("a document", () => {
   });
 
   it("has the last of repeated fields, and no field that holds elements", () => {
-    const { fields } = parsed("<r><a>1</a><b>x<c/>y</b><a> 2 </a></r>", "r");
+    const { fields } = parsed("<r><a>1</a><b>x<c/>y</b><a> 2 </a></r>", "r", {});
     expect({ ...fields }).toEqual({ a: " 2 ", "b/c": "" });
   });
 
   it("keeps hostile names as data", () => {
     const text = "<r><__proto__>x</__proto__><constructor><Row>y</Row></constructor></r>";
-    expect(Object.keys(parsed(text, "r").fields)).toEqual(["__proto__", "constructor/Row"]);
-    expect(Object.keys(parsed("<r/>", "r").fields)).toEqual([""]);
+    expect(Object.keys(parsed(text, "r", {}).fields)).toEqual(["__proto__", "constructor/Row"]);
+    expect(Object.keys(parsed("<r/>", "r", {}).fields)).toEqual([""]);
   });
 
   it.each([
@@ -206,20 +206,20 @@ describe("a document", () => {
     "<!doctype r><r/>",
     "<r><!ELEMENT a></r>",
   ])("%s is Corrupt", (text) => {
-    expect(() => parsed(text, "r")).toThrow(expect.objectContaining({ code: "Corrupt" }));
+    expect(() => parsed(text, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
     expect(fieldsIf(text, "r")).toEqual({});
   });
 
   it("is Corrupt beyond 16 Mi characters", () => {
     const padding = " ".repeat(16 * 1024 * 1024 - "<r></r>".length);
-    expect(parsed(`<r>${padding}</r>`, "r").fields).toEqual({ "": padding });
-    expect(() => parsed(`<r>${padding} </r>`, "r")).toThrow(expect.objectContaining({ code: "Corrupt" }));
+    expect(parsed(`<r>${padding}</r>`, "r", {}).fields).toEqual({ "": padding });
+    expect(() => parsed(`<r>${padding} </r>`, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
   });
 
   it("is Corrupt wherever it ends early", () => {
-    expect(parsed(LISTING, "ListBucketResult").fields.Name).toBe("b");
+    expect(parsed(LISTING, "ListBucketResult", {}).fields.Name).toBe("b");
     for (let end = 0; end < LISTING.length; end++) {
-      const cut = () => parsed(LISTING.slice(0, end), "ListBucketResult");
+      const cut = () => parsed(LISTING.slice(0, end), "ListBucketResult", {});
       expect(cut, `after ${end} characters`).toThrow(expect.objectContaining({ code: "Corrupt" }));
     }
   });
@@ -237,7 +237,7 @@ describe("a document", () => {
   });
 
   it("has line breaks as one line feed each, but for those that are references", () => {
-    expect(parsed("<r>\r\na\rb\n&#13;&#xA;<![CDATA[\r\n]]></r>", "r").fields).toEqual({ "": "\na\nb\n\r\n\n" });
+    expect(parsed("<r>\r\na\rb\n&#13;&#xA;<![CDATA[\r\n]]></r>", "r", {}).fields).toEqual({ "": "\na\nb\n\r\n\n" });
   });
 
   it("says what was written, in whatever way, and what another parser reads", () => {
@@ -311,7 +311,7 @@ describe("text", () => {
         fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }), fc.constant("\r\n\t<&>\"'")),
         (text) => {
           fc.pre(isWritable(text));
-          expect(parsed(`<r>${escaped(text)}</r>`, "r").fields).toEqual({ "": text });
+          expect(parsed(`<r>${escaped(text)}</r>`, "r", {}).fields).toEqual({ "": text });
         },
       ),
     );

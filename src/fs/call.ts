@@ -82,28 +82,14 @@ export class Call {
   }
 }
 
-type Op = FailedCall["op"];
-
 /** One verb on one object. */
 export function onObject<T, D extends ObjectDriver>(
   reach: Reach<D>,
-  op: Op,
+  op: FailedCall["op"],
   at: At,
   init: Init,
   work: (reached: Reached<D>) => Promise<T>,
 ): Promise<T> {
   const call = new Call(op, op, init);
   return call.telling(async () => work(await call.object(reach, at)));
-}
-
-/** One verb on a bucket, or on all that begins like a key. */
-export function onBucket<T, D extends ObjectDriver>(
-  reach: Reach<D>,
-  op: Op,
-  at: At,
-  init: Init,
-  work: (reached: Reached<D>) => Promise<T>,
-): Promise<T> {
-  const call = new Call(op, op, init);
-  return call.telling(async () => work(await call.bucket(reach, at)));
 }

@@ -2,7 +2,7 @@ import { isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { fetched, fetchedWhole } from "./ahead.js";
 import { toReadableStream } from "./bytes.js";
-import { Call, onBucket, onObject } from "./call.js";
+import { Call, onObject } from "./call.js";
 import type { Driver, Item, Shared } from "./driver.js";
 import { globKeys } from "./glob.js";
 import { listed, Objects, type Reads } from "./objects.js";
@@ -109,8 +109,10 @@ export class Storage extends Objects<Driver> {
   /** Deletes objects, with `recursive` everything below them too. */
   override async delete(at: At | readonly At[], init: DeleteInit = {}): Promise<void> {
     if (!init.recursive) return super.delete(at, init);
-    for (const one of listed(at))
-      await onBucket(this.#reach, "delete", one, init, (reached) => removeTree(reached, init));
+    for (const one of listed(at)) {
+      const call = new Call("delete", "delete", init);
+      await call.telling(async () => removeTree(await call.bucket(this.#reach, one), init));
+    }
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */

@@ -11,7 +11,7 @@ export interface Parsed<Row> {
 }
 
 /** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
-export function parsed<Row = never>(text: string, root: string, kinds: Kinds<Row> = {}): Parsed<Row> {
+export function parsed<Row>(text: string, root: string, kinds: Kinds<Row>): Parsed<Row> {
   const rows: Row[] = [];
   const fields = empty();
   const paths = Object.keys(kinds);
