@@ -433,6 +433,17 @@ describe("of named parts", () => {
     await expect(unknown).rejects.toThrow(/InvalidArgument \(no connection of this id in: the API server/);
     expect(asked).toEqual(["conn"]);
   });
+  test("the API server is asked for a connection once, however many buckets it opens", async () => {
+    const asked: string[] = [];
+    client.getConnection = async (id) => {
+      asked.push(id);
+      return { id, type: "aws" } as never;
+    };
+    const source = taskConnections(client);
+    await Promise.all([source.get("conn"), source.get("conn"), source.get("other")]);
+    await source.get("conn");
+    expect(asked).toEqual(["conn", "other"]);
+  });
   test("drivers with credentials of their own ask nobody, and values come back from their objects", async () => {
     const drivers = { memory: withOwnCredentials(memoryDrivers()) };
     const row = await run(() => BIG, { drivers });
