@@ -1,5 +1,5 @@
 /** The results of a day in one file: what is measured again replaces what was there. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { writeCharts } from "./charts.mjs";
 import { goals } from "./goals.mjs";
@@ -12,7 +12,9 @@ export async function kept(report, into) {
   const day = merged(await known(path), report);
   day.goals = goals(day);
   await mkdir(folder, { recursive: true });
-  await writeFile(path, `${JSON.stringify(day, null, 1)}\n`);
+  // A run that is cut off here leaves the file as it was.
+  await writeFile(`${path}.new`, `${JSON.stringify(day, null, 1)}\n`);
+  await rename(`${path}.new`, path);
   await writeCharts(day, join(into, "charts"));
   return day;
 }
