@@ -74,7 +74,8 @@ async function claimed(file) {
   try {
     await writeFile(file, String(process.pid), { flag: "wx" });
     return true;
-  } catch {
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
     const owner = Number(await readFile(file, "utf8").catch(() => ""));
     if (owner && !alive(owner)) await rm(file, { force: true });
     return false;
