@@ -55,6 +55,7 @@ describe("clear", () => {
         { at: { ...at, key: "return_value" }, objects: there },
         { at: { ...at, key: "small" }, objects: [] },
       ],
+      kept: [],
       left: [],
     });
     expect([await objects(), await keysLeft()]).toEqual([[], []]);

@@ -71,14 +71,19 @@ describe.each(Object.keys(PLACES))("rows in %s", (name) => {
     await rows.set(AT, { a: [1, "é", null] });
     await rows.set({ ...AT, mapIndex: 3 }, "three");
     await rows.set({ ...AT, key: "a key/é" }, false);
-    expect(await rows.get(AT)).toEqual({ ...AT, mapIndex: -1, value: { a: [1, "é", null] } });
+    expect(await rows.get(AT)).toEqual({
+      ...AT,
+      mapIndex: -1,
+      value: { a: [1, "é", null] },
+      version: expect.any(String),
+    });
     expect((await rows.get({ ...AT, mapIndex: 3 }))?.value).toBe("three");
     expect((await rows.get({ ...AT, key: "a key/é" }))?.value).toBe(false);
     expect(await rows.get({ ...AT, taskId: "other" })).toBeUndefined();
   });
   test("null is a value and no row is undefined", async () => {
     await rows.set(AT, null);
-    expect(await rows.get(AT)).toEqual({ ...AT, mapIndex: -1, value: null });
+    expect(await rows.get(AT)).toEqual({ ...AT, mapIndex: -1, value: null, version: expect.any(String) });
   });
   test("order of keys, zero bytes, half characters and floats survive", async () => {
     const value = { b: 1, a: "\0 \ud800", c: 1e-7, d: -0.5, "": {} };
@@ -110,6 +115,57 @@ describe.each(Object.keys(PLACES))("rows in %s", (name) => {
     for (let mapIndex = 0; mapIndex < 1003; mapIndex++) await rows.set({ ...AT, mapIndex }, mapIndex);
     const found = (await all(rows.list({ taskId: AT.taskId }))).map(({ value }) => value);
     expect(found).toEqual(Array.from({ length: 1003 }, (_, i) => i));
+  });
+  test("a write or a delete whose condition does not hold changes nothing and says so", async () => {
+    expect(await rows.set(AT, 1, { ifAbsent: true })).toBe(true);
+    expect(await rows.set(AT, 2, { ifAbsent: true })).toBe(false);
+    const first = (await rows.get(AT))!.version;
+    expect(await rows.set(AT, 3, { ifVersion: first })).toBe(true);
+    expect(await rows.set(AT, 4, { ifVersion: first })).toBe(false);
+    expect(await rows.delete(AT, { ifVersion: first })).toBe(false);
+    const { value, version } = (await rows.get(AT))!;
+    expect(value).toBe(3);
+    expect((await all(rows.list(AT)))[0]!.version).toBe(version);
+    expect(await rows.delete(AT, { ifVersion: version })).toBe(true);
+    expect(await rows.set(AT, 5, { ifVersion: version })).toBe(false);
+    expect(await rows.get(AT)).toBeUndefined();
+  });
+  test("setting the same value is a write as well", async () => {
+    await rows.set(AT, 1);
+    const { version } = (await rows.get(AT))!;
+    await rows.set(AT, 1);
+    expect(await rows.delete(AT, { ifVersion: version })).toBe(false);
+  });
+  test("of twenty writers at once one object is left, and the row names it", { timeout: 60_000 }, async () => {
+    const here = world();
+    const backend = new XComObjectStorageBackend({ storage: here.storage, path: "s3://conn@b/xcom", threshold: 0 });
+    const xcom = new XCom({ rows, backend });
+    await Promise.all(Array.from({ length: 20 }, (_, i) => xcom.set(AT, [i])));
+    const left = (await all(here.storage.list("s3://conn@b/xcom", { recursive: true }))).map(({ path }) =>
+      String(path),
+    );
+    expect(left).toEqual([(await rows.get(AT))!.value]);
+  });
+  test("clear beside writers leaves no row without its object and no object without its row", async () => {
+    const here = world();
+    const backend = new XComObjectStorageBackend({ storage: here.storage, path: "s3://conn@b/xcom", threshold: 0 });
+    const xcom = new XCom({ rows, backend });
+    const writing = Array.from({ length: 10 }, (_, i) => xcom.set({ ...AT, mapIndex: i % 2 }, [i]));
+    const { dagId, runId, taskId } = AT;
+    const clearing = [xcom.clear({ dagId, runId, taskId }), xcom.clear({ dagId, runId, taskId, mapIndex: 1 })];
+    const reports = await Promise.all(clearing);
+    await Promise.all(writing);
+    expect(reports.flatMap(({ left }) => left)).toEqual([]);
+    const left = (await all(here.storage.list("s3://conn@b/xcom", { recursive: true }))).map(({ path }) =>
+      String(path),
+    );
+    const named = (await all(rows.list())).map(({ value }) => value);
+    expect(left.sort()).toEqual(named.sort());
+  });
+  test("a field that no filter has is refused", async () => {
+    await rows.set(AT, 1);
+    const listing = all(rows.list({ dag: AT.dagId } as object));
+    await expect(listing).rejects.toMatchObject({ code: "InvalidArgument", detail: expect.stringContaining('"dag"') });
   });
   test("an aborted signal ends a call with its reason", async () => {
     await rows.set(AT, 1);
@@ -199,7 +255,52 @@ describe("XCom", () => {
     expect(await objects()).toEqual([theirs]);
   });
 
+  test("a purge that deletes nothing although the row refers to an object is a failure", async () => {
+    const deaf = {
+      storeValue: backend.storeValue.bind(backend),
+      loadValue: backend.loadValue.bind(backend),
+      pathsOf: backend.pathsOf.bind(backend),
+      purge: async () => false,
+    };
+    await xcom.set(AT, BIG);
+    const { left, deleted } = await new XCom({ rows, backend: deaf }).clear(OWNER);
+    expect(deleted).toMatchObject([{ objects: [] }]);
+    expect(left).toMatchObject([{ row: false, objects: await objects(), error: { code: "Unsupported" } }]);
+    await xcom.set(AT, BIG);
+    await expect(new XCom({ rows, backend: deaf }).delete(AT)).rejects.toMatchObject({ code: "Unsupported" });
+  });
+
   describe("clear", () => {
+    test.each([["key"], ["map_index"], ["dryrun"], ["runID"]])("refuses the field %s in its target", async (name) => {
+      await xcom.set(AT, BIG);
+      const target = { ...OWNER, [name]: name === "runID" ? "r" : 1 };
+      await expect(xcom.clear(target)).rejects.toMatchObject({
+        code: "InvalidArgument",
+        detail: expect.stringContaining(`unknown target field "${name}"`),
+      });
+      expect(await objects()).toHaveLength(1);
+    });
+    test("refuses an option that it does not know", async () => {
+      await xcom.set(AT, BIG);
+      const clearing = xcom.clear(OWNER, { dryrun: true } as object);
+      await expect(clearing).rejects.toMatchObject({
+        code: "InvalidArgument",
+        detail: expect.stringContaining("dryRun"),
+      });
+      expect(await objects()).toHaveLength(1);
+    });
+    test("never deletes a row that was not asked for, whatever the rows list", async () => {
+      await xcom.set({ ...AT, taskId: "other" }, BIG);
+      const wide: XComRows = { ...rows, list: (_, options) => rows.list({}, options) };
+      await expect(new XCom({ rows: wide, backend }).clear(OWNER)).rejects.toMatchObject({ code: "Corrupt" });
+      expect([await objects(), await all(rows.list())]).toMatchObject([[expect.any(String)], [{ taskId: "other" }]]);
+    });
+    test("names rows whose text may refer to an object of another backend", async () => {
+      await rows.set(AT, "s3://conn@retired/xcom/d/r/t/019b1c2d-0000-7000-8000-000000000001");
+      await rows.set({ ...AT, key: "page" }, "https://example.com/x");
+      const { kept, rows: count } = await xcom.clear(OWNER);
+      expect([count, kept]).toMatchObject([2, [{ at: AT, reference: expect.stringContaining("s3://conn@retired/") }]]);
+    });
     test("deletes all rows and objects of a task instance and nothing of another", async () => {
       for (const mapIndex of [0, 1]) await xcom.set({ ...AT, mapIndex }, BIG);
       await xcom.set({ ...AT, mapIndex: 1, key: "small" }, 1);

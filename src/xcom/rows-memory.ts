@@ -1,18 +1,29 @@
-import type { RowFilter, RowKey, XComRow, XComRows } from "./rows.js";
+import { agreesWith, checkFilter, type RowKey, type XComRow, type XComRows } from "./rows.js";
 
-/** Rows in memory, gone with the process. */
+/** Rows in memory, gone with the process. What is set and what is read are copies. */
 export function memoryRows(): XComRows {
   const rows = new Map<string, XComRow>();
+  let writes = 0;
   return {
-    get: async (at) => rows.get(idOf(at)),
-    set: async (at, value) => {
-      rows.set(idOf(at), { ...at, mapIndex: at.mapIndex ?? -1, value });
+    get: async (at) => structuredClone(rows.get(idOf(at))),
+    async set(at, value, { ifVersion, ifAbsent = false } = {}) {
+      const id = idOf(at);
+      const there = rows.get(id);
+      if ((ifAbsent && there) || (ifVersion !== undefined && there?.version !== ifVersion)) return false;
+      const { dagId, runId, taskId, mapIndex = -1, key } = at;
+      writes += 1;
+      rows.set(id, { dagId, runId, taskId, mapIndex, key, value: structuredClone(value), version: String(writes) });
+      return true;
     },
-    delete: async (at) => rows.delete(idOf(at)),
+    async delete(at, { ifVersion } = {}) {
+      const id = idOf(at);
+      return (ifVersion === undefined || rows.get(id)?.version === ifVersion) && rows.delete(id);
+    },
     async *list(filter = {}, { signal } = {}) {
+      checkFilter(filter);
       for (const row of rows.values()) {
         signal?.throwIfAborted();
-        if (agrees(row, filter)) yield row;
+        if (agreesWith(row, filter)) yield structuredClone(row);
       }
     },
   };
@@ -20,8 +31,4 @@ export function memoryRows(): XComRows {
 
 function idOf({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): string {
   return JSON.stringify([dagId, runId, taskId, mapIndex, key]);
-}
-
-function agrees(row: XComRow, filter: RowFilter): boolean {
-  return Object.entries(filter).every(([name, value]) => value === undefined || row[name as keyof RowKey] === value);
 }

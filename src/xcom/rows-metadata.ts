@@ -1,6 +1,7 @@
 /** Airflow's own metadata database, read only. */
-import { failure } from "../errors.js";
-import type { XComRowReader } from "./rows.js";
+import { failure, isStorageError } from "../errors.js";
+import { orAbort } from "../fs/bytes.js";
+import { checkFilter, type XComRowReader } from "./rows.js";
 import { ask, condition, type Query, rowOf } from "./sql.js";
 
 /**
@@ -16,7 +17,8 @@ const LAYOUTS = [
    SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) FROM xcom_v1`,
   "SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) AS value FROM xcom",
 ];
-const ORDER = "ORDER BY dag_id, run_id, task_id, map_index, key";
+const KEYS = ["dag_id", "run_id", "task_id", "map_index", "key"] as const;
+const ORDER = `ORDER BY ${KEYS.join(", ")}`;
 
 /** Rows of a listing that are held at once. */
 const PAGE = 500;
@@ -27,43 +29,65 @@ const PAGE = 500;
  */
 export function airflowRows(query: Query): XComRowReader {
   let source: Promise<string> | undefined;
-  const select = async (where: string, signal?: AbortSignal) => {
-    source ??= layoutOf(query, signal);
-    source.catch(() => {
-      source = undefined;
-    });
-    return `SELECT * FROM (${await source}) AS xcoms WHERE ${where} ${ORDER}`;
+  // One look for all calls: it carries no caller's signal, or one caller's abort would end another's call.
+  const tables = (signal: AbortSignal | undefined) => {
+    if (!source) {
+      source = layoutOf(query);
+      source.catch(() => {
+        source = undefined;
+      });
+    }
+    return orAbort(source, signal);
   };
+  const select = async (where: string, signal?: AbortSignal) =>
+    `SELECT * FROM (${await tables(signal)}) AS xcoms WHERE ${where} ${ORDER}`;
   return {
     async get(at, { signal } = {}) {
       const { text, values } = condition({ ...at, mapIndex: at.mapIndex ?? -1 });
       const [found] = await ask(query, await select(text, signal), values, signal);
       return found && rowOf(found);
     },
+    /** Pages go on after the key of the last row: others may write and delete meanwhile, and no row is skipped. */
     async *list(filter = {}, { signal } = {}) {
+      checkFilter(filter);
       const { text, values } = condition(filter);
-      for (let offset = 0; ; offset += PAGE) {
-        const statement = `${await select(text, signal)} LIMIT ${PAGE} OFFSET ${offset}`;
-        const page = await ask(query, statement, values, signal);
+      const after = KEYS.map((_, i) => `$${values.length + i + 1}`).join(", ");
+      let [where, given] = [text, values];
+      for (;;) {
+        const page = await ask(query, `${await select(where, signal)} LIMIT ${PAGE}`, given, signal);
         for (const columns of page) yield rowOf(columns);
-        if (page.length < PAGE) return;
+        const last = page.at(-1);
+        if (!last || page.length < PAGE) return;
+        where = `${text} AND (${KEYS.join(", ")}) > (${after})`;
+        given = [...values, ...KEYS.map((column) => last[column])];
       }
     },
   };
 }
 
-async function layoutOf(query: Query, signal: AbortSignal | undefined): Promise<string> {
+async function layoutOf(query: Query): Promise<string> {
   let cause: unknown;
   for (const layout of LAYOUTS) {
     try {
-      await ask(query, `SELECT * FROM (${layout}) AS xcoms WHERE FALSE`, [], signal);
+      await ask(query, `SELECT * FROM (${layout}) AS xcoms WHERE FALSE`, []);
       return layout;
     } catch (error) {
-      signal?.throwIfAborted();
+      // A table that is missing, or that this login must not read, says something about the database; an outage does not.
+      if (
+        !isStorageError(error, "InvalidArgument") &&
+        !isStorageError(error, "PermissionDenied") &&
+        !isSqliteError(error)
+      )
+        throw error;
       cause = error;
     }
   }
   throw failure("Unsupported", "this is no database of Airflow 3.0 to 3.4 that can be read", { cause });
+}
+
+/** SQLite's driver has no SQLSTATE. */
+function isSqliteError(error: unknown): boolean {
+  return isStorageError(error) && /no such (table|column)|not a database/.test(error.detail);
 }
 
 /** The part of `node:sqlite` that is used; the types of the oldest supported Node do not have it. */

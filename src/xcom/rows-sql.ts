@@ -1,11 +1,13 @@
 import { invalid } from "../errors.js";
-import type { RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
+import { checkFilter, type RowKey, type RowOptions, type XComRow, type XComRows } from "./rows.js";
 import { ask, type Columns, condition, KEY_COLUMNS, type Query, rowOf } from "./sql.js";
 
 /** Rows of a page of a listing. */
 const PAGE = 500;
 const KEY = Object.values(KEY_COLUMNS).join(", ");
-const COLUMNS = `${KEY}, value::text AS value`;
+/** `xmin` is the transaction that wrote the row: another one after each write, without a column of its own. */
+const VERSION = "xmin::text";
+const COLUMNS = `${KEY}, value::text AS value, ${VERSION} AS version`;
 
 export interface SqlRows extends XComRows {
   /** Makes the table unless it is there. */
@@ -31,18 +33,40 @@ export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: stri
       const [found] = await ask(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text}`, values, signal);
       return found && rowOf(found);
     },
-    async set(at, value, { signal } = {}) {
+    async set(at, value, { signal, ifVersion, ifAbsent = false } = {}) {
+      const values = [...condition(exact(at)).values, rowText(value)];
+      if (ifVersion !== undefined) {
+        const { text } = condition(exact(at));
+        const update = `UPDATE ${table} SET value = $6::json, timestamp = now() WHERE ${text} AND ${VERSION} = $7`;
+        return (await ask(query, `${update} RETURNING key`, [...values, ifVersion], signal)).length > 0;
+      }
       const insert = `INSERT INTO ${table} (${KEY}, value) VALUES ($1, $2, $3, $4, $5, $6::json)`;
-      const replace = `ON CONFLICT (${KEY}) DO UPDATE SET value = excluded.value, timestamp = excluded.timestamp`;
-      await ask(query, `${insert} ${replace}`, [...condition(exact(at)).values, JSON.stringify(value)], signal);
+      const replace = "SET value = excluded.value, timestamp = excluded.timestamp";
+      const conflict = ifAbsent ? "DO NOTHING" : `DO UPDATE ${replace}`;
+      const written = `${insert} ON CONFLICT (${KEY}) ${conflict} RETURNING key`;
+      return (await ask(query, written, values, signal)).length > 0;
     },
-    async delete(at, { signal } = {}) {
+    async delete(at, { signal, ifVersion } = {}) {
       const { text, values } = condition(exact(at));
-      const gone = await ask(query, `DELETE FROM ${table} WHERE ${text} RETURNING key`, values, signal);
+      const same = ifVersion === undefined ? "" : ` AND ${VERSION} = $6`;
+      const given = ifVersion === undefined ? values : [...values, ifVersion];
+      const gone = await ask(query, `DELETE FROM ${table} WHERE ${text}${same} RETURNING key`, given, signal);
       return gone.length > 0;
     },
-    list: (filter = {}, { signal } = {}) => pages(query, table, condition(filter), signal),
+    async *list(filter = {}, { signal } = {}) {
+      checkFilter(filter);
+      yield* pages(query, table, condition(filter), signal);
+    },
   };
+}
+
+/** The text of a row's value. A row of JSON has no integers beyond 2^53 - 1; a backend makes objects of them. */
+function rowText(value: unknown): string {
+  try {
+    return JSON.stringify(value ?? null);
+  } catch (cause) {
+    throw invalid("the value is not JSON; let a backend store it (`storeValue`), and set what it returns", { cause });
+  }
 }
 
 function exact({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): Required<RowKey> {

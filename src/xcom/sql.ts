@@ -17,11 +17,13 @@ export interface Columns {
   key: string;
   /** JSON text. */
   value: string | null;
+  version?: string;
 }
 
-export function rowOf({ dag_id, run_id, task_id, map_index, key, value }: Columns): XComRow {
+export function rowOf({ dag_id, run_id, task_id, map_index, key, value, version }: Columns): XComRow {
   const parsed = value === null ? null : parseJson(value, jsonEncoding);
-  return { dagId: dag_id, runId: run_id, taskId: task_id, mapIndex: Number(map_index), key, value: parsed };
+  const row = { dagId: dag_id, runId: run_id, taskId: task_id, mapIndex: Number(map_index), key, value: parsed };
+  return version === undefined ? row : { ...row, version };
 }
 
 export const KEY_COLUMNS = { dagId: "dag_id", runId: "run_id", taskId: "task_id", mapIndex: "map_index", key: "key" };

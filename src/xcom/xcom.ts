@@ -1,5 +1,16 @@
+import { failure } from "../errors.js";
 import type { XComBackend } from "../objectstore-backend.js";
-import { type Cleared, type ClearOptions, type ClearTarget, clearRows, filterOf } from "./clear.js";
+import {
+  type Cleared,
+  type ClearOptions,
+  type ClearTarget,
+  clearRows,
+  deleteRow,
+  filterOf,
+  MAX_CONFLICTS,
+  pauseAfterConflict,
+  purgeObjects,
+} from "./clear.js";
 import { telling } from "./failures.js";
 import type { RowFilter, RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
 import type { RunFinder } from "./runs.js";
@@ -32,12 +43,16 @@ export class XCom {
     this.#runs = runs;
   }
 
-  /** Stores a value. The object of a value that it replaces is deleted after the new row stands. */
+  /**
+   * Stores a value. The object of the value that this very call replaced is deleted after the new row stands, so that
+   * of several writers at once one wins and the objects of all others go.
+   *
+   * PreconditionFailed when other writers are faster fifty times in a row.
+   */
   async set(at: RowKey, value: unknown, options: RowOptions = {}): Promise<void> {
-    const old = await this.#rows.get(at, options);
     const stored = await this.#backend.storeValue(at, at.key, value, options);
-    await this.#rows.set(at, stored, options);
-    if (old && old.value !== stored) await this.#backend.purge(old.value, { ...options, owner: at });
+    const old = await this.#replace(at, stored, options);
+    if (old && old.value !== stored) await purgeObjects(this.#backend, old.value, { ...options, owner: at });
   }
 
   /** The value; undefined when there is no row. */
@@ -63,10 +78,9 @@ export class XCom {
 
   /** Deletes the row, then its object; whether there was a row. An error after the row is gone names the object. */
   async delete(at: RowKey, options: RowOptions = {}): Promise<boolean> {
-    const row = await this.#rows.get(at, options);
+    const row = await deleteRow(this.#rows, at, options);
     if (!row) return false;
-    await this.#rows.delete(at, options);
-    await this.#backend.purge(row.value, { ...options, owner: at });
+    await purgeObjects(this.#backend, row.value, { ...options, owner: at });
     return true;
   }
 
@@ -77,6 +91,20 @@ export class XCom {
   async clear(target: ClearTarget, options: ClearOptions = {}): Promise<Cleared> {
     const places = { rows: this.#rows, backend: this.#backend, runs: this.#runs };
     return telling("clear", "", async () => clearRows(places, await filterOf(target, places, options), options));
+  }
+
+  /** Puts `stored` into the row; the row that it replaced. */
+  async #replace(at: RowKey, stored: unknown, options: RowOptions): Promise<XComRow | undefined> {
+    for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
+      const old = await this.#rows.get(at, options);
+      const condition = old ? { ifVersion: old.version } : { ifAbsent: true };
+      if ((await this.#rows.set(at, stored, { ...options, ...condition })) !== false) return old;
+      await pauseAfterConflict(attempt, options.signal);
+    }
+    // The row has never held it, unless it is a name that every value of this task instance overwrites.
+    const { value: standing } = (await this.#rows.get(at, options)) ?? {};
+    if (standing !== stored) await purgeObjects(this.#backend, stored, { ...options, owner: at });
+    throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
   }
 
   #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {
