@@ -1,5 +1,5 @@
 /** XComs without a metadata database: listed, exported, and made rows again. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { XComObjectStorageBackend } from "../src/backend.js";
 import type { OpenDriver } from "../src/fs/driver.js";
 import { memoryDrivers } from "../src/fs/drivers/memory.js";
+import { openStorage as openEverything } from "../src/open.js";
 import { openStorage } from "../src/open-lean.js";
 import { importExported, importReferences } from "../src/xcom/import.js";
 import { retain } from "../src/xcom/retention.js";
@@ -90,7 +91,7 @@ describe("XComs in storage", () => {
       const old = new XCom({ rows: memoryRows(), backend: backend() });
       for (const key of ["a", "b"]) await old.set({ ...OWNER, key }, { ...BIG, key });
       const into = rows();
-      expect(await rebuilt(into)).toEqual({ rows: 2, skipped: [] });
+      expect(await rebuilt(into)).toEqual({ rows: 2, skipped: [], failed: [] });
       const xcom = new XCom({ rows: into, backend: backend() });
       for (const key of ["a", "b"]) expect(await xcom.get({ ...OWNER, key })).toEqual({ ...BIG, key });
     });
@@ -103,13 +104,53 @@ describe("XComs in storage", () => {
       expect(skipped).toEqual([{ from: first, why: expect.stringContaining("newer object") }]);
       expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe(second);
     });
+    test.each([false, true])(
+      "of the newest object, whatever the order of the listing (replace: %s)",
+      async (replace) => {
+        const times = Array.from({ length: 24 }, (_, i) => i);
+        const one = (time: number, dagId: string): StoredXCom => ({
+          ...({ ...OWNER, dagId, key: "k", layout: "ti", instance: "", codec: undefined, size: 1 } as const),
+          ...{ modified: new Date(time), path: backend().path.join(dagId, String(time)), base: backend().path },
+        });
+        // Retention classes list the objects of a task in several places, with other tasks between them.
+        async function* found(order: readonly number[]) {
+          for (const time of order) {
+            yield one(time, "a");
+            yield one(time, "b");
+          }
+        }
+        for (const order of [times, times.toReversed(), times.toSorted((a, b) => (a % 5) - (b % 5))]) {
+          const into = rows();
+          const done = await importReferences(into, found(order), { replace });
+          expect([done.rows, done.skipped.length]).toEqual([2, 46]);
+          for (const dagId of ["a", "b"])
+            expect((await into.get({ ...OWNER, dagId, key: "k" }))?.value).toBe(
+              String(backend().path.join(dagId, "23")),
+            );
+        }
+      },
+    );
+    test("and one that cannot be set does not end the rest", async () => {
+      const reference = await backend().storeValue(OWNER, "k", 1);
+      await backend().storeValue({ ...OWNER, taskId: "zzz" }, "k", 1);
+      const into = rows();
+      const stuck: XComRows = {
+        ...into,
+        set: (at, ...rest) => (at.taskId === "zzz" ? into.set(at, ...rest) : Promise.reject(new Error("no"))),
+      };
+      expect(await rebuilt(stuck)).toMatchObject({ rows: 1, failed: [{ from: reference, error: { message: "no" } }] });
+    });
     test("unless there is one, which is replaced only when asked", async () => {
       const reference = await backend().storeValue(OWNER, "k", 1);
       const into = rows();
       await into.set({ ...OWNER, key: "k" }, "mine");
-      expect(await rebuilt(into)).toEqual({ rows: 0, skipped: [{ from: reference, why: "there is a row" }] });
+      expect(await rebuilt(into)).toEqual({
+        rows: 0,
+        skipped: [{ from: reference, why: "there is a row" }],
+        failed: [],
+      });
       expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe("mine");
-      expect(await rebuilt(into, { replace: true })).toEqual({ rows: 1, skipped: [] });
+      expect(await rebuilt(into, { replace: true })).toEqual({ rows: 1, skipped: [], failed: [] });
       expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe(reference);
     });
     test("in the older layout under the key that is named, else not", async () => {
@@ -179,8 +220,52 @@ describe("an export", () => {
     for (const key of ["a", "b"]) await here.storage.write(`memory://exports/out/${key}.json`, `"${key}"`);
     await here.storage.write("memory://exports/out/index.jsonl", `\n${line("a")}\n${line("b").trimEnd()}`);
     const xcom = xcomOf(here);
-    expect(await importExported(xcom, from(here.storage))).toEqual({ rows: 2, skipped: [] });
+    expect(await importExported(xcom, from(here.storage))).toEqual({ rows: 2, skipped: [], failed: [] });
     expect(await xcom.get({ ...OWNER_D, key: "b" })).toBe("b");
+  });
+  test.each([false, true])(
+    "gives a row the file that was stored last, in whatever order (replace: %s)",
+    async (replace) => {
+      const here = world();
+      for (const name of ["a", "b", "c"]) await here.storage.write(`memory://exports/out/${name}.json`, `"${name}"`);
+      const at = { a: "2026-01-02T00:00:00.000Z", b: "2026-01-03T00:00:00.000Z", c: "2026-01-01T00:00:00.000Z" };
+      const dated = (name: keyof typeof at) =>
+        `${JSON.stringify({ ...OWNER_D, key: "k", file: `${name}.json`, modified: at[name] })}\n`;
+      for (const order of [
+        ["a", "b", "c"],
+        ["b", "a", "c"],
+        ["c", "a", "b"],
+      ] as const) {
+        await here.storage.write("memory://exports/out/index.jsonl", order.map(dated).join(""));
+        const xcom = xcomOf(here);
+        if (replace) await xcom.set({ ...OWNER_D, key: "k" }, "old");
+        const done = await importExported(xcom, from(here.storage), { replace });
+        expect([done.rows, done.skipped.length]).toEqual([1, 2]);
+        expect(await xcom.get({ ...OWNER_D, key: "k" })).toBe("b");
+      }
+    },
+  );
+  test("with a damaged file, and with one that is missing, has the others all the same", async () => {
+    const here = world();
+    await here.storage.write("memory://exports/out/a.json", "{");
+    await here.storage.write("memory://exports/out/c.json", "3");
+    await here.storage.write("memory://exports/out/index.jsonl", ["a", "b", "c"].map(line).join(""));
+    const xcom = xcomOf(here);
+    const done = await importExported(xcom, from(here.storage));
+    expect(done).toMatchObject({ rows: 1, failed: [{ from: "a.json" }, { from: "b.json" }] });
+    expect(done.failed.map(({ error }) => (error as { code: string }).code)).toEqual(["Corrupt", "NotFound"]);
+    expect(await xcom.get({ ...OWNER_D, key: "c" })).toBe(3);
+  });
+  test.each([
+    ["a file that is a number", { ...OWNER_D, key: "k", file: 1 }],
+    ["no Dag", { ...OWNER_D, dagId: undefined, key: "k", file: "k.json" }],
+    ["a map index that is text", { ...OWNER_D, mapIndex: "1", key: "k", file: "k.json" }],
+    ["an array", []],
+  ])("whose index has a line with %s is Corrupt", async (_, bad) => {
+    const { storage } = world();
+    await storage.write("memory://exports/out/index.jsonl", `${JSON.stringify(bad)}\n`);
+    const refused = importExported(xcomOf({ storage }), from(storage));
+    await expect(refused).rejects.toMatchObject({ code: "Corrupt", op: "import" });
   });
   test("whose index has a line that does not end is TooLarge", async () => {
     const { storage } = world();
@@ -253,6 +338,52 @@ await describeOn("minio", "stowage xcom on MinIO, with no database", (minio) => 
       expect(jsonLines((await run(references)).stdout)).toMatchObject([{ did: "imported", rows: 1, skipped: [] }]);
     } finally {
       await client.end();
+      await postgres.stop();
+    }
+  });
+
+  test("a second export into a folder is refused, and two codecs of one key have a file each", {
+    timeout: 60_000,
+  }, async () => {
+    const ti = ["--ti", "019b1c2d-0000-7000-8000-000000000001"];
+    await push("codecs", "extract", "1", ti);
+    await push("codecs", "extract", "2", [...ti, "--compression", "gzip"]);
+    expect(await run(["export", base("codecs"), "--to", "out"])).toMatchObject({ code: 0 });
+    const lines = jsonLines(await readFile(join(folder, "out/index.jsonl"), "utf8"));
+    const values = await Promise.all(lines.map(({ file }) => readFile(join(folder, "out", String(file)), "utf8")));
+    expect(values.sort()).toEqual(["1", "2"]);
+    const again = await run(["export", base("codecs"), "--to", "out"]);
+    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("has an export already") });
+    expect(jsonLines(await readFile(join(folder, "out/index.jsonl"), "utf8"))).toEqual(lines);
+  });
+  test("a value that cannot be read is named, the others are exported, and the exit code is 1", async () => {
+    const whole = (await push("damaged", "a", "1", ["--compression", "gzip"])).stdout.trim().replaceAll('"', "");
+    await push("damaged", "b", "2");
+    const storage = openEverything({ connections: { lake: minio.connection } });
+    await storage.write(whole, "no gzip");
+    await storage.close();
+    const { code, stdout, stderr } = await run(["export", base("damaged"), "--to", "part"]);
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: expect.stringContaining("exported 1 XComs"),
+      stderr: expect.stringContaining("Corrupt"),
+    });
+    expect(jsonLines(await readFile(join(folder, "part/index.jsonl"), "utf8"))).toMatchObject([{ taskId: "b" }]);
+  });
+  test.skipIf(noPostgres)("an interrupted export, and a folder beside the base, are not imported", async () => {
+    const postgres = await startPostgres();
+    try {
+      const into = ["--base", base("three"), "--into", postgres.url];
+      await mkdir(join(folder, "cut/sales/r1/t"), { recursive: true });
+      const name = "write-019b1c2d-0000-7000-8000-000000000001";
+      await mkdir(join(folder, `cut/sales/r1/t/${name}`));
+      await writeFile(join(folder, `cut/sales/r1/t/${name}/k.json`), "1");
+      const refused = await run(["import", "cut", ...into]);
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("is not below the base") });
+      await writeFile(join(folder, "cut/index.jsonl.unfinished"), "");
+      const cut = await run(["import", "cut", ...into]);
+      expect(cut).toMatchObject({ code: 2, stderr: expect.stringContaining("interrupted") });
+    } finally {
       await postgres.stop();
     }
   });

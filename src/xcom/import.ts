@@ -7,7 +7,7 @@ import { telling, told } from "./failures.js";
 import { decodeText } from "./json/decode.js";
 import { readJson } from "./json/read.js";
 import { Lines } from "./lines.js";
-import type { RowKey, RowOptions, XComRows } from "./rows.js";
+import type { RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
 import { airflowEncoding } from "./serde.js";
 import type { StoredXCom } from "./stored.js";
 import type { XCom } from "./xcom.js";
@@ -24,33 +24,78 @@ export interface Imported {
   rows: number;
   /** What was passed over, and why: a reference, or a file of an export. */
   skipped: { from: string; why: string }[];
+  /** What could not be read or set; it did not end the rest. */
+  failed: { from: string; error: unknown }[];
 }
 
 /**
  * Makes rows with the references of objects, as {@link storedXComs} finds them. Of several objects of a task under one
- * key, attempts or map indexes that a path cannot tell apart, the newest gets the row, with map index -1.
+ * key, attempts, map indexes or retention classes that a path cannot tell apart, the newest of the whole listing gets
+ * the row, with map index -1. In memory are the keys of the rows that were set.
  */
 export async function importReferences(
   rows: XComRows,
   found: AsyncIterable<StoredXCom>,
   { key, replace = false, signal }: ImportOptions = {},
 ): Promise<Imported> {
-  const done: Imported = { rows: 0, skipped: [] };
+  const done: Imported = { rows: 0, skipped: [], failed: [] };
+  const newest = new NewestRows(rows, { replace, signal }, done);
   for await (const group of byTask(found)) {
-    for (const [name, [newest, ...older]] of byKey(group, key, done)) {
-      const at = { dagId: newest.dagId, runId: newest.runId, taskId: newest.taskId, key: name };
-      skip(done, older, "there is a newer object of the same task and key");
-      if (!replace && (await rows.get(at, { signal }))) skip(done, [newest], THERE);
-      else {
-        await rows.set(at, String(newest.path), { signal });
-        done.rows++;
-      }
+    for (const [name, [first, ...older]] of byKey(group, key, done)) {
+      for (const { path } of older) newest.skip(String(path), OLDER);
+      const { dagId, runId, taskId, modified, path } = first;
+      const reference = String(path);
+      await newest.offer({ dagId, runId, taskId, key: name }, modified?.getTime(), reference, async () => {
+        await rows.set({ dagId, runId, taskId, key: name }, reference, { signal });
+      });
     }
   }
   return done;
 }
 
+const OLDER = "there is a newer object of the same task and key";
 const THERE = "there is a row";
+
+const UNDATED = "the index has another file of the same task and key, and does not say which is newer";
+
+/** Gives each row to the newest of what is offered for it, whatever the order in which it comes. */
+class NewestRows {
+  /** The rows that this import has set: what they hold, and how new that is. */
+  readonly #set = new Map<string, { from: string; time: number | undefined }>();
+
+  constructor(
+    readonly rows: Pick<XComRows, "get">,
+    readonly options: { replace: boolean; signal: AbortSignal | undefined },
+    readonly done: Imported,
+  ) {}
+
+  /** Runs `set` when the row is free, may be replaced, or holds something older that this import put there. */
+  async offer(at: RowKey, time: number | undefined, from: string, set: () => Promise<void>): Promise<void> {
+    const { replace, signal } = this.options;
+    const id = JSON.stringify([at.dagId, at.runId, at.taskId, at.mapIndex ?? -1, at.key]);
+    const mine = this.#set.get(id);
+    try {
+      if (mine && !isNewer(time, mine.time)) return this.skip(from, time === undefined ? UNDATED : OLDER);
+      if (!mine && !replace && (await this.rows.get(at, { signal }))) return this.skip(from, THERE);
+      await set();
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.done.failed.push({ from, error });
+      return;
+    }
+    this.#set.set(id, { from, time });
+    if (mine) this.skip(mine.from, OLDER);
+    else this.done.rows++;
+  }
+
+  skip(from: string, why: string): void {
+    this.done.skipped.push({ from, why });
+  }
+}
+
+function isNewer(time: number | undefined, than: number | undefined): boolean {
+  return time !== undefined && (than === undefined || time > than);
+}
 
 /** A listing has the objects of a task one after the other, so that no more than these are held. */
 async function* byTask(found: AsyncIterable<StoredXCom>): AsyncGenerator<StoredXCom[]> {
@@ -73,15 +118,12 @@ function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done
   const newestFirst = group.toSorted((a, b) => (b.modified?.getTime() ?? 0) - (a.modified?.getTime() ?? 0));
   for (const one of newestFirst) {
     const key = one.key ?? otherwise;
-    if (key === undefined) skip(done, [one], "its path does not tell the key; name one");
+    if (key === undefined)
+      done.skipped.push({ from: String(one.path), why: "its path does not tell the key; name one" });
     else if (keys.has(key)) keys.get(key)!.push(one);
     else keys.set(key, [one]);
   }
   return keys;
-}
-
-function skip(done: Imported, all: readonly StoredXCom[], why: string): void {
-  for (const { path } of all) done.skipped.push({ from: String(path), why });
 }
 
 /** Says of each file of an export which XCom it was. */
@@ -90,14 +132,25 @@ export const INDEX = "index.jsonl";
 /** Characters of a line of the index; one has some hundreds. Above it is TooLarge. */
 const MAX_LINE = 1024 * 1024;
 
+/** Stands beside an export for as long as it is being made. */
+export const UNFINISHED = "index.jsonl.unfinished";
+
 /** A line of the `index.jsonl` that `stowage xcom export` writes. */
-interface Line extends Partial<RowKey> {
+interface Line {
   file: string;
+  dagId: string;
+  runId: string;
+  taskId: string;
+  mapIndex: number | undefined;
+  key: string | undefined;
+  /** When the object was stored, in milliseconds since 1970. */
+  time: number | undefined;
 }
 
 /**
  * Sets the values that `stowage xcom export` has written below `path`: small ones in their rows, large ones as new
- * objects of the backend of `xcom`. The index is read as it comes: what it names before a damaged line is set.
+ * objects of the backend of `xcom`. The index is read as it comes: what it names before a damaged line is set. Of
+ * several files of one row the one that was stored last gets it.
  */
 export async function importExported(
   xcom: XCom,
@@ -105,16 +158,18 @@ export async function importExported(
   { key, replace = false, signal }: ImportOptions = {},
 ): Promise<Imported> {
   const folder = asPath(path);
-  const done: Imported = { rows: 0, skipped: [] };
+  const done: Imported = { rows: 0, skipped: [], failed: [] };
+  const there = async (at: RowKey) => ((await xcom.has(at, { signal })) ? ({} as XComRow) : undefined);
+  const newest = new NewestRows({ get: there }, { replace, signal }, done);
   const lines = linesOf(storage, folder.join(INDEX), signal);
-  for await (const { file, key: own = key, dagId, runId, taskId, mapIndex } of lines) {
+  for await (const { file, key: own = key, dagId, runId, taskId, mapIndex, time } of lines) {
     const why = own === undefined ? "the index does not tell the key; name one" : whyNot(file);
-    const at = { dagId: dagId ?? "", runId: runId ?? "", taskId: taskId ?? "", mapIndex, key: own ?? "" };
-    if (why) done.skipped.push({ from: file, why });
-    else if (!replace && (await xcom.has(at, { signal }))) done.skipped.push({ from: file, why: THERE });
+    if (why) newest.skip(file, why);
     else {
-      await xcom.set(at, await valueIn(storage, folder.join(file), signal), { signal });
-      done.rows++;
+      const at = { dagId, runId, taskId, mapIndex, key: own! };
+      await newest.offer(at, time, file, async () => {
+        await xcom.set(at, await valueIn(storage, folder.join(file), signal), { signal });
+      });
     }
   }
   return done;
@@ -140,12 +195,36 @@ async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal |
   }
 }
 
-function parsed(line: string): Line {
+function parsed(text: string): Line {
+  let line: unknown;
   try {
-    return JSON.parse(line) as Line;
+    line = JSON.parse(text);
   } catch (cause) {
     throw failure("Corrupt", "a line of the index is not JSON", { cause });
   }
+  const fields: Record<string, unknown> = typeof line === "object" && line !== null ? { ...line } : {};
+  const { file, dagId, runId, taskId, mapIndex, key, modified } = fields;
+  const time = typeof modified === "string" ? Date.parse(modified) : Number.NaN;
+  return {
+    file: textField("file", file),
+    dagId: textField("dagId", dagId),
+    runId: textField("runId", runId),
+    taskId: textField("taskId", taskId),
+    key: key === undefined || key === null ? undefined : textField("key", key),
+    mapIndex:
+      mapIndex === undefined || Number.isSafeInteger(mapIndex)
+        ? (mapIndex as number | undefined)
+        : badField("mapIndex"),
+    time: Number.isNaN(time) ? undefined : time,
+  };
+}
+
+function textField(name: string, value: unknown): string {
+  return typeof value === "string" ? value : badField(name);
+}
+
+function badField(name: string): never {
+  throw failure("Corrupt", `the field ${name} of a line of the index is missing or of another type`);
 }
 
 function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {

@@ -3,7 +3,8 @@
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { type Imported, INDEX, importExported, importReferences } from "../../xcom/import.js";
+import { asPath } from "../../xcom/base.js";
+import { type Imported, INDEX, importExported, importReferences, UNFINISHED } from "../../xcom/import.js";
 import type { XComRows } from "../../xcom/rows.js";
 import { restRows } from "../../xcom/rows-rest.js";
 import { sqlRows } from "../../xcom/rows-sql.js";
@@ -35,13 +36,29 @@ export async function imported(session: Session, text: string | undefined, optio
   const { key, replace } = options;
   const { rows, close } = await openTarget(session, options);
   try {
-    const done = (await storage.exists(path.join(INDEX), { signal }))
+    const isExport = await storage.exists(path.join(INDEX), { signal });
+    if (!isExport) await checkReferences(session, path, base, options);
+    const done = isExport
       ? await importExported(xcomOf(session, rows, options), { storage, path }, { key, replace, signal })
       : await importReferences(rows, found(session, path, base, options), { key, replace, signal });
     await told(session, done, path);
   } finally {
     await close();
   }
+}
+
+/** What lies elsewhere would become references that no backend of this base reads. */
+async function checkReferences(
+  { storage, signal }: Session,
+  path: StoragePath,
+  base: StoragePath | undefined,
+  options: ImportOptions,
+) {
+  if (await storage.exists(path.join(UNFINISHED), { signal }))
+    throw invalid(`${path} is an export that was interrupted: it has no ${INDEX}; export again, to another folder`);
+  const below = options.base === undefined ? base : asPath(options.base);
+  if (below && !path.equals(below) && !path.isRelativeTo(below))
+    throw invalid(`${path} is not below the base ${below}, and is no export (it has no ${INDEX})`);
 }
 
 function found({ storage, signal }: Session, path: StoragePath, base: StoragePath | undefined, options: ImportOptions) {
@@ -70,8 +87,18 @@ async function openTarget({ env, signal }: Session, { into, table }: ImportOptio
   return { rows, close };
 }
 
-async function told({ json, io }: Session, { rows, skipped }: Imported, path: StoragePath): Promise<void> {
-  if (json) return jsonLine(io.stdout, { did: "imported", from: path, rows, skipped });
-  for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: passed over ${from}: ${why}`) + "\n");
-  await put(io.stdout, printable(`imported ${rows} rows from ${path}`) + "\n");
+async function told(session: Session, { rows, skipped, failed }: Imported, path: StoragePath): Promise<void> {
+  const { json, io } = session;
+  const errors = failed.map(({ from, error }) => ({ from, error: messageOf(error) }));
+  if (json) await jsonLine(io.stdout, { did: "imported", from: path, rows, skipped, failed: errors });
+  else {
+    for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: passed over ${from}: ${why}`) + "\n");
+    for (const { from, error } of errors) await put(io.stderr, printable(`stowage: failed ${from}: ${error}`) + "\n");
+    await put(io.stdout, printable(`imported ${rows} rows from ${path}`) + "\n");
+  }
+  if (failed.length > 0) session.exitCode = 1;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 /** XComs listed and exported from their source. */
-import { failure } from "../../errors.js";
+import { failure, invalid, isStorageError } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { INDEX } from "../../xcom/import.js";
+import { INDEX, UNFINISHED } from "../../xcom/import.js";
 import { readLeaf } from "../../xcom/leaf.js";
 import { bytes, jsonLine, moment, printable, styled } from "../format.js";
 import { put } from "../io.js";
@@ -62,35 +62,66 @@ export interface ExportOptions extends FilterOptions {
   to: string;
 }
 
-/** Each value as a JSON file below `to`, and an `index.jsonl` that says what each file is. */
+/**
+ * Each value as a JSON file below `to`, and an `index.jsonl` that says what each file is. One that cannot be read does
+ * not end the rest; it is named, and the command fails in the end.
+ */
 export async function exported(session: Session, text: string | undefined, options: ExportOptions): Promise<void> {
   const { at, source } = sourceOf(session, text);
   const target = session.path(options.to);
-  const { signal } = session;
-  let count = 0;
+  const { storage, signal } = session;
+  if (await storage.exists(target.join(INDEX), { signal }))
+    throw invalid(`${target} has an export already; name another folder with --to`);
+  const marker = target.join(UNFINISHED);
+  let [count, failed] = [0, 0];
   async function* lines(): AsyncGenerator<string> {
     for await (const found of source.list(filterOf(options), signal)) {
-      const line = { ...asJson(found), file: await copied(session, found, target) };
       count += 1;
+      if (count === 1) await storage.write(marker, "", { signal });
+      const file = await copied(session, found, target).catch(async (error: unknown) => {
+        signal.throwIfAborted();
+        failed += 1;
+        await put(session.io.stderr, printable(`stowage: ${error instanceof Error ? error.message : error}`) + "\n");
+        return undefined;
+      });
+      if (file === undefined) continue;
+      const line = { ...asJson(found), file };
       if (session.json) await jsonLine(session.io.stdout, line);
       yield `${JSON.stringify(line)}\n`;
     }
     if (count === 0) nothingFound(at);
   }
-  await session.storage.write(target.join(INDEX), lines(), { signal });
-  if (!session.json) await session.say({}, printable(`exported ${count} XComs to ${target}`));
+  await storage.write(target.join(INDEX), lines(), { ifAbsent: true, signal });
+  await storage.delete(marker, { signal });
+  if (!session.json) await session.say({}, printable(`exported ${count - failed} XComs to ${target}`));
+  if (failed > 0) session.exitCode = 1;
 }
 
-/** Where the file is, relative to the target: as below the base, without the codec's suffix; what has no suffix is JSON. */
+/**
+ * Where the file is, relative to the target: as below the base, without the codec's suffix; what has no suffix is JSON.
+ * A file that is there is another XCom's, in another codec or retention class: the next free number goes before `.json`.
+ */
 async function copied({ storage, signal }: Session, found: FoundXCom, target: StoragePath): Promise<string> {
   const { path, dagId, runId, taskId, codec } = found;
   if (!path) throw failure("Unsupported", "only XComs in storage can be exported");
   const tail = path.key.slice(path.key.lastIndexOf(`/${taskId}/`) + taskId.length + 2);
   const plain = codec ? tail.slice(0, tail.lastIndexOf(".")) : tail;
   const named = readLeaf(path.name).suffix === "" ? `${plain}.json` : plain;
-  const file = [dagId, runId, taskId, named].join("/");
-  await storage.write(target.join(file), storage.read(path, { compression: "infer", signal }), { signal });
-  return file;
+  for (let number = 1; ; number++) {
+    const file = [dagId, runId, taskId, number === 1 ? named : numbered(named, number)].join("/");
+    try {
+      const body = storage.read(path, { compression: "infer", signal });
+      await storage.write(target.join(file), body, { ifAbsent: true, signal });
+      return file;
+    } catch (error) {
+      if (!isStorageError(error, "AlreadyExists")) throw error;
+    }
+  }
+}
+
+function numbered(name: string, number: number): string {
+  const dot = name.lastIndexOf(".");
+  return `${name.slice(0, dot)}.${number}${name.slice(dot)}`;
 }
 
 function sourceOf(session: Session, text: string | undefined): { at: StoragePath; source: XComSource } {
