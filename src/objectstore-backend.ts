@@ -15,7 +15,7 @@ import { readJson, reviveTree } from "./xcom/json/read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/json/write.js";
 import { readLeaf } from "./xcom/leaf.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
-import { readReference, takesForReference } from "./xcom/reference.js";
+import { readPurged, readReference, takesForReference } from "./xcom/reference.js";
 import { objectForm } from "./xcom/serde.js";
 import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 
@@ -101,7 +101,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   purge(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<boolean> {
     return telling("purge", this.path, async () => {
       signal?.throwIfAborted();
-      const path = readReference(stored, this.#settings, owner);
+      const path = readPurged(stored, this.#settings, owner);
       if (path) await this.storage.delete(path, { signal });
       return path !== undefined;
     });
@@ -109,8 +109,13 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   /** The objects that `purge` of this row deletes: one, or none when the row holds a value. No request is made. */
   pathsOf(stored: unknown, { owner }: LoadOptions = {}): StoragePath[] {
-    const path = readReference(stored, this.#settings, owner);
+    const path = readPurged(stored, this.#settings, owner);
     return path ? [path] : [];
+  }
+
+  /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
+  refersTo(stored: unknown, { owner }: LoadOptions = {}): boolean {
+    return readReference(stored, this.#settings, owner) !== undefined;
   }
 
   /** New places for one value. Ids and keys that make none are refused also where the value stays in its row. */
@@ -153,6 +158,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #row(value: unknown, { plain, beyondJson }: Measured): unknown {
     if (beyondJson) throw invalid(BEYOND_JSON);
+    if (typeof value === "string" && this.#settings.readAlias?.(value)) throw invalid(LIKE_AN_ALIAS);
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
@@ -209,6 +215,10 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 const BEYOND_JSON =
   "a number of the value (a bigint beyond 2^53 - 1, NaN or an infinity) does not fit into a row; " +
   "give the backend a threshold >= 0, so that it becomes an object, or send a string";
+
+const LIKE_AN_ALIAS =
+  "a text that begins with a prefix of readAliases would be read as a reference; " +
+  "give the backend a threshold >= 0, so that it becomes an object, or send it in an array or an object";
 
 const OVERWRITTEN =
   "the object of a task instance is overwritten under its name, which digest cannot have in it; " +

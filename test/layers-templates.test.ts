@@ -149,7 +149,7 @@ describe("readAliases", () => {
   const readAliases = { "xcom_s3://": "s3://other@old/keep", "s3_and_gs://": "gs://extra@both" };
 
   test("rows of other classes are read and purged at their bases", async () => {
-    const { backend, storage, calls } = make({ readAliases });
+    const { backend, storage, calls } = make({ readAliases, purgeAliases: true });
     await storage.write("s3://other@old/keep/r:1/t/data_1.json", '{"a": 1}');
     await storage.write("gs://extra@both/x.json.gz", "[2]", { compression: "gzip" });
     await storage.write("s3://other@old/keep/no_suffix", "3");
@@ -178,6 +178,57 @@ describe("readAliases", () => {
     expect(await backend.loadValue(text)).toBe(text);
     expect(await backend.purge(text)).toBe(false);
     expect(calls).toEqual([]);
+  });
+
+  test("they are not purged unless that is asked for", async () => {
+    const { backend, storage, calls } = make({ readAliases });
+    await storage.write("s3://other@old/keep/r:1/t/data_1.json", "1");
+    calls.length = 0;
+    const stored = "xcom_s3://r:1/t/data_1.json";
+    expect([await backend.purge(stored), backend.pathsOf(stored), backend.refersTo(stored)]).toEqual([false, [], true]);
+    expect(calls).toEqual([]);
+    expect(await backend.loadValue(stored)).toBe(1);
+    expect(refusal({ purgeAliases: true })).toThrow(/no readAliases/);
+  });
+
+  describe("that cover the base of the backend", () => {
+    const covering = { readAliases: { "all://": "s3://other@bucket" }, purgeAliases: true };
+    const theirs = { ...OWNER, dagId: "theirs" };
+    const below = (reference: unknown) => `all://${String(reference).slice("s3://conn@bucket/".length)}`;
+
+    test("lead to objects of the owner, and to nobody else's", async () => {
+      const { backend } = make(covering);
+      const stored = below(await backend.storeValue(theirs, "k", [1]));
+      expect(await backend.loadValue(stored, { owner: theirs })).toEqual([1]);
+      const refused = { code: "PermissionDenied" };
+      await expect(backend.loadValue(stored, { owner: OWNER })).rejects.toMatchObject(refused);
+      await expect(backend.purge(stored, { owner: OWNER })).rejects.toMatchObject(refused);
+      expect(await backend.purge(stored, { owner: theirs })).toBe(true);
+    });
+    test("lead to nothing below the base that is no XCom's", async () => {
+      const { backend, storage, calls } = make(covering);
+      await storage.write(`${BASE}/secret.json`, "1");
+      calls.length = 0;
+      expect(await backend.loadValue("all://xcom/secret.json")).toBe("all://xcom/secret.json");
+      expect(await backend.purge("all://xcom/secret.json")).toBe(false);
+      expect(calls).toEqual([]);
+    });
+    test("tell the owner wherever the path has a layout", async () => {
+      const { backend } = make({ readAliases: { "old://": "gs://extra@both/base" }, purgeAliases: true });
+      const stored = `old://theirs/run/task/ti-${TI}/k.json`;
+      await expect(backend.loadValue(stored, { owner: OWNER })).rejects.toMatchObject({ code: "PermissionDenied" });
+      await expect(backend.purge(stored, { owner: OWNER })).rejects.toMatchObject({ code: "PermissionDenied" });
+    });
+  });
+
+  test("a text that looks like one is refused where it would stay in its row", async () => {
+    const { backend } = make({ readAliases, threshold: -1 });
+    const storing = backend.storeValue(OWNER, "k", "xcom_s3://a.json");
+    await expect(storing).rejects.toMatchObject({
+      code: "InvalidArgument",
+      detail: expect.stringContaining("readAliases"),
+    });
+    expect(await backend.storeValue(OWNER, "k", ["xcom_s3://a.json"])).toEqual(["xcom_s3://a.json"]);
   });
 
   test("they are never written, and a text that looks like one comes back as itself", async () => {

@@ -11,8 +11,10 @@ import { openStorage } from "../src/open.js";
 import { StoragePath } from "../src/path.js";
 import { type ReplicaOptions, type Replicas, replicate } from "../src/xcom/replicas.js";
 import { describeOn, server, useBucket } from "./servers/use.js";
+import { all } from "./support/all.js";
 import { answer, type FaultProxy, faultProxy } from "./support/faults.js";
 import { through } from "./support/proxy.js";
+import { type World, world } from "./xcom-world.js";
 
 const OWNER = { dagId: "sales", runId: "run_1", taskId: "extract", tiId: "019b1c2d-0000-7000-8000-000000000001" };
 const BIG = { rows: Array.from({ length: 200 }, (_, id) => ({ id, text: `row ${id}` })) };
@@ -275,4 +277,34 @@ await describeOn("minio", "replicas", (minio) => {
     }
     return paths;
   }
+});
+
+describe("replicas with readAliases", () => {
+  let here: World;
+  beforeEach(() => {
+    here = world();
+  });
+  const targets = (more: object) =>
+    ["s3://conn@b/xcom", "gs://conn@c/copy"].map(
+      (path) => new XComObjectStorageBackend({ storage: here.storage, path, threshold: 0, ...more }),
+    );
+  const readAliases = { "old://": "s3://other@old", "all://": "s3://other@b" };
+
+  test("a purge deletes what the row refers to, or says that it does not", async () => {
+    await here.storage.write("s3://other@old/x.json", "1");
+    const reading = replicate({ targets: targets({ readAliases }) });
+    expect([await reading.loadValue("old://x.json"), await reading.purge("old://x.json")]).toEqual([1, false]);
+    const purging = replicate({ targets: targets({ readAliases, purgeAliases: true }) });
+    expect(await purging.purge("old://x.json")).toBe(true);
+    expect(await here.storage.exists("s3://other@old/x.json")).toBe(false);
+  });
+  test("an object of the base that is reached by an alias goes with all its replicas", async () => {
+    const replicas = replicate({ targets: targets({ readAliases, purgeAliases: true }) });
+    const stored = String(await replicas.storeValue(OWNER, "k", [1]));
+    const alias = stored.replace("s3://conn@b/", "all://");
+    expect(replicas.pathsOf(alias)).toHaveLength(2);
+    expect(await replicas.purge(alias, { owner: OWNER })).toBe(true);
+    expect(await all(here.storage.list("gs://conn@c/copy", { recursive: true }))).toEqual([]);
+    expect(await all(here.storage.list("s3://conn@b/xcom", { recursive: true }))).toEqual([]);
+  });
 });

@@ -3,7 +3,7 @@ import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { asPath, pathBelow, startBelow } from "./base.js";
 import { segmentsOf } from "./coordinate.js";
-import type { Extras, ReadAliases } from "./extras.js";
+import type { AliasReader, Extras, ReadAliases } from "./extras.js";
 
 interface Alias {
   prefix: string;
@@ -40,11 +40,12 @@ function checkAlias(prefix: string, at: StoragePath | string): Alias {
 }
 
 /** The object that such a row refers to; undefined for any other text, and for a path that leads elsewhere. */
-function readAlias(stored: string, aliases: readonly Alias[]): StoragePath | undefined {
+function readAlias(stored: string, aliases: readonly Alias[]): ReturnType<AliasReader> {
   const alias = aliases.find(({ prefix }) => stored.startsWith(prefix));
   if (!alias) return undefined;
+  const { base } = alias;
   const below = stored.slice(alias.prefix.length);
-  return segmentsOf(below) && pathBelow(alias.base, below);
+  return segmentsOf(below) && { path: pathBelow(base, below), base, below };
 }
 
 function refuse(prefix: string, detail: string): StorageError {

@@ -10,8 +10,8 @@ import type { Serializer } from "./serializer.js";
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
 
-/** The object that a row of another XCom class refers to; undefined for any other text. */
-export type AliasReader = (stored: string) => StoragePath | undefined;
+/** The object that a row of another XCom class refers to, and the alias's base; undefined for any other text. */
+export type AliasReader = (stored: string) => { path: StoragePath; base: StoragePath; below: string } | undefined;
 
 /** Which types may be stored and loaded. */
 export interface TypeLimits {

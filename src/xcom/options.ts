@@ -32,9 +32,14 @@ export interface XComObjectStorageBackendOptions<S extends Objects = Storage> {
   keyTemplate?: string | undefined;
   /**
    * What rows of other XCom classes begin with, and where their objects are:
-   * `{ "xcom_s3://": "s3://my_conn@old_bucket" }`. They are read and purged, never written.
+   * `{ "xcom_s3://": "s3://my_conn@old_bucket" }`. They are read, never written.
    */
   readAliases?: ReadAliases | undefined;
+  /**
+   * Whether `purge` and `clear` also delete what a row of `readAliases` leads to. Old names do not say whose an object
+   * is, so that any text with the prefix deletes the object that it names. @default false
+   */
+  purgeAliases?: boolean | undefined;
   /** Decoded bytes of an object after which loading fails with TooLarge. @default 512 MiB */
   maxDecodedBytes?: number | undefined;
   /** What a reference to an object that is missing, or that is not JSON, gives: an error, or itself as in Airflow. @default "error" */
@@ -88,6 +93,7 @@ export function checkOptions(options: Options, extras: Extras): Settings {
     compression: compression === null ? null : checkCompression(compression),
     layout,
     layouts: [...new Set([layout, ...AIRFLOW_LAYOUTS])],
+    purgeAliases: checkPurgeAliases(options),
     readAlias: readAliases && extra("readAliases", extras)(readAliases, base),
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
@@ -112,6 +118,12 @@ function layoutOf({ layout, keyTemplate }: Options, extras: Extras): Layout {
 function encodingOf({ encoding = "airflow" }: Options, limits: TypeLimits | undefined): Encoding {
   const chosen = oneOf("encoding", encoding, ["airflow", "json"]) === "json" ? jsonEncoding : airflowEncoding;
   return limits && chosen === airflowEncoding ? limits.restricted(chosen) : chosen;
+}
+
+function checkPurgeAliases({ readAliases, purgeAliases = false }: Options): boolean {
+  if (typeof purgeAliases !== "boolean") refuse("purgeAliases must be true or false");
+  if (purgeAliases && !readAliases) refuse("purgeAliases is set, but there are no readAliases");
+  return purgeAliases;
 }
 
 function checkDigest({ threshold = -1, keyTemplate }: Options): void {

@@ -10,6 +10,8 @@ export interface PlacedBackend extends XComBackend {
   readonly path: StoragePath;
   /** Every object that `purge` of this row deletes; none when the row holds a value. No request is made. */
   pathsOf(stored: unknown, options?: LoadOptions): StoragePath[];
+  /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
+  refersTo(stored: unknown, options?: LoadOptions): boolean;
 }
 
 /** The objects of a row, undefined with a backend that cannot tell them. */

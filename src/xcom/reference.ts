@@ -1,7 +1,7 @@
 /** Which strings of a metadata row are references to objects. */
 import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
-import { pathBelow, restBelow, roomBelow } from "./base.js";
+import { pathBelow, prefixOf, restBelow, roomBelow } from "./base.js";
 import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
 import type { AliasReader } from "./extras.js";
 
@@ -11,6 +11,8 @@ export interface Known {
   /** The layouts below the base; where several tell the same path, any of them may own it. */
   layouts: readonly Layout[];
   readAlias?: AliasReader | undefined;
+  /** Whether what an alias leads to is deleted too. */
+  purgeAliases: boolean;
 }
 
 type Found = { layout: Layout; place: Place<string> }[];
@@ -19,18 +21,48 @@ type Found = { layout: Layout; place: Place<string> }[];
  * The object that a row refers to; undefined when what it holds is a value.
  *
  * A reference has scheme, connection, bucket and path of the base, and below it one of the layouts; or the prefix of
- * an alias, and below its base any path. InvalidArgument when only the connection is another, PermissionDenied when
- * `owner` is given and the object is another's, which the path of an alias does not tell.
+ * an alias. InvalidArgument when only the connection is another, PermissionDenied when `owner` is given and the object
+ * is another's.
  */
 export function readReference(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
-  const { base, layouts, readAlias } = known;
+  const { base, layouts } = known;
   const rest = restBelow(base, stored);
   const found = rest === undefined ? [] : placesOf(rest, layouts);
-  if (rest === undefined || found.length === 0) return readAlias?.(stored) ?? checkConnection(stored, known);
+  if (rest === undefined || found.length === 0)
+    return readAliased(stored, known, owner) ?? checkConnection(stored, known);
   const path = pathBelow(base, rest);
   if (owner) checkOwned(found, owner, base, path);
   return path;
+}
+
+/** The object to delete for a row: what it refers to, unless that is an alias and aliases are only read. */
+export function readPurged(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
+  if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.(stored)) return undefined;
+  return readReference(stored, known, owner);
+}
+
+/**
+ * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
+ * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
+ */
+function readAliased(stored: string, { base, layouts, readAlias }: Known, owner: Owner | undefined) {
+  const alias = readAlias?.(stored);
+  if (!alias) return undefined;
+  const inside = keyInside(alias.path, base);
+  const found = placesOf(inside ?? alias.below, layouts);
+  if (inside !== undefined && found.length === 0) return undefined;
+  if (owner && found.length > 0) checkOwned(found, owner, inside === undefined ? alias.base : base, alias.path);
+  // The same object by the connection of the base, so that layers around the backend know it.
+  return inside === undefined ? alias.path : pathBelow(base, inside);
+}
+
+/** The key below the base, of a path in the same bucket of the same provider; undefined elsewhere. */
+function keyInside(path: StoragePath, base: StoragePath): string | undefined {
+  if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
+  const start = prefixOf(base);
+  if (!path.key.startsWith(start)) return undefined;
+  return path.key.slice(start.length);
 }
 
 function placesOf(rest: string, layouts: readonly Layout[]): Found {

@@ -27,10 +27,11 @@ export interface ReplicaOptions {
   onFailure?: ((error: unknown) => void) | undefined;
 }
 
-/** An object and the backend that reads it. */
+/** An object, the backend that reads it, and the text by which that backend knows it. */
 interface Copy {
   backend: XComObjectStorageBackend;
   path: StoragePath;
+  reference: string;
 }
 
 /** Failures after which another copy is read, the one first that a caller should hear of when all failed. */
@@ -109,6 +110,10 @@ export class Replicas implements PlacedBackend {
     return this.#copies(stored, options).map(({ path }) => path);
   }
 
+  refersTo(stored: unknown, options: LoadOptions = {}): boolean {
+    return this.#primary.refersTo(stored, options);
+  }
+
   /** Brings every replica of a row's object to what the primary has; the paths that had to be written. */
   sync(stored: unknown, options: LoadOptions = {}): Promise<StoragePath[]> {
     return telling("sync", this.path, async () => {
@@ -125,9 +130,12 @@ export class Replicas implements PlacedBackend {
   #copies(stored: unknown, options: LoadOptions = {}): Copy[] {
     const [path] = this.#primary.pathsOf(stored, options);
     if (!path) return [];
-    if (!path.isRelativeTo(this.path)) return [{ backend: this.#primary, path }];
+    if (!path.isRelativeTo(this.path)) return [{ backend: this.#primary, path, reference: String(stored) }];
     const below = path.relativeTo(this.path);
-    return this.#targets.map((backend) => ({ backend, path: pathBelow(backend.path, below) }));
+    return this.#targets.map((backend) => {
+      const copy = pathBelow(backend.path, below);
+      return { backend, path: copy, reference: String(copy) };
+    });
   }
 
   async #spread(primary: Copy, others: readonly Copy[], signal: AbortSignal | undefined): Promise<void> {
@@ -167,7 +175,7 @@ export class Replicas implements PlacedBackend {
 
   /** What failed, each error with the path it failed on. */
   async #remove(copies: readonly Copy[], signal: AbortSignal | undefined): Promise<StorageError[]> {
-    const removing = copies.map(({ backend, path }) => backend.purge(String(path), { signal }));
+    const removing = copies.map((copy) => removeCopy(copy, signal));
     const results = await Promise.allSettled(removing);
     return results.flatMap((result) => (result.status === "rejected" ? [result.reason as StorageError] : []));
   }
@@ -193,6 +201,11 @@ async function read({ backend, path }: Copy, signal: AbortSignal | undefined): P
   const value = await backend.loadValue(String(path), { signal });
   if (value === String(path)) throw failure("NotFound", "the copy is missing or damaged").at("loadValue", String(path));
   return value;
+}
+
+async function removeCopy({ backend, path, reference }: Copy, signal: AbortSignal | undefined): Promise<void> {
+  if (await backend.purge(reference, { signal })) return;
+  throw failure("Unsupported", "the target does not take the path for one of its objects").at("purge", String(path));
 }
 
 function isPassedOver(error: unknown): error is StorageError {

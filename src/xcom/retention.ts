@@ -78,6 +78,10 @@ export class Retention implements PlacedBackend {
     return this.#backendOf(stored).pathsOf(stored, options);
   }
 
+  refersTo(stored: unknown, options: LoadOptions = {}): boolean {
+    return this.#backendOf(stored).refersTo(stored, options);
+  }
+
   #pathOf(name: string): StoragePath {
     return this.path.join(segmentOf(name));
   }

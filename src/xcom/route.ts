@@ -8,7 +8,7 @@ import type { PlacedBackend } from "./placed.js";
 import { jsonSize } from "./size.js";
 
 /** A backend that tells the objects of a row, as all of ours do. */
-export type RoutedBackend = XComBackend & Pick<PlacedBackend, "pathsOf">;
+export type RoutedBackend = XComBackend & Pick<PlacedBackend, "pathsOf" | "refersTo">;
 
 /** What a route can decide by, beside the value. */
 export interface RouteContext {
@@ -43,7 +43,7 @@ class Routed implements RoutedBackend {
     if (this.#backends.size === 0) throw refusal("there is no backend; give those that values can go to");
     if (typeof route !== "function") throw refusal("route must be a function that returns the name of a backend");
     for (const [name, backend] of this.#backends)
-      if (typeof backend?.pathsOf !== "function")
+      if (typeof backend?.pathsOf !== "function" || typeof backend.refersTo !== "function")
         throw refusal(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
   }
 
@@ -68,6 +68,10 @@ class Routed implements RoutedBackend {
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
     return this.#owners(stored, options)[0]?.pathsOf(stored, options) ?? [];
+  }
+
+  refersTo(stored: unknown, options: LoadOptions = {}): boolean {
+    return this.#owners(stored, options).length > 0;
   }
 
   /** A short text that stays in its row must not be read as a reference of another backend. */
@@ -107,7 +111,7 @@ class Routed implements RoutedBackend {
 /** Whether a row is a reference of the backend, or why it must not be. */
 function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): boolean | StorageError {
   try {
-    return backend.pathsOf(stored, options).length > 0;
+    return backend.refersTo(stored, options);
   } catch (error) {
     if (isStorageError(error)) return error;
     throw error;
