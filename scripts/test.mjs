@@ -4,9 +4,9 @@
  */
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { leaksIn } from "./canary.mjs";
 import { stages } from "./stages.mjs";
@@ -70,11 +70,17 @@ async function canaryStage(run) {
  */
 async function execute(stage, [program = "", ...args], run) {
   const temporary = join(run, "tmp");
-  const path = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
+  // Of this Node's folder only `node` itself: a folder such as /usr/bin would put its python3 before the one of the PATH.
+  const path = [join(run, "bin"), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, STOWAGE_TEST_RUN: run, TMPDIR: temporary };
   const child = spawn(program, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   const log = createWriteStream(join(run, "logs", `${stage.name}.log`));
-  const timer = setTimeout(() => child.kill("SIGTERM"), (stage.minutes ?? 10) * MINUTE);
+  const minutes = stage.minutes ?? 10;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    child.kill("SIGTERM");
+  }, minutes * MINUTE);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk) => {
@@ -93,6 +99,8 @@ async function execute(stage, [program = "", ...args], run) {
   clearTimeout(timer);
   log.end();
   await finished(log);
+  if (late)
+    throw new Error(`the stage ${stage.name} had not ended after ${minutes} minutes, its limit in scripts/stages.mjs`);
   return { code, output };
 }
 
@@ -129,18 +137,23 @@ function summary(results) {
 const run = await mkdtemp(join(tmpdir(), "stowage-run-"));
 // A database server that must not run as root has to reach its own folder in here.
 await chmod(run, 0o711);
-for (const folder of ["logs", "reports", "tmp"]) await mkdir(join(run, folder));
+for (const folder of ["bin", "logs", "reports", "tmp"]) await mkdir(join(run, folder));
+await symlink(process.execPath, join(run, "bin", "node"));
 const results = [];
+/** What ended a stage before it could say what passed. @type {string[]} */
+const problems = [];
 for (const stage of chosen(process.argv.slice(2))) {
   console.log(`\n=== ${stage.name}`);
   const begun = Date.now();
   const outcome = await outcomeOf(stage, run).catch((error) => {
     console.error(error);
+    problems.push(error instanceof Error ? error.message : String(error));
     return { passed: 0, failed: 1, skipped: [] };
   });
   results.push({ name: stage.name, seconds: Math.round((Date.now() - begun) / 1000), outcome });
 }
 console.log("");
+for (const problem of problems) console.log(problem);
 const failed = summary(results);
 await rm(run, { recursive: true, force: true });
 process.exitCode = failed > 0 ? 1 : 0;

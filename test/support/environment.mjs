@@ -24,11 +24,30 @@ export async function pythonWith(list, name = basename(list, ".txt")) {
   const folder = join(cacheFolder(), `${name}-${digest}`);
   const python = join(folder, "bin", "python");
   await once(folder, async () => {
+    await checkPython();
     const uv = await installer();
     await run("python3", ["-m", "venv", "--without-pip", folder]);
     await run(uv, ["pip", "install", "--quiet", "--prerelease=allow", "--python", python, "-r", list]);
   });
   return python;
+}
+
+/** What the pinned packages need at least. */
+const PYTHON = [3, 11, 5];
+
+async function checkPython() {
+  const { stdout } = await run("python3", ["-c", "import sys; print(sys.executable, *sys.version_info[:3])"]).catch(
+    () => {
+      throw new Error(`python3 ${PYTHON.join(".")} or newer is not on the PATH; these tests need it`);
+    },
+  );
+  const [executable, ...version] = stdout.trim().split(" ");
+  const order = PYTHON.map((number, i) => Number(version[i]) - number).find((difference) => difference !== 0) ?? 0;
+  if (order >= 0) return;
+  throw new Error(
+    `the python3 of the PATH (${executable}) is ${version.join(".")}, and these tests need ${PYTHON.join(".")} or newer; ` +
+      "put a newer one before it",
+  );
 }
 
 async function installer() {

@@ -669,9 +669,9 @@ export const bugs = [
   },
   {
     name: "a row is deleted although another writer has changed it",
-    file: "src/xcom/rows-sql.ts",
-    find: 'const same = ifVersion === undefined ? "" : ` AND ${VERSION} = $6`;',
-    replace: 'const same = ifVersion === undefined ? "" : " AND $6 = $6";',
+    file: "src/xcom/rows-memory.ts",
+    find: "return (ifVersion === undefined || rows.get(id)?.version === ifVersion) && rows.delete(id);",
+    replace: "return rows.delete(id);",
     tests: ["test/rows.test.ts"],
   },
   {
