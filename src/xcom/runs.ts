@@ -2,7 +2,7 @@
 import { isStorageError } from "../errors.js";
 import { refuse } from "./failures.js";
 import type { RowOptions } from "./rows.js";
-import { timestampOf } from "./serde/datetime.js";
+import { floorDivide, microsecondsOf } from "./serde/datetime.js";
 import { ask, type Query } from "./sql.js";
 
 /**
@@ -49,7 +49,8 @@ function momentIn(text: string): [seconds: number, micros: number] {
 
 function momentOf(date: Date): [seconds: number, micros: number] {
   if (!(date instanceof Date)) refuse(NO_MOMENT);
-  const micros = Math.round(timestampOf(date) * 1e6);
-  const seconds = Math.floor(micros / 1e6);
-  return [seconds, micros - seconds * 1e6];
+  if (Number.isNaN(date.getTime())) refuse(NO_MOMENT);
+  const micros = microsecondsOf(date);
+  const seconds = floorDivide(micros, 1_000_000n);
+  return [Number(seconds), Number(micros - seconds * 1_000_000n)];
 }

@@ -688,6 +688,21 @@ export const bugs = [
     replace: "given = [...values, ...KEYS.map((column) => page[0]![column])];",
     tests: ["test/rows-metadata.test.ts"],
   },
+  // Moments
+  {
+    name: "float seconds lose a millisecond",
+    file: "src/xcom/serde/datetime.ts",
+    find: "BigInt(Math.round(seconds * 1e6))",
+    replace: "BigInt(Math.floor(seconds * 1e6))",
+    tests: ["test/datetime.test.ts"],
+  },
+  {
+    name: "microseconds before 1970 are cut towards zero",
+    file: "src/xcom/serde/datetime.ts",
+    find: "return value % by < 0n ? quotient - 1n : quotient;",
+    replace: "return quotient;",
+    tests: ["test/datetime.test.ts"],
+  },
   // Layers
   {
     name: "a text below the base is read by an alias",

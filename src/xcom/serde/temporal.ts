@@ -1,6 +1,6 @@
 /** Temporal's values, of the runtime or of a polyfill, as the classes that are written. */
 import { invalid } from "../../errors.js";
-import { DateTime, offsetOf } from "./datetime.js";
+import { DateTime, floorDivide, offsetOf } from "./datetime.js";
 import { PlainDate, Timedelta } from "./types.js";
 
 interface Temporal {
@@ -18,23 +18,24 @@ export function temporalKind(value: object): string | undefined {
 
 export function fromTemporal(value: object, kind: string): object {
   const temporal = value as Temporal;
-  if (kind === "Instant") return new DateTime(epochSeconds(temporal));
+  if (kind === "Instant") return new DateTime(epochMicroseconds(temporal));
   if (kind === "ZonedDateTime") return zoned(temporal);
   if (kind === "PlainDate") return new PlainDate(temporal.toString({ calendarName: "never" }));
   if (kind === "Duration") return new Timedelta(total(temporal));
   throw invalid(`a Temporal.${kind} has no counterpart in Airflow; send its text`);
 }
 
-function epochSeconds({ epochNanoseconds }: Temporal): number {
-  return Number(epochNanoseconds / 1000n) / 1e6;
+/** Python has microseconds; what is below is dropped towards the past, as Python does. */
+function epochMicroseconds({ epochNanoseconds }: Temporal): bigint {
+  return floorDivide(epochNanoseconds, 1000n);
 }
 
 function zoned(temporal: Temporal): DateTime {
   const { timeZoneId: id } = temporal;
-  if (id === "UTC") return new DateTime(epochSeconds(temporal));
+  if (id === "UTC") return new DateTime(epochMicroseconds(temporal));
   const offset = offsetOf(id);
-  if (offset === undefined) return new DateTime(epochSeconds(temporal), id, "zoneinfo.ZoneInfo");
-  return new DateTime(epochSeconds(temporal), offset);
+  if (offset === undefined) return new DateTime(epochMicroseconds(temporal), id, "zoneinfo.ZoneInfo");
+  return new DateTime(epochMicroseconds(temporal), offset);
 }
 
 function total(temporal: Temporal): number {

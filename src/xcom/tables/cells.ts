@@ -1,6 +1,6 @@
 /** Cells of a column on their way to a format: checked, and in the kind that the column has. */
 import { invalid, type StorageError } from "../../errors.js";
-import { timestampOf } from "../serde/datetime.js";
+import { floorDivide, microsecondsOf } from "../serde/datetime.js";
 import { fromTemporal, temporalKind } from "../serde/temporal.js";
 import { DateTime, Float, PlainDate } from "../serde/types.js";
 import type { ColumnType } from "./schema.js";
@@ -73,18 +73,19 @@ export function dateText(cell: unknown): string {
 
 /** Microseconds since 1970: of a moment, or of what a clock shows when the column has no zone. */
 export function microsOf(cell: unknown, type: "timestamp" | "datetime"): bigint {
-  return BigInt(Math.round(timestampOf(momentOf(cell, type)) * 1e6));
+  return microsecondsOf(momentOf(cell, type));
 }
 
 /** ISO 8601 with as many digits as are needed: UTC, or the offset that the cell has; none in a column without zone. */
 export function momentText(cell: unknown, type: "timestamp" | "datetime"): string {
   const date = momentOf(cell, type);
   const offset = type === "timestamp" && date instanceof DateTime && typeof date.zone === "number" ? date.zone : 0;
-  const micros = Math.round(timestampOf(date) * 1e6) + offset * 1e6;
-  const shown = new Date(Math.floor(micros / 1000));
+  const micros = microsecondsOf(date) + BigInt(offset) * 1_000_000n;
+  const millis = floorDivide(micros, 1000n);
+  const shown = new Date(Number(millis));
   if (Number.isNaN(shown.getTime())) throw new Misfit("the moment is beyond what a Date holds");
-  const below = ((micros % 1000) + 1000) % 1000;
-  const text = shown.toISOString().slice(0, -1) + (below === 0 ? "" : String(below).padStart(3, "0"));
+  const below = micros - millis * 1000n;
+  const text = shown.toISOString().slice(0, -1) + (below === 0n ? "" : String(below).padStart(3, "0"));
   if (!/^\d{4}-/.test(text)) throw new Misfit("the year of the moment has more than four digits");
   if (type === "datetime") return text;
   return offset === 0 ? `${text}Z` : text + offsetText(offset);

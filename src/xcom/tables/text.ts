@@ -91,17 +91,17 @@ function isDay(iso: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(iso);
 }
 
-const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:?\d\d)?$/;
+const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?$/;
 
 /** Digits below the microsecond are dropped. */
 function readMoment(text: string, zoned: boolean): DateTime | undefined {
   const [, day, time = "00:00", fraction = "", zone] = MOMENT.exec(text) ?? [];
   if (day === undefined || !isDay(day) || (zone !== undefined) !== zoned) return undefined;
-  const seconds = Date.parse(`${day}T${time}Z`) / 1000;
-  if (Number.isNaN(seconds)) return undefined;
+  const millis = Date.parse(`${day}T${time}Z`);
+  if (Number.isNaN(millis)) return undefined;
   const east = offsetOf(zone ?? "Z") ?? 0;
-  const micros = (seconds - east) * 1e6 + Number(fraction.padEnd(6, "0").slice(0, 6));
-  return new DateTime(micros / 1e6, zoned ? (east === 0 ? "UTC" : east) : null);
+  const micros = BigInt(millis - east * 1000) * 1000n + BigInt(fraction.padEnd(6, "0").slice(0, 6));
+  return new DateTime(micros, zoned ? (east === 0 ? "UTC" : east) : null);
 }
 
 function readJson(text: string): unknown {

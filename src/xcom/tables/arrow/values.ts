@@ -87,9 +87,13 @@ function same(stored: unknown): unknown {
 /** By `TimeUnit`: second, millisecond, microsecond, nanosecond. */
 const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
 
-/** The library gives milliseconds, whose fraction is exact to the microsecond. */
+/** The library gives milliseconds as a float, whose fraction is exact to the microsecond up to the year 2255. */
 function momentReader(zone: string | null): Reader {
-  return (millis: number) => new DateTime(Math.round(millis * 1e3) / 1e6, zone);
+  return (millis: number) => {
+    const micros = millis * 1e3;
+    const exact = Number.isSafeInteger(Math.round(micros));
+    return new DateTime(exact ? BigInt(Math.round(micros)) : BigInt(Math.round(millis)) * 1000n, zone);
+  };
 }
 
 function durationReader(perSecond: bigint): Reader {

@@ -2,6 +2,7 @@
 import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import { failure } from "../../../errors.js";
 import { parseJson } from "../../json/read.js";
+import { floorDivide } from "../../serde/datetime.js";
 import { DateTime, Decimal } from "../../serde/types.js";
 import { jsonEncoding } from "../../serde.js";
 import { checkNames } from "../row.js";
@@ -19,9 +20,9 @@ const DAY = 86_400_000;
 
 /** Moments are UTC here; the column's own zone comes after it. Digits below the microsecond are dropped. */
 export const PARSERS: Partial<ParquetParsers> = {
-  timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(Number(millis) / 1e3)),
-  timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(Number(micros) / 1e6)),
-  timestampFromNanoseconds: (nanos) => present(nanos, () => new DateTime(Number(nanos / 1000n) / 1e6)),
+  timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(BigInt(millis) * 1000n)),
+  timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(BigInt(micros))),
+  timestampFromNanoseconds: (nanos) => present(nanos, () => new DateTime(floorDivide(BigInt(nanos), 1000n))),
   dateFromDays: (days) => present(days, () => dateAt(days * DAY)),
   stringFromBytes: (bytes) => present(bytes, () => utf8.decode(bytes)),
   jsonFromBytes: (bytes) => present(bytes, () => parseJson(utf8.decode(bytes), jsonEncoding)),
@@ -93,7 +94,7 @@ function jsonReader(cell: unknown): unknown {
 }
 
 function momentReader(zone: string | null): (cell: unknown) => unknown {
-  return (cell) => (cell instanceof DateTime ? new DateTime(cell.timestamp, zone) : null);
+  return (cell) => (cell instanceof DateTime ? new DateTime(cell.microseconds, zone) : null);
 }
 
 function decimalReader(element: SchemaElement): (cell: unknown) => unknown {
