@@ -88,8 +88,19 @@ const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_M
 
 /** Whether the server may have carried out a request that failed so. */
 export function mayHaveLanded(error: HttpError): boolean {
-  if (error.kind === "answer") return error.status >= 500 && error.status !== 501;
+  if (error.kind === "answer") return isSuccess(error.status) || (error.status >= 500 && error.status !== 501);
   return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
+}
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** The failure that is a success which the protocol does not have: the answer of something else than the service. */
+export function strange(method: string, status: number, detail: string): HttpError {
+  const error = new HttpError("answer", method, status, "UnexpectedAnswer", detail);
+  error.unsure = true;
+  return error;
 }
 
 const NEVER_SENT = new Set([
@@ -106,6 +117,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
   if (error instanceof BodyCut) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
+  if (error.status < 400) return "Unsupported";
   return BY_STATUS[error.status] ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
 }
 

@@ -44,6 +44,11 @@ export function transient({ code = "" }: HttpError): boolean {
   return PASSING.includes(code);
 }
 
+/** A request that was turned away for the rate of requests has changed nothing. */
+export function declined({ code = "" }: HttpError): boolean {
+  return THROTTLED.includes(code);
+}
+
 /** What statuses alone would say otherwise. */
 const CODES: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
   Unauthenticated: [...EXPIRED, "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"],

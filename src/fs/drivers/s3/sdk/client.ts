@@ -1,7 +1,8 @@
 /** What all verbs on the official client work with. */
 import type { S3Client } from "@aws-sdk/client-s3";
 import { failure } from "../../../../errors.js";
-import { HttpError, lineFailure, refusal } from "../../../http.js";
+import { HttpError, lineFailure, mayHaveLanded, refusal } from "../../../http.js";
+import { declined } from "../dialect.js";
 import type { Profile } from "../profile.js";
 
 export type Library = typeof import("@aws-sdk/client-s3");
@@ -52,7 +53,7 @@ function failureOf(method: string, error: unknown): Error {
     : lineFailure(method, error);
   failed.attempts = attempts;
   // The client tells only how often it tried: each lost answer may have been that of a success.
-  failed.unsure = attempts > 1 || failed.kind !== "answer" || failed.status >= 500;
+  failed.unsure = attempts > 1 || (mayHaveLanded(failed) && !declined(failed));
   return failed;
 }
 
