@@ -18,10 +18,22 @@ function isWhole(told: string, length: number): boolean {
   return told === `bytes 0-${length - 1}/${length}`;
 }
 
+/**
+ * The time of the last change, which the answer about an object has next to its etag. What has neither is no answer
+ * about an object, as the page by which a network asks its users to log in.
+ */
+export function modifiedIn(text: string | undefined, etag: string | undefined): Date {
+  if (text === undefined && !etag)
+    throw failure("Unsupported", "the answer has neither ETag nor Last-Modified: it is about no object");
+  const modified = new Date(text ?? 0);
+  if (Number.isNaN(modified.getTime())) throw failure("Corrupt", "the Last-Modified of the answer is no date");
+  return modified;
+}
+
 /** The size that an answer tells. One that tells none is not taken for that of an empty object. */
 export function sizeIn(told: string | number | undefined): number {
-  const size = Number(told);
-  if (Number.isSafeInteger(size)) return size;
+  const size = told === "" ? Number.NaN : Number(told);
+  if (Number.isSafeInteger(size) && size >= 0) return size;
   throw failure("Unsupported", "the server does not say how large the object is");
 }
 

@@ -213,8 +213,10 @@ export class Http {
   }
 
   /** A refused signature with a clock that is minutes off is the clock's fault. */
-  #learnClock({ status }: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+  #learnClock(error: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+    const { status } = error;
     if (status !== 400 && status !== 401 && status !== 403) return false;
+    if (this.#dialect.aboutTime?.(error) === false) return false;
     const skew = Date.parse(date) - Date.now();
     if (!(Math.abs(skew - this.#skew) > SKEW)) return false;
     this.#skew = skew;

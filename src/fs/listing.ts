@@ -16,6 +16,7 @@ export class Listing {
   #highest = "";
   #still = 0;
   #empty = 0;
+  #before: string | undefined;
   #mark: string | undefined;
   #steps = 0;
   #stride = 1;
@@ -44,7 +45,9 @@ export class Listing {
    * past is kept, and replaced after twice as many pages each time (R. P. Brent, BIT 20, 1980).
    */
   next(mark: string): string {
-    if (mark === this.#mark) throw failure("Corrupt", "the server repeats a page of the listing");
+    if (mark === this.#mark || mark === this.#before)
+      throw failure("Corrupt", "the server repeats a page of the listing");
+    this.#before = mark;
     this.#steps += 1;
     if (this.#steps < this.#stride) return mark;
     this.#mark = mark;

@@ -56,6 +56,14 @@ export class BodyCut extends Error {
 }
 
 const LONGEST_DETAIL = 300;
+/** Of a provider's code, and of the id of a request. */
+const LONGEST_NAME = 100;
+
+/** What a server says as part of a message: one line without control characters. */
+function printable(text: string | undefined, longest: number): string | undefined {
+  const line = text?.slice(0, 4 * longest).replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return line?.trim().slice(0, longest) || undefined;
+}
 
 /** The failure that an answer with an error status describes. */
 export function refusal(
@@ -64,8 +72,9 @@ export function refusal(
   { code, detail, requestId, hint }: Explanation,
   retryAfter: number | undefined,
 ): HttpError {
-  const line = (detail ?? "").replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
-  const error = new HttpError("answer", method, status, code, line.slice(0, LONGEST_DETAIL), requestId, retryAfter);
+  const told = { code: printable(code, LONGEST_NAME), requestId: printable(requestId, LONGEST_NAME) };
+  const line = printable(detail, LONGEST_DETAIL) ?? "";
+  const error = new HttpError("answer", method, status, told.code, line, told.requestId, retryAfter);
   error.hint = hint;
   return error;
 }

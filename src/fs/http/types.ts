@@ -70,6 +70,8 @@ export interface Dialect {
   transient?(error: HttpError): boolean;
   /** Whether the answer says that the request was not carried out, where its status leaves that open. */
   declined?(error: HttpError): boolean;
+  /** Whether a refusal (400, 401, 403) is about the time or the signature that holds it; any of them when left out. */
+  aboutTime?(error: HttpError): boolean;
   /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
   mend?(error: HttpError, headers: IncomingHttpHeaders, sent: Outgoing): boolean | Promise<boolean>;
 }

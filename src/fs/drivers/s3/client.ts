@@ -14,7 +14,7 @@ import {
 } from "../../http.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
 import { type Address, addressOf } from "./address.js";
-import { declined, EXPIRED, explain, hidden, transient } from "./dialect.js";
+import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./dialect.js";
 import type { KeySource } from "./keys.js";
 
 /** A request to the bucket or to one of its objects. */
@@ -95,7 +95,7 @@ export class S3Client {
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
     const mend: Dialect["mend"] = (error, headers) => this.#mend(error, headers);
-    const dialect: Dialect = { explain, hidden, transient, declined, mend };
+    const dialect: Dialect = { explain, hidden, transient, declined, aboutTime, mend };
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 

@@ -3,13 +3,13 @@ import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import type { Receipt } from "../../driver.js";
 import { type HttpHead, type HttpText, strange } from "../../http.js";
+import { afterLoss } from "../../lost.js";
 import { canonicalQuery } from "../../sign.js";
 import { escaped, fields } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM } from "./checksum.js";
-import { type Conditions, conditionHeaders } from "./conditions.js";
+import { attemptOf, type Conditions, conditionHeaders, type Marked } from "./conditions.js";
 import { isOpaque, receiptOf } from "./info.js";
-import { afterLoss, type Seen } from "./lost.js";
 import { NONCE_HEADER, nonceIn } from "./metadata.js";
 
 /** Milliseconds that the server may be silent while it puts an object together or copies one. */
@@ -82,11 +82,11 @@ export class Multipart {
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.map(row).join("")}</CompleteMultipartUpload>`);
     const headers = { ...bucket.encryption.use, ...conditionHeaders(conditions), "content-type": "application/xml" };
     const query = canonicalQuery([["uploadId", this.id]]);
+    const since = performance.now();
     try {
       return committed(await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }));
     } catch (error) {
-      const { ifAbsent, ifMatch } = conditions;
-      const attempt = { ifAbsent, ifMatch, nonce, etag: () => etagOf(parts) };
+      const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
       return afterLoss(error, attempt, () => look(bucket, key, signal));
     }
   }
@@ -122,10 +122,15 @@ export async function look(
   { client, encryption }: Bucket,
   key: string,
   signal: AbortSignal | undefined,
-): Promise<Seen> {
+): Promise<Marked> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
-  return { receipt: receiptOf(headers), nonce: nonceIn(headers), opaque };
+  const times = { made: dateOf(headers["last-modified"]), seen: dateOf(headers.date) };
+  return { receipt: receiptOf(headers), nonce: nonceIn(headers), opaque, ...times };
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
 }
 
 function row({ number, etag, checksum }: PartDone): string {

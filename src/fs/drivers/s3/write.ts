@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import type { Budget, Bytes, Receipt, WriteOptions } from "../../driver.js";
 import { type HttpHead, strange } from "../../http.js";
+import { afterLoss } from "../../lost.js";
 import { type Part, type Session, type Target, upload } from "../../parts.js";
 import type { Limits } from "../../plan.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM, checksumOf } from "./checksum.js";
-import { type Conditions, conditionHeaders, isConditional, nonceFor } from "./conditions.js";
+import { attemptOf, type Conditions, conditionHeaders, isConditional, nonceFor } from "./conditions.js";
 import { receiptOf } from "./info.js";
-import { afterLoss } from "./lost.js";
 import { metadataHeaders, NONCE_HEADER } from "./metadata.js";
 import { look, Multipart, type PartDone } from "./multipart.js";
 import type { Profile } from "./profile.js";
@@ -79,11 +79,11 @@ export async function putObject(
   const nonce = nonceFor(conditions);
   if (nonce !== undefined) headers[NONCE_HEADER] = nonce;
   if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(body);
+  const since = performance.now();
   try {
     return stored(await bucket.client.send({ method: "PUT", key, headers, body, signal }));
   } catch (error) {
-    const { ifAbsent, ifMatch } = conditions;
-    const attempt = { ifAbsent, ifMatch, nonce, etag: () => etagOfWhole(body) };
+    const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
     return afterLoss(error, attempt, () => look(bucket, key, signal));
   }
 }

@@ -1,9 +1,9 @@
 import type { Receipt, WriteOptions } from "../../../driver.js";
 import { strange } from "../../../http.js";
+import { afterLoss } from "../../../lost.js";
 import type { Part, Session, Target } from "../../../parts.js";
 import { encodeWords } from "../../../words.js";
-import { type Conditions, nonceFor } from "../conditions.js";
-import { afterLoss, type Seen } from "../lost.js";
+import { attemptOf, type Conditions, type Marked, nonceFor } from "../conditions.js";
 import { NONCE } from "../metadata.js";
 import { type Begin, etagOf, type PartDone, partEtag, uploadIdOf } from "../multipart.js";
 import { checkCommitConditions, etagOfWhole, limitsOf } from "../write.js";
@@ -20,7 +20,7 @@ export async function look(
   { client, library, bucket }: Sdk,
   key: string,
   signal: AbortSignal | undefined,
-): Promise<Seen> {
+): Promise<Marked> {
   const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key });
   const head = await calling("HeadObject", signal, (options) => client.send(command, options));
   const opaque = head.ServerSideEncryption?.startsWith("aws:kms") === true || head.SSECustomerAlgorithm !== undefined;
@@ -47,11 +47,11 @@ export async function putObject(
   const place = { Bucket: sdk.bucket, Key: key, Body: data };
   const input = { ...place, ...marked(described, nonce), ...conditionInput(conditions) };
   const command = new sdk.library.PutObjectCommand(input);
+  const since = performance.now();
   try {
     return stored(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
   } catch (error) {
-    const { ifAbsent, ifMatch } = conditions;
-    const attempt = { ifAbsent, ifMatch, nonce, etag: () => etagOfWhole(data) };
+    const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(data));
     return afterLoss(error, attempt, () => look(sdk, key, signal));
   }
 }
@@ -141,11 +141,11 @@ export class SdkSession implements Session<PartDone> {
     }));
     const input = { ...upload, MultipartUpload: { Parts }, ...conditionInput(conditions) };
     const command = new sdk.library.CompleteMultipartUploadCommand(input);
+    const since = performance.now();
     try {
       return stored(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
     } catch (error) {
-      const { ifAbsent, ifMatch } = conditions;
-      const attempt = { ifAbsent, ifMatch, nonce, etag: () => etagOf(parts) };
+      const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
       return afterLoss(error, attempt, () => look(sdk, upload.Key, signal));
     }
   }
