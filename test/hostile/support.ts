@@ -44,14 +44,17 @@ export async function hostile(script: Script): Promise<Hostile> {
   const asked: Asked[] = [];
   const server = createServer(async (request, response) => {
     const { method = "", headers } = request;
-    const one = { method, url: new URL(request.url ?? "/", "http://x"), headers, body: await buffer(request) };
+    const body = await buffer(request).catch(() => undefined);
+    // A client that goes away is an event of the test.
+    if (!body) return;
+    const one = { method, url: new URL(request.url ?? "/", "http://x"), headers, body };
     asked.push(one);
-    const { status = 200, headers: own = {}, body = "", cutAfter } = script(one, asked.length);
+    const { status = 200, headers: own = {}, body: text = "", cutAfter } = script(one, asked.length);
     const bodiless = method === "HEAD" || status === 204 || status === 304;
-    const length = bodiless ? {} : { "content-length": String(Buffer.byteLength(body)) };
+    const length = bodiless ? {} : { "content-length": String(Buffer.byteLength(text)) };
     response.writeHead(status, { ...length, ...own });
-    if (cutAfter !== undefined) response.write(Buffer.from(body).subarray(0, cutAfter), () => response.destroy());
-    else response.end(bodiless ? undefined : body);
+    if (cutAfter !== undefined) response.write(Buffer.from(text).subarray(0, cutAfter), () => response.destroy());
+    else response.end(bodiless ? undefined : text);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   closing.push(() => {
