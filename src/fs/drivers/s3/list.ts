@@ -52,7 +52,9 @@ function versionsQuery({ startAfter }: ListOptions): First {
 function objectsPage(text: string): Page {
   const { rows, fields } = parsed(text, undefined, { Contents: file, CommonPrefixes: directory });
   const { NextContinuationToken: token } = fields;
-  const next: Query | undefined = isTruncated(fields) ? [["continuation-token", required(token)]] : undefined;
+  const next: Query | undefined = isTruncated(fields)
+    ? [["continuation-token", required(token, "NextContinuationToken")]]
+    : undefined;
   return { items: itemsOf(rows, fields), next };
 }
 
@@ -61,7 +63,7 @@ function versionsPage(text: string): Page {
   const { rows, fields } = parsed(text, undefined, kinds);
   const { NextKeyMarker, NextVersionIdMarker } = fields;
   if (!isTruncated(fields)) return { items: itemsOf(rows, fields), next: undefined };
-  const next: Query = [["key-marker", decoder(fields.EncodingType)(required(NextKeyMarker))]];
+  const next: Query = [["key-marker", decoder(fields.EncodingType)(required(NextKeyMarker, "NextKeyMarker"))]];
   if (NextVersionIdMarker) next.push(["version-id-marker", NextVersionIdMarker]);
   return { items: itemsOf(rows, fields), next };
 }
@@ -80,22 +82,27 @@ function itemsOf(rows: Item[], { EncodingType }: Fields): Item[] {
 }
 
 function directory({ Prefix }: Fields): Item {
-  return { key: required(Prefix), type: "directory" };
+  return { key: required(Prefix, "Prefix"), type: "directory" };
 }
 
 function file({ Key, Size, LastModified, ETag }: Fields): Item {
-  const item: Item = { key: required(Key), type: "file", size: sizeInRow(Size) };
+  const item: Item = { key: required(Key, "Key"), type: "file", size: sizeInRow(Size) };
   item.modified = dateInRow(LastModified);
   if (ETag) item.etag = ETag;
   return item;
 }
 
 function version(row: Fields): Item {
-  return { ...file(row), version: required(row.VersionId), latest: row.IsLatest === "true", deleted: false };
+  return {
+    ...file(row),
+    version: required(row.VersionId, "VersionId"),
+    latest: row.IsLatest === "true",
+    deleted: false,
+  };
 }
 
 function marker({ Key, VersionId, IsLatest, LastModified }: Fields): Item {
-  const item: Item = { key: required(Key), type: "file", version: required(VersionId) };
+  const item: Item = { key: required(Key, "Key"), type: "file", version: required(VersionId, "VersionId") };
   return { ...item, modified: dateInRow(LastModified), latest: IsLatest === "true", deleted: true };
 }
 
@@ -120,7 +127,7 @@ function decoded(text: string): string {
   }
 }
 
-export function required(value: string | undefined): string {
-  if (value === undefined) throw failure("Corrupt", "the listing lacks a field");
+export function required(value: string | undefined, field: string): string {
+  if (value === undefined) throw failure("Corrupt", `the listing lacks the field ${field}`);
   return value;
 }

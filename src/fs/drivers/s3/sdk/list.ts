@@ -17,7 +17,7 @@ async function* objects({ client, library, bucket }: Sdk, prefix: string, option
   do {
     const command = new library.ListObjectsV2Command({ ...fixed, StartAfter: startAfter, ContinuationToken: token });
     const page: ListObjectsV2CommandOutput = await calling("ListObjectsV2", signal, (o) => client.send(command, o));
-    token = isTruncated(page) ? listing.next(required(page.NextContinuationToken)) : undefined;
+    token = isTruncated(page) ? listing.next(required(page.NextContinuationToken, "NextContinuationToken")) : undefined;
     const decode = decoder(page.EncodingType);
     const files = (page.Contents ?? []).map((row) => file(row, decode));
     yield* filled(listing.page([...files, ...directories(page, decode)]));
@@ -37,7 +37,10 @@ async function* versions({ client, library, bucket }: Sdk, prefix: string, optio
     const decode = decoder(page.EncodingType);
     at = undefined;
     if (isTruncated(page)) {
-      at = { KeyMarker: decode(required(page.NextKeyMarker)), VersionIdMarker: page.NextVersionIdMarker };
+      at = {
+        KeyMarker: decode(required(page.NextKeyMarker, "NextKeyMarker")),
+        VersionIdMarker: page.NextVersionIdMarker,
+      };
       listing.next(JSON.stringify(at));
     }
     yield* filled(listing.page([...history(page, decode), ...directories(page, decode)]));
@@ -62,7 +65,7 @@ function* filled(items: readonly Item[]): Generator<readonly Item[]> {
 
 function file(row: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">, decode: Decode): Item {
   const { Key, Size = Number.NaN, LastModified, ETag } = row;
-  const item: Item = { key: decode(required(Key)), type: "file", size: Size };
+  const item: Item = { key: decode(required(Key, "Key")), type: "file", size: Size };
   if (LastModified) item.modified = LastModified;
   if (ETag) item.etag = ETag;
   return item;
@@ -72,7 +75,7 @@ function directories(
   { CommonPrefixes = [] }: Pick<ListObjectsV2CommandOutput, "CommonPrefixes">,
   decode: Decode,
 ): Item[] {
-  return CommonPrefixes.map(({ Prefix }) => ({ key: decode(required(Prefix)), type: "directory" }));
+  return CommonPrefixes.map(({ Prefix }) => ({ key: decode(required(Prefix, "Prefix")), type: "directory" }));
 }
 
 /** Versions and markers come as two lists; those of one key go from new to old. */
@@ -86,5 +89,5 @@ function history({ Versions = [], DeleteMarkers = [] }: ListObjectVersionsComman
 }
 
 function versioned({ VersionId, IsLatest }: ObjectVersion): { version: string; latest: boolean } {
-  return { version: required(VersionId), latest: IsLatest === true };
+  return { version: required(VersionId, "VersionId"), latest: IsLatest === true };
 }
