@@ -1,6 +1,6 @@
 /** Each verb takes the statuses and the fields of its protocol for a success, and nothing else. */
 import { describe, expect, test } from "vitest";
-import { CLOUDS, codeOf, on, PAGE, RETRYABLE, VERBS, type Verb } from "./support.js";
+import { CLOUDS, type Cloud, codeOf, LISTING_CLOUDS, on, PAGE, RETRYABLE, VERBS, type Verb } from "./support.js";
 
 const SUCCESSES = [200, 201, 202, 203, 204, 206, 226];
 const verbs = Object.keys(VERBS) as Verb[];
@@ -130,4 +130,54 @@ test("Google's servers without batches get single deletes, and are asked for bat
     await seam.delete("c", "d");
     expect(asked.map(({ method }) => method).sort()).toEqual(["DELETE", "DELETE", "DELETE", "DELETE", "POST"]);
   }
+});
+
+describe("writes through fromS3Client", () => {
+  const cloud = LISTING_CLOUDS.find(({ name }) => name === "fromS3Client") as Cloud;
+  const large = Buffer.alloc(9 * 2 ** 20);
+  const BEGUN = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
+
+  test.each(["<InitiateMultipartUploadResult/>", PAGE, ""])("no upload begins with %j", async (body) => {
+    const { seam, asked } = await on(cloud, () => ({ body, headers: { etag: '"e"' } }));
+    expect(await codeOf(seam, seam.write("k", large))).toBeDefined();
+    expect(asked.map(({ method }) => method)).toEqual(["POST"]);
+  });
+
+  test.each([
+    ["a write", () => Buffer.from("x"), { status: 200, body: PAGE }],
+    ["a write answered 202", () => Buffer.from("x"), { status: 202, headers: { etag: '"e"' } }],
+    ["a commit", () => large, { body: "<CompleteMultipartUploadResult/>" }],
+  ])("%s without what makes it a success is CommitUnknown", async (_, data, answer) => {
+    const { seam } = await on(cloud, ({ method, url }) => {
+      if (method === "HEAD") return { status: 404 };
+      if (method === "DELETE") return { status: 204 };
+      if (url.searchParams.has("uploads")) return { body: BEGUN };
+      return url.searchParams.has("partNumber") ? { headers: { etag: '"p"' } } : answer;
+    });
+    expect(await codeOf(seam, seam.write("k", data()))).toBe("CommitUnknown");
+  });
+});
+
+describe("an upload to GCS under a condition whose last answer is lost", () => {
+  const gcs = CLOUDS[1]!;
+  const large = Buffer.alloc(9 * 2 ** 20);
+
+  test.each([
+    ["succeeds where the object has its mark", (mark: string) => ({ "stowage-nonce": mark }), undefined],
+    ["fails where it has another's", () => ({ "stowage-nonce": "another" }), "Unavailable"],
+  ])("%s", async (_, metadata, code) => {
+    let mark = "";
+    const { seam } = await on(gcs, ({ method, body }) => {
+      if (method === "POST") {
+        mark = JSON.parse(String(body)).metadata["stowage-nonce"];
+        return { headers: { location: "/upload?upload_id=1" } };
+      }
+      if (method === "PUT") return { status: 500 };
+      const stored = { generation: "7", metadata: metadata(mark), updated: "2026-02-01T00:00:00Z" };
+      return { body: JSON.stringify(stored) };
+    });
+    const write = seam.write("k", large, { ifAbsent: true });
+    if (code === undefined) expect(await write).toEqual({ etag: "7", version: "7" });
+    else expect(await codeOf(seam, write)).toBe(code);
+  });
 });
