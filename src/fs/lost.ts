@@ -41,9 +41,11 @@ export async function afterLoss<S extends Seen>(
 /** Whether it is certain, or makes no difference, that the object that is there is not the one of this write. */
 function isSettled(
   seen: Seen | undefined,
-  { status }: HttpError,
+  { status, suspected }: HttpError,
   { ifAbsent, ifMatch, since }: Pick<Attempt<Seen>, "ifAbsent" | "ifMatch" | "since">,
 ): boolean {
+  // A plain refusal, of a client that does not say whether it had tried before: mostly it had not.
+  if (suspected && (status === 412 || status === 409)) return true;
   // Our object may have been replaced by a writer that has read it, unless nothing was written since we began.
   if (ifMatch !== undefined) return seen?.receipt.etag === ifMatch || isOlder(seen, performance.now() - since);
   // Something was in the way of the last try and is gone: it may have been ours.

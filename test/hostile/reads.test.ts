@@ -2,6 +2,7 @@
 import { buffer } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../src/index.js";
+import { openDriver } from "../support/s3.js";
 import { type Asked, CLOUDS, type Cloud, codeOf, hostile, on, type Reply } from "./support.js";
 
 const head = (cloud: Cloud, more: Record<string, string> = {}) => ({ ...cloud.good.read.headers, ...more });
@@ -108,3 +109,41 @@ describe("an object without an ETag", () => {
     await storage.close();
   });
 });
+
+describe("a checksum on S3 is of all bytes where the answer says so, whatever the upload has asked for", () => {
+  const s3 = CLOUDS[0]!;
+  const ofOthers = "AAAAAA==";
+
+  test.each<[string, Record<string, string>, string | undefined]>([
+    ["FULL_OBJECT", { "x-amz-checksum-type": "FULL_OBJECT" }, "Corrupt"],
+    ["FULL_OBJECT of parts", { "x-amz-checksum-type": "FULL_OBJECT", etag: '"e-2"' }, "Corrupt"],
+    ["nothing, of one part", {}, "Corrupt"],
+    ["nothing, of several parts", { etag: '"e-2"' }, undefined],
+    ["COMPOSITE", { "x-amz-checksum-type": "COMPOSITE" }, undefined],
+    ["something new", { "x-amz-checksum-type": "SOMETHING" }, undefined],
+  ])("%s", async (_, headers, code) => {
+    const { seam } = await on(s3, () => ({
+      headers: head(s3, { "x-amz-checksum-crc32": ofOthers, ...headers }),
+      body: "0123456789",
+    }));
+    expect(await codeOf(seam, seam.text("k"))).toBe(code);
+  });
+});
+
+test.each(["generic", "versitygw", "seaweedfs", "rclone"])(
+  "%s promises no conditions, and sends none",
+  async (provider) => {
+    const { endpoint, asked } = await hostile(({ method }) =>
+      method === "DELETE" ? { status: 204 } : { body: "<DeleteResult/>" },
+    );
+    const extra = { endpoint_url: endpoint, provider };
+    const seam = await openDriver("bucket", { type: "aws", login: "user", password: "secret", extra });
+    for (const condition of [{ ifAbsent: true }, { ifMatch: '"e"' }]) {
+      expect(await codeOf(seam, seam.write("k", "x", condition))).toBe("Unsupported");
+    }
+    expect(asked).toEqual([]);
+    await seam.delete("a", "b");
+    expect(asked.map(({ method }) => method)).toEqual(provider === "generic" ? ["DELETE", "DELETE"] : ["POST"]);
+    await seam.driver.close();
+  },
+);

@@ -85,7 +85,8 @@ describe("writes on S3", () => {
   /** An upload in parts whose pieces are answered as `change` says. */
   async function uploading(change: Partial<Record<"begin" | "part" | "commit", object>>, etag = '"e"') {
     return on(s3, ({ method, url }) => {
-      if (method === "HEAD") return { status: 404 };
+      // The object of somebody else.
+      if (method === "HEAD") return { headers: { etag: '"other"' } };
       if (method === "DELETE") return { status: 204 };
       if (method === "PUT") return { headers: { etag }, ...change.part };
       if (url.searchParams.has("uploads")) {

@@ -813,4 +813,20 @@ export const bugs = [
     replace: "new Set([0])",
     tests: ["test/hostile/statuses.test.ts"],
   },
+  {
+    name: "a checksum of parts is taken for that of all bytes",
+    file: "src/fs/drivers/s3/checksum.ts",
+    find: "return whole && typeof value",
+    replace: "return typeof value",
+    tests: ["test/hostile/reads.test.ts"],
+    only: "a checksum on S3",
+  },
+  {
+    name: "an unknown S3 server is believed to enforce conditions",
+    file: "src/fs/drivers/s3/profile.ts",
+    find: "  bulkDelete: false,\n  conditionalPut: false,",
+    replace: "  bulkDelete: false,\n  conditionalPut: true,",
+    tests: ["test/hostile/reads.test.ts"],
+    only: "generic promises",
+  },
 ];

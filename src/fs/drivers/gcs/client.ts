@@ -73,6 +73,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
       : lineFailure(method, error);
   // The client tries again by itself and does not say so.
   told.unsure = true;
+  told.suspected = true;
   return told;
 }
 

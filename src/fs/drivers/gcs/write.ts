@@ -96,6 +96,7 @@ export class Upload implements Target<void> {
   /** Whether it is certain that the object that is there is not ours, as in `isSettled` of `lost.ts`. */
   #isSettled(found: Found | undefined, error: unknown): boolean {
     const { ifGenerationMatch } = this.#query;
+    if (error instanceof HttpError && error.suspected && error.status === 412) return true;
     if (ifGenerationMatch === "0") return found !== undefined || !(error instanceof HttpError && error.status === 412);
     if (!found) return false;
     const { resource, seen } = found;
