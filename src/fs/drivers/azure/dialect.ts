@@ -16,7 +16,10 @@ export function one(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-const TIMED: ReadonlySet<string | undefined> = new Set([undefined, "AuthenticationFailed", "InvalidHeaderValue"]);
+const TIMED: ReadonlySet<string | undefined> = new Set([
+  ...[undefined, "AuthenticationFailed", "InvalidHeaderValue"],
+  "RequestTimeTooSkewed",
+]);
 
 /** Whether a refusal may be one of the date that is signed. */
 export function aboutTime({ code }: HttpError): boolean {

@@ -35,8 +35,8 @@ export async function connect(
   const dialect: Dialect = {
     explain: (_status, headers, text) => explain(headers, text),
     transient: passes,
-    // No request holds a time; a refusal says nothing about the clock.
-    aboutTime: () => false,
+    // Only signed addresses hold a time here; a token that is refused says nothing about the clock.
+    aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
   return new Server(place, await openHttp({ protocol: origin.protocol, dialect, tries, env }), origin, tokens);
 }
