@@ -9,7 +9,7 @@
 const PROVIDERS = "node_modules/(@aws-sdk|@aws-crypto|@smithy|@google-cloud|google-auth-library|@azure)/";
 /** What drivers share: the seam, and helpers that know nothing of Storage. */
 const HELPERS =
-  "fs/(driver|bytes|budget|parts|pieces|plan|http|sign|xml|xml-rows|mixed|words|extent|content-types|order|source|stop|pause|bulk|token|versions|client-body)(/|\\.)";
+  "fs/(driver|bytes|budget|parts|pieces|plan|http|sign|xml|xml-rows|mixed|words|extent|content-types|order|source|stop|pause|bulk|token|versions|client-body|json|listing|lost)(/|\\.)";
 
 /** A layer and the parts of `src` that it may see, itself included. */
 function layer(name, from, ...sees) {

@@ -27,6 +27,9 @@ export interface StorageErrorInit {
   cause?: unknown;
 }
 
+/** Marks the errors of all copies of this library; other libraries have a StorageError too. */
+const OURS: unique symbol = Symbol.for("stowage.StorageError");
+
 /** The one error of this library: `message` is `op path: Code (detail)`. */
 export class StorageError extends Error {
   override readonly name = "StorageError";
@@ -64,6 +67,11 @@ export class StorageError extends Error {
     return told;
   }
 
+  /** By which another copy of this library knows it. */
+  get [OURS](): true {
+    return true;
+  }
+
   toJSON(): Record<string, unknown> {
     const { name, message, code, op, path, retryable, attempts } = this;
     return { name, message, code, op, path, retryable, attempts };
@@ -72,7 +80,7 @@ export class StorageError extends Error {
 
 /** Whether `error` is a {@link StorageError}, also one of another copy of this library; with `code`, of that code. */
 export function isStorageError(error: unknown, code?: ErrorCode): error is StorageError {
-  if (!(error instanceof Error) || error.name !== "StorageError" || !("code" in error)) return false;
+  if (!(error instanceof Error) || !(OURS in error) || !("code" in error)) return false;
   return code === undefined || error.code === code;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { collect } from "../src/fs/bytes.js";
 import { type FailedCall, PartialDelete } from "../src/fs/driver.js";
@@ -83,6 +84,10 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     proxy.plant({ on: { operation: "write" }, fault: loseAnswer() });
     await ours.write(name, "2", { ifMatch: etag });
     expect(await ours.text(name)).toBe("2");
+    // Of an object that was written in this very second, nothing tells what came before it.
+    proxy.plant({ on: { operation: "write" }, fault: loseAnswer() });
+    await expect(ours.write(name, "2", { ifMatch: etag })).rejects.toMatchObject({ code: "CommitUnknown" });
+    await sleep(3000);
     proxy.plant({ on: { operation: "write" }, fault: loseAnswer() });
     const stale = await failed(ours.write(name, "2", { ifMatch: etag }));
     expect(ours.driver.codeOf(stale, { ...PLAIN, ifMatch: true })).toBe("PreconditionFailed");
@@ -155,7 +160,10 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
     });
     proxy.plant({
       on: { operation: "list" },
-      fault: changeBody(() => "<EnumerationResults><Blobs><Blob><Name>a</Name></Blob></Blobs></EnumerationResults>"),
+      fault: changeBody(
+        () =>
+          "<EnumerationResults><Blobs><Blob><Name>a</Name><Properties><Content-Length>1</Content-Length><Last-Modified>Sun, 01 Feb 2026 00:00:00 GMT</Last-Modified></Properties></Blob></Blobs></EnumerationResults>",
+      ),
     });
     expect(await ours.keys("")).toEqual(["a"]);
     expect(proxy.requests.at(-1)?.url.searchParams.get("marker")).toBe("abc");

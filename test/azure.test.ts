@@ -289,9 +289,10 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
   });
 
   it("L12: names that XML cannot write are decoded, and directories of a hierarchical namespace are no objects", async () => {
+    const known = "<Content-Length>1</Content-Length><Last-Modified>Sun, 01 Feb 2026 00:00:00 GMT</Last-Modified>";
     const body = `\ufeff<?xml version="1.0"?><EnumerationResults><Blobs>
-      <Blob><Name Encoded="true">a%EF%BF%BF%25b</Name><Properties><Etag>"x"</Etag></Properties></Blob>
-      <Blob><Name>a%25b</Name><Properties><Etag>"x"</Etag></Properties></Blob>
+      <Blob><Name Encoded="true">a%EF%BF%BF%25b</Name><Properties><Etag>"x"</Etag>${known}</Properties></Blob>
+      <Blob><Name>a%25b</Name><Properties><Etag>"x"</Etag>${known}</Properties></Blob>
       <Blob><Name>dir</Name><Properties><ResourceType>directory</ResourceType></Properties></Blob>
       </Blobs><NextMarker /></EnumerationResults>`;
     proxy.plant({ fault: answer(200, { body }) });

@@ -45,6 +45,8 @@ async function placed(block: Block): Promise<{ block: Block; env: Record<string,
     Object.assign(env, own);
     code = code.replace(path, `$1${bucket.name}`);
   }
+  // The examples are of AWS, which has conditions on writes; a server that no address tells promises none.
+  code = code.replaceAll('region_name: "eu-central-1"', '$&, provider: "minio"');
   return { block: { ...block, code }, env, buckets };
 }
 

@@ -525,7 +525,10 @@ describe("answers that are wrong", () => {
     const server = await scripted(({ url }, response) => {
       const token = url.searchParams.get("pageToken");
       if (token === null) return void json(response, 200, { nextPageToken: "1" });
-      json(response, 200, { items: [{ name: `k${token}`, size: "1" }], nextPageToken: token === "1" ? "2" : "2" });
+      json(response, 200, {
+        items: [{ name: `k${token}`, size: "1", updated: "2026-02-01T00:00:00Z", generation: "1" }],
+        nextPageToken: token === "1" ? "2" : "2",
+      });
     });
     const seam = new Seam(await google("b", anonymous(server.endpoint)));
     const keys: string[] = [];
@@ -539,7 +542,7 @@ describe("answers that are wrong", () => {
         keys.push(...page.map(({ key }) => key));
       }
     };
-    await expect(walk()).rejects.toMatchObject({ code: "Unavailable" });
+    await expect(walk()).rejects.toMatchObject({ code: "Corrupt" });
     expect(keys).toEqual(["k1"]);
     await seam.driver.close();
     await server.close();
@@ -722,7 +725,9 @@ describe("credentials", () => {
   });
 
   test("anonymous access sends no credentials and cannot sign", async () => {
-    const server = await scripted((_, response) => json(response, 200, { name: "k", generation: "1" }));
+    const server = await scripted((_, response) =>
+      json(response, 200, { name: "k", generation: "1", size: "1", updated: "2026-02-01T00:00:00Z" }),
+    );
     const seam = new Seam(await open("b", anonymous(server.endpoint)));
     await seam.stat("k");
     expect(server.asked[0]!.headers.authorization).toBe(undefined);

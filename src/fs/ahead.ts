@@ -32,7 +32,8 @@ export async function fetched(
 ): Promise<{ info: Info; body: Bytes }> {
   const { parallel = 1 } = wanted;
   if (parallel === 1 || wanted.start === wanted.end) return resumed(driver, key, wanted);
-  const opened = await open(driver, key, wanted, firstEnd(wanted));
+  const opened = await openFirst(driver, key, wanted);
+  if (!opened.pinned.isCertain) return opened;
   return { info: opened.info, body: inOrder(opened, wanted, parallel) };
 }
 
@@ -40,12 +41,21 @@ export async function fetched(
 export async function fetchedWhole(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<Uint8Array> {
   const { start, end, parallel, signal } = wanted;
   if (start === end) return readAll(driver, key, wanted);
-  const until = parallel !== undefined && parallel > 1 ? firstEnd(wanted) : end;
-  const opened = await open(driver, key, wanted, until);
+  const ahead = parallel !== undefined && parallel > 1;
+  const opened = await (ahead ? openFirst(driver, key, wanted) : open(driver, key, wanted, end));
   const size = await sizeOf(opened, wanted);
   const serial = parallel === undefined ? size <= ONE_REQUEST : opened.body.left === size;
-  if (serial) return collect(abortable(opened.body, signal), { size });
+  if (serial || !opened.pinned.isCertain) return collect(abortable(opened.body, signal), { size });
   return fill(opened, start, size, parallel ?? PARALLEL, signal);
+}
+
+/** Asks for the first range, and for all in one request where several could be of different versions. */
+async function openFirst(driver: ObjectDriver, key: string, wanted: Wanted): Promise<Opened> {
+  const opened = await open(driver, key, wanted, firstEnd(wanted));
+  const { pinned, info, body } = opened;
+  if (pinned.isCertain || body.left === clamped(wanted.end, info.size) - wanted.start) return opened;
+  await body.return();
+  return open(driver, key, wanted);
 }
 
 function firstEnd({ start, end }: Wanted): number {

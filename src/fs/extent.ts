@@ -7,20 +7,42 @@ export function extentOf(
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
   range: { start: number; end: number | undefined } | undefined,
 ): { size: number; length: number } {
-  if (range) return rangeIn(status, headers["content-range"], range.start, range.end);
+  const told = headers["content-range"];
+  if (range) return rangeIn(status, told, range.start, range.end);
   const length = sizeIn(headers["content-length"]);
-  return { size: length, length };
+  if (status === 200 && (told === undefined || isWhole(told, length))) return { size: length, length };
+  throw failure("Unsupported", `the server answered ${status} with a range, and the whole object was asked for`);
+}
+
+function isWhole(told: string, length: number): boolean {
+  return told === `bytes 0-${length - 1}/${length}`;
+}
+
+/**
+ * The time of the last change, which the answer about an object has next to its etag. What has neither is no answer
+ * about an object, as the page by which a network asks its users to log in.
+ */
+export function modifiedIn(text: string | undefined, etag: string | undefined): Date {
+  if (text === undefined && !etag)
+    throw failure("Unsupported", "the answer has neither ETag nor Last-Modified: it is about no object");
+  const modified = new Date(text ?? 0);
+  if (Number.isNaN(modified.getTime())) throw failure("Corrupt", "the Last-Modified of the answer is no date");
+  return modified;
 }
 
 /** The size that an answer tells. One that tells none is not taken for that of an empty object. */
 export function sizeIn(told: string | number | undefined): number {
-  const size = Number(told);
-  if (Number.isSafeInteger(size)) return size;
+  const size = told === "" ? Number.NaN : Number(told);
+  if (Number.isSafeInteger(size) && size >= 0) return size;
   throw failure("Unsupported", "the server does not say how large the object is");
 }
 
 function rangeIn(status: number, text = "", start: number, end: number | undefined) {
-  if (status === 200) throw failure("Unsupported", "the server ignores ranges and sends the whole object");
+  if (status !== 206 && status !== 200) throw failure("Unsupported", `the server answered ${status} to a read`);
+  // As it is told by servers that do not refuse every range of an empty object.
+  if (text === "bytes 0--1/0") return { size: 0, length: 0 };
+  if (status === 200 && text === "")
+    throw failure("Unsupported", "the server ignores ranges and sends the whole object");
   const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
   const wanted = Math.min(end ?? size!, size!) - 1;
   if (first === start && last === wanted) return { size: size!, length: wanted - start + 1 };

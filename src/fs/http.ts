@@ -1,7 +1,7 @@
 /** The one HTTP client of all clouds: keep-alive, retries, time limits and byte accounting; nothing of any provider. */
 import type { Agent, IncomingHttpHeaders } from "node:http";
 import { invalid } from "../errors.js";
-import { BodyCut, HttpError, lineFailure, mayHaveLanded, refusal } from "./http/error.js";
+import { BodyCut, HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "./http/error.js";
 import { type Answer, exchange, type Limits, type Wire } from "./http/exchange.js";
 import { delayAfter, isPassing, RetryBudget, retryAfter, triesFor } from "./http/retry.js";
 import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin, Outgoing } from "./http/types.js";
@@ -9,7 +9,17 @@ import { Watchdog } from "./http/watch.js";
 import { pause } from "./pause.js";
 
 export { HttpBody } from "./http/body.js";
-export { BodyCut, codeOfHttp, HttpError, type HttpFailure, lineFailure, refusal } from "./http/error.js";
+export {
+  BodyCut,
+  codeOfHttp,
+  HttpError,
+  type HttpFailure,
+  isSuccess,
+  lineFailure,
+  mayHaveLanded,
+  refusal,
+  strange,
+} from "./http/error.js";
 export type {
   Dialect,
   Explanation,
@@ -148,7 +158,7 @@ export class Http {
       let failed: Failed;
       try {
         const answer = await exchange(this.#wire, out, limits);
-        if (isAnswer(answer.status, request.accept)) {
+        if (isAnswer(answer.status, request)) {
           const taken = await take(answer, course, out.method);
           this.#budget.refund();
           return taken;
@@ -173,6 +183,9 @@ export class Http {
       ({ data }) => data.toString("utf8"),
       () => "",
     );
+    if (isSuccess(status)) {
+      return { error: strange(sent.method, status, "no answer that the service gives to this request"), headers, sent };
+    }
     const wait = retryAfter(headers["retry-after"], Date.now());
     return { error: refusal(sent.method, status, this.#dialect.explain(status, headers, text), wait), headers, sent };
   }
@@ -182,7 +195,7 @@ export class Http {
     const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;
-    course.unsure ||= mayHaveLanded(error);
+    course.unsure ||= mayHaveLanded(error) && this.#dialect.declined?.(error) !== true;
     error.unsure = course.unsure;
     if (await this.#mended(failed, course)) return;
     const { tries = this.#options.tries ?? TRIES } = request;
@@ -200,8 +213,10 @@ export class Http {
   }
 
   /** A refused signature with a clock that is minutes off is the clock's fault. */
-  #learnClock({ status }: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+  #learnClock(error: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+    const { status } = error;
     if (status !== 400 && status !== 401 && status !== 403) return false;
+    if (this.#dialect.aboutTime?.(error) === false) return false;
     const skew = Date.parse(date) - Date.now();
     if (!(Math.abs(skew - this.#skew) > SKEW)) return false;
     this.#skew = skew;
@@ -213,8 +228,9 @@ function responseOf({ status, message, body }: Answer, { attempts, unsure }: Cou
   return { status, headers: message.headers, body, attempts, unsure };
 }
 
-function isAnswer(status: number, accept: readonly number[] | undefined): boolean {
-  return (status >= 200 && status < 300) || accept?.includes(status) === true;
+function isAnswer(status: number, { accept, statuses }: HttpRequest): boolean {
+  if (statuses) return statuses.includes(status);
+  return isSuccess(status) || accept?.includes(status) === true;
 }
 
 function asHttpError(error: unknown, { method }: Outgoing, signal: AbortSignal | undefined): HttpError {

@@ -50,6 +50,14 @@ export class Pinned {
     readonly signal: AbortSignal | undefined,
   ) {}
 
+  /**
+   * Whether later requests can be held to this version. Times will not do: they are those of whole seconds, in which an
+   * object may be replaced.
+   */
+  get isCertain(): boolean {
+    return this.info.etag !== "" || this.version !== undefined;
+  }
+
   /** One request for this version; ObjectChanged when it is not the current one any more. */
   async request(start: number, end: number): Promise<Bytes> {
     const { driver, key, info, version, signal } = this;
@@ -150,7 +158,7 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
   readonly #broken = async (error: unknown): Promise<IteratorResult<Uint8Array>> => {
     const { signal } = this.#pinned;
     signal?.throwIfAborted();
-    if (!PASSING.has(this.#pinned.codeOf(error))) throw error;
+    if (!PASSING.has(this.#pinned.codeOf(error)) || !this.#pinned.isCertain) throw error;
     if (this.left === 0) return this.#done();
     this.#fruitless += 1;
     if (this.#fruitless > FRUITLESS) throw error;

@@ -1,4 +1,6 @@
 /** Many ranges of one version in few requests. */
+
+import { failure } from "../errors.js";
 import { byteBudget } from "./budget.js";
 import { abortable, collect } from "./bytes.js";
 import type { Budget, ObjectDriver } from "./driver.js";
@@ -43,6 +45,11 @@ export async function fetchRanges(
   if (!first) return results;
   const end = first.end === Number.POSITIVE_INFINITY ? undefined : first.end;
   const opened = await open(driver, key, { start: first.start, end, ifMatch, version, signal });
+  if (groups.length > 1 && !opened.pinned.isCertain) {
+    await opened.body.return();
+    const why = "the server gives the object no ETag, so ranges that are far apart may be of different versions";
+    throw failure("Unsupported", `${why}; read them one by one`);
+  }
   await fetchGroups(opened, groups, budget, signal, (group, data) => {
     for (const index of group.members) results[index] = cut(group, data, ranges[index]!);
   });

@@ -1,5 +1,5 @@
 /** XML that lists things. */
-import { type Fields, visit } from "./xml.js";
+import { type Fields, type Root, visit } from "./xml.js";
 
 /** What becomes of each element at a path below the root. Its fields count from itself. */
 export type Kinds<Row> = Readonly<Record<string, (fields: Fields) => Row>>;
@@ -11,7 +11,7 @@ export interface Parsed<Row> {
 }
 
 /** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
-export function parsed<Row>(text: string, root: string, kinds: Kinds<Row>): Parsed<Row> {
+export function parsed<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
   const rows: Row[] = [];
   const fields = empty();
   const paths = Object.keys(kinds);

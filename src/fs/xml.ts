@@ -3,6 +3,9 @@ import { Parser } from "saxen";
 import { failure, isStorageError } from "../errors.js";
 
 const LONGEST = 16 * 1024 * 1024;
+/** Elements inside of each other, and characters of a path of names: no service comes near, and paths are made anew for each element. */
+const DEEPEST = 16;
+const LONGEST_PATH = 1000;
 
 /** Texts by path. */
 export type Fields = Readonly<Record<string, string | undefined>>;
@@ -13,18 +16,28 @@ export type Fields = Readonly<Record<string, string | undefined>>;
  */
 export type Visit = (path: string, text: string | undefined) => void;
 
-/** Reads a document. Corrupt when it is none, has a DTD, more than 16 Mi characters or another root than `root`. */
-export function visit(text: string, root: string, tell: Visit): void {
+/**
+ * The name of the root, where it tells what a document is. Services that imitate another one misspell it, so what has
+ * required fields is judged by these; an `Error` is never taken for something else.
+ */
+export type Root = string | RegExp | undefined;
+
+/**
+ * Reads a document. Corrupt when it is none, has a DTD, more than 16 Mi characters, more than 16 levels or another root
+ * than `root`.
+ */
+export function visit(text: string, root: Root, tell: Visit): void {
   try {
     new Reader(root, tell).read(text);
   } catch (cause) {
     if (isStorageError(cause)) throw cause;
-    throw failure("Corrupt", `the answer is not the XML document ${root}`, { cause });
+    const which = typeof root === "string" ? `the XML document ${root}` : "the XML document that was asked for";
+    throw failure("Corrupt", `the answer is not ${which}`, { cause });
   }
 }
 
 /** The texts of the elements that hold no others; of repeated ones the last. */
-export function fields(text: string, root: string): Fields {
+export function fields(text: string, root?: Root): Fields {
   const found: Record<string, string> = Object.create(null);
   visit(text, root, (path, value) => {
     if (value !== undefined) found[path] = value;
@@ -55,7 +68,7 @@ class Reader {
   #ended = false;
 
   constructor(
-    readonly root: string,
+    readonly root: Root,
     readonly tell: Visit,
   ) {}
 
@@ -76,8 +89,9 @@ class Reader {
 
   #open(name: string, attributes: Record<string, string>): void {
     const above = this.#paths.at(-1);
-    demand(above !== undefined || (name === this.root && !this.#ended));
+    demand(above !== undefined || (isRoot(name, this.root) && !this.#ended));
     const path = above ? `${above}/${name}` : above === undefined ? "" : name;
+    demand(this.#paths.length < DEEPEST && path.length <= LONGEST_PATH);
     this.#paths.push(path);
     for (const of in attributes) this.tell(`${path}@${of}`, attributeOf(attributes[of]!));
     this.#text = "";
@@ -95,6 +109,11 @@ class Reader {
     this.#text = "";
     this.#ended = this.#paths.length === 0;
   }
+}
+
+function isRoot(name: string, root: Root): boolean {
+  if (root === undefined) return name !== "Error";
+  return typeof root === "string" ? name === root : root.test(name);
 }
 
 function refuse(): void {
@@ -135,7 +154,7 @@ export function isWritable(text: string): boolean {
   return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/u.test(text);
 }
 
-/** `text` as the content of an element. Line breaks are references, since a parser would change them. */
+/** `text` as the content of an element. Line breaks, those of XML 1.1 too, are references: a parser would change them. */
 export function escaped(text: string): string {
-  return text.replace(/[&<>"'\t\r\n]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return text.replace(/[&<>"'\t\r\n\u0085\u2028]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

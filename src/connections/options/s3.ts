@@ -10,7 +10,7 @@ import type { S3Credentials } from "./s3-credentials.js";
 import { readAdditional, type S3Encryption } from "./s3-encryption.js";
 import { s3Credentials } from "./s3-keys.js";
 
-const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "generic"] as const;
+const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "versitygw", "seaweedfs", "rclone", "generic"] as const;
 
 /** Which dialect of S3 the endpoint speaks. */
 export type S3Provider = (typeof PROVIDERS)[number];

@@ -19,6 +19,8 @@ export class HttpError extends Error {
   attempts = 1;
   /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
   unsure = false;
+  /** Whether `unsure` is a suspicion: an official client tries again by itself and does not say so. */
+  suspected = false;
   /** What the dialect made of the answer for its own use. */
   hint: string | undefined;
 
@@ -56,6 +58,14 @@ export class BodyCut extends Error {
 }
 
 const LONGEST_DETAIL = 300;
+/** Of a provider's code, and of the id of a request. */
+const LONGEST_NAME = 100;
+
+/** What a server says as part of a message: one line without control characters. */
+function printable(text: string | undefined, longest: number): string | undefined {
+  const line = text?.slice(0, 4 * longest).replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return line?.trim().slice(0, longest) || undefined;
+}
 
 /** The failure that an answer with an error status describes. */
 export function refusal(
@@ -64,8 +74,9 @@ export function refusal(
   { code, detail, requestId, hint }: Explanation,
   retryAfter: number | undefined,
 ): HttpError {
-  const line = (detail ?? "").replace(/[\s\u0000-\u001f\u007f]+/g, " ").trim();
-  const error = new HttpError("answer", method, status, code, line.slice(0, LONGEST_DETAIL), requestId, retryAfter);
+  const told = { code: printable(code, LONGEST_NAME), requestId: printable(requestId, LONGEST_NAME) };
+  const line = printable(detail, LONGEST_DETAIL) ?? "";
+  const error = new HttpError("answer", method, status, told.code, line, told.requestId, retryAfter);
   error.hint = hint;
   return error;
 }
@@ -88,8 +99,19 @@ const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_M
 
 /** Whether the server may have carried out a request that failed so. */
 export function mayHaveLanded(error: HttpError): boolean {
-  if (error.kind === "answer") return error.status >= 500 && error.status !== 501;
+  if (error.kind === "answer") return isSuccess(error.status) || (error.status >= 500 && error.status !== 501);
   return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
+}
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** The failure that is a success which the protocol does not have: the answer of something else than the service. */
+export function strange(method: string, status: number, detail: string): HttpError {
+  const error = new HttpError("answer", method, status, "UnexpectedAnswer", detail);
+  error.unsure = true;
+  return error;
 }
 
 const NEVER_SENT = new Set([
@@ -106,6 +128,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
   if (error instanceof BodyCut) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
+  if (error.status < 400) return "Unsupported";
   return BY_STATUS[error.status] ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
 }
 

@@ -34,6 +34,8 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Statuses that are an answer besides 2xx, for example 308. All others are thrown as {@link HttpError}. */
   accept?: readonly number[] | undefined;
+  /** When given, exactly these statuses are an answer, and any other 2xx is a failure that may have been carried out. */
+  statuses?: readonly number[] | undefined;
   /** Milliseconds without a byte after which the try is given up; the client's `idle` when left out. */
   idle?: number | undefined;
   /** How often it is sent at most; 1 = never again. The client's `tries` when left out. */
@@ -66,6 +68,10 @@ export interface Dialect {
   hidden?(text: string): boolean;
   /** Whether the failure passes by itself, besides the statuses 408, 429, 500, 502, 503 and 504. */
   transient?(error: HttpError): boolean;
+  /** Whether the answer says that the request was not carried out, where its status leaves that open. */
+  declined?(error: HttpError): boolean;
+  /** Whether a refusal (400, 401, 403) is about the time or the signature that holds it; any of them when left out. */
+  aboutTime?(error: HttpError): boolean;
   /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
   mend?(error: HttpError, headers: IncomingHttpHeaders, sent: Outgoing): boolean | Promise<boolean>;
 }

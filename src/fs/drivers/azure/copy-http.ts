@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { CopyOptions } from "../../driver.js";
+import { strange } from "../../http.js";
 import type { CopyRoute, Progress } from "./copy.js";
 import { one } from "./dialect.js";
 import { receiptOf } from "./objects.js";
@@ -23,7 +24,10 @@ export class HttpCopy implements CopyRoute {
       "x-ms-encryption-scope": server.encryptionScope,
       "if-none-match": ifAbsent ? "*" : undefined,
     };
-    return progressIn((await server.text({ method: "PUT", key, headers, signal })).headers);
+    const answer = await server.text({ method: "PUT", key, headers, signal, statuses: [202] });
+    const begun = progressIn(answer.headers);
+    if (begun.status !== undefined && begun.receipt.etag) return begun;
+    throw strange("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
   }
 
   async look(signal: AbortSignal | undefined): Promise<Progress> {
@@ -32,7 +36,14 @@ export class HttpCopy implements CopyRoute {
 
   async stop(copyid: string): Promise<void> {
     const headers = { "x-ms-copy-action": "abort" };
-    await this.server.text({ method: "PUT", key: this.key, query: { comp: "copy", copyid }, headers, ...TIDY });
+    await this.server.text({
+      method: "PUT",
+      key: this.key,
+      query: { comp: "copy", copyid },
+      headers,
+      ...TIDY,
+      statuses: [204],
+    });
   }
 
   async drop(etag: string): Promise<void> {

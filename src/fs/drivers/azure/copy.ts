@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
-import { unknown } from "./lost.js";
+import { unknown } from "../../lost.js";
 
 type Signal = AbortSignal | undefined;
 

@@ -16,6 +16,16 @@ export function one(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+const TIMED: ReadonlySet<string | undefined> = new Set([
+  ...[undefined, "AuthenticationFailed", "InvalidHeaderValue"],
+  "RequestTimeTooSkewed",
+]);
+
+/** Whether a refusal may be one of the date that is signed. */
+export function aboutTime({ code }: HttpError): boolean {
+  return TIMED.has(code);
+}
+
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes */
 const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["AuthenticationFailed", "Unauthenticated"],

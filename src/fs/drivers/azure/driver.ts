@@ -19,7 +19,7 @@ export function azureDriver(server: Server, { uploads }: Shared): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(server, key, options),
-    list: (prefix, options) => listed(httpPages(server, prefix, options), options),
+    list: (prefix, options) => listed(httpPages(server, prefix, options), prefix, options),
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;

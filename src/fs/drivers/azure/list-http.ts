@@ -1,15 +1,16 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
+import { dateInRow, sizeInRow } from "../../listing.js";
 import type { Fields } from "../../xml.js";
 import { parsed } from "../../xml-rows.js";
-import { fileItem, PAGE } from "./list.js";
+import { fileItem, PAGE, type Page } from "./list.js";
 import type { Server } from "./server.js";
 
 export async function* httpPages(
   server: Server,
   prefix: string,
   { delimiter, versions, signal }: ListOptions,
-): AsyncGenerator<readonly Item[]> {
+): AsyncGenerator<Page> {
   const fixed = {
     restype: "container",
     comp: "list",
@@ -21,14 +22,13 @@ export async function* httpPages(
   let marker: string | undefined;
   do {
     const { text } = await server.text({ method: "GET", key: "", query: { ...fixed, marker }, signal });
-    const { items, next } = pageOf(text);
-    if (next !== undefined && next === marker) throw failure("Corrupt", "the server repeats a page of the listing");
-    marker = next;
-    yield items;
+    const page = pageOf(text);
+    marker = page.next;
+    yield page;
   } while (marker !== undefined);
 }
 
-function pageOf(text: string): { items: Item[]; next: string | undefined } {
+function pageOf(text: string): Page {
   const { rows, fields } = parsed(text, "EnumerationResults", { "Blobs/BlobPrefix": directory, "Blobs/Blob": file });
   return { items: rows.filter((item) => item !== undefined), next: fields.NextMarker || undefined };
 }
@@ -46,12 +46,17 @@ function file(row: Fields): Item | undefined {
 }
 
 function propertiesOf(row: Fields): { size: number; modified: Date; etag: string | undefined } {
-  const modified = new Date(row["Properties/Last-Modified"] ?? 0);
-  return { size: Number(row["Properties/Content-Length"]), modified, etag: row["Properties/Etag"] };
+  const modified = dateInRow(row["Properties/Last-Modified"]);
+  return { size: sizeInRow(row["Properties/Content-Length"]), modified, etag: row["Properties/Etag"] };
 }
 
 /** Names with characters that XML cannot write come percent-encoded and say so. */
 function nameOf({ Name, "Name@Encoded": encoded }: Fields): string {
   if (Name === undefined) throw failure("Corrupt", "the listing has a row without a name");
-  return encoded === "true" ? decodeURIComponent(Name) : Name;
+  if (encoded !== "true") return Name;
+  try {
+    return decodeURIComponent(Name);
+  } catch {
+    throw failure("Corrupt", "the listing has a name that is not UTF-8");
+  }
 }

@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import type { Info, Receipt } from "../../driver.js";
+import { modifiedIn } from "../../extent.js";
 import { decodeWords, encodeWords } from "../../words.js";
 import { one } from "./dialect.js";
 
@@ -40,7 +41,7 @@ export function infoOf(key: string, size: number, { modified, etag, version, con
 export function toldIn(headers: IncomingHttpHeaders): Told {
   const metadata = Object.entries(headers).filter(([name]) => name.startsWith(META));
   return {
-    modified: new Date(headers["last-modified"] ?? 0),
+    modified: modifiedIn(headers["last-modified"], headers.etag),
     etag: headers.etag,
     version: one(headers["x-ms-version-id"]),
     contentType: headers["content-type"],

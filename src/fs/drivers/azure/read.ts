@@ -4,6 +4,10 @@ import { extentOf, rangeHeader, sizeIn } from "../../extent.js";
 import { infoOf, toldIn } from "./objects.js";
 import type { Server } from "./server.js";
 
+/** The service refuses a range that an empty object does not have. */
+const WHOLE: readonly number[] = [200, 416];
+const RANGED: readonly number[] = [206, 200, 416];
+
 export async function statObject(
   server: Server,
   key: string,
@@ -28,7 +32,7 @@ export async function readObject(
     query: { versionid: version },
     headers,
     signal,
-    accept: [416],
+    statuses: range === undefined ? WHOLE : RANGED,
   });
   if (answer.status === 416) {
     answer.body.discard();

@@ -12,7 +12,7 @@ export function isMissing(error: unknown): boolean {
 /** Inside a batch nothing is tried again by itself. */
 export function verdictOf(status: number, explanation: Explanation): Verdict {
   if (status === 429 || status >= 500) return "again";
-  if (status < 300) return "gone";
+  if (status === 202) return "gone";
   const error = refusal("DELETE", status, explanation, undefined);
   return isMissing(error) ? "gone" : error;
 }

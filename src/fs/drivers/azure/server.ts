@@ -14,7 +14,7 @@ import {
 import { AZURE_VERSION } from "../../sign/azure.js";
 import { encodeComponent, encodeKey } from "../../sign/encode.js";
 import { type Access, accessOf } from "./access.js";
-import { explain } from "./dialect.js";
+import { aboutTime, explain } from "./dialect.js";
 import { faithful } from "./key.js";
 
 /** A request before it is signed. */
@@ -28,9 +28,19 @@ export interface Ask {
   headers?: Readonly<Record<string, string | undefined>>;
   body?: Uint8Array | undefined;
   signal: AbortSignal | undefined;
-  accept?: readonly number[];
+  /** Statuses that are an answer, where they are not the usual one of the method. */
+  statuses?: readonly number[];
   tries?: number;
 }
+
+/** https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api */
+const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
+  GET: [200],
+  HEAD: [200],
+  PUT: [201],
+  POST: [202],
+  DELETE: [202],
+};
 
 export async function openServer(bucket: string, options: AzureOptions, env: HttpOptions["env"]): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
@@ -38,7 +48,7 @@ export async function openServer(bucket: string, options: AzureOptions, env: Htt
   const access = await accessOf(account, credentials);
   const mend: Dialect["mend"] = async ({ status }, _headers, { headers: { authorization } }) =>
     status === 401 && authorization !== undefined && (await access.renew(authorization));
-  const http = await openHttp({ protocol: origin.protocol, dialect: { explain, mend }, env });
+  const http = await openHttp({ protocol: origin.protocol, dialect: { explain, aboutTime, mend }, env });
   return new Server({ account, bucket, origin, access, http, encryptionScope });
 }
 
@@ -99,8 +109,8 @@ export class Server {
   }
 
   #request(ask: Ask) {
-    const { signal, accept, tries } = ask;
-    return { prepare: (now: number) => this.#prepared(ask, now), signal, accept, tries };
+    const { method, signal, statuses = STATUSES[method], tries } = ask;
+    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, tries };
   }
 
   #prepared(ask: Ask, now: number): Outgoing | Promise<Outgoing> {

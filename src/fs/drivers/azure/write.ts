@@ -1,8 +1,8 @@
 /** Uploads, by whatever client. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { Receipt, WriteOptions } from "../../driver.js";
+import { afterLoss, type Seen } from "../../lost.js";
 import type { Part, Session, Target } from "../../parts.js";
-import { afterLoss } from "./lost.js";
 
 const MIB = 2 ** 20;
 
@@ -28,37 +28,37 @@ export interface WriteRoute {
   /** What is there now. */
   look(signal: Signal): Promise<Found>;
   /** The ids of the blocks that are there now. */
-  committed(signal: Signal): Promise<{ ids: readonly string[]; receipt: Receipt }>;
+  committed(signal: Signal): Promise<Committed>;
 }
 
-export interface Found {
-  receipt: Receipt;
+export interface Found extends Seen {
   nonce: string | undefined;
   /** Of the data, in base64; the service keeps it of what came in one request. */
   md5: string | undefined;
 }
 
+export interface Committed extends Seen {
+  ids: readonly string[];
+}
+
 export class Upload implements Target<string> {
   readonly limits = LIMITS;
-  readonly conditional: boolean;
 
   constructor(
     readonly route: WriteRoute,
-    { ifAbsent, ifMatch }: Pick<WriteOptions, "ifAbsent" | "ifMatch">,
-  ) {
-    this.conditional = ifAbsent || ifMatch !== undefined;
-  }
+    readonly conditions: Pick<WriteOptions, "ifAbsent" | "ifMatch">,
+  ) {}
 
   async whole(data: Uint8Array, _size: number, signal: Signal): Promise<Receipt> {
-    const { route, conditional } = this;
-    const nonce = conditional ? randomUUID() : undefined;
+    const { route } = this;
+    const { ifAbsent, ifMatch } = this.conditions;
+    const nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
+    const since = performance.now();
     try {
       return await route.put(data, nonce, signal);
     } catch (error) {
-      return afterLoss(error, conditional, async () => {
-        const { receipt, ...found } = await route.look(signal);
-        return (nonce ? found.nonce === nonce : found.md5 === md5(data)) ? receipt : undefined;
-      });
+      const isOurs = (found: Found) => (nonce ? found.nonce === nonce : found.md5 === md5(data));
+      return afterLoss(error, { since, ifAbsent, ifMatch, isOurs }, () => route.look(signal));
     }
   }
 
@@ -84,14 +84,14 @@ class Blocks implements Session<string> {
   }
 
   async commit(ids: readonly string[], _size: number, signal: AbortSignal): Promise<Receipt> {
-    const { route, conditional } = this.upload;
+    const { route, conditions } = this.upload;
+    const since = performance.now();
     try {
       return await route.commit(ids, signal);
     } catch (error) {
-      return afterLoss(error, conditional, async () => {
-        const found = await route.committed(signal);
-        return String(found.ids) === String(ids) ? found.receipt : undefined;
-      });
+      const { ifAbsent, ifMatch } = conditions;
+      const isOurs = (found: Committed) => String(found.ids) === String(ids);
+      return afterLoss(error, { since, ifAbsent, ifMatch, isOurs }, () => route.committed(signal));
     }
   }
 

@@ -3,14 +3,14 @@ import type { Storage } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../bytes.js";
 import type { Driver, Shared, SignOptions } from "../../driver.js";
-import { type HttpError, lineFailure, refusal } from "../../http.js";
+import { type HttpError, lineFailure, refusal, strange } from "../../http.js";
 import { upload } from "../../parts.js";
 import { copyObject } from "./copy.js";
 import { codeOf } from "./dialect.js";
 import { listObjects } from "./list.js";
 import { readObject, statObject } from "./read.js";
 import { deleteObjects } from "./remove.js";
-import { type Answer, Api, type Call, type Place, queryOf, type Server } from "./server.js";
+import { type Answer, Api, type Call, OK, type Place, queryOf, type Server } from "./server.js";
 import { anonymous, type Tokens } from "./tokens.js";
 import { Upload } from "./write.js";
 
@@ -51,8 +51,10 @@ export class ClientApi extends Api {
     return new Promise((resolve, reject) => {
       this.#client.request(request, (error, found, response) => {
         const told = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
-        if (error && !(told && call.accept?.includes(told.statusCode))) reject(asHttpError(method, error));
-        else resolve({ status: told!.statusCode, headers: told!.headers, text: error ? "" : textOf(found) });
+        if (told && (call.statuses ?? OK).includes(told.statusCode)) {
+          resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
+        } else if (error) reject(asHttpError(method, error));
+        else reject(strange(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
       });
     });
   }
@@ -71,6 +73,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
       : lineFailure(method, error);
   // The client tries again by itself and does not say so.
   told.unsure = true;
+  told.suspected = true;
   return told;
 }
 

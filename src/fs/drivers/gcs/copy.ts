@@ -1,14 +1,9 @@
 import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
-import { generationOf, type Resource, receiptOf } from "./objects.js";
+import { documentOf, textOf } from "../../json.js";
+import { generationOf, storedReceipt } from "./objects.js";
 import type { Api } from "./server.js";
-
-interface Rewrite {
-  done: boolean;
-  rewriteToken: string;
-  resource: Partial<Resource>;
-}
 
 /** Milliseconds: one step of a large copy takes up to half a minute before it answers. */
 const STEP = 90_000;
@@ -32,10 +27,11 @@ export async function copyObject(
   try {
     for (;;) {
       const query = { ...conditions, rewriteToken };
-      const step = await api.json<Rewrite>({ method: "POST", path, query, signal, idle: STEP });
-      if (step.done) return receiptOf(step.resource ?? {});
-      rewriteToken = step.rewriteToken;
-      if (!rewriteToken) throw failure("Unavailable", "the server stopped a copy without saying how to go on");
+      const step = await api.json({ method: "POST", path, query, signal, idle: STEP });
+      if (step.done === true) return storedReceipt(documentOf(step, "resource") ?? {});
+      const token = textOf(step, "rewriteToken");
+      if (!token) throw failure("Unavailable", "the server stopped a copy without saying how to go on");
+      rewriteToken = token;
     }
   } catch (error) {
     throw ifAbsent && isOwnDoing(error) ? failure("CommitUnknown", "the answer was lost", { cause: error }) : error;

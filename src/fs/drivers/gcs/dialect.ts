@@ -2,10 +2,7 @@
 import type { ErrorCode } from "../../../errors.js";
 import type { FailedCall } from "../../driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http.js";
-
-interface ErrorDocument {
-  error?: { message?: string; errors?: readonly { reason?: string }[] };
-}
+import { isDocument, jsonIn } from "../../json.js";
 
 /** The reason that the JSON API names, or the code of the XML API, with the message. */
 export function explain(headers: Record<string, string | string[] | undefined>, text: string): Explanation {
@@ -14,13 +11,26 @@ export function explain(headers: Record<string, string | string[] | undefined>, 
   return { ...found, requestId };
 }
 
+/** Nothing in the document is believed to be what it should be: explaining a failure must not become another one. */
 function fromJson(text: string): Explanation {
-  try {
-    const { error } = JSON.parse(text) as ErrorDocument;
-    return { code: error?.errors?.[0]?.reason, detail: error?.message };
-  } catch {
-    return {};
-  }
+  const document = jsonIn(text);
+  return isDocument(document) ? explanationIn(document.error, NESTED) : {};
+}
+
+/** Google's own storage-testbench puts the whole document of an error into the message of another one. */
+const NESTED = 3;
+
+function explanationIn(error: unknown, depth: number): Explanation {
+  if (typeof error === "string") return { detail: error };
+  if (!isDocument(error)) return {};
+  const [first] = Array.isArray(error.errors) ? error.errors : [];
+  const row = isDocument(first) ? first : {};
+  const inner = depth > 0 && isDocument(error.message) ? explanationIn(error.message.error, depth - 1) : {};
+  return { code: said(row.reason) ?? inner.code, detail: said(error.message) ?? inner.detail ?? said(row.message) };
+}
+
+function said(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 function fromXml(text: string): Explanation {

@@ -1,33 +1,32 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { byUtf8, isAfter } from "../../order.js";
+import { type Document, isDocument, listOf, textOf } from "../../json.js";
+import { Listing } from "../../listing.js";
 import { NewestFirst } from "../../versions.js";
-import { ITEM_FIELDS, itemOf, type Resource } from "./objects.js";
+import { ITEM_FIELDS, itemOf } from "./objects.js";
 import type { Api } from "./server.js";
-
-interface Page {
-  items: readonly Partial<Resource>[];
-  prefixes: readonly string[];
-  nextPageToken: string;
-}
 
 /** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
 export async function* listObjects(api: Api, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
-  const { delimiter, startAfter, versions } = options;
   const newestFirst = new NewestFirst();
-  for await (const page of pages(api, prefix, options)) {
-    const files = page.items ?? [];
-    const items = versions ? newestFirst.add(files.map(versionOf)) : files.map(itemOf);
-    const all = delimiter ? merged(items, page.prefixes ?? []) : items;
+  const listing = new Listing(prefix, options);
+  for await (const { items, next } of pages(api, prefix, options)) {
+    if (next !== undefined) listing.next(next);
     // The server's own start is inclusive, and a directory may begin before it.
-    const after = all.filter(({ key }) => isAfter(key, startAfter));
-    if (after.length > 0) yield after;
+    const rows = listing.page(items);
+    const done = options.versions ? newestFirst.add(rows) : rows;
+    if (done.length > 0) yield done;
   }
   const rest = newestFirst.rest();
   if (rest.length > 0) yield rest;
 }
 
-async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGenerator<Partial<Page>> {
+interface Page {
+  items: Item[];
+  next: string | undefined;
+}
+
+async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGenerator<Page> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
   // The kind is there even when nothing else is, which tells an empty listing from an answer that was cut.
   const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
@@ -35,22 +34,27 @@ async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGene
   let pageToken: string | undefined;
   do {
     const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };
-    const page = await api.json<Page>({ method: "GET", path: api.objects(), query, signal });
-    if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
-      throw failure("Unavailable", "the server repeats a page of the listing");
-    }
-    pageToken = page.nextPageToken || undefined;
-    yield page;
+    const page = await api.json({ method: "GET", path: api.objects(), query, signal });
+    pageToken = textOf(page, "nextPageToken") || undefined;
+    yield { items: rowsOf(page, options), next: pageToken };
   } while (pageToken !== undefined);
 }
 
-function versionOf(resource: Partial<Resource>): Item {
-  const { generation = "", timeDeleted } = resource;
-  return { ...itemOf(resource), version: generation, latest: timeDeleted === undefined };
+function rowsOf(page: Document, { delimiter, versions }: ListOptions): Item[] {
+  const files = listOf(page, "items").map((row) => {
+    if (!isDocument(row)) throw failure("Corrupt", "the listing has a row that is no object");
+    return versions ? versionOf(row) : itemOf(row);
+  });
+  const prefixes = delimiter ? listOf(page, "prefixes") : [];
+  return prefixes.length === 0 ? files : [...files, ...prefixes.map(directory)];
 }
 
-function merged(files: readonly Item[], directories: readonly string[]): readonly Item[] {
-  if (directories.length === 0) return files;
-  const items: Item[] = directories.map((key) => ({ key, type: "directory" }));
-  return [...files, ...items].sort((a, b) => byUtf8(a.key, b.key));
+function directory(key: unknown): Item {
+  if (typeof key !== "string") throw failure("Corrupt", "the listing has a prefix that is no text");
+  return { key, type: "directory" };
+}
+
+function versionOf(row: Document): Item {
+  const item = itemOf(row);
+  return { ...item, version: item.etag ?? "", latest: textOf(row, "timeDeleted") === undefined };
 }

@@ -2,23 +2,20 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { failure } from "../../../errors.js";
 import type { Info, Item, Receipt } from "../../driver.js";
+import { modifiedIn } from "../../extent.js";
+import { type Document, documentOf, textOf } from "../../json.js";
+import { dateInRow, sizeInRow } from "../../listing.js";
 import { parsed } from "./server.js";
 
 /** Which fields of an object are asked for. */
 export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
 export const ITEM_FIELDS = "name,size,updated,generation";
 
-/** An object in the JSON API; numbers of 64 bits are text. */
+/** What an upload says of its object. */
 export interface Resource {
   name: string;
-  size: string;
-  updated: string;
-  generation: string;
-  timeDeleted: string;
-  /** In base64; missing where the service has put the object together of others. */
-  md5Hash: string;
-  contentType: string;
-  metadata: Record<string, string>;
+  contentType?: string;
+  metadata?: Record<string, string>;
 }
 
 /** User metadata under which a conditional write leaves its mark, to know its own object again when an answer is lost. */
@@ -26,20 +23,36 @@ export const NONCE = "stowage-nonce";
 
 const META = "x-goog-meta-";
 
-export function infoOf(
-  key: string,
-  { size, updated, generation = "", md5Hash, contentType, metadata }: Partial<Resource>,
-): Info {
+export function infoOf(key: string, resource: Document): Info {
+  const { size, modified, etag: generation } = knownOf(resource);
+  const md5Hash = textOf(resource, "md5Hash");
+  const contentType = textOf(resource, "contentType");
+  const metadata = documentOf(resource, "metadata") ?? {};
   return {
     key,
-    size: Number(size ?? 0),
-    modified: toSecond(updated),
+    size,
+    modified,
     etag: generation,
     version: generation,
     ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
     ...(contentType !== undefined && { contentType }),
-    ...named(Object.entries(metadata ?? {})),
+    ...named(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
   };
+}
+
+/** What the server says of every object. A field that is missing, or is something else, is Corrupt. */
+function knownOf(resource: Document): { size: number; modified: Date; etag: string } {
+  const size = sizeInRow(textOf(resource, "size"));
+  const modified = toSecond(dateInRow(textOf(resource, "updated")));
+  const etag = textOf(resource, "generation") ?? "";
+  if (Number.isNaN(size)) throw missing("size");
+  if (Number.isNaN(modified.getTime())) throw missing("updated");
+  if (!/^\d+$/.test(etag)) throw missing("generation");
+  return { size, modified, etag };
+}
+
+function missing(field: string): Error {
+  return failure("Corrupt", `the server's answer about an object has no usable field ${field}`);
 }
 
 /** The same from the headers that come with an object's data; `size` is that of the whole object. */
@@ -53,7 +66,7 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
   return {
     key,
     size,
-    modified: new Date(headers["last-modified"] ?? 0),
+    modified: modifiedIn(one(headers["last-modified"]), generation),
     etag: generation,
     version: generation,
     ...(md5 !== undefined && { md5: hex(md5) }),
@@ -66,17 +79,13 @@ function hex(base64: string): string {
   return Buffer.from(base64, "base64").toString("hex");
 }
 
-export function itemOf({ name = "", size, updated, generation = "" }: Partial<Resource>): Item {
-  return { key: name, type: "file", size: Number(size ?? 0), modified: toSecond(updated), etag: generation };
+export function itemOf(row: Document): Item {
+  return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row) };
 }
 
 /** Without the fraction, which only the JSON API tells: every way to ask gives the same time. */
-function toSecond(time: string | undefined): Date {
-  return new Date(Math.floor(Date.parse(time ?? "") / 1000) * 1000 || 0);
-}
-
-export function receiptOf({ generation }: Partial<Resource>): Receipt {
-  return generation === undefined ? {} : { etag: generation, version: generation };
+function toSecond(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1000) * 1000);
 }
 
 /** `etag` as a generation. Nothing else can be one, so a foreign etag matches no object. */
@@ -106,11 +115,13 @@ function utf8(header: string): string {
 
 /** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
 export function parsedReceipt(text: string): Receipt {
-  return storedReceipt(parsed<Resource>(text, "CommitUnknown"));
+  return storedReceipt(parsed(text, "CommitUnknown"));
 }
 
 /** The receipt of what an upload has stored; CommitUnknown when the server does not say which generation that is. */
-export function storedReceipt(stored: Partial<Resource>): Receipt {
-  if (stored.generation === undefined) throw failure("CommitUnknown", "the answer to the upload names no generation");
-  return receiptOf(stored);
+export function storedReceipt(stored: Document): Receipt {
+  const generation = textOf(stored, "generation", "CommitUnknown") ?? "";
+  if (!/^\d+$/.test(generation))
+    throw failure("CommitUnknown", "the server's answer names no generation of the object");
+  return { etag: generation, version: generation };
 }

@@ -32,7 +32,12 @@ export async function connect(
   tries?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
-  const dialect: Dialect = { explain: (_status, headers, text) => explain(headers, text), transient: passes };
+  const dialect: Dialect = {
+    explain: (_status, headers, text) => explain(headers, text),
+    transient: passes,
+    // Only signed addresses hold a time here; a token that is refused says nothing about the clock.
+    aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
+  };
   return new Server(place, await openHttp({ protocol: origin.protocol, dialect, tries, env }), origin, tokens);
 }
 

@@ -5,7 +5,7 @@ import { extentOf, rangeHeader } from "../../extent.js";
 import type { HttpResponse } from "../../http.js";
 import { encodeComponent } from "../../sign/encode.js";
 import { allowed } from "./key.js";
-import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one, type Resource } from "./objects.js";
+import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one } from "./objects.js";
 import type { Api, Call, Server } from "./server.js";
 
 export async function statObject(
@@ -15,7 +15,7 @@ export async function statObject(
   ifMatch?: string,
 ): Promise<Info> {
   const query = { fields: INFO_FIELDS, generation: version, ifGenerationMatch: generationOf(ifMatch) };
-  const resource = await api.json<Resource>({ method: "GET", path: api.objects(key), query, signal });
+  const resource = await api.json({ method: "GET", path: api.objects(key), query, signal });
   return infoOf(key, resource);
 }
 
@@ -41,11 +41,14 @@ export async function readObject(
   }
 }
 
+const WHOLE: readonly number[] = [200, 416];
+const RANGED: readonly number[] = [206, 200, 416];
+
 function media(server: Server, key: string, options: ReadOptions, range: string | undefined): Call {
   const { version: generation, signal } = options;
   const match = generationOf(options.ifMatch);
   const headers = { "accept-encoding": "gzip", ...(range && { range }) };
-  const common = { method: "GET", signal, accept: [416] };
+  const common = { method: "GET", signal, statuses: range === undefined ? WHOLE : RANGED };
   if (!server.place.google) {
     const query = { alt: "media", generation, ifGenerationMatch: match };
     return { ...common, path: server.objects(key), query, headers };

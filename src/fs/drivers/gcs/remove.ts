@@ -1,6 +1,7 @@
 import { deleteAll, type Verdict } from "../../bulk.js";
 import type { Doomed } from "../../driver.js";
-import { refusal } from "../../http.js";
+import { HttpError, refusal, strange } from "../../http.js";
+import { jsonIn } from "../../json.js";
 import { type BatchAnswer, readBatch, writeBatch } from "../../mixed.js";
 import { explain, passes } from "./dialect.js";
 import { generationOf } from "./objects.js";
@@ -17,19 +18,40 @@ export function deleteObjects(api: Api, objects: readonly Doomed[], signal: Sign
   return deleteAll({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
 }
 
+/** Emulators answer 200, and as little with it. */
+const DELETED: readonly number[] = [204, 200, 404];
+
 async function deleteOne(api: Api, { key, version }: Doomed, signal: Signal): Promise<void> {
   const query = { generation: generationOf(version) };
-  await api.text({ method: "DELETE", path: api.objects(key), query, signal, accept: [404] });
+  const { status, text } = await api.text({
+    method: "DELETE",
+    path: api.objects(key),
+    query,
+    signal,
+    statuses: DELETED,
+  });
+  if (status !== 200 || text.trim() === "" || jsonIn(text) !== undefined) return;
+  throw strange("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
 async function deleteBatch(api: Api, batch: readonly Doomed[], signal: Signal): Promise<Verdict[]> {
   const calls = batch.map((object) => call(api, object));
   const { boundary, body } = writeBatch(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
-  const { text } = await api.text({ method: "POST", path: api.batches(), headers, body, signal });
-  const answers = readBatch(text);
-  return batch.map((_, i) => verdictOf(answers.get(i)));
+  if (!api.hasBatches) return [];
+  try {
+    const { text } = await api.text({ method: "POST", path: api.batches(), headers, body, signal });
+    const answers = readBatch(text);
+    return batch.map((_, i) => verdictOf(answers.get(i)));
+  } catch (error) {
+    if (!(error instanceof HttpError) || !BATCHLESS.has(error.status)) throw error;
+    api.hasBatches = false;
+    return [];
+  }
 }
+
+/** What servers say that imitate Google's and have no batches; each object is deleted on its own there. */
+const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
 
 function call(api: Api, { key, version }: Doomed): string {
   const { payer } = api.place;
@@ -42,7 +64,7 @@ function call(api: Api, { key, version }: Doomed): string {
 function verdictOf(answer: BatchAnswer | undefined): Verdict {
   if (!answer || answer.status === 429 || answer.status >= 500) return "again";
   const { status, text } = answer;
-  if (status < 300 || status === 404) return "gone";
+  if (status === 204 || status === 200 || status === 404) return "gone";
   const error = refusal("DELETE", status, explain({}, text), undefined);
   return passes(error) ? "again" : error;
 }

@@ -10,6 +10,12 @@ const FRUITLESS = 5;
 
 /** A session that is over: expired, cancelled, or finished. */
 const GONE: ReadonlySet<number> = new Set([404, 410]);
+const ENDED: readonly number[] = [499, 204, 200, ...GONE];
+/** Made an object of all chunks, or keeps what has come so far. */
+const TAKEN: readonly number[] = [200, 201, 308];
+
+/** The receipt of a write that failed with `error` but did happen; else throws. */
+type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<Receipt>;
 
 /**
  * A resumable upload: chunks one after the other, the last of which makes the object.
@@ -19,16 +25,28 @@ export class Resumable implements Session<void> {
   readonly #api: Api;
   /** Knows the secret of the session, so it never gets into a message. */
   readonly #path: string;
+  readonly #settle: Settle;
   #receipt: Receipt | undefined;
 
-  constructor(api: Api, location: string) {
+  constructor(api: Api, location: string, settle: Settle) {
     this.#api = api;
+    this.#settle = settle;
     // The server's own address is kept: what it answers does not decide where the data goes.
     const { pathname, search } = new URL(location, "https://any.invalid");
     this.#path = `${pathname}${search}`;
   }
 
   async part(part: Part, signal: AbortSignal): Promise<void> {
+    if (!part.last) return this.#chunk(part, signal);
+    try {
+      await this.#chunk(part, signal);
+    } catch (error) {
+      // The last chunk makes the object.
+      this.#receipt = await this.#settle(error, signal);
+    }
+  }
+
+  async #chunk(part: Part, signal: AbortSignal): Promise<void> {
     const end = part.offset + part.size;
     let fruitless = 0;
     for (let at = part.offset; ; ) {
@@ -51,12 +69,12 @@ export class Resumable implements Session<void> {
   }
 
   async abort(): Promise<void> {
-    await this.#api.text({ method: "DELETE", path: this.#path, signal: undefined, accept: [499, ...GONE] });
+    await this.#api.text({ method: "DELETE", path: this.#path, signal: undefined, statuses: ENDED });
   }
 
   /** Sends the rest of a chunk; when the line breaks, asks how far the service has got instead of sending it again. */
   async #put(part: Part, at: number, signal: AbortSignal): Promise<Answer> {
-    const common = { method: "PUT", path: this.#path, signal, accept: [308] };
+    const common = { method: "PUT", path: this.#path, signal, statuses: TAKEN };
     const data = part.data.subarray(at - part.offset);
     const call: Call = { ...common, headers: { "content-range": contentRange(part, at) }, body: data };
     const question: Call = { ...common, headers: { "content-range": "bytes */*" } };

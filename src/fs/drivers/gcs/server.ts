@@ -9,6 +9,7 @@ import {
   type Origin,
   type Outgoing,
 } from "../../http.js";
+import { type Document, isDocument, jsonIn } from "../../json.js";
 import { encodeComponent } from "../../sign/encode.js";
 import { allowed } from "./key.js";
 import type { Tokens } from "./tokens.js";
@@ -22,8 +23,8 @@ export interface Call {
   headers?: Readonly<Record<string, string>>;
   body?: Uint8Array | readonly Uint8Array[] | undefined;
   signal: AbortSignal | undefined;
-  /** Statuses that are an answer besides 2xx. */
-  accept?: readonly number[];
+  /** Statuses that are an answer; 200 alone when left out. */
+  statuses?: readonly number[];
   tries?: number | undefined;
   idle?: number;
   /** Sent in place of a repetition. */
@@ -50,8 +51,14 @@ export interface Place {
   google: boolean;
 }
 
+/** The success of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+export const OK: readonly number[] = [200];
+
 /** A bucket that answers requests of the JSON API. */
 export abstract class Api {
+  /** Whether batches of calls are tried; until the server says that it has none. */
+  hasBatches = true;
+
   constructor(readonly place: Place) {}
 
   abstract text(call: Call): Promise<Answer>;
@@ -76,7 +83,7 @@ export abstract class Api {
   }
 
   /** The answer as JSON. */
-  async json<T>(call: Call): Promise<Partial<T>> {
+  async json(call: Call): Promise<Document> {
     return parsed((await this.text(call)).text);
   }
 }
@@ -129,7 +136,7 @@ export class Server extends Api {
   }
 
   #request(call: Call, used: { bearer?: string | undefined }): HttpRequest {
-    const { signal, accept, tries, idle, again = call } = call;
+    const { signal, statuses = OK, tries, idle, again = call } = call;
     let attempts = 0;
     const signed = (bearer: string | undefined) => {
       used.bearer = bearer;
@@ -139,7 +146,7 @@ export class Server extends Api {
       const bearer = this.tokens.bearer();
       return bearer instanceof Promise ? bearer.then(signed) : signed(bearer);
     };
-    return { prepare, signal, accept, tries, idle };
+    return { prepare, signal, statuses, tries, idle };
   }
 
   #outgoing({ method, path, query = {}, headers, body }: Call, bearer: string | undefined): Outgoing {
@@ -159,18 +166,10 @@ export class Server extends Api {
 }
 
 /** A JSON answer of the server. One that was cut to nothing must not pass for an object of size 0 or an empty listing. */
-export function parsed<T>(text: string, otherwise: ErrorCode = "Unavailable"): Partial<T> {
+export function parsed(text: string, otherwise: ErrorCode = "Unavailable"): Document {
   const found = jsonIn(text);
-  if (typeof found === "object" && found !== null && Object.keys(found).length > 0) return found;
+  if (isDocument(found) && Object.keys(found).length > 0) return found;
   throw failure(otherwise, "the server's answer has no content, or is something else than JSON");
-}
-
-function jsonIn(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** With its `?`; nothing when there is nothing to say. */

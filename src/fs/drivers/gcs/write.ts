@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { failure, isStorageError } from "../../../errors.js";
 import type { Receipt, WriteOptions } from "../../driver.js";
-import { HttpError } from "../../http.js";
+import { HttpError, isSuccess } from "../../http.js";
+import { type Document, documentOf, textOf } from "../../json.js";
+import { dateInRow } from "../../listing.js";
+import { isOlder } from "../../lost.js";
 import type { Limits, Session, Target } from "../../parts.js";
 import { allowed } from "./key.js";
-import { generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./objects.js";
+import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt } from "./objects.js";
 import { Resumable } from "./resumable.js";
-import type { Api } from "./server.js";
+import { type Api, parsed } from "./server.js";
 
 const MIB = 2 ** 20;
 
@@ -27,8 +30,10 @@ export class Upload implements Target<void> {
   readonly #api: Api;
   readonly #key: string;
   readonly #query: Record<string, string | undefined>;
-  readonly #resource: Partial<Resource>;
+  readonly #resource: Resource;
   readonly #nonce: string | undefined;
+  /** By `performance.now()`, before the request that makes the object. */
+  #since = 0;
 
   constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: WriteOptions) {
     this.#api = api;
@@ -46,6 +51,7 @@ export class Upload implements Target<void> {
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const boundary = randomUUID();
+    this.#since = performance.now();
     try {
       const { text } = await this.#api.text({
         method: "POST",
@@ -62,6 +68,7 @@ export class Upload implements Target<void> {
   }
 
   async begin(): Promise<Session<void>> {
+    this.#since = performance.now();
     const { headers } = await this.#api.text({
       method: "POST",
       path: this.#api.uploads(),
@@ -71,21 +78,38 @@ export class Upload implements Target<void> {
       signal: undefined,
     });
     if (!headers.location) throw failure("Unavailable", "the server began an upload without saying where");
-    return new Resumable(this.#api, headers.location);
+    return new Resumable(this.#api, headers.location, (error, signal) => this.#settled(error, signal));
   }
 
   /** A condition that fails after a lost answer may have been broken by our own first try. */
   async #settled(error: unknown, signal: AbortSignal | undefined): Promise<Receipt> {
-    if (this.#nonce === undefined || !isUnsure(error)) throw error;
+    if (!isUnsure(error)) throw error;
+    // Without a condition the same write may simply be made again, unless it is told to have worked.
+    if (this.#nonce === undefined)
+      throw error instanceof HttpError && isSuccess(error.status) ? unsettled(error) : error;
     const found = await this.#look(error, signal);
-    if (found?.metadata?.[NONCE] !== this.#nonce) throw error;
-    return storedReceipt(found);
+    const metadata = (found && documentOf(found.resource, "metadata")) ?? {};
+    if (found && metadata[NONCE] === this.#nonce) return storedReceipt(found.resource);
+    throw this.#isSettled(found, error) ? error : unsettled(error);
   }
 
-  async #look(cause: unknown, signal: AbortSignal | undefined): Promise<Partial<Resource> | undefined> {
+  /** Whether it is certain that the object that is there is not ours, as in `isSettled` of `lost.ts`. */
+  #isSettled(found: Found | undefined, error: unknown): boolean {
+    const { ifGenerationMatch } = this.#query;
+    if (error instanceof HttpError && error.suspected && error.status === 412) return true;
+    if (ifGenerationMatch === "0") return found !== undefined || !(error instanceof HttpError && error.status === 412);
+    if (!found) return false;
+    const { resource, seen } = found;
+    if (textOf(resource, "generation") === ifGenerationMatch) return true;
+    return isOlder({ made: dateInRow(textOf(resource, "updated")), seen }, performance.now() - this.#since);
+  }
+
+  async #look(cause: unknown, signal: AbortSignal | undefined): Promise<Found | undefined> {
     try {
-      const query = { fields: "generation,metadata" };
-      return await this.#api.json<Resource>({ method: "GET", path: this.#api.objects(this.#key), query, signal });
+      const query = { fields: "generation,metadata,updated" };
+      const path = this.#api.objects(this.#key);
+      const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
+      return { resource: parsed(text), seen: new Date(one(headers.date) ?? Number.NaN) };
     } catch (error) {
       if (error instanceof HttpError && error.status === 404) return undefined;
       throw failure("CommitUnknown", "the answer was lost, and the object cannot be looked at", { cause });
@@ -93,12 +117,22 @@ export class Upload implements Target<void> {
   }
 }
 
+/** The object that is there, and when that was by the server's clock. */
+interface Found {
+  resource: Document;
+  seen: Date;
+}
+
+function unsettled(cause: unknown): Error {
+  return failure("CommitUnknown", "the answer was lost, and nothing tells whether the write happened", { cause });
+}
+
 function isUnsure(error: unknown): boolean {
   return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.unsure);
 }
 
 /** https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object: the resource, then the data. */
-function related(boundary: string, resource: Partial<Resource>, data: Uint8Array): Uint8Array[] {
+function related(boundary: string, resource: Resource, data: Uint8Array): Uint8Array[] {
   const type = resource.contentType ?? "application/octet-stream";
   const head = `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n`;
   return [

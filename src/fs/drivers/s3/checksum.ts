@@ -16,10 +16,15 @@ function encoded(value: number): string {
   return bytes.toString("base64");
 }
 
-/** The checksum of all bytes of an object; one of checksums of parts has a `-` and says nothing about the bytes. */
+/**
+ * The checksum of all bytes of an object. One of checksums of parts says nothing about the bytes: what it is of is told
+ * by the answer alone, since a server need not do what the upload has asked for.
+ */
 export function promisedChecksum(headers: IncomingHttpHeaders): string | undefined {
   const value = headers[CHECKSUM];
-  return typeof value === "string" && value.length === 8 ? value : undefined;
+  const type = headers["x-amz-checksum-type"];
+  const whole = type === undefined ? !/-\d+"?$/.test(headers.etag ?? "") : type === "FULL_OBJECT";
+  return whole && typeof value === "string" && value.length === 8 ? value : undefined;
 }
 
 /** The same bytes; Corrupt at the end when they are not those that were stored. */

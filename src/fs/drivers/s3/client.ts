@@ -14,7 +14,7 @@ import {
 } from "../../http.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
 import { type Address, addressOf } from "./address.js";
-import { EXPIRED, explain, hidden, transient } from "./dialect.js";
+import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./dialect.js";
 import type { KeySource } from "./keys.js";
 
 /** A request to the bucket or to one of its objects. */
@@ -36,6 +36,21 @@ export interface Ask {
 }
 
 const NONE: Readonly<Record<string, string>> = {};
+
+/** The successes of each method; https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html */
+const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
+  GET: [200],
+  HEAD: [200],
+  PUT: [200],
+  POST: [200],
+  DELETE: [204],
+};
+/** A range that is the whole object may come as 200, which its `Content-Range` tells. */
+const RANGED: readonly number[] = [206, 200];
+
+function statusesOf({ method, headers = NONE }: Ask): readonly number[] {
+  return method === "GET" && headers.range !== undefined ? RANGED : STATUSES[method];
+}
 
 /** Where nobody says one. */
 export const USUAL_REGION = "us-east-1";
@@ -79,7 +94,8 @@ export class S3Client {
   }
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const dialect: Dialect = { explain, hidden, transient, mend: (error, headers) => this.#mend(error, headers) };
+    const mend: Dialect["mend"] = (error, headers) => this.#mend(error, headers);
+    const dialect: Dialect = { explain, hidden, transient, declined, aboutTime, mend };
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 
@@ -104,7 +120,7 @@ export class S3Client {
 
   #request(ask: Ask): HttpRequest {
     const { signal, idle, tries } = ask;
-    return { prepare: (now) => this.#prepare(ask, now), signal, idle, tries };
+    return { prepare: (now) => this.#prepare(ask, now), signal, idle, tries, statuses: statusesOf(ask) };
   }
 
   #prepare(ask: Ask, now: number): Outgoing | Promise<Outgoing> {

@@ -1,12 +1,16 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Receipt } from "../../driver.js";
 import { sizeIn } from "../../extent.js";
+import { strange } from "../../http.js";
 import { encodeKey } from "../../sign.js";
 import { fields } from "../../xml.js";
 import type { Bucket } from "./bucket.js";
+import { type Conditions, conditionHeaders, nonceFor } from "./conditions.js";
 import type { CopyRoute, Looked, PartCopies, Source } from "./copy.js";
 import { receiptOf } from "./info.js";
-import { type Conditions, conditionHeaders, Multipart, PATIENCE, type PartDone } from "./multipart.js";
+import { NONCE_HEADER } from "./metadata.js";
+import { Multipart, PATIENCE, type PartDone, partEtag } from "./multipart.js";
+import { putObject } from "./write.js";
 
 type Headers = Record<string, string>;
 type Signal = AbortSignal | undefined;
@@ -25,8 +29,10 @@ export class HttpCopy implements CopyRoute {
   async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
     const { to, key } = this;
     const headers = { ...to.encryption.create, ...this.source(ifMatch) };
-    const { text, headers: answer } = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-    return receiptOf(answer, fields(text, "CopyObjectResult").ETag);
+    const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
+    const { ETag } = fields(answer.text);
+    if (!ETag) throw strange("PUT", answer.status, "the answer to the copy has no ETag");
+    return receiptOf(answer.headers, ETag);
   }
 
   async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
@@ -37,7 +43,10 @@ export class HttpCopy implements CopyRoute {
     const created = { ...this.to.encryption.create, ...described(headers) };
     return {
       size: sizeIn(headers["content-length"]),
-      empty: (conditions, stop) => this.#empty({ ...created, ...conditionHeaders(conditions) }, stop),
+      empty: (conditions, stop) => {
+        const all = { ...created, ...conditionHeaders(conditions) };
+        return putObject(this.to, this.key, all, conditions, new Uint8Array(0), stop);
+      },
       begin: (conditions, stop) => this.#begin(created, this.source(headers.etag), conditions, stop),
     };
   }
@@ -50,16 +59,12 @@ export class HttpCopy implements CopyRoute {
     return headers;
   }
 
-  async #empty(headers: Headers, signal: Signal): Promise<Receipt> {
-    const ask = { method: "PUT", key: this.key, headers, body: Buffer.alloc(0), signal } as const;
-    return receiptOf((await this.to.client.send(ask)).headers);
-  }
-
   async #begin(created: Headers, source: Headers, conditions: Conditions, signal: Signal): Promise<PartCopies> {
-    const upload = await Multipart.begin(this.to, this.key, created, signal);
+    const begun = { conditions, nonce: nonceFor(conditions) };
+    const upload = await Multipart.begin(this.to, this.key, created, begun, signal);
     return {
       part: (number, range, stop) => copyPart(upload, number, { ...source, "x-amz-copy-source-range": range }, stop),
-      commit: (parts, stop) => upload.commit(parts, conditions, stop),
+      commit: (parts, stop) => upload.commit(parts, stop),
       abort: () => upload.abort(),
     };
   }
@@ -70,7 +75,7 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
   const headers = { ...bucket.encryption.use, ...source };
   const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
   const { text } = await bucket.client.text(ask);
-  return { number, etag: fields(text, "CopyPartResult").ETag ?? "" };
+  return { number, etag: partEtag(fields(text).ETag) };
 }
 
 const KEPT: ReadonlySet<string> = new Set([
@@ -86,7 +91,7 @@ const KEPT: ReadonlySet<string> = new Set([
 function described(headers: IncomingHttpHeaders): Headers {
   const kept: Headers = {};
   for (const name in headers) {
-    if (KEPT.has(name) || name.startsWith("x-amz-meta-")) kept[name] = String(headers[name]);
+    if (KEPT.has(name) || (name.startsWith("x-amz-meta-") && name !== NONCE_HEADER)) kept[name] = String(headers[name]);
   }
   return kept;
 }

@@ -3,7 +3,8 @@ import { failure } from "../../../errors.js";
 import type { CopyOptions, Receipt } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import { Stop } from "../../stop.js";
-import type { Conditions, PartDone } from "./multipart.js";
+import type { Conditions } from "./conditions.js";
+import type { PartDone } from "./multipart.js";
 import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;

@@ -8,6 +8,9 @@ import { removeObject } from "./delete-each.js";
 
 type Signal = AbortSignal | undefined;
 
+/** Nothing else tells a quiet success from a page of something that is no S3. */
+const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
+
 export class HttpDelete implements DeleteRoute {
   constructor(readonly bucket: Bucket) {}
 
@@ -26,7 +29,7 @@ export class HttpDelete implements DeleteRoute {
     const headers = { "content-md5": md5, "content-type": "application/xml" };
     const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
     const { text } = await this.bucket.client.text(ask);
-    return parsed(text, "DeleteResult", { Error: (row): FailedRow => row }).rows;
+    return parsed(text, DELETED, { Error: (row): FailedRow => row }).rows;
   }
 }
 

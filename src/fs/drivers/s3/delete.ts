@@ -1,4 +1,6 @@
 /** Deletes of many keys, by whatever client. */
+
+import { failure } from "../../../errors.js";
 import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js";
 import { HttpError } from "../../http.js";
 import { isWritable } from "../../xml.js";
@@ -49,6 +51,9 @@ async function removeBatch(route: DeleteRoute, objects: readonly Doomed[], signa
   let doomed = objects;
   for (let round = 1; doomed.length > 0; round++) {
     const rows = (await route.many(doomed, signal)).filter(({ Code = "" }) => !MISSING.has(Code));
+    const keys = new Set(doomed.map(({ key }) => key));
+    const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
+    if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
     const again = round < ROUNDS ? rows.filter(({ Code = "" }) => PASSING.has(Code)) : [];
     for (const row of rows) if (!again.includes(row)) failures.push(failureOf(row));
     doomed = again.map(({ Key = "", VersionId }) => ({ key: Key, ...(VersionId ? { version: VersionId } : {}) }));

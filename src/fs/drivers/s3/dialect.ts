@@ -8,9 +8,13 @@ import { fieldsIf } from "../../xml.js";
 /** The error document. `hint` is the region that the request should have been signed for. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
   const { Code, Message, RequestId, Region } = text.startsWith("<") ? fieldsIf(text, "Error") : {};
-  const requestId = RequestId ?? (headers["x-amz-request-id"] as string | undefined);
-  const hint = (headers["x-amz-bucket-region"] as string | undefined) ?? Region;
+  const requestId = RequestId ?? one(headers["x-amz-request-id"]);
+  const hint = one(headers["x-amz-bucket-region"]) ?? Region;
   return { code: Code, detail: Message, requestId, hint };
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 /** CopyObject and CompleteMultipartUpload send 200 first and may fail later. */
@@ -42,6 +46,20 @@ const PASSING = [
 
 export function transient({ code = "" }: HttpError): boolean {
   return PASSING.includes(code);
+}
+
+/** A request that was turned away for the rate of requests has changed nothing. */
+export function declined({ code = "" }: HttpError): boolean {
+  return THROTTLED.includes(code);
+}
+
+const TIMED = ["RequestTimeTooSkewed", "SignatureDoesNotMatch", "RequestExpired"];
+
+/** The answer to HEAD has no code. What is denied is about the time where the words say so. */
+export function aboutTime({ code, detail }: HttpError): boolean {
+  if (code === undefined) return true;
+  if (code === "AccessDenied" || code === "InvalidRequest") return /\b(?:time|date|expired)\b/i.test(detail);
+  return TIMED.includes(code);
 }
 
 /** What statuses alone would say otherwise. */

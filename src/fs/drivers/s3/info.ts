@@ -1,11 +1,13 @@
 /** What the headers of an answer say about an object. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Info, Receipt } from "../../driver.js";
+import { modifiedIn } from "../../extent.js";
 import { metadataOf } from "./metadata.js";
 import type { Profile } from "./profile.js";
 
 export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): Info {
-  const info: Info = { key, size, modified: new Date(headers["last-modified"] ?? 0), etag: headers.etag ?? "" };
+  const { "last-modified": time, etag } = headers;
+  const info: Info = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
   const version = versionIn(headers["x-amz-version-id"]);
   if (version !== undefined) info.version = version;
   const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;

@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { Item, ListOptions } from "../../driver.js";
-import { byUtf8, isAfter } from "../../order.js";
+import { dateInRow, Listing, sizeInRow } from "../../listing.js";
 import { canonicalQuery } from "../../sign.js";
 import type { Fields } from "../../xml.js";
 import { parsed } from "../../xml-rows.js";
@@ -23,23 +23,17 @@ export async function* list(bucket: Bucket, prefix: string, options: ListOptions
     ["prefix", prefix],
   ];
   if (options.delimiter) fixed.push(["delimiter", options.delimiter]);
+  const listing = new Listing(prefix, options);
   let next: Query | undefined = first.start;
-  let before = "";
   while (next) {
     const query = canonicalQuery([...fixed, ...first.kind, ...next]);
-    if (query === before) throw failure("Corrupt", "the server repeats a page of the listing");
-    before = query;
     const { text } = await bucket.client.text({ method: "GET", key: "", query, signal: options.signal });
     const page = read(text);
     next = page.next;
-    const items = started(page.items, options);
+    if (next) listing.next(canonicalQuery(next));
+    const items = listing.page(page.items);
     if (items.length > 0) yield items;
   }
-}
-
-/** A directory that begins before `startAfter` is a row of the service as long as something in it comes after. */
-export function started(items: readonly Item[], { delimiter, startAfter }: ListOptions): readonly Item[] {
-  return delimiter ? items.filter(({ key }) => isAfter(key, startAfter)) : items;
 }
 
 interface First {
@@ -56,49 +50,75 @@ function versionsQuery({ startAfter }: ListOptions): First {
 }
 
 function objectsPage(text: string): Page {
-  const { rows, fields } = parsed(text, "ListBucketResult", { Contents: file, CommonPrefixes: directory });
-  const { IsTruncated, NextContinuationToken: token } = fields;
-  const next: Query | undefined = IsTruncated === "true" ? [["continuation-token", required(token)]] : undefined;
-  return { items: inOrder(rows), next };
+  const { rows, fields } = parsed(text, undefined, { Contents: file, CommonPrefixes: directory });
+  const { NextContinuationToken: token } = fields;
+  const next: Query | undefined = isTruncated(fields)
+    ? [["continuation-token", required(token, "NextContinuationToken")]]
+    : undefined;
+  return { items: itemsOf(rows, fields), next };
 }
 
 function versionsPage(text: string): Page {
   const kinds = { Version: version, DeleteMarker: marker, CommonPrefixes: directory };
-  const { rows, fields } = parsed(text, "ListVersionsResult", kinds);
-  const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = fields;
-  if (IsTruncated !== "true") return { items: inOrder(rows), next: undefined };
-  const next: Query = [["key-marker", decoded(required(NextKeyMarker))]];
+  const { rows, fields } = parsed(text, undefined, kinds);
+  const { NextKeyMarker, NextVersionIdMarker } = fields;
+  if (!isTruncated(fields)) return { items: itemsOf(rows, fields), next: undefined };
+  const next: Query = [["key-marker", decoder(fields.EncodingType)(required(NextKeyMarker, "NextKeyMarker"))]];
   if (NextVersionIdMarker) next.push(["version-id-marker", NextVersionIdMarker]);
-  return { items: inOrder(rows), next };
+  return { items: itemsOf(rows, fields), next };
 }
 
-/** Objects and common prefixes come as two sorted lists; a page has them in one order. */
-function inOrder(rows: Item[]): Item[] {
-  return rows.some(({ type }) => type === "directory") ? rows.sort((a, b) => byUtf8(a.key, b.key)) : rows;
+/** The field that every listing has, by which another document is known. */
+function isTruncated({ IsTruncated }: Fields): boolean {
+  if (IsTruncated === "true" || IsTruncated === "false") return IsTruncated === "true";
+  throw failure("Corrupt", "the server's answer is no listing: it has no IsTruncated");
+}
+
+/** How keys are written stands anywhere in the document, so they are decoded when it is over. */
+function itemsOf(rows: Item[], { EncodingType }: Fields): Item[] {
+  const decode = decoder(EncodingType);
+  for (const row of rows) row.key = decode(row.key);
+  return rows;
 }
 
 function directory({ Prefix }: Fields): Item {
-  return { key: decoded(required(Prefix)), type: "directory" };
+  return { key: required(Prefix, "Prefix"), type: "directory" };
 }
 
 function file({ Key, Size, LastModified, ETag }: Fields): Item {
-  const item: Item = { key: decoded(required(Key)), type: "file", size: Number(Size) };
-  item.modified = new Date(required(LastModified));
+  const item: Item = { key: required(Key, "Key"), type: "file", size: sizeInRow(Size) };
+  item.modified = dateInRow(LastModified);
   if (ETag) item.etag = ETag;
   return item;
 }
 
 function version(row: Fields): Item {
-  return { ...file(row), version: required(row.VersionId), latest: row.IsLatest === "true", deleted: false };
+  return {
+    ...file(row),
+    version: required(row.VersionId, "VersionId"),
+    latest: row.IsLatest === "true",
+    deleted: false,
+  };
 }
 
 function marker({ Key, VersionId, IsLatest, LastModified }: Fields): Item {
-  const item: Item = { key: decoded(required(Key)), type: "file", version: required(VersionId) };
-  return { ...item, modified: new Date(required(LastModified)), latest: IsLatest === "true", deleted: true };
+  const item: Item = { key: required(Key, "Key"), type: "file", version: required(VersionId, "VersionId") };
+  return { ...item, modified: dateInRow(LastModified), latest: IsLatest === "true", deleted: true };
 }
 
-/** `encoding-type=url`, which is how keys with characters that XML has no way to write can be listed at all. */
-export function decoded(text: string): string {
+/**
+ * What turns the keys of a listing into those of objects. Many servers ignore `encoding-type=url`, which is how keys
+ * with characters that XML has no way to write can be listed at all, and do not say `EncodingType` then: their `+` is one.
+ */
+export function decoder(encodingType: string | undefined): (text: string) => string {
+  return encodingType?.toLowerCase() === "url" ? decoded : same;
+}
+
+function same(text: string): string {
+  return text;
+}
+
+function decoded(text: string): string {
   if (!text.includes("%") && !text.includes("+")) return text;
   try {
     return decodeURIComponent(text.replaceAll("+", " "));
@@ -107,7 +127,7 @@ export function decoded(text: string): string {
   }
 }
 
-export function required(value: string | undefined): string {
-  if (value === undefined) throw failure("Corrupt", "the listing lacks a field");
+export function required(value: string | undefined, field: string): string {
+  if (value === undefined) throw failure("Corrupt", `the listing lacks the field ${field}`);
   return value;
 }

@@ -25,10 +25,22 @@ const MODERN: Profile = {
   md5Etags: true,
 };
 
+/** What no service lacks. */
+const LEAST: Profile = {
+  checksums: false,
+  uniformParts: false,
+  bulkDelete: false,
+  conditionalPut: false,
+  conditionalCommit: false,
+  md5Etags: false,
+};
+
 /**
  * Sources: AWS's API reference; MinIO by test; R2's compatibility table
  * (https://developers.cloudflare.com/r2/api/s3/api/), Ceph's (https://docs.ceph.com/en/latest/radosgw/s3/) and B2's
  * (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api). What a service does not promise counts as missing.
+ * VersityGW, SeaweedFS and `rclone serve s3` look first and write then, if they know conditions at all: of two writers
+ * at once both may win.
  */
 export const profiles: Readonly<Record<S3Provider, Profile>> = {
   aws: MODERN,
@@ -36,5 +48,8 @@ export const profiles: Readonly<Record<S3Provider, Profile>> = {
   r2: { ...MODERN, checksums: false, uniformParts: true, conditionalCommit: false },
   ceph: { ...MODERN, checksums: false, conditionalCommit: false },
   b2: { ...MODERN, checksums: false, conditionalPut: false, conditionalCommit: false },
-  generic: { ...MODERN, checksums: false, conditionalCommit: false, md5Etags: false },
+  versitygw: { ...LEAST, bulkDelete: true, md5Etags: true },
+  seaweedfs: { ...LEAST, bulkDelete: true },
+  rclone: { ...LEAST, bulkDelete: true },
+  generic: LEAST,
 };

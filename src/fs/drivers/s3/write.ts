@@ -1,14 +1,16 @@
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import type { Budget, Bytes, Receipt, WriteOptions } from "../../driver.js";
+import { type HttpHead, strange } from "../../http.js";
+import { afterLoss } from "../../lost.js";
 import { type Part, type Session, type Target, upload } from "../../parts.js";
 import type { Limits } from "../../plan.js";
 import type { Bucket } from "./bucket.js";
 import { CHECKSUM, checksumOf } from "./checksum.js";
+import { attemptOf, type Conditions, conditionHeaders, isConditional, nonceFor } from "./conditions.js";
 import { receiptOf } from "./info.js";
-import { afterLoss } from "./lost.js";
-import { metadataHeaders } from "./metadata.js";
-import { type Conditions, conditionHeaders, isConditional, look, Multipart, type PartDone } from "./multipart.js";
+import { metadataHeaders, NONCE_HEADER } from "./metadata.js";
+import { look, Multipart, type PartDone } from "./multipart.js";
 import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;
@@ -65,6 +67,32 @@ export function etagOfWhole(data: Uint8Array): string {
   return `"${createHash("md5").update(data).digest("hex")}"`;
 }
 
+/** PutObject with `headers`, those of its conditions among them; a lost answer is settled. */
+export async function putObject(
+  bucket: Bucket,
+  key: string,
+  headers: Record<string, string>,
+  conditions: Conditions,
+  body: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Receipt> {
+  const nonce = nonceFor(conditions);
+  if (nonce !== undefined) headers[NONCE_HEADER] = nonce;
+  if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(body);
+  const since = performance.now();
+  try {
+    return stored(await bucket.client.send({ method: "PUT", key, headers, body, signal }));
+  } catch (error) {
+    const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
+    return afterLoss(error, attempt, () => look(bucket, key, signal));
+  }
+}
+
+function stored({ status, headers }: HttpHead): Receipt {
+  if (headers.etag) return receiptOf(headers);
+  throw strange("PUT", status, "the answer to the write has no ETag");
+}
+
 class ObjectTarget implements Target<PartDone> {
   readonly limits;
 
@@ -79,13 +107,7 @@ class ObjectTarget implements Target<PartDone> {
   async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { bucket, key, options } = this;
     const headers = { ...bucket.encryption.create, ...describing(options), ...conditionHeaders(options) };
-    if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(data);
-    try {
-      return receiptOf((await bucket.client.send({ method: "PUT", key, headers, body: data, signal })).headers);
-    } catch (error) {
-      const attempt = { etag: etagOfWhole(data), conditional: isConditional(options) };
-      return afterLoss(error, attempt, () => look(bucket, key, signal));
-    }
+    return putObject(bucket, key, headers, options, data, signal);
   }
 
   async begin(): Promise<Session<PartDone>> {
@@ -95,15 +117,13 @@ class ObjectTarget implements Target<PartDone> {
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);
-    return new ObjectSession(await Multipart.begin(bucket, key, headers), options);
+    const begun = { conditions: options, nonce: nonceFor(options) };
+    return new ObjectSession(await Multipart.begin(bucket, key, headers, begun));
   }
 }
 
 class ObjectSession implements Session<PartDone> {
-  constructor(
-    readonly multipart: Multipart,
-    readonly options: WriteOptions,
-  ) {}
+  constructor(readonly multipart: Multipart) {}
 
   part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
     const checksum = this.multipart.bucket.checksums.write ? checksumOf(data) : undefined;
@@ -111,7 +131,7 @@ class ObjectSession implements Session<PartDone> {
   }
 
   commit(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<Receipt> {
-    return this.multipart.commit(parts, this.options, signal);
+    return this.multipart.commit(parts, signal);
   }
 
   abort(): Promise<void> {

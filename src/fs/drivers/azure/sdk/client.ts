@@ -50,5 +50,6 @@ export function failureOf(method: string, error: unknown): Error {
     : lineFailure(method, { code, message: detail });
   // The client tries again by itself and does not say so: each lost answer may have been that of a success.
   failed.unsure = true;
+  failed.suspected = true;
   return failed;
 }

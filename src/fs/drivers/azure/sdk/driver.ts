@@ -26,7 +26,7 @@ export function sdkDriver(
   return {
     metadata: true,
     stat: (key, options) => statObject(sdk, key, options),
-    list: (prefix, options) => listed(sdkPages(sdk, prefix, options), options),
+    list: (prefix, options) => listed(sdkPages(sdk, prefix, options), prefix, options),
     read: (key, options) => readObject(sdk, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;

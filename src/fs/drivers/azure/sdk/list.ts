@@ -1,6 +1,6 @@
 import type { BlobItem } from "@azure/storage-blob";
 import type { Item, ListOptions } from "../../../driver.js";
-import { fileItem, PAGE } from "../list.js";
+import { fileItem, PAGE, type Page } from "../list.js";
 import { failureOf, type Sdk } from "./client.js";
 
 interface Segment {
@@ -8,12 +8,14 @@ interface Segment {
   blobPrefixes?: { name: string }[];
 }
 
-export async function* sdkPages({ container }: Sdk, prefix: string, options: ListOptions): AsyncGenerator<Item[]> {
+export async function* sdkPages({ container }: Sdk, prefix: string, options: ListOptions): AsyncGenerator<Page> {
   const { delimiter, versions, signal } = options;
   const init = { prefix, includeVersions: versions, includeMetadata: true, ...(signal && { abortSignal: signal }) };
   const listing = delimiter ? container.listBlobsByHierarchy(delimiter, init) : container.listBlobsFlat(init);
   try {
-    for await (const { segment } of listing.byPage({ maxPageSize: PAGE })) yield itemsIn(segment);
+    for await (const { segment, continuationToken } of listing.byPage({ maxPageSize: PAGE })) {
+      yield { items: itemsIn(segment), next: continuationToken || undefined };
+    }
   } catch (error) {
     signal?.throwIfAborted();
     throw failureOf("GET", error);
@@ -27,6 +29,6 @@ function itemsIn({ blobItems, blobPrefixes = [] }: Segment): Item[] {
 }
 
 function file({ name, versionId: id, isCurrentVersion = false, properties }: BlobItem): Item {
-  const { contentLength: size = 0, lastModified: modified, etag } = properties;
+  const { contentLength: size = Number.NaN, lastModified: modified, etag } = properties;
   return fileItem(name, { size, modified, etag }, id === undefined ? undefined : { id, latest: isCurrentVersion });
 }

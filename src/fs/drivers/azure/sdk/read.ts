@@ -2,7 +2,7 @@ import type { BlobDownloadResponseParsed, BlobGetPropertiesResponse } from "@azu
 import { single } from "../../../bytes.js";
 import { clientBody } from "../../../client-body.js";
 import type { Bytes, Info, ReadOptions, StatOptions } from "../../../driver.js";
-import { extentOf } from "../../../extent.js";
+import { extentOf, sizeIn } from "../../../extent.js";
 import { HttpError } from "../../../http.js";
 import { infoOf, type Told } from "../objects.js";
 import { calling, objectOf, type Sdk } from "./client.js";
@@ -14,7 +14,7 @@ export async function statObject(
 ): Promise<Info> {
   const object = objectOf(sdk, key, version);
   const found = await calling("HEAD", signal, (cancel) => object.getProperties({ ...cancel, ...matching(ifMatch) }));
-  return infoOf(key, found.contentLength ?? 0, toldBy(found));
+  return infoOf(key, sizeIn(found.contentLength), toldBy(found));
 }
 
 export async function readObject(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {

@@ -1,7 +1,8 @@
 import type { BlockBlobClient } from "@azure/storage-blob";
 import type { Receipt, WriteOptions } from "../../../driver.js";
+import { strange } from "../../../http.js";
 import { NONCE, receipt, wireMetadata } from "../objects.js";
-import type { Found, WriteRoute } from "../write.js";
+import type { Committed, Found, WriteRoute } from "../write.js";
 import { calling, objectOf, type Sdk } from "./client.js";
 
 type Signal = AbortSignal | undefined;
@@ -23,7 +24,7 @@ export class SdkWrite implements WriteRoute {
     const done = await calling("PUT", signal, (cancel) =>
       this.#object.upload(buffer(data), data.byteLength, { ...marked, ...cancel }),
     );
-    return receipt(done.etag, done.versionId);
+    return stored(done);
   }
 
   async stage(id: string, data: Uint8Array, signal: Signal): Promise<void> {
@@ -36,20 +37,31 @@ export class SdkWrite implements WriteRoute {
     const done = await calling("PUT", signal, (cancel) =>
       this.#object.commitBlockList([...ids], { ...this.#describing, ...this.#scope, ...cancel }),
     );
-    return receipt(done.etag, done.versionId);
+    return stored(done);
   }
 
   async look(signal: Signal): Promise<Found> {
     const found = await calling("HEAD", signal, (cancel) => this.#object.getProperties(cancel));
-    const { etag, versionId, metadata = {}, contentMD5 } = found;
+    const { etag, versionId, metadata = {}, contentMD5, lastModified: made, date: seen } = found;
     const md5 = contentMD5 && Buffer.from(contentMD5).toString("base64");
-    return { receipt: receipt(etag, versionId), nonce: metadata[NONCE], md5 };
+    return { receipt: receipt(etag, versionId), nonce: metadata[NONCE], md5, made, seen };
   }
 
-  async committed(signal: Signal): Promise<{ ids: readonly string[]; receipt: Receipt }> {
+  async committed(signal: Signal): Promise<Committed> {
     const found = await calling("GET", signal, (cancel) => this.#object.getBlockList("committed", cancel));
-    return { ids: (found.committedBlocks ?? []).map(({ name }) => name), receipt: receipt(found.etag, undefined) };
+    return {
+      ids: (found.committedBlocks ?? []).map(({ name }) => name),
+      receipt: receipt(found.etag, undefined),
+      made: found.lastModified,
+      seen: found.date,
+    };
   }
+}
+
+/** The client itself demands the status; it knows of no field that an answer must have. */
+function stored({ etag, versionId }: { etag?: string | undefined; versionId?: string | undefined }): Receipt {
+  if (etag) return receipt(etag, versionId);
+  throw strange("PUT", 201, "the answer to the write has no ETag");
 }
 
 /** The client signs the length of buffers only. */

@@ -1,7 +1,8 @@
 /** What all verbs on the official client work with. */
 import type { S3Client } from "@aws-sdk/client-s3";
 import { failure } from "../../../../errors.js";
-import { HttpError, lineFailure, refusal } from "../../../http.js";
+import { HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "../../../http.js";
+import { declined } from "../dialect.js";
 import type { Profile } from "../profile.js";
 
 export type Library = typeof import("@aws-sdk/client-s3");
@@ -47,13 +48,24 @@ function failureOf(method: string, error: unknown): Error {
   const { name, message, Code, $metadata = {} } = error as SdkError;
   if (name === "CredentialsProviderError") return failure("Unauthenticated", message.slice(0, 300));
   const { httpStatusCode: status, requestId, attempts = 1 } = $metadata;
+  if (status !== undefined && isSuccess(status) && isUnreadable(error)) return unreadable(method, status);
   const failed = status
     ? refusal(method, status < 300 ? 500 : status, { code: Code ?? name, detail: message, requestId }, undefined)
     : lineFailure(method, error);
   failed.attempts = attempts;
   // The client tells only how often it tried: each lost answer may have been that of a success.
-  failed.unsure = attempts > 1 || failed.kind !== "answer" || failed.status >= 500;
+  failed.unsure = attempts > 1 || (mayHaveLanded(failed) && !declined(failed));
   return failed;
+}
+
+/** What the client's reader of answers throws, besides what an answer says. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
+}
+
+function unreadable(method: string, status: number): Error {
+  const why = "the official client cannot read the server's answer";
+  return /^(?:List|Get|Head)/.test(method) ? failure("Corrupt", why) : strange(method, status, why);
 }
 
 /** Whether the client found bytes that are not those that were stored. */

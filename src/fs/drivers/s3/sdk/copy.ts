@@ -2,11 +2,11 @@ import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import type { Receipt } from "../../../driver.js";
 import { sizeIn } from "../../../extent.js";
 import { encodeKey } from "../../../sign.js";
+import type { Conditions } from "../conditions.js";
 import type { CopyRoute, Looked, PartCopies, Source } from "../copy.js";
-import type { Conditions } from "../multipart.js";
+import { NONCE } from "../metadata.js";
 import { calling, type Sdk } from "./client.js";
-import { receiptOf } from "./read.js";
-import { conditionInput, SdkSession } from "./write.js";
+import { putObject, SdkSession, stored } from "./write.js";
 
 type Signal = AbortSignal | undefined;
 
@@ -24,8 +24,8 @@ export class SdkCopy implements CopyRoute {
   async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
     const { client, library, bucket } = this.sdk;
     const command = new library.CopyObjectCommand({ Bucket: bucket, Key: this.key, ...this.#source(ifMatch) });
-    const { CopyObjectResult, VersionId } = await calling("CopyObject", signal, (o) => client.send(command, o));
-    return receiptOf({ ETag: CopyObjectResult?.ETag, VersionId });
+    const done = await calling("CopyObject", signal, (o) => client.send(command, o));
+    return stored({ ...done, ETag: done.CopyObjectResult?.ETag });
   }
 
   async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
@@ -35,7 +35,7 @@ export class SdkCopy implements CopyRoute {
     const head = await calling("HeadObject", signal, (options) => client.send(command, options));
     return {
       size: sizeIn(head.ContentLength),
-      empty: (conditions, stop) => this.#empty({ ...described(head), ...conditionInput(conditions) }, stop),
+      empty: (conditions, stop) => putObject(this.sdk, this.key, described(head), conditions, new Uint8Array(0), stop),
       begin: (conditions) => this.#begin(head, conditions),
     };
   }
@@ -44,12 +44,6 @@ export class SdkCopy implements CopyRoute {
     const { bucket, key } = this.from;
     const CopySource = `${encodeKey(bucket)}/${encodeKey(key)}`;
     return { CopySource, ...(ifMatch === undefined ? {} : { CopySourceIfMatch: ifMatch }) };
-  }
-
-  async #empty(described: object, signal: Signal): Promise<Receipt> {
-    const { client, library, bucket } = this.sdk;
-    const command = new library.PutObjectCommand({ Bucket: bucket, Key: this.key, Body: "", ...described });
-    return receiptOf(await calling("PutObject", signal, (options) => client.send(command, options)));
   }
 
   async #begin(head: HeadObjectCommandOutput, conditions: Conditions): Promise<PartCopies> {
@@ -65,6 +59,7 @@ export class SdkCopy implements CopyRoute {
 
 /** What CopyObject takes over by itself. */
 function described(head: HeadObjectCommandOutput) {
-  const { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, Metadata } = head;
+  const { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage } = head;
+  const { [NONCE]: _, ...Metadata } = head.Metadata ?? {};
   return { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, Metadata };
 }

@@ -7,6 +7,7 @@ import { extentOf, rangeHeader, sizeIn } from "../../../extent.js";
 import { HttpError } from "../../../http.js";
 import { decodeWords } from "../../../words.js";
 import { md5In, versionIn } from "../info.js";
+import { NONCE } from "../metadata.js";
 import type { Profile } from "../profile.js";
 import { calling, isChecksumMismatch, type Sdk } from "./client.js";
 
@@ -20,7 +21,8 @@ function infoOf(key: string, size: number, head: Described, { md5Etags }: Profil
   const md5 = md5Etags && !opaque ? md5In(info.etag) : undefined;
   if (md5 !== undefined) info.md5 = md5;
   if (head.ContentType !== undefined) info.contentType = head.ContentType;
-  const metadata = Object.entries(head.Metadata ?? {}).map(([name, value]) => [name, decodeWords(value)]);
+  const own = Object.entries(head.Metadata ?? {}).filter(([name]) => name !== NONCE);
+  const metadata = own.map(([name, value]) => [name, decodeWords(value)]);
   if (metadata.length > 0) info.metadata = Object.fromEntries(metadata);
   return info;
 }
@@ -66,7 +68,7 @@ async function get({ client, library, bucket, profile }: Sdk, key: string, optio
   }
 }
 
-function answerOf({ ContentLength = 0, ContentRange, $metadata: { httpStatusCode = 200 } }: GetObjectCommandOutput) {
+function answerOf({ ContentLength, ContentRange, $metadata: { httpStatusCode = 200 } }: GetObjectCommandOutput) {
   const range = ContentRange === undefined ? {} : { "content-range": ContentRange };
   return { status: httpStatusCode, headers: { "content-length": String(ContentLength), ...range } };
 }

@@ -1,8 +1,11 @@
 import type { Receipt, WriteOptions } from "../../../driver.js";
+import { strange } from "../../../http.js";
+import { afterLoss } from "../../../lost.js";
 import type { Part, Session, Target } from "../../../parts.js";
 import { encodeWords } from "../../../words.js";
-import { afterLoss, type Seen } from "../lost.js";
-import { type Conditions, etagOf, isConditional, type PartDone } from "../multipart.js";
+import { attemptOf, type Conditions, type Marked, nonceFor } from "../conditions.js";
+import { NONCE } from "../metadata.js";
+import { type Begin, etagOf, type PartDone, partEtag, uploadIdOf } from "../multipart.js";
 import { checkCommitConditions, etagOfWhole, limitsOf } from "../write.js";
 import { calling, type Sdk } from "./client.js";
 import { receiptOf } from "./read.js";
@@ -17,11 +20,44 @@ export async function look(
   { client, library, bucket }: Sdk,
   key: string,
   signal: AbortSignal | undefined,
-): Promise<Seen> {
+): Promise<Marked> {
   const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key });
   const head = await calling("HeadObject", signal, (options) => client.send(command, options));
   const opaque = head.ServerSideEncryption?.startsWith("aws:kms") === true || head.SSECustomerAlgorithm !== undefined;
-  return { receipt: receiptOf(head), opaque };
+  return { receipt: receiptOf(head), nonce: head.Metadata?.[NONCE], opaque };
+}
+
+/** What the client answered to a write, if it names an object. */
+export function stored(found: { $metadata: { httpStatusCode?: number | undefined }; ETag?: string | undefined }) {
+  const { httpStatusCode: status = 200 } = found.$metadata;
+  if (status === 200 && found.ETag) return receiptOf(found);
+  throw strange("PUT", status, "the answer to the write has no ETag, or another status than 200");
+}
+
+/** PutObject; a lost answer is settled. */
+export async function putObject(
+  sdk: Sdk,
+  key: string,
+  described: { Metadata?: Record<string, string> | undefined },
+  conditions: Conditions,
+  data: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<Receipt> {
+  const nonce = nonceFor(conditions);
+  const place = { Bucket: sdk.bucket, Key: key, Body: data };
+  const input = { ...place, ...marked(described, nonce), ...conditionInput(conditions) };
+  const command = new sdk.library.PutObjectCommand(input);
+  const since = performance.now();
+  try {
+    return stored(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
+  } catch (error) {
+    const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(data));
+    return afterLoss(error, attempt, () => look(sdk, key, signal));
+  }
+}
+
+function marked(described: { Metadata?: Record<string, string> | undefined }, nonce: string | undefined) {
+  return nonce === undefined ? described : { ...described, Metadata: { ...described.Metadata, [NONCE]: nonce } };
 }
 
 function describing({ contentType, metadata }: WriteOptions) {
@@ -44,15 +80,7 @@ export class SdkTarget implements Target<PartDone> {
   }
 
   async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
-    const { sdk, key, options } = this;
-    const place = { Bucket: sdk.bucket, Key: key, Body: data };
-    const command = new sdk.library.PutObjectCommand({ ...place, ...describing(options), ...conditionInput(options) });
-    try {
-      return receiptOf(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
-    } catch (error) {
-      const attempt = { etag: etagOfWhole(data), conditional: isConditional(options) };
-      return afterLoss(error, attempt, () => look(sdk, key, signal));
-    }
+    return putObject(this.sdk, this.key, describing(this.options), this.options, data, signal);
   }
 
   async begin(): Promise<SdkSession> {
@@ -66,21 +94,27 @@ export class SdkSession implements Session<PartDone> {
   private constructor(
     readonly sdk: Sdk,
     readonly upload: { Bucket: string; Key: string; UploadId: string },
-    readonly conditions: Conditions,
+    readonly begun: Begin,
   ) {}
 
-  static async begin(sdk: Sdk, key: string, described: object, conditions: Conditions): Promise<SdkSession> {
+  static async begin(
+    sdk: Sdk,
+    key: string,
+    described: { Metadata?: Record<string, string> | undefined },
+    conditions: Conditions,
+  ): Promise<SdkSession> {
     const place = { Bucket: sdk.bucket, Key: key };
-    const command = new sdk.library.CreateMultipartUploadCommand({ ...place, ...described });
-    const { UploadId = "" } = await calling("CreateMultipartUpload", undefined, (o) => sdk.client.send(command, o));
-    return new SdkSession(sdk, { ...place, UploadId }, conditions);
+    const nonce = nonceFor(conditions);
+    const command = new sdk.library.CreateMultipartUploadCommand({ ...place, ...marked(described, nonce) });
+    const { UploadId } = await calling("CreateMultipartUpload", undefined, (o) => sdk.client.send(command, o));
+    return new SdkSession(sdk, { ...place, UploadId: uploadIdOf(UploadId) }, { conditions, nonce });
   }
 
   async part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
     const number = index + 1;
     const command = new this.sdk.library.UploadPartCommand({ ...this.upload, PartNumber: number, Body: data });
     const done = await calling("UploadPart", signal, (options) => this.sdk.client.send(command, options));
-    return { number, etag: done.ETag ?? "", checksum: done.ChecksumCRC32 };
+    return { number, etag: partEtag(done.ETag), checksum: done.ChecksumCRC32 };
   }
 
   async copy(
@@ -94,11 +128,12 @@ export class SdkSession implements Session<PartDone> {
     const { CopyPartResult } = await calling("UploadPartCopy", signal, (options) =>
       this.sdk.client.send(command, options),
     );
-    return { number, etag: CopyPartResult?.ETag ?? "" };
+    return { number, etag: partEtag(CopyPartResult?.ETag) };
   }
 
   async commit(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
-    const { sdk, upload, conditions } = this;
+    const { sdk, upload } = this;
+    const { conditions, nonce } = this.begun;
     const Parts = parts.map(({ number, etag, checksum }) => ({
       PartNumber: number,
       ETag: etag,
@@ -106,10 +141,11 @@ export class SdkSession implements Session<PartDone> {
     }));
     const input = { ...upload, MultipartUpload: { Parts }, ...conditionInput(conditions) };
     const command = new sdk.library.CompleteMultipartUploadCommand(input);
+    const since = performance.now();
     try {
-      return receiptOf(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
+      return stored(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
     } catch (error) {
-      const attempt = { etag: etagOf(parts), conditional: isConditional(conditions) };
+      const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
       return afterLoss(error, attempt, () => look(sdk, upload.Key, signal));
     }
   }
