@@ -120,13 +120,21 @@ class Walk {
 
   /** Of what cannot be listed only that counts which could have matched, or in which something could. */
   readonly #unlisted = (key: string, error: unknown): void => {
-    const { kind } = this.#glob;
-    const inside = key.endsWith("/") && (kind === "middle" || kind === "flat");
-    if (inside || this.#glob.matches(named(key))) this.#options.unlisted?.(key, error);
+    if ((key.endsWith("/") && this.#leads(named(key))) || this.#glob.matches(named(key)))
+      this.#options.unlisted?.(key, error);
   };
 
   #see(item: Item): void {
-    if (item.type === "other" && item.detail === LINK_TO_DIRECTORY) this.#options.skipped?.(item);
+    const { type, detail, key } = item;
+    if (type === "other" && detail === LINK_TO_DIRECTORY && this.#leads(key)) this.#options.skipped?.(item);
+  }
+
+  /** Whether a key below this one could match. */
+  #leads(key: string): boolean {
+    const { kind, segments } = this.#glob;
+    if (kind === "flat") return true;
+    const names = key.split("/");
+    return names.length < segments.length && names.every((name, i) => segments[i]!.matches(name));
   }
 }
 

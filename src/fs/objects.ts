@@ -169,21 +169,22 @@ async function deleteGroups(
   batch.check("delete", first, "not deleted");
 }
 
-/** Deletes objects of one bucket; what fails goes into the batch, an abort is thrown. */
+/** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
 export async function deleteIn(
   batch: Batch,
   { call, driver }: { call: Call; driver: ObjectDriver },
   doomed: readonly Doomed[],
   signal: AbortSignal | undefined,
+  count = doomed.length,
 ): Promise<void> {
   try {
     await driver.delete(doomed, { signal });
-    batch.done(doomed.length);
+    batch.done(count);
   } catch (error) {
     if (signal?.aborted) throw call.told(error);
     const keys = doomed.map(({ key }) => key);
     const failures = call.failures(error, keys);
-    batch.done(keys.length - failures.length);
+    batch.done(Math.max(0, count - failures.length));
     for (const failure of failures) batch.fail(failure.path, failure.error);
   }
 }

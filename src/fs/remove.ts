@@ -18,7 +18,8 @@ export async function removeTree(batch: Batch, call: Call, reached: Reached, ini
   if (key === "" && !init.allowRoot)
     throw invalid("this would empty the whole bucket; allowRoot says that it is meant");
   if (init.version !== undefined) throw invalid("recursive and version contradict each other");
-  const remove = (doomed: readonly Doomed[]) => deleteIn(batch, { call, driver }, doomed, signal);
+  const remove = (doomed: readonly Doomed[], count?: number) =>
+    deleteIn(batch, { call, driver }, doomed, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
   // The next page is listed while this one is deleted.
   let running: Promise<void> = Promise.resolve();
@@ -29,7 +30,7 @@ export async function removeTree(batch: Batch, call: Call, reached: Reached, ini
       await running;
       const doomed = page.map((item) => ({ key: item.key }));
       if (doomed.length < BATCH) doomed.push(...last.splice(0));
-      running = remove(doomed);
+      running = remove(doomed, page.length);
       running.catch(() => {});
     }
   } catch (error) {
@@ -39,7 +40,7 @@ export async function removeTree(batch: Batch, call: Call, reached: Reached, ini
     batch.fail(call.at, call.told(error));
   }
   await running;
-  if (last.length > 0) await remove(last);
+  if (last.length > 0) await remove(last, 0);
 }
 
 function pagesOf(batch: Batch, call: Call, { key, driver }: Reached, signal: AbortSignal | undefined) {
