@@ -128,7 +128,6 @@ export class BatchError extends StorageError {
   readonly completed: number;
   /** The bytes of those entries, where they are known. */
   readonly bytes: number | undefined;
-  readonly #init: BatchErrorInit;
 
   constructor(init: BatchErrorInit) {
     const { op, path, failures, failureCount, completed, bytes, retryable } = init;
@@ -142,17 +141,15 @@ export class BatchError extends StorageError {
     this.failureCount = failureCount;
     this.completed = completed;
     this.bytes = bytes;
-    this.#init = init;
-  }
-
-  override at(op: string, path: string): StorageError {
-    if (this.op && this.path) return this;
-    return new BatchError({ ...this.#init, op: this.op || op, path: this.path || path });
   }
 
   override toJSON(): Record<string, unknown> {
     const { failureCount, completed, bytes } = this;
-    const failures = this.failures.map(({ path, error }) => ({ path, code: codeOf(error), message: reasonOf(error) }));
+    const failures = this.failures.map(({ path, error }) => ({
+      path,
+      code: codeOf(error),
+      message: (error as Error)?.message ?? `${error}`,
+    }));
     return { ...super.toJSON(), completed, bytes, failureCount, failures };
   }
 }
@@ -163,21 +160,18 @@ export function isBatchError(error: unknown): error is BatchError {
 }
 
 function detailOf({ failures, failureCount, what }: BatchErrorInit): string {
-  const names = failures.slice(0, NAMED).map(({ path, error }) => `${path}: ${wordsOf(error)}`);
+  const names = failures.slice(0, NAMED).map(({ path, error }) => `${keyOf(path)}: ${codeOf(error)}`);
   const more = failureCount > names.length ? ` and ${failureCount - names.length} more` : "";
   return `${failureCount} ${what}: ${names.join(", ")}${more}`;
 }
 
-function wordsOf(error: unknown): string {
-  return isStorageError(error) && error.detail ? `${error.code} (${error.detail})` : codeOf(error);
+/** The key of a printed path: the bucket is named before. */
+function keyOf(path: string): string {
+  return path.slice(path.indexOf("/", path.indexOf("://") + 3) + 1);
 }
 
 function codeOf(error: unknown): ErrorCode {
   return isStorageError(error) ? error.code : "Unavailable";
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** The names of the options `T`, all of them: a new option that is not added here does not compile. */

@@ -277,8 +277,8 @@ export const bugs = [
   {
     name: "a recursive delete takes siblings along",
     file: "src/fs/remove.ts",
-    find: 'return driver.list(key === "" ? "" : `${key}/`, {',
-    replace: "return driver.list(key, {",
+    find: 'return driver.list(key === "" ? "" :',
+    replace: "return driver.list(key !== undefined ? key :",
     tests: ["test/storage.test.ts"],
   },
   {
