@@ -30,7 +30,7 @@ import {
 import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
-import { areApart, checkApart, copyAcross, summed, transferTree } from "./transfer.js";
+import { checkApart, copyAcross, summed, transferTree, waitForNextSecond } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
 
 /**
@@ -217,7 +217,7 @@ export class Storage extends Objects<Driver> {
     }
     const { bucket, key } = source.path;
     const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
-    const apart = info && (await areApart(info, { source, target, signal }));
+    if (info) await waitForNextSecond(info, signal);
     const { same } = await writing.telling(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.
@@ -225,8 +225,8 @@ export class Storage extends Objects<Driver> {
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
     if (info) {
-      const stored = apart ? info : await this.#seen(writing, target, signal);
-      await reading.telling(() => checkApart(source, { info, stored, apart: apart === true }, signal));
+      const stored = await this.#seen(writing, target, signal);
+      await reading.telling(() => checkApart(source, { info, stored }, signal));
     }
     return true;
   }

@@ -1,5 +1,5 @@
 /** Copies that leave the provider, and copies of whole trees. */
-import { failure, invalid, isStorageError } from "../errors.js";
+import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
 import { type Call, Foreign, type Reached } from "./call.js";
@@ -30,70 +30,37 @@ export async function copyAcross(
   const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
     throw new Foreign(told(error));
   });
-  let apart = false;
   const metadata = target.driver.metadata ? info.metadata : undefined;
   const { contentType, size } = info;
   const print = new Fingerprint();
   const sent = telling(asStated(info, body, print), told);
   try {
-    if (move) apart = await areApart(info, { source, target, signal });
+    if (move) await waitForNextSecond(info, signal);
     const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
     const stored = await target.driver.stat(target.key, { version: undefined, signal });
     checkStored(stored, { etag, size, print });
-    return { info, stored, apart };
+    return { info, stored };
   } finally {
     // A write that is refused has not begun to read.
     await body[Symbol.asyncIterator]().return?.();
   }
 }
 
-/** What was copied, what is at the target now, and whether both were seen to be two objects before the copy. */
+/** What was copied, and what is at the target now. */
 export interface Copied {
   info: Info;
   stored: Info;
-  apart: boolean;
 }
 
 /** Milliseconds after which what is written has another time of modification, also where that is told in seconds. */
 const NEXT_SECOND = 1100;
 
 /**
- * Whether the target is provably another object than the source, before the copy: it is missing, or looks different.
- * Versions, and times that differ by a second, prove the same afterwards, so that what cannot be seen is no failure.
- * Where all looks alike, a second passes before the copy, which then shows in the time of a source that is the target.
+ * Lets a second pass where the source is that young: if the target is the same object, by way of another connection,
+ * the copy then shows in the time of the source. Versions show it in any case.
  */
-export async function areApart(
-  info: Info,
-  { source, target, signal }: { source: Reached; target: Reached; signal: AbortSignal | undefined },
-): Promise<boolean> {
-  if (info.version !== undefined) return true;
-  const there = await infoAt(target, signal);
-  if (there === undefined) return true;
-  const comparable = source.path.scheme === target.path.scheme;
-  const apart = there !== "unknown" && (differ(info, there) || (comparable && info.etag !== there.etag));
-  if (!apart) await pause(NEXT_SECOND, signal);
-  return apart;
-}
-
-/** Undefined when nothing is there. What may not be looked at looks like the source. */
-async function infoAt(
-  { driver, key }: Reached,
-  signal: AbortSignal | undefined,
-): Promise<Info | "unknown" | undefined> {
-  try {
-    return await driver.stat(key, { version: undefined, signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    const code = isStorageError(error)
-      ? error.code
-      : driver.codeOf(error, { op: "stat", ifAbsent: false, ifMatch: false });
-    return code === "NotFound" ? undefined : "unknown";
-  }
-}
-
-/** One object has one size and one time of modification, by whatever protocol it is asked; some tell whole seconds. */
-function differ(a: Info, b: Info): boolean {
-  return a.size !== b.size || !sameSecond(a, b);
+export async function waitForNextSecond({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
+  if (version === undefined && Date.now() - modified.getTime() < NEXT_SECOND) await pause(NEXT_SECOND, signal);
 }
 
 function sameSecond(a: Info, b: Info): boolean {
@@ -126,13 +93,13 @@ function checkStored(stored: Info, { etag, size, print }: Sent): void {
  */
 export async function checkApart(
   { key, driver }: Reached,
-  { info, stored, apart }: Copied,
+  { info, stored }: Copied,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const found = await driver.stat(key, { version: undefined, signal });
   if (!isSame(found, info))
     throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
-  if (apart || !sameSecond(stored, info)) return;
+  if (info.version !== undefined || !sameSecond(stored, info)) return;
   throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
 }
 
