@@ -30,7 +30,7 @@ import {
 import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
-import { checkApart, copyAcross, summed, transferTree, waitForNextSecond } from "./transfer.js";
+import { checkApart, copyAcross, summed, transferTree, waitUntilDistinct } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
 
 /**
@@ -217,7 +217,7 @@ export class Storage extends Objects<Driver> {
     }
     const { bucket, key } = source.path;
     const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
-    if (info) await waitForNextSecond(info, signal);
+    if (info) await waitUntilDistinct(info, signal);
     const { same } = await writing.telling(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.

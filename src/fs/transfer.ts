@@ -35,7 +35,7 @@ export async function copyAcross(
   const print = new Fingerprint();
   const sent = telling(asStated(info, body, print), told);
   try {
-    if (move) await waitForNextSecond(info, signal);
+    if (move) await waitUntilDistinct(info, signal);
     const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
     const stored = await target.driver.stat(target.key, { version: undefined, signal });
     checkStored(stored, { etag, size, print });
@@ -52,15 +52,16 @@ export interface Copied {
   stored: Info;
 }
 
-/** Milliseconds after which what is written has another time of modification, also where that is told in seconds. */
-const NEXT_SECOND = 1100;
+/** Milliseconds after which times of modification differ by a second, also where one is told in whole seconds. */
+const DISTINCT_MS = 2100;
 
 /**
- * Lets a second pass where the source is that young: if the target is the same object, by way of another connection,
- * the copy then shows in the time of the source. Versions show it in any case.
+ * Waits until the source is not that young: if the target is the same object, by way of another connection, the copy
+ * then shows in the time of the source. Versions show it in any case.
  */
-export async function waitForNextSecond({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
-  if (version === undefined && Date.now() - modified.getTime() < NEXT_SECOND) await pause(NEXT_SECOND, signal);
+export async function waitUntilDistinct({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
+  const left = DISTINCT_MS - (Date.now() - modified.getTime());
+  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
 }
 
 function sameSecond(a: Info, b: Info): boolean {
