@@ -25,6 +25,8 @@ export interface StorageErrorInit {
   detail?: string;
   attempts?: number;
   cause?: unknown;
+  /** @default told by the code */
+  retryable?: boolean;
 }
 
 /** Marks the errors of all copies of this library; other libraries have a StorageError too. */
@@ -54,7 +56,7 @@ export class StorageError extends Error {
     this.op = op;
     this.path = path;
     this.detail = detail;
-    this.retryable = RETRYABLE.has(code);
+    this.retryable = init.retryable ?? RETRYABLE.has(code);
     this.attempts = attempts;
   }
 
@@ -96,4 +98,148 @@ export function failure(
 /** What is wrong with an argument, an option or a setting, found before any request. */
 export function invalid(detail: string, more?: { cause?: unknown }): StorageError {
   return failure("InvalidArgument", detail, more);
+}
+
+/** One entry of an operation over many that failed. */
+export interface EntryFailure {
+  /** The printed path. A name that no path can hold is spelled with escapes: `\xe9` is a byte that is not UTF-8. */
+  path: string;
+  error: unknown;
+}
+
+/** What a {@link BatchError} is made of. */
+export interface BatchErrorInit {
+  op: string;
+  path: string;
+  /** What was not done to the entries: `not copied`. */
+  what: string;
+  failures: readonly EntryFailure[];
+  failureCount: number;
+  completed: number;
+  bytes?: number | undefined;
+  retryable: boolean;
+}
+
+/** Entries that the message names. */
+const NAMED = 10;
+
+/**
+ * An operation over many entries that went on past those that failed, and was carried out on all others. Its code is
+ * that of the first failure; `retryable` is true only if every failure is.
+ */
+export class BatchError extends StorageError {
+  /** The first 1,000 failures, in the order in which they came. */
+  readonly failures: readonly EntryFailure[];
+  /** How many entries failed, which can be more than `failures` holds. */
+  readonly failureCount: number;
+  /** How many entries were copied, moved, deleted or listed. */
+  readonly completed: number;
+  /** The bytes of those entries, where they are known. */
+  readonly bytes: number | undefined;
+
+  constructor(init: BatchErrorInit) {
+    const { op, path, failures, failureCount, completed, bytes, retryable } = init;
+    const detail = detailOf(init);
+    const cause = new AggregateError(
+      failures.map(({ error }) => error),
+      detail,
+    );
+    super({ code: codeOf(failures[0]?.error), op, path, detail, cause, retryable });
+    this.failures = failures;
+    this.failureCount = failureCount;
+    this.completed = completed;
+    this.bytes = bytes;
+  }
+
+  override toJSON(): Record<string, unknown> {
+    const { failureCount, completed, bytes } = this;
+    const failures = this.failures.map(({ path, error }) => ({
+      path,
+      code: codeOf(error),
+      message: (error as Error)?.message ?? `${error}`,
+    }));
+    return { ...super.toJSON(), completed, bytes, failureCount, failures };
+  }
+}
+
+/** Whether `error` is a {@link BatchError}, also one of another copy of this library. */
+export function isBatchError(error: unknown): error is BatchError {
+  return isStorageError(error) && "failures" in error && Array.isArray(error.failures);
+}
+
+function detailOf({ failures, failureCount, what }: BatchErrorInit): string {
+  const names = failures.slice(0, NAMED).map(({ path, error }) => `${keyOf(path)}: ${codeOf(error)}`);
+  const more = failureCount > names.length ? ` and ${failureCount - names.length} more` : "";
+  return `${failureCount} ${what}: ${names.join(", ")}${more}`;
+}
+
+/** The key of a printed path: the bucket is named before. */
+function keyOf(path: string): string {
+  return path.slice(path.indexOf("/", path.indexOf("://") + 3) + 1);
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return isStorageError(error) ? error.code : "Unavailable";
+}
+
+/** The names of the options `T`, all of them: a new option that is not added here does not compile. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+
+/** What callers of other libraries write, by what it is called here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  ifnonematch: "ifAbsent",
+  overwrite: "ifAbsent",
+  exclusive: "ifAbsent",
+  etag: "ifMatch",
+  versionid: "version",
+  generation: "version",
+  abortsignal: "signal",
+  expires: "expiresIn",
+  contentlength: "size",
+  length: "size",
+  concurrency: "parallel",
+  force: "allowRoot",
+  dereference: "followLinks",
+};
+
+/**
+ * Throws InvalidArgument for options that are no object, and for one that has no meaning here: a misspelled condition
+ * that is ignored overwrites data. An option that is undefined counts as left out.
+ */
+export function checkOptions<T>(verb: string, options: T, names: OptionNames<T>): void {
+  if (typeof options !== "object" || options === null) throw invalid(`the options of ${verb} must be an object`);
+  for (const name in options) {
+    if ((names as Readonly<Record<string, unknown>>)[name] !== true && options[name] !== undefined)
+      throw unknownOption(verb, name, Object.keys(names));
+  }
+}
+
+function unknownOption(verb: string, name: string, names: readonly string[]): StorageError {
+  const near = nearest(name, names);
+  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  return invalid(`unknown option ${JSON.stringify(name.slice(0, 100))} of ${verb}${hint} (known: ${names.join(", ")})`);
+}
+
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const lower = name.slice(0, 100).toLowerCase().replaceAll(/[_-]/g, "");
+  const other = OTHER_NAMES[lower];
+  if (other !== undefined && names.includes(other)) return other;
+  const ranked = names.map((known) => ({ known, steps: distance(lower, known.toLowerCase()) }));
+  ranked.sort((a, b) => a.steps - b.steps);
+  const [best] = ranked;
+  return best && best.steps <= Math.max(2, best.known.length / 3) ? best.known : undefined;
+}
+
+/** How many letters have to be put in, taken out or changed. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const changed = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
 }

@@ -14,7 +14,16 @@ export {
   parseConnection,
   Secret,
 } from "./connections/index.js";
-export { type ErrorCode, isStorageError, StorageError, type StorageErrorInit } from "./errors.js";
+export {
+  BatchError,
+  type BatchErrorInit,
+  type EntryFailure,
+  type ErrorCode,
+  isBatchError,
+  isStorageError,
+  StorageError,
+  type StorageErrorInit,
+} from "./errors.js";
 export type { Body } from "./fs/bytes.js";
 export {
   type Budget,
@@ -24,6 +33,7 @@ export {
   type Doomed,
   type Driver,
   type FailedCall,
+  type FileSystem,
   type Info,
   type Item,
   type ListOptions,
@@ -43,8 +53,10 @@ export type {
   Compression,
   CopyInit,
   DeleteInit,
+  GlobInit,
   ListInit,
   Range,
+  RangesInit,
   ReadInit,
   RemoveInit,
   SignInit,

@@ -13,7 +13,7 @@ export {
   connectionsFromFunction,
   connectionsFromRecord,
 } from "./connections/index.js";
-export { isStorageError, StorageError } from "./errors.js";
+export { BatchError, isBatchError, isStorageError, StorageError } from "./errors.js";
 export { contentTypeOf } from "./fs/content-types.js";
 export type { ObjectDriver, OpenDriver } from "./fs/driver.js";
 export { fileDrivers } from "./fs/drivers/file.js";

@@ -2,6 +2,7 @@
 import type { Codec } from "./codecs/codec.js";
 import { codecsOf } from "./codecs/lookup.js";
 import type { ConnectionSource } from "./connections/index.js";
+import { checkOptions, type OptionNames } from "./errors.js";
 import { byteBudget } from "./fs/budget.js";
 import type { Driver, ObjectDriver, OpenDriver, Shared } from "./fs/driver.js";
 import type { Kit } from "./fs/kit.js";
@@ -23,6 +24,14 @@ export interface LeanStorageOptions<D extends ObjectDriver = Driver> {
   env?: Shared["env"] | undefined;
 }
 
+const NAMES: OptionNames<LeanStorageOptions> = {
+  drivers: true,
+  codecs: true,
+  connections: true,
+  contentTypeOf: true,
+  env: true,
+};
+
 /** Bytes that all parts of all uploads, and all ranges of all parallel reads, of one Storage may hold in memory. */
 const TRANSFER_BUDGET = 64 * 1024 * 1024;
 
@@ -41,9 +50,10 @@ export function openObjects(options: LeanStorageOptions<ObjectDriver>): Objects 
 }
 
 function assembled<D extends ObjectDriver>(options: LeanStorageOptions<D>): { reach: Reach<D>; shared: Shared } {
+  checkOptions("openStorage", options, NAMES as OptionNames<LeanStorageOptions<D>>);
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: Shared = { uploads: byteBudget(TRANSFER_BUDGET), downloads: byteBudget(TRANSFER_BUDGET), env };
-  const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf };
+  const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
   const reach = new Reach(new Map(Object.entries(drivers)), connections, shared, kit);
   return { reach, shared };
 }

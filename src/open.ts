@@ -1,6 +1,7 @@
 /** The one place where schemes meet drivers. */
 import { ALL } from "./codecs/index.js";
 import { type ConnectionsOption, resolveConnections } from "./connections/index.js";
+import { checkOptions, type OptionNames } from "./errors.js";
 import { contentTypeOf } from "./fs/content-types.js";
 import type { OpenDriver } from "./fs/driver.js";
 import type { Storage } from "./fs/storage.js";
@@ -18,8 +19,11 @@ export interface OpenStorageOptions {
   drivers?: Readonly<Record<string, OpenDriver>> | undefined;
 }
 
+const NAMES: OptionNames<OpenStorageOptions> = { connections: true, env: true, fileRoot: true, drivers: true };
+
 /** A Storage over all schemes. Sends no request, reads no file and loads no driver until a path needs one. */
 export function openStorage(options: OpenStorageOptions = {}): Storage {
+  checkOptions("openStorage", options, NAMES);
   const { env = process.env, fileRoot = "/" } = options;
   const drivers = { ...builtIn(fileRoot), ...options.drivers };
   const connections = resolveConnections(options.connections, env);

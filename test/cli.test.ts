@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -214,6 +214,75 @@ describe("cp and mv", () => {
       stderr: expect.stringMatching(/^stowage: interrupted.*\n$/),
     });
     expect(await readdir(folder)).toEqual(["notes.txt", "reports"]);
+  });
+});
+
+describe("a tree with odd entries", () => {
+  beforeEach(async () => {
+    await mkdir(join(folder, "behind"));
+    await writeFile(join(folder, "behind/f"), "behind");
+    await symlink("../behind", join(folder, "reports/link"));
+    await symlink("none", join(folder, "reports/dangling"));
+    await writeFile(Buffer.concat([Buffer.from(`${folder}/reports/caf`), Buffer.of(0xe9)]), "1");
+  });
+
+  test.each(["cp", "mv"])(
+    "%s -r does all it can, names the others on lines of their own and exits with 1",
+    async (verb) => {
+      const { code, stdout, stderr } = await run([verb, "-r", "reports", "out"]);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+      const lines = stderr.trimEnd().split("\n");
+      expect(lines).toHaveLength(4);
+      for (const name of ["caf\\xe9", "dangling", "link"])
+        expect(lines.some((line) => line.startsWith(`stowage: ${url(`reports/${name}`)}: `))).toBe(true);
+      expect(lines.at(-1)).toContain("3 failed, 2 done");
+      expect(await content("out/a.csv")).toBe(NUMBERS);
+      expect((await readdir(join(folder, "reports"))).length).toBe(verb === "cp" ? 5 : 3);
+      expect(await content("behind/f")).toBe("behind");
+    },
+  );
+
+  test("--json lists each failure", async () => {
+    const { code, stderr } = await run(["cp", "-r", "--json", "reports", "out"]);
+    const { error } = JSON.parse(stderr);
+    expect(code).toBe(1);
+    expect(error).toMatchObject({ op: "copy", failureCount: 3, completed: 2, retryable: false });
+    expect(error.failures.map(({ path }: { path: string }) => path).sort()).toEqual(
+      ["caf\\xe9", "dangling", "link"].map((name) => url(`reports/${name}`)),
+    );
+  });
+
+  test("--follow-links copies what is behind links, ls shows what links are and names what it cannot list", async () => {
+    await run(["cp", "-r", "--follow-links", "reports", "out"]);
+    expect(await content("out/link/f")).toBe("behind");
+    const { code, stdout, stderr } = await run(["ls", "reports"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("link  (a link to a directory)");
+    expect(stdout).toContain("dangling  (a link that leads nowhere)");
+    expect(stderr).toContain("caf\\xe9");
+    expect((await run(["ls", "-r", "--follow-links", "reports"])).stdout).toContain("link/f");
+    const globbed = await run(["glob", "reports/*/f"]);
+    expect(globbed).toMatchObject({ code: 0, stdout: "", stderr: expect.stringContaining("not followed: ") });
+    expect((await run(["glob", "--follow-links", "reports/*/f"])).stdout).toContain("reports/link/f");
+  });
+
+  test("rm -r of a link, also of one that leads nowhere, takes the link alone; rm -r of a folder spares what is behind", async () => {
+    await symlink("behind", join(folder, "top"));
+    expect((await run(["rm", "-r", "top", "reports/dangling"])).code).toBe(0);
+    expect((await run(["rm", "-r", "reports"])).code).toBe(1);
+    expect(await content("behind/f")).toBe("behind");
+    expect(await readdir(join(folder, "reports"))).toHaveLength(1);
+    expect((await readdir(folder)).sort()).toEqual(["behind", "notes.txt", "reports"]);
+  });
+
+  test("mv of a file to another name of the same file keeps it and fails", async () => {
+    await symlink("behind", join(folder, "latest"));
+    expect((await run(["mv", "behind/f", "latest/f"])).code).toBe(2);
+    expect((await run(["mv", "behind/f", "behind/f"])).code).toBe(2);
+    expect((await run(["mv", "-r", "behind", "latest"])).code).not.toBe(0);
+    expect(await content("behind/f")).toBe("behind");
+    expect((await run(["mv", "-r", "latest", "newest"])).code).toBe(0);
+    expect(await content("newest/f")).toBe("behind");
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -28,6 +28,16 @@ describe("on files", () => {
     expect(stdout).toContain("all is well\n");
     expect(stdout).not.toMatch(/^(warn|FAIL|skip)/m);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("what a killed writer has left is named", async () => {
+    await writeFile(join(folder, ".stowage-tmp-0123456789abcdef"), "half");
+    const { code, of } = await examined([folder]);
+    expect(code).toBe(0);
+    expect(of("leftovers")).toMatchObject({
+      status: "warning",
+      detail: expect.stringContaining(".stowage-tmp-0123456789abcdef"),
+    });
   });
 
   test("a place that cannot be written to is told, with 1", async () => {

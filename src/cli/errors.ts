@@ -1,7 +1,7 @@
 /** A failure as one line that says what to do next, and the exit code it means. */
-import { isStorageError, type StorageError } from "../errors.js";
+import { type BatchError, isBatchError, isStorageError, type StorageError } from "../errors.js";
 import { printable, styled } from "./format.js";
-import type { Io } from "./io.js";
+import type { Io, Output } from "./io.js";
 
 /** 0 is success; 1 a failure; 2 a command that was wrong before anything was tried. */
 export type ExitCode = 0 | 1 | 2;
@@ -15,13 +15,27 @@ export interface ReportOptions {
 export function report(io: Io, error: unknown, { debug, json }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
   if (isClosedPipe(error)) return 0;
-  const code = isStorageError(error, "InvalidArgument") ? 2 : 1;
-  const next = isStorageError(error) ? advice(error) : undefined;
+  // Something was tried, and done to all entries but these.
+  const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
+  const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
   if (signal.aborted) stderr.stream.write("stowage: interrupted; what was not complete is not there\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
+  else if (isBatchError(error)) stderr.stream.write(listed(stderr, error));
   else stderr.stream.write(`${styled(stderr, "red", "stowage:")} ${oneLine(error)}${next ? `; ${next}` : ""}\n`);
   if (debug && error instanceof Error) stderr.stream.write(`${stackOf(error)}\n`);
   return signal.aborted ? 1 : code;
+}
+
+/** Every failure on a line of its own, and how many there were. */
+function listed(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
+  const mark = styled(out, "red", "stowage:");
+  const lines = failures.map(({ path, error }) => {
+    const words = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);
+    return `${mark} ${printable(`${path}: ${words.replace(/\s*\n\s*/g, " ")}`)}\n`;
+  });
+  if (failureCount > failures.length) lines.push(`${mark} and ${failureCount - failures.length} more\n`);
+  const counts = `${failureCount} failed, ${completed} done`;
+  return `${lines.join("")}${mark} ${printable(`${op} ${path}`)}: ${counts}\n`;
 }
 
 function isClosedPipe(error: unknown): boolean {

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { invalid } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import { openStorage } from "../open.js";
-import { StoragePath } from "../path.js";
+import { providerOf, StoragePath } from "../path.js";
 import type { ExitCode } from "./errors.js";
 import { jsonLine } from "./format.js";
 import { type Io, put } from "./io.js";
@@ -76,6 +76,15 @@ export class Session {
 async function isDirectory({ key }: StoragePath): Promise<boolean> {
   return lstat(`/${key}`).then(
     (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+/** Whether a local path is a symbolic link, which also may lead nowhere. */
+export async function isLink({ scheme, key }: StoragePath): Promise<boolean> {
+  if (providerOf(scheme) !== "file") return false;
+  return lstat(`/${key}`).then(
+    (stats) => stats.isSymbolicLink(),
     () => false,
   );
 }

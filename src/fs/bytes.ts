@@ -1,4 +1,6 @@
 /** All stream plumbing. The currency is {@link Bytes}; nothing here uses events or pipes. */
+import { Readable } from "node:stream";
+import { types } from "node:util";
 import { failure, invalid, type StorageError } from "../errors.js";
 import type { Bytes } from "./driver.js";
 
@@ -14,10 +16,29 @@ export type Body =
 /** The whole body where it is in memory already, else undefined. Views keep their offset and length. */
 export function whole(body: Body): Uint8Array | undefined {
   if (typeof body === "string") return Buffer.from(body, "utf8");
-  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
-  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  try {
+    if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+    if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  } catch (cause) {
+    throw invalid("the ArrayBuffer of the body is detached: it was transferred to a worker or elsewhere", { cause });
+  }
   return undefined;
 }
+
+/**
+ * Throws InvalidArgument for a stream that was read before, even in part, or that another reader holds: what is left of
+ * it, often nothing, would replace the object. A generator cannot be asked; `seen` holds those that were written before.
+ */
+export function checkUnread(body: Body, seen: WeakSet<object>): void {
+  if (typeof body !== "object" || body === null) return;
+  if (Readable.isDisturbed(body as never)) throw invalid(`the body was already read, ${ONCE}`);
+  if ("locked" in body && body.locked === true) throw invalid(`another reader has locked the body, ${ONCE}`);
+  if (!types.isGeneratorObject(body)) return;
+  if (seen.has(body)) throw invalid(`the body is a generator that was written before, ${ONCE}`);
+  seen.add(body);
+}
+
+const ONCE = "and a stream can be read once: make a new one for each write";
 
 /** Any body as bytes. Chunks of the wrong type fail with InvalidArgument when they come. */
 export function toBytes(body: Body): Bytes {

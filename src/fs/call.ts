@@ -1,9 +1,10 @@
 /** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
 import { setMaxListeners } from "node:events";
+import { checkOptions, type EntryFailure, type OptionNames } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { orAbort } from "./bytes.js";
-import type { Driver, FailedCall, ObjectDriver } from "./driver.js";
-import { told } from "./failures.js";
+import { type Driver, type FailedCall, type ObjectDriver, PartialDelete } from "./driver.js";
+import { entriesOf, sibling, told } from "./failures.js";
 import type { Kit } from "./kit.js";
 import { type At, checkKey } from "./options.js";
 import type { Reach } from "./reach.js";
@@ -34,12 +35,19 @@ export class Call {
   #path = "";
   #driver: ObjectDriver | undefined;
 
-  constructor(op: string, verb: FailedCall["op"], { signal, ifAbsent, ifMatch }: Init) {
+  constructor(op: string, verb: FailedCall["op"], init: Init) {
+    // What is no object is refused by name, once it can be.
+    const { signal, ifAbsent, ifMatch } = init ?? {};
     this.#op = op;
     this.#signal = signal;
     // One signal for many calls at once is usual, and no leak that Node should warn of.
     if (signal) setMaxListeners(0, signal);
     this.#failed = { op: verb, ifAbsent: ifAbsent === true, ifMatch: ifMatch !== undefined };
+  }
+
+  /** The printed path. */
+  get at(): string {
+    return this.#path;
   }
 
   /** The path alone, for what needs no driver yet. */
@@ -78,18 +86,38 @@ export class Call {
   told(error: unknown): unknown {
     if (error instanceof Foreign) return error.error;
     if (this.#signal?.aborted) return this.#signal.reason;
-    return told(error, { op: this.#op, path: this.#path, driver: this.#driver, failed: this.#failed });
+    return told(error, this.#context(this.#path));
+  }
+
+  /** What the caller gets to see of a failure that is about `keys` of the bucket: key by key. */
+  failures(error: unknown, keys: readonly string[]): EntryFailure[] {
+    if (error instanceof PartialDelete) return entriesOf(error, this.#context(this.#path));
+    return keys.map((key) => this.failure(key, error));
+  }
+
+  /** What the caller gets to see of a failure that is about this key of the bucket. */
+  failure(key: string, error: unknown): EntryFailure {
+    const path = sibling(this.#path, key);
+    return { path, error: told(error, this.#context(path)) };
+  }
+
+  #context(path: string) {
+    return { op: this.#op, path, driver: this.#driver, failed: this.#failed };
   }
 }
 
-/** One verb on one object. */
-export function onObject<T, D extends ObjectDriver>(
+/** One verb on one object, with options of these names. */
+export function onObject<T, D extends ObjectDriver, I extends Init>(
   reach: Reach<D>,
   op: FailedCall["op"],
   at: At,
-  init: Init,
+  init: I,
+  names: OptionNames<I>,
   work: (reached: Reached<D>) => Promise<T>,
 ): Promise<T> {
   const call = new Call(op, op, init);
-  return call.telling(async () => work(await call.object(reach, at)));
+  return call.telling(async () => {
+    checkOptions(op, init, names);
+    return work(await call.object(reach, at));
+  });
 }

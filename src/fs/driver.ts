@@ -31,12 +31,19 @@ export interface Info {
 export interface Receipt {
   etag?: string;
   version?: string;
+  /** Only of a copy: source and target are one object, under two names. Nothing was done. */
+  same?: boolean;
 }
 
-/** One row of a listing. A directory is a common prefix; its key ends with the delimiter. */
+/**
+ * One row of a listing. A directory is a common prefix; its key ends with the delimiter. What is neither file nor
+ * directory (`other`) exists in file systems: a link that is not followed, a pipe, a socket, a device.
+ */
 export interface Item {
   key: string;
-  type: "file" | "directory";
+  type: "file" | "directory" | "other";
+  /** Only of `other`: what it is. */
+  detail?: string;
   size?: number;
   modified?: Date;
   etag?: string;
@@ -78,6 +85,12 @@ export interface ListOptions extends Cancel {
   /** Only keys after this one in the order of the provider, exclusive. */
   startAfter: string | undefined;
   versions: boolean;
+  /** Rows of the type `other`, too, where there are any. */
+  others?: boolean | undefined;
+  /** Goes through symbolic links to directories, where there are any. */
+  followLinks?: boolean | undefined;
+  /** Is told what exists and cannot be a row, or cannot be looked into; its key is spelled with escapes. The listing goes on. */
+  unlisted?: ((key: string, error: unknown) => void) | undefined;
 }
 export interface ReadOptions extends Cancel {
   /** First byte, inclusive; 0 when not asked for. */
@@ -134,11 +147,25 @@ export interface ObjectDriver {
   close(): Promise<void>;
 }
 
+/** What file systems have and object stores do not: names that lead to other names, and directories of their own. */
+export interface FileSystem {
+  /** Whether `key` itself is a symbolic link. */
+  isLink(key: string): Promise<boolean>;
+  /** The key that `key` really leads to, as far as it exists. */
+  realKey(key: string): Promise<string>;
+  /** Renames a link, whatever it leads to. */
+  moveLink(from: string, to: string, options: { ifAbsent: boolean }): Promise<void>;
+  /** Makes a directory and those above it. One that is there is a success. */
+  makeDirectory(key: string): Promise<void>;
+}
+
 /** One bucket of one provider, whole. */
 export interface Driver extends ObjectDriver {
+  /** Only of drivers whose objects are files. */
+  readonly fileSystem?: FileSystem;
   /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
   list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;
-  /** Within the provider, from any of its buckets that this connection can read. */
+  /** Within the provider, from any of its buckets that this connection can read. Two names of one object: see {@link Receipt}. */
   copy(from: { bucket: string; key: string }, to: string, options: CopyOptions): Promise<Receipt>;
   sign(key: string, options: SignOptions): Promise<string>;
 }

@@ -1,5 +1,6 @@
 /** Provider errors become StorageErrors here, in one place. */
-import { isStorageError, StorageError } from "../errors.js";
+import { type EntryFailure, isStorageError, StorageError } from "../errors.js";
+import { Batch } from "./batch.js";
 import { type FailedCall, type ObjectDriver, PartialDelete } from "./driver.js";
 
 /** What the core knows of a call when it fails. */
@@ -16,25 +17,43 @@ export function told(error: unknown, call: Call): unknown {
   if (error instanceof PartialDelete) return partial(error, call);
   if (!call.driver) return error;
   const { op, path } = call;
-  const code = call.driver.codeOf(error, call.failed);
+  const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);
   return new StorageError({ code, op, path, detail: reason(error), attempts: attempts(error), cause: error });
 }
 
-function partial({ failures }: PartialDelete, call: Call): StorageError {
-  const errors = failures.map(
-    ({ key, error }) => told(error, { ...call, path: sibling(call.path, key) }) as StorageError,
-  );
-  const code = errors[0]?.code ?? "Unavailable";
-  const names = failures.slice(0, 10).map(({ key }, i) => `${key}: ${errors[i]?.code}`);
-  const more = failures.length > names.length ? ` and ${failures.length - names.length} more` : "";
-  const detail = `${failures.length} not deleted: ${names.join(", ")}${more}`;
-  return new StorageError({ code, op: call.op, path: call.path, detail, cause: new AggregateError(errors, detail) });
+/** What the caller sees of each key that a driver could not delete. */
+export function entriesOf({ failures }: PartialDelete, call: Call): EntryFailure[] {
+  return failures.map(({ key, error }) => {
+    const path = sibling(call.path, key);
+    return { path, error: told(error, { ...call, path }) };
+  });
+}
+
+function partial(error: PartialDelete, call: Call): unknown {
+  const entries = entriesOf(error, call);
+  const [only] = entries;
+  if (only && entries.length === 1) return only.error;
+  const batch = new Batch();
+  for (const { path, error } of entries) batch.fail(path, error);
+  return batch.error(call.op, call.path, "not deleted");
 }
 
 /** The printed path of another key in the bucket of `path`. */
-function sibling(path: string, key: string): string {
+export function sibling(path: string, key: string): string {
   const authority = path.indexOf("/", path.indexOf("://") + 3);
   return authority < 0 ? `${path}/${key}` : `${path.slice(0, authority)}/${key}`;
+}
+
+/**
+ * Whether a program made a mistake, ours or the caller's, which no second try mends. The failure of a `fetch` is a
+ * TypeError, too, that names its cause.
+ */
+function isBug(error: unknown): boolean {
+  return (
+    (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError) &&
+    error.cause === undefined &&
+    error.message !== "fetch failed"
+  );
 }
 
 function reason(error: unknown): string {

@@ -1,12 +1,16 @@
 /** Which keys of a bucket match a pattern, in as few list requests as can be told beforehand. */
-import type { Driver, Item } from "./driver.js";
+import type { Driver, Item, ListOptions } from "./driver.js";
 import { compileGlob, type Glob } from "./glob/compile.js";
 
 export { compileGlob, type Glob, type GlobKind } from "./glob/compile.js";
 
+const LINK_TO_DIRECTORY = "a link to a directory";
+
 type Lister = Pick<Driver, "list">;
-interface Options {
+interface Options extends Pick<ListOptions, "followLinks" | "unlisted"> {
   signal?: AbortSignal | undefined;
+  /** Is told of a link to a directory in which more could match. */
+  skipped?: ((link: Item) => void) | undefined;
 }
 
 /**
@@ -21,19 +25,19 @@ export function globKeys(
   pattern: string,
   options: Options = {},
 ): AsyncGenerator<Item, void, undefined> {
-  const walk = new Walk(driver, compileGlob(pattern), options.signal);
+  const walk = new Walk(driver, compileGlob(pattern), options);
   return walk.start();
 }
 
 class Walk {
   readonly #driver: Lister;
   readonly #glob: Glob;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: Options;
 
-  constructor(driver: Lister, glob: Glob, signal: AbortSignal | undefined) {
+  constructor(driver: Lister, glob: Glob, options: Options) {
     this.#driver = driver;
     this.#glob = glob;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   start(): AsyncGenerator<Item, void, undefined> {
@@ -72,6 +76,7 @@ class Walk {
 
   *#matching(page: readonly Item[], seen: Seen): Generator<Item, void, undefined> {
     for (const item of page) {
+      this.#see(item);
       for (const one of seen.add(item)) if (this.#glob.matches(named(one.key))) yield one;
     }
   }
@@ -84,8 +89,12 @@ class Walk {
     const between = segments.slice(index, last).map(({ literalPrefix }) => `${literalPrefix}/`);
     const base = directory + between.join("");
     for await (const item of this.#children(base, last, startAfter)) {
-      if (last === segments.length - 1) yield item;
-      else if (item.type === "directory") yield* this.#below(item.key, last + 1);
+      if (last === segments.length - 1) {
+        yield item;
+        continue;
+      }
+      this.#see(item);
+      if (item.type === "directory") yield* this.#below(item.key, last + 1);
     }
   }
 
@@ -103,7 +112,29 @@ class Walk {
   }
 
   #list(prefix: string, delimiter: "/" | undefined, startAfter?: string): AsyncIterable<readonly Item[]> {
-    return this.#driver.list(prefix, { delimiter, startAfter, versions: false, signal: this.#signal });
+    const { signal, followLinks } = this.#options;
+    const others = true;
+    const unlisted = this.#unlisted;
+    return this.#driver.list(prefix, { delimiter, startAfter, versions: false, others, followLinks, unlisted, signal });
+  }
+
+  /** Of what cannot be listed only that counts which could have matched, or in which something could. */
+  readonly #unlisted = (key: string, error: unknown): void => {
+    if ((key.endsWith("/") && this.#leads(named(key))) || this.#glob.matches(named(key)))
+      this.#options.unlisted?.(key, error);
+  };
+
+  #see(item: Item): void {
+    const { type, detail, key } = item;
+    if (type === "other" && detail === LINK_TO_DIRECTORY && this.#leads(key)) this.#options.skipped?.(item);
+  }
+
+  /** Whether a key below this one could match. */
+  #leads(key: string): boolean {
+    const { kind, segments } = this.#glob;
+    if (kind === "flat") return true;
+    const names = key.split("/");
+    return names.length < segments.length && names.every((name, i) => segments[i]!.matches(name));
   }
 }
 

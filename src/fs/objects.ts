@@ -1,12 +1,24 @@
 import type { Codecs } from "../codecs/lookup.js";
-import { failure, isStorageError } from "../errors.js";
+import { checkOptions, failure, isStorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ReadWanted } from "./ahead.js";
+import { Batch } from "./batch.js";
 import { abortable, type Body, collect } from "./bytes.js";
 import { Call, onObject } from "./call.js";
 import { decoding } from "./compress.js";
 import type { Bytes, Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver.js";
-import { type At, checkRead, type ReadInit, type RemoveInit, type StatInit, type WriteInit } from "./options.js";
+import {
+  type At,
+  checkRead,
+  READ,
+  REMOVE,
+  type ReadInit,
+  type RemoveInit,
+  STAT,
+  type StatInit,
+  WRITE,
+  type WriteInit,
+} from "./options.js";
 import type { Reach } from "./reach.js";
 import { readAll, resumed } from "./resume.js";
 import { writeObject } from "./write.js";
@@ -45,8 +57,10 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
 
   /** What is known of one object; NotFound when there is none. */
   stat(at: At, init: StatInit = {}): Promise<Info> {
-    const { version, signal } = init;
-    return onObject(this.#reach, "stat", at, init, ({ key, driver }) => driver.stat(key, { version, signal }));
+    return onObject(this.#reach, "stat", at, init, STAT, ({ key, driver }) => {
+      const { version, signal } = init;
+      return driver.stat(key, { version, signal });
+    });
   }
 
   /** Whether there is an object. Every other failure, a refused permission above all, is an error and not `false`. */
@@ -64,6 +78,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   async *read(at: At, init: ReadInit = {}): Bytes {
     const call = new Call("read", "read", init);
     try {
+      checkOptions("read", init, READ);
       const wanted = this.#wanted(init);
       const reached = await call.object(this.#reach, at);
       const decode = decoding(reached, init);
@@ -76,7 +91,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
 
   /** The whole object, or the range, in one array; a Storage fetches several ranges of it at the same time above 16 MiB. */
   bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
-    return onObject(this.#reach, "read", at, init, async (reached) => {
+    return onObject(this.#reach, "read", at, init, READ, async (reached) => {
       const { key, driver } = reached;
       const wanted = this.#wanted(init);
       if (init.compression == null) return this.#reads.whole(driver, key, wanted);
@@ -103,11 +118,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    * nothing is stored and the promise rejects with that reason.
    */
   write(at: At, body: Body, init: WriteInit = {}): Promise<Receipt> {
-    return onObject(this.#reach, "write", at, init, (reached) => writeObject(reached, body, init));
+    return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
   }
 
-  /** Deletes objects. A missing one is a success; every one that could not be deleted is named in the error. */
+  /** Deletes objects. A missing one is a success; every one that could not be deleted is named in a {@link BatchError}. */
   async delete(at: At | readonly At[], init: RemoveInit = {}): Promise<void> {
+    checkOptions("delete", init, REMOVE);
     const groups = new Map<ObjectDriver, { call: Call; doomed: Doomed[] }>();
     for (const one of listed(at)) {
       const call = new Call("delete", "delete", init);
@@ -116,8 +132,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
       groups.set(driver, group);
       group.doomed.push(init.version === undefined ? { key } : { key, version: init.version });
     }
-    for (const [driver, { call, doomed }] of groups)
-      await call.telling(() => driver.delete(doomed, { signal: init.signal }));
+    const { signal } = init;
+    const [first] = groups;
+    if (!first) return;
+    const [driver, { call, doomed }] = first;
+    if (groups.size === 1 && doomed.length === 1) await call.telling(() => driver.delete(doomed, { signal }));
+    else await deleteGroups(groups, signal);
   }
 
   /** Gives back sockets and caches; every later call fails. */
@@ -132,6 +152,40 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   #wanted(init: ReadInit): ReadWanted {
     // Not spread, which makes objects that are slow to extend in Node 20.
     return Object.assign(checkRead(init), { budget: this.#shared.downloads });
+  }
+}
+
+/** Deletes in all buckets, also when one has failed; all failures come in one error. */
+async function deleteGroups(
+  groups: ReadonlyMap<ObjectDriver, { call: Call; doomed: Doomed[] }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const batch = new Batch();
+  let first = "";
+  for (const [driver, { call, doomed }] of groups) {
+    first ||= call.at;
+    await deleteIn(batch, { call, driver }, doomed, signal);
+  }
+  batch.check("delete", first, "not deleted");
+}
+
+/** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
+export async function deleteIn(
+  batch: Batch,
+  { call, driver }: { call: Call; driver: ObjectDriver },
+  doomed: readonly Doomed[],
+  signal: AbortSignal | undefined,
+  count = doomed.length,
+): Promise<void> {
+  try {
+    await driver.delete(doomed, { signal });
+    batch.done(count);
+  } catch (error) {
+    if (signal?.aborted) throw call.told(error);
+    const keys = doomed.map(({ key }) => key);
+    const failures = call.failures(error, keys);
+    batch.done(Math.max(0, count - failures.length));
+    for (const failure of failures) batch.fail(failure.path, failure.error);
   }
 }
 

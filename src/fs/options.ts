@@ -1,6 +1,6 @@
 /** What callers can ask of a verb, and the checks that need no request. */
 import type { CodecName } from "../codecs/codec.js";
-import { failure, invalid } from "../errors.js";
+import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
 /** Where: a path, or its text as {@link StoragePath.parse} takes it. */
@@ -26,6 +26,15 @@ export interface ListInit extends Signalled {
   startAfter?: string | undefined;
   /** Every version of every object, the newest first for each key. Unsupported where there are none. */
   versions?: boolean | undefined;
+  /** Files only: goes through symbolic links to directories, which else are rows of the type `other`. */
+  followLinks?: boolean | undefined;
+}
+
+export interface GlobInit extends Signalled {
+  /** Files only: wildcards match what is behind symbolic links to directories, too. */
+  followLinks?: boolean | undefined;
+  /** Called with the path of each link to a directory that could lead to matches and was not followed. */
+  onSkipped?: ((path: StoragePath) => void) | undefined;
 }
 
 /** Half open: `start` is the first byte, `end` the one after the last; past the end of the object it is clamped. */
@@ -71,6 +80,8 @@ export interface CopyInit extends Signalled {
   ifAbsent?: boolean | undefined;
   /** Etag that the source must have. */
   ifMatch?: string | undefined;
+  /** Of a recursive copy of files: goes through symbolic links to directories, which else are failures. Never of a move. */
+  followLinks?: boolean | undefined;
   /** Called with the number of bytes that went through this process so far, of all objects together. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
@@ -92,6 +103,52 @@ export interface SignInit {
   /** Seconds, 1 to 604,800 (seven days). @default 3600 */
   expiresIn?: number | undefined;
 }
+
+export type RangesInit = StatInit & { ifMatch?: string | undefined };
+
+/** The options of each verb, for `checkOptions`. */
+export const STAT: OptionNames<StatInit> = { version: true, signal: true };
+export const READ: OptionNames<ReadInit> = {
+  start: true,
+  end: true,
+  compression: true,
+  ifMatch: true,
+  version: true,
+  parallel: true,
+  maxDecodedBytes: true,
+  signal: true,
+};
+export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, signal: true };
+export const WRITE: OptionNames<WriteInit> = {
+  ifAbsent: true,
+  ifMatch: true,
+  compression: true,
+  level: true,
+  contentType: true,
+  metadata: true,
+  size: true,
+  onProgress: true,
+  signal: true,
+};
+export const REMOVE: OptionNames<RemoveInit> = { version: true, signal: true };
+export const DELETE: OptionNames<DeleteInit> = { recursive: true, allowRoot: true, version: true, signal: true };
+export const LIST: OptionNames<ListInit> = {
+  recursive: true,
+  startAfter: true,
+  versions: true,
+  followLinks: true,
+  signal: true,
+};
+export const GLOB: OptionNames<GlobInit> = { followLinks: true, onSkipped: true, signal: true };
+export const COPY: OptionNames<CopyInit> = {
+  recursive: true,
+  ifAbsent: true,
+  ifMatch: true,
+  followLinks: true,
+  onProgress: true,
+  signal: true,
+};
+export const SIGN: OptionNames<SignInit> = { method: true, expiresIn: true };
 
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;

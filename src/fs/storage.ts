@@ -1,32 +1,42 @@
-import { isStorageError, StorageError } from "../errors.js";
+import { checkOptions, invalid, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { fetched, fetchedWhole } from "./ahead.js";
+import { Batch } from "./batch.js";
 import { toReadableStream } from "./bytes.js";
-import { Call, onObject } from "./call.js";
-import type { Driver, Item, Shared } from "./driver.js";
+import { Call, onObject, type Reached } from "./call.js";
+import type { Driver, Info, Item, Shared } from "./driver.js";
 import { globKeys } from "./glob.js";
 import { listed, Objects, type Reads } from "./objects.js";
 import {
   type At,
+  COPY,
   type CopyInit,
   checkRange,
   checkSign,
+  DELETE,
   type DeleteInit,
+  GLOB,
+  type GlobInit,
+  LIST,
   type ListInit,
+  RANGES,
   type Range,
+  type RangesInit,
   type ReadInit,
-  type Signalled,
+  SIGN,
   type SignInit,
-  type StatInit,
   type WriteInit,
 } from "./options.js";
 import { fetchRanges } from "./ranges.js";
 import type { Reach } from "./reach.js";
 import { removeTree } from "./remove.js";
-import { copyAcross, summed, transferTree, unchanged } from "./transfer.js";
+import { checkApart, copyAcross, summed, transferTree, waitUntilDistinct } from "./transfer.js";
 import { StorageWritable } from "./writable.js";
 
-/** One row of a listing: an object, or a directory, which is nothing but the common start of some keys. */
+/**
+ * One row of a listing: an object, a directory, which is nothing but the common start of some keys, or among files what
+ * is neither (`other`): `detail` says what it is.
+ */
 export interface Entry extends Omit<Item, "key"> {
   path: StoragePath;
 }
@@ -45,29 +55,59 @@ export class Storage extends Objects<Driver> {
     this.#shared = shared;
   }
 
-  /** What is in a directory, page by page; a directory without entries does not exist and lists nothing. */
+  /**
+   * What is in a directory, page by page; a directory without entries does not exist and lists nothing. Among files, a
+   * symbolic link to a directory and what is no regular file come as `other`. What cannot be listed, such as a name
+   * that is not UTF-8 or a folder that may not be read, is named in a BatchError after all others were yielded.
+   */
   async *list(at: At, init: ListInit = {}): AsyncGenerator<Entry, void, undefined> {
     const call = new Call("list", "list", init);
     try {
+      checkOptions("list", init, LIST);
       const { path, key, driver } = await call.bucket(this.#reach, at);
       const prefix = key === "" ? "" : `${key}/`;
-      const { recursive = false, startAfter, versions = false, signal } = init;
-      const pages = driver.list(prefix, { delimiter: recursive ? undefined : "/", startAfter, versions, signal });
+      const { recursive = false, startAfter, versions = false, followLinks, signal } = init;
+      const batch = new Batch();
+      const delimiter = recursive ? undefined : "/";
+      const unlisted = unlistedIn(batch, call);
+      const pages = driver.list(prefix, {
+        delimiter,
+        startAfter,
+        versions,
+        followLinks,
+        others: true,
+        unlisted,
+        signal,
+      });
       for await (const page of pages) {
+        batch.done(page.length);
         // The marker object that some tools leave for a directory is not its own child.
         for (const item of page) if (item.key !== prefix) yield entry(path, item);
       }
+      batch.check("list", call.at, "not listed");
     } catch (error) {
       throw call.told(error);
     }
   }
 
-  /** Objects and directories whose keys match: `*` `?` `[a-c]` inside a segment, `**` across segments, `{x,y}` either. */
-  async *glob(pattern: At, init: Signalled = {}): AsyncGenerator<Entry, void, undefined> {
+  /**
+   * Objects and directories whose keys match: `*` `?` `[a-c]` inside a segment, `**` across segments, `{x,y}` either.
+   * Links and what cannot be listed are as in `list`.
+   */
+  async *glob(pattern: At, init: GlobInit = {}): AsyncGenerator<Entry, void, undefined> {
     const call = new Call("glob", "list", init);
     try {
+      checkOptions("glob", init, GLOB);
       const { path, key, driver } = await call.bucket(this.#reach, pattern);
-      for await (const item of globKeys(driver, key, init)) yield entry(path, item);
+      const batch = new Batch();
+      const { signal, followLinks, onSkipped } = init;
+      const skipped = onSkipped && ((item: Item) => onSkipped(entry(path, item).path));
+      const found = globKeys(driver, key, { signal, followLinks, skipped, unlisted: unlistedIn(batch, call) });
+      for await (const item of found) {
+        batch.done(1);
+        yield entry(path, item);
+      }
+      batch.check("glob", call.at, "not looked at");
     } catch (error) {
       throw call.told(error);
     }
@@ -79,12 +119,8 @@ export class Storage extends Objects<Driver> {
   }
 
   /** Several ranges of one version, in the order asked for; near ones are fetched together. */
-  ranges(
-    at: At,
-    ranges: readonly Range[],
-    init: StatInit & { ifMatch?: string | undefined } = {},
-  ): Promise<Uint8Array[]> {
-    return onObject(this.#reach, "read", at, init, ({ key, driver }) =>
+  ranges(at: At, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
+    return onObject(this.#reach, "read", at, init, RANGES, ({ key, driver }) =>
       fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
     );
   }
@@ -94,30 +130,49 @@ export class Storage extends Objects<Driver> {
     return new StorageWritable((body) => this.write(at, body, init));
   }
 
-  /** Copies an object, or with `recursive` everything below a path; inside the provider where one connection reaches both. */
+  /**
+   * Copies an object, or with `recursive` everything below a path; inside the provider where one connection reaches
+   * both. A recursive copy goes on past entries that fail, which come in one BatchError at the end.
+   */
   async copy(from: At, to: At, init: CopyInit = {}): Promise<void> {
+    checkOptions("copy", init, COPY);
     await (init.recursive ? this.#tree("copy", from, to, init) : this.#copy("copy", from, to, init));
   }
 
-  /** As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays. */
+  /**
+   * As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays, and so does a source
+   * that nothing proves to be another object than its copy.
+   */
   async move(from: At, to: At, init: CopyInit = {}): Promise<void> {
+    checkOptions("move", init, COPY);
     if (init.recursive) return this.#tree("move", from, to, init);
     const moved = await this.#copy("move", from, to, init);
     if (moved) await this.delete(from, { signal: init.signal });
   }
 
-  /** Deletes objects, with `recursive` everything below them too. */
+  /** Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. */
   override async delete(at: At | readonly At[], init: DeleteInit = {}): Promise<void> {
-    if (!init.recursive) return super.delete(at, init);
+    checkOptions("delete", init, DELETE);
+    const { recursive, version, signal } = init;
+    if (!recursive) return super.delete(at, { version, signal });
+    const batch = new Batch();
+    const calls: Call[] = [];
     for (const one of listed(at)) {
       const call = new Call("delete", "delete", init);
-      await call.telling(async () => removeTree(await call.bucket(this.#reach, one), init));
+      calls.push(call);
+      await call.telling(async () => removeTree(batch, call, await call.bucket(this.#reach, one), init));
     }
+    batch.check("delete", calls[0]?.at ?? "", "not deleted");
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */
   sign(at: At, init: SignInit = {}): Promise<string> {
-    return onObject(this.#reach, "sign", at, {}, ({ key, driver }) => driver.sign(key, checkSign(init)));
+    const call = new Call("sign", "sign", {});
+    return call.telling(async () => {
+      checkOptions("sign", init, SIGN);
+      const { key, driver } = await call.object(this.#reach, at);
+      return driver.sign(key, checkSign(init));
+    });
   }
 
   /** Whether one driver can copy between the two: same provider, same connection. */
@@ -126,13 +181,19 @@ export class Storage extends Objects<Driver> {
   }
 
   #tree(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
+    const { signal } = init;
+    const call = new Call(op, "list", { signal });
+    const writing = new Call(op, "copy", { signal });
     const reporter = summed(init.onProgress);
-    return transferTree(from, to, {
-      entries: (at) => this.list(at, { recursive: true, signal: init.signal }),
-      one: (a, b) => {
-        const single = { ...init, recursive: false, onProgress: reporter() };
+    return call.telling(async () => {
+      const source = await call.bucket(this.#reach, from);
+      const target = await writing.telling(() => writing.bucket(this.#reach, to));
+      const one = (a: StoragePath, b: StoragePath) => {
+        const { ifAbsent, ifMatch } = init;
+        const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
         return op === "copy" ? this.copy(a, b, single) : this.move(a, b, single);
-      },
+      };
+      await transferTree({ op, call, source, target, init, one });
     });
   }
 
@@ -147,20 +208,39 @@ export class Storage extends Objects<Driver> {
       await this.stat(from, { signal });
       return false;
     }
+    const move = op === "move";
     if (!this.#together(source.path, target.path)) {
       const told = (error: unknown) => reading.told(error);
-      const copied = await writing.telling(() => copyAcross(source, target, init, told));
-      if (op === "move") await reading.telling(() => unchanged(source, copied, signal));
+      const copied = await writing.telling(() => copyAcross(source, target, init, told, move));
+      if (move) await reading.telling(() => checkApart(source, copied, signal));
       return true;
     }
     const { bucket, key } = source.path;
-    await writing.telling(
+    const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
+    if (info) await waitUntilDistinct(info, signal);
+    const { same } = await writing.telling(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.
       (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : error),
     );
+    if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
+    if (info) {
+      const stored = await this.#seen(writing, target, signal);
+      await reading.telling(() => checkApart(source, { info, stored }, signal));
+    }
     return true;
   }
+
+  #seen(call: Call, { key, driver }: Reached, signal: AbortSignal | undefined): Promise<Info> {
+    return call.telling(() => driver.stat(key, { version: undefined, signal }));
+  }
+}
+
+function unlistedIn(batch: Batch, call: Call): (key: string, error: unknown) => void {
+  return (key, error) => {
+    const failed = call.failure(key, error);
+    batch.fail(failed.path, failed.error);
+  };
 }
 
 function missing({ op, detail, attempts, cause }: StorageError, path: StoragePath): StorageError {

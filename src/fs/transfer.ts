@@ -1,10 +1,12 @@
 /** Copies that leave the provider, and copies of whole trees. */
 import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { Foreign, type Reached } from "./call.js";
-import type { Bytes, Info } from "./driver.js";
+import { Batch } from "./batch.js";
+import { type Call, Foreign, type Reached } from "./call.js";
+import type { Bytes, Info, Item } from "./driver.js";
 import { Fingerprint } from "./fingerprint.js";
-import type { At, CopyInit } from "./options.js";
+import type { CopyInit } from "./options.js";
+import { pause } from "./pause.js";
 import { resumed } from "./resume.js";
 import { writeObject } from "./write.js";
 
@@ -21,7 +23,8 @@ export async function copyAcross(
   target: Reached,
   init: CopyInit,
   told: (error: unknown) => unknown,
-): Promise<Info> {
+  move = false,
+): Promise<Copied> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
   const range = { start: 0, end: undefined, version: undefined };
   const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
@@ -32,13 +35,37 @@ export async function copyAcross(
   const print = new Fingerprint();
   const sent = telling(asStated(info, body, print), told);
   try {
+    if (move) await waitUntilDistinct(info, signal);
     const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
-    checkStored(await target.driver.stat(target.key, { version: undefined, signal }), { etag, size, print });
+    const stored = await target.driver.stat(target.key, { version: undefined, signal });
+    checkStored(stored, { etag, size, print });
+    return { info, stored };
   } finally {
     // A write that is refused has not begun to read.
     await body[Symbol.asyncIterator]().return?.();
   }
-  return info;
+}
+
+/** What was copied, and what is at the target now. */
+export interface Copied {
+  info: Info;
+  stored: Info;
+}
+
+/** Milliseconds after which times of modification differ by a second, also where one is told in whole seconds. */
+const DISTINCT_MS = 2100;
+
+/**
+ * Waits until the source is not that young: if the target is the same object, by way of another connection, the copy
+ * then shows in the time of the source. Versions show it in any case.
+ */
+export async function waitUntilDistinct({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
+  const left = DISTINCT_MS - (Date.now() - modified.getTime());
+  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
+}
+
+function sameSecond(a: Info, b: Info): boolean {
+  return Math.abs(a.modified.getTime() - b.modified.getTime()) < 1000;
 }
 
 async function* asStated({ md5 }: Info, body: Bytes, print: Fingerprint): Bytes {
@@ -61,23 +88,27 @@ function checkStored(stored: Info, { etag, size, print }: Sent): void {
 }
 
 /**
- * Fails with ObjectChanged when the source is not what was copied, so that a move deletes nothing that has no copy.
- * That it changed can be our own doing: two connections can lead to one object.
+ * Fails with ObjectChanged when the source is not what was copied, or when nothing proves that source and copy are two
+ * objects, so that a move deletes nothing that has no copy. Two connections, or two names of a bucket, can lead to one
+ * object. Then the copy has changed the source: its etag or version, or its time by the difference between the two.
  */
-export async function unchanged(
+export async function checkApart(
   { key, driver }: Reached,
-  copied: Info,
+  { info, stored }: Copied,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (isSame(await driver.stat(key, { version: undefined, signal }), copied)) return;
-  throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
+  const found = await driver.stat(key, { version: undefined, signal });
+  if (!isSame(found, info))
+    throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
+  if (info.version !== undefined || !sameSecond(stored, info)) return;
+  throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
 }
 
 /** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
 function isSame(found: Info, copied: Info): boolean {
   if (found.etag !== copied.etag) return false;
   if (found.version !== undefined) return found.version === copied.version;
-  return Math.abs(found.modified.getTime() - copied.modified.getTime()) < 1000;
+  return sameSecond(found, copied);
 }
 
 /** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
@@ -103,43 +134,164 @@ export function summed(onProgress: ((bytes: number) => void) | undefined): () =>
   };
 }
 
-interface Verbs {
-  /** Everything below a path. */
-  entries(at: StoragePath): AsyncIterable<{ path: StoragePath }>;
-  /** Copies or moves one object. */
-  one(from: StoragePath, to: StoragePath): Promise<void>;
+/** Copies or moves one object. */
+type One = (from: StoragePath, to: StoragePath) => Promise<void>;
+
+export interface Tree {
+  op: "copy" | "move";
+  /** Told of failures of the source. */
+  call: Call;
+  source: Reached;
+  target: Reached;
+  init: CopyInit;
+  one: One;
 }
 
-/** Copies or moves everything below `from` to the same place below `to`, a few objects at a time. */
-export async function transferTree(from: At, to: At, verbs: Verbs): Promise<void> {
-  const [a, b] = [from, to].map((at) => (typeof at === "string" ? StoragePath.parse(at) : at)) as [
-    StoragePath,
-    StoragePath,
-  ];
-  if (b.isRelativeTo(a) || a.isRelativeTo(b)) throw invalid(`${a} and ${b} lie one in the other`);
-  const entries = verbs.entries(a)[Symbol.asyncIterator]();
-  let count = 0;
-  let failed = false;
-  const worker = async () => {
-    for (let step = await entries.next(); !step.done && !failed; step = await entries.next()) {
-      count += 1;
-      await verbs.one(step.value.path, moved(step.value.path, a, b)).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
+/**
+ * Copies or moves everything below a path to the same place below another, a few objects at a time. Entries that fail
+ * do not stop the others; all of them come in one BatchError at the end.
+ */
+export async function transferTree(tree: Tree): Promise<void> {
+  const { op, call, source, target, init } = tree;
+  if (op === "move" && init.followLinks)
+    throw invalid("a move deletes what it has copied, never through a link: followLinks is for copies");
+  if (op === "move" && source.key !== "" && (await source.driver.fileSystem?.isLink(source.key))) return moveLink(tree);
+  if (await areNested(source, target)) throw invalid(`${source.path} and ${target.path} lie one in the other`);
+  const batch = new Batch();
+  const walk = new TreeWalk(tree, batch);
+  await walk.run();
+  batch.check(op, call.at, op === "copy" ? "not copied" : "not moved");
+  if (batch.untouched) throw failure("NotFound", "there is nothing below this path");
+}
+
+/** The link alone: what it leads to stays where it is. */
+async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): Promise<void> {
+  if (source.driver !== target.driver)
+    throw failure("Unsupported", "it is a symbolic link, which only a folder can hold; copy what it leads to instead");
+  await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
+}
+
+/** Whether one of two trees is in the other, whatever links lead there. */
+async function areNested(a: Reached, b: Reached): Promise<boolean> {
+  if (a.driver !== b.driver) return false;
+  const real = ({ key, driver }: Reached) => driver.fileSystem?.realKey(key) ?? key;
+  const [one, other] = await Promise.all([real(a), real(b)]);
+  return isWithin(one, other) || isWithin(other, one);
+}
+
+function isWithin(key: string, directory: string): boolean {
+  return directory === "" || key === directory || key.startsWith(`${directory}/`);
+}
+
+class TreeWalk {
+  readonly #tree: Tree;
+  readonly #batch: Batch;
+  #over = false;
+
+  constructor(tree: Tree, batch: Batch) {
+    this.#tree = tree;
+    this.#batch = batch;
+  }
+
+  async run(): Promise<void> {
+    const items = this.#items();
+    const worker = async () => {
+      for (let step = await items.next(); !step.done && !this.#over; step = await items.next())
+        await this.#do(step.value);
+    };
+    // Nobody is left copying when the caller hears of the end.
+    const ends = await Promise.allSettled(Array.from({ length: TREE_PARALLEL }, worker));
+    await items.return();
+    const failed = ends.find(({ status }) => status === "rejected");
+    if (failed?.status !== "rejected") return;
+    const { call, init } = this.#tree;
+    if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
+    // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    this.#batch.fail(call.at, call.told(failed.reason));
+  }
+
+  async *#items(): AsyncGenerator<Item, void, undefined> {
+    const { call, source, init } = this.#tree;
+    const { signal, followLinks } = init;
+    const pages = source.driver.list(source.key === "" ? "" : `${source.key}/`, {
+      delimiter: undefined,
+      startAfter: undefined,
+      versions: false,
+      others: true,
+      followLinks,
+      unlisted: (key, error) => {
+        const failed = call.failure(key, error);
+        this.#batch.fail(failed.path, failed.error);
+      },
+      signal,
+    });
+    for await (const page of pages) yield* page;
+  }
+
+  async #do(item: Item): Promise<void> {
+    const { init, source } = this.#tree;
+    const from = below(source.path, item.key);
+    try {
+      await this.#transfer(item, from);
+      this.#batch.done(1, item.size);
+    } catch (error) {
+      if (init.signal?.aborted || error instanceof Endless) {
+        this.#over = true;
+        throw error instanceof Endless ? error.error : error;
+      }
+      this.#batch.fail(String(from), error);
     }
-  };
-  const workers = Array.from({ length: TREE_PARALLEL }, worker);
-  // Nobody is left copying when the caller hears of the first failure.
-  await Promise.allSettled(workers);
-  await entries.return?.();
-  await Promise.all(workers);
-  if (count === 0) throw failure("NotFound", "there is nothing below this path").at("copy", String(a));
+  }
+
+  async #transfer(item: Item, from: StoragePath): Promise<void> {
+    const { source, target, one, op } = this.#tree;
+    if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
+    const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
+    const key = target.key === "" ? rest : `${target.key}/${rest}`;
+    await this.#checkEnd(item);
+    if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
+    // The marker of the tree itself, which a bucket neither has nor needs.
+    if (key === "") return;
+    await one(from, below(target.path, key));
+  }
+
+  /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */
+  async #directory({ key, size = 0 }: Item, from: StoragePath, directory: string): Promise<void> {
+    const { source, target, op, init, call } = this.#tree;
+    const where = String(from);
+    if (size > 0)
+      throw failure("Unsupported", `its name ends in a slash and it has ${size} bytes: no file can be so`).at(
+        op,
+        where,
+      );
+    const made = directory === "" ? undefined : target.driver.fileSystem?.makeDirectory(directory);
+    await made?.catch((error) => {
+      throw call.failure(key, error).error;
+    });
+    if (op === "move") await source.driver.delete([{ key }], { signal: init.signal });
+  }
+
+  /** Two connections can lead to one bucket, and a tree that is copied into itself has no end. */
+  async #checkEnd({ key, etag, size }: Item): Promise<void> {
+    const { source, target, init } = this.#tree;
+    if (source.driver === target.driver || !isWithin(target.key, source.key) || !isWithin(key, target.key)) return;
+    const { signal } = init;
+    const there = await target.driver.stat(key, { version: undefined, signal }).catch(() => undefined);
+    if (there?.etag === etag && there?.size === size)
+      throw new Endless(invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`));
+  }
 }
 
-/** `path`, which is below `a`, at the same place below `b`; byte for byte. */
-function moved(path: StoragePath, a: StoragePath, b: StoragePath): StoragePath {
-  const rest = a.key === "" ? path.key : path.key.slice(a.key.length + 1);
-  const { scheme, connectionId, bucket } = b;
-  return StoragePath.of({ scheme, connectionId, bucket, key: b.key === "" ? rest : `${b.key}/${rest}` });
+/** What ends the whole tree. */
+class Endless {
+  constructor(readonly error: unknown) {}
+}
+
+function adviceOn({ detail = "no regular file" }: Item): string {
+  return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
+}
+
+/** The path of another key in the bucket of `path`; byte for byte. */
+function below({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
+  return StoragePath.of({ scheme, connectionId, bucket, key });
 }

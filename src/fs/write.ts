@@ -1,5 +1,5 @@
 import { isStorageError } from "../errors.js";
-import { abortable, type Body, exactly, single, toBytes, whole } from "./bytes.js";
+import { abortable, type Body, checkUnread, exactly, single, toBytes, whole } from "./bytes.js";
 import { Foreign, type Reached } from "./call.js";
 import { encoding } from "./compress.js";
 import type { Bytes, ObjectDriver, Receipt } from "./driver.js";
@@ -15,6 +15,7 @@ export function writeObject(reached: Reached<ObjectDriver>, body: Body, init: Wr
   checkCount("size", size, 0);
   const contentType = init.contentType ?? kit.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
   checkHeader("contentType", contentType);
+  checkUnread(body, kit.written);
   const metadata = checkMetadata(init.metadata);
   const source = sized(body, size);
   const encode = encoding(reached, init);

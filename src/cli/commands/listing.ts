@@ -21,6 +21,7 @@ export function addListing(cli: Cli, program: Command): void {
     .argument("[path...]", "where to look", ["."])
     .option("-r, --recursive", "everything below, not one level")
     .option("--versions", "every version of every object")
+    .option("--follow-links", "of files: look into directories behind links")
     .action(cli.run(list));
   cli
     .add(program, {
@@ -33,29 +34,40 @@ export function addListing(cli: Cli, program: Command): void {
       ],
     })
     .argument("<pattern...>", "a path with wildcards")
+    .option("--follow-links", "of files: look into directories behind links")
     .action(cli.run(glob));
 }
 
 interface ListOptions {
   recursive?: boolean;
   versions?: boolean;
+  followLinks?: boolean;
 }
 
 async function list(session: Session, texts: string[], options: ListOptions): Promise<void> {
-  const { recursive, versions } = options;
+  const { recursive, versions, followLinks } = options;
   for (const [index, text] of texts.entries()) {
     const path = session.path(text);
     if (texts.length > 1 && !session.json) await heading(session, path, index);
-    const entries = session.storage.list(path, { recursive, versions, signal: session.signal });
+    const entries = session.storage.list(path, { recursive, versions, followLinks, signal: session.signal });
     if ((await printed(session, entries, path)) === 0 && path.key !== "") await single(session, path);
   }
 }
 
-async function glob(session: Session, patterns: string[]): Promise<void> {
+async function glob(session: Session, patterns: string[], { followLinks }: ListOptions): Promise<void> {
+  const { storage, signal } = session;
   for (const pattern of patterns) {
-    const path = session.path(pattern);
-    await printed(session, session.storage.glob(path, { signal: session.signal }), undefined);
+    const skipped = new Set<string>();
+    const onSkipped = (path: StoragePath) => void skipped.add(String(path));
+    await printed(session, storage.glob(session.path(pattern), { followLinks, onSkipped, signal }), undefined);
+    for (const path of skipped) await notFollowed(session, path);
   }
+}
+
+/** On stderr, where it is in the way of nobody who reads paths. */
+function notFollowed({ io: { stderr }, json }: Session, path: string): Promise<void> {
+  if (json) return put(stderr, `${JSON.stringify({ skipped: path, detail: "a link to a directory" })}\n`);
+  return put(stderr, `not followed: ${printable(path)}, a link to a directory; see --follow-links\n`);
 }
 
 function heading({ io: { stdout } }: Session, path: StoragePath, index: number): Promise<void> {
@@ -97,6 +109,7 @@ function row({ io: { stdout }, json }: Session, entry: Entry, name: string): Pro
     styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(MOMENT)),
     type === "directory" ? styled(stdout, "blue", `${printable(name)}/`) : printable(name),
   ];
+  if (entry.detail !== undefined) columns.push(styled(stdout, "dim", `(${entry.detail})`));
   if (entry.version !== undefined) columns.push(styled(stdout, "dim", `${entry.version}${mark(entry)}`));
   return put(stdout, `${columns.join("  ")}\n`);
 }

@@ -7,7 +7,7 @@ import type { Cli } from "../cli.js";
 import { bytes, duration, facts, moment, printable } from "../format.js";
 import { put } from "../io.js";
 import { seconds } from "../options.js";
-import type { Session } from "../session.js";
+import { isLink, type Session } from "../session.js";
 
 export function addObjects(cli: Cli, program: Command): void {
   addRemove(cli, program);
@@ -76,6 +76,7 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
 
 /** A delete of what is not there succeeds, which hides a misspelled path from a person. */
 async function checkThere({ storage, signal }: Session, path: StoragePath, recursive: boolean): Promise<void> {
+  if (await isLink(path)) return;
   if (path.key !== "" && (await storage.exists(path, { signal }))) return;
   let below = false;
   for await (const _ of storage.list(path, { signal })) {

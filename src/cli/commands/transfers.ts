@@ -41,7 +41,7 @@ function addCopy(cli: Cli, program: Command): void {
     details:
       "Bytes are copied as they are. A target that is a bucket, a local directory or ends in a slash gets the copy " +
       "under the source's name; with -r, what is below FROM comes to the same place below TO. " +
-      "An object appears whole or not at all.",
+      "An object appears whole or not at all. What cannot be copied is named at the end, and all else is copied.",
     examples: [
       ["stowage cp report.csv s3://lake@bucket/reports/", "upload a file"],
       ["stowage cp -r s3://lake@bucket/reports gs://bucket/reports", "from one cloud to another"],
@@ -53,6 +53,7 @@ function addCopy(cli: Cli, program: Command): void {
     .argument("<to>", 'a path, or "-" for stdout')
     .option("-r, --recursive", "everything below FROM")
     .option("--if-absent", "fail where something is already")
+    .option("--follow-links", "with -r, of files: copy what is behind links to directories")
     .addOption(compressionOption("encode what comes from stdin, decode what goes to stdout"))
     .option("--content-type <type>", "of what comes from stdin; else the suffix tells it")
     .action(cli.run(copy));
@@ -108,6 +109,7 @@ interface CopyOptions {
   compression?: Compression;
   recursive?: boolean;
   ifAbsent?: boolean;
+  followLinks?: boolean;
   contentType?: string;
 }
 
@@ -131,15 +133,16 @@ async function transferred(
   session: Session,
   from: string,
   to: string,
-  { recursive = false, ifAbsent = false }: CopyOptions,
+  { recursive = false, ifAbsent = false, followLinks }: CopyOptions,
   verb: "copy" | "move",
 ): Promise<void> {
   const { storage, signal } = session;
   const source = session.path(from);
   const target = recursive ? session.path(to) : await session.target(to, source);
   const total = async () => (recursive ? undefined : sizeOf(session, source));
+  if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
   await session.transfer(source.name, total, (bar) =>
-    storage[verb](source, target, { recursive, ifAbsent, signal, onProgress: (done) => bar.at(done) }),
+    storage[verb](source, target, { recursive, ifAbsent, followLinks, signal, onProgress: (done) => bar.at(done) }),
   );
   const did = verb === "copy" ? "copied" : "moved";
   await session.say({ did, from: source, to: target }, printable(`${did} ${source} to ${target}`));

@@ -6,6 +6,7 @@ import { lookAtBucket } from "./bucket.js";
 import { findConnection } from "./connection.js";
 import { lookAtEndpoint } from "./endpoint.js";
 import { broken, type Finding, ok, skipped } from "./finding.js";
+import { findLeftovers } from "./leftovers.js";
 import { Probe } from "./probe.js";
 import { settingsOf } from "./settings.js";
 
@@ -34,6 +35,8 @@ export async function* examined(session: Session, at: StoragePath, readOnly: boo
   }
   const bucket = await lookAtBucket(session, at);
   yield bucket.finding;
+  const leftovers = await findLeftovers(at);
+  if (leftovers) yield leftovers;
   if (!bucket.usable) return yield skipped("the rest", "needs the bucket");
   if (readOnly) return yield skipped("the rest", "would write");
   yield* new Probe(session, at).run();

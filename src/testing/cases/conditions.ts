@@ -59,6 +59,23 @@ export const conditionCases: readonly Spec[] = [
     },
   },
   {
+    id: "C14",
+    title: "of many writes of equal bytes with ifAbsent exactly one succeeds, and a later one does not",
+    async run(bench) {
+      for (let round = 0; round < 3; round++) {
+        const writes = Array.from({ length: 8 }, () => bench.write(`lock ${round}`, "held", { ifAbsent: true }));
+        const outcomes = await Promise.allSettled(writes);
+        const winners = outcomes.filter(({ status }) => status === "fulfilled");
+        assert.equal(winners.length, 1, `${winners.length} have succeeded`);
+        for (const outcome of outcomes) {
+          if (outcome.status === "rejected") await refused(Promise.reject(outcome.reason), "AlreadyExists");
+        }
+        await refused(bench.write(`lock ${round}`, "held", { ifAbsent: true }), "AlreadyExists");
+        await bench.holds(`lock ${round}`, "held");
+      }
+    },
+  },
+  {
     id: "C04",
     title: "a large write with ifAbsent that is overtaken fails and leaves nothing",
     async run(bench) {

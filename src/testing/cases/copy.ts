@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BatchError } from "../../errors.js";
 import type { Bench } from "../bench.js";
 import { ODD_NAMES } from "../names.js";
 import type { Spec } from "../spec.js";
@@ -176,6 +177,54 @@ export const copyCases: readonly Spec[] = [
       await storage.delete(bench.at("d", bench.other), { recursive: true });
       await refused(storage.copy(bench.at("a"), bench.at("a/b"), { recursive: true }), "InvalidArgument");
       await refused(storage.copy(bench.at("none"), bench.at("e"), { recursive: true }), "NotFound");
+    },
+  },
+  {
+    id: "M12",
+    title: "folder markers (empty objects `d/`) go with a tree, and become directories among files",
+    needs: ["anyKey"],
+    async run(bench) {
+      const { storage } = bench;
+      await bench.fill(["d/a/x", "d/y"]);
+      for (const marker of ["d/", "d/a/", "d/b/"]) await bench.write(marker, "");
+      await storage.copy(bench.at("d"), bench.at("e", bench.other), { recursive: true });
+      assert.equal(await storage.text(bench.at("e/a/x", bench.other)), "d/a/x");
+      assert.equal(await storage.text(bench.at("e/y", bench.other)), "d/y");
+      await storage.move(bench.at("d"), bench.at("f"), { recursive: true });
+      assert.deepEqual(await bench.all(), ["f/", "f/a/", "f/a/x", "f/b/", "f/y"]);
+      await storage.delete(bench.at("f"), { recursive: true });
+      assert.deepEqual(await bench.all(), []);
+    },
+    async without(bench) {
+      const { storage } = bench;
+      for (const name of ["d/", "d/a/", "d/b/"]) await storage.write(bench.at(name, bench.other), "");
+      await storage.write(bench.at("d/a/x", bench.other), "1");
+      await storage.move(bench.at("d", bench.other), bench.at("e"), { recursive: true });
+      assert.deepEqual(await bench.all(), ["e/a/x"]);
+      for await (const { path } of storage.list(bench.other, { recursive: true })) assert.fail(`${path} is left`);
+    },
+  },
+  {
+    id: "M13",
+    title: "a recursive copy or move goes on past an entry that fails, names it, and keeps it",
+    async run(bench) {
+      const { storage } = bench;
+      const long = ["l", "m", "n"].map((letter) => letter.repeat(200)).join("/");
+      const deep = ["d", "e"].map((letter) => letter.repeat(220)).join("/");
+      await bench.fill(["s/a", `s/${long}`, "s/z"]);
+      for (const verb of ["copy", "move"] as const) {
+        const error = await storage[verb](bench.at("s"), bench.at(`t/${deep}`), { recursive: true }).catch(
+          (reason: unknown) => reason,
+        );
+        assert.ok(error instanceof BatchError, `a BatchError expected, not ${error}`);
+        assert.deepEqual([error.code, error.failureCount, error.completed], ["InvalidArgument", 1, 2]);
+        assert.deepEqual(
+          error.failures.map(({ path }) => path),
+          [String(bench.at(`s/${long}`))],
+        );
+        for (const name of ["a", "z"]) await bench.holds(`t/${deep}/${name}`, `s/${name}`);
+      }
+      assert.deepEqual(await bench.all(bench.at("s")), [`s/${long}`]);
     },
   },
 ];

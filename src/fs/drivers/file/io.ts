@@ -1,7 +1,7 @@
 /** What the driver asks of the disk, one small step each. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { ErrorCode } from "../../../errors.js";
+import { type ErrorCode, failure } from "../../../errors.js";
 import type { Bytes } from "../../driver.js";
 import { pause } from "../../pause.js";
 
@@ -13,6 +13,8 @@ const GATHER = 1024 * 1024;
 const LARGE = 256 * 1024;
 /** Where gathering begins. */
 const FIRST = 64 * 1024;
+/** Bytes that are read at most of a file that states no size, or a wrong one, as those of /proc and /sys. */
+const UNSIZED = 64 * 1024 * 1024;
 /** Milliseconds to wait for a file descriptor while the process has none left. */
 const DESCRIPTOR_WAIT = 10_000;
 
@@ -90,13 +92,42 @@ export async function writeAll(file: FileHandle, data: Uint8Array): Promise<void
   for (let at = 0; at < data.byteLength; ) at += (await file.write(data, at)).bytesWritten;
 }
 
+/** Opens a directory, so that its names can be made durable. */
+export function openDirectory(path: string, signal?: AbortSignal): Promise<FileHandle> {
+  return patiently(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY), signal);
+}
+
 /** Makes the names in a directory durable. */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await patiently(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY));
+  const directory = await openDirectory(path);
   try {
     await directory.sync();
   } finally {
     await directory.close();
+  }
+}
+
+/** The bytes [start, end) of an open file in one array; fewer when it ends before. */
+export async function readUpTo(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  const into = Buffer.allocUnsafeSlow(Math.max(0, end - start));
+  let length = 0;
+  while (length < into.byteLength) {
+    const { bytesRead } = await file.read(into, length, into.byteLength - length, start + length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return into.subarray(0, length);
+}
+
+/** Everything up to the end that is found by reading, for files whose size says nothing. */
+export async function readToEnd(file: FileHandle): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const chunk = await readUpTo(file, length, length + CHUNK);
+    length += chunk.byteLength;
+    if (length > UNSIZED) throw failure("TooLarge", `a file that states no size has more than ${UNSIZED} bytes`);
+    chunks.push(chunk);
+    if (chunk.byteLength < CHUNK) return Buffer.concat(chunks, length);
   }
 }
 

@@ -35,7 +35,34 @@ export class Places {
   async real(path: string): Promise<string> {
     const [root, real] = await Promise.all([this.#rootOnDisk(), realpath(path)]);
     if (isBelow(root, real)) return real;
-    throw failure("PermissionDenied", `a symbolic link leads out of ${this.#root}`);
+    throw failure("PermissionDenied", `a symbolic link leads out of ${this.#root}; it is not followed`);
+  }
+
+  /** Where `path` itself is: its directory is resolved, its own name is not. */
+  async own(path: string): Promise<string> {
+    return join(await this.real(dirname(path)), basename(path));
+  }
+
+  /** As `real`, of the longest part that exists; the rest is put after it. */
+  async resolved(path: string): Promise<string> {
+    if (path === this.#root) return this.real(path).catch(() => path);
+    try {
+      return await this.real(path);
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+    return join(await this.resolved(dirname(path)), basename(path));
+  }
+
+  /** Where a directory and those above it really are. */
+  async chain(directory: string): Promise<string[]> {
+    const real = await this.real(directory);
+    if (directory === this.#root) return [real];
+    return [...(await this.chain(dirname(directory))), real];
+  }
+
+  isRoot(key: string): boolean {
+    return `${sep}${key}` === this.#root;
   }
 
   /** As `real`, for a directory, which is made when it is missing. */

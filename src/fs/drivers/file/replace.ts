@@ -4,62 +4,183 @@ import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { failure } from "../../../errors.js";
-import type { Bytes, Receipt, WriteOptions } from "../../driver.js";
-import { gathered, isErrno, patiently, syncDirectory, writeAll } from "./io.js";
+import { InMemory } from "../../bytes.js";
+import type { Budget, Bytes, Receipt, WriteOptions } from "../../driver.js";
+import { gathered, isErrno, openDirectory, patiently, writeAll } from "./io.js";
 import { etagOf } from "./object.js";
 import { type Places, UNFINISHED } from "./place.js";
 import type { Turns } from "./turns.js";
 
 export type Conditions = Pick<WriteOptions, "ifAbsent" | "ifMatch">;
 
-interface Unfinished {
-  file: FileHandle;
-  /** Where it is now, and where it is to be. */
+/** What all writes of a Storage share. */
+export interface Desk {
+  places: Places;
+  turns: Turns;
+  descriptors: Budget;
+  /** How many drafts keep their file open while they wait for more. */
+  kept: number;
+}
+
+/** Where a file is to be, in a directory that exists, and the permission bits of the file that is there. */
+interface Target {
   path: string;
-  target: string;
+  mode: number | undefined;
 }
 
 const ATTEMPTS = 3;
 
 /** Stores `body` at `named`: a temporary file beside it, synced, then renamed over it, or linked when nothing may be there. */
 export async function replace(
-  { places, turns }: { places: Places; turns: Turns },
+  desk: Desk,
   named: string,
   body: Bytes,
   { signal, onProgress, ...conditions }: Conditions & Pick<WriteOptions, "signal" | "onProgress">,
 ): Promise<Receipt> {
-  const unfinished = await begin(places, named, conditions, signal).catch(inTheWay);
-  const { file, path, target } = unfinished;
+  // Fails early where the write cannot succeed, before the body is read.
+  const target = await targetOf(desk.places, named, conditions, signal).catch(inTheWay);
+  const draft = new Draft(desk, named, target, conditions, signal);
   try {
-    await fill(file, body, onProgress);
-    signal?.throwIfAborted();
-    await turns.take(target, () => publish(unfinished, conditions)).catch(inTheWay);
-    await syncDirectory(dirname(target)).catch(unknown);
-    return { etag: etagOf(await file.stat({ bigint: true })) };
+    // All of it is here: one stay at the disk, without a wait for anybody in between.
+    if (body instanceof InMemory) return await draft.publish(body, onProgress);
+    await draft.write();
+    let written = 0;
+    for await (const chunk of gathered(body)) {
+      await draft.write(chunk);
+      written += chunk.byteLength;
+      onProgress?.(written);
+    }
+    return await draft.publish();
   } finally {
-    await file.close();
-    await unlink(path).catch(ifMissing);
+    await draft.discard();
   }
 }
 
-async function begin(
+/** Between two chunks a draft keeps its file open only if fewer than this many drafts do. */
+const KEPT_OPEN = 16;
+
+/** A temporary file on its way to its name. Whoever has a descriptor of it waits for the disk only. */
+class Draft {
+  readonly #desk: Desk;
+  readonly #named: string;
+  readonly #conditions: Conditions;
+  readonly #signal: AbortSignal | undefined;
+  #target: Target;
+  #path: string | undefined;
+  #file: FileHandle | undefined;
+  #kept = false;
+
+  constructor(desk: Desk, named: string, target: Target, conditions: Conditions, signal: AbortSignal | undefined) {
+    this.#desk = desk;
+    this.#named = named;
+    this.#target = target;
+    this.#conditions = conditions;
+    this.#signal = signal;
+  }
+
+  /** Puts a chunk after what is there; without one, only begins, so that a write that waits for its body shows. */
+  async write(chunk?: Uint8Array): Promise<void> {
+    const leave = await this.#desk.descriptors.take(1, this.#signal);
+    try {
+      const file = await this.#opened();
+      if (chunk) await writeAll(file, chunk);
+      await this.#keepOrClose();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Gives it its name, with `last` after what is there. */
+  async publish(last?: Bytes, onProgress?: WriteOptions["onProgress"]): Promise<Receipt> {
+    const { turns, descriptors } = this.#desk;
+    const leave = await descriptors.take(1, this.#signal);
+    try {
+      const file = await this.#opened();
+      let written = 0;
+      for await (const chunk of last ?? []) {
+        await writeAll(file, chunk);
+        written += chunk.byteLength;
+        onProgress?.(written);
+      }
+      await stamp(file);
+      await file.sync();
+      const etag = etagOf(await file.stat({ bigint: true }));
+      // One descriptor after the other: many writers that each hold one and wait for another would never end.
+      await this.#close();
+      this.#signal?.throwIfAborted();
+      // Opened before anything has happened, since a lack of descriptors afterwards would leave the outcome unknown.
+      const directory = await openDirectory(dirname(this.#target.path), this.#signal);
+      try {
+        const [path, target] = [this.#path!, this.#target.path];
+        await turns.take(target, () => publish(path, target, this.#conditions)).catch(inTheWay);
+        await directory.sync().catch(unknown);
+      } finally {
+        await directory.close();
+      }
+      return { etag };
+    } finally {
+      leave();
+    }
+  }
+
+  /** What is left when it has its name, or shall have none. */
+  async discard(): Promise<void> {
+    await this.#close();
+    if (this.#path !== undefined) await unlink(this.#path).catch(ifMissing);
+  }
+
+  async #opened(): Promise<FileHandle> {
+    if (this.#file) return this.#file;
+    const path = this.#path;
+    if (path === undefined) this.#file = await this.#made().catch(inTheWay);
+    else this.#file = await patiently(() => open(path, "a"), this.#signal);
+    return this.#file;
+  }
+
+  async #made(): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt++) {
+      const { path, mode } = this.#target;
+      const temporary = join(dirname(path), UNFINISHED + randomBytes(8).toString("hex"));
+      try {
+        const file = await patiently(() => open(temporary, "ax", mode ?? 0o666), this.#signal);
+        this.#path = temporary;
+        this.#file = file;
+        // The umask may have taken bits that the file to be replaced has.
+        if (mode !== undefined) await file.chmod(mode);
+        return file;
+      } catch (error) {
+        // The directory was empty and somebody has removed it meanwhile.
+        if (!isErrno(error, "ENOENT") || attempt === ATTEMPTS) throw error;
+      }
+      this.#target = await targetOf(this.#desk.places, this.#named, this.#conditions, this.#signal);
+    }
+  }
+
+  async #keepOrClose(): Promise<void> {
+    if (this.#kept) return;
+    if (this.#desk.kept >= KEPT_OPEN) return this.#close();
+    this.#desk.kept += 1;
+    this.#kept = true;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#kept) this.#desk.kept -= 1;
+    this.#kept = false;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
+
+async function targetOf(
   places: Places,
   named: string,
   conditions: Conditions,
   signal: AbortSignal | undefined,
-): Promise<Unfinished> {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    const directory = await places.made(dirname(named));
-    const target = join(directory, basename(named));
-    const mode = await admitted(target, conditions);
-    try {
-      return { ...(await temporary(directory, mode, signal)), target };
-    } catch (error) {
-      // The directory was empty and somebody has removed it meanwhile.
-      if (!isErrno(error, "ENOENT") || attempt === ATTEMPTS) throw error;
-    }
-  }
+): Promise<Target> {
+  signal?.throwIfAborted();
+  const path = join(await places.made(dirname(named)), basename(named));
+  return { path, mode: await admitted(path, conditions) };
 }
 
 /** Fails early where the write cannot succeed. The permission bits of the file that will be replaced, if there is one. */
@@ -78,35 +199,6 @@ function isReplaceable(there: Stats): boolean {
   return there.isFile() || there.isDirectory() || there.isSymbolicLink();
 }
 
-async function temporary(
-  directory: string,
-  mode: number | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Omit<Unfinished, "target">> {
-  const path = join(directory, UNFINISHED + randomBytes(8).toString("hex"));
-  const file = await patiently(() => open(path, "wx", mode ?? 0o666), signal);
-  try {
-    // The umask may have taken bits that the file to be replaced has.
-    if (mode !== undefined) await file.chmod(mode);
-    return { file, path };
-  } catch (error) {
-    await file.close();
-    await unlink(path).catch(ifMissing);
-    throw error;
-  }
-}
-
-async function fill(file: FileHandle, body: Bytes, onProgress: WriteOptions["onProgress"]): Promise<void> {
-  let written = 0;
-  for await (const chunk of gathered(body)) {
-    await writeAll(file, chunk);
-    written += chunk.byteLength;
-    onProgress?.(written);
-  }
-  await stamp(file);
-  await file.sync();
-}
-
 /**
  * Sets the time of modification to now, finer than the tick of the kernel (up to 10 ms): inodes are used again at
  * once, so that within one tick a third file could be told from the first by nothing else.
@@ -117,7 +209,7 @@ function stamp(file: FileHandle): Promise<void> {
   return file.utimes(now, now);
 }
 
-async function publish({ path, target }: Unfinished, { ifAbsent, ifMatch }: Conditions): Promise<void> {
+async function publish(path: string, target: string, { ifAbsent, ifMatch }: Conditions): Promise<void> {
   await match(target, ifMatch);
   if (ifAbsent) await link(path, target).catch(unlinkable);
   else await rename(path, target);
@@ -140,7 +232,8 @@ function ifMissing(error: unknown): undefined {
   if (!isErrno(error, "ENOENT")) throw error;
 }
 
-function inTheWay(cause: unknown): never {
+/** A file where a directory has to be, or the reverse. */
+export function inTheWay(cause: unknown): never {
   if (!isErrno(cause, "ENOTDIR", "EISDIR", "ENOTEMPTY")) throw cause;
   throw failure("Unsupported", "a file system holds either `a` or `a/…`, not both", { cause });
 }
