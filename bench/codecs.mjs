@@ -1,7 +1,7 @@
 /**
  * `npm run bench:codecs [-- codec ...] [--mib 64] [--slow-mib 16] [--rounds 3]`: speed, size, memory and event-loop delay
  * of the codecs beside node:zlib, npm packages, Python's codecs and the command-line tools, in one run. The packages come
- * from bench/package.json; Python is measured where its test (test/codecs/python.test.ts) has made the environment.
+ * from bench/package.json; Python is measured where its test (test/interop/python.test.ts) has made the environment.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";

@@ -5,7 +5,7 @@ import { pythonWith } from "../test/support/environment.mjs";
 const HERE = import.meta.dirname;
 const LIBRARIES = join(HERE, "requirements.txt");
 /** The environment that the tests against a real Airflow use as well. */
-const AIRFLOW = join(HERE, "../test/airflow/airflow-3.3.2.txt");
+const AIRFLOW = join(HERE, "../test/interop/airflow/airflow-3.3.2.txt");
 const lists = { s3fs: LIBRARIES, gcsfs: LIBRARIES, adlfs: LIBRARIES, obstore: LIBRARIES, airflow: AIRFLOW };
 
 /** The command of each subject; without those that cannot be installed here, whose reason is printed. */

@@ -15,7 +15,7 @@ if (reason) {
 }
 const script = old
   ? ["scripts/containers.mjs"]
-  : ["node_modules/vitest/vitest.mjs", "run", "test/servers.test.ts", ...CONTRACTS];
+  : ["node_modules/vitest/vitest.mjs", "run", "test/conformance/servers.test.ts", ...CONTRACTS];
 // Without containers these tests must fail, not skip.
 const env = { ...process.env, STOWAGE_TEST_SERVERS: "containers", CI: "true" };
 const child = spawn(old ? await nodeBinary(22) : process.execPath, script, { stdio: "inherit", env });

@@ -1,5 +1,5 @@
 /**
- * Writes src/fs/content-types.data.ts: suffixes and their content types, from the npm package `mime-types`.
+ * Writes src/fs/driver/content-types.data.ts: suffixes and their content types, from the npm package `mime-types`.
  *
  * The whole table is 30 KB. Kept are the types registered outside the vendor tree, and from the vendor tree and
  * the unregistered `x-` names what people keep in object stores: office documents, archives, data, map and web files.
@@ -57,6 +57,6 @@ const lines = [...families].sort().map(([family, subtypes]) => {
 });
 
 writeFileSync(
-  new URL("../src/fs/content-types.data.ts", import.meta.url),
+  new URL("../src/fs/driver/content-types.data.ts", import.meta.url),
   `/** Made by scripts/content-types.mjs from mime-types. Not edited by hand. */\nexport const CONTENT_TYPES =\n  ${JSON.stringify(lines.join("\n"))};\n`,
 );

@@ -15,13 +15,13 @@ import { nodeBinary } from "./node-versions.mjs";
  */
 
 /** The contract of the drivers, on every backend. */
-export const CONTRACTS = ["test/contract.test.ts"];
+export const CONTRACTS = ["test/conformance/contract.test.ts"];
 /** Tests of the built package; the rest of the tests needs no `dist`. */
-export const PACKAGED = ["test/exports.test.ts", "test/bundle.test.ts", "test/package.test.ts"];
+export const PACKAGED = ["test/package/exports.test.ts", "test/package/bundle.test.ts", "test/package/package.test.ts"];
 /** Faults planted between the library and the servers. */
 const FAULTS = "test/faults/";
 /** What has to hold on every Node. */
-const EVERYWHERE = [...CONTRACTS, "test/bundle.test.ts", "test/package.test.ts"];
+const EVERYWHERE = [...CONTRACTS, "test/package/bundle.test.ts", "test/package/package.test.ts"];
 
 /** @type {Stage[]} */
 export const stages = [
@@ -35,7 +35,7 @@ export const stages = [
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
   { name: "examples", command: ["node", "scripts/examples.mjs"] },
   { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },
-  { name: "airflow", vitest: ["--config", "test/airflow/vitest.config.ts"], minutes: 30 },
+  { name: "airflow", vitest: ["--config", "test/interop/airflow/vitest.config.ts"], minutes: 30 },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
 ];

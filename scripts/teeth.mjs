@@ -90,7 +90,7 @@ async function redden(tree, { tests, only }) {
   const filter = only === undefined ? [] : ["-t", only];
   const named = await vitest(tree, [...tests, ...filter, "--bail=1", "--maxWorkers=1"], PATIENCE);
   if (!named.green) return named;
-  const left = [...PACKAGED, "test/docs.test.ts"].map((file) => `--exclude=${file}`);
+  const left = [...PACKAGED, "test/package/docs.test.ts"].map((file) => `--exclude=${file}`);
   return vitest(tree, [...left, "--bail=1"], SUITE_PATIENCE);
 }
 

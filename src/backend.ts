@@ -5,8 +5,8 @@ import {
   type XComObjectStorageBackendOptions,
 } from "./objectstore-backend.js";
 import { openStorage } from "./open.js";
-import { type Env, settingsFromEnv } from "./xcom/config.js";
-import { ALL_EXTRAS } from "./xcom/extras-all.js";
+import { ALL_EXTRAS } from "./xcom/index.js";
+import { type Env, settingsFromEnv } from "./xcom/settings.js";
 
 /**
  * Airflow's object storage backend for XComs: large values become objects, the metadata row keeps a reference.

@@ -1,7 +1,7 @@
 export { XComObjectStorageBackend } from "./backend.js";
-export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
+export type { Codec, CodecName, Codecs, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
 export { codecs } from "./codecs/index.js";
-export type { Codecs } from "./codecs/lookup.js";
+export type { Budget } from "./concurrency.js";
 export {
   type Connection,
   type ConnectionInput,
@@ -24,10 +24,7 @@ export {
   StorageError,
   type StorageErrorInit,
 } from "./errors.js";
-export type { Body } from "./fs/bytes.js";
 export {
-  type Budget,
-  type Bytes,
   type CopyOptions,
   type DeleteFailure,
   type Doomed,
@@ -46,7 +43,7 @@ export {
   type SignOptions,
   type StatOptions,
   type WriteOptions,
-} from "./fs/driver.js";
+} from "./fs/driver/driver.js";
 export type { Objects } from "./fs/objects.js";
 export type {
   At,
@@ -65,30 +62,10 @@ export type {
 } from "./fs/options.js";
 export { type Entry, Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
-export type {
-  FromEnvOptions,
-  LoadOptions,
-  Owner,
-  XComBackend,
-  XComObjectStorageBackendOptions,
-} from "./objectstore-backend.js";
+export type { FromEnvOptions, Owner, XComObjectStorageBackendOptions } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";
-export type { Cleared, ClearOptions, ClearTarget } from "./xcom/clear.js";
-export { type Imported, type ImportOptions, importExported, importReferences } from "./xcom/import.js";
-export { type LifecycleOptions, lifecyclePolicy } from "./xcom/lifecycle.js";
-export type { PlacedBackend } from "./xcom/placed.js";
-export { remoteAgents } from "./xcom/presets.js";
-export { type ReplicaOptions, type Replicas, replicate } from "./xcom/replicas.js";
-export { type Retention, type RetentionOptions, retain } from "./xcom/retention.js";
-export type { RetentionRule, ValueType } from "./xcom/retention-rules.js";
-export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/route.js";
-export type { RowFilter, RowKey, RowOptions, XComRow, XComRowReader, XComRows } from "./xcom/rows.js";
-export { memoryRows } from "./xcom/rows-memory.js";
-export { airflowRows, sqliteQuery } from "./xcom/rows-metadata.js";
-export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows-rest.js";
-export { type SqlRows, sqlRows } from "./xcom/rows-sql.js";
-export { airflowRuns, type RunFinder } from "./xcom/runs.js";
+export type { Body, Bytes } from "./streams.js";
 export {
   DataFrame,
   DateTime,
@@ -101,14 +78,29 @@ export {
   TimeZone,
   Tuple,
   Uuid,
-} from "./xcom/serde.js";
+} from "./xcom/encoding/airflow.js";
+export { type Imported, type ImportOptions, importExported, importReferences } from "./xcom/import.js";
+export { remoteAgents } from "./xcom/index.js";
+export { type LifecycleOptions, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
+export type { PlacedBackend } from "./xcom/layers/located.js";
+export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";
+export { type Retention, type RetentionOptions, retain } from "./xcom/layers/retention.js";
+export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
+export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
+export type { LoadOptions, XComBackend } from "./xcom/options.js";
+export { airflowRows, airflowRuns, type RunFinder, sqliteQuery } from "./xcom/rows/airflow-database.js";
+export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows/airflow-rest.js";
+export { memoryRows } from "./xcom/rows/memory.js";
+export type { RowFilter, RowKey, RowOptions, XComRow, XComRowReader, XComRows } from "./xcom/rows/rows.js";
+export type { Query } from "./xcom/rows/sql.js";
+export { type SqlRows, sqlRows } from "./xcom/rows/sql.js";
 export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
 export {
   type ClassSerializerOptions,
   type Serializable,
   type SerializableClass,
   serializerOf,
-} from "./xcom/serializers/class.js";
-export type { Query } from "./xcom/sql.js";
+} from "./xcom/serializers.js";
 export { type StoredFilter, type StoredPlace, type StoredXCom, storedXComs } from "./xcom/stored.js";
+export type { Cleared, ClearOptions, ClearTarget } from "./xcom/xcom.js";
 export { XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

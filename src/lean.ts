@@ -14,18 +14,18 @@ export {
   connectionsFromRecord,
 } from "./connections/index.js";
 export { BatchError, isBatchError, isStorageError, StorageError } from "./errors.js";
-export { contentTypeOf } from "./fs/content-types.js";
-export type { ObjectDriver, OpenDriver } from "./fs/driver.js";
-export { fileDrivers } from "./fs/drivers/file.js";
+export { contentTypeOf } from "./fs/driver/content.js";
+export type { ObjectDriver, OpenDriver } from "./fs/driver/driver.js";
+export { fileDrivers } from "./fs/drivers/file/index.js";
 export { memoryDrivers } from "./fs/drivers/memory.js";
 export { Objects } from "./fs/objects.js";
+export { type LeanStorageOptions, openObjects, openStorage } from "./fs/open.js";
 export { Storage } from "./fs/storage.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
-export { type LeanStorageOptions, openObjects, openStorage } from "./open-lean.js";
 export { StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";
-export { allowedTypes } from "./xcom/allow-list.js";
-export { serializers } from "./xcom/choose.js";
-export { settingsFromEnv, type XComSettings } from "./xcom/config.js";
-export type { Extras } from "./xcom/extras.js";
-export { keyTemplates } from "./xcom/layouts/template.js";
+export { allowedTypes } from "./xcom/allowed-types.js";
+export type { Extras } from "./xcom/features.js";
+export { keyTemplates } from "./xcom/keys/template.js";
+export { serializers } from "./xcom/serializers.js";
+export { settingsFromEnv, type XComSettings } from "./xcom/settings.js";

@@ -1,40 +1,28 @@
+import { pause } from "./concurrency.js";
 import { failure, invalid, isStorageError } from "./errors.js";
-import type { Bytes } from "./fs/driver.js";
 import type { Objects } from "./fs/objects.js";
 import type { Signalled } from "./fs/options.js";
-import { pause } from "./fs/pause.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
-import { pathBelow, roomBelow } from "./xcom/base.js";
-import { isCompressed, suffixOf } from "./xcom/config.js";
-import { newPlace, type Owner } from "./xcom/coordinate.js";
+import type { Bytes } from "./streams.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
-import type { Extras } from "./xcom/extras.js";
-import { telling } from "./xcom/failures.js";
-import { readJson, reviveTree } from "./xcom/json/read.js";
-import { jsonBytes, jsonText, type Measured, measure } from "./xcom/json/write.js";
-import { readLeaf } from "./xcom/leaf.js";
+import { objectForm } from "./xcom/encoding/airflow.js";
+import { readJson, reviveTree } from "./xcom/encoding/json-read.js";
+import { jsonBytes, jsonText, type Measured, measure } from "./xcom/encoding/json-write.js";
+import { telling } from "./xcom/errors.js";
+import type { Extras } from "./xcom/features.js";
+import { pathBelow, roomBelow } from "./xcom/keys/base.js";
+import { newPlace, type Owner, readLeaf } from "./xcom/keys/layout.js";
+import type { LoadOptions, XComBackend } from "./xcom/options.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
 import { readPurged, readReference, takesForReference } from "./xcom/reference.js";
-import { objectForm } from "./xcom/serde.js";
 import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
+import { isCompressed, suffixOf } from "./xcom/settings.js";
 
 export type { Owner, XComObjectStorageBackendOptions };
 
 /** What `XComObjectStorageBackend.fromEnv` takes besides the settings of the environment. */
 export type FromEnvOptions = Partial<Omit<XComObjectStorageBackendOptions, "path" | "threshold" | "compression">>;
-
-/** The three methods of a backend; layers around one have the same. */
-export interface XComBackend {
-  storeValue(owner: Owner, key: string, value: unknown, options?: Signalled): Promise<unknown>;
-  loadValue(stored: unknown, options?: LoadOptions): Promise<unknown>;
-  purge(stored: unknown, options?: LoadOptions): Promise<boolean>;
-}
-
-export interface LoadOptions extends Signalled {
-  /** Whose the row is: then a reference to an object of another task is PermissionDenied. */
-  owner?: Owner | undefined;
-}
 
 /** Python's length up to which the text of a value is made in one go: some milliseconds. */
 const WHOLE = 512 * 1024;

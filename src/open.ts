@@ -2,10 +2,10 @@
 import { ALL } from "./codecs/index.js";
 import { type ConnectionsOption, resolveConnections } from "./connections/index.js";
 import { checkOptions, type OptionNames } from "./errors.js";
-import { contentTypeOf } from "./fs/content-types.js";
-import type { OpenDriver } from "./fs/driver.js";
+import { contentTypeOf } from "./fs/driver/content.js";
+import type { OpenDriver } from "./fs/driver/driver.js";
+import { openStorage as openLean } from "./fs/open.js";
 import type { Storage } from "./fs/storage.js";
-import { openStorage as openLean } from "./open-lean.js";
 import { type Provider, schemesOf } from "./path.js";
 
 export interface OpenStorageOptions {
@@ -38,7 +38,7 @@ function builtIn(fileRoot: string): Record<string, OpenDriver> {
     ...aliases("azure", async (...at) => (await import("./fs/drivers/azure/open.js")).openAzure(...at)),
     ...aliases(
       "file",
-      once(async () => (await import("./fs/drivers/file.js")).fileDrivers(fileRoot)),
+      once(async () => (await import("./fs/drivers/file/index.js")).fileDrivers(fileRoot)),
     ),
     ...aliases(
       "memory",

@@ -64,7 +64,7 @@ const zstd = () => {
 };
 
 async function snappyBlocks() {
-  const { compress, expand } = await import("../../dist/codecs/snappy/block.js");
+  const { compress, expand } = await import("../../dist/codecs/snappy.js");
   const table = new Uint16Array(1 << 14);
   return blocks(
     (block) => compress(block, table),

@@ -1,21 +1,93 @@
-import { openStorage } from "../open.js";
-import { ALL_EXTRAS } from "../xcom/extras-all.js";
-import { taskConnections } from "./connections.js";
-import { type ObjectStorageOptions, wrapHandler } from "./wrap.js";
+/** A task handler around which XComs go through object storage, whoever opens the Storage. */
+
+import type { Objects } from "../fs/objects.js";
+import type { Storage } from "../fs/storage.js";
+import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
+import type { Extras } from "../xcom/features.js";
+import type { XComBackend } from "../xcom/options.js";
+import type { Env } from "../xcom/settings.js";
+import { type TaskCall, type TaskClient, taskCall } from "./sdk.js";
+import { backendWarning, effectiveSettings, type SettingsOptions } from "./settings.js";
+import { type Log, rowOf, wrapTaskClient } from "./task-client.js";
+
+export interface ObjectStorageOptions<S extends Objects = Storage>
+  extends SettingsOptions,
+    Omit<XComObjectStorageBackendOptions, "storage" | keyof SettingsOptions> {
+  /** A Storage of your own, with drivers on configured clients for example; it is not closed. */
+  storage?: S | undefined;
+  /** Layers around the backend, such as `(backend) => replicate({ targets: [backend, …] })`. @default none */
+  layers?: ((backend: XComObjectStorageBackend<S>) => XComBackend) | undefined;
+  /** @default process.env */
+  env?: Env | undefined;
+  /** Where the line about the settings goes. @default console.log, which is the task's log */
+  log?: Log | undefined;
+  /** @default console.warn */
+  warn?: Log | undefined;
+}
+
+const RETURN_VALUE = "return_value";
+
+/** The parts of an adapter. */
+export interface Parts<S extends Objects> {
+  /** Opens the Storage of a task run, which is closed after it. */
+  open(client: TaskClient, env: Env): S;
+  extras: Extras;
+}
+
+export function wrapHandler<A, S extends Objects>(
+  handler: (args: A) => unknown,
+  options: ObjectStorageOptions<S>,
+  parts: Parts<S>,
+): (args: A) => Promise<unknown> {
+  const wrapped = (args: A) => run(handler, taskCall(args), options, parts);
+  // The SDK finds a handler's name, and the names of its arguments, on the function.
+  return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(handler));
+}
+
+async function run<A, S extends Objects>(
+  handler: (args: A) => unknown,
+  call: TaskCall,
+  options: ObjectStorageOptions<S>,
+  { open, extras }: Parts<S>,
+): Promise<unknown> {
+  const { log = console.log, warn = console.warn, env = process.env } = options;
+  const { line, ...settings } = effectiveSettings(options, env);
+  log(line);
+  const warning = backendWarning(env);
+  if (warning) warn(warning);
+  const storage = options.storage ?? open(call.client, env);
+  try {
+    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage }, extras);
+    return await runOn(options.layers?.(backend) ?? backend, handler, call, warn);
+  } finally {
+    if (storage !== options.storage) await storage.close();
+  }
+}
+
+async function runOn<A>(
+  backend: XComBackend,
+  handler: (args: A) => unknown,
+  call: TaskCall,
+  warn: Log,
+): Promise<unknown> {
+  const { ctx, client } = call;
+  const bound = call.bound && (await bindObjects(call.bound, backend, ctx.signal));
+  const result = await call.forward(handler, wrapTaskClient(client, ctx, backend, warn), bound);
+  return result === undefined ? undefined : rowOf(backend, ctx, { key: RETURN_VALUE }, result);
+}
 
 /**
- * A task handler whose XComs go through object storage: what it reads by `getXCom` and what is bound to its parameters
- * are values and not references, and what it writes by `setXCom` or returns becomes an object when it is large.
- *
- * Connections are asked of `client.getConnection`, then of the environment; settings come from the options, then from
- * `AIRFLOW__COMMON_IO__*`. It works with the handlers of every shape that the SDK has had.
+ * The arguments that an SDK has bound by name, with the values of rows in place of the rows. Names are still looked up
+ * by the SDK's own object, which knows more spellings of a name than it lists.
  */
-export function withObjectStorage<A = unknown>(
-  handler: (args: A) => unknown,
-  options: ObjectStorageOptions = {},
-): (args: A) => Promise<unknown> {
-  return wrapHandler(handler, options, {
-    open: (client, env) => openStorage({ connections: taskConnections(client), env }),
-    extras: ALL_EXTRAS,
+async function bindObjects(bound: object, backend: XComBackend, signal: AbortSignal): Promise<object> {
+  const rows = new Set(Object.keys(bound).map((name) => Reflect.get(bound, name)));
+  const values = new Map<unknown, unknown>();
+  await Promise.all([...rows].map(async (row) => values.set(row, await backend.loadValue(row, { signal }))));
+  return new Proxy(bound, {
+    get(target, name) {
+      const row: unknown = Reflect.get(target, name);
+      return values.has(row) ? values.get(row) : row;
+    },
   });
 }

@@ -4,11 +4,30 @@
  * Import it before anything else: it lets CommonJS libraries work in the one-file bundles of `airflow-ts-pack`.
  */
 import "./require.js";
+import { openStorage } from "../open.js";
+import { ALL_EXTRAS } from "../xcom/index.js";
+import { taskConnections } from "./connections.js";
+import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 
 export type { TaskConnection } from "../connections/index.js";
-export { type Log, type WrappedTaskClient, wrapTaskClient } from "./client.js";
-export { withObjectStorage } from "./handler.js";
-export { unmapped } from "./map-index.js";
+export type { ObjectStorageOptions } from "./handler.js";
 export type { GetXCom, SetXCom, TaskClient, TaskContext, XComTarget } from "./sdk.js";
 export type { SettingsOptions } from "./settings.js";
-export type { ObjectStorageOptions } from "./wrap.js";
+export { type Log, unmapped, type WrappedTaskClient, wrapTaskClient } from "./task-client.js";
+
+/**
+ * A task handler whose XComs go through object storage: what it reads by `getXCom` and what is bound to its parameters
+ * are values and not references, and what it writes by `setXCom` or returns becomes an object when it is large.
+ *
+ * Connections are asked of `client.getConnection`, then of the environment; settings come from the options, then from
+ * `AIRFLOW__COMMON_IO__*`. It works with the handlers of every shape that the SDK has had.
+ */
+export function withObjectStorage<A = unknown>(
+  handler: (args: A) => unknown,
+  options: ObjectStorageOptions = {},
+): (args: A) => Promise<unknown> {
+  return wrapHandler(handler, options, {
+    open: (client, env) => openStorage({ connections: taskConnections(client), env }),
+    extras: ALL_EXTRAS,
+  });
+}

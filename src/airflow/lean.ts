@@ -1,18 +1,17 @@
 /** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle that holds only the parts that are named. */
 import type { ConnectionSource } from "../connections/index.js";
-import type { ObjectDriver } from "../fs/driver.js";
+import type { ObjectDriver } from "../fs/driver/driver.js";
 import type { Objects } from "../fs/objects.js";
-import { type LeanStorageOptions, openObjects } from "../open-lean.js";
-import type { Extras } from "../xcom/extras.js";
+import { type LeanStorageOptions, openObjects } from "../fs/open.js";
+import type { Extras } from "../xcom/features.js";
+import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 import type { TaskClient } from "./sdk.js";
-import { type ObjectStorageOptions, wrapHandler } from "./wrap.js";
 
 export type { TaskConnection } from "../connections/index.js";
-export { type Log, type WrappedTaskClient, wrapTaskClient } from "./client.js";
 export { taskConnections } from "./connections.js";
-export { unmapped } from "./map-index.js";
 export type { GetXCom, SetXCom, TaskClient, TaskContext, XComTarget } from "./sdk.js";
 export type { SettingsOptions } from "./settings.js";
+export { type Log, unmapped, type WrappedTaskClient, wrapTaskClient } from "./task-client.js";
 export type { LeanStorageOptions, ObjectStorageOptions };
 
 /** The parts that a task's bundle is to hold, and the settings. */

@@ -1,7 +1,7 @@
 /** Which settings hold for the XComs of this process, and where they come from. */
 import { invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../xcom/config.js";
+import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../xcom/settings.js";
 
 /** The three settings of Airflow's backend, for processes whose environment lacks them. */
 export interface SettingsOptions {

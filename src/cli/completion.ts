@@ -1,8 +1,7 @@
 /** Completion scripts for shells, made from the tree of commands. */
 import { Argument, type Command, type Option } from "commander";
-import type { Cli } from "./cli.js";
-import { jsonLine } from "./format.js";
-import { put } from "./io.js";
+import type { Cli } from "./command.js";
+import { jsonLine, put } from "./format.js";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];

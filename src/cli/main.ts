@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { processIo } from "./io.js";
+import { processIo } from "./format.js";
 import { run } from "./program.js";
 
 const stop = new AbortController();

@@ -1,18 +1,17 @@
 /** The tree of commands. */
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
-import { Cli } from "./cli.js";
+import type { CommonOptions } from "./command.js";
+import { Cli, type ExitCode, report } from "./command.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
 import { addTransfers } from "./commands/transfers.js";
 import { addXCom } from "./commands/xcom.js";
 import { addCompletion } from "./completion.js";
-import { addDoctor } from "./doctor/command.js";
-import { type ExitCode, report } from "./errors.js";
+import { addDoctor } from "./doctor/index.js";
+import type { Io } from "./format.js";
 import { styled } from "./format.js";
-import type { Io } from "./io.js";
-import type { CommonOptions } from "./session.js";
 
 /** Widest help, in characters: longer lines are hard to read. */
 const WIDEST_HELP = 100;

@@ -1,5 +1,5 @@
+import type { Output } from "./format.js";
 import { bytes, duration } from "./format.js";
-import type { Output } from "./io.js";
 
 /** Milliseconds between two drawings. */
 const EVERY = 100;

@@ -1,9 +1,9 @@
 import { promisify } from "node:util";
 import { constants, crc32, createInflateRaw, deflateRaw } from "node:zlib";
-import type { Bytes } from "../fs/driver.js";
+import type { Bytes } from "../streams.js";
 import { Engine, told } from "./engine.js";
 import { type Block, blocks, inOrder, width } from "./parallel.js";
-import type { Source } from "./source.js";
+import type { Source } from "./stream.js";
 
 /** Bytes that one thread compresses at a time. */
 const BLOCK = 1024 * 1024;
@@ -60,5 +60,80 @@ export async function* inflate(source: Source, tally: Tally): Bytes {
     }
   } finally {
     engine.destroy();
+  }
+}
+
+// RFC 1952. No name, no time and an unknown system (255), so that equal content gives equal bytes.
+const HEADER = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+const HAS_CRC = 2;
+const HAS_EXTRA = 4;
+const HAS_NAME = 8;
+const HAS_COMMENT = 16;
+const RESERVED = 0xe0;
+
+/** One gzip member (RFC 1952). */
+export async function* encode(bytes: Bytes, level: number): Bytes {
+  const tally = new Tally();
+  yield Uint8Array.from(HEADER);
+  yield* deflate(bytes, level, tally);
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(tally.crc, 0);
+  trailer.writeUInt32LE(tally.size % 2 ** 32, 4);
+  yield trailer;
+}
+
+/** Members one after the other, then zeros, then the end. Empty input is empty content, as in Python. */
+export async function* decode(source: Source): Bytes {
+  while (await source.has(1)) {
+    await header(source);
+    yield* content(source);
+    await zeros(source);
+  }
+}
+
+async function* content(source: Source): Bytes {
+  const tally = new Tally();
+  yield* inflate(source, tally);
+  const at = source.offset;
+  const trailer = Buffer.from(await source.take(8));
+  if (trailer.readUInt32LE(0) !== tally.crc) throw source.corrupt("the CRC-32 does not match", at);
+  if (trailer.readUInt32LE(4) !== tally.size % 2 ** 32) throw source.corrupt("the length does not match", at + 4);
+}
+
+async function header(source: Source): Promise<void> {
+  const start = source.offset;
+  const fixed = await source.take(HEADER.length);
+  let crc = crc32(fixed);
+  const flags = fixed[3]!;
+  if (fixed[0] !== 0x1f || fixed[1] !== 0x8b) throw source.corrupt("no gzip header", start);
+  if (fixed[2] !== 8 || flags & RESERVED) throw source.corrupt("an unknown method or flag", start + 2);
+  if (flags & HAS_EXTRA) crc = await extra(source, crc);
+  if (flags & HAS_NAME) crc = await text(source, crc);
+  if (flags & HAS_COMMENT) crc = await text(source, crc);
+  if (flags & HAS_CRC) {
+    const [low, high] = await source.take(2);
+    if ((low! | (high! << 8)) !== (crc & 0xffff)) throw source.corrupt("the header's CRC does not match");
+  }
+}
+
+async function extra(source: Source, crc: number): Promise<number> {
+  const length = await source.take(2);
+  const before = crc32(length, crc);
+  return crc32(await source.take(length[0]! | (length[1]! << 8)), before);
+}
+
+async function text(source: Source, crc: number): Promise<number> {
+  for (let sum = crc; ; ) {
+    const byte = await source.take(1);
+    sum = crc32(byte, sum);
+    if (byte[0] === 0) return sum;
+  }
+}
+
+async function zeros(source: Source): Promise<void> {
+  for (let chunk = await source.peek(); chunk; chunk = await source.peek()) {
+    const end = chunk.findIndex((byte) => byte !== 0);
+    source.skip(end < 0 ? chunk.byteLength : end);
+    if (end >= 0) return;
   }
 }

@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import type { Source } from "./source.js";
+import type { Source } from "./stream.js";
 
 /** A transform of node:zlib, or one that behaves like it. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };

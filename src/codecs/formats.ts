@@ -1,6 +1,6 @@
 /** The eight codecs, each loaded when it is first used. Marked as pure, so that bundlers can leave out what nobody names. */
 import type { Codec } from "./codec.js";
-import { codecOf } from "./format.js";
+import { codecOf } from "./codec-of.js";
 
 export type { Codec, CodecName, DecodeOptions, EncodeOptions } from "./codec.js";
 
@@ -14,8 +14,8 @@ export const zip: Codec = /* @__PURE__ */ codecOf({
 export const gzip: Codec = /* @__PURE__ */ codecOf({
   name: "gzip",
   levels: { min: 0, max: 9, default: 6 },
-  encoder: () => import("./gzip.js"),
-  decoder: () => import("./gzip.js"),
+  encoder: () => import("./deflate.js"),
+  decoder: () => import("./deflate.js"),
 });
 
 export const bz2: Codec = /* @__PURE__ */ codecOf({
@@ -48,12 +48,12 @@ export const zstd: Codec = /* @__PURE__ */ codecOf({
 
 export const lz4: Codec = /* @__PURE__ */ codecOf({
   name: "lz4",
-  encoder: () => import("./lz4/encode.js"),
-  decoder: () => import("./lz4/decode.js"),
+  encoder: () => import("./lz4.js"),
+  decoder: () => import("./lz4.js"),
 });
 
 export const snappy: Codec = /* @__PURE__ */ codecOf({
   name: "snappy",
-  encoder: () => import("./snappy/encode.js"),
-  decoder: () => import("./snappy/decode.js"),
+  encoder: () => import("./snappy.js"),
+  decoder: () => import("./snappy.js"),
 });

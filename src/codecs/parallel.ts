@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Bytes } from "../fs/driver.js";
+import type { Bytes } from "../streams.js";
 
 /** Most blocks under way at once. libuv's pool has four threads; one more block waits, so that none of them idles. */
 const MOST = 5;

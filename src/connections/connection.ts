@@ -1,4 +1,5 @@
-import { Secret } from "./secret.js";
+import { inspect } from "node:util";
+import { invalid } from "../errors.js";
 
 /** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name says that it is one. */
 export type Extra = string | number | boolean | null | Secret | readonly Extra[] | { readonly [name: string]: Extra };
@@ -35,4 +36,222 @@ export function revealed(value: Extra | undefined): unknown {
   if (Array.isArray(value)) return value.map(revealed);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revealed(inner)]));
+}
+
+/** A value that no message, log, inspection, JSON or string form shows; `reveal()` is the only way to it. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return "[redacted]";
+  }
+
+  toJSON(): string {
+    return "[redacted]";
+  }
+
+  [inspect.custom](): string {
+    return "[redacted]";
+  }
+}
+
+const HIDDEN = "[redacted]";
+
+/** The fields of a connection before its secrets are sealed. */
+export interface Fields {
+  type: string;
+  host?: string | undefined;
+  login?: string | undefined;
+  password?: string | Secret | undefined;
+  schema?: string | undefined;
+  port?: number | undefined;
+  extra?: object | undefined;
+  description?: string | undefined;
+}
+
+/** A connection that shows no secret in JSON, string or inspection, also where a wrong text put one into the host. */
+class Sealed implements Connection {
+  readonly id: string;
+  readonly type: string;
+  readonly host: string | undefined;
+  readonly login: string | undefined;
+  readonly password: Secret | undefined;
+  readonly schema: string | undefined;
+  readonly port: number | undefined;
+  readonly extra: { readonly [name: string]: Extra };
+  readonly description: string | undefined;
+
+  constructor(id: string, fields: Fields) {
+    const { password } = fields;
+    this.id = id;
+    this.type = fields.type;
+    this.host = fields.host;
+    this.login = fields.login;
+    this.password = typeof password === "string" ? new Secret(password) : password;
+    this.schema = fields.schema;
+    this.port = fields.port;
+    this.extra = sealedFields(fields.extra ?? {});
+    this.description = fields.description;
+    Object.freeze(this);
+  }
+
+  toString(): string {
+    return `connection ${JSON.stringify(this.id)}`;
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { id, type, host, login, password, schema, port, extra, description } = this;
+    const shown = { host: shownHost(host), login, password, schema: shownWord(schema), port, extra: shownExtra(extra) };
+    return { id, type: shownWord(type), ...shown, description };
+  }
+
+  [inspect.custom](): unknown {
+    return this.toJSON();
+  }
+}
+
+/** A connection of these fields, frozen, with every secret in a {@link Secret}. */
+export function connectionOf(id: string, fields: Fields): Connection {
+  return new Sealed(id, fields);
+}
+
+/** Airflow's name of a type: `postgresql` is `postgres`, and `-` is `_`. */
+export function normalType(type: string): string {
+  return type === "postgresql" ? "postgres" : type.replaceAll("-", "_");
+}
+
+function shownWord(text: string | undefined): string | undefined {
+  return text === undefined || /^[\w.+-]*$/.test(text) ? text : HIDDEN;
+}
+
+function shownHost(host: string | undefined): string | undefined {
+  return host === undefined || (/^[\w.:/[\],-]*$/.test(host) && !isSecretValue(host)) ? host : HIDDEN;
+}
+
+/** Without names that have an empty value: an unencoded `&` in a secret makes such names out of its rest. */
+function shownExtra(extra: Connection["extra"]): Connection["extra"] {
+  return Object.fromEntries(Object.entries(extra).filter(([, value]) => value !== ""));
+}
+
+const TEXTS = ["type", "host", "login", "schema", "description"] as const;
+const NAMES: ReadonlySet<string> = new Set([...TEXTS, "password", "port", "extra", "id"]);
+
+/**
+ * The connection that a program wrote down: a {@link ConnectionInput}, or a {@link Connection} as it is.
+ * A field of the wrong kind or an unknown name fails with InvalidArgument.
+ */
+export function connectionFrom(id: string, input: Connection | ConnectionInput): Connection {
+  if (input instanceof Sealed) return input;
+  const where = `connection ${JSON.stringify(id)}`;
+  if (typeof input !== "object" || input === null) throw invalid(`${where} is not a record`);
+  for (const name of Object.keys(input)) {
+    if (!NAMES.has(name)) throw invalid(`${where} has a field that connections do not have: ${name}`);
+  }
+  checkFields(where, input);
+  return connectionOf(id, { ...input, type: normalType(input.type) });
+}
+
+function checkFields(where: string, input: Connection | ConnectionInput): void {
+  const { password, port, extra } = input;
+  const wrong = (name: string, kind: string) => invalid(`${where}: ${name} must be ${kind}`);
+  if (typeof input.type !== "string") throw wrong("type", "text");
+  for (const name of TEXTS) {
+    if (input[name] !== undefined && typeof input[name] !== "string") throw wrong(name, "text");
+  }
+  if (password !== undefined && typeof password !== "string" && !(password instanceof Secret)) {
+    throw wrong("password", "text or a Secret");
+  }
+  if (port !== undefined && !Number.isInteger(port)) throw wrong("port", "an integer");
+  if (extra !== undefined && (typeof extra !== "object" || extra === null || Array.isArray(extra))) {
+    throw wrong("extra", "an object");
+  }
+}
+
+// Which values inside a connection's `extra` are secrets, told by their name or by the value itself.
+
+/** How deep an `extra` may be nested. Airflow's own records need three levels. */
+const MAX_DEPTH = 64;
+
+/** Last words that make a name secret: the plain ones, and ones that are written together (`apikey`, `mytoken`). */
+const SECRET_WORD =
+  /^(pass|pwd|passcode|key|keyfile|pem|sas|sig|signature|dsn|jwt|bearer|auth|authorization|cookie|credentials?|(saml)?assertion|connectionstring|connstr)$/;
+const SECRET_END = /(password|passwd|passphrase|secret|token|(api|access|account|private|shared|signing|master)key)s?$/;
+
+/** Last words that make a name secret only together. */
+const SECRET_WORDS = /(^|_)(connection_string|conn_str(ing)?|token_code|service_account_(json|info|dict|data))$/;
+
+/** Last words, without their digits, that only say in which form a secret is written: `private_key_base64`, `sas_url`. */
+const FORM = /_(dict|json|data|contents?|value|text|info|base|b|url|uri|raw|plain)$/;
+
+/** Names that say where, not what: the address to fetch tokens from is not a token. */
+const LOCATOR = /(^|_)(token|secret|key|credential|jwt|auth|authorization)s?_(url|uri)$/;
+
+/**
+ * Whether a field of this name holds a secret. The name is read as words (`secretAccessKey`, `x-api-key` and
+ * `extra__aws__aws_secret_access_key` alike); what counts is its end, so `private_key` and `private_key_base64` are
+ * secret, `key_path`, `key_secret_name`, `aws_access_key_id`, `token_uri` and `private_key_id` are not.
+ */
+export function isSecretName(name: string): boolean {
+  const words = name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
+    .replace(/(?<![_0-9])[_0-9]+$/, "");
+  if (LOCATOR.test(words)) return false;
+  return [words, words.replace(FORM, "")].some(
+    (form) =>
+      SECRET_WORDS.test(form) || SECRET_END.test(form) || SECRET_WORD.test(form.slice(form.lastIndexOf("_") + 1)),
+  );
+}
+
+const SECRET_VALUES = [
+  /:\/\/[^/?#\s:@]*:[^/?#\s]*@/, // a password inside an address
+  /[?&](sig|signature|x-amz-signature|x-goog-signature|access_token)=/i, // a signed address
+  /(^|[?&;])(sig|accountkey|sharedaccesssignature)=/i, // a SAS, or an Azure connection string
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  /^\s*[[{]/, // JSON as text may hold secrets of its own
+];
+
+/** Whether the text is a secret whatever its name is: a signed address, a private key, JSON written as text, … */
+function isSecretValue(text: string): boolean {
+  return SECRET_VALUES.some((pattern) => pattern.test(text));
+}
+
+/** JSON as an {@link Extra}: every secret becomes a {@link Secret}, everything below a secret name included. */
+export function sealed(value: unknown, secret = false, depth = 0): Extra {
+  if (depth > MAX_DEPTH) throw invalid(`a connection's extra is nested deeper than ${MAX_DEPTH}`);
+  if (value === null || value === undefined) return null;
+  if (value instanceof Secret || typeof value === "boolean") return value;
+  if (typeof value === "string") return sealedText(value, secret);
+  if (typeof value === "number") return secret ? new Secret(String(value)) : value;
+  if (Array.isArray(value)) return value.map((inner) => sealed(inner, secret, depth + 1));
+  if (isPlain(value)) return sealedFields(value, secret, depth);
+  throw invalid("a connection's extra holds a value that is not JSON");
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const parent: unknown = Object.getPrototypeOf(value);
+  return parent === null || parent === Object.prototype;
+}
+
+function sealedText(text: string, secret: boolean): Extra {
+  return text !== "" && (secret || isSecretValue(text)) ? new Secret(text) : text;
+}
+
+/** The fields of an object, each sealed by its own name unless all of them are secret. */
+function sealedFields(fields: object, secret = false, depth = 0): { readonly [name: string]: Extra } {
+  return Object.fromEntries(
+    Object.entries(fields)
+      .filter(([, inner]) => inner !== undefined)
+      .map(([name, inner]) => [name, sealed(inner, secret || isSecretName(name), depth + 1)]),
+  );
 }

@@ -1,9 +1,18 @@
-export { type Connection, type ConnectionInput, type Extra, revealed } from "./connection.js";
-export * from "./options/index.js";
-export { parseConnection, toConnection } from "./parse.js";
+export { parseConnection, toConnection } from "./airflow-format.js";
+export { type Connection, type ConnectionInput, type Extra, isSecretName, revealed, Secret } from "./connection.js";
+export { type AzureCredentials, type AzureOptions, azureOptions } from "./options/azure.js";
+export { type GcsCredentials, type GcsOptions, type GoogleKey, type GoogleSource, gcsOptions } from "./options/gcs.js";
+export { type S3Encryption, type S3Options, type S3Provider, type S3Transfer, s3Options } from "./options/s3.js";
+export type {
+  AssumeRole,
+  BaseCredentials,
+  IdentityToken,
+  RoleRequest,
+  S3Credentials,
+  StaticKeys,
+  WebIdentity,
+} from "./options/s3-credentials.js";
 export { type ConnectionsOption, connectionsFileOf, resolveConnections } from "./resolve.js";
-export { isSecretName } from "./sealing.js";
-export { Secret } from "./secret.js";
 export { connectionsFromFile } from "./secrets-file.js";
 export {
   type ConnectionLike,
@@ -12,7 +21,9 @@ export {
   connectionsFromEnv,
   connectionsFromFunction,
   connectionsFromRecord,
+  connectionsFromTaskClient,
   connectionVariable,
   rememberConnections,
-} from "./source.js";
-export { connectionsFromTaskClient, type TaskClient, type TaskConnection } from "./task-client.js";
+  type TaskClient,
+  type TaskConnection,
+} from "./sources.js";

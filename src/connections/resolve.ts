@@ -1,7 +1,7 @@
 /** Which sources a Storage asks, and in which order. */
 import { invalid } from "../errors.js";
+import { parsePythonJson } from "./airflow-format.js";
 import type { Connection } from "./connection.js";
-import { parsePythonJson } from "./extra.js";
 import { connectionsFromFile } from "./secrets-file.js";
 import {
   type ConnectionLike,
@@ -14,7 +14,7 @@ import {
   type Env,
   quoted,
   rememberConnections,
-} from "./source.js";
+} from "./sources.js";
 
 /** What `openStorage({ connections })` takes: a record by id, a function, or a source such as `connectionsFromFile`. */
 export type ConnectionsOption =

@@ -2,13 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { failure, invalid } from "../errors.js";
+import { cut, fieldsFromRecord, fieldsFromUri, parsePythonJson, unknownName } from "./airflow-format.js";
 import type { Connection } from "./connection.js";
-import { parsePythonJson } from "./extra.js";
-import { fieldsFromRecord, unknownName } from "./json.js";
-import { connectionOf, type Fields } from "./record.js";
-import { blaming, type ConnectionSource, quoted } from "./source.js";
-import { fieldsFromUri } from "./uri.js";
-import { cut } from "./urlsplit.js";
+import { connectionOf, type Fields } from "./connection.js";
+import { blaming, type ConnectionSource, quoted } from "./sources.js";
 
 type Entries = Readonly<Record<string, unknown>>;
 

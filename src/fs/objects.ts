@@ -1,12 +1,11 @@
-import type { Codecs } from "../codecs/lookup.js";
+import type { Codecs } from "../codecs/codec.js";
 import { checkOptions, failure, isStorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import type { ReadWanted } from "./ahead.js";
+import type { Bytes } from "../streams.js";
+import { abortable, type Body, collect } from "../streams.js";
 import { Batch } from "./batch.js";
-import { abortable, type Body, collect } from "./bytes.js";
-import { Call, onObject } from "./call.js";
-import { decoding } from "./compress.js";
-import type { Bytes, Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver.js";
+import type { Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver/driver.js";
+import { Call, onObject } from "./operation.js";
 import {
   type At,
   checkRead,
@@ -19,9 +18,10 @@ import {
   WRITE,
   type WriteInit,
 } from "./options.js";
-import type { Reach } from "./reach.js";
-import { readAll, resumed } from "./resume.js";
-import { writeObject } from "./write.js";
+import type { ReadWanted } from "./parallel-read.js";
+import type { Reach } from "./registry.js";
+import { readAll, resumed } from "./resumable-read.js";
+import { decoding, writeObject } from "./write.js";
 
 /** How bodies come: as streams, and in one array. */
 export interface Reads {

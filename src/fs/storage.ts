@@ -1,12 +1,11 @@
 import { checkOptions, invalid, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { fetched, fetchedWhole } from "./ahead.js";
+import { toReadableStream } from "../streams.js";
 import { Batch } from "./batch.js";
-import { toReadableStream } from "./bytes.js";
-import { Call, onObject, type Reached } from "./call.js";
-import type { Driver, Info, Item, Shared } from "./driver.js";
-import { globKeys } from "./glob.js";
+import type { Driver, Info, Item, Shared } from "./driver/driver.js";
+import { globKeys } from "./glob/walk.js";
 import { listed, Objects, type Reads } from "./objects.js";
+import { Call, onObject, type Reached } from "./operation.js";
 import {
   type At,
   COPY,
@@ -27,10 +26,9 @@ import {
   type SignInit,
   type WriteInit,
 } from "./options.js";
-import { fetchRanges } from "./ranges.js";
-import type { Reach } from "./reach.js";
-import { removeTree } from "./remove.js";
-import { checkApart, copyAcross, summed, transferTree, waitUntilDistinct } from "./transfer.js";
+import { fetched, fetchedWhole, fetchRanges } from "./parallel-read.js";
+import type { Reach } from "./registry.js";
+import { checkApart, copyAcross, removeTree, summed, transferTree, waitUntilDistinct } from "./tree.js";
 import { StorageWritable } from "./writable.js";
 
 /**

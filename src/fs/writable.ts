@@ -1,6 +1,7 @@
 /** The one push-to-pull bridge. Everything else pulls. */
 import { invalid } from "../errors.js";
-import type { Bytes, Receipt } from "./driver.js";
+import type { Bytes } from "../streams.js";
+import type { Receipt } from "./driver/driver.js";
 
 /** Starts a write that pulls `body`; rejects when nothing was stored. */
 type Start = (body: Bytes) => Promise<Receipt>;

@@ -1,9 +1,17 @@
+import type { Codec } from "../codecs/codec.js";
 import { isStorageError } from "../errors.js";
-import { abortable, type Body, checkUnread, exactly, single, toBytes, whole } from "./bytes.js";
-import { Foreign, type Reached } from "./call.js";
-import { encoding } from "./compress.js";
-import type { Bytes, ObjectDriver, Receipt } from "./driver.js";
-import { checkConditions, checkCount, checkHeader, checkMetadata, type WriteInit } from "./options.js";
+import { abortable, type Body, type Bytes, checkUnread, exactly, single, toBytes, whole } from "../streams.js";
+import type { ObjectDriver, Receipt } from "./driver/driver.js";
+import { Foreign, type Reached } from "./operation.js";
+import {
+  type Compression,
+  checkConditions,
+  checkCount,
+  checkHeader,
+  checkMetadata,
+  type ReadInit,
+  type WriteInit,
+} from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
@@ -40,4 +48,37 @@ async function* foreign(bytes: Bytes): Bytes {
   } catch (error) {
     throw isStorageError(error) && error.op === "" ? error : new Foreign(error);
   }
+}
+
+// Where codecs meet paths.
+
+type Place = Pick<Reached<ObjectDriver>, "path" | "kit">;
+
+type Stage = (bytes: Bytes) => Bytes;
+
+const asIs: Stage = (bytes) => bytes;
+
+/** The codec that `compression` means for this path; none for null, and for a suffix that says nothing. */
+export function codecOf(compression: Compression | undefined, { path, kit }: Place): Codec | undefined {
+  if (compression == null) return undefined;
+  return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
+}
+
+export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadInit): Stage {
+  const codec = codecOf(compression, place);
+  return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
+}
+
+/** What `read` makes of `bytes`, which are let go in the end, also when it fails before it has asked for the first. */
+async function* released(bytes: Bytes, read: () => Bytes): Bytes {
+  try {
+    yield* read();
+  } finally {
+    await bytes[Symbol.asyncIterator]().return?.();
+  }
+}
+
+function encoding(place: Place, { compression, level, signal }: WriteInit): Stage | undefined {
+  const codec = codecOf(compression, place);
+  return codec && ((bytes) => codec.encode(bytes, { level, signal }));
 }

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import type { Body } from "../fs/bytes.js";
-import type { Info, Receipt } from "../fs/driver.js";
+import { createHash, randomBytes } from "node:crypto";
+import { type ErrorCode, isStorageError } from "../errors.js";
+import type { Info, Receipt } from "../fs/driver/driver.js";
 import type { ListInit, ReadInit, WriteInit } from "../fs/options.js";
 import type { Entry, Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
-import type { Harness } from "./harness.js";
-import { pooled, same } from "./tools.js";
+import type { Body, Bytes } from "../streams.js";
 
 /** A harness with the words that cases are written in: names below the base stand for paths. */
 export class Bench {
@@ -96,4 +95,190 @@ export class Bench {
       key: "x",
     });
   }
+}
+
+/** One place to try things out in. */
+export interface Harness {
+  storage: Storage;
+  /** A directory that nothing else writes to; empty, new for each run. */
+  base: StoragePath;
+  /** A place at another provider that `storage` reaches as well, for copies across. @default below `memory://` */
+  other?: StoragePath;
+  /** Unfinished uploads, temporary files or open descriptors below `base`; asked for after each case, which fails if there are any. */
+  leftovers?(): Promise<string[]>;
+  /** Removes what the case has left. */
+  cleanup(): Promise<void>;
+}
+
+// Assertions and data for the cases. Assertions come from node:assert, so that no test framework is needed.
+
+export const MIB = 2 ** 20;
+
+/** `work` on each, sixteen at a time. */
+export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  const lane = async () => {
+    for (const item of queue) await work(item);
+  };
+  await Promise.all(Array.from({ length: 16 }, lane));
+}
+
+/** Rejects with a StorageError of this code, which says where. */
+export async function refused(work: Promise<unknown>, code: ErrorCode | readonly ErrorCode[], why = ""): Promise<void> {
+  const codes = typeof code === "string" ? [code] : code;
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  assert.ok(error !== undefined, `${why} ${codes} expected, it succeeded`);
+  assert.ok(isStorageError(error), `${why} ${codes} expected, not ${String(error)}`);
+  assert.ok(codes.includes(error.code), `${why} ${codes} expected, not ${error.message}`);
+}
+
+/** Rejects with this very reason. */
+export async function rejectsWith(work: Promise<unknown>, reason: unknown): Promise<void> {
+  const outcome = await work.then(
+    () => "it succeeded",
+    (error: unknown) => error,
+  );
+  assert.strictEqual(outcome, reason);
+}
+
+/** Fails with lengths and digests, not with megabytes. */
+export function same(actual: Uint8Array, expected: string | Uint8Array, why = ""): void {
+  const wanted = typeof expected === "string" ? Buffer.from(expected) : expected;
+  if (Buffer.compare(actual, wanted) === 0) return;
+  assert.fail(`${why}: ${summary(actual)} instead of ${summary(wanted)}`);
+}
+
+function summary(data: Uint8Array): string {
+  if (data.byteLength <= 40) return JSON.stringify(Buffer.from(data).toString("latin1"));
+  return `${data.byteLength} bytes (sha256 ${createHash("sha256").update(data).digest("hex").slice(0, 12)})`;
+}
+
+/** `size` bytes that look random and are the same every time. */
+export function noise(size: number, seed = 1): Uint8Array {
+  const data = new Uint8Array(size);
+  let state = seed;
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    data[i] = state >>> 24;
+  }
+  return data;
+}
+
+/** The data as a stream of chunks of `size` bytes; the producer uses one buffer for all of them. */
+export async function* stream(data: Uint8Array, size = 64 * 1024): Bytes {
+  const shared = new Uint8Array(size);
+  for (let at = 0; at < data.byteLength; at += size) {
+    const chunk = data.subarray(at, at + size);
+    shared.set(chunk);
+    yield shared.subarray(0, chunk.byteLength);
+  }
+}
+
+/** The data, then an error. */
+export async function* broken(data: Uint8Array, error: unknown): Bytes {
+  yield* stream(data);
+  throw error;
+}
+
+export async function gather(bytes: Bytes): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** A promise and what settles it. */
+export function gate(): { opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** Names that libraries are known to change, refuse or confuse, all of them legal keys everywhere. */
+export const ODD_NAMES: readonly string[] = [
+  "two words",
+  " leading and trailing ",
+  "plus+plus",
+  "percent%48",
+  "percent%",
+  "%2F",
+  "question?mark=1&b",
+  "hash#fragment",
+  'double"quote',
+  "it's",
+  "back`tick",
+  "a<b>c&d;e",
+  "manual__2024-01-01T00:00:00+00:00",
+  "colon:colon::colon",
+  "semi;colon,comma",
+  "{braces}[brackets](parens)",
+  "caret^pipe|tilde~",
+  "star*dollar$at@bang!",
+  "equals=1",
+  "Ünïcödé",
+  "世界",
+  "🙀😀",
+  "nfc-\u00e9",
+  "nfd-e\u0301",
+  ".hidden",
+  "-dash",
+  "UPPER and lower",
+  "very/deep/er/than/most",
+];
+
+/** Names that some providers refuse or would change: they are stored exactly, or refused as InvalidArgument. */
+export const DISPUTED_NAMES: readonly string[] = [
+  "tab\there",
+  "new\nline",
+  "return\rhere",
+  "\u0001start",
+  "delete\u007f",
+  "\u0085next\u2028line",
+  "\ufeffmark",
+  "trailing.",
+  "dots./in/the../middle",
+  "...",
+  "back\\slash",
+];
+
+/**
+ * What not every provider has. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a slash at
+ * either end, or a backslash. `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be missing.
+ * `contentType`: it is stored as given, not told by the suffix. `copyIfAbsent`: a copy inside the provider can be
+ * create-only.
+ */
+export type Capability =
+  | "anyKey"
+  | "buckets"
+  | "contentType"
+  | "copyIfAbsent"
+  | "dotSegments"
+  | "metadata"
+  | "nesting"
+  | "sign"
+  | "versions";
+
+/** A server that does not keep a promise of the contract. */
+export interface Exception {
+  /** Of the case. */
+  id: string;
+  reason: string;
+  /** How that is known: an issue, a line of its source, a measurement with its version. */
+  evidence: string;
+  /** What is true there instead. */
+  instead?(bench: Bench): Promise<void>;
+}
+
+/** A case before it meets a driver. */
+export interface Spec {
+  id: string;
+  title: string;
+  /** Capabilities without which `without` is checked instead of `run`. */
+  needs?: readonly Capability[];
+  run(bench: Bench): Promise<void>;
+  without?(bench: Bench): Promise<void>;
 }

@@ -1,20 +1,16 @@
 /** What a driver is held to, as data: any test runner can run it. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Capability, Exception, Harness, Spec } from "./bench.js";
 import { Bench } from "./bench.js";
 import { compressionCases } from "./cases/compression.js";
 import { conditionCases } from "./cases/conditions.js";
 import { copyCases } from "./cases/copy.js";
-import { deleteCases } from "./cases/delete.js";
 import { keyCases } from "./cases/keys.js";
 import { listCases } from "./cases/list.js";
-import { propertyCases } from "./cases/properties.js";
+import { deleteCases, propertyCases, signCases, writerCases } from "./cases/other.js";
 import { rangeCases } from "./cases/ranges.js";
 import { readCases } from "./cases/read.js";
-import { signCases } from "./cases/sign.js";
 import { writeCases } from "./cases/write.js";
-import { writerCases } from "./cases/writer.js";
-import type { Harness } from "./harness.js";
-import type { Capability, Exception, Spec } from "./spec.js";
 
 /** Milliseconds until which what a case has begun must be given back. */
 const GRACE = 1000;

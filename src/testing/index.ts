@@ -1,6 +1,3 @@
-export { Bench } from "./bench.js";
+export type { Capability, Exception, Harness } from "./bench.js";
+export { Bench, DISPUTED_NAMES, ODD_NAMES, refused } from "./bench.js";
 export { type Case, type ContractOptions, driverContract } from "./contract.js";
-export type { Harness } from "./harness.js";
-export { DISPUTED_NAMES, ODD_NAMES } from "./names.js";
-export type { Capability, Exception } from "./spec.js";
-export { refused } from "./tools.js";

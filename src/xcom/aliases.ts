@@ -1,9 +1,9 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import { asPath, pathBelow, startBelow } from "./base.js";
-import { segmentsOf } from "./coordinate.js";
-import type { AliasReader, Extras, ReadAliases } from "./extras.js";
+import type { AliasReader, Extras, ReadAliases } from "./features.js";
+import { asPath, pathBelow, startBelow } from "./keys/base.js";
+import { segmentsOf } from "./keys/layout.js";
 
 interface Alias {
   prefix: string;

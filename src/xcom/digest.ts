@@ -1,14 +1,14 @@
 /** The digest of stored bytes in the name of their object. */
 import { createHash } from "node:crypto";
-import type { Codecs } from "../codecs/lookup.js";
-import { Pace } from "../codecs/pace.js";
+import type { Codecs } from "../codecs/codec.js";
+import { Pace } from "../codecs/stream.js";
 import { failure, invalid, isStorageError } from "../errors.js";
-import { abortable, type Body, toBytes } from "../fs/bytes.js";
-import type { Bytes } from "../fs/driver.js";
 import type { StoragePath } from "../path.js";
-import type { XComCompression } from "./config.js";
-import { told } from "./failures.js";
-import { readLeaf } from "./leaf.js";
+import type { Bytes } from "../streams.js";
+import { abortable, type Body, toBytes } from "../streams.js";
+import { told } from "./errors.js";
+import { readLeaf } from "./keys/layout.js";
+import type { XComCompression } from "./settings.js";
 
 /** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
 const KEPT = 1024 * 1024;

@@ -2,13 +2,11 @@
 import { failure } from "../errors.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
-import { asPath } from "./base.js";
-import { telling, told } from "./failures.js";
-import { decodeText } from "./json/decode.js";
-import { readJson } from "./json/read.js";
-import { Lines } from "./lines.js";
-import type { RowKey, RowOptions, XComRow, XComRows } from "./rows.js";
-import { airflowEncoding } from "./serde.js";
+import { airflowEncoding } from "./encoding/airflow.js";
+import { decodeText, readJson } from "./encoding/json-read.js";
+import { telling, told } from "./errors.js";
+import { asPath } from "./keys/base.js";
+import type { RowKey, RowOptions, XComRow, XComRows } from "./rows/rows.js";
 import type { StoredXCom } from "./stored.js";
 import type { XCom } from "./xcom.js";
 
@@ -229,4 +227,49 @@ function badField(name: string): never {
 
 function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
   return telling("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));
+}
+
+// Text in lines.
+
+/** The lines of text that comes in pieces. TooLarge once one that has not ended has more than `max` characters. */
+export class Lines {
+  #text = "";
+  #start = 0;
+  #seen = 0;
+  /** The number of the line that was handed out last. */
+  at = 0;
+
+  /** `name` is for messages. */
+  constructor(
+    readonly name: string,
+    readonly max: number,
+  ) {}
+
+  push(text: string): void {
+    this.#text = this.rest + text;
+    this.#seen -= this.#start;
+    this.#start = 0;
+  }
+
+  /** The next line without its LF; undefined until more is pushed. */
+  next(): string | undefined {
+    const end = this.#text.indexOf("\n", this.#seen);
+    if (end < 0) return this.#wait();
+    const line = this.#text.slice(this.#start, end);
+    this.#start = end + 1;
+    this.#seen = end + 1;
+    this.at++;
+    return line;
+  }
+
+  /** What follows the last LF. */
+  get rest(): string {
+    return this.#text.slice(this.#start);
+  }
+
+  #wait(): undefined {
+    this.#seen = this.#text.length;
+    if (this.#text.length - this.#start <= this.max) return;
+    throw failure("TooLarge", `${this.name}: line ${this.at + 1} has more than ${this.max} characters`);
+  }
 }

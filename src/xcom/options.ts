@@ -1,17 +1,31 @@
 /** The options of the backend, and what of them is refused. */
 import type { Objects } from "../fs/objects.js";
+import type { Signalled } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
-import { printedBase } from "./base.js";
-import { JSON_ONLY } from "./choose.js";
-import { checkCompression, type XComCompression } from "./config.js";
-import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./coordinate.js";
-import type { Extras, ReadAliases, Serializers, TypeLimits } from "./extras.js";
-import { refuse } from "./failures.js";
-import type { Encoding } from "./json/encoding.js";
+import { airflowEncoding, jsonEncoding } from "./encoding/airflow.js";
+import type { Encoding } from "./encoding/encoding.js";
+import { refuse } from "./errors.js";
+import type { Extras, ReadAliases, Serializers, TypeLimits } from "./features.js";
+import { printedBase } from "./keys/base.js";
+import type { Owner } from "./keys/layout.js";
+import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./keys/layout.js";
 import type { Known } from "./reference.js";
-import { airflowEncoding, jsonEncoding } from "./serde.js";
 import type { Serializer } from "./serializer.js";
+import { JSON_ONLY } from "./serializers.js";
+import { checkCompression, type XComCompression } from "./settings.js";
+
+/** The three methods of a backend; layers around one have the same. */
+export interface XComBackend {
+  storeValue(owner: Owner, key: string, value: unknown, options?: Signalled): Promise<unknown>;
+  loadValue(stored: unknown, options?: LoadOptions): Promise<unknown>;
+  purge(stored: unknown, options?: LoadOptions): Promise<boolean>;
+}
+
+export interface LoadOptions extends Signalled {
+  /** Whose the row is: then a reference to an object of another task is PermissionDenied. */
+  owner?: Owner | undefined;
+}
 
 const MAX_DECODED_BYTES = 512 * 1024 * 1024;
 

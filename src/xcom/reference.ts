@@ -1,9 +1,9 @@
 /** Which strings of a metadata row are references to objects. */
 import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
-import { pathBelow, prefixOf, restBelow, roomBelow } from "./base.js";
-import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./coordinate.js";
-import type { AliasReader } from "./extras.js";
+import type { AliasReader } from "./features.js";
+import { pathBelow, prefixOf, restBelow, roomBelow } from "./keys/base.js";
+import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./keys/layout.js";
 
 /** What a backend takes for references. */
 export interface Known {

@@ -1,8 +1,8 @@
 /** How values that are not JSON become objects, and values again. */
 import { invalid, type StorageError } from "../errors.js";
-import type { Bytes } from "../fs/driver.js";
 import type { Signalled } from "../fs/options.js";
-import { isCompressed } from "./config.js";
+import type { Bytes } from "../streams.js";
+import { isCompressed } from "./settings.js";
 
 export type SerializerOptions = Signalled;
 

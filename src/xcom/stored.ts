@@ -3,10 +3,9 @@ import { codecs } from "../codecs/index.js";
 import type { Signalled } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
-import { printedBase } from "./base.js";
-import { type LayoutName, readPlace } from "./coordinate.js";
-import { readLeaf } from "./leaf.js";
-import { classIn, MARK } from "./retention-place.js";
+import { printedBase } from "./keys/base.js";
+import { type LayoutName, readLeaf, readPlace } from "./keys/layout.js";
+import { classIn, MARK } from "./layers/retention-rules.js";
 
 /** What the path of an object says, in one of Airflow's layouts. */
 export interface StoredPlace {

@@ -1,5 +1,5 @@
 /** The transport with little patience: what takes ten seconds or five minutes elsewhere takes a second and a half here. */
-import type * as Transport from "../../src/fs/http.js";
+import type * as Transport from "../../src/fs/http/client.js";
 
 /** Milliseconds without a byte after which a try is given up. */
 export const IDLE = 1500;
@@ -9,9 +9,9 @@ export const PATIENT = "STOWAGE_TEST_PATIENT";
 export const TRIES = 4;
 
 /**
- * The module `src/fs/http.ts` for `vi.mock`: every client of every driver gets these limits, whatever a request asks.
+ * The module `src/fs/http/client.ts` for `vi.mock`: every client of every driver gets these limits, whatever a request asks.
  *
- *     vi.mock("../../src/fs/http.js", async (original) => (await import("./brisk.js")).briskly(original));
+ *     vi.mock("../../src/fs/http/client.js", async (original) => (await import("./brisk.js")).briskly(original));
  */
 export async function briskly(original: () => Promise<unknown>): Promise<typeof Transport> {
   const transport = (await original()) as typeof Transport;

@@ -8,7 +8,7 @@ import { onEveryCloud } from "./suite.js";
 import { wordOf } from "./tally.js";
 import { VERBS, type VerbName } from "./verbs.js";
 
-vi.mock("../../src/fs/http.js", async (original) => (await import("./brisk.js")).briskly(original));
+vi.mock("../../src/fs/http/client.js", async (original) => (await import("./brisk.js")).briskly(original));
 
 /** What the cloud has no request for. */
 const LACKS: Record<string, readonly VerbName[]> = { s3: [], gs: ["commit"], abfs: ["begin"] };

@@ -9,7 +9,7 @@ import { honest, plant, type Schedule, schedules } from "./schedule.js";
 import { onEveryCloud } from "./suite.js";
 import { type Tally, wordOf } from "./tally.js";
 
-vi.mock("../../src/fs/http.js", async (original) => (await import("./brisk.js")).briskly(original));
+vi.mock("../../src/fs/http/client.js", async (original) => (await import("./brisk.js")).briskly(original));
 
 /** Schedules on each cloud; STOWAGE_FAULT_RUNS asks for more. */
 const RUNS = Number(process.env.STOWAGE_FAULT_RUNS ?? 100);

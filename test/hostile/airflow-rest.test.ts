@@ -1,11 +1,11 @@
 /** Rows by Airflow's REST API when what answers is a proxy, another server, or an Airflow that says odd things. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
-import type { RowKey } from "../../src/xcom/rows.js";
-import { type RestRows, restRows } from "../../src/xcom/rows-rest.js";
+import { type RestRows, restRows } from "../../src/xcom/rows/airflow-rest.js";
+import type { RowKey } from "../../src/xcom/rows/rows.js";
 import { XCom } from "../../src/xcom/xcom.js";
 import { all } from "../support/all.js";
-import { type World, world } from "../xcom-world.js";
+import { type World, world } from "../support/xcom-world.js";
 import { type AirflowApi, type Answer, row, startAirflowApi } from "./airflow-api.js";
 
 const AT: RowKey = { dagId: "d", runId: "r", taskId: "t", key: "k" };

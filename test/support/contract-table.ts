@@ -4,14 +4,14 @@ import type { Backend } from "./backends.js";
 
 const HEAD = `# The contract of a driver
 
-Every case is run on every backend by \`test/contract.test.ts\`, through the public API, on a real server. The suite is
+Every case is run on every backend by \`test/conformance/contract.test.ts\`, through the public API, on a real server. The suite is
 exported as \`stowage/testing\`: whoever writes a driver can run it.
 
 \`yes\`: kept. \`refused\`: the provider does not have it; the case checks that the call says so, or what else is true
 there. \`n/a\`: nothing to check. A number: the server breaks the promise; the note says how that is known, and the
 case checks what is true instead.
 
-Written by \`npx vitest run test/contract.test.ts -u\`; the test fails when it is out of date.
+Written by \`npx vitest run test/conformance/contract.test.ts -u\`; the test fails when it is out of date.
 `;
 
 export function contractTable(backends: readonly Backend[]): string {

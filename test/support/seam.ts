@@ -1,8 +1,6 @@
 /** A driver called without the options that a test does not care about. */
 import { buffer } from "node:stream/consumers";
-import { single } from "../../src/fs/bytes.js";
 import type {
-  Bytes,
   CopyOptions,
   Driver,
   Info,
@@ -13,7 +11,9 @@ import type {
   Receipt,
   Shared,
   WriteOptions,
-} from "../../src/fs/driver.js";
+} from "../../src/fs/driver/driver.js";
+import type { Bytes } from "../../src/streams.js";
+import { single } from "../../src/streams.js";
 
 const unlimited = { take: async () => () => {} };
 export const SHARED: Shared = { uploads: unlimited, downloads: unlimited, env: {} };

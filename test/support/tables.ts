@@ -1,5 +1,5 @@
 /** What the tests of tables share. */
-import { DateTime, PlainDate } from "../../src/xcom/serde/types.js";
+import { DateTime, PlainDate } from "../../src/xcom/encoding/types.js";
 import type { Row, TableFormat, TableSchema } from "../../src/xcom/tables/index.js";
 
 export const FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const satisfies TableFormat[];

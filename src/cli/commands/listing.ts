@@ -3,10 +3,8 @@ import type { Command } from "commander";
 import { failure, isStorageError } from "../../errors.js";
 import type { Entry } from "../../fs/storage.js";
 import type { StoragePath } from "../../path.js";
-import type { Cli } from "../cli.js";
-import { bytes, moment, printable, styled } from "../format.js";
-import { put } from "../io.js";
-import type { Session } from "../session.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, moment, printable, put, styled } from "../format.js";
 
 export function addListing(cli: Cli, program: Command): void {
   cli

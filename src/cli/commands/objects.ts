@@ -1,13 +1,12 @@
 /** `rm`, `stat` and `sign`. */
 import { type Command, Option } from "commander";
 import { failure } from "../../errors.js";
-import type { Info } from "../../fs/driver.js";
+import type { Info } from "../../fs/driver/driver.js";
 import type { StoragePath } from "../../path.js";
-import type { Cli } from "../cli.js";
-import { bytes, duration, facts, moment, printable } from "../format.js";
-import { put } from "../io.js";
+import type { Cli } from "../command.js";
+import { isLink, type Session } from "../command.js";
+import { bytes, duration, facts, moment, printable, put } from "../format.js";
 import { seconds } from "../options.js";
-import { isLink, type Session } from "../session.js";
 
 export function addObjects(cli: Cli, program: Command): void {
   addRemove(cli, program);

@@ -1,14 +1,12 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
 import { invalid } from "../../errors.js";
-import { collect } from "../../fs/bytes.js";
 import type { Compression } from "../../fs/options.js";
 import type { StoragePath } from "../../path.js";
-import type { Cli } from "../cli.js";
-import { bytes, jsonLine, printable } from "../format.js";
-import { put } from "../io.js";
+import { collect } from "../../streams.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, jsonLine, printable, put } from "../format.js";
 import { compressionOption, whole } from "../options.js";
-import type { Session } from "../session.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);

@@ -1,7 +1,7 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
-import type { XComCompression } from "../../xcom/config.js";
-import type { Cli } from "../cli.js";
+import type { XComCompression } from "../../xcom/settings.js";
+import type { Cli } from "../command.js";
 import { whole } from "../options.js";
 import { imported } from "../xcom/import.js";
 import { exported, list } from "../xcom/list.js";

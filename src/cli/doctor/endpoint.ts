@@ -1,8 +1,8 @@
 /** Whether the provider answers at all, and what its clock says. */
 import { readFile } from "node:fs/promises";
-import { type HttpOptions, openHttp, originOf } from "../../fs/http.js";
+import { type HttpOptions, openHttp, originOf } from "../../fs/http/client.js";
+import type { Session } from "../command.js";
 import { duration } from "../format.js";
-import type { Session } from "../session.js";
 import { type Finding, failed, messageOf, ok, skipped, warning } from "./finding.js";
 import type { Settings } from "./settings.js";
 

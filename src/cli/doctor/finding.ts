@@ -1,7 +1,7 @@
 /** One line of a diagnosis. */
 import { isStorageError } from "../../errors.js";
-import { printable, type Style, styled, wrapped } from "../format.js";
-import { type Output, put } from "../io.js";
+import { type Provider, providerOf, type StoragePath } from "../../path.js";
+import { type Output, printable, put, type Style, styled, wrapped } from "../format.js";
 
 export interface Finding {
   /** What was looked at, in one word. */
@@ -55,4 +55,62 @@ export async function print(out: Output, { check, status, detail, mend }: Findin
   const start = `${styled(out, style, mark.padEnd(MARK))}  ${check.padEnd(CHECK)}  `;
   await put(out, `${start}${wrapped(out, INDENT, printable(detail))}\n`);
   if (mend) await put(out, `${" ".repeat(INDENT)}${styled(out, "bold", wrapped(out, INDENT, `mend: ${mend}`))}\n`);
+}
+
+// How to mend what a provider refused.
+
+export type Action = "list" | "read" | "write" | "delete";
+
+const PERMISSIONS: Readonly<Record<Provider, Readonly<Record<Action, string>>>> = {
+  s3: { list: "s3:ListBucket", read: "s3:GetObject", write: "s3:PutObject", delete: "s3:DeleteObject" },
+  gs: {
+    list: "storage.objects.list",
+    read: "storage.objects.get",
+    write: "storage.objects.create and, to replace, storage.objects.delete",
+    delete: "storage.objects.delete",
+  },
+  azure: {
+    list: "the role Storage Blob Data Reader",
+    read: "the role Storage Blob Data Reader",
+    write: "the role Storage Blob Data Contributor",
+    delete: "the role Storage Blob Data Contributor",
+  },
+  file: {
+    list: "read and search permission",
+    read: "read permission",
+    write: "write permission",
+    delete: "write permission",
+  },
+  memory: { list: "nothing", read: "nothing", write: "nothing", delete: "nothing" },
+};
+
+/** What to do about an error that came when `action` was tried at `path`. */
+export function mendOf(error: unknown, action: Action, path: StoragePath): string {
+  if (!isStorageError(error)) return "run it again with --debug, which shows where it comes from";
+  const { code, detail } = error;
+  switch (code) {
+    case "PermissionDenied":
+      return `allow these credentials to ${action} below this path: they need ${needed(action, path)}`;
+    case "Unauthenticated":
+      return "these credentials are not accepted: renew them, and see that they belong to this endpoint";
+    case "NotFound":
+      return `create the bucket ${path.bucket}, or correct its name or the region and endpoint of the connection`;
+    case "Unsupported":
+      return /npm (install|i) /.test(detail)
+        ? "install the package that is named"
+        : "use another setting or another provider for this";
+    case "InvalidArgument":
+      return "correct what the message names";
+    case "Throttled":
+    case "Timeout":
+    case "Unavailable":
+      return "try again; when it stays so, look at the provider's status and at the network between";
+    default:
+      return "run it again with --debug, which shows where it comes from";
+  }
+}
+
+function needed(action: Action, { scheme }: StoragePath): string {
+  const provider = providerOf(scheme);
+  return provider ? PERMISSIONS[provider][action] : `permission to ${action}`;
 }

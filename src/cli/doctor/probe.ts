@@ -1,13 +1,13 @@
 /** What can be done below a path, tried on objects of the doctor's own. */
+
 import { randomUUID } from "node:crypto";
-import { rmdir, stat } from "node:fs/promises";
+import { readdir, rmdir, stat } from "node:fs/promises";
 import { isStorageError } from "../../errors.js";
 import type { Storage } from "../../fs/storage.js";
 import { providerOf, type StoragePath } from "../../path.js";
+import type { Session } from "../command.js";
 import { bytes } from "../format.js";
-import type { Session } from "../session.js";
-import { broken, type Finding, failed, ok, skipped, warning } from "./finding.js";
-import { mendOf } from "./mend.js";
+import { broken, type Finding, failed, mendOf, ok, skipped, warning } from "./finding.js";
 
 const FIRST = "written by stowage doctor";
 const SECOND = "written by stowage doctor again";
@@ -167,4 +167,22 @@ async function missingFolders({ scheme, key }: StoragePath): Promise<string[]> {
     missing.push(folder);
   }
   return missing;
+}
+
+// What killed writers have left in a local folder.
+
+/** What the names of unfinished writes begin with. */
+const UNFINISHED = ".stowage-tmp-";
+
+/** Unfinished writes in the folder itself, if there are any. Those of a week ago are gone by the listing before. */
+export async function findLeftovers({ scheme, key }: StoragePath): Promise<Finding | undefined> {
+  if (providerOf(scheme) !== "file") return undefined;
+  const names = await readdir(`/${key}`).catch(() => []);
+  const left = names.filter((name) => name.startsWith(UNFINISHED));
+  if (left.length === 0) return undefined;
+  return warning(
+    "leftovers",
+    `${left.length} unfinished writes, ${left[0]} among them: a writer that still runs, or one that was killed`,
+    "nothing, if programs are writing here; else delete them, or let a listing do it when they are a week old",
+  );
 }

@@ -3,20 +3,18 @@
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { asPath } from "../../xcom/base.js";
 import { type Imported, INDEX, importExported, importReferences, UNFINISHED } from "../../xcom/import.js";
-import type { XComRows } from "../../xcom/rows.js";
-import { restRows } from "../../xcom/rows-rest.js";
-import { sqlRows } from "../../xcom/rows-sql.js";
+import { asPath } from "../../xcom/keys/base.js";
+import { restRows } from "../../xcom/rows/airflow-rest.js";
+import type { XComRows } from "../../xcom/rows/rows.js";
+import { sqlRows } from "../../xcom/rows/sql.js";
 import { storedXComs } from "../../xcom/stored.js";
 import { XCom } from "../../xcom/xcom.js";
-import { jsonLine, printable } from "../format.js";
-import { put } from "../io.js";
-import type { Session } from "../session.js";
-import { settingsOf } from "./backend.js";
-import { postgresQuery } from "./database.js";
+import type { Session } from "../command.js";
+import { jsonLine, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";
-import { configuredBase, pathOrBase } from "./place.js";
+import { postgresQuery } from "./rows.js";
+import { configuredBase, pathOrBase, settingsOf } from "./values.js";
 
 /** Not on a command line, where others see it. */
 const TOKEN = "AIRFLOW_API_TOKEN";

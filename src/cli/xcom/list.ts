@@ -2,21 +2,21 @@
 import { failure, invalid, isStorageError } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import { INDEX, UNFINISHED } from "../../xcom/import.js";
-import { readLeaf } from "../../xcom/leaf.js";
-import { bytes, jsonLine, moment, printable, styled } from "../format.js";
-import { put } from "../io.js";
-import type { Session } from "../session.js";
-import { openRows, rowXComs } from "./database.js";
-import { configuredBase, pathOrBase, typedOrBase } from "./place.js";
+import { readLeaf } from "../../xcom/keys/layout.js";
+import type { Session } from "../command.js";
+import { bytes, jsonLine, moment, printable, put, styled } from "../format.js";
 import {
   type FoundXCom,
   noRows,
   nothingFound,
+  openRows,
   roundedIntegers,
+  rowXComs,
   storedXComs,
   type XComFilter,
   type XComSource,
-} from "./source.js";
+} from "./rows.js";
+import { configuredBase, pathOrBase, typedOrBase } from "./values.js";
 
 export interface FilterOptions {
   dag?: string;

@@ -1,17 +1,15 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
 import { invalid } from "../../errors.js";
-import type { Info } from "../../fs/driver.js";
+import type { Info } from "../../fs/driver/driver.js";
 import type { StoragePath } from "../../path.js";
-import { jsonText } from "../../xcom/json/write.js";
-import { jsonEncoding } from "../../xcom/serde.js";
-import { bytes, facts, moment, printable } from "../format.js";
-import { put } from "../io.js";
-import type { Session } from "../session.js";
-import { openRows, rowXComs } from "./database.js";
+import { jsonEncoding } from "../../xcom/encoding/airflow.js";
+import { jsonText } from "../../xcom/encoding/json-write.js";
+import type { Session } from "../command.js";
+import { bytes, facts, moment, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";
-import { configuredBase, referredPlace, type XComPlace } from "./place.js";
-import { type FoundXCom, noRows } from "./source.js";
+import { type FoundXCom, noRows, openRows, rowXComs } from "./rows.js";
+import { configuredBase, referredPlace, type XComPlace } from "./values.js";
 
 /** Characters of a preview. */
 const PREVIEW = 300;

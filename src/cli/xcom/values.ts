@@ -1,15 +1,18 @@
 /** Values stored and loaded by the XCom backend. */
+
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid, isStorageError } from "../../errors.js";
-import type { LayoutName } from "../../xcom/coordinate.js";
-import { readJson } from "../../xcom/json/read.js";
-import { jsonBytes } from "../../xcom/json/write.js";
-import { airflowEncoding, objectForm } from "../../xcom/serde.js";
-import { jsonLine, printable } from "../format.js";
-import { input, put } from "../io.js";
-import type { Session } from "../session.js";
-import { type BackendOptions, settingsOf } from "./backend.js";
-import { configuredBase, referredPlace } from "./place.js";
+import { StoragePath } from "../../path.js";
+import { airflowEncoding, objectForm } from "../../xcom/encoding/airflow.js";
+import { readJson } from "../../xcom/encoding/json-read.js";
+import { jsonBytes } from "../../xcom/encoding/json-write.js";
+import type { LayoutName } from "../../xcom/keys/layout.js";
+import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../../xcom/settings.js";
+import { placeOf, type StoredPlace } from "../../xcom/stored.js";
+import type { Session } from "../command.js";
+import { input, jsonLine, printable, put } from "../format.js";
+
+export type { StoredPlace as XComPlace } from "../../xcom/stored.js";
 
 export interface PushOptions extends BackendOptions {
   dag: string;
@@ -63,4 +66,54 @@ function referred(session: Session, text: string): { backend: XComObjectStorageB
   const { storage, env } = session;
   const place = referredPlace(session.path(text), configuredBase(env));
   return { backend: new XComObjectStorageBackend({ storage, path: place.base }), reference: String(place.path) };
+}
+
+// The settings of the backend that the command stores values with.
+
+interface BackendOptions {
+  base?: string;
+  threshold?: number;
+  compression?: XComCompression;
+}
+
+/** The options, else Airflow's settings; whoever stores by hand wants an object unless the settings say otherwise. */
+export function settingsOf(session: Session, options: BackendOptions): XComSettings {
+  const { env } = session;
+  const path = options.base === undefined ? env[SETTING.path] : String(session.path(options.base));
+  if (!path) throw invalid(NO_BASE.replace("name a path", "name one by --base"));
+  const threshold = options.threshold === undefined ? (env[SETTING.threshold] ?? "0") : String(options.threshold);
+  const compression = options.compression ?? env[SETTING.compression];
+  const names = { [SETTING.path]: path, [SETTING.threshold]: threshold, [SETTING.compression]: compression };
+  return settingsFromEnv(names);
+}
+
+// Where XComs are: the settings' base path, and what a reference says.
+
+/** The base path of the environment's settings, if it has one. */
+export function configuredBase(env: Env): StoragePath | undefined {
+  const text = env[SETTING.path];
+  return text ? StoragePath.parse(text) : undefined;
+}
+
+const NO_BASE =
+  "name a path such as s3://my_conn@my_bucket/xcom, or set AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH to it";
+
+/** The path that is typed, else the configured base, if there is one. */
+export function typedOrBase(session: Session, text: string | undefined): StoragePath | undefined {
+  return text === undefined ? configuredBase(session.env) : session.path(text);
+}
+
+/** The path that is typed, else the configured base; InvalidArgument when there is neither. */
+export function pathOrBase(session: Session, text: string | undefined): StoragePath {
+  const path = typedOrBase(session, text);
+  if (!path) throw invalid(NO_BASE);
+  return path;
+}
+
+/** The place that a reference leads to; InvalidArgument when it has none of the layouts. */
+export function referredPlace(path: StoragePath, base: StoragePath | undefined): StoredPlace {
+  const place = placeOf(path, base);
+  if (place) return place;
+  const mend = `to print any object: stowage cat --compression infer ${path}`;
+  throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${mend}`);
 }

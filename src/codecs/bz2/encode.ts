@@ -1,13 +1,11 @@
-import type { Bytes } from "../../fs/driver.js";
-import { Pace } from "../pace.js";
-import { BitWriter } from "./bit-writer.js";
-import { BlockBuilder } from "./block-builder.js";
-import { Symbols, writeSymbols } from "./entropy.js";
-import { BLOCK_MAGIC, combined, END_MAGIC } from "./format.js";
-import { transform } from "./transform.js";
+import type { Bytes } from "../../streams.js";
+import { Pace } from "../stream.js";
+import { BitWriter, Symbols, writeSymbols } from "./entropy.js";
+import { BLOCK_MAGIC, combined, crcOf, END_MAGIC } from "./format.js";
+import { sortSuffixes } from "./suffix-array.js";
 
 /** Bytes that are taken in between two looks at the clock. */
-const STRETCH = 64 * 1024;
+const ENCODE_STRETCH = 64 * 1024;
 
 /** One bz2 stream with blocks of `level` times 100,000 bytes. */
 export async function* encode(bytes: Bytes, level: number): Bytes {
@@ -15,7 +13,7 @@ export async function* encode(bytes: Bytes, level: number): Bytes {
   const pace = new Pace();
   for await (const chunk of bytes) {
     for (let at = 0; at < chunk.byteLength; ) {
-      const end = Math.min(chunk.byteLength, at + STRETCH);
+      const end = Math.min(chunk.byteLength, at + ENCODE_STRETCH);
       at = stream.builder.add(chunk.subarray(0, end), at);
       if (at < end) yield await stream.block(pace);
       else await pace.rest();
@@ -78,4 +76,140 @@ async function paced<T>(work: Generator<void, T>, pace: Pace): Promise<T> {
     if (done) return value;
     await pace.rest();
   }
+}
+
+/** What bzip2 leaves free at the end of a block. */
+const SPARE = 19;
+const UNIT = 100_000;
+/** A run of four is followed by how often its byte comes again, up to this. */
+const MOST_MORE = 251;
+
+/** Fills a block with content, runs of four and more folded. */
+class BlockBuilder {
+  readonly #bytes: Uint8Array;
+  #filled = 0;
+  #run = 0;
+  #last = -1;
+  #crc = -1;
+
+  constructor(level: number) {
+    this.#bytes = new Uint8Array(level * UNIT - SPARE);
+  }
+
+  /** Checksum of the content. */
+  get crc(): number {
+    return ~this.#crc;
+  }
+
+  /** Takes content in from `from` on. Where it stopped: at the end, or before because the block is full. */
+  add(data: Uint8Array, from: number): number {
+    const bytes = this.#bytes;
+    const limit = bytes.byteLength - 1;
+    let [filled, run, last, at] = [this.#filled, this.#run, this.#last, from];
+    for (; at < data.byteLength; at++) {
+      const byte = data[at]!;
+      if (byte === last && run < 4 + MOST_MORE) {
+        if (run < 4) {
+          // A fourth byte brings a fifth, the count.
+          if (filled >= limit) break;
+          bytes[filled++] = byte;
+          if (run === 3) bytes[filled++] = 0;
+        } else {
+          bytes[filled - 1] = run - 3;
+        }
+        run++;
+      } else {
+        if (filled >= limit) break;
+        bytes[filled++] = byte;
+        last = byte;
+        run = 1;
+      }
+    }
+    this.#crc = crcOf(data.subarray(from, at), this.#crc);
+    this.#filled = filled;
+    this.#run = run;
+    this.#last = last;
+    return at;
+  }
+
+  /** The block so far. */
+  get block(): Uint8Array {
+    return this.#bytes.subarray(0, this.#filled);
+  }
+
+  reset(): void {
+    this.#filled = 0;
+    this.#run = 0;
+    this.#last = -1;
+    this.#crc = -1;
+  }
+}
+
+/** Steps of a loop between two looks at the clock. */
+const SORT_STRETCH = 100_000;
+
+/**
+ * The Burrows-Wheeler transform of `block` into `out`: the last bytes of its sorted rotations. Returns the rank of the
+ * block itself; yields now and then.
+ *
+ * Of a text that begins with its least rotation, the suffixes have the order of the rotations (it is a power of a Lyndon
+ * word), so that sorting suffixes, which takes linear time for any input, is enough.
+ */
+function* transform(block: Uint8Array, order: Int32Array, out: Uint8Array): Generator<void, number> {
+  const size = block.byteLength;
+  const least = yield* leastRotation(block);
+  const text = new Uint8Array(size);
+  text.set(block.subarray(least));
+  text.set(block.subarray(0, least), size - least);
+  yield* sortSuffixes(text, 256, order);
+  const first = least === 0 ? 0 : size - least;
+  let origin = 0;
+  for (let from = 0; from < size; from += SORT_STRETCH) {
+    const found = lastBytes(text, order, out, first, from, Math.min(size, from + SORT_STRETCH));
+    if (found >= 0) origin = found;
+    yield;
+  }
+  return origin;
+}
+
+/** The last bytes of some of the sorted rotations, and the rank of rotation `first`, -1 when it is none of them. */
+function lastBytes(
+  text: Uint8Array,
+  order: Int32Array,
+  out: Uint8Array,
+  first: number,
+  from: number,
+  to: number,
+): number {
+  const size = text.byteLength;
+  let origin = -1;
+  for (let rank = from; rank < to; rank++) {
+    const at = order[rank]!;
+    if (at === first) origin = rank;
+    out[rank] = text[at === 0 ? size - 1 : at - 1]!;
+  }
+  return origin;
+}
+
+/** Where the least rotation begins: two candidates leap over what cannot be it. */
+function* leastRotation(text: Uint8Array): Generator<void, number> {
+  const size = text.byteLength;
+  let a = 0;
+  let b = 1;
+  let same = 0;
+  let steps = 0;
+  while (a < size && b < size && same < size) {
+    const left = text[a + same < size ? a + same : a + same - size]!;
+    const right = text[b + same < size ? b + same : b + same - size]!;
+    if (++steps % SORT_STRETCH === 0) yield;
+    if (left === right) {
+      same++;
+      continue;
+    }
+    if (left > right) a += same + 1;
+    else b += same + 1;
+    if (a === b) b++;
+    same = 0;
+  }
+  return Math.min(a, b);
 }

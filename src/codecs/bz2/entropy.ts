@@ -1,7 +1,5 @@
 import { codeLengths } from "../huffman-lengths.js";
-import type { BitWriter } from "./bit-writer.js";
 import { GROUP, RUN_A, RUN_B } from "./format.js";
-import { codesOf, LONGEST } from "./huffman-encoder.js";
 
 /** How often the tables are fitted to the groups that chose them; what bzip2 does. */
 const ROUNDS = 4;
@@ -203,4 +201,62 @@ function writeGroup(writer: BitWriter, list: Uint16Array, lengths: Uint8Array, c
     const symbol = list[at]!;
     writer.write(lengths[symbol]!, codes[symbol]!);
   }
+}
+
+/** Writes bits, the most significant first. Full bytes are handed out, the rest stays. */
+export class BitWriter {
+  #bytes = new Uint8Array(64 * 1024);
+  #filled = 0;
+  #bits = 0;
+  #count = 0;
+
+  /** Writes the lowest `count` bits of `value`, up to 24. */
+  write(count: number, value: number): void {
+    if (this.#filled + 8 > this.#bytes.byteLength) this.#grow();
+    this.#bits = (this.#bits << count) | value;
+    this.#count += count;
+    while (this.#count >= 8) {
+      this.#count -= 8;
+      this.#bytes[this.#filled++] = this.#bits >>> this.#count;
+    }
+  }
+
+  /** 32 bits. */
+  writeWord(value: number): void {
+    this.write(16, value >>> 16);
+    this.write(16, value & 0xffff);
+  }
+
+  /** The bytes that are full. */
+  drain(): Uint8Array {
+    const out = this.#bytes.slice(0, this.#filled);
+    this.#filled = 0;
+    return out;
+  }
+
+  /** All of it, zeros up to a whole byte. */
+  finish(): Uint8Array {
+    if (this.#count > 0) this.write(8 - this.#count, 0);
+    return this.drain();
+  }
+
+  #grow(): void {
+    const larger = new Uint8Array(2 * this.#bytes.byteLength);
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+}
+
+/** Longest code that bzip2 writes. */
+const LONGEST = 17;
+
+/** The codes of these lengths: in order of length, then of symbol. */
+function codesOf(lengths: Uint8Array): Uint32Array {
+  const codes = new Uint32Array(lengths.length);
+  let code = 0;
+  for (let length = 1; length <= LONGEST; length++) {
+    for (let symbol = 0; symbol < lengths.length; symbol++) if (lengths[symbol] === length) codes[symbol] = code++;
+    code <<= 1;
+  }
+  return codes;
 }

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
-import type { Bytes } from "../../fs/driver.js";
-import { Pace } from "../pace.js";
+import type { Bytes } from "../../streams.js";
 import { blocks } from "../parallel.js";
-import { type Check, checkOf } from "./checks.js";
-import { LzmaEncoder, PROPERTIES } from "./lzma-encoder.js";
+import { Pace } from "../stream.js";
+import { type Check, checkOf } from "./format.js";
+import { LzmaEncoder, PROPERTIES } from "./lzma-encode.js";
 
 /** Content of one LZMA2 chunk: what is encoded at a stretch. */
 const CHUNK = 16 * 1024;

@@ -1,7 +1,6 @@
-import type { Bytes } from "../../fs/driver.js";
+import type { Bytes } from "../../streams.js";
 import { inflate, Tally } from "../deflate.js";
-import type { Source } from "../source.js";
-import { type Member, verifyDirectory } from "./directory.js";
+import type { Source } from "../stream.js";
 import {
   DEFLATED,
   DESCRIPTOR,
@@ -11,7 +10,9 @@ import {
   type Header,
   LOCAL,
   long,
+  type Member,
   STORED,
+  verifyDirectory,
   widen,
 } from "./records.js";
 

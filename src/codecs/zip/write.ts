@@ -1,4 +1,4 @@
-import type { Bytes } from "../../fs/driver.js";
+import type { Bytes } from "../../streams.js";
 import { deflate, Tally } from "../deflate.js";
 import {
   CENTRAL,

@@ -1,6 +1,6 @@
 // The frame format (RFC 8878). All numbers are little-endian.
 import { failure } from "../../errors.js";
-import type { Source } from "../source.js";
+import type { Source } from "../stream.js";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;

@@ -1,13 +1,10 @@
 /** What a `wasb` or `adls` connection and the environment say about Azure Blob. Pure: no file, no request, no package. */
+
 import { invalid } from "../../errors.js";
-import type { Connection } from "../connection.js";
-import { Secret } from "../secret.js";
-import type { Env } from "../source.js";
-import { accountOf, addressIn, blobEndpoint, checkedAccount, splitSas } from "./azure-address.js";
-import { parseConnectionString } from "./azure-connection-string.js";
-import { type AzureCredentials, azureCredentials, DEFAULT_CHAIN } from "./azure-credentials.js";
-import { FieldReader } from "./fields.js";
-import { checkKind, MICROSOFT, refused } from "./record.js";
+import { cut } from "../airflow-format.js";
+import { type Connection, Secret } from "../connection.js";
+import type { Env } from "../sources.js";
+import { checkKind, endpointOf, FieldReader, isBelow, MICROSOFT, refused } from "./fields.js";
 
 export interface AzureOptions {
   /** The storage account, which also signs with its name. */
@@ -83,4 +80,251 @@ function credentialsOfEnv(env: Env): AzureCredentials {
   if (key) return { kind: "shared-key", key: new Secret(key) };
   const token = env.AZURE_STORAGE_SAS_TOKEN?.replace(/^\?/, "");
   return token ? { kind: "sas", token: new Secret(token) } : DEFAULT_CHAIN;
+}
+
+// Where a storage account is.
+
+export interface Address {
+  readonly endpoint: string | undefined;
+  /** The SAS that the address carried. */
+  readonly sas: Secret | undefined;
+}
+
+type Wrong = (why: string) => Error;
+
+/** The account's name as it is, if it may stand in an address and in a signature. */
+function checkedAccount(account: string, wrong: Wrong): string {
+  if (/^[\w-]{1,63}$/.test(account)) return account;
+  throw wrong("is not the name of a storage account");
+}
+
+/** The public cloud's address of an account. */
+function blobEndpoint(account: string): string {
+  return `https://${account}.blob.core.windows.net`;
+}
+
+/** The address in `account_host`, else in the connection's host: a URL, a host name, or only an account's name. */
+function addressIn(connection: Connection, extra: FieldReader): Address | undefined {
+  const host = extra.text("account_host");
+  if (host !== undefined) return addressOf(host, (why) => extra.wrong("account_host", why));
+  return connection.host ? addressOf(connection.host, (why) => refused(connection, `host ${why}`)) : undefined;
+}
+
+function addressOf(text: string, wrong: Wrong): Address {
+  const [place = "", query] = text.split(/\?(.*)/s);
+  const sas = query && /(^|&)sig=/.test(query) ? new Secret(query) : undefined;
+  if (query && !sas) throw wrong("must not carry a query other than a SAS");
+  const named = /^[a-z0-9]+$/i.test(place) ? `${place}.blob.core.windows.net` : place;
+  const endpoint = endpointOf(named.includes("://") ? named : `https://${named}`, wrong);
+  return { endpoint: endpoint.replace(/^(https?:\/\/[^./]+)\.dfs\./, "$1.blob."), sas };
+}
+
+/** A SAS, with or without `?`, or a whole SAS URL, of which only the account's address is taken. */
+function splitSas(text: string | undefined, wrong: Wrong): { endpoint?: string; token: Secret } | undefined {
+  if (text === undefined) return undefined;
+  if (!/^https?:\/\//i.test(text)) return { token: new Secret(text.replace(/^\?/, "")) };
+  const { endpoint, sas } = addressOf(text, wrong);
+  if (!sas || !endpoint) throw wrong("is an address without a SAS");
+  return { endpoint: serviceOf(endpoint), token: sas };
+}
+
+/** Without the container and blob that a SAS URL may name; the first segment may be the account. */
+function serviceOf(endpoint: string): string {
+  const { origin, hostname, pathname } = new URL(endpoint);
+  return labelOf(hostname) ? origin : origin + pathname.split("/").slice(0, 2).join("/");
+}
+
+/** The account that the address names: the first label of an Azure host, else (emulators) the first segment of the path. */
+function accountOf(endpoint: string | undefined): string | undefined {
+  if (endpoint === undefined) return undefined;
+  const { hostname, pathname } = new URL(endpoint);
+  return labelOf(hostname) ?? (pathname.split("/")[1] || undefined);
+}
+
+function labelOf(host: string): string | undefined {
+  return /^([^.]+)\.(blob|privatelink|z\d+)\./.exec(host)?.[1];
+}
+
+// Azure's connection strings: `AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net`.
+
+type Parts = ReadonlyMap<string, string>;
+
+/** The storage emulator's account and key, which Microsoft publishes. */
+const EMULATOR: Parts = new Map([
+  ["accountname", "devstoreaccount1"],
+  ["accountkey", "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="],
+  ["blobendpoint", "http://127.0.0.1:10000/devstoreaccount1"],
+]);
+
+const KNOWN = new Set([
+  ...["accountname", "accountkey", "sharedaccesssignature", "blobendpoint", "endpointsuffix"],
+  ...["defaultendpointsprotocol", "usedevelopmentstorage"],
+]);
+
+/** Addresses of other services, and of read-only copies. */
+const IGNORED = /^((queue|table|file|dfs)(secondary)?|blobsecondary)endpoint$/;
+
+/** Account, endpoint and credentials of a connection string; `wrong` makes the error from the reason. */
+function parseConnectionString(
+  text: Secret,
+  wrong: Wrong,
+): { account: string; endpoint: string; credentials: AzureCredentials } {
+  const stated = partsOf(text.reveal(), wrong);
+  const parts = stated.get("usedevelopmentstorage")?.toLowerCase() === "true" ? EMULATOR : stated;
+  const endpoint = endpointIn(parts, wrong);
+  const found = parts.get("accountname") ?? accountOf(endpoint);
+  if (found === undefined) throw wrong("names no account");
+  const account = checkedAccount(found, () => wrong("has an AccountName that is not the name of a storage account"));
+  return { account, endpoint, credentials: credentialsIn(parts, wrong) };
+}
+
+function partsOf(text: string, wrong: Wrong): Parts {
+  const pairs = text.split(";").filter((part) => part.trim() !== "");
+  return new Map(pairs.map((pair) => partOf(pair, wrong)));
+}
+
+function partOf(pair: string, wrong: Wrong): [string, string] {
+  const [name, value] = cut(pair, "=");
+  const known = name.trim().toLowerCase();
+  if (value === undefined) throw wrong("is not a list of Name=Value separated by ;");
+  if (!KNOWN.has(known) && !IGNORED.test(known)) throw wrong("has a part that is not known");
+  return [known, value.trim()];
+}
+
+function endpointIn(parts: Parts, wrong: Wrong): string {
+  const stated = parts.get("blobendpoint");
+  if (stated) return endpointOf(stated, (why) => wrong(`has a BlobEndpoint that ${why}`));
+  const account = parts.get("accountname");
+  if (!account) throw wrong("names neither AccountName nor BlobEndpoint");
+  const protocol = parts.get("defaultendpointsprotocol") || "https";
+  const suffix = parts.get("endpointsuffix") || "core.windows.net";
+  if (!/^[\w-]+$/.test(account) || !/^[\w.-]+$/.test(suffix))
+    throw wrong("has an account or suffix that make no address");
+  const address = `${protocol}://${account}.blob.${suffix}`;
+  return endpointOf(address, () => wrong("has a protocol other than http and https"));
+}
+
+function credentialsIn(parts: Parts, wrong: Wrong): AzureCredentials {
+  const [key, sas] = [parts.get("accountkey"), parts.get("sharedaccesssignature")];
+  if (key && sas) throw wrong("has both AccountKey and SharedAccessSignature");
+  if (key) return { kind: "shared-key", key: new Secret(key) };
+  if (sas) return { kind: "sas", token: new Secret(sas.replace(/^\?/, "")) };
+  throw wrong("has neither AccountKey nor SharedAccessSignature");
+}
+
+// Which credentials sign requests to Azure.
+
+export type AzureCredentials =
+  /** The account's key, in base64. */
+  | { readonly kind: "shared-key"; readonly key: Secret }
+  /** Without `?`. */
+  | { readonly kind: "sas"; readonly token: Secret }
+  | {
+      readonly kind: "service-principal";
+      readonly tenantId: string;
+      readonly clientId: string;
+      readonly clientSecret: Secret;
+      /** With `https://`; undefined for the public cloud's. */
+      readonly authority: string | undefined;
+      readonly additionalTenants: readonly string[];
+    }
+  | { readonly kind: "managed-identity"; readonly clientId: string }
+  | {
+      readonly kind: "workload-identity";
+      readonly tenantId: string;
+      readonly clientId: string;
+      /** Undefined for the path that the environment says. */
+      readonly tokenFile: string | undefined;
+      readonly authority: string | undefined;
+    }
+  /** The chain of Azure's own library, with the identities that it is to take. */
+  | {
+      readonly kind: "default";
+      readonly managedIdentityClientId: string | undefined;
+      readonly workloadIdentityClientId: string | undefined;
+      readonly workloadIdentityTenantId: string | undefined;
+    }
+  | { readonly kind: "anonymous" };
+
+/** Azure's own chain without a named identity. */
+const DEFAULT_CHAIN: AzureCredentials = {
+  kind: "default",
+  managedIdentityClientId: undefined,
+  workloadIdentityClientId: undefined,
+  workloadIdentityTenantId: undefined,
+};
+
+export interface CredentialFacts {
+  readonly connection: Connection;
+  readonly extra: FieldReader;
+  readonly env: Env;
+  readonly tenant: string | undefined;
+  readonly sas: Secret | undefined;
+  readonly endpoint: string;
+}
+
+/** The credentials that the fields say; more than one kind is refused. Anonymous only when asked. */
+function azureCredentials(facts: CredentialFacts): AzureCredentials {
+  const anonymous = facts.extra.flag("anon") === true;
+  const stated = [principal(facts), sharedKey(facts), sasOf(facts), identityOf(facts)];
+  const [first, second] = stated.filter((found) => found !== undefined);
+  if (anonymous) return { kind: "anonymous" };
+  if (first && second)
+    throw refused(facts.connection, `it has credentials of two kinds, ${first.kind} and ${second.kind}`);
+  return first ?? DEFAULT_CHAIN;
+}
+
+/** With a tenant, login and password are a client's id and secret; without one, the password is the account's key. */
+function principal({ connection, extra, tenant, endpoint }: CredentialFacts): AzureCredentials | undefined {
+  const config = extra.object("client_secret_auth_config");
+  const stated = config.text("authority");
+  const additionalTenants = config.list("additionally_allowed_tenants") ?? [];
+  config.done();
+  if (tenant === undefined) return undefined;
+  const { login: clientId, password: clientSecret } = connection;
+  if (!clientId || !clientSecret?.reveal()) {
+    throw refused(connection, "with tenant_id, login and password must be the client's id and secret");
+  }
+  const authority = stated === undefined ? authorityOf(endpoint) : `https://${stated.replace(/^https:\/\//, "")}`;
+  return { kind: "service-principal", tenantId: tenant, clientId, clientSecret, authority, additionalTenants };
+}
+
+/** Sovereign clouds have their own log-in. */
+function authorityOf(endpoint: string): string | undefined {
+  if (isBelow(endpoint, "usgovcloudapi.net")) return "https://login.microsoftonline.us";
+  return isBelow(endpoint, "chinacloudapi.cn") ? "https://login.chinacloudapi.cn" : undefined;
+}
+
+function sharedKey({ connection, extra, tenant }: CredentialFacts): AzureCredentials | undefined {
+  const stated = extra.secret("account_key");
+  const { password } = connection;
+  const key = stated ?? (tenant === undefined && password?.reveal() ? password : undefined);
+  return key && { kind: "shared-key", key };
+}
+
+function sasOf({ sas }: CredentialFacts): AzureCredentials | undefined {
+  return sas && { kind: "sas", token: sas };
+}
+
+/** One identity is asked for by itself; a managed and a workload identity together steer the default chain. */
+function identityOf(facts: CredentialFacts): AzureCredentials | undefined {
+  const managed = facts.extra.text("managed_identity_client_id");
+  const client = facts.extra.text("workload_identity_client_id");
+  const tenant = facts.extra.text("workload_identity_tenant_id");
+  const isWorkload = client !== undefined || tenant !== undefined;
+  if (managed === undefined) return isWorkload ? workload(facts, client, tenant) : undefined;
+  if (!isWorkload) return { kind: "managed-identity", clientId: managed };
+  const identities = { managedIdentityClientId: managed, workloadIdentityClientId: client };
+  return { kind: "default", ...identities, workloadIdentityTenantId: tenant };
+}
+
+function workload(
+  { connection, env, endpoint }: CredentialFacts,
+  client: string | undefined,
+  tenant: string | undefined,
+): AzureCredentials {
+  const [tenantId, clientId] = [tenant ?? env.AZURE_TENANT_ID, client ?? env.AZURE_CLIENT_ID];
+  if (!tenantId || !clientId) throw refused(connection, "a workload identity needs its client id and tenant id");
+  const tokenFile = env.AZURE_FEDERATED_TOKEN_FILE || undefined;
+  return { kind: "workload-identity", tenantId, clientId, tokenFile, authority: authorityOf(endpoint) };
 }

@@ -1,10 +1,8 @@
 /** Reads a connection's `extra` field by field, so that none is ignored in silence. */
 import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
-import type { Connection, Extra } from "../connection.js";
-import { revealed } from "../connection.js";
-import { parsePythonJson } from "../extra.js";
-import { Secret } from "../secret.js";
-import { quoted } from "../source.js";
+import { parsePythonJson } from "../airflow-format.js";
+import { type Connection, type Extra, revealed, Secret } from "../connection.js";
+import { quoted } from "../sources.js";
 
 type Fields = Connection["extra"];
 
@@ -165,4 +163,64 @@ function own(fields: Fields, name: string): Extra | undefined {
 
 function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+}
+
+// Addresses of storage services.
+
+/**
+ * The endpoint in the field `name`, without a trailing slash. It is http or https, with a port and a path where needed,
+ * and nothing else: a user, a query or a fragment fails with InvalidArgument.
+ */
+export function endpointIn(fields: FieldReader, name: string): string | undefined {
+  const text = fields.text(name);
+  return text === undefined ? undefined : endpointOf(text, (why) => fields.wrong(name, why));
+}
+
+/** The endpoint in `text`; `wrong` makes the error from the reason. */
+export function endpointOf(text: string, wrong: (why: string) => Error): string {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (!parsed || !/^https?:\/\/[^/?#]/i.test(text))
+    throw wrong("must be an address that starts with https:// or http://");
+  if (parsed.username || parsed.password) throw wrong("must not carry a user or password");
+  if (/[?#]/.test(text)) throw wrong("must not carry a query or a fragment");
+  return `${parsed.origin}${parsed.pathname}`.replace(/(?<!\/)\/+$/, "");
+}
+
+/** Whether the host of `endpoint` is `domain` or below it. */
+export function isBelow(endpoint: string, domain: string): boolean {
+  const host = new URL(endpoint).hostname;
+  return host === domain || host.endsWith(`.${domain}`);
+}
+
+// What the options of all providers ask of a connection's own fields.
+
+/** The error that says what is wrong with a connection. */
+export function refused(connection: Connection, why: string): StorageError {
+  return invalid(`connection ${quoted(connection.id)}: ${why}`);
+}
+
+/** The connection types of each cloud. */
+export const AMAZON = /^(aws|s3|emr|redshift)$/;
+export const GOOGLE = /^(google|gcp|gcs)/;
+export const MICROSOFT = /^(wasb|adls|azure)/;
+
+/**
+ * Refuses a connection that is another cloud's, and one whose text was taken apart at the wrong place because a
+ * separator in its password was not encoded. Other types are accepted, as in Airflow.
+ */
+export function checkKind(connection: Connection, own: RegExp): void {
+  const { type, schema = "" } = connection;
+  if ([AMAZON, GOOGLE, MICROSOFT].some((cloud) => cloud !== own && cloud.test(type))) {
+    throw refused(connection, "its type belongs to another provider than the path's scheme");
+  }
+  if (/[@:]|\/\//.test(schema)) {
+    throw refused(connection, "it cannot be taken apart; encode / : @ in the password, and write - for _ in the type");
+  }
+}
+
+/** Refuses an address where Airflow ignores it: what looks like an endpoint must not be left out in silence. */
+export function checkNoAddress(connection: Connection, instead: string): void {
+  const { host = "", port } = connection;
+  if (port !== undefined || /[:/]/.test(host))
+    throw refused(connection, `write the address in ${instead}, not in host and port`);
 }

@@ -1,11 +1,9 @@
 /** What a `google_cloud_platform` connection and the environment say about GCS. Pure: no file, no request, no package. */
+
 import { invalid } from "../../errors.js";
-import type { Connection } from "../connection.js";
-import type { Env } from "../source.js";
-import { endpointIn, endpointOf } from "./endpoint.js";
-import { FieldReader } from "./fields.js";
-import { type GcsCredentials, gcsCredentials } from "./gcs-credentials.js";
-import { checkKind, checkNoAddress, GOOGLE, refused } from "./record.js";
+import { type Connection, Secret } from "../connection.js";
+import type { Env } from "../sources.js";
+import { checkKind, checkNoAddress, endpointIn, endpointOf, FieldReader, GOOGLE, refused } from "./fields.js";
 
 export interface GcsOptions {
   /** Undefined when only the credentials can say it. */
@@ -106,4 +104,120 @@ function scopesOf(extra: FieldReader): readonly string[] {
   const stated = extra.list("scope") ?? [];
   if (stated.length > 0) return stated;
   return access === "full_control" ? [CLOUD_PLATFORM] : [`https://www.googleapis.com/auth/devstorage.${access}`];
+}
+
+// Which credentials ask Google for tokens.
+
+/** A file of Google's: a service account key, or the configuration of workload identity federation. */
+export type GoogleKey =
+  /** The JSON text of the file. */
+  { readonly kind: "keyfile"; readonly keyfile: Secret } | { readonly kind: "key-path"; readonly path: string };
+
+/** Credentials that need no other; `adc` are the Application Default Credentials. */
+export type GoogleSource =
+  | GoogleKey
+  | { readonly kind: "adc" }
+  /** A federation whose subject token comes from an identity provider by the client credentials grant. */
+  | {
+      readonly kind: "oidc";
+      readonly config: GoogleKey;
+      readonly issuerUrl: string;
+      readonly clientId: string;
+      readonly clientSecret: Secret;
+      /** More fields of the token request. */
+      readonly params: Readonly<Record<string, string>>;
+    };
+
+export type GcsCredentials =
+  | GoogleSource
+  | { readonly kind: "anonymous" }
+  /** `target` is the service account to act as; each of `delegates` lets the next one do so. */
+  | {
+      readonly kind: "impersonation";
+      readonly source: GoogleSource;
+      readonly target: string;
+      readonly delegates: readonly string[];
+    };
+
+const EXCLUSIVE = ["keyfile_dict", "key_path", "credential_config_file", "is_anonymous"] as const;
+
+/** The credentials that the fields say, and the project that belongs to them. Anonymous only when asked. */
+function gcsCredentials(extra: FieldReader): { credentials: GcsCredentials; project: string | undefined } {
+  const anonymous = extra.flag("is_anonymous") === true;
+  const given = EXCLUSIVE.filter((name) => (name === "is_anonymous" ? anonymous : extra.has(name)));
+  if (given.length > 1) throw extra.wrong(given[0]!, `and ${given[1]} exclude each other`);
+  const chain = extra.list("impersonation_chain") ?? [];
+  const key = keyIn(extra);
+  const source = oidcIn(extra, key) ?? key ?? { kind: "adc" };
+  if (anonymous && chain.length > 0) throw extra.wrong("impersonation_chain", "and is_anonymous exclude each other");
+  if (anonymous) return { credentials: { kind: "anonymous" }, project: undefined };
+  return impersonated(extra, source, chain);
+}
+
+function impersonated(
+  extra: FieldReader,
+  source: GoogleSource,
+  chain: readonly string[],
+): { credentials: GcsCredentials; project: string | undefined } {
+  const target = chain.at(-1);
+  if (target === undefined) return { credentials: source, project: projectOf(source) };
+  if (!/^[^@\s/]+@[^@\s/]+$/.test(target))
+    throw extra.wrong("impersonation_chain", "must end with an account's address");
+  const credentials: GcsCredentials = { kind: "impersonation", source, target, delegates: chain.slice(0, -1) };
+  return { credentials, project: /@([^.]+)/.exec(target)?.[1] };
+}
+
+function projectOf(source: GoogleSource): string | undefined {
+  if (source.kind !== "keyfile") return undefined;
+  const { project_id: project } = JSON.parse(source.keyfile.reveal()) as { project_id?: unknown };
+  return typeof project === "string" ? project : undefined;
+}
+
+function keyIn(extra: FieldReader): GoogleKey | undefined {
+  const keyfile = inlineKey(extra, "keyfile_dict");
+  const path = extra.text("key_path");
+  if (path && /\.p12$/i.test(path)) throw extra.wrong("key_path", "is a P12 key; use a JSON key", "Unsupported");
+  return keyfile ?? (path === undefined ? configIn(extra) : { kind: "key-path", path });
+}
+
+/** A path, or the configuration itself as an object or as text. */
+function configIn(extra: FieldReader): GoogleKey | undefined {
+  const name = "credential_config_file";
+  const value = extra.raw(name);
+  const isPath = typeof value === "string" && !value.trimStart().startsWith("{");
+  return isPath ? { kind: "key-path", path: value } : inlineKey(extra, name);
+}
+
+function inlineKey(extra: FieldReader, name: string): GoogleKey | undefined {
+  const value = extra.json(name);
+  if (value === undefined) return undefined;
+  const typed = typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
+  if (!typed) throw extra.wrong(name, "must be a Google credentials file: an object with a type");
+  return { kind: "keyfile", keyfile: new Secret(JSON.stringify(value)) };
+}
+
+function oidcIn(extra: FieldReader, config: GoogleKey | undefined): GoogleSource | undefined {
+  const issuerUrl = extra.text("idp_issuer_url");
+  const clientId = extra.text("client_id");
+  const clientSecret = extra.secret("client_secret");
+  const params = paramsOf(extra, extra.json("idp_extra_params"));
+  if (issuerUrl === undefined) {
+    const orphan = ["client_id", "client_secret", "idp_extra_params"].find((name) => extra.has(name));
+    if (orphan) throw extra.wrong(orphan, "needs idp_issuer_url");
+    return undefined;
+  }
+  if (!config || !extra.has("credential_config_file"))
+    throw extra.wrong("idp_issuer_url", "needs credential_config_file");
+  if (!clientId || !clientSecret) throw extra.wrong("idp_issuer_url", "needs client_id and client_secret");
+  if (!/^https?:\/\//.test(issuerUrl)) throw extra.wrong("idp_issuer_url", "must start with https:// or http://");
+  return { kind: "oidc", config, issuerUrl, clientId, clientSecret, params };
+}
+
+function paramsOf(extra: FieldReader, value: unknown): Record<string, string> {
+  const isRecord = value === undefined || (typeof value === "object" && value !== null && !Array.isArray(value));
+  const entries = isRecord ? Object.entries(value ?? {}) : [["", undefined]];
+  if (!entries.every(([, inner]) => typeof inner === "string")) {
+    throw extra.wrong("idp_extra_params", "must be an object of texts");
+  }
+  return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -1,6 +1,7 @@
 import { failure } from "../../errors.js";
-import type { Bytes, Doomed, Driver, Info, Item, ListOptions, OpenDriver, WriteOptions } from "../driver.js";
-import { byUtf8, isAfter } from "../order.js";
+import type { Bytes } from "../../streams.js";
+import type { Doomed, Driver, Info, Item, ListOptions, OpenDriver, WriteOptions } from "../driver/driver.js";
+import { byUtf8, isAfter } from "../driver/listing.js";
 
 /** What is kept of one object. Its data is never changed, only replaced as a whole. */
 interface Kept extends Omit<Info, "key"> {

@@ -1,7 +1,7 @@
 /** From the text of a glob to a tree. Nothing here matches; see `matcher.ts`. */
 import { invalid, type StorageError } from "../../errors.js";
 
-export type Glyph =
+type Glyph =
   | { type: "char"; code: number }
   /** `?`: one character of a segment. */
   | { type: "any" }
@@ -11,16 +11,16 @@ export type Glyph =
   | { type: "deep" }
   | { type: "class"; negated: boolean; ranges: readonly Range[] }
   | { type: "choice"; options: readonly Glyphs[] };
-export type Glyphs = readonly Glyph[];
+type Glyphs = readonly Glyph[];
 /** First and last code point, both included. */
 export type Range = readonly [first: number, last: number];
 
-export const SLASH = 0x2f;
+const SLASH = 0x2f;
 /** As long as the longest key. It bounds the time per key, too. */
 const MAX_LENGTH = 1024;
 
 /** The tree of a pattern; InvalidArgument when a bracket or brace is left open or `**` is not a whole segment. */
-export function parseGlob(pattern: string): Glyphs {
+function parseGlob(pattern: string): Glyphs {
   if (pattern.length > MAX_LENGTH) throw invalid(`a pattern has at most ${MAX_LENGTH} characters`);
   return new Parser(pattern).all();
 }
@@ -109,4 +109,168 @@ class Parser {
   #wrong(what: string): StorageError {
     return invalid(`the pattern ${this.#pattern} ${what}`);
   }
+}
+
+/**
+ * How to list for a pattern: `literal` has no wildcard, `last` only in its last segment, `middle` in another one too,
+ * and `flat` can match at any depth.
+ */
+export type GlobKind = "literal" | "last" | "middle" | "flat";
+
+/** A compiled pattern, or one segment of it. */
+export interface Matching {
+  /** What every match starts with. */
+  readonly literalPrefix: string;
+  /** Whether there is no wildcard: `literalPrefix` is the only match. */
+  readonly literal: boolean;
+  /** Whether the whole of `key` matches. A directory is matched without the slash at its end. */
+  matches(key: string): boolean;
+}
+export interface Glob extends Matching {
+  readonly kind: GlobKind;
+  /** What stands between the slashes; a `flat` pattern is one segment. */
+  readonly segments: readonly Matching[];
+}
+
+/**
+ * Compiles `*` (any characters of a segment, a leading dot too), `?` (one of them), `[a-c]` and `[!x]`, `{x,y}`,
+ * `**` (any number of segments; all that is below at the end of the pattern) and `\` before a character that is to
+ * stand for itself. Matching takes time linear in the key. InvalidArgument for a pattern that is not well-formed.
+ */
+export function compileGlob(pattern: string): Glob {
+  const glyphs = parseGlob(pattern);
+  if (glyphs.some(crossesSegments)) return { ...compiled(glyphs), kind: "flat", segments: [compiled(glyphs)] };
+  const segments = split(glyphs).map(compiled);
+  const wild = segments.findIndex(({ literal }) => !literal);
+  const kind = wild < 0 ? "literal" : wild === segments.length - 1 ? "last" : "middle";
+  return { ...compiled(glyphs), kind, segments };
+}
+
+function compiled(glyphs: Glyphs): Matching {
+  const wild = glyphs.findIndex(({ type }) => type !== "char");
+  const codes = glyphs.slice(0, wild < 0 ? undefined : wild).map((glyph) => (glyph as { code: number }).code);
+  const literalPrefix = codes.map((code) => String.fromCodePoint(code)).join("");
+  if (wild < 0) return { literalPrefix, literal: true, matches: (key) => key === literalPrefix };
+  const matcher = new Matcher(glyphs.slice(wild));
+  const matches = (key: string) => key.startsWith(literalPrefix) && matcher.matches(key, literalPrefix.length);
+  return { literalPrefix, literal: false, matches };
+}
+
+/** Whether a glyph other than a plain slash can match one. */
+function crossesSegments(glyph: Glyph): boolean {
+  if (glyph.type === "choice")
+    return glyph.options.some((option) => option.some((one) => isSlash(one) || crossesSegments(one)));
+  return glyph.type === "deep";
+}
+
+function isSlash(glyph: Glyph): boolean {
+  return glyph.type === "char" && glyph.code === SLASH;
+}
+
+function split(glyphs: Glyphs): Glyphs[] {
+  const segments: Glyph[][] = [[]];
+  for (const glyph of glyphs) {
+    if (isSlash(glyph)) segments.push([]);
+    else segments.at(-1)!.push(glyph);
+  }
+  return segments;
+}
+
+type Accepts = (code: number) => boolean;
+/** What a state does: take one character and go on, stand for other states, or be the end. */
+type State = { accepts: Accepts } | { forks: number[] } | { end: true };
+
+/**
+ * Whether texts match a tree as a whole. All states are followed side by side, so the time grows with the length of
+ * the text times the length of the pattern, whatever they hold; there is no going back.
+ */
+class Matcher {
+  readonly #states: State[] = [];
+  /** In which round a state was last entered, so that none is followed twice. */
+  readonly #entered: Int32Array;
+  #round = 0;
+
+  constructor(glyphs: Glyphs) {
+    this.#addAll(glyphs);
+    this.#states.push({ end: true });
+    this.#entered = new Int32Array(this.#states.length);
+  }
+
+  /** Whether `text` from `start` on matches. */
+  matches(text: string, start = 0): boolean {
+    this.#entered.fill(0);
+    this.#round = 1;
+    let states: number[] = [];
+    let next: number[] = [];
+    this.#enter(0, states);
+    for (let at = start; at < text.length && states.length > 0; at++) {
+      const code = text.codePointAt(at)!;
+      if (code > 0xffff) at++;
+      this.#step(states, code, next);
+      [states, next] = [next, states];
+    }
+    return states.some((state) => "end" in this.#states[state]!);
+  }
+
+  /** Fills `next` with where `states` are after one more character. */
+  #step(states: readonly number[], code: number, next: number[]): void {
+    next.length = 0;
+    this.#round++;
+    for (const index of states) {
+      const state = this.#states[index]!;
+      if ("accepts" in state && state.accepts(code)) this.#enter(index + 1, next);
+    }
+  }
+
+  /** Adds to `reached` the states that `index` stands for. */
+  #enter(index: number, reached: number[]): void {
+    if (this.#entered[index] === this.#round) return;
+    this.#entered[index] = this.#round;
+    const state = this.#states[index]!;
+    if ("forks" in state) for (const fork of state.forks) this.#enter(fork, reached);
+    else reached.push(index);
+  }
+
+  #addAll(glyphs: Glyphs): void {
+    for (const glyph of glyphs) this.#add(glyph);
+  }
+
+  #add(glyph: Glyph): void {
+    if (glyph.type === "choice") this.#addChoice(glyph.options);
+    else if (glyph.type === "run") this.#addLoop(inSegment);
+    else if (glyph.type === "deep") this.#addLoop(() => true);
+    else this.#states.push({ accepts: acceptsOf(glyph) });
+  }
+
+  #addLoop(accepts: Accepts): void {
+    const start = this.#states.length;
+    this.#states.push({ forks: [start + 1, start + 3] }, { accepts }, { forks: [start] });
+  }
+
+  #addChoice(options: readonly Glyphs[]): void {
+    const fork = this.#fork();
+    const exits = options.map((option) => {
+      fork.push(this.#states.length);
+      this.#addAll(option);
+      return this.#fork();
+    });
+    for (const exit of exits) exit.push(this.#states.length);
+  }
+
+  #fork(): number[] {
+    const forks: number[] = [];
+    this.#states.push({ forks });
+    return forks;
+  }
+}
+
+function inSegment(code: number): boolean {
+  return code !== SLASH;
+}
+
+function acceptsOf(glyph: Exclude<Glyph, { type: "choice" | "run" | "deep" }>): Accepts {
+  if (glyph.type === "char") return (code) => code === glyph.code;
+  if (glyph.type === "any") return inSegment;
+  const { ranges, negated } = glyph;
+  return (code) => code !== SLASH && ranges.some(([first, last]) => code >= first && code <= last) !== negated;
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { failure } from "../../errors.js";
-import type { Bytes } from "../driver.js";
-import { BodyCut } from "./error.js";
+import type { Bytes } from "../../streams.js";
+import { BodyCut } from "./errors.js";
 
 /** Bytes that wait for a slow consumer before the socket is paused. */
 const AHEAD = 256 * 1024;

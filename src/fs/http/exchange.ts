@@ -1,9 +1,8 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { invalid } from "../../errors.js";
 import { HttpBody, type Line } from "./body.js";
-import { HttpError, lineFailure } from "./error.js";
+import { HttpError, lineFailure } from "./errors.js";
 import type { Outgoing } from "./types.js";
-import type { Watchdog, Watched } from "./watch.js";
 
 /** Bytes of a large body handed to the socket at once; each hand-over counts as progress. */
 const SLICE = 256 * 1024;
@@ -189,4 +188,52 @@ function optionsFor(agent: Agent, { method, origin, path, headers, body }: Outgo
 function lengthOf(body: Uint8Array | readonly Uint8Array[]): number {
   if (body instanceof Uint8Array) return body.byteLength;
   return body.reduce((sum, piece) => sum + piece.byteLength, 0);
+}
+
+/** Something that must not wait beyond a point in time. */
+interface Watched {
+  /** By `performance.now()`; Infinity while nobody waits. */
+  limit: number;
+  /** The watchdog's own note of where it keeps this. */
+  slot: number;
+  /** Called when the limit has passed, until the watch ends or the limit moves. */
+  overdue(now: number): void;
+}
+
+/** Looks after all exchanges of one client with a single timer, so that no chunk or request arms its own. */
+export class Watchdog {
+  // No Set: the tables that it outgrows point to the next one, so that the collector would keep ended exchanges for long.
+  readonly #watched: Watched[] = [];
+  readonly #tick: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `patience`: the shortest limit in milliseconds; limits are noticed at most a tenth of it late. */
+  constructor(patience: number) {
+    this.#tick = Math.min(1000, Math.max(5, patience / 10));
+  }
+
+  add(watched: Watched): void {
+    watched.slot = this.#watched.push(watched) - 1;
+    this.#timer ??= setInterval(() => this.#look(), this.#tick).unref();
+  }
+
+  /** Does nothing when it has been deleted before. */
+  delete(watched: Watched): void {
+    if (this.#watched[watched.slot] !== watched) return;
+    const last = this.#watched.pop()!;
+    if (last === watched) return;
+    this.#watched[watched.slot] = last;
+    last.slot = watched.slot;
+  }
+
+  #look(): void {
+    if (this.#watched.length === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
+    const now = performance.now();
+    // A copy, since those that are overdue leave.
+    for (const watched of [...this.#watched]) if (watched.limit <= now) watched.overdue(now);
+  }
 }

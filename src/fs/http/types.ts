@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HttpBody } from "./body.js";
-import type { Explanation, HttpError } from "./error.js";
+import type { Explanation, HttpError } from "./errors.js";
 
-export type { Explanation } from "./error.js";
+export type { Explanation } from "./errors.js";
 
 /** Where requests of one endpoint go; made once by `originOf`, not per request. */
 export interface Origin {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CodecName } from "../../codecs/codec.js";
-import type { Spec } from "../spec.js";
-import { broken, gather, MIB, noise, refused, rejectsWith, same, stream } from "../tools.js";
+import type { Spec } from "../bench.js";
+import { broken, gather, MIB, noise, refused, rejectsWith, same, stream } from "../bench.js";
 
 const CODECS: readonly CodecName[] = ["gzip", "zip"];
 

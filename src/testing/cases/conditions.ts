@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { isStorageError } from "../../errors.js";
-import type { Bench } from "../bench.js";
-import type { Spec } from "../spec.js";
-import { gate, MIB, noise, refused, stream } from "../tools.js";
+import type { Bench, Spec } from "../bench.js";
+import { gate, MIB, noise, refused, stream } from "../bench.js";
 
 /** More than one part anywhere. */
 const LARGE = 20 * MIB;

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { BatchError } from "../../errors.js";
-import type { Bench } from "../bench.js";
-import { ODD_NAMES } from "../names.js";
-import type { Spec } from "../spec.js";
-import { MIB, noise, refused } from "../tools.js";
+import type { Bench, Spec } from "../bench.js";
+import { MIB, noise, ODD_NAMES, refused } from "../bench.js";
 
 async function copied(bench: Bench, from: string, to: string): Promise<void> {
   await bench.storage.copy(bench.at(from), bench.at(to));

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { byUtf8 } from "../../fs/order.js";
+import { byUtf8 } from "../../fs/driver/listing.js";
 import { StoragePath } from "../../path.js";
-import type { Bench } from "../bench.js";
-import { DISPUTED_NAMES, ODD_NAMES } from "../names.js";
-import type { Spec } from "../spec.js";
-import { gather, pooled, refused, same } from "../tools.js";
+import type { Bench, Spec } from "../bench.js";
+import { DISPUTED_NAMES, gather, ODD_NAMES, pooled, refused, same } from "../bench.js";
 
 /** Written, listed, read by the listed path, copied and deleted under exactly this name. */
 async function faithful(bench: Bench, directory: string, names: readonly string[]): Promise<void> {

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { byUtf8 } from "../../fs/order.js";
+import { byUtf8 } from "../../fs/driver/listing.js";
 import type { StoragePath } from "../../path.js";
-import type { Bench } from "../bench.js";
-import type { Spec } from "../spec.js";
-import { gather, pooled, refused, same } from "../tools.js";
+import type { Bench, Spec } from "../bench.js";
+import { gather, pooled, refused, same } from "../bench.js";
 
 const ordered = (names: readonly string[]): string[] => [...names].sort(byUtf8);
 const numbered = (count: number): string[] =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isStorageError } from "../../errors.js";
-import type { Spec } from "../spec.js";
-import { gather, MIB, noise, refused, same } from "../tools.js";
+import type { Spec } from "../bench.js";
+import { gather, MIB, noise, refused, same } from "../bench.js";
 
 /** Bytes of one range of a parallel read. */
 const RANGE = 8 * MIB;

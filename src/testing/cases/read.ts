@@ -3,9 +3,8 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isStorageError } from "../../errors.js";
 import type { Range, ReadInit } from "../../fs/options.js";
-import type { Bench } from "../bench.js";
-import type { Spec } from "../spec.js";
-import { gather, MIB, noise, refused, rejectsWith, same } from "../tools.js";
+import type { Bench, Spec } from "../bench.js";
+import { gather, MIB, noise, refused, rejectsWith, same } from "../bench.js";
 
 /** Bytes of one range of a parallel read. */
 const RANGE = 8 * MIB;

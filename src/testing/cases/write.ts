@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
-import type { Bytes } from "../../fs/driver.js";
-import type { Spec } from "../spec.js";
-import { broken, MIB, noise, refused, rejectsWith, same, stream } from "../tools.js";
+import type { Bytes } from "../../streams.js";
+import type { Spec } from "../bench.js";
+import { broken, MIB, noise, refused, rejectsWith, same, stream } from "../bench.js";
 
 /** Where one request turns into several, here or at a provider. */
 const THRESHOLD = 8 * MIB;

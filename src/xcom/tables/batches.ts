@@ -1,10 +1,20 @@
 /** Rows in batches, whether they are in memory or come one by one. */
-import { Pace } from "../../codecs/pace.js";
+import { Pace } from "../../codecs/stream.js";
 import { invalid } from "../../errors.js";
-import { orAbort } from "../../fs/bytes.js";
-import { BATCH_ROWS, BATCH_SIZE } from "./limits.js";
-import { type Batch, isRow, type Row } from "./row.js";
-import { type Column, columnsOf, Survey, type TableSchema, typeIn } from "./schema.js";
+import { orAbort } from "../../streams.js";
+import { PlainDate } from "../encoding/types.js";
+import {
+  BATCH_ROWS,
+  BATCH_SIZE,
+  type Batch,
+  type Column,
+  columnsOf,
+  isRow,
+  type Row,
+  Survey,
+  type TableSchema,
+  typeIn,
+} from "./schema.js";
 
 /** Rows that can be written: in memory, or as they come. */
 export type Rows = Iterable<Row> | AsyncIterable<Row>;
@@ -147,4 +157,25 @@ async function* untilAborted(rows: Rows, signal: AbortSignal | undefined): Async
     if (signal.aborted) left?.then(undefined, () => {});
     else await left;
   }
+}
+
+// Cells made of what the binary formats store.
+
+/** A number where it is exact, up to 2^53 - 1; else a bigint. */
+export function exactInt(value: bigint): number | bigint {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+/** The date at so many milliseconds since 1970. */
+export function dateAt(millis: number): PlainDate {
+  const iso = new Date(millis).toISOString();
+  return new PlainDate(iso.slice(0, iso.indexOf("T")));
+}
+
+/** The text of an integer that counts units of 10^-scale. */
+export function decimalText(value: bigint, scale: number): string {
+  if (scale <= 0) return String(value * 10n ** BigInt(-scale));
+  const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0");
+  return `${value < 0n ? "-" : ""}${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
 }

@@ -1,8 +1,7 @@
 /** Cells of a column on their way to a format: checked, and in the kind that the column has. */
 import { invalid, type StorageError } from "../../errors.js";
-import { floorDivide, microsecondsOf } from "../serde/datetime.js";
-import { fromTemporal, temporalKind } from "../serde/temporal.js";
-import { DateTime, Float, PlainDate } from "../serde/types.js";
+import { fromTemporal, temporalKind } from "../encoding/to-airflow.js";
+import { DateTime, Float, floorDivide, microsecondsOf, PlainDate } from "../encoding/types.js";
 import type { ColumnType } from "./schema.js";
 
 const DAY = 86_400_000;

@@ -1,8 +1,7 @@
 /** What one file format adds to tables. */
-import type { Bytes } from "../../fs/driver.js";
+import type { Bytes } from "../../streams.js";
 import type { Plan } from "./batches.js";
-import type { Batch } from "./row.js";
-import type { TableSchema } from "./schema.js";
+import type { Batch, TableSchema } from "./schema.js";
 
 export type TableFormat = "csv" | "jsonl" | "parquet" | "arrow";
 

@@ -1,8 +1,7 @@
 /** Tables as files: csv, jsonl, parquet and arrow, which pandas reads and writes. */
 export type { Serializer } from "../serializer.js";
-export type { ArrowTable } from "./arrow/shape.js";
+export type { ArrowTable } from "./arrow/write.js";
 export type { Rows } from "./batches.js";
 export type { TableFormat } from "./format.js";
-export type { Row } from "./row.js";
-export type { ColumnType, TableSchema } from "./schema.js";
+export type { ColumnType, Row, TableSchema } from "./schema.js";
 export { decodeRows, encodeRows, type RowsOptions, type Table, type TablesOptions, tables } from "./table.js";

@@ -1,9 +1,8 @@
 /** The types of columns: given, or told by the cells. */
-import { invalid, type StorageError } from "../../errors.js";
-import { isInt } from "../json/number.js";
-import { temporalKind } from "../serde/temporal.js";
-import { DateTime, Float, PlainDate } from "../serde/types.js";
-import { type Batch, cellOf, checkNames, isRow } from "./row.js";
+import { failure, invalid, type StorageError } from "../../errors.js";
+import { isInt, isPlain, setOwn } from "../encoding/encoding.js";
+import { temporalKind } from "../encoding/to-airflow.js";
+import { DateTime, Float, PlainDate } from "../encoding/types.js";
 
 /**
  * | type | cells that are written | cells that are read |
@@ -162,4 +161,65 @@ function disagreement(name: string, conflict: string): StorageError {
   return invalid(
     `column ${JSON.stringify(name)}: ${conflict}; make them one type, or name the type of the column in schema`,
   );
+}
+
+// Rows: plain objects whose keys are the columns.
+
+/** One record: its cells by the name of their column. A cell that is missing or undefined is null. */
+export type Row = Record<string, unknown>;
+
+/** Rows that are encoded or decoded together. */
+export type Batch = readonly Row[];
+
+/** The cell of a column; what every object inherits is none. */
+export function cellOf(row: Row, name: string): unknown {
+  return name in Object.prototype && !Object.hasOwn(row, name) ? undefined : row[name];
+}
+
+/** Makes rows of columns with these names, `__proto__` included. */
+export function rowMaker(names: readonly string[]): (cellAt: (column: number) => unknown) => Row {
+  return (cellAt) => {
+    const row: Row = {};
+    for (let column = 0; column < names.length; column++) setOwn(row, names[column]!, cellAt(column));
+    return row;
+  };
+}
+
+/** Whether it is an object of the kind that `{}` makes. */
+export function isRow(value: unknown): value is Row {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && isPlain(value);
+}
+
+/** Refuses names that no row can have at once. `code` says whose fault it is. */
+export function checkNames(names: readonly string[], code: "Corrupt" | "InvalidArgument", where: string): void {
+  if (names.length > MAX_COLUMNS) throw failure("TooLarge", `${where}: more than ${MAX_COLUMNS} columns`);
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw failure(code, `${where}: two columns are named ${JSON.stringify(name)}`);
+    seen.add(name);
+  }
+}
+
+// What bounds memory and refuses what no table has.
+
+/** Rows that are encoded or decoded at a time; a Parquet file that is written has row groups of this many. */
+export const BATCH_ROWS = 16_384;
+/** Characters and bytes of the cells after which a batch that comes from a stream is closed before it is full. */
+export const BATCH_SIZE = 16 * 1024 * 1024;
+/** Characters of one record of csv or one line of jsonl, above which it is TooLarge. */
+export const MAX_RECORD = 16 * 1024 * 1024;
+/** Columns of a table, above which it is TooLarge. */
+export const MAX_COLUMNS = 10_000;
+/** Cells of one Parquet row group or one Arrow batch, which are decoded together; above it is TooLarge. */
+export const MAX_GROUP_CELLS = 100_000_000;
+/** Characters of text that are gathered before they are handed on as a chunk. */
+export const CHUNK = 64 * 1024;
+/** Bytes of a decompressed page of a Parquet file; above it is TooLarge. Writers make pages of about 1 MiB. */
+export const MAX_PAGE = 512 * 1024 * 1024;
+/** Bytes of the metadata of one Arrow message; above it the stream is Corrupt. 10,000 columns take some 2 MiB. */
+export const MAX_METADATA = 64 * 1024 * 1024;
+
+/** What a library says of data that it cannot read. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,16 +1,18 @@
 /** What a table is, and the serializer that stores tables as files of one format. */
+
 import { invalid } from "../../errors.js";
-import type { Bytes } from "../../fs/driver.js";
 import type { Signalled } from "../../fs/options.js";
+import type { Bytes } from "../../streams.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
-import { readTable, tableRows } from "./arrow/read.js";
-import { type ArrowTable, isArrowTable } from "./arrow/shape.js";
-import { writeTable } from "./arrow/write.js";
+import { readArrow, readTable, tableRows } from "./arrow/read.js";
+import { type ArrowTable, isArrowTable, writeArrow, writeTable } from "./arrow/write.js";
 import { type Plan, planOf, type Rows } from "./batches.js";
-import type { TableFormat } from "./format.js";
-import { FORMATS } from "./formats.js";
-import { cellOf, isRow, type Row } from "./row.js";
-import { type ColumnType, checkSchema, type TableSchema, typeIn, typeOf } from "./schema.js";
+import { readCsv, writeCsv } from "./csv.js";
+import type { Format, TableFormat } from "./format.js";
+import { readJsonl, writeJsonl } from "./json-lines.js";
+import { readParquet } from "./parquet/read.js";
+import { writeParquet } from "./parquet/write.js";
+import { type ColumnType, cellOf, checkSchema, isRow, type Row, type TableSchema, typeIn, typeOf } from "./schema.js";
 
 /** A table in memory: an array of records, or a Table of the package apache-arrow. */
 export type Table = readonly Row[] | ArrowTable;
@@ -122,3 +124,12 @@ async function collected(batches: AsyncIterable<readonly Row[]>): Promise<Row[]>
   for await (const batch of batches) for (const row of batch) rows.push(row);
   return rows;
 }
+
+// The file formats of tables by their names.
+
+const FORMATS: Readonly<Record<TableFormat, Format>> = {
+  csv: { version: 1, free: false, binary: false, encode: writeCsv, decode: readCsv },
+  jsonl: { version: 1, free: true, binary: false, encode: writeJsonl, decode: readJsonl },
+  parquet: { version: 1, free: false, binary: true, encode: writeParquet, decode: readParquet },
+  arrow: { version: 1, free: false, binary: true, encode: writeArrow, decode: readArrow },
+};

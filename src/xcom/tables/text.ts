@@ -1,13 +1,31 @@
 /** Cells as text, and text as cells. */
 
-import { parseJson } from "../json/read.js";
-import { offsetOf } from "../serde/datetime.js";
-import { DateTime, PlainDate } from "../serde/types.js";
-import { jsonEncoding } from "../serde.js";
+import { jsonEncoding } from "../encoding/airflow.js";
+import type { Encoding, Form, Lowered } from "../encoding/encoding.js";
+import { parseJson } from "../encoding/json-read.js";
+import { jsonText } from "../encoding/json-write.js";
+import { DateTime, offsetOf, PlainDate } from "../encoding/types.js";
+import { exactInt } from "./batches.js";
 import { booleanOf, dateText, floatOf, integerOf, momentText, stringOf } from "./cells.js";
-import { jsonOf } from "./json.js";
 import { type ColumnType, typeOf } from "./schema.js";
-import { exactInt } from "./stored.js";
+
+// How cells stand in JSON: as plain JSON, with dates as text and with Python's tokens for NaN and the infinities.
+
+const CELL_JSON: Encoding = {
+  ...jsonEncoding,
+  nonFinite: true,
+  lower(value: object, form: Form): Lowered {
+    const type = typeOf(value);
+    if (type === "timestamp" || type === "datetime") return { value: momentText(value, type), form };
+    if (type === "date") return { value: dateText(value), form };
+    return jsonEncoding.lower(value, form);
+  },
+};
+
+/** The JSON text of a cell or a row. */
+export function jsonOf(value: unknown): string {
+  return jsonText(value, "object", CELL_JSON);
+}
 
 type Writer = (cell: unknown) => string;
 

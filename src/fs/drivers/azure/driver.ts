@@ -1,18 +1,15 @@
 import { failure } from "../../../errors.js";
-import { deleteAll } from "../../bulk.js";
-import type { Driver, Shared, SignOptions } from "../../driver.js";
-import { upload } from "../../parts.js";
-import { serviceSas } from "../../sign/azure.js";
-import { copyObject } from "./copy.js";
-import { HttpCopy } from "./copy-http.js";
-import { codeOf } from "./dialect.js";
-import { listed } from "./list.js";
-import { httpPages } from "./list-http.js";
+import { deleteAll } from "../../driver/batch-delete.js";
+import type { Driver, Shared, SignOptions } from "../../driver/driver.js";
+import { upload } from "../../driver/upload.js";
+import { serviceSas } from "../../signing/shared-key.js";
+import type { Server } from "./client.js";
+import { copyObject, HttpCopy } from "./copy.js";
+import { HttpDelete } from "./delete.js";
+import { codeOf } from "./errors.js";
+import { httpPages, listed } from "./list.js";
 import { readObject, statObject } from "./read.js";
-import { HttpDelete } from "./remove-http.js";
-import type { Server } from "./server.js";
-import { Upload } from "./write.js";
-import { HttpWrite } from "./write-http.js";
+import { HttpWrite, Upload } from "./write.js";
 
 /** The container of `server` behind the seam. */
 export function azureDriver(server: Server, { uploads }: Shared): Driver {

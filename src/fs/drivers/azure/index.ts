@@ -1,7 +1,7 @@
 /** Azure Blob Storage on the thin transport, and on the official client. The first loads nothing of the second. */
 import type { BlobServiceClient } from "@azure/storage-blob";
-import { type OpenDriver, withOwnCredentials } from "../../driver.js";
-import { sdkDriver } from "./sdk/driver.js";
+import { type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+import { sdkDriver } from "./sdk.js";
 
 export { openAzure } from "./open.js";
 

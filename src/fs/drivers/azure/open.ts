@@ -1,7 +1,7 @@
-import { azureOptions } from "../../../connections/options/index.js";
-import type { OpenDriver } from "../../driver.js";
+import { azureOptions } from "../../../connections/index.js";
+import type { OpenDriver } from "../../driver/driver.js";
+import { openServer } from "./client.js";
 import { azureDriver } from "./driver.js";
-import { openServer } from "./server.js";
 
 /** Opens a container. An account key or a SAS needs no package, identities need `@azure/identity`. */
 export const openAzure: OpenDriver = async (bucket, connection, shared) => {

@@ -1,8 +1,9 @@
-import { single } from "../../bytes.js";
-import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
-import { extentOf, rangeHeader, sizeIn } from "../../extent.js";
-import { infoOf, toldIn } from "./objects.js";
-import type { Server } from "./server.js";
+import type { Bytes } from "../../../streams.js";
+import { single } from "../../../streams.js";
+import { extentOf, rangeHeader, sizeIn } from "../../driver/content.js";
+import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import type { Server } from "./client.js";
+import { infoOf, toldIn } from "./object.js";
 
 /** The service refuses a range that an empty object does not have. */
 const WHOLE: readonly number[] = [200, 416];

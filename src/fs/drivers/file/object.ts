@@ -2,10 +2,10 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat } from "node:fs/promises";
 import { failure } from "../../../errors.js";
-import { contentTypeOf } from "../../content-types.js";
-import type { Info } from "../../driver.js";
-import { openToRead } from "./io.js";
-import type { Places } from "./place.js";
+import { contentTypeOf } from "../../driver/content.js";
+import type { Info } from "../../driver/driver.js";
+import { openToRead } from "./disk.js";
+import type { Places } from "./paths.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 

@@ -1,126 +1,188 @@
-/** A bucket on a client of the official package, with all that its user has configured there. */
-import type { Storage } from "@google-cloud/storage";
-import { failure } from "../../../errors.js";
-import { orAbort } from "../../bytes.js";
-import type { Driver, Shared, SignOptions } from "../../driver.js";
-import { type HttpError, lineFailure, refusal, strange } from "../../http.js";
-import { upload } from "../../parts.js";
-import { copyObject } from "./copy.js";
-import { codeOf } from "./dialect.js";
-import { listObjects } from "./list.js";
-import { readObject, statObject } from "./read.js";
-import { deleteObjects } from "./remove.js";
-import { type Answer, Api, type Call, OK, type Place, queryOf, type Server } from "./server.js";
-import { anonymous, type Tokens } from "./tokens.js";
-import { Upload } from "./write.js";
+/** One bucket as a place to send requests to. */
+import { type ErrorCode, failure, invalid } from "../../../errors.js";
+import {
+  type Http,
+  HttpError,
+  type HttpRequest,
+  type HttpResponse,
+  type HttpText,
+  type Origin,
+  type Outgoing,
+} from "../../http/client.js";
+import { type Document, isDocument, jsonIn } from "../../http/json.js";
+import { encodeComponent } from "../../signing/sigv4.js";
+import type { Tokens } from "./credentials.js";
 
-/** What the client answers: the body is JSON already, if it was any. */
-interface ClientAnswer {
-  statusCode: number;
-  headers: Answer["headers"];
+/** A request before it is signed. */
+export interface Call {
+  method: string;
+  /** Encoded; with a query only where the server itself has made it. */
+  path: string;
+  query?: Readonly<Record<string, string | undefined>>;
+  headers?: Readonly<Record<string, string>>;
+  body?: Uint8Array | readonly Uint8Array[] | undefined;
+  signal: AbortSignal | undefined;
+  /** Statuses that are an answer; 200 alone when left out. */
+  statuses?: readonly number[];
+  tries?: number | undefined;
+  idle?: number;
+  /** Sent in place of a repetition. */
+  again?: Call;
 }
-interface ClientError extends Error {
-  /** A status, or what Node calls the failure. */
-  code?: number | string;
-  errors?: readonly { reason?: string }[];
-  response?: ClientAnswer;
+
+/** The answer to a call, read as text. */
+export type Answer = Pick<HttpText, "status" | "headers" | "text">;
+
+/** What is known of a bucket's place. */
+export interface Place {
+  bucket: string;
+  /** What comes before the path of a request in all of them. */
+  base: string;
+  /** The project that is billed, where the requester pays. */
+  payer: string | undefined;
+  /** Encrypts what is written. */
+  kmsKeyName: string | undefined;
+  /**
+   * Whether this is Google's own service. Emulators lack what that has: conditions on copies, and the question how far
+   * an upload has got, which fake-gcs-server takes for its end. Reads go by the XML API on Google's own, which alone
+   * gives user metadata with the data, and by the JSON API elsewhere.
+   */
+  google: boolean;
 }
 
-export class ClientApi extends Api {
-  readonly #client: Storage;
+/** The success of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+export const OK: readonly number[] = [200];
 
-  constructor(client: Storage, place: Place) {
+/** A bucket that answers requests of the JSON API. */
+export abstract class Api {
+  /** Whether batches of calls are tried; until the server says that it has none. */
+  hasBatches = true;
+
+  constructor(readonly place: Place) {}
+
+  abstract text(call: Call): Promise<Answer>;
+
+  /** The path of a bucket's objects, or of one of them. */
+  objects(key?: string, bucket = this.place.bucket): string {
+    return `${this.place.base}/storage/v1${named(bucket, key)}`;
+  }
+
+  /** The path of a copy of one object to another. */
+  rewrite(from: { bucket: string; key: string }, to: string): string {
+    return `${this.objects(from.key, from.bucket)}/rewriteTo${named(this.place.bucket, to)}`;
+  }
+
+  /** The path where objects are uploaded to. */
+  uploads(): string {
+    return `${this.place.base}/upload/storage/v1${named(this.place.bucket)}`;
+  }
+
+  batches(): string {
+    return `${this.place.base}/batch/storage/v1`;
+  }
+
+  /** The answer as JSON. */
+  async json(call: Call): Promise<Document> {
+    return parsed((await this.text(call)).text);
+  }
+}
+
+function named(bucket: string, key?: string): string {
+  const all = `/b/${encodeComponent(bucket)}/o`;
+  return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
+}
+
+/** A bucket on the thin transport. */
+export class Server extends Api {
+  readonly #http: Http;
+  readonly origin: Origin;
+  readonly tokens: Tokens;
+
+  constructor(place: Place, http: Http, origin: Origin, tokens: Tokens) {
     super(place);
-    this.#client = client;
+    this.#http = http;
+    this.origin = origin;
+    this.tokens = tokens;
+  }
+
+  send(call: Call): Promise<HttpResponse> {
+    return this.#signedIn(call, (request) => this.#http.send(request));
   }
 
   override text(call: Call): Promise<Answer> {
-    return orAbort(this.#sent(call), call.signal);
+    return this.#signedIn(call, (request) => this.#http.text(request));
   }
 
-  #sent(call: Call): Promise<Answer> {
-    const { method, path, query, headers, body, tries } = call;
-    const { payer } = this.place;
-    const request = {
-      method,
-      uri: `${new URL(this.#client.apiEndpoint).origin}${path}${queryOf(query ?? {})}`,
-      headers: { ...headers, ...(payer !== undefined && { "x-goog-user-project": payer }) },
-      ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
-      ...(tries !== undefined && { maxRetries: tries - 1 }),
+  /** By the server's clock, milliseconds since 1970. */
+  now(): number {
+    return this.#http.now();
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  /** A token that is refused before its time is replaced, once. */
+  async #signedIn<T>(call: Call, send: (request: HttpRequest) => Promise<T>): Promise<T> {
+    const used: { bearer?: string | undefined } = {};
+    try {
+      return await send(this.#request(call, used));
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 401 || used.bearer === undefined) throw error;
+      if (!(await this.tokens.renew(used.bearer))) throw error;
+      return send(this.#request(call, used));
+    }
+  }
+
+  #request(call: Call, used: { bearer?: string | undefined }): HttpRequest {
+    const { signal, statuses = OK, tries, idle, again = call } = call;
+    let attempts = 0;
+    const signed = (bearer: string | undefined) => {
+      used.bearer = bearer;
+      return this.#outgoing(attempts++ === 0 ? call : again, bearer);
     };
-    return new Promise((resolve, reject) => {
-      this.#client.request(request, (error, found, response) => {
-        const told = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
-        if (told && (call.statuses ?? OK).includes(told.statusCode)) {
-          resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
-        } else if (error) reject(asHttpError(method, error));
-        else reject(strange(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
-      });
-    });
+    const prepare = () => {
+      const bearer = this.tokens.bearer();
+      return bearer instanceof Promise ? bearer.then(signed) : signed(bearer);
+    };
+    return { prepare, signal, statuses, tries, idle };
+  }
+
+  #outgoing({ method, path, query = {}, headers, body }: Call, bearer: string | undefined): Outgoing {
+    const { payer } = this.place;
+    return {
+      method,
+      origin: this.origin,
+      path: `${path}${queryOf(query)}`,
+      headers: {
+        ...headers,
+        ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+        ...(payer !== undefined && { "x-goog-user-project": payer }),
+      },
+      body,
+    };
   }
 }
 
-function textOf(body: unknown): string {
-  return typeof body === "string" ? body : JSON.stringify(body ?? {});
+/** A JSON answer of the server. One that was cut to nothing must not pass for an object of size 0 or an empty listing. */
+export function parsed(text: string, otherwise: ErrorCode = "Unavailable"): Document {
+  const found = jsonIn(text);
+  if (isDocument(found) && Object.keys(found).length > 0) return found;
+  throw failure(otherwise, "the server's answer has no content, or is something else than JSON");
 }
 
-/** The client's errors carry requests with their tokens; only what they say is kept. */
-function asHttpError(method: string, error: ClientError): HttpError {
-  const { code, errors, message } = error;
-  const told =
-    typeof code === "number"
-      ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
-      : lineFailure(method, error);
-  // The client tries again by itself and does not say so.
-  told.unsure = true;
-  told.suspected = true;
-  return told;
-}
-
-/**
- * The driver on a client. `reads` has the client's credentials on this library's own transport: when one stream of the
- * client (7.22) is left early, its others on the same connections stop for good, without an error.
- */
-export function clientDriver(client: Storage, api: ClientApi, reads: Server, { uploads }: Shared): Driver {
-  return {
-    metadata: true,
-    stat: (key, options) => statObject(api, key, options),
-    list: (prefix, options) => listObjects(api, prefix, options),
-    read: (key, options) => readObject(reads, key, options),
-    write: async (key, body, options) => {
-      const { size, signal, onProgress } = options;
-      return upload(body, new Upload(api, key, options), { budget: uploads, size, signal, onProgress });
-    },
-    copy: (from, to, options) => copyObject(api, from, to, options),
-    delete: (objects, { signal }) => deleteObjects(api, objects, signal),
-    sign: (key, options) => signObject(client, api, key, options),
-    codeOf,
-    close: async () => reads.close(),
-  };
-}
-
-/** The tokens of a client. It sends none to an address of its user's choice, unless it is told to. */
-export function clientTokens(client: Storage, google: boolean): Tokens {
-  const { useAuthWithCustomEndpoint } = client as { useAuthWithCustomEndpoint?: boolean };
-  if (!google && !useAuthWithCustomEndpoint) return anonymous;
-  return { ...anonymous, bearer: async () => (await client.authClient.getAccessToken()) ?? undefined };
-}
-
-async function signObject(client: Storage, { place }: Api, key: string, options: SignOptions): Promise<string> {
-  const { method, expiresIn } = options;
-  const { bucket, payer } = place;
-  try {
-    const [signed] = await client
-      .bucket(bucket)
-      .file(key)
-      .getSignedUrl({
-        version: "v4",
-        action: method === "GET" ? "read" : "write",
-        expires: Date.now() + expiresIn * 1000,
-        ...(payer !== undefined && { queryParams: { userProject: payer } }),
-      });
-    return signed;
-  } catch (error) {
-    throw failure("Unsupported", `this client cannot sign: ${(error as Error).message}`);
+/** With its `?`; nothing when there is nothing to say. */
+export function queryOf(query: Readonly<Record<string, string | undefined>>): string {
+  let text = "";
+  for (const name in query) {
+    const value = query[name];
+    if (value !== undefined) text += `${text ? "&" : "?"}${name}=${encodeComponent(value)}`;
   }
+  return text;
+}
+
+/** The key, if objects may have it: https://cloud.google.com/storage/docs/objects#naming */
+export function allowed(key: string): string {
+  if (key !== "." && key !== "..") return key;
+  throw invalid("no object of Google Cloud Storage is named . or ..");
 }

@@ -1,9 +1,9 @@
 import { failure } from "../../../errors.js";
-import type { CopyOptions, Receipt } from "../../driver.js";
-import { HttpError } from "../../http.js";
-import { documentOf, textOf } from "../../json.js";
-import { generationOf, storedReceipt } from "./objects.js";
-import type { Api } from "./server.js";
+import type { CopyOptions, Receipt } from "../../driver/driver.js";
+import { HttpError } from "../../http/client.js";
+import { documentOf, textOf } from "../../http/json.js";
+import type { Api } from "./client.js";
+import { generationOf, storedReceipt } from "./object.js";
 
 /** Milliseconds: one step of a large copy takes up to half a minute before it answers. */
 const STEP = 90_000;

@@ -1,12 +1,12 @@
-import type { Driver, Shared } from "../../driver.js";
-import { upload } from "../../parts.js";
-import { signGcs } from "../../sign/gcs.js";
+import type { Driver, Shared } from "../../driver/driver.js";
+import { upload } from "../../driver/upload.js";
+import { signGcs } from "../../signing/gcs-v4.js";
+import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
-import { codeOf } from "./dialect.js";
+import { deleteObjects } from "./delete.js";
+import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { readObject, statObject } from "./read.js";
-import { deleteObjects } from "./remove.js";
-import type { Server } from "./server.js";
 import { Upload } from "./write.js";
 
 /** The bucket of `server` behind the seam. */

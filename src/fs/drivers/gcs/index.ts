@@ -1,10 +1,10 @@
 /** Google Cloud Storage. */
 import type { Storage } from "@google-cloud/storage";
-import { gcsOptions } from "../../../connections/options/index.js";
-import { type OpenDriver, withOwnCredentials } from "../../driver.js";
-import { ClientApi, clientDriver, clientTokens } from "./client.js";
+import { gcsOptions } from "../../../connections/index.js";
+import { type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
 import { gcsDriver } from "./driver.js";
 import { connect, isGoogle, openServer } from "./open.js";
+import { ClientApi, clientDriver, clientTokens } from "./sdk.js";
 
 /**
  * Opens a bucket of Google Cloud Storage. The etag of an object is its generation, and so is its version.

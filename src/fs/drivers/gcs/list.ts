@@ -1,10 +1,9 @@
 import { failure } from "../../../errors.js";
-import type { Item, ListOptions } from "../../driver.js";
-import { type Document, isDocument, listOf, textOf } from "../../json.js";
-import { Listing } from "../../listing.js";
-import { NewestFirst } from "../../versions.js";
-import { ITEM_FIELDS, itemOf } from "./objects.js";
-import type { Api } from "./server.js";
+import type { Item, ListOptions } from "../../driver/driver.js";
+import { Listing, NewestFirst } from "../../driver/listing.js";
+import { type Document, isDocument, listOf, textOf } from "../../http/json.js";
+import type { Api } from "./client.js";
+import { ITEM_FIELDS, itemOf } from "./object.js";
 
 /** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
 export async function* listObjects(api: Api, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {

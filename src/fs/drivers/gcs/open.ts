@@ -1,10 +1,10 @@
-import type { GcsOptions } from "../../../connections/options/index.js";
+import type { GcsOptions } from "../../../connections/index.js";
 import { invalid } from "../../../errors.js";
-import type { Shared } from "../../driver.js";
-import { type Dialect, openHttp, originOf } from "../../http.js";
-import { explain, passes } from "./dialect.js";
-import { type Place, Server } from "./server.js";
-import { openTokens, type Tokens } from "./tokens.js";
+import type { Shared } from "../../driver/driver.js";
+import { type Dialect, openHttp, originOf } from "../../http/client.js";
+import { type Place, Server } from "./client.js";
+import { openTokens, type Tokens } from "./credentials.js";
+import { explain, passes } from "./errors.js";
 
 const GOOGLE = "https://storage.googleapis.com";
 

@@ -1,12 +1,13 @@
 import { failure } from "../../../errors.js";
-import { single } from "../../bytes.js";
-import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
-import { extentOf, rangeHeader } from "../../extent.js";
-import type { HttpResponse } from "../../http.js";
-import { encodeComponent } from "../../sign/encode.js";
-import { allowed } from "./key.js";
-import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one } from "./objects.js";
-import type { Api, Call, Server } from "./server.js";
+import type { Bytes } from "../../../streams.js";
+import { single } from "../../../streams.js";
+import { extentOf, rangeHeader } from "../../driver/content.js";
+import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import type { HttpResponse } from "../../http/client.js";
+import { encodeComponent } from "../../signing/sigv4.js";
+import type { Api, Call, Server } from "./client.js";
+import { allowed } from "./client.js";
+import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one } from "./object.js";
 
 export async function statObject(
   api: Api,

@@ -1,6 +1,10 @@
 /** Signed requests to one bucket. */
+
+import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import type { S3Options } from "../../../connections/options/s3.js";
+import type { S3Encryption, S3Options } from "../../../connections/options/s3.js";
+import type { S3Credentials } from "../../../connections/options/s3-credentials.js";
+import { invalid } from "../../../errors.js";
 import {
   type Dialect,
   type Http,
@@ -9,13 +13,14 @@ import {
   type HttpRequest,
   type HttpResponse,
   type HttpText,
+  type Origin,
   type Outgoing,
   openHttp,
-} from "../../http.js";
-import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../sign.js";
-import { type Address, addressOf } from "./address.js";
-import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./dialect.js";
-import type { KeySource } from "./keys.js";
+  originOf,
+} from "../../http/client.js";
+import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
+import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./errors.js";
+import type { Profile } from "./profile.js";
 
 /** A request to the bucket or to one of its objects. */
 export interface Ask {
@@ -174,4 +179,117 @@ export class S3Client {
     this.#address = addressOf(this.#options, this.#bucket, region);
     return true;
   }
+}
+
+// Where a bucket is.
+
+interface Address {
+  origin: Origin;
+  /** Path of the bucket, with a slash at its end; keys follow encoded. */
+  path: string;
+}
+
+type Place = Pick<S3Options, "endpoint" | "addressing">;
+
+/** The address of `bucket` at an endpoint, or in AWS's `region` without one. */
+export function addressOf({ endpoint, addressing }: Place, bucket: string, region: string): Address {
+  const origin = originOf(endpoint ?? amazon(region));
+  if (!inHost(addressing, bucket, origin)) return { origin, path: `${origin.base}/${encodeKey(bucket)}/` };
+  const [hostname, host] = [`${bucket}.${origin.hostname}`, `${bucket}.${origin.host}`];
+  return { origin: { ...origin, hostname, host }, path: `${origin.base}/` };
+}
+
+function amazon(region: string): string {
+  return `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
+}
+
+const LABEL = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+
+/** With a dot in its name a bucket is under no wildcard certificate. */
+function inHost(addressing: Place["addressing"], bucket: string, { protocol }: Origin): boolean {
+  if (addressing === "path") return false;
+  const fits = LABEL.test(protocol === "http:" ? bucket.replaceAll(".", "") : bucket);
+  if (addressing === "virtual" && !fits) throw invalid("this bucket's name cannot be part of a host");
+  return fits;
+}
+
+// Access keys that are written down.
+
+/** Who signs. */
+export interface KeySource {
+  /** Undefined: requests are not signed. A promise only when the keys must be found or renewed first. */
+  current(): AccessKeys | undefined | Promise<AccessKeys>;
+  /** The provider has refused the keys: whether there are others now. */
+  renew(): Promise<boolean>;
+}
+
+/** Credentials that say themselves who signs. */
+export type Stated = Extract<S3Credentials, { kind: "static" | "anonymous" }>;
+/** Credentials that have to be found first. */
+export type Lazy = Exclude<S3Credentials, Stated>;
+
+export function isLazy(credentials: S3Credentials): credentials is Lazy {
+  return credentials.kind !== "static" && credentials.kind !== "anonymous";
+}
+
+export function statedKeys(credentials: Stated): KeySource {
+  if (credentials.kind === "anonymous") return fixedKeys(undefined);
+  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+  return fixedKeys({ accessKeyId, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() });
+}
+
+export function fixedKeys(keys: AccessKeys | undefined): KeySource {
+  return { current: () => keys, renew: async () => false };
+}
+
+/** What all verbs of the driver work with. */
+export interface Bucket {
+  readonly name: string;
+  readonly client: S3Client;
+  readonly profile: Profile;
+  readonly encryption: EncryptionHeaders;
+  /** Whether CRC32 goes with writes, and is asked for with reads. */
+  readonly checksums: { readonly write: boolean; readonly read: boolean };
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The headers that server-side encryption needs. */
+export interface EncryptionHeaders {
+  /** With what creates an object. */
+  readonly create: Headers;
+  /** With reads and parts: the customer's own key. */
+  readonly use: Headers;
+  /** With the source of a copy. */
+  readonly source: Headers;
+}
+
+export const NO_ENCRYPTION: EncryptionHeaders = { create: {}, use: {}, source: {} };
+
+const SSE = "x-amz-server-side-encryption";
+
+export function encryptionHeaders(encryption: S3Encryption | undefined): EncryptionHeaders {
+  if (!encryption) return NO_ENCRYPTION;
+  if (encryption.kind === "s3") return { create: { [SSE]: "AES256" }, use: {}, source: {} };
+  if (encryption.kind === "kms") return { create: managed(encryption), use: {}, source: {} };
+  const key = encryption.key.reveal();
+  const use = customer(SSE, key);
+  return { create: use, use, source: customer(`x-amz-copy-source-${SSE.slice("x-amz-".length)}`, key) };
+}
+
+function managed({ algorithm, keyId, bucketKey }: Extract<S3Encryption, { kind: "kms" }>): Headers {
+  return {
+    [SSE]: algorithm,
+    ...(keyId === undefined ? {} : { [`${SSE}-aws-kms-key-id`]: keyId }),
+    ...(bucketKey === undefined ? {} : { [`${SSE}-bucket-key-enabled`]: String(bucketKey) }),
+  };
+}
+
+/** `key`: 32 bytes in base64. */
+function customer(prefix: string, key: string): Headers {
+  return {
+    [`${prefix}-customer-algorithm`]: "AES256",
+    [`${prefix}-customer-key`]: key,
+    [`${prefix}-customer-key-md5`]: createHash("md5").update(key, "base64").digest("base64"),
+  };
 }

@@ -2,8 +2,8 @@
 import { readFile } from "node:fs/promises";
 import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
-import type { AccessKeys } from "../../sign.js";
-import { isLazy, type KeySource, type Lazy, statedKeys } from "./keys.js";
+import type { AccessKeys } from "../../signing/sigv4.js";
+import { isLazy, type KeySource, type Lazy, statedKeys } from "./client.js";
 
 type Library = typeof import("@aws-sdk/credential-providers");
 type Found = AccessKeys & { expiration?: Date | undefined };

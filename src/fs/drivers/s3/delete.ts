@@ -1,17 +1,17 @@
 /** Deletes of many keys, by whatever client. */
 
+import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
-import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver.js";
-import { HttpError } from "../../http.js";
-import { isWritable } from "../../xml.js";
-import { failuresOf, removeEach } from "./delete-each.js";
+import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver/driver.js";
+import { HttpError } from "../../http/client.js";
+import { escaped, isWritable, parsed } from "../../http/xml.js";
+import type { Bucket } from "./client.js";
+import { versionQuery } from "./read.js";
 
 /** Keys that one DeleteObjects takes. */
 const BATCH = 1000;
 /** How often keys that failed for a passing reason are sent in all. */
 const ROUNDS = 3;
-
-type Signal = AbortSignal | undefined;
 
 /** The requests that delete. */
 export interface DeleteRoute {
@@ -68,4 +68,74 @@ const PASSING: ReadonlySet<string> = new Set(["InternalError", "ServiceUnavailab
 function failureOf({ Key = "", Code = "", Message = "" }: FailedRow): DeleteFailure {
   const status = PASSING.has(Code) ? 503 : Code === "AccessDenied" ? 403 : 400;
   return { key: Key, error: new HttpError("answer", "DELETE", status, Code, Message.slice(0, 300)) };
+}
+
+// Deletes that are a request for each key.
+
+/** Single deletes in flight. */
+const PARALLEL = 16;
+
+type Signal = AbortSignal | undefined;
+type RemoveOne = (object: Doomed) => Promise<void>;
+
+/** DeleteObject; a missing key is success. */
+export async function removeObject({ client }: Bucket, { key, version }: Doomed, signal: Signal): Promise<void> {
+  try {
+    await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
+  } catch (error) {
+    // AWS answers 204 for a missing key; other services say what they see.
+    if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
+  }
+}
+
+/** The failure of a single object as it is; those of several together. */
+export async function removeEach(one: RemoveOne, objects: readonly Doomed[], signal: Signal): Promise<void> {
+  if (objects.length === 1) return one(objects[0]!);
+  const failures = await failuresOf(one, objects, signal);
+  if (failures.length > 0) throw new PartialDelete(failures);
+}
+
+async function failuresOf(one: RemoveOne, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
+  const failures: DeleteFailure[] = [];
+  const rest = objects.values();
+  async function lane(): Promise<void> {
+    for (const object of rest) {
+      await one(object).catch((error) => {
+        signal?.throwIfAborted();
+        failures.push({ key: object.key, error });
+      });
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, lane));
+  return failures;
+}
+
+/** Nothing else tells a quiet success from a page of something that is no S3. */
+const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
+
+export class HttpDelete implements DeleteRoute {
+  constructor(readonly bucket: Bucket) {}
+
+  get bulk(): boolean {
+    return this.bucket.profile.bulkDelete;
+  }
+
+  one(object: Doomed, signal: Signal): Promise<void> {
+    return removeObject(this.bucket, object, signal);
+  }
+
+  async many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]> {
+    const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
+    // Content-MD5 is the one checksum that every service takes here, where one is required.
+    const md5 = createHash("md5").update(body).digest("base64");
+    const headers = { "content-md5": md5, "content-type": "application/xml" };
+    const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
+    const { text } = await this.bucket.client.text(ask);
+    return parsed(text, DELETED, { Error: (row): FailedRow => row }).rows;
+  }
+}
+
+function row({ key, version }: Doomed): string {
+  const which = version === undefined ? "" : `<VersionId>${escaped(version)}</VersionId>`;
+  return `<Object><Key>${escaped(key)}</Key>${which}</Object>`;
 }

@@ -1,14 +1,18 @@
 /** The driver of an S3 bucket on the thin transport. */
-import type { Driver, Shared } from "../../driver.js";
-import type { Bucket } from "./bucket.js";
-import { copy } from "./copy.js";
-import { HttpCopy } from "./copy-http.js";
-import { remove } from "./delete.js";
-import { HttpDelete } from "./delete-http.js";
-import type { KeySource } from "./keys.js";
+
+import type { S3Options } from "../../../connections/options/s3.js";
+import { failure, invalid } from "../../../errors.js";
+import type { Driver, ObjectDriver, Shared } from "../../driver/driver.js";
+import type { HttpOptions } from "../../http/client.js";
+import { encodeKey, presign } from "../../signing/sigv4.js";
+import { type Bucket, type EncryptionHeaders, type KeySource, openClient, type S3Client } from "./client.js";
+import { copy, HttpCopy } from "./copy.js";
+import { HttpDelete, remove, removeEach, removeObject } from "./delete.js";
+import { codeOf } from "./errors.js";
 import { list } from "./list.js";
-import { type BucketOptions, bucketOf, objectDriver } from "./objects.js";
-import { presigned } from "./presign.js";
+import { profiles } from "./profile.js";
+import { read, stat } from "./read.js";
+import { write } from "./write.js";
 
 export async function openBucket(
   name: string,
@@ -27,4 +31,54 @@ function s3Driver(bucket: Bucket, shared: Shared): Driver {
     delete: (objects, { signal }) => remove(new HttpDelete(bucket), objects, signal),
     sign: (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn),
   };
+}
+
+// The part of the driver that small bundles need: single objects.
+
+/** What is known of a bucket besides its name and who asks. */
+export interface BucketOptions extends Pick<S3Options, "provider" | "addressing" | "region" | "endpoint"> {
+  readonly requesterPays?: boolean;
+  readonly encryption: EncryptionHeaders;
+  /** @default those of the provider's profile */
+  readonly checksums?: Bucket["checksums"];
+  readonly transport?: Pick<HttpOptions, "sockets" | "connect" | "idle" | "tries" | "tls">;
+}
+
+export async function bucketOf(
+  name: string,
+  options: BucketOptions,
+  keys: KeySource,
+  env: Shared["env"],
+): Promise<Bucket> {
+  const { encryption, transport } = options;
+  const client = await openClient(name, { ...options, keys }, { ...transport, env });
+  const profile = profiles[options.provider];
+  const { checksums = { write: profile.checksums, read: profile.checksums } } = options;
+  return { name, client, profile, encryption, checksums };
+}
+
+/** Each key of a `delete` is a request of its own. */
+export function objectDriver(bucket: Bucket, { uploads }: Shared): ObjectDriver {
+  return {
+    metadata: true,
+    stat: (key, options) => stat(bucket, key, options),
+    read: (key, options) => read(bucket, key, options),
+    write: (key, body, options) => write(bucket, key, body, options, uploads),
+    delete: (objects, { signal }) => removeEach((one) => removeObject(bucket, one, signal), objects, signal),
+    codeOf,
+    close: async () => bucket.client.close(),
+  };
+}
+
+/** Seconds that a signed request is valid at most. */
+const WEEK = 7 * 24 * 60 * 60;
+
+/** A request that anybody may send until it expires. `expiresIn`: seconds. */
+async function presigned(client: S3Client, method: "GET" | "PUT", key: string, expiresIn: number): Promise<string> {
+  if (expiresIn > WEEK) throw invalid(`expiresIn is at most ${WEEK} seconds`);
+  const { origin, path, keys, common, signer, now } = await client.signing();
+  if (!keys) throw failure("Unauthenticated", "an anonymous connection cannot sign");
+  const signable = { method, host: origin.host, path: path + encodeKey(key), query: "" };
+  const target = presign(signer, signable, Object.entries(common), keys, now, expiresIn);
+  return `${origin.protocol}//${origin.host}${target}`;
 }

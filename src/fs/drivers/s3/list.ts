@@ -1,10 +1,10 @@
 import { failure } from "../../../errors.js";
-import type { Item, ListOptions } from "../../driver.js";
-import { dateInRow, Listing, sizeInRow } from "../../listing.js";
-import { canonicalQuery } from "../../sign.js";
-import type { Fields } from "../../xml.js";
-import { parsed } from "../../xml-rows.js";
-import type { Bucket } from "./bucket.js";
+import type { Item, ListOptions } from "../../driver/driver.js";
+import { dateInRow, Listing, sizeInRow } from "../../driver/listing.js";
+import type { Fields } from "../../http/xml.js";
+import { parsed } from "../../http/xml.js";
+import { canonicalQuery } from "../../signing/sigv4.js";
+import type { Bucket } from "./client.js";
 
 type Query = [string, string][];
 

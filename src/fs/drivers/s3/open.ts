@@ -1,10 +1,12 @@
 /** S3 and what speaks like it, as a connection says: no package is needed with keys that are written down. */
-import { s3Options } from "../../../connections/options/s3.js";
-import type { OpenDriver } from "../../driver.js";
-import { USUAL_REGION } from "./client.js";
+
+import { readFile } from "node:fs/promises";
+import { type S3Options, s3Options } from "../../../connections/options/s3.js";
+import type { OpenDriver } from "../../driver/driver.js";
+import { type Bucket, encryptionHeaders, USUAL_REGION } from "./client.js";
 import { keySource } from "./credentials.js";
-import { openBucket } from "./driver.js";
-import { prepared } from "./prepare.js";
+import { type BucketOptions, openBucket } from "./driver.js";
+import { profiles } from "./profile.js";
 
 /** Opens the driver of an S3 bucket. InvalidArgument or Unsupported when the connection cannot be honoured. */
 export const openS3: OpenDriver = async (name, connection, shared) => {
@@ -16,3 +18,24 @@ export const openS3: OpenDriver = async (name, connection, shared) => {
     shared,
   );
 };
+
+// What a connection says about S3, in the words of the driver.
+
+/** Reads the file of authorities, if there is one. */
+export async function prepared(options: S3Options): Promise<BucketOptions> {
+  const { provider, addressing, region, endpoint, requesterPays, verify } = options;
+  const { connections: sockets, connectTimeout: connect, readTimeout: idle, attempts: tries } = options;
+  const tls = typeof verify === "string" ? { ca: await readFile(verify) } : { rejectUnauthorized: verify };
+  return {
+    ...{ provider, addressing, region, endpoint, requesterPays },
+    encryption: encryptionHeaders(options.encryption),
+    checksums: checksumsOf(options),
+    transport: { sockets, connect, idle, tries, tls },
+  };
+}
+
+function checksumsOf({ provider, requestChecksum, responseChecksum }: S3Options): Bucket["checksums"] {
+  const usual = profiles[provider].checksums;
+  const wanted = (said: S3Options["requestChecksum"]) => (said === undefined ? usual : said === "when_supported");
+  return { write: wanted(requestChecksum), read: wanted(responseChecksum) };
+}

@@ -1,11 +1,11 @@
-import { single } from "../../bytes.js";
-import type { Bytes, Info, ReadOptions, StatOptions } from "../../driver.js";
-import { extentOf, rangeHeader, sizeIn } from "../../extent.js";
-import { HttpError } from "../../http.js";
-import { canonicalQuery } from "../../sign.js";
-import type { Bucket } from "./bucket.js";
-import { promisedChecksum, verified } from "./checksum.js";
-import { infoOf } from "./info.js";
+import type { Bytes } from "../../../streams.js";
+import { single } from "../../../streams.js";
+import { extentOf, rangeHeader, sizeIn } from "../../driver/content.js";
+import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import { HttpError } from "../../http/client.js";
+import { canonicalQuery } from "../../signing/sigv4.js";
+import type { Bucket } from "./client.js";
+import { infoOf, promisedChecksum, verified } from "./object.js";
 
 export function versionQuery(version: string | undefined): string {
   return version === undefined ? "" : canonicalQuery([["versionId", version]]);

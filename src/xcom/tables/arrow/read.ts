@@ -1,20 +1,16 @@
 /** Rows and tables of an Arrow IPC stream; of an Arrow file (Feather) too. */
+
 import type { RecordBatch } from "apache-arrow";
-import { Pace } from "../../../codecs/pace.js";
-import { failure, isStorageError } from "../../../errors.js";
-import { abortable } from "../../../fs/bytes.js";
-import type { Bytes } from "../../../fs/driver.js";
-import { setOwn } from "../../json/encoding.js";
+import { Pace } from "../../../codecs/stream.js";
+import { failure, isStorageError, type StorageError } from "../../../errors.js";
+import { abortable, type Bytes } from "../../../streams.js";
+import { setOwn } from "../../encoding/encoding.js";
 import type { DecodeContext } from "../format.js";
-import { reasonOf } from "../reason.js";
-import { type Batch, cellOf, type Row } from "../row.js";
-import type { TableSchema } from "../schema.js";
+import { type Batch, cellOf, MAX_METADATA, type Row, reasonOf, type TableSchema } from "../schema.js";
 import { readText } from "../text.js";
-import { corrupt } from "./corrupt.js";
 import { type Arrow, loadArrow } from "./library.js";
-import type { ArrowTable } from "./shape.js";
 import { rowsOf } from "./values.js";
-import { Watched } from "./watched.js";
+import type { ArrowTable } from "./write.js";
 
 /** A stream is decoded batch by batch; a file is held in memory, since its index is at its end. */
 export async function* readArrow(
@@ -118,4 +114,264 @@ function revived(rows: Batch, schema: TableSchema): Batch {
     }
   }
   return rows;
+}
+
+// What is said of data that is not Arrow.
+
+function corrupt(what: string, cause?: unknown): StorageError {
+  return failure("Corrupt", `arrow: ${what}`, cause === undefined ? {} : { cause });
+}
+
+// The bytes that the Arrow library reads: it takes data that is cut off between two batches for whole.
+
+const STREAM_END = "ffffffff00000000";
+const FILE_END = Buffer.from("ARROW1").toString("hex");
+
+/** Looks at every message, and remembers the last bytes and why it failed itself. */
+class Watched implements Bytes {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #last: Buffer = Buffer.alloc(0);
+  #ended = false;
+  readonly #messages = new MessageCheck();
+  /** How many bytes were pulled. */
+  passed = 0;
+  failed: { error: unknown } | undefined;
+
+  constructor(bytes: Bytes) {
+    this.#chunks = bytes[Symbol.asyncIterator]();
+  }
+
+  /** Leaving it early ends nothing: that is what `close` is for. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let chunk = await this.#next(); chunk; chunk = await this.#next()) yield chunk;
+  }
+
+  /** Corrupt unless the marker of the end is the last of the data. */
+  async checkEnd(): Promise<void> {
+    while (await this.#next());
+    const last = this.#last.toString("hex");
+    if (last === STREAM_END || last.endsWith(FILE_END)) return;
+    throw corrupt(`there is no mark of the end: it is cut off, or there is more, at byte ${this.passed}`);
+  }
+
+  async close(): Promise<void> {
+    if (!this.#ended) await this.#chunks.return?.();
+    this.#ended = true;
+  }
+
+  /** A copy, since the library keeps views of what it gets. */
+  async #next(): Promise<Uint8Array | undefined> {
+    if (this.#ended) return undefined;
+    const { done, value } = await this.#pull();
+    this.#ended = done === true;
+    if (done) return undefined;
+    this.#check(value);
+    this.passed += value.byteLength;
+    this.#last = Buffer.concat([this.#last, value.subarray(-8)]).subarray(-8);
+    return new Uint8Array(value);
+  }
+
+  #check(chunk: Uint8Array): void {
+    try {
+      this.#messages.see(chunk);
+    } catch (error) {
+      this.failed = { error };
+      throw error;
+    }
+  }
+
+  async #pull(): Promise<IteratorResult<Uint8Array, unknown>> {
+    try {
+      return await this.#chunks.next();
+    } catch (error) {
+      this.#ended = true;
+      this.failed = { error };
+      throw error;
+    }
+  }
+}
+
+// The messages of an Arrow IPC stream, each looked at before the library gets it.
+
+const CONTINUATION = 0xffffffff;
+
+/** Takes the bytes as they come, in any pieces. Corrupt, with its byte, at the first message that cannot be. */
+class MessageCheck {
+  #held: Buffer = Buffer.alloc(0);
+  /** Bytes of a body that are still to come. */
+  #skip = 0;
+  #at = 0;
+  #off = false;
+
+  see(chunk: Uint8Array): void {
+    let from = 0;
+    while (!this.#off && from < chunk.byteLength)
+      from += this.#skip > 0 ? this.#pass(chunk, from) : this.#take(chunk, from);
+  }
+
+  #pass(chunk: Uint8Array, from: number): number {
+    const step = Math.min(this.#skip, chunk.byteLength - from);
+    this.#skip -= step;
+    this.#at += step;
+    return step;
+  }
+
+  /** Gathers as much as the head, then the metadata, of a message needs. */
+  #take(chunk: Uint8Array, from: number): number {
+    const wanted = this.#wanted();
+    const step = Math.min(wanted - this.#held.byteLength, chunk.byteLength - from);
+    this.#held = Buffer.concat([this.#held, chunk.subarray(from, from + step)]);
+    if (this.#held.byteLength === wanted) this.#whole();
+    return step;
+  }
+
+  #wanted(): number {
+    return this.#held.byteLength < 8 ? 8 : 8 + this.#held.readUInt32LE(4);
+  }
+
+  #whole(): void {
+    const head = this.#held.readUInt32LE(0);
+    const length = this.#held.readUInt32LE(4);
+    // Before Arrow 0.15 there was no continuation mark; such streams, and files, are the library's alone.
+    if (head !== CONTINUATION || length === 0) this.#off = true;
+    else if (length > MAX_METADATA) throw corrupt(`a message is too long, at byte ${this.#at}`);
+    else if (this.#held.byteLength > 8) this.#checked(this.#held.subarray(8));
+  }
+
+  #checked(metadata: Uint8Array): void {
+    try {
+      this.#skip = bodyLength(metadata);
+    } catch (cause) {
+      throw isStorageError(cause) ? cause : corrupt(`a message, at byte ${this.#at}: ${reasonOf(cause)}`, cause);
+    }
+    this.#at += this.#held.byteLength;
+    this.#held = Buffer.alloc(0);
+  }
+}
+
+// Whether the metadata of an Arrow message, a FlatBuffer, stays within its bytes. The library believes every length in
+// it and makes objects for as long as one says. Tables and their fields are numbered as in Arrow's Message.fbs and
+// Schema.fbs.
+
+/** How deep fields are nested, and how many tables a message has, at most. */
+const MAX_DEPTH = 64;
+const MAX_TABLES = 100_000;
+
+const SCHEMA = 1;
+const DICTIONARY = 2;
+const BATCH = 3;
+
+/** Bytes of an element. */
+const OFFSET = 4;
+const LONG = 8;
+const STRUCT = 16;
+
+/** Bytes of the body that follows. Throws when the metadata points out of itself. */
+function bodyLength(metadata: Uint8Array): number {
+  const walk = new Walk(metadata);
+  const message = walk.root();
+  const header = walk.target(message, 2);
+  const kind = walk.byte(message, 1);
+  const length = walk.long(message, 3);
+  if (length < 0n || length > Number.MAX_SAFE_INTEGER) throw new RangeError("the body has no length");
+  if (kind === SCHEMA) checkSchema(walk, header);
+  else if (kind === BATCH) checkBatch(walk, header, length);
+  else if (kind === DICTIONARY) checkBatch(walk, walk.target(header, 1), length);
+  else throw new RangeError(`a message of the unknown kind ${kind}`);
+  return Number(length);
+}
+
+function checkSchema(walk: Walk, schema: number): void {
+  for (const field of walk.tables(schema, 1)) checkField(walk, field, MAX_DEPTH);
+  walk.vector(schema, 2, OFFSET);
+  walk.vector(schema, 3, LONG);
+}
+
+function checkField(walk: Walk, field: number, levels: number): void {
+  if (levels === 0) throw failure("TooLarge", `arrow: fields are nested more than ${MAX_DEPTH} deep`);
+  walk.vector(field, 0, 1);
+  walk.vector(field, 6, OFFSET);
+  for (const child of walk.tables(field, 5)) checkField(walk, child, levels - 1);
+}
+
+/** The first column has as many rows as the batch, and every buffer lies in the body. */
+function checkBatch(walk: Walk, batch: number, body: bigint): void {
+  const [rows] = walk.pairs(batch, 1);
+  if (rows && rows[0] !== walk.long(batch, 0)) throw new RangeError("a batch has not as many rows as its columns");
+  for (const [offset, length] of walk.pairs(batch, 2)) {
+    if (offset < 0n || length < 0n || offset + length > body) throw new RangeError("a buffer lies outside of the body");
+  }
+  walk.vector(batch, 4, LONG);
+}
+
+/** Steps through a FlatBuffer; a DataView throws a RangeError for what lies outside. */
+class Walk {
+  readonly #view: DataView;
+  #tables = 0;
+
+  constructor({ buffer, byteOffset, byteLength }: Uint8Array) {
+    this.#view = new DataView(buffer, byteOffset, byteLength);
+  }
+
+  root(): number {
+    return this.#view.getUint32(0, true);
+  }
+
+  byte(table: number, field: number): number {
+    const at = this.#field(table, field);
+    return at === 0 ? 0 : this.#view.getUint8(at);
+  }
+
+  long(table: number, field: number): bigint {
+    const at = this.#field(table, field);
+    return at === 0 ? 0n : this.#view.getBigInt64(at, true);
+  }
+
+  /** The table that a field points at. */
+  target(table: number, field: number): number {
+    const at = this.#field(table, field);
+    if (at === 0) throw new RangeError("a part of a message is missing");
+    return this.#follow(at);
+  }
+
+  /** The elements of a vector of tables. */
+  tables(table: number, field: number): number[] {
+    const { start, count } = this.vector(table, field, OFFSET);
+    this.#tables += count;
+    if (this.#tables > MAX_TABLES) throw failure("TooLarge", `arrow: a schema has more than ${MAX_TABLES} fields`);
+    return Array.from({ length: count }, (_, i) => this.#follow(start + i * OFFSET));
+  }
+
+  /** Where the elements of a vector or string begin, and how many there are. */
+  vector(table: number, field: number, size: number): { start: number; count: number } {
+    const at = this.#field(table, field);
+    if (at === 0) return { start: 0, count: 0 };
+    const vector = this.#follow(at);
+    const count = this.#view.getUint32(vector, true);
+    if (vector + 4 + count * size > this.#view.byteLength) throw new RangeError("a list is longer than its message");
+    return { start: vector + 4, count };
+  }
+
+  /** The elements of a vector of structs that are two numbers. */
+  pairs(table: number, field: number): [bigint, bigint][] {
+    const { start, count } = this.vector(table, field, STRUCT);
+    return Array.from({ length: count }, (_, i) => {
+      const at = start + i * STRUCT;
+      return [this.#view.getBigInt64(at, true), this.#view.getBigInt64(at + LONG, true)];
+    });
+  }
+
+  #follow(at: number): number {
+    return at + this.#view.getUint32(at, true);
+  }
+
+  /** Where a field is; 0 when the table has not got it. */
+  #field(table: number, field: number): number {
+    const vtable = table - this.#view.getInt32(table, true);
+    const at = 4 + 2 * field;
+    const offset = at < this.#view.getUint16(vtable, true) ? this.#view.getUint16(vtable + at, true) : 0;
+    if (offset === 0) return 0;
+    this.#view.getUint8(table + offset);
+    return table + offset;
+  }
 }

@@ -1,11 +1,10 @@
 /** From Arrow's columns to cells. */
 import type { DataType, RecordBatch, Vector } from "apache-arrow";
 import { failure } from "../../../errors.js";
-import { setOwn } from "../../json/encoding.js";
-import { DateTime, Decimal, Timedelta } from "../../serde/types.js";
-import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
-import { type Batch, checkNames, type Row, rowMaker } from "../row.js";
-import { dateAt, decimalText, exactInt } from "../stored.js";
+import { setOwn } from "../../encoding/encoding.js";
+import { DateTime, Decimal, Timedelta } from "../../encoding/types.js";
+import { dateAt, decimalText, exactInt } from "../batches.js";
+import { BATCH_ROWS, type Batch, checkNames, MAX_GROUP_CELLS, type Row, rowMaker } from "../schema.js";
 import type { Arrow } from "./library.js";
 
 type Reader = (stored: never) => unknown;

@@ -1,13 +1,11 @@
 /** From what Parquet stores to cells. */
 import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import { failure } from "../../../errors.js";
-import { parseJson } from "../../json/read.js";
-import { floorDivide } from "../../serde/datetime.js";
-import { DateTime, Decimal } from "../../serde/types.js";
-import { jsonEncoding } from "../../serde.js";
-import { checkNames } from "../row.js";
-import { type TableSchema, typeIn } from "../schema.js";
-import { dateAt, decimalText, exactInt } from "../stored.js";
+import { jsonEncoding } from "../../encoding/airflow.js";
+import { parseJson } from "../../encoding/json-read.js";
+import { DateTime, Decimal, floorDivide } from "../../encoding/types.js";
+import { dateAt, decimalText, exactInt } from "../batches.js";
+import { checkNames, type TableSchema, typeIn } from "../schema.js";
 import { readText } from "../text.js";
 
 export interface CellReader {

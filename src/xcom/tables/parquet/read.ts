@@ -1,19 +1,31 @@
 /** Rows of a Parquet file, row group by row group. */
-import type { AsyncBuffer, DecodedArray, FileMetaData, ParquetScan } from "hyparquet";
-import { Pace } from "../../../codecs/pace.js";
-import { failure, isStorageError } from "../../../errors.js";
-import { abortable, collect } from "../../../fs/bytes.js";
-import type { Bytes } from "../../../fs/driver.js";
+import * as zlib from "node:zlib";
+import type {
+  AsyncBuffer,
+  ColumnMetaData,
+  CompressionCodec,
+  Compressors,
+  DecodedArray,
+  FileMetaData,
+  PageHeader,
+  ParquetScan,
+} from "hyparquet";
+import { Pace } from "../../../codecs/stream.js";
+import { failure, isStorageError, type StorageError } from "../../../errors.js";
+import { abortable, type Bytes, collect } from "../../../streams.js";
 import type { DecodeContext } from "../format.js";
-import { BATCH_ROWS, MAX_GROUP_CELLS } from "../limits.js";
-import { reasonOf } from "../reason.js";
-import { type Batch, type Row, rowMaker } from "../row.js";
-import type { TableSchema } from "../schema.js";
+import {
+  BATCH_ROWS,
+  type Batch,
+  MAX_GROUP_CELLS,
+  MAX_PAGE,
+  type Row,
+  reasonOf,
+  rowMaker,
+  type TableSchema,
+} from "../schema.js";
 import { type CellReader, PARSERS, readersOf } from "./cells.js";
-import { decompressors } from "./compression.js";
-import { corrupt } from "./corrupt.js";
-import { loadReader } from "./library.js";
-import { checkPages } from "./pages.js";
+import { loadHeaders, loadReader } from "./write.js";
 
 const MAGIC = 0x31524150;
 
@@ -126,4 +138,96 @@ async function telling<T>(what: string, at: number, work: () => T | Promise<T>):
     if (isStorageError(cause)) throw cause;
     throw failure("Corrupt", `parquet: ${what} cannot be read, at byte ${at}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+// Decompression of Parquet's pages, by what Node has; Snappy is the reader's own.
+
+type Inflate = (data: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
+
+/** Node has it from 22.15 on. */
+const zstd = (zlib as { zstdDecompressSync?: Inflate }).zstdDecompressSync;
+
+const KNOWN: Compressors = {
+  GZIP: limited(zlib.gunzipSync),
+  BROTLI: limited(zlib.brotliDecompressSync),
+  ...(zstd && { ZSTD: limited(zstd) }),
+};
+
+/** Unsupported, with the mend, when the file has pages that cannot be read here. */
+function decompressors({ row_groups }: FileMetaData): Compressors {
+  for (const { columns } of row_groups) {
+    for (const { meta_data } of columns) if (meta_data) check(meta_data.codec);
+  }
+  return KNOWN;
+}
+
+function check(codec: CompressionCodec): void {
+  if (codec === "UNCOMPRESSED" || codec === "SNAPPY" || KNOWN[codec]) return;
+  const known = ["snappy", ...Object.keys(KNOWN).map((name) => name.toLowerCase())].join(", ");
+  const zstdHint = codec === "ZSTD" ? " (zstd needs Node 22.15)" : "";
+  throw failure("Unsupported", `parquet: pages compressed by ${codec}${zstdHint}; write it with one of ${known}`);
+}
+
+/** No page becomes larger than its header says. */
+function limited(inflate: Inflate): (data: Uint8Array, length: number) => Uint8Array {
+  return (data, length) => inflate(data, { maxOutputLength: Math.max(length, 1) });
+}
+
+// What is said of data that is not Parquet.
+
+function corrupt(what: string, at: number, cause?: unknown): StorageError {
+  return failure("Corrupt", `parquet: ${what}, at byte ${at}`, cause === undefined ? {} : { cause });
+}
+
+// What the headers of pages promise, checked before the library makes arrays of it.
+
+type ReadHeader = Awaited<ReturnType<typeof loadHeaders>>["parquetHeader"];
+
+/** Corrupt, with its byte, when the pages of a column are not as long or as many as the footer says. */
+async function checkPages(data: Uint8Array, { row_groups }: FileMetaData): Promise<void> {
+  const { parquetHeader } = await loadHeaders();
+  for (const { columns } of row_groups) {
+    for (const { meta_data } of columns) if (meta_data) checkChunk(data, meta_data, parquetHeader);
+  }
+}
+
+function checkChunk(data: Uint8Array, meta: ColumnMetaData, read: ReadHeader): void {
+  const start = Number(meta.dictionary_page_offset ?? meta.data_page_offset);
+  const end = start + Number(meta.total_compressed_size);
+  const view = new DataView(data.buffer, data.byteOffset + start, end - start);
+  const reader = { view, offset: 0 };
+  let values = 0;
+  while (reader.offset < view.byteLength) {
+    const at = start + reader.offset;
+    const header = headerAt(reader, read, at);
+    checkSizes(header, view.byteLength - reader.offset, Number(meta.num_values), at);
+    values += valuesOf(header);
+    reader.offset += header.compressed_page_size;
+  }
+  if (values !== Number(meta.num_values)) throw corrupt("a column has not as many cells as the footer says", start);
+}
+
+function headerAt(reader: Parameters<ReadHeader>[0], read: ReadHeader, at: number): PageHeader {
+  try {
+    return read(reader);
+  } catch (cause) {
+    throw corrupt("a page has no readable header", at, cause);
+  }
+}
+
+function checkSizes(header: PageHeader, left: number, values: number, at: number): void {
+  const { compressed_page_size: stored, uncompressed_page_size: size } = header;
+  if (!(stored >= 0 && stored <= left)) throw corrupt("a page is longer than its column", at);
+  if (!(size >= 0)) throw corrupt("a page has no length", at);
+  if (size > MAX_PAGE) throw failure("TooLarge", `parquet: a page of more than ${MAX_PAGE} bytes, at byte ${at}`);
+  const { dictionary_page_header: dictionary, data_page_header_v2: second } = header;
+  const entries = dictionary?.num_values ?? 0;
+  if (!(entries >= 0 && entries <= Math.max(values, size))) throw corrupt("a dictionary is too long", at);
+  const nulls = second?.num_nulls ?? 0;
+  if (!(nulls >= 0 && nulls <= valuesOf(header))) throw corrupt("a page has more nulls than cells", at);
+}
+
+function valuesOf({ data_page_header: first, data_page_header_v2: second }: PageHeader): number {
+  const count = first?.num_values ?? second?.num_values ?? 0;
+  return count >= 0 ? count : Number.NaN;
 }

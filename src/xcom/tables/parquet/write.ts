@@ -2,13 +2,12 @@
 
 import type { SchemaElement } from "hyparquet";
 import type { ColumnSource } from "hyparquet-writer";
-import type { Bytes } from "../../../fs/driver.js";
+import { failure } from "../../../errors.js";
+import type { Bytes } from "../../../streams.js";
 import type { Plan } from "../batches.js";
 import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
-import { jsonOf } from "../json.js";
-import { type Batch, cellOf, checkNames } from "../row.js";
-import type { Column, ColumnType } from "../schema.js";
-import { loadWriter } from "./library.js";
+import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
+import { jsonOf } from "../text.js";
 
 /** Compressed by Snappy; every column may hold nulls; moments are UTC, in microseconds. */
 export async function* writeParquet({ names, columns, batches }: Plan): Bytes {
@@ -79,4 +78,35 @@ function cellsOf({ name, type }: Column, batch: Batch, before: number): unknown[
       throw misplaced(error, name, before + at + 1);
     }
   });
+}
+
+// The optional packages for Parquet.
+
+export async function loadReader() {
+  try {
+    return await import("hyparquet");
+  } catch (cause) {
+    throw missing("read", "hyparquet", cause);
+  }
+}
+
+/** How the reader reads the header of a page. */
+export async function loadHeaders() {
+  try {
+    return await import("hyparquet/src/column.js");
+  } catch (cause) {
+    throw missing("read", "hyparquet", cause);
+  }
+}
+
+async function loadWriter() {
+  try {
+    return await import("hyparquet-writer");
+  } catch (cause) {
+    throw missing("written", "hyparquet-writer", cause);
+  }
+}
+
+function missing(what: string, name: string, cause: unknown) {
+  return failure("Unsupported", `Parquet is ${what} by the package ${name}: npm install ${name}`, { cause });
 }

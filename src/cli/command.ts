@@ -1,0 +1,254 @@
+/** A failure as one line that says what to do next, and the exit code it means. */
+
+import { lstat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { type BatchError, invalid, isBatchError, isStorageError, type StorageError } from "../errors.js";
+import type { Storage } from "../fs/storage.js";
+import { openStorage } from "../open.js";
+import { providerOf, StoragePath } from "../path.js";
+import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";
+import { Progress } from "./progress.js";
+
+/** 0 is success; 1 a failure; 2 a command that was wrong before anything was tried. */
+export type ExitCode = 0 | 1 | 2;
+
+export interface ReportOptions {
+  debug?: boolean | undefined;
+  json?: boolean | undefined;
+}
+
+/** Says on stderr what went wrong. Nothing when the reader of stdout has seen enough, as `head` does. */
+export function report(io: Io, error: unknown, { debug, json }: ReportOptions): ExitCode {
+  const { stderr, signal } = io;
+  if (isClosedPipe(error)) return 0;
+  // Something was tried, and done to all entries but these.
+  const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
+  const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
+  if (signal.aborted) stderr.stream.write("stowage: interrupted; what was not complete is not there\n");
+  else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
+  else if (isBatchError(error)) stderr.stream.write(listed(stderr, error));
+  else stderr.stream.write(`${styled(stderr, "red", "stowage:")} ${oneLine(error)}${next ? `; ${next}` : ""}\n`);
+  if (debug && error instanceof Error) stderr.stream.write(`${stackOf(error)}\n`);
+  return signal.aborted ? 1 : code;
+}
+
+/** Every failure on a line of its own, and how many there were. */
+function listed(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
+  const mark = styled(out, "red", "stowage:");
+  const lines = failures.map(({ path, error }) => {
+    const words = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);
+    return `${mark} ${printable(`${path}: ${words.replace(/\s*\n\s*/g, " ")}`)}\n`;
+  });
+  if (failureCount > failures.length) lines.push(`${mark} and ${failureCount - failures.length} more\n`);
+  const counts = `${failureCount} failed, ${completed} done`;
+  return `${lines.join("")}${mark} ${printable(`${op} ${path}`)}: ${counts}\n`;
+}
+
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EPIPE";
+}
+
+function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  // What the command itself refuses is about no path.
+  if (isStorageError(error) && error.op === "") return printable(error.detail);
+  return printable(message.replace(/\s*\n\s*/g, " "));
+}
+
+function asJson(error: unknown): object {
+  return isStorageError(error) ? error.toJSON() : { message: oneLine(error) };
+}
+
+/** What to try next, as far as the code tells. */
+export function advice({ code, op, path, detail }: StorageError): string | undefined {
+  switch (code) {
+    case "Unauthenticated":
+    case "PermissionDenied":
+    case "Unavailable":
+    case "Timeout":
+    case "Throttled":
+      return path ? `find out more: stowage doctor ${quoted(bucketOf(path))}` : "try again later";
+    case "NotFound":
+      return path ? `look around: stowage ls ${quoted(parentOf(path))}` : undefined;
+    case "AlreadyExists":
+      return "leave out --if-absent to replace it";
+    case "CommitUnknown":
+      return path ? `see whether it is there: stowage stat ${quoted(path)}` : undefined;
+    case "InvalidArgument":
+      return detail.startsWith("no connection ") ? "or name a secrets file: --connections FILE" : undefined;
+    default:
+      return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
+  }
+}
+
+function bucketOf(path: string): string {
+  if (path.startsWith("file://")) return parentOf(path);
+  const slash = path.indexOf("/", path.indexOf("://") + 3);
+  return slash < 0 ? path : path.slice(0, slash + 1);
+}
+
+function parentOf(path: string): string {
+  const root = path.indexOf("/", path.indexOf("://") + 3);
+  const slash = path.lastIndexOf("/");
+  return path.slice(0, Math.max(root + 1, slash));
+}
+
+/** As a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", "'\\''")}'`;
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${stackOf(error.cause)}` : "";
+  return `${error.stack ?? error.message}${cause}`;
+}
+
+// What all commands of the tree are made with.
+
+export interface Description {
+  name: string;
+  /** One line, as the list of commands shows it. */
+  summary: string;
+  /** What the help says besides. */
+  details?: string;
+  /** Commands as they are typed, each with what it does. */
+  examples: readonly (readonly [command: string, purpose: string])[];
+}
+
+/** Adds commands to the tree; knows the exit code after one of them has run. */
+export class Cli {
+  readonly io: Io;
+  exitCode: ExitCode = 0;
+
+  constructor(io: Io) {
+    this.io = io;
+  }
+
+  /** A new command below `parent`. */
+  add(parent: Command, { name, summary, details, examples }: Description): Command {
+    const command = parent
+      .command(name)
+      .summary(summary)
+      .description(details ? `${summary}\n\n${details}` : summary);
+    command.configureOutput({ outputError: (text, write) => write(this.#usageError(command, text)) });
+    command.addHelpText("after", () => this.#examples(examples));
+    return command;
+  }
+
+  /** An action: runs `work` in a session of its own, with the arguments and options that were given. */
+  run<A extends unknown[]>(work: (session: Session, ...args: A) => Promise<void>) {
+    return async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command;
+      const session = new Session(this.io, command.optsWithGlobals<CommonOptions>());
+      try {
+        await work(session, ...(given.slice(0, -1) as A));
+        this.exitCode = session.exitCode;
+      } finally {
+        await session.close();
+      }
+    };
+  }
+
+  #examples(examples: Description["examples"]): string {
+    const { stdout } = this.io;
+    const lines = examples.map(([command, purpose]) => `  ${styled(stdout, "dim", `# ${purpose}`)}\n  ${command}`);
+    return `\n${styled(stdout, "bold", "Examples:")}\n${lines.join("\n")}`;
+  }
+
+  /** Commander's message on one line, in the words of the other errors. */
+  #usageError(command: Command, text: string): string {
+    const said = text
+      .replace(/^error: /, "")
+      .trim()
+      .replace(/\s*\n\s*/g, " ")
+      .replace(/\.$/, "");
+    return `${styled(this.io.stderr, "red", "stowage:")} ${said}; see: ${nameOf(command)} --help\n`;
+  }
+}
+
+/** `stowage xcom ls`. */
+export function nameOf(command: Command): string {
+  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
+// One run of a command: its storage, its output, its way of naming paths.
+
+/** The options that every command has. */
+export interface CommonOptions {
+  json?: boolean;
+  debug?: boolean;
+  connections?: string;
+}
+
+export class Session {
+  readonly io: Io;
+  readonly json: boolean;
+  /** The environment, with the secrets file that `--connections` names. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly storage: Storage;
+  /** Of a command that did what it was told and has bad news. */
+  exitCode: ExitCode = 0;
+
+  constructor(io: Io, { json = false, connections }: CommonOptions) {
+    this.io = io;
+    this.json = json;
+    this.env =
+      connections === undefined ? io.env : { ...io.env, STOWAGE_CONNECTIONS_FILE: resolve(io.cwd, connections) };
+    this.storage = openStorage({ env: this.env });
+  }
+
+  get signal(): AbortSignal {
+    return this.io.signal;
+  }
+
+  /** A path as it is typed: a URL, or a file relative to the working directory. */
+  path(text: string): StoragePath {
+    if (text === "") throw invalid("a path is empty");
+    if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
+    return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
+  }
+
+  /** Where a copy of `source` goes: the path that is typed, or into it, under the source's name, where it is a directory. */
+  async target(text: string, source: StoragePath): Promise<StoragePath> {
+    const path = this.path(text);
+    const into = text.endsWith("/") || path.key === "" || (!text.includes("://") && (await isDirectory(path)));
+    return into ? path.join(source.name) : path;
+  }
+
+  /** Says one thing: `value` as JSON, or `text` for a person. */
+  say(value: unknown, text: string): Promise<void> {
+    return this.json ? jsonLine(this.io.stdout, value) : put(this.io.stdout, `${text}\n`);
+  }
+
+  /** Runs a transfer with its bar. The total is asked for only where there is a bar to show it. */
+  async transfer<T>(label: string, total: () => Promise<number | undefined>, work: (bar: Progress) => Promise<T>) {
+    const { stderr } = this.io;
+    const bar = new Progress(stderr, label, stderr.terminal ? await total() : undefined);
+    try {
+      return await work(bar);
+    } finally {
+      bar.end();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.storage.close();
+  }
+}
+
+async function isDirectory({ key }: StoragePath): Promise<boolean> {
+  return lstat(`/${key}`).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+/** Whether a local path is a symbolic link, which also may lead nowhere. */
+export async function isLink({ scheme, key }: StoragePath): Promise<boolean> {
+  if (providerOf(scheme) !== "file") return false;
+  return lstat(`/${key}`).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  );
+}

@@ -1,0 +1,146 @@
+/** Which connection a path uses, and which source knows it. */
+
+import type { Command } from "commander";
+import {
+  type Connection,
+  connectionsFileOf,
+  connectionsFromEnv,
+  connectionsFromFile,
+  connectionVariable,
+} from "../../connections/index.js";
+import { isStorageError } from "../../errors.js";
+import { providerOf, type StoragePath } from "../../path.js";
+import type { Cli, Session } from "../command.js";
+import { jsonLine, printable, put } from "../format.js";
+import { lookAtEndpoint } from "./endpoint.js";
+import { broken, type Finding, failed, mendOf, ok, print, skipped } from "./finding.js";
+import { findLeftovers, Probe } from "./probe.js";
+import { settingsOf } from "./settings.js";
+
+export interface Found {
+  finding: Finding;
+  connection: Connection | undefined;
+}
+
+/** The connection that the path names, and where it stands. Without a name there is none to find. */
+async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<Found> {
+  const { env, signal } = session;
+  const check = "connection";
+  if (id === undefined) {
+    const local = ["file", "memory"].includes(providerOf(scheme) ?? "");
+    const detail = `none is ${local ? "needed" : "named: the provider's own environment is used"}`;
+    return { connection: undefined, finding: ok(check, detail) };
+  }
+  try {
+    for (const { where, source } of sourcesOf(env, id)) {
+      const connection = await source.get(id);
+      const detail = `${id}, of type ${connection?.type}, found in ${where}`;
+      if (connection) return { connection, finding: ok(check, detail) };
+    }
+  } catch (error) {
+    return { connection: undefined, finding: broken(check, error, signal, "correct it where the message says") };
+  }
+  return { connection: undefined, finding: unknown(env, id) };
+}
+
+function sourcesOf(env: Session["env"], id: string) {
+  const file = connectionsFileOf(env);
+  const variable = { where: `the variable ${connectionVariable(id)}`, source: connectionsFromEnv(env) };
+  if (file === undefined) return [variable];
+  return [{ where: `the file ${file}`, source: connectionsFromFile(file) }, variable];
+}
+
+function unknown(env: Session["env"], id: string): Finding {
+  const places = sourcesOf(env, id).map(({ where }) => where);
+  const mend = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
+  return failed("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, mend);
+}
+
+// Whether the bucket can be reached and listed.
+
+async function lookAtBucket(session: Session, at: StoragePath): Promise<{ finding: Finding; usable: boolean }> {
+  const { storage, signal } = session;
+  try {
+    let found = "nothing is below the path yet";
+    for await (const entry of storage.list(at, { signal })) {
+      found = `for example ${entry.path.relativeTo(at)}`;
+      break;
+    }
+    return { finding: ok("bucket", `reached and listed: ${found}`), usable: true };
+  } catch (error) {
+    const finding = broken("bucket", error, signal, mendOf(error, "list", at));
+    // Who may not list may still be allowed to write, which is enough for many.
+    return { finding, usable: isStorageError(error, "PermissionDenied") };
+  }
+}
+
+// `doctor`.
+
+export function addDoctor(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "doctor",
+      summary: "check the way to a bucket, and say how to mend it",
+      details:
+        "Writes, reads and deletes probe objects of its own below the path and leaves nothing behind. " +
+        "One of them has 8 MiB, to try an upload in parts. Prints where credentials come from, never what they are.",
+      examples: [
+        ["stowage doctor s3://lake@bucket/reports", "below a path that you may write to"],
+        ["stowage doctor --read-only gs://bucket", "without writing"],
+      ],
+    })
+    .argument("<path>", "where objects are to go")
+    .option("--read-only", "leave out everything that writes")
+    .action(cli.run(doctor));
+}
+
+async function doctor(session: Session, text: string, { readOnly = false }: { readOnly?: boolean }): Promise<void> {
+  const { io, json } = session;
+  const at = session.path(text);
+  let wrong = 0;
+  for await (const finding of examined(session, at, readOnly)) {
+    if (finding.status === "failed") wrong += 1;
+    await (json ? jsonLine(io.stdout, finding) : print(io.stdout, finding));
+  }
+  if (!json) await put(io.stdout, `\n${printable(String(at))}: ${verdict(wrong)}\n`);
+  session.exitCode = wrong > 0 ? 1 : 0;
+}
+
+function verdict(wrong: number): string {
+  if (wrong === 0) return "all is well";
+  return wrong === 1 ? "one thing is wrong" : `${wrong} things are wrong`;
+}
+
+// The order of the examination: each check stands on those before it.
+
+/** What is found, as it is found. Probe objects are gone when it ends, however it ends. */
+async function* examined(session: Session, at: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
+  const { connection, finding } = await findConnection(session, at);
+  yield finding;
+  if (finding.status === "failed") return yield skipped("the rest", "needs the connection");
+  let remote: ReturnType<typeof settingsOf>;
+  try {
+    remote = settingsOf(providerOf(at.scheme), at, connection, session.env);
+  } catch (error) {
+    yield broken("credentials", error, session.signal, "correct the field that is named");
+    return yield skipped("the rest", "needs credentials");
+  }
+  if (remote) {
+    yield ok("credentials", remote.credentials);
+    yield ok("settings", remote.place);
+    const reached: Finding[] = [];
+    for await (const found of lookAtEndpoint(session, remote)) {
+      reached.push(found);
+      yield found;
+    }
+    if (reached[0]?.status === "failed") return yield skipped("the rest", "needs an answer from the endpoint");
+    yield ok("checksums", remote.checksums);
+  }
+  const bucket = await lookAtBucket(session, at);
+  yield bucket.finding;
+  const leftovers = await findLeftovers(at);
+  if (leftovers) yield leftovers;
+  if (!bucket.usable) return yield skipped("the rest", "needs the bucket");
+  if (readOnly) return yield skipped("the rest", "would write");
+  yield* new Probe(session, at).run();
+}

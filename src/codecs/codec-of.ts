@@ -1,0 +1,96 @@
+import { failure, invalid } from "../errors.js";
+import type { Bytes } from "../streams.js";
+import { abortable } from "../streams.js";
+import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
+import { Pace, Source } from "./stream.js";
+
+/** What one format adds: the bare transformation. Limits, cancelling and clean-up are the same for all of them. */
+export interface Format {
+  readonly name: CodecName;
+  /** The scale of `level`, both ends included; left out when the format has none. */
+  readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
+  /** Loads what encodes. */
+  encoder(): Promise<{ encode(bytes: Bytes, level: number): Bytes }>;
+  /** Loads what decodes: it reads `source` to its end. */
+  decoder(): Promise<{ decode(source: Source): Bytes }>;
+}
+
+/** The codec of a format. */
+export function codecOf(format: Format): Codec {
+  return {
+    name: format.name,
+    suffixes: SUFFIXES[format.name],
+    encode(bytes: Bytes, options: EncodeOptions = {}): Bytes {
+      return encoded(format, bytes, levelOf(format, options.level), options.signal);
+    },
+    decode(bytes: Bytes, options: DecodeOptions = {}): Bytes {
+      checkLimit("maxDecodedBytes", options.maxDecodedBytes);
+      checkLimit("maxRatio", options.maxRatio);
+      return decoded(format, bytes, options);
+    },
+  };
+}
+
+function levelOf({ name, levels }: Format, level: number | undefined): number {
+  if (level === undefined) return levels?.default ?? 0;
+  if (!levels) throw invalid(`${name} has no level`);
+  if (!Number.isInteger(level) || level < levels.min || level > levels.max) {
+    throw invalid(`level ${level}: ${name} takes ${levels.min} to ${levels.max}`);
+  }
+  return level;
+}
+
+function checkLimit(name: string, limit: number | undefined): void {
+  if (limit === undefined || limit >= 0) return;
+  throw invalid(`${name} ${limit}: it must be a number and not negative`);
+}
+
+async function* encoded(format: Format, bytes: Bytes, level: number, signal: AbortSignal | undefined): Bytes {
+  const source = new Source(format.name, abortable(bytes, signal));
+  const pace = new Pace();
+  try {
+    // The first pull comes before the first byte: a stream that was never started could not be closed.
+    await source.has(1);
+    const { encode } = await format.encoder();
+    for await (const chunk of encode(rest(source), level)) {
+      signal?.throwIfAborted();
+      yield chunk;
+      await pace.rest();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function* rest(source: Source): Bytes {
+  for (let chunk = await source.peek(); chunk; chunk = await source.peek()) {
+    source.skip(chunk.byteLength);
+    yield chunk;
+  }
+}
+
+async function* decoded(format: Format, bytes: Bytes, options: DecodeOptions): Bytes {
+  const source = new Source(format.name, abortable(bytes, options.signal));
+  const pace = new Pace();
+  let length = 0;
+  try {
+    const { decode } = await format.decoder();
+    for await (const chunk of decode(source)) {
+      options.signal?.throwIfAborted();
+      length += chunk.byteLength;
+      checkLength(format.name, length, source.pulled, options);
+      if (chunk.byteLength > 0) yield chunk;
+      await pace.rest();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+function checkLength(name: CodecName, length: number, compressed: number, options: DecodeOptions): void {
+  const { maxDecodedBytes = Number.POSITIVE_INFINITY, maxRatio = Number.POSITIVE_INFINITY } = options;
+  if (length > maxDecodedBytes) throw failure("TooLarge", `${name}: more than ${maxDecodedBytes} decoded bytes`);
+  if (length > maxRatio * compressed) {
+    throw failure("TooLarge", `${name}: more than ${maxRatio} decoded bytes per compressed byte`);
+  }
+}

@@ -1,0 +1,130 @@
+import { setMaxListeners } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** A byte budget: `take` waits until `bytes` are free and returns how to give them back. */
+export interface Budget {
+  take(bytes: number, signal?: AbortSignal): Promise<() => void>;
+}
+
+/** Bytes that the uploads, and separately the downloads, of one Storage may hold in buffers. */
+export const BUDGET_BYTES = 64 * 2 ** 20;
+
+/** Milliseconds without any byte given back after which the longest waiter is served over the limit. */
+const PATIENCE_MS = 5_000;
+
+interface Waiter {
+  readonly bytes: number;
+  readonly grant: () => void;
+}
+
+/**
+ * A weighted semaphore, first come first served. A request above `limit` is granted when nothing else is out.
+ *
+ * Holders may depend on each other (one producer that feeds many uploads in turn), which no order of grants can
+ * untie: after `patience` milliseconds in which nothing was given back, one waiter is let through.
+ */
+export function byteBudget(limit: number = BUDGET_BYTES, patience: number = PATIENCE_MS): Budget {
+  const waiting = new Set<Waiter>();
+  let used = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function serve(waiter: Waiter): void {
+    waiting.delete(waiter);
+    used += waiter.bytes;
+    waiter.grant();
+  }
+
+  function watch(): void {
+    clearTimeout(timer);
+    timer = waiting.size > 0 && patience < Number.POSITIVE_INFINITY ? setTimeout(relent, patience) : undefined;
+  }
+
+  function relent(): void {
+    for (const first of waiting) {
+      serve(first);
+      break;
+    }
+    settle();
+  }
+
+  function settle(): void {
+    for (const next of waiting) {
+      if (used > 0 && used + next.bytes > limit) break;
+      serve(next);
+    }
+    watch();
+  }
+
+  function releaseOf(bytes: number): () => void {
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      used -= bytes;
+      settle();
+    };
+  }
+
+  function queue(bytes: number, signal: AbortSignal | undefined): Promise<() => void> {
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        bytes,
+        grant() {
+          signal?.removeEventListener("abort", leave);
+          resolve(releaseOf(bytes));
+        },
+      };
+      function leave(): void {
+        waiting.delete(waiter);
+        reject(signal?.reason);
+        settle();
+      }
+      signal?.addEventListener("abort", leave, { once: true });
+      waiting.add(waiter);
+      if (waiting.size === 1) watch();
+    });
+  }
+
+  return {
+    async take(bytes, signal) {
+      signal?.throwIfAborted();
+      if (waiting.size > 0 || (used > 0 && used + bytes > limit)) return queue(bytes, signal);
+      used += bytes;
+      return releaseOf(bytes);
+    },
+  };
+}
+
+/** Waits; rejects with the reason of `signal` when that aborts. */
+export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted());
+}
+
+/** An abort of our own, for tasks that end together, that also happens when the caller's `signal` aborts. */
+export class Stop {
+  readonly #own = new AbortController();
+  readonly #outer: AbortSignal | undefined;
+  readonly #forward = (): void => this.#own.abort(this.#outer?.reason);
+
+  /** Throws the reason of a `signal` that has aborted already. Call `free` when the tasks are over. */
+  constructor(outer: AbortSignal | undefined) {
+    outer?.throwIfAborted();
+    this.#outer = outer;
+    // As many listeners as there are tasks; Node would take more than ten for a leak and warn.
+    setMaxListeners(0, this.#own.signal);
+    outer?.addEventListener("abort", this.#forward, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#own.signal;
+  }
+
+  /** Only the first reason counts; it is `signal.reason` from then on. */
+  now(reason: unknown): void {
+    this.#own.abort(reason);
+  }
+
+  free(): void {
+    this.#outer?.removeEventListener("abort", this.#forward);
+  }
+}

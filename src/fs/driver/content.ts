@@ -1,0 +1,120 @@
+/** What an answer to a read says about the object, after a check that it is the answer to this range. */
+
+import { failure } from "../../errors.js";
+import type { HttpResponse } from "../http/client.js";
+import { CONTENT_TYPES } from "./content-types.data.js";
+
+/** Bytes of the whole object, and of this answer. Without `range` the whole object was asked for. */
+export function extentOf(
+  { status, headers }: Pick<HttpResponse, "status" | "headers">,
+  range: { start: number; end: number | undefined } | undefined,
+): { size: number; length: number } {
+  const told = headers["content-range"];
+  if (range) return rangeIn(status, told, range.start, range.end);
+  const length = sizeIn(headers["content-length"]);
+  if (status === 200 && (told === undefined || isWhole(told, length))) return { size: length, length };
+  throw failure("Unsupported", `the server answered ${status} with a range, and the whole object was asked for`);
+}
+
+function isWhole(told: string, length: number): boolean {
+  return told === `bytes 0-${length - 1}/${length}`;
+}
+
+/**
+ * The time of the last change, which the answer about an object has next to its etag. What has neither is no answer
+ * about an object, as the page by which a network asks its users to log in.
+ */
+export function modifiedIn(text: string | undefined, etag: string | undefined): Date {
+  if (text === undefined && !etag)
+    throw failure("Unsupported", "the answer has neither ETag nor Last-Modified: it is about no object");
+  const modified = new Date(text ?? 0);
+  if (Number.isNaN(modified.getTime())) throw failure("Corrupt", "the Last-Modified of the answer is no date");
+  return modified;
+}
+
+/** The size that an answer tells. One that tells none is not taken for that of an empty object. */
+export function sizeIn(told: string | number | undefined): number {
+  const size = told === "" ? Number.NaN : Number(told);
+  if (Number.isSafeInteger(size) && size >= 0) return size;
+  throw failure("Unsupported", "the server does not say how large the object is");
+}
+
+function rangeIn(status: number, text = "", start: number, end: number | undefined) {
+  if (status !== 206 && status !== 200) throw failure("Unsupported", `the server answered ${status} to a read`);
+  // As it is told by servers that do not refuse every range of an empty object.
+  if (text === "bytes 0--1/0") return { size: 0, length: 0 };
+  if (status === 200 && text === "")
+    throw failure("Unsupported", "the server ignores ranges and sends the whole object");
+  const [, first, last, size] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  const wanted = Math.min(end ?? size!, size!) - 1;
+  if (first === start && last === wanted) return { size: size!, length: wanted - start + 1 };
+  throw failure("Unsupported", "the server sent another range than the one that was asked for");
+}
+
+/** The value of a `Range` header; undefined for the whole object. */
+export function rangeHeader(start: number, end: number | undefined): string | undefined {
+  if (start === 0 && end === undefined) return undefined;
+  return `bytes=${start}-${end === undefined ? "" : end - 1}`;
+}
+
+// Content types by suffix; the table is made at build time, since mime-types itself is CommonJS and reads JSON at run time.
+
+/** Unpacks `family:subtype suffix suffix,subtype,…`, one family a line; a lone subtype is its own suffix. */
+function unpack(packed: string): ReadonlyMap<string, string> {
+  const types = new Map<string, string>();
+  for (const line of packed.split("\n")) {
+    const colon = line.indexOf(":");
+    for (const entry of line.slice(colon + 1).split(",")) {
+      const [subtype, ...suffixes] = entry.split(" ");
+      for (const suffix of suffixes.length > 0 ? suffixes : [subtype!]) {
+        types.set(suffix, `${line.slice(0, colon)}/${subtype}`);
+      }
+    }
+  }
+  return types;
+}
+
+const TYPES = /* @__PURE__ */ unpack(CONTENT_TYPES);
+
+/** The content type that the last suffix of `name` (a file name or a key) stands for, if it stands for one; any case. */
+export function contentTypeOf(name: string): string | undefined {
+  const dot = name.lastIndexOf(".");
+  // A name like `.json` is hidden, not a suffix.
+  if (dot <= name.lastIndexOf("/") + 1) return undefined;
+  return TYPES.get(name.slice(dot + 1).toLowerCase());
+}
+
+// Text in headers, which are ASCII. Other text becomes RFC 2047 encoded words, as S3 itself returns them and the Java
+// and .NET clients write them; text that looks like one is encoded too, so that every value comes back.
+
+const PLAIN = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
+const WORD = /=\?([\w-]+)\?([BbQq])\?([^?]*)\?=/g;
+
+export function encodeWords(value: string): string {
+  if (PLAIN.test(value) && !value.includes("=?")) return value;
+  return `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
+}
+
+export function decodeWords(value: string): string {
+  if (!value.includes("=?")) return value;
+  // White space between two encoded words belongs to the encoding.
+  return value.replace(/\?=\s+=\?/g, "?==?").replace(WORD, (word, charset, encoding, text) => {
+    const bytes = /^b$/i.test(encoding) ? Buffer.from(text, "base64") : quotedPrintable(text);
+    return decodedAs(charset, bytes) ?? word;
+  });
+}
+
+function quotedPrintable(text: string): Buffer {
+  const raw = text
+    .replaceAll("_", " ")
+    .replace(/=([0-9A-Fa-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Buffer.from(raw, "latin1");
+}
+
+function decodedAs(charset: string, bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder(charset).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,166 @@
+/** What the listing of a foreign server is held to: rows that can be, in pages that end. */
+import { failure } from "../../errors.js";
+import type { Item, ListOptions } from "./driver.js";
+
+/** Pages in a row without a new row; a server may look through what was deleted for a while. */
+const EMPTY_PAGES = 10_000;
+/** Pages in a row whose rows all come before rows of earlier pages. Some emulators have an order of their own. */
+const STANDSTILL = 10;
+
+type Asked = Pick<ListOptions, "delimiter" | "startAfter" | "versions">;
+
+/** One listing under way. A recursive delete acts on what it lets pass. */
+export class Listing {
+  #last: Item | undefined;
+  #highest = "";
+  #still = 0;
+  #empty = 0;
+  #before: string | undefined;
+  #mark: string | undefined;
+  #steps = 0;
+  #stride = 1;
+
+  /** `ordered`: whether the service lists in the order of keys, as all do but S3 Express. */
+  constructor(
+    readonly prefix: string,
+    readonly asked: Asked,
+    readonly ordered = true,
+  ) {}
+
+  /**
+   * The rows of one page in the order of UTF-8 bytes, each once, and only those after `startAfter`. Corrupt for rows
+   * that cannot be, and for pages that do not get anywhere.
+   */
+  page(rows: readonly Item[]): Item[] {
+    for (const row of rows) this.#check(row);
+    const sorted = this.ordered ? inOrder(rows) : [...rows];
+    this.#advance(sorted);
+    const { startAfter } = this.asked;
+    return sorted.filter((row) => this.#isNew(row) && isAfter(row.key, startAfter));
+  }
+
+  /**
+   * Takes down the mark of the next page. Corrupt when the marks go round in a circle, however long: one mark of the
+   * past is kept, and replaced after twice as many pages each time (R. P. Brent, BIT 20, 1980).
+   */
+  next(mark: string): string {
+    if (mark === this.#mark || mark === this.#before)
+      throw failure("Corrupt", "the server repeats a page of the listing");
+    this.#before = mark;
+    this.#steps += 1;
+    if (this.#steps < this.#stride) return mark;
+    this.#mark = mark;
+    this.#steps = 0;
+    this.#stride *= 2;
+    return mark;
+  }
+
+  #check({ key, type, size, modified, deleted }: Item): void {
+    const { prefix } = this;
+    const { delimiter } = this.asked;
+    if (!key) throw wrong("name", key, "is empty");
+    if (!key.startsWith(prefix)) throw wrong("name", key, "is outside the prefix that was asked for");
+    const inside = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
+    if (type === "directory") {
+      if (inside !== key.length - 1) throw wrong("prefix", key, "is no directory of the listing");
+      return;
+    }
+    if (inside >= 0) throw wrong("name", key, "is inside a directory, which was to be listed instead");
+    if (deleted !== true && !isSize(size)) throw wrong("size", key, "is no number of bytes");
+    if (modified === undefined || Number.isNaN(modified.getTime())) throw wrong("date", key, "is none");
+  }
+
+  #advance(sorted: readonly Item[]): void {
+    this.#empty = sorted.length > 0 ? 0 : this.#empty + 1;
+    if (this.#empty > EMPTY_PAGES)
+      throw failure("Corrupt", "the server sends one empty page of the listing after another");
+    const highest = sorted.at(-1)?.key ?? "";
+    if (!this.ordered || sorted.length === 0) return;
+    const advanced = byUtf8(highest, this.#highest) > 0;
+    if (advanced) this.#highest = highest;
+    this.#still = advanced || this.asked.versions ? 0 : this.#still + 1;
+    if (this.#still > STANDSTILL) throw failure("Corrupt", "the pages of the listing do not advance");
+  }
+
+  /** Some services tell a directory once in each page; others repeat the row at which a page begins. */
+  #isNew(row: Item): boolean {
+    const before = this.#last;
+    this.#last = row;
+    if (before?.key !== row.key || before.type !== row.type || before.version !== row.version) return true;
+    if (before.size === row.size && before.etag === row.etag) return false;
+    throw wrong("name", row.key, "comes twice, as two different objects");
+  }
+}
+
+function isSize(size: number | undefined): boolean {
+  return Number.isSafeInteger(size) && size! >= 0;
+}
+
+function inOrder(rows: readonly Item[]): Item[] {
+  return [...rows].sort((a, b) => byUtf8(a.key, b.key));
+}
+
+function wrong(field: string, key: string, what: string): Error {
+  return failure("Corrupt", `the listing has a row whose ${field} ${what}: ${JSON.stringify(key.slice(0, 100))}`);
+}
+
+/** The number of bytes in the text of a row; NaN, which no row may have, for anything else. */
+export function sizeInRow(text: string | undefined): number {
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/** The time in the text of a row: ISO 8601 or that of HTTP. An invalid date, which no row may have, for anything else. */
+export function dateInRow(text: string | undefined): Date {
+  return new Date(text !== undefined && text.length >= 10 ? text : Number.NaN);
+}
+
+/** Negative, zero or positive as `a` comes before, with or after `b` in the order of their UTF-8 bytes, which is how object stores list. */
+export function byUtf8(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Whether a row of a listing comes after `startAfter`; a directory by its own key, whatever is in it. */
+export function isAfter(key: string, startAfter: string | undefined): boolean {
+  return startAfter === undefined || byUtf8(key, startAfter) > 0;
+}
+
+// UTF-16 puts surrogates (characters from U+10000) before U+E000 to U+FFFF; UTF-8 puts them after.
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
+
+/**
+ * Turns the versions of each key around, which Google and Azure list oldest first and let run on over pages. Their
+ * versions are numbers and timestamps, of which the longer, else the one that sorts later, is the newer.
+ */
+export class NewestFirst {
+  #open: Item[] = [];
+
+  /** What is complete after these rows. */
+  add(items: readonly Item[]): Item[] {
+    const done: Item[] = [];
+    for (const item of items) {
+      if (this.#open.length > 0 && this.#open[0]!.key !== item.key) done.push(...this.rest());
+      this.#open.push(item);
+    }
+    return done;
+  }
+
+  /** The versions of the last key. */
+  rest(): Item[] {
+    const versions = this.#open;
+    this.#open = [];
+    return versions.sort(byAge);
+  }
+}
+
+function byAge({ version: a = "" }: Item, { version: b = "" }: Item): number {
+  if (a.length !== b.length) return b.length - a.length;
+  return a < b ? 1 : a > b ? -1 : 0;
+}

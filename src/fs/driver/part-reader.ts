@@ -1,0 +1,278 @@
+/** Cuts a body into the pieces in which it goes out. */
+import { constants } from "node:buffer";
+import type { Budget } from "../../concurrency.js";
+import { failure } from "../../errors.js";
+import { type Bytes, wrongSize } from "../../streams.js";
+
+/** One part on its way. `data` stays as it is until `part` settles, so that it can be sent again. */
+export interface Part {
+  /** Counted from 0. */
+  readonly index: number;
+  /** Of the first byte in the body. */
+  readonly offset: number;
+  readonly size: number;
+  readonly data: Uint8Array;
+  /** Whether the body ends with it. */
+  readonly last: boolean;
+}
+
+/** A piece of the body in a buffer of its own, or of a body that was in memory already. */
+export interface Piece extends Part {
+  readonly release: () => void;
+}
+
+/** Bytes read of a body of unknown size before it takes a part's worth from the budget. */
+const LOOK_AHEAD = 64 * 2 ** 10;
+
+/** At least one piece, the last marked. Every piece must be released. */
+export async function* pieces(
+  source: Source,
+  limits: Limits,
+  budget: Budget,
+  size: number | undefined,
+): AsyncGenerator<Piece> {
+  const cut = sizesFor(limits, size);
+  const memory = size === undefined ? undefined : await source.entire(size);
+  if (memory) {
+    await ends(source, memory.byteLength, size);
+    return yield* slices(memory, cut);
+  }
+  const filler = new Filler(source, budget);
+  let last = false;
+  for (let index = 0, offset = 0; !last; index++) {
+    const left = size === undefined ? Number.POSITIVE_INFINITY : size - offset;
+    const piece = await filler.fill(Math.min(cut(index), left), index === 0 && size === undefined);
+    offset += piece.data.byteLength;
+    try {
+      last = await ends(source, offset, size);
+    } catch (error) {
+      piece.release();
+      throw error;
+    }
+    yield { ...piece, index, offset: offset - piece.data.byteLength, size: piece.data.byteLength, last };
+  }
+}
+
+function sizesFor(limits: Limits, size: number | undefined): PartSizes {
+  if (size !== undefined && size <= limits.single) return () => size;
+  return partSizes({ ...limits, largest: Math.min(limits.largest, constants.MAX_LENGTH) }, size);
+}
+
+/** A known size says by itself that more is to come; only the supposed end is checked, before the last part is sent. */
+async function ends(source: Source, offset: number, size: number | undefined): Promise<boolean> {
+  if (size !== undefined && offset < size && !source.ended) return false;
+  if (!(await source.more())) {
+    if (size === undefined || offset === size) return true;
+    throw wrongSize(size, offset);
+  }
+  if (size !== undefined) throw wrongSize(size, "more");
+  return false;
+}
+
+function* slices(data: Uint8Array, cut: PartSizes): Generator<Piece> {
+  let offset = 0;
+  for (let index = 0; index === 0 || offset < data.byteLength; index++) {
+    const part = data.subarray(offset, offset + cut(index));
+    const last = offset + part.byteLength === data.byteLength;
+    yield { index, offset, size: part.byteLength, data: part, last, release: () => {} };
+    offset += part.byteLength;
+  }
+}
+
+type Filled = Pick<Piece, "data" | "release">;
+
+/** Fills pieces from a source. One buffer is kept for the next piece, so that a long upload leaves few to the collector. */
+class Filler {
+  #spare: Uint8Array | undefined;
+
+  constructor(
+    readonly source: Source,
+    readonly budget: Budget,
+  ) {}
+
+  /** At most `capacity` bytes; `mayBeSmall` when the body may end long before. */
+  async fill(capacity: number, mayBeSmall: boolean): Promise<Filled> {
+    const ahead = mayBeSmall ? await this.source.fill(room(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
+    if (mayBeSmall && (ahead.byteLength === capacity || !(await this.source.more())))
+      return { data: ahead, release() {} };
+    const free = await this.budget.take(capacity, this.source.signal);
+    const buffer = this.#buffer(capacity);
+    const release = () => {
+      this.#spare = buffer;
+      free();
+    };
+    try {
+      buffer.set(ahead);
+      const rest = await this.source.fill(buffer.subarray(ahead.byteLength, capacity));
+      return { data: buffer.subarray(0, ahead.byteLength + rest.byteLength), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #buffer(bytes: number): Uint8Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare && spare.byteLength >= bytes ? spare : room(bytes);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Never from Node's shared pool, and not cleared: every byte that is sent has been written. */
+function room(bytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(bytes);
+}
+
+const MIB = 2 ** 20;
+
+/** What a provider allows in one upload. */
+export interface Limits {
+  /** Largest body that goes in one request, bytes. A body of unknown size is read ahead no further than one part. */
+  readonly single: number;
+  /** Size of a part when nothing asks for larger ones, bytes; a multiple of `multiple`. */
+  readonly part: number;
+  /** Largest part that the provider takes, bytes. */
+  readonly largest: number;
+  /** Most parts of one upload. */
+  readonly count: number;
+  /** Every part but the last is a multiple of this many bytes. */
+  readonly multiple: number;
+  /** Most parts in flight. */
+  readonly parallel: number;
+  /** Whether all parts but the last must have the same size, as on R2. */
+  readonly uniform: boolean;
+}
+
+/** Bytes of the part with this index, counted from 0, unless the body ends in it. Throws TooLarge past the last part. */
+type PartSizes = (index: number) => number;
+
+/**
+ * A known size gets equal parts, as few bytes each as `count` allows (to the MiB). An unknown one gets parts of 1, 2, 4
+ * and 8 times `part` for a tenth of `count` each, then a linear ramp: 10,000 parts from 8 MiB hold 5 TiB, and the
+ * first 117 GiB never need more than 64 MiB for one. Throws TooLarge for a size that no plan can hold.
+ */
+export function partSizes(limits: Limits, size: number | undefined): PartSizes {
+  const sizeOf = size === undefined ? growing(limits) : equal(limits, size);
+  return (index) => {
+    if (index >= limits.count) throw tooMany(limits, sizeOf);
+    return sizeOf(index);
+  };
+}
+
+function equal(limits: Limits, size: number): PartSizes {
+  const needed = roundUp(Math.ceil(size / limits.count), Math.min(MIB, limits.part));
+  const part = capped(limits, Math.max(limits.part, needed));
+  if (part * limits.count < size) {
+    throw failure("TooLarge", `${size} bytes, the limit is ${part * limits.count}`);
+  }
+  return () => part;
+}
+
+function growing(limits: Limits): PartSizes {
+  const { part, count, uniform } = limits;
+  if (uniform) return () => part;
+  const step = Math.max(1, Math.floor(count / 10));
+  const slope = (0.2634 / 8) * part * (10_000 / count);
+  return (index) => {
+    const doublings = Math.floor(index / step);
+    if (doublings < 4) return capped(limits, part * 2 ** doublings);
+    return capped(limits, part * 8 + slope * (index - 4 * step + 1));
+  };
+}
+
+function capped({ largest, multiple }: Limits, bytes: number): number {
+  const most = Math.floor(largest / multiple) * multiple;
+  return Math.min(roundUp(bytes, multiple), most);
+}
+
+function roundUp(bytes: number, multiple: number): number {
+  return Math.ceil(bytes / multiple) * multiple;
+}
+
+function tooMany({ count }: Limits, sizeOf: PartSizes): Error {
+  let held = 0;
+  for (let index = 0; index < count; index++) held += sizeOf(index);
+  return failure(
+    "TooLarge",
+    `more than ${held} bytes, which is what ${count} parts hold; a known size allows larger parts`,
+  );
+}
+
+/** Pulls a body into buffers of any size. A pull that waits rejects when `signal` aborts, however stuck the body is. */
+export class Source {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  /** Ends a pull that waits. */
+  readonly signal: AbortSignal;
+  /** What is left of the last chunk. The producer may reuse its memory once the next is asked for. */
+  #rest: Uint8Array = NOTHING;
+  #ended = false;
+  #interrupt: ((reason: unknown) => void) | undefined;
+
+  constructor(body: Bytes, signal: AbortSignal) {
+    this.#iterator = body[Symbol.asyncIterator]();
+    this.signal = signal;
+    signal.addEventListener("abort", () => this.#interrupt?.(signal.reason), { once: true });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether there is another byte; waits for it. */
+  async more(): Promise<boolean> {
+    while (this.#rest.byteLength === 0 && !this.#ended) {
+      const { done, value } = await this.#next();
+      if (done) this.#ended = true;
+      else this.#rest = value;
+    }
+    return this.#rest.byteLength > 0;
+  }
+
+  /** The first chunk itself, when it alone has all `size` bytes. */
+  async entire(size: number): Promise<Uint8Array | undefined> {
+    await this.more();
+    if (this.#rest.byteLength !== size) return undefined;
+    const data = this.#rest;
+    this.#rest = NOTHING;
+    return data;
+  }
+
+  /** The part of `into` that was filled; less than all of it only at the end of the body. */
+  async fill(into: Uint8Array): Promise<Uint8Array> {
+    let at = 0;
+    while (at < into.byteLength && (await this.more())) {
+      const taken = this.#rest.subarray(0, into.byteLength - at);
+      into.set(taken, at);
+      at += taken.byteLength;
+      this.#rest = this.#rest.subarray(taken.byteLength);
+    }
+    return into.subarray(0, at);
+  }
+
+  /** Tells the body to stop. A body that is stuck in a pull may never answer, so nobody waits for it then. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    const left = this.#iterator.return?.().catch(() => {});
+    if (!this.#interrupt) await left;
+  }
+
+  #next(): Promise<IteratorResult<Uint8Array>> {
+    this.signal.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      this.#interrupt = reject;
+      this.#iterator.next().then(
+        (result) => {
+          this.#interrupt = undefined;
+          resolve(result);
+        },
+        (error) => {
+          this.#interrupt = undefined;
+          this.#ended = true;
+          reject(error);
+        },
+      );
+    });
+  }
+}

@@ -1,0 +1,202 @@
+/** One container as a place to send requests to. */
+import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
+import { invalid } from "../../../errors.js";
+import { Token } from "../../driver/access-token.js";
+import {
+  type Dialect,
+  type Http,
+  type HttpOptions,
+  type HttpResponse,
+  type HttpText,
+  type Origin,
+  type Outgoing,
+  openHttp,
+  originOf,
+} from "../../http/client.js";
+import { AZURE_VERSION, type SharedKeyRequest, sharedKey } from "../../signing/shared-key.js";
+import { encodeComponent, encodeKey } from "../../signing/sigv4.js";
+import { issuerOf } from "./credentials.js";
+import { aboutTime, explain } from "./errors.js";
+
+/** A request before it is signed. */
+export interface Ask {
+  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
+  /** Empty for the container itself. */
+  key: string;
+  /** Undefined values are left out. */
+  query?: Readonly<Record<string, string | undefined>>;
+  /** Lower-case names; undefined values are left out. */
+  headers?: Readonly<Record<string, string | undefined>>;
+  body?: Uint8Array | undefined;
+  signal: AbortSignal | undefined;
+  /** Statuses that are an answer, where they are not the usual one of the method. */
+  statuses?: readonly number[];
+  tries?: number;
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api */
+const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
+  GET: [200],
+  HEAD: [200],
+  PUT: [201],
+  POST: [202],
+  DELETE: [202],
+};
+
+export async function openServer(bucket: string, options: AzureOptions, env: HttpOptions["env"]): Promise<Server> {
+  const { account, endpoint, credentials, encryptionScope } = options;
+  const origin = originOf(endpoint);
+  const access = await accessOf(account, credentials);
+  const mend: Dialect["mend"] = async ({ status }, _headers, { headers: { authorization } }) =>
+    status === 401 && authorization !== undefined && (await access.renew(authorization));
+  const http = await openHttp({ protocol: origin.protocol, dialect: { explain, aboutTime, mend }, env });
+  return new Server({ account, bucket, origin, access, http, encryptionScope });
+}
+
+interface ServerParts {
+  account: string;
+  bucket: string;
+  origin: Origin;
+  access: Access;
+  http: Http;
+  encryptionScope: string | undefined;
+}
+
+export class Server {
+  readonly account: string;
+  readonly bucket: string;
+  readonly origin: Origin;
+  readonly access: Access;
+  readonly encryptionScope: string | undefined;
+  readonly #http: Http;
+
+  constructor({ account, bucket, origin, access, http, encryptionScope }: ServerParts) {
+    this.account = account;
+    this.bucket = bucket;
+    this.origin = origin;
+    this.access = access;
+    this.encryptionScope = encryptionScope;
+    this.#http = http;
+  }
+
+  send(ask: Ask): Promise<HttpResponse> {
+    return this.#http.send(this.#request(ask));
+  }
+
+  text(ask: Ask): Promise<HttpText> {
+    return this.#http.text(this.#request(ask));
+  }
+
+  /** By the server's clock, milliseconds since 1970. */
+  now(): number {
+    return this.#http.now();
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  /** The encoded path of an object, or of a container without a key. InvalidArgument for a key that would be changed. */
+  path(key: string, bucket = this.bucket): string {
+    const container = `${this.origin.base}/${encodeComponent(bucket)}`;
+    return key === "" ? container : `${container}/${encodeKey(faithful(key))}`;
+  }
+
+  /** The address of an object for the service itself, which reads a copy's source with it. */
+  address(key: string, bucket: string): string {
+    const { protocol, host } = this.origin;
+    const { query } = this.access;
+    return `${protocol}//${host}${this.path(key, bucket)}${query && `?${query}`}`;
+  }
+
+  #request(ask: Ask) {
+    const { method, signal, statuses = STATUSES[method], tries } = ask;
+    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, tries };
+  }
+
+  #prepared(ask: Ask, now: number): Outgoing | Promise<Outgoing> {
+    const { method, key, body } = ask;
+    const path = this.path(key);
+    const query = pairs(ask.query ?? {});
+    const headers = given({ ...ask.headers, "x-ms-date": new Date(now).toUTCString(), "x-ms-version": AZURE_VERSION });
+    const request = { method, path, query, headers, length: body?.byteLength ?? 0 };
+    const out = { method, origin: this.origin, path: withQuery(path, query, this.access.query), headers, body };
+    const header = this.access.authorize(request);
+    return header instanceof Promise ? header.then((value) => authorized(out, value)) : authorized(out, header);
+  }
+}
+
+function authorized(out: Outgoing & { headers: Record<string, string> }, header: string | undefined): Outgoing {
+  if (header !== undefined) out.headers.authorization = header;
+  return out;
+}
+
+function pairs(query: Readonly<Record<string, string | undefined>>): [string, string][] {
+  return Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
+}
+
+export function given(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(pairs(headers));
+}
+
+export function withQuery(path: string, query: readonly (readonly [string, string])[], more: string): string {
+  const own = query.map(([name, value]) => `${name}=${encodeComponent(value)}`);
+  const all = more ? [...own, more] : own;
+  return all.length > 0 ? `${path}?${all.join("&")}` : path;
+}
+
+// What makes a request acceptable: a signature, a SAS, a token, or nothing.
+
+interface Access {
+  /** The `Authorization` header of a request; undefined where none is sent. */
+  authorize(request: SharedKeyRequest): string | undefined | Promise<string | undefined>;
+  /** Goes with every query: encoded, without `?`. */
+  readonly query: string;
+  /** The account's key, which alone can sign for others. */
+  readonly key: Uint8Array | undefined;
+  /** Whether a request that was refused with this header can be sent again with another. */
+  renew(refused: string): Promise<boolean>;
+}
+
+const NOTHING: Access = { authorize: () => undefined, query: "", key: undefined, renew: async () => false };
+
+/** Loads `@azure/identity` only where somebody must sign in. */
+async function accessOf(account: string, credentials: AzureCredentials): Promise<Access> {
+  switch (credentials.kind) {
+    case "anonymous":
+      return NOTHING;
+    case "sas":
+      return { ...NOTHING, query: credentials.token.reveal() };
+    case "shared-key": {
+      const key = Buffer.from(credentials.key.reveal(), "base64");
+      return { ...NOTHING, authorize: (request) => sharedKey(account, key, request), key };
+    }
+    default: {
+      const token = new Token(await issuerOf(credentials));
+      return { ...NOTHING, authorize: () => bearer(token), renew: (refused) => token.renew(refused.slice(BEARER)) };
+    }
+  }
+}
+
+const BEARER = "Bearer ".length;
+
+function bearer(token: Token): string | Promise<string> {
+  const current = token.current();
+  return current instanceof Promise ? current.then((text) => `Bearer ${text}`) : `Bearer ${current}`;
+}
+
+/** Control characters and backslashes, and segments that end with a dot, `.` and `..` among them. */
+const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
+
+/**
+ * The key, if the service keeps it as it is. It takes others too, and stores them under another name, over what may be
+ * there: `a/../b` as `b`, `./a` as `a`, `a.` as `a`, `a\b` as `a/b`, in every way of encoding them.
+ * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata and
+ * https://github.com/Azure/azure-sdk-for-rust/issues/5275
+ */
+export function faithful(key: string): string {
+  if (!RENAMED.test(key)) return key;
+  throw invalid(
+    "Azure would store the key under another name: it takes no control character, no backslash, and no dot at the end of a segment",
+  );
+}

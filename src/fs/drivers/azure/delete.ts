@@ -1,0 +1,61 @@
+import { type BulkDelete, readBatch, type Verdict, writeBatch } from "../../driver/batch-delete.js";
+import type { Doomed } from "../../driver/driver.js";
+import { type Explanation, HttpError, refusal } from "../../http/client.js";
+import { given, type Server, withQuery } from "./client.js";
+import { explain } from "./errors.js";
+
+type Signal = AbortSignal | undefined;
+
+export class HttpDelete implements BulkDelete {
+  readonly size = BATCH;
+
+  constructor(readonly server: Server) {}
+
+  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
+    try {
+      await this.server.text({ method: "DELETE", key, query: { versionid: version }, signal });
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  async many(objects: readonly Doomed[], signal: Signal): Promise<(Verdict | undefined)[]> {
+    const { boundary, body } = writeBatch(await Promise.all(objects.map((object) => call(this.server, object))));
+    const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
+    const query = { restype: "container", comp: "batch" };
+    const { text } = await this.server.text({ method: "POST", key: "", query, headers, body, signal });
+    const answers = readBatch(text);
+    return objects.map((_, i) => {
+      const answer = answers.get(i);
+      return answer && verdictOf(answer.status, explain(answer.status, answer.headers, answer.text));
+    });
+  }
+}
+
+/** One call inside the batch is signed for itself, with the date alone: the version is that of the batch. */
+async function call(server: Server, { key, version }: Doomed): Promise<string> {
+  const path = server.path(key);
+  const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
+  const headers = { "x-ms-date": new Date(server.now()).toUTCString() };
+  const authorization = await server.access.authorize({ method: "DELETE", path, query, headers, length: 0 });
+  const lines = Object.entries(given({ ...headers, authorization, "content-length": "0" }));
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `DELETE ${withQuery(path, query, server.access.query)} HTTP/1.1\r\n${head}\r\n`;
+}
+
+// Deletes, by whatever client.
+
+/** Calls in one batch. https://learn.microsoft.com/rest/api/storageservices/blob-batch */
+export const BATCH = 256;
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof HttpError && error.status === 404 && error.code !== "ContainerNotFound";
+}
+
+/** Inside a batch nothing is tried again by itself. */
+export function verdictOf(status: number, explanation: Explanation): Verdict {
+  if (status === 429 || status >= 500) return "again";
+  if (status === 202) return "gone";
+  const error = refusal("DELETE", status, explanation, undefined);
+  return isMissing(error) ? "gone" : error;
+}

@@ -1,0 +1,67 @@
+/** Objects in our words and in the service's. */
+import type { IncomingHttpHeaders } from "node:http";
+import { invalid } from "../../../errors.js";
+import { decodeWords, encodeWords, modifiedIn } from "../../driver/content.js";
+import type { Info, Receipt } from "../../driver/driver.js";
+import { one } from "./errors.js";
+
+export const META = "x-ms-meta-";
+
+/** User metadata by which a conditional write knows its own object again when an answer is lost. */
+export const NONCE = "stowage_nonce";
+
+/** What is told of an object, by whatever client. */
+export interface Told {
+  modified: Date | undefined;
+  etag: string | undefined;
+  version: string | undefined;
+  contentType: string | undefined;
+  /** Of the data, in base64. */
+  md5?: string | undefined;
+  /** As it travels. */
+  metadata: Iterable<readonly [name: string, value: string]>;
+}
+
+export function infoOf(key: string, size: number, { modified, etag, version, contentType, md5, metadata }: Told): Info {
+  const own = Array.from(metadata, ([name, value]) => [name.toLowerCase(), decodeWords(value)] as const);
+  const shown = own.filter(([name]) => name !== NONCE);
+  return {
+    key,
+    size,
+    modified: modified ?? new Date(0),
+    etag: etag ?? "",
+    ...(version !== undefined && { version }),
+    ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
+    ...(contentType !== undefined && { contentType }),
+    ...(shown.length > 0 && { metadata: Object.fromEntries(shown) }),
+  };
+}
+
+export function toldIn(headers: IncomingHttpHeaders): Told {
+  const metadata = Object.entries(headers).filter(([name]) => name.startsWith(META));
+  return {
+    modified: modifiedIn(headers["last-modified"], headers.etag),
+    etag: headers.etag,
+    version: one(headers["x-ms-version-id"]),
+    contentType: headers["content-type"],
+    // With a range, the plain header is of the range.
+    md5: one(headers[headers["content-range"] ? "x-ms-blob-content-md5" : "content-md5"]),
+    metadata: metadata.map(([name, value]) => [name.slice(META.length), String(value)]),
+  };
+}
+
+export function receiptOf(headers: IncomingHttpHeaders): Receipt {
+  return receipt(headers.etag, one(headers["x-ms-version-id"]));
+}
+
+export function receipt(etag: string | undefined, version: string | undefined): Receipt {
+  return { ...(etag !== undefined && { etag }), ...(version !== undefined && { version }) };
+}
+
+/** Metadata as it travels. Azure takes names that C# takes. https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
+export function wireMetadata(metadata: Record<string, string> | undefined): Record<string, string> {
+  const entries = Object.entries(metadata ?? {});
+  const wrong = entries.find(([name]) => !/^[a-z_][a-z0-9_]*$/.test(name));
+  if (!wrong) return Object.fromEntries(entries.map(([name, value]) => [name, encodeWords(value)]));
+  throw invalid(`Azure takes no metadata named ${wrong[0]}: only letters, digits and _, no digit first`);
+}

@@ -1,0 +1,157 @@
+/** What the driver asks of the disk, one small step each. */
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { pause } from "../../../concurrency.js";
+import { type ErrorCode, failure } from "../../../errors.js";
+import type { Bytes } from "../../../streams.js";
+
+/** Bytes that one chunk of a read has at most. */
+export const CHUNK = 256 * 1024;
+/** Bytes that small chunks of a write are gathered into: a call to the disk costs more than a copy of 64 KiB. */
+const GATHER = 1024 * 1024;
+/** Chunks from here on are written as they come. */
+const LARGE = 256 * 1024;
+/** Where gathering begins. */
+const FIRST = 64 * 1024;
+/** Bytes that are read at most of a file that states no size, or a wrong one, as those of /proc and /sys. */
+const UNSIZED = 64 * 1024 * 1024;
+/** Milliseconds to wait for a file descriptor while the process has none left. */
+const DESCRIPTOR_WAIT = 10_000;
+
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && "code" in error && codes.includes(error.code as string);
+}
+
+/** `work`, tried again while the process or the system is out of file descriptors. */
+export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let waited = 0, next = 5; ; waited += next, next = Math.min(2 * next, 250)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isErrno(error, "EMFILE", "ENFILE") || waited >= DESCRIPTOR_WAIT) throw error;
+    }
+    await pause(next, signal);
+  }
+}
+
+/** Opens for reading. NONBLOCK: opening a named pipe would else hang until somebody writes to it. */
+export function openToRead(path: string, signal: AbortSignal | undefined): Promise<FileHandle> {
+  return patiently(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), signal);
+}
+
+/** The bytes [start, end) of an open file, each chunk in a buffer of its own. Ending early closes the file. */
+export function chunksOf(file: FileHandle, start: number, end: number): Bytes {
+  let at = start;
+  const done = async () => {
+    at = end;
+    await file.close();
+    return { done: true as const, value: undefined };
+  };
+  const next = async () => {
+    if (at >= end) return done();
+    const into = Buffer.allocUnsafeSlow(Math.min(CHUNK, end - at));
+    const { bytesRead } = await file
+      .read(into, 0, into.byteLength, at)
+      .catch((error) => file.close().then(() => Promise.reject(error)));
+    if (bytesRead === 0) return done();
+    at += bytesRead;
+    return { done: false as const, value: into.subarray(0, bytesRead) };
+  };
+  return { [Symbol.asyncIterator]: () => ({ next, return: done }) };
+}
+
+/** The same bytes in fewer chunks, when they come in many small ones. A chunk is good until the next is asked for. */
+export async function* gathered(body: Bytes): Bytes {
+  let buffer: Buffer = Buffer.alloc(0);
+  let used = 0;
+  for await (const chunk of body) {
+    const large = chunk.byteLength >= LARGE;
+    if (used > 0 && (large || used + chunk.byteLength > GATHER)) {
+      yield buffer.subarray(0, used);
+      used = 0;
+    }
+    if (large) yield chunk;
+    else {
+      buffer = roomFor(chunk, buffer, used);
+      buffer.set(chunk, used);
+      used += chunk.byteLength;
+    }
+  }
+  if (used > 0) yield buffer.subarray(0, used);
+}
+
+/** `buffer`, or a larger one with what is in it: the first is small, since a single small chunk is the common case. */
+function roomFor(chunk: Uint8Array, buffer: Buffer, used: number): Buffer {
+  if (used + chunk.byteLength <= buffer.byteLength) return buffer;
+  const larger = Buffer.allocUnsafeSlow(used + chunk.byteLength > FIRST ? GATHER : FIRST);
+  larger.set(buffer.subarray(0, used));
+  return larger;
+}
+
+export async function writeAll(file: FileHandle, data: Uint8Array): Promise<void> {
+  for (let at = 0; at < data.byteLength; ) at += (await file.write(data, at)).bytesWritten;
+}
+
+/** Opens a directory, so that its names can be made durable. */
+export function openDirectory(path: string, signal?: AbortSignal): Promise<FileHandle> {
+  return patiently(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY), signal);
+}
+
+/** Makes the names in a directory durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await openDirectory(path);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** The bytes [start, end) of an open file in one array; fewer when it ends before. */
+export async function readUpTo(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  const into = Buffer.allocUnsafeSlow(Math.max(0, end - start));
+  let length = 0;
+  while (length < into.byteLength) {
+    const { bytesRead } = await file.read(into, length, into.byteLength - length, start + length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return into.subarray(0, length);
+}
+
+/** Everything up to the end that is found by reading, for files whose size says nothing. */
+export async function readToEnd(file: FileHandle): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let length = 0; ; ) {
+    const chunk = await readUpTo(file, length, length + CHUNK);
+    length += chunk.byteLength;
+    if (length > UNSIZED) throw failure("TooLarge", `a file that states no size has more than ${UNSIZED} bytes`);
+    chunks.push(chunk);
+    if (chunk.byteLength < CHUNK) return Buffer.concat(chunks, length);
+  }
+}
+
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: "NotFound",
+  ENOTDIR: "NotFound",
+  EISDIR: "NotFound",
+  EEXIST: "AlreadyExists",
+  EACCES: "PermissionDenied",
+  EPERM: "PermissionDenied",
+  EROFS: "PermissionDenied",
+  // What O_NOFOLLOW answers to a link, which a moment ago was none; also a loop of links.
+  ELOOP: "PermissionDenied",
+  ENAMETOOLONG: "InvalidArgument",
+  EILSEQ: "InvalidArgument",
+  EFBIG: "TooLarge",
+  EXDEV: "Unsupported",
+  ENOTSUP: "Unsupported",
+  EOPNOTSUPP: "Unsupported",
+  ETIMEDOUT: "Timeout",
+};
+
+/** ENOSPC, EDQUOT, EMFILE, EIO, ESTALE and what nobody has thought of may pass: Unavailable. */
+export function codeOfErrno(error: unknown): ErrorCode {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return CODES[code] ?? "Unavailable";
+}

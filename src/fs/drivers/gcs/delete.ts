@@ -1,0 +1,69 @@
+import { type BatchAnswer, deleteAll, readBatch, type Verdict, writeBatch } from "../../driver/batch-delete.js";
+import type { Doomed } from "../../driver/driver.js";
+import { HttpError, refusal, strange } from "../../http/client.js";
+import { jsonIn } from "../../http/json.js";
+import type { Api } from "./client.js";
+import { explain, passes } from "./errors.js";
+import { generationOf } from "./object.js";
+
+/** Calls in one batch at most. https://cloud.google.com/storage/docs/batch */
+const BATCH = 100;
+
+type Signal = AbortSignal | undefined;
+
+/** Deletes all of them; those that fail are named, each with its own error. */
+export function deleteObjects(api: Api, objects: readonly Doomed[], signal: Signal): Promise<void> {
+  const one = (object: Doomed) => deleteOne(api, object, signal);
+  return deleteAll({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
+}
+
+/** Emulators answer 200, and as little with it. */
+const DELETED: readonly number[] = [204, 200, 404];
+
+async function deleteOne(api: Api, { key, version }: Doomed, signal: Signal): Promise<void> {
+  const query = { generation: generationOf(version) };
+  const { status, text } = await api.text({
+    method: "DELETE",
+    path: api.objects(key),
+    query,
+    signal,
+    statuses: DELETED,
+  });
+  if (status !== 200 || text.trim() === "" || jsonIn(text) !== undefined) return;
+  throw strange("DELETE", status, "the answer to the delete is neither empty nor JSON");
+}
+
+async function deleteBatch(api: Api, batch: readonly Doomed[], signal: Signal): Promise<Verdict[]> {
+  const calls = batch.map((object) => call(api, object));
+  const { boundary, body } = writeBatch(calls, (index) => `<${index}>`);
+  const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
+  if (!api.hasBatches) return [];
+  try {
+    const { text } = await api.text({ method: "POST", path: api.batches(), headers, body, signal });
+    const answers = readBatch(text);
+    return batch.map((_, i) => verdictOf(answers.get(i)));
+  } catch (error) {
+    if (!(error instanceof HttpError) || !BATCHLESS.has(error.status)) throw error;
+    api.hasBatches = false;
+    return [];
+  }
+}
+
+/** What servers say that imitate Google's and have no batches; each object is deleted on its own there. */
+const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
+
+function call(api: Api, { key, version }: Doomed): string {
+  const { payer } = api.place;
+  const query = version === undefined ? "" : `?generation=${generationOf(version)}`;
+  const head = payer === undefined ? "" : `x-goog-user-project: ${payer}\r\n`;
+  return `DELETE ${api.objects(key)}${query} HTTP/1.1\r\n${head}\r\n`;
+}
+
+/** Inside a batch nothing is tried again by itself. */
+function verdictOf(answer: BatchAnswer | undefined): Verdict {
+  if (!answer || answer.status === 429 || answer.status >= 500) return "again";
+  const { status, text } = answer;
+  if (status === 204 || status === 200 || status === 404) return "gone";
+  const error = refusal("DELETE", status, explain({}, text), undefined);
+  return passes(error) ? "again" : error;
+}

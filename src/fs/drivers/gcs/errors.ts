@@ -1,0 +1,57 @@
+/** How Google Cloud Storage tells failures: JSON from its JSON API, XML from its XML API. */
+import type { ErrorCode } from "../../../errors.js";
+import type { FailedCall } from "../../driver/driver.js";
+import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
+import { isDocument, jsonIn } from "../../http/json.js";
+
+/** The reason that the JSON API names, or the code of the XML API, with the message. */
+export function explain(headers: Record<string, string | string[] | undefined>, text: string): Explanation {
+  const requestId = String(headers["x-guploader-uploadid"] ?? "").slice(0, 64) || undefined;
+  const found = text.trimStart().startsWith("{") ? fromJson(text) : fromXml(text);
+  return { ...found, requestId };
+}
+
+/** Nothing in the document is believed to be what it should be: explaining a failure must not become another one. */
+function fromJson(text: string): Explanation {
+  const document = jsonIn(text);
+  return isDocument(document) ? explanationIn(document.error, NESTED) : {};
+}
+
+/** Google's own storage-testbench puts the whole document of an error into the message of another one. */
+const NESTED = 3;
+
+function explanationIn(error: unknown, depth: number): Explanation {
+  if (typeof error === "string") return { detail: error };
+  if (!isDocument(error)) return {};
+  const [first] = Array.isArray(error.errors) ? error.errors : [];
+  const row = isDocument(first) ? first : {};
+  const inner = depth > 0 && isDocument(error.message) ? explanationIn(error.message.error, depth - 1) : {};
+  return { code: said(row.reason) ?? inner.code, detail: said(error.message) ?? inner.detail ?? said(row.message) };
+}
+
+function said(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function fromXml(text: string): Explanation {
+  const of = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
+  return { code: of("Code"), detail: of("Message") };
+}
+
+/** Limits of rate that are told as 403. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+const TOO_FAST: ReadonlySet<string> = new Set(["rateLimitExceeded", "userRateLimitExceeded"]);
+
+/** Whether a refusal passes by itself, besides what its status says. */
+export function passes({ status, code = "" }: HttpError): boolean {
+  return status === 403 && TOO_FAST.has(code);
+}
+
+/** The category of anything that the driver throws. */
+export function codeOf(error: unknown, { op, ifAbsent }: FailedCall): ErrorCode {
+  if (!(error instanceof HttpError) || error.kind !== "answer") return codeOfHttp(error) ?? "Unavailable";
+  if (error.status === 412 && ifAbsent) return "AlreadyExists";
+  if (passes(error)) return "Throttled";
+  // A conflict with another change of the same object; the same call may succeed next time.
+  if (error.status === 409) return op === "write" || op === "copy" ? "Unavailable" : "PreconditionFailed";
+  return codeOfHttp(error) ?? "Unavailable";
+}

@@ -1,0 +1,127 @@
+/** What the server says about objects, in our words. */
+import type { IncomingHttpHeaders } from "node:http";
+import { failure } from "../../../errors.js";
+import { modifiedIn } from "../../driver/content.js";
+import type { Info, Item, Receipt } from "../../driver/driver.js";
+import { dateInRow, sizeInRow } from "../../driver/listing.js";
+import { type Document, documentOf, textOf } from "../../http/json.js";
+import { parsed } from "./client.js";
+
+/** Which fields of an object are asked for. */
+export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
+export const ITEM_FIELDS = "name,size,updated,generation";
+
+/** What an upload says of its object. */
+export interface Resource {
+  name: string;
+  contentType?: string;
+  metadata?: Record<string, string>;
+}
+
+/** User metadata under which a conditional write leaves its mark, to know its own object again when an answer is lost. */
+export const NONCE = "stowage-nonce";
+
+const META = "x-goog-meta-";
+
+export function infoOf(key: string, resource: Document): Info {
+  const { size, modified, etag: generation } = knownOf(resource);
+  const md5Hash = textOf(resource, "md5Hash");
+  const contentType = textOf(resource, "contentType");
+  const metadata = documentOf(resource, "metadata") ?? {};
+  return {
+    key,
+    size,
+    modified,
+    etag: generation,
+    version: generation,
+    ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
+    ...(contentType !== undefined && { contentType }),
+    ...named(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
+  };
+}
+
+/** What the server says of every object. A field that is missing, or is something else, is Corrupt. */
+function knownOf(resource: Document): { size: number; modified: Date; etag: string } {
+  const size = sizeInRow(textOf(resource, "size"));
+  const modified = toSecond(dateInRow(textOf(resource, "updated")));
+  const etag = textOf(resource, "generation") ?? "";
+  if (Number.isNaN(size)) throw missing("size");
+  if (Number.isNaN(modified.getTime())) throw missing("updated");
+  if (!/^\d+$/.test(etag)) throw missing("generation");
+  return { size, modified, etag };
+}
+
+function missing(field: string): Error {
+  return failure("Corrupt", `the server's answer about an object has no usable field ${field}`);
+}
+
+/** The same from the headers that come with an object's data; `size` is that of the whole object. */
+export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): Info {
+  const generation = one(headers["x-goog-generation"]) ?? "";
+  const contentType = headers["content-type"];
+  const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
+  const metadata = Object.entries(headers)
+    .filter(([name]) => name.startsWith(META))
+    .map(([name, value]) => [name.slice(META.length), utf8(one(value) ?? "")] as const);
+  return {
+    key,
+    size,
+    modified: modifiedIn(one(headers["last-modified"]), generation),
+    etag: generation,
+    version: generation,
+    ...(md5 !== undefined && { md5: hex(md5) }),
+    ...(contentType !== undefined && { contentType }),
+    ...named(metadata),
+  };
+}
+
+function hex(base64: string): string {
+  return Buffer.from(base64, "base64").toString("hex");
+}
+
+export function itemOf(row: Document): Item {
+  return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row) };
+}
+
+/** Without the fraction, which only the JSON API tells: every way to ask gives the same time. */
+function toSecond(time: Date): Date {
+  return new Date(Math.floor(time.getTime() / 1000) * 1000);
+}
+
+/** `etag` as a generation. Nothing else can be one, so a foreign etag matches no object. */
+export function generationOf(etag: string | undefined): string | undefined {
+  if (etag === undefined || /^\d+$/.test(etag)) return etag;
+  throw failure("PreconditionFailed", "the etag is not a generation, so no object here can have it");
+}
+
+function named(metadata: readonly (readonly [string, string])[]): Pick<Info, "metadata"> {
+  const own = metadata.filter(([name]) => name !== NONCE).map(([name, value]) => [name.toLowerCase(), value]);
+  return own.length > 0 ? { metadata: Object.fromEntries(own) } : {};
+}
+
+export function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Node reads header bytes as Latin-1; the service sends UTF-8. */
+function utf8(header: string): string {
+  const bytes = Buffer.from(header, "latin1");
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return header;
+  }
+}
+
+/** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
+export function parsedReceipt(text: string): Receipt {
+  return storedReceipt(parsed(text, "CommitUnknown"));
+}
+
+/** The receipt of what an upload has stored; CommitUnknown when the server does not say which generation that is. */
+export function storedReceipt(stored: Document): Receipt {
+  const generation = textOf(stored, "generation", "CommitUnknown") ?? "";
+  if (!/^\d+$/.test(generation))
+    throw failure("CommitUnknown", "the server's answer names no generation of the object");
+  return { etag: generation, version: generation };
+}

@@ -1,0 +1,126 @@
+/** A bucket on a client of the official package, with all that its user has configured there. */
+import type { Storage } from "@google-cloud/storage";
+import { failure } from "../../../errors.js";
+import { orAbort } from "../../../streams.js";
+import type { Driver, Shared, SignOptions } from "../../driver/driver.js";
+import { upload } from "../../driver/upload.js";
+import { type HttpError, lineFailure, refusal, strange } from "../../http/client.js";
+import { type Answer, Api, type Call, OK, type Place, queryOf, type Server } from "./client.js";
+import { copyObject } from "./copy.js";
+import { anonymous, type Tokens } from "./credentials.js";
+import { deleteObjects } from "./delete.js";
+import { codeOf } from "./errors.js";
+import { listObjects } from "./list.js";
+import { readObject, statObject } from "./read.js";
+import { Upload } from "./write.js";
+
+/** What the client answers: the body is JSON already, if it was any. */
+interface ClientAnswer {
+  statusCode: number;
+  headers: Answer["headers"];
+}
+interface ClientError extends Error {
+  /** A status, or what Node calls the failure. */
+  code?: number | string;
+  errors?: readonly { reason?: string }[];
+  response?: ClientAnswer;
+}
+
+export class ClientApi extends Api {
+  readonly #client: Storage;
+
+  constructor(client: Storage, place: Place) {
+    super(place);
+    this.#client = client;
+  }
+
+  override text(call: Call): Promise<Answer> {
+    return orAbort(this.#sent(call), call.signal);
+  }
+
+  #sent(call: Call): Promise<Answer> {
+    const { method, path, query, headers, body, tries } = call;
+    const { payer } = this.place;
+    const request = {
+      method,
+      uri: `${new URL(this.#client.apiEndpoint).origin}${path}${queryOf(query ?? {})}`,
+      headers: { ...headers, ...(payer !== undefined && { "x-goog-user-project": payer }) },
+      ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
+      ...(tries !== undefined && { maxRetries: tries - 1 }),
+    };
+    return new Promise((resolve, reject) => {
+      this.#client.request(request, (error, found, response) => {
+        const told = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
+        if (told && (call.statuses ?? OK).includes(told.statusCode)) {
+          resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
+        } else if (error) reject(asHttpError(method, error));
+        else reject(strange(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
+      });
+    });
+  }
+}
+
+function textOf(body: unknown): string {
+  return typeof body === "string" ? body : JSON.stringify(body ?? {});
+}
+
+/** The client's errors carry requests with their tokens; only what they say is kept. */
+function asHttpError(method: string, error: ClientError): HttpError {
+  const { code, errors, message } = error;
+  const told =
+    typeof code === "number"
+      ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
+      : lineFailure(method, error);
+  // The client tries again by itself and does not say so.
+  told.unsure = true;
+  told.suspected = true;
+  return told;
+}
+
+/**
+ * The driver on a client. `reads` has the client's credentials on this library's own transport: when one stream of the
+ * client (7.22) is left early, its others on the same connections stop for good, without an error.
+ */
+export function clientDriver(client: Storage, api: ClientApi, reads: Server, { uploads }: Shared): Driver {
+  return {
+    metadata: true,
+    stat: (key, options) => statObject(api, key, options),
+    list: (prefix, options) => listObjects(api, prefix, options),
+    read: (key, options) => readObject(reads, key, options),
+    write: async (key, body, options) => {
+      const { size, signal, onProgress } = options;
+      return upload(body, new Upload(api, key, options), { budget: uploads, size, signal, onProgress });
+    },
+    copy: (from, to, options) => copyObject(api, from, to, options),
+    delete: (objects, { signal }) => deleteObjects(api, objects, signal),
+    sign: (key, options) => signObject(client, api, key, options),
+    codeOf,
+    close: async () => reads.close(),
+  };
+}
+
+/** The tokens of a client. It sends none to an address of its user's choice, unless it is told to. */
+export function clientTokens(client: Storage, google: boolean): Tokens {
+  const { useAuthWithCustomEndpoint } = client as { useAuthWithCustomEndpoint?: boolean };
+  if (!google && !useAuthWithCustomEndpoint) return anonymous;
+  return { ...anonymous, bearer: async () => (await client.authClient.getAccessToken()) ?? undefined };
+}
+
+async function signObject(client: Storage, { place }: Api, key: string, options: SignOptions): Promise<string> {
+  const { method, expiresIn } = options;
+  const { bucket, payer } = place;
+  try {
+    const [signed] = await client
+      .bucket(bucket)
+      .file(key)
+      .getSignedUrl({
+        version: "v4",
+        action: method === "GET" ? "read" : "write",
+        expires: Date.now() + expiresIn * 1000,
+        ...(payer !== undefined && { queryParams: { userProject: payer } }),
+      });
+    return signed;
+  } catch (error) {
+    throw failure("Unsupported", `this client cannot sign: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,128 @@
+/** CRC32 as S3 writes it: big endian, base64. */
+import type { IncomingHttpHeaders } from "node:http";
+import { crc32 } from "node:zlib";
+import { failure } from "../../../errors.js";
+import type { Bytes } from "../../../streams.js";
+import { decodeWords, encodeWords, modifiedIn } from "../../driver/content.js";
+import type { Info, Receipt } from "../../driver/driver.js";
+import type { Profile } from "./profile.js";
+
+export const CHECKSUM = "x-amz-checksum-crc32";
+
+export function checksumOf(data: Uint8Array): string {
+  return encoded(crc32(data));
+}
+
+function encoded(value: number): string {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes.toString("base64");
+}
+
+/**
+ * The checksum of all bytes of an object. One of checksums of parts says nothing about the bytes: what it is of is told
+ * by the answer alone, since a server need not do what the upload has asked for.
+ */
+export function promisedChecksum(headers: IncomingHttpHeaders): string | undefined {
+  const value = headers[CHECKSUM];
+  const type = headers["x-amz-checksum-type"];
+  const whole = type === undefined ? !/-\d+"?$/.test(headers.etag ?? "") : type === "FULL_OBJECT";
+  return whole && typeof value === "string" && value.length === 8 ? value : undefined;
+}
+
+/** The same bytes; Corrupt at the end when they are not those that were stored. */
+export function verified(body: Bytes, expected: string): Bytes {
+  return {
+    [Symbol.asyncIterator]: () => new Verified(body[Symbol.asyncIterator](), expected),
+  };
+}
+
+class Verified implements AsyncIterator<Uint8Array> {
+  #sum = 0;
+
+  constructor(
+    readonly from: AsyncIterator<Uint8Array>,
+    readonly expected: string,
+  ) {}
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    return this.from.next().then(this.#seen);
+  }
+
+  readonly #seen = (step: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
+    if (!step.done) this.#sum = crc32(step.value, this.#sum);
+    else if (encoded(this.#sum) !== this.expected)
+      throw failure("Corrupt", "the bytes do not have the stored checksum");
+    return step;
+  };
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    await this.from.return?.();
+    return { done: true, value: undefined };
+  }
+}
+
+// What the headers of an answer say about an object.
+
+export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): Info {
+  const { "last-modified": time, etag } = headers;
+  const info: Info = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
+  const version = versionIn(headers["x-amz-version-id"]);
+  if (version !== undefined) info.version = version;
+  const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
+  if (md5 !== undefined) info.md5 = md5;
+  if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
+  const metadata = metadataOf(headers);
+  if (metadata) info.metadata = metadata;
+  return info;
+}
+
+export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): Receipt {
+  const version = versionIn(headers["x-amz-version-id"]);
+  return { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) };
+}
+
+/** What is written while a bucket keeps no versions is called `null`, one object after the other: that names none. */
+export function versionIn(id: string | string[] | undefined): string | undefined {
+  return typeof id === "string" && id !== "null" ? id : undefined;
+}
+
+/** Whether the etag is not made of the data alone. */
+export function isOpaque(headers: IncomingHttpHeaders): boolean {
+  const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
+  return managed || headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined;
+}
+
+/** That of an object of several parts has a `-` and is of their MD5s. */
+export function md5In(etag: string): string | undefined {
+  return /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
+}
+
+// User metadata as headers.
+
+const PREFIX = "x-amz-meta-";
+
+/** User metadata by which a conditional write knows its own object again when an answer is lost. Nobody is shown it. */
+export const NONCE = "stowage-nonce";
+export const NONCE_HEADER = PREFIX + NONCE;
+
+export function metadataHeaders(metadata: Record<string, string> | undefined): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(metadata ?? {})) headers[PREFIX + name] = encodeWords(value);
+  return headers;
+}
+
+export function metadataOf(headers: IncomingHttpHeaders): Record<string, string> | undefined {
+  let metadata: Record<string, string> | undefined;
+  for (const name in headers) {
+    if (!name.startsWith(PREFIX) || name === NONCE_HEADER) continue;
+    metadata ??= {};
+    metadata[name.slice(PREFIX.length)] = decodeWords(String(headers[name]));
+  }
+  return metadata;
+}
+
+export function nonceIn(headers: IncomingHttpHeaders): string | undefined {
+  const nonce = headers[NONCE_HEADER];
+  return typeof nonce === "string" ? nonce : undefined;
+}

@@ -1,0 +1,297 @@
+/** The one HTTP client of all clouds: keep-alive, retries, time limits and byte accounting; nothing of any provider. */
+import type { Agent, IncomingHttpHeaders } from "node:http";
+import { pause } from "../../concurrency.js";
+import { invalid } from "../../errors.js";
+import { BodyCut, HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "./errors.js";
+import { type Answer, exchange, type Limits, Watchdog, type Wire } from "./exchange.js";
+import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin, Outgoing } from "./types.js";
+
+export { HttpBody } from "./body.js";
+export {
+  BodyCut,
+  codeOfHttp,
+  HttpError,
+  type HttpFailure,
+  isSuccess,
+  lineFailure,
+  mayHaveLanded,
+  refusal,
+  strange,
+} from "./errors.js";
+export type {
+  Dialect,
+  Explanation,
+  HttpHead,
+  HttpOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpText,
+  Origin,
+  Outgoing,
+} from "./types.js";
+
+const SOCKETS = 256;
+const CONNECT = 10_000;
+const IDLE = 10_000;
+const TRIES = 6;
+const MENDS = 3;
+const ERROR_BODY = 64 * 1024;
+/** Bytes of an answer that is read as text: a page of a listing with 1,000 keys fits with room. */
+const TEXT = 16 * 1024 * 1024;
+/** Signed requests are refused from 5 (GCS presigned), 15 (S3, Azure) minutes on. */
+const SKEW = 4 * 60_000;
+
+/** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
+export function originOf(endpoint: string): Origin {
+  const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
+  if (search || username) throw invalid("an endpoint has neither a user nor a query");
+  const base = pathname.replace(/\/+$/, "");
+  // A socket wants an IPv6 address bare, the Host header in brackets.
+  return {
+    protocol: protocol as Origin["protocol"],
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: port ? Number(port) : undefined,
+    host,
+    base,
+  };
+}
+
+function parsed(endpoint: string): URL {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol)) throw invalid("an endpoint looks like https://host or http://host:port");
+  return url;
+}
+
+/** A client for the origins of one protocol. Loads `node:https` only where it is needed. */
+export async function openHttp(options: HttpOptions): Promise<Http> {
+  const { protocol, sockets = SOCKETS, tls = {}, env = {} } = options;
+  const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
+  const agentOptions = { keepAlive: true, ...proxy };
+  // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
+  const node = process.getBuiltinModule("node:http");
+  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), sockets));
+  const secure = await import("node:https");
+  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), sockets));
+}
+
+/** An agent's options are copied for each request, its properties are not. */
+function limited(agent: Agent, sockets: number): Agent {
+  agent.maxSockets = sockets;
+  agent.maxFreeSockets = sockets;
+  return agent;
+}
+
+/** One try that got no further: the failure, the headers of the answer if there was one, and what was sent. */
+interface Failed {
+  error: HttpError;
+  headers: IncomingHttpHeaders;
+  sent: Outgoing;
+}
+
+/** How one request has fared so far. */
+interface Course {
+  attempts: number;
+  mends: number;
+  delay: number;
+  unsure: boolean;
+}
+
+export class Http {
+  readonly #dialect: Dialect;
+  readonly #wire: Wire;
+  readonly #options: HttpOptions;
+  readonly #budget = new RetryBudget();
+  /** The server's clock less ours in milliseconds, learned when a signature was refused for it. */
+  #skew = 0;
+  #closed = false;
+
+  /** By {@link openHttp}. */
+  constructor(options: HttpOptions, request: Wire["request"], agent: Agent) {
+    const { connect = CONNECT, idle = IDLE, total = Number.POSITIVE_INFINITY } = options;
+    this.#options = options;
+    this.#dialect = options.dialect;
+    const watch = new Watchdog(Math.min(connect, idle, total));
+    this.#wire = { request, agent, watch, connect, idle };
+  }
+
+  /** The time by the server's clock in milliseconds since 1970, as far as it is known. */
+  now(): number {
+    return Date.now() + this.#skew;
+  }
+
+  /** Sends until there is an answer that is accepted; its body is still to be read, or to be discarded. */
+  send(request: HttpRequest): Promise<HttpResponse> {
+    return this.#run(request, responseOf);
+  }
+
+  /** The same with the body read as UTF-8 within the retries; TooLarge above `max` bytes, 16 MiB when left out. */
+  text(request: HttpRequest, max = TEXT): Promise<HttpText> {
+    return this.#run(request, async ({ status, message, body }, { attempts, unsure }, method) => {
+      const text = await body.text(max);
+      const { headers } = message;
+      if (this.#dialect.hidden?.(text))
+        throw refusal(method, 500, this.#dialect.explain(500, headers, text), undefined);
+      return { status, headers, text, attempts, unsure };
+    });
+  }
+
+  /** Closes all connections, those in use included. */
+  close(): void {
+    this.#closed = true;
+    this.#wire.agent.destroy();
+  }
+
+  async #run<T>(
+    request: HttpRequest,
+    take: (answer: Answer, course: Course, method: string) => T | Promise<T>,
+  ): Promise<T> {
+    const course: Course = { attempts: 0, mends: 0, delay: 0, unsure: false };
+    const limits = this.#limits(request);
+    for (;;) {
+      if (this.#closed) throw invalid("the storage is closed");
+      const prepared = request.prepare(this.now());
+      const out = prepared instanceof Promise ? await prepared : prepared;
+      request.signal?.throwIfAborted();
+      course.attempts++;
+      let failed: Failed;
+      try {
+        const answer = await exchange(this.#wire, out, limits);
+        if (isAnswer(answer.status, request)) {
+          const taken = await take(answer, course, out.method);
+          this.#budget.refund();
+          return taken;
+        }
+        failed = await this.#refused(out, answer);
+      } catch (error) {
+        failed = { error: asHttpError(error, out, request.signal), headers: {}, sent: out };
+      }
+      await this.#again(failed, request, course);
+    }
+  }
+
+  #limits({ signal, idle = this.#wire.idle }: HttpRequest): Limits {
+    const { total } = this.#options;
+    return { signal, idle, deadline: total ? performance.now() + total : Number.POSITIVE_INFINITY };
+  }
+
+  async #refused(sent: Outgoing, { status, message, body }: Answer): Promise<Failed> {
+    const { headers } = message;
+    // The status says more than a body that does not arrive.
+    const text = await body.head(ERROR_BODY).then(
+      ({ data }) => data.toString("utf8"),
+      () => "",
+    );
+    if (isSuccess(status)) {
+      return { error: strange(sent.method, status, "no answer that the service gives to this request"), headers, sent };
+    }
+    const wait = retryAfter(headers["retry-after"], Date.now());
+    return { error: refusal(sent.method, status, this.#dialect.explain(status, headers, text), wait), headers, sent };
+  }
+
+  /** Returns when the request is to be sent again, else throws. */
+  async #again(failed: Failed, request: HttpRequest, course: Course): Promise<void> {
+    const { error } = failed;
+    request.signal?.throwIfAborted();
+    error.attempts = course.attempts;
+    course.unsure ||= mayHaveLanded(error) && this.#dialect.declined?.(error) !== true;
+    error.unsure = course.unsure;
+    if (await this.#mended(failed, course)) return;
+    const { tries = this.#options.tries ?? TRIES } = request;
+    const passing = isPassing(error) || this.#dialect.transient?.(error) === true;
+    if (!passing || course.attempts >= triesFor(error, tries) || !this.#budget.spend(error)) throw error;
+    course.delay = delayAfter(error, course.delay);
+    await pause(course.delay, request.signal);
+  }
+
+  async #mended({ error, headers, sent }: Failed, course: Course): Promise<boolean> {
+    if (error.kind !== "answer" || course.mends >= MENDS) return false;
+    if (!this.#learnClock(error, headers) && !(await this.#dialect.mend?.(error, headers, sent))) return false;
+    course.mends++;
+    return true;
+  }
+
+  /** A refused signature with a clock that is minutes off is the clock's fault. */
+  #learnClock(error: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
+    const { status } = error;
+    if (status !== 400 && status !== 401 && status !== 403) return false;
+    if (this.#dialect.aboutTime?.(error) === false) return false;
+    const skew = Date.parse(date) - Date.now();
+    if (!(Math.abs(skew - this.#skew) > SKEW)) return false;
+    this.#skew = skew;
+    return true;
+  }
+}
+
+function responseOf({ status, message, body }: Answer, { attempts, unsure }: Course): HttpResponse {
+  return { status, headers: message.headers, body, attempts, unsure };
+}
+
+function isAnswer(status: number, { accept, statuses }: HttpRequest): boolean {
+  if (statuses) return statuses.includes(status);
+  return isSuccess(status) || accept?.includes(status) === true;
+}
+
+function asHttpError(error: unknown, { method }: Outgoing, signal: AbortSignal | undefined): HttpError {
+  if (signal?.aborted) throw signal.reason;
+  if (error instanceof HttpError) return error;
+  if (error instanceof BodyCut) return lineFailure(method, error);
+  throw error;
+}
+
+const FIRST_DELAY = 50;
+const LONGEST_DELAY = 10_000;
+const LONGEST_RETRY_AFTER = 60_000;
+
+const TOKENS = 500;
+const COST = 5;
+const COST_OF_TIMEOUT = 10;
+const REFUND = 1;
+
+/** Failures that seldom pass within seconds are tried this often at most. */
+const TRIES_WHEN_HOPELESS = 3;
+
+/** What one client may still spend on retries, so that a storm of failures does not multiply its requests. */
+class RetryBudget {
+  #tokens = TOKENS;
+
+  /** Pays for sending again after `error`; false when it cannot be paid. */
+  spend(error: HttpError): boolean {
+    const cost = error.kind === "timeout" ? COST_OF_TIMEOUT : COST;
+    if (cost > this.#tokens) return false;
+    this.#tokens -= cost;
+    return true;
+  }
+
+  refund(): void {
+    if (this.#tokens < TOKENS) this.#tokens += REFUND;
+  }
+}
+
+/** Milliseconds to wait before sending again: decorrelated jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter), or what the server asks for if that is more. */
+function delayAfter(error: HttpError, previous: number): number {
+  const most = Math.max(FIRST_DELAY, previous * 3);
+  const jitter = Math.min(LONGEST_DELAY, FIRST_DELAY + Math.random() * (most - FIRST_DELAY));
+  return Math.max(jitter, Math.min(LONGEST_RETRY_AFTER, error.retryAfter ?? 0));
+}
+
+/** How often a request that failed with `error` may be sent in all. */
+function triesFor(error: HttpError, tries: number): number {
+  const hopeless = error.kind === "timeout" || error.code === "ENOTFOUND";
+  return hopeless ? Math.min(tries, TRIES_WHEN_HOPELESS) : tries;
+}
+
+const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Whether the failure passes by itself as far as HTTP says. */
+function isPassing(error: HttpError): boolean {
+  if (error.kind === "answer") return PASSING.has(error.status);
+  return error.kind !== "tls" && error.code !== "DEADLINE";
+}
+
+/** `Retry-After` in milliseconds: seconds or a date. */
+function retryAfter(header: string | undefined, now: number): number | undefined {
+  if (!header) return undefined;
+  const seconds = Number(header);
+  const wait = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
+  return wait > 0 ? wait : undefined;
+}

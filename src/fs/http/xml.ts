@@ -1,0 +1,201 @@
+/** XML as storage services speak it: small documents without DTDs or mixed content. */
+import { Parser } from "saxen";
+import { failure, isStorageError } from "../../errors.js";
+
+const LONGEST = 16 * 1024 * 1024;
+/** Elements inside of each other, and characters of a path of names: no service comes near, and paths are made anew for each element. */
+const DEEPEST = 16;
+const LONGEST_PATH = 1000;
+
+/** Texts by path. */
+export type Fields = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Is told of each element at its end: its path below the root (`Name`, `Owner/ID`, the root's own is empty), and its
+ * text, or undefined where it holds others. An attribute is told first, as `Name@Encoded`.
+ */
+export type Visit = (path: string, text: string | undefined) => void;
+
+/**
+ * The name of the root, where it tells what a document is. Services that imitate another one misspell it, so what has
+ * required fields is judged by these; an `Error` is never taken for something else.
+ */
+type Root = string | RegExp | undefined;
+
+/**
+ * Reads a document. Corrupt when it is none, has a DTD, more than 16 Mi characters, more than 16 levels or another root
+ * than `root`.
+ */
+function visit(text: string, root: Root, tell: Visit): void {
+  try {
+    new Reader(root, tell).read(text);
+  } catch (cause) {
+    if (isStorageError(cause)) throw cause;
+    const which = typeof root === "string" ? `the XML document ${root}` : "the XML document that was asked for";
+    throw failure("Corrupt", `the answer is not ${which}`, { cause });
+  }
+}
+
+/** The texts of the elements that hold no others; of repeated ones the last. */
+export function fields(text: string, root?: Root): Fields {
+  const found: Record<string, string> = Object.create(null);
+  visit(text, root, (path, value) => {
+    if (value !== undefined) found[path] = value;
+  });
+  return found;
+}
+
+/** The fields of what may be another document, or none at all. */
+export function fieldsIf(text: string, root: string): Fields {
+  try {
+    return fields(text, root);
+  } catch {
+    return {};
+  }
+}
+
+/** The byte order mark of Azure, and the declaration, which may be here only. */
+const START =
+  /^\ufeff?(?:<\?xml\s+version\s*=\s*(["'])1\.\d+\1(?:\s+encoding\s*=\s*(["'])[A-Za-z][\w.-]*\2)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\3)?\s*\?>)?/;
+const INSTRUCTION = /^<\?(?!xml[\s?])[a-z_:][\w:.-]*(?:\s|\?>$)/i;
+
+/** Tells what the parser finds, and refuses what the parser lets pass. */
+class Reader {
+  /** Of each open element, from the root on. */
+  readonly #paths: string[] = [];
+  #text = "";
+  #leaf = false;
+  #ended = false;
+
+  constructor(
+    readonly root: Root,
+    readonly tell: Visit,
+  ) {}
+
+  read(text: string): void {
+    demand(text.length <= LONGEST && isWritable(text));
+    new Parser()
+      .on("openTag", (name, attributes) => this.#open(name, attributes()))
+      .on("closeTag", () => this.#close())
+      .on("text", (text) => this.#add(textOf(text)))
+      .on("cdata", (text) => this.#add(text))
+      .on("comment", (text) => demand(!`${text}-`.includes("--")))
+      .on("question", (markup) => demand(INSTRUCTION.test(markup)))
+      .on("attention", refuse)
+      .on("warn", refuse)
+      .parse(text.replace(START, "").replace(/\r\n?/g, "\n"));
+    demand(this.#ended);
+  }
+
+  #open(name: string, attributes: Record<string, string>): void {
+    const above = this.#paths.at(-1);
+    demand(above !== undefined || (isRoot(name, this.root) && !this.#ended));
+    const path = above ? `${above}/${name}` : above === undefined ? "" : name;
+    demand(this.#paths.length < DEEPEST && path.length <= LONGEST_PATH);
+    this.#paths.push(path);
+    for (const of in attributes) this.tell(`${path}@${of}`, attributeOf(attributes[of]!));
+    this.#text = "";
+    this.#leaf = true;
+  }
+
+  #add(text: string): void {
+    demand(this.#paths.length > 0);
+    this.#text += text;
+  }
+
+  #close(): void {
+    this.tell(this.#paths.pop()!, this.#leaf ? this.#text : undefined);
+    this.#leaf = false;
+    this.#text = "";
+    this.#ended = this.#paths.length === 0;
+  }
+}
+
+function isRoot(name: string, root: Root): boolean {
+  if (root === undefined) return name !== "Error";
+  return typeof root === "string" ? name === root : root.test(name);
+}
+
+function refuse(): void {
+  demand(false);
+}
+
+function demand(wellFormed: boolean): asserts wellFormed {
+  if (!wellFormed) throw new SyntaxError("malformed XML");
+}
+
+const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+const REFERENCE = /&(?:(amp|lt|gt|quot|apos);|#(\d+);|#x([\da-fA-F]+);)?/g;
+
+function textOf(markup: string): string {
+  demand(!markup.includes("]]>"));
+  return unescaped(markup);
+}
+
+function attributeOf(markup: string): string {
+  demand(!markup.includes("<"));
+  return unescaped(markup.replace(/[\t\n]/g, " "));
+}
+
+/** The parser's own way is wrong beyond U+FFFF, and leaves what it does not know. */
+function unescaped(markup: string): string {
+  return markup.includes("&") ? markup.replace(REFERENCE, referred) : markup;
+}
+
+function referred(_reference: string, name: string | undefined, decimal: string | undefined, hex: string): string {
+  if (name) return NAMED[name]!;
+  const text = String.fromCodePoint(Number(decimal ?? `0x${hex}`));
+  demand(isWritable(text));
+  return text;
+}
+
+/** Whether XML 1.0 has a way to write all characters of `text`. */
+export function isWritable(text: string): boolean {
+  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/u.test(text);
+}
+
+/** `text` as the content of an element. Line breaks, those of XML 1.1 too, are references: a parser would change them. */
+export function escaped(text: string): string {
+  return text.replace(/[&<>"'\t\r\n\u0085\u2028]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+// XML that lists things.
+
+/** What becomes of each element at a path below the root. Its fields count from itself. */
+export type Kinds<Row> = Readonly<Record<string, (fields: Fields) => Row>>;
+
+/** The rows of a document in their order, and the fields outside of them. */
+export interface Parsed<Row> {
+  rows: Row[];
+  fields: Fields;
+}
+
+/** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
+export function parsed<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
+  const rows: Row[] = [];
+  const fields = empty();
+  const paths = Object.keys(kinds);
+  let row = empty();
+  visit(text, root, (path, value) => {
+    const kind = paths.find((one) => path.startsWith(one) && isAt(path, one.length));
+    const into = kind === undefined ? fields : row;
+    if (value !== undefined) into[kind === undefined ? path : rest(path, kind.length)] = value;
+    if (kind !== path) return;
+    rows.push(kinds[kind]!(into));
+    row = empty();
+  });
+  return { rows, fields };
+}
+
+function empty(): Record<string, string> {
+  return Object.create(null);
+}
+
+/** Whether a segment of `path`, and not only a part of one, ends at `length`. */
+function isAt(path: string, length: number): boolean {
+  return path.length === length || path[length] === "/" || path[length] === "@";
+}
+
+function rest(path: string, length: number): string {
+  return path.slice(path[length] === "/" ? length + 1 : length);
+}

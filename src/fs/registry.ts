@@ -1,0 +1,78 @@
+/** From a path to the driver of its bucket. One driver per scheme family, connection and bucket, opened when first needed. */
+import type { Codecs } from "../codecs/codec.js";
+import type { Connection, ConnectionSource } from "../connections/index.js";
+import { invalid } from "../errors.js";
+import type { StoragePath } from "../path.js";
+import type { Driver, ObjectDriver, OpenDriver, Shared } from "./driver/driver.js";
+
+export class Reach<D extends ObjectDriver = Driver> {
+  readonly kit: Kit;
+  readonly #schemes: ReadonlyMap<string, OpenDriver<D>>;
+  readonly #connections: ConnectionSource;
+  readonly #shared: Shared;
+  readonly #open = new Map<OpenDriver<D>, Map<string, Promise<D>>>();
+  #closed = false;
+
+  /** `schemes`: aliases of one provider share one function. */
+  constructor(schemes: ReadonlyMap<string, OpenDriver<D>>, connections: ConnectionSource, shared: Shared, kit: Kit) {
+    this.#schemes = schemes;
+    this.#connections = connections;
+    this.#shared = shared;
+    this.kit = kit;
+  }
+
+  /** The driver of the bucket of `path`. A failed opening is not remembered. */
+  driver(path: StoragePath): Promise<D> {
+    if (this.#closed) throw invalid("the storage is closed");
+    const open = this.opener(path.scheme);
+    const buckets = this.#buckets(open);
+    const name = `${path.connectionId ?? ""}@${path.bucket}`;
+    const known = buckets.get(name);
+    if (known) return known;
+    const opened = this.#connect(open, path);
+    buckets.set(name, opened);
+    opened.catch(() => buckets.delete(name));
+    return opened;
+  }
+
+  /** What opens the drivers of this scheme: those of one provider share it. */
+  opener(scheme: string): OpenDriver<D> {
+    const open = this.#schemes.get(scheme);
+    if (open) return open;
+    throw invalid(`no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const drivers = [...this.#open.values()].flatMap((buckets) => [...buckets.values()]);
+    this.#open.clear();
+    await Promise.all(drivers.map(async (opened) => (await opened.catch(() => undefined))?.close()));
+  }
+
+  #buckets(open: OpenDriver<D>): Map<string, Promise<D>> {
+    const buckets = this.#open.get(open) ?? new Map<string, Promise<D>>();
+    this.#open.set(open, buckets);
+    return buckets;
+  }
+
+  async #connect(open: OpenDriver<D>, { bucket, connectionId }: StoragePath): Promise<D> {
+    const asked = connectionId !== undefined && !open.ownCredentials;
+    return open(bucket, asked ? await this.#connection(connectionId) : undefined, this.#shared);
+  }
+
+  async #connection(id: string): Promise<Connection> {
+    const { name } = this.#connections;
+    const found = await this.#connections.get(id);
+    if (!found) throw invalid(`no connection of this id in: ${name}`);
+    return found;
+  }
+}
+
+/** What a Storage brings along besides its drivers and connections. */
+export interface Kit {
+  readonly codecs: Codecs;
+  /** The content type that a name's suffix stands for. */
+  readonly contentTypeOf: (name: string) => string | undefined;
+  /** Generators that were written: each can be read once. */
+  readonly written: WeakSet<object>;
+}

@@ -1,0 +1,205 @@
+/** One version of one object, and reads of it that survive a dropped line. */
+
+import { constants } from "node:buffer";
+import { pause } from "../concurrency.js";
+import { type ErrorCode, failure, isStorageError } from "../errors.js";
+import { abortable, type Bytes, collect } from "../streams.js";
+import type { Info, ObjectDriver } from "./driver/driver.js";
+
+/** How often in a row a body is taken up again without a single byte in between. */
+const FRUITLESS = 5;
+
+/** Milliseconds before the second fruitless try; doubled for each further one. */
+const PAUSE_MS = 100;
+
+/** Which version of which object, and until when. */
+export interface Wanted {
+  /** First byte. */
+  start: number;
+  /** Byte after the last, or undefined for the end of the object. */
+  end: number | undefined;
+  ifMatch: string | undefined;
+  version: string | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/** A read whose first request has been answered. */
+export interface Opened {
+  pinned: Pinned;
+  info: Info;
+  /** From `start` up to what was asked for, clamped to the size of the object. */
+  body: PinnedBody;
+}
+
+/** Sends the first request of a read, of bytes up to `until`; its answer says which version all later ones must have. */
+export async function open(driver: ObjectDriver, key: string, wanted: Wanted, until = wanted.end): Promise<Opened> {
+  const { start, ifMatch, version, signal } = wanted;
+  const { info, body } = await driver.read(key, { start, end: until, ifMatch, version, signal });
+  const pinned = new Pinned(driver, key, info, version, signal);
+  return { pinned, info, body: new PinnedBody(pinned, start, clamped(until, info.size), body) };
+}
+
+/** Where a range that ends at `end` ends in an object of `size` bytes. */
+export function clamped(end: number | undefined, size: number): number {
+  return Math.min(end ?? size, size);
+}
+
+export class Pinned {
+  constructor(
+    readonly driver: ObjectDriver,
+    readonly key: string,
+    readonly info: Info,
+    readonly version: string | undefined,
+    readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /**
+   * Whether later requests can be held to this version. Times will not do: they are those of whole seconds, in which an
+   * object may be replaced.
+   */
+  get isCertain(): boolean {
+    return this.info.etag !== "" || this.version !== undefined;
+  }
+
+  /** One request for this version; ObjectChanged when it is not the current one any more. */
+  async request(start: number, end: number): Promise<Bytes> {
+    const { driver, key, info, version, signal } = this;
+    const ifMatch = info.etag || undefined;
+    const answer = await driver.read(key, { start, end, ifMatch, version, signal }).catch((error) => {
+      throw GONE.has(this.codeOf(error)) ? changed(error) : error;
+    });
+    if (answer.info.etag === info.etag && answer.info.size === info.size) return answer.body;
+    await answer.body[Symbol.asyncIterator]().return?.();
+    throw changed();
+  }
+
+  codeOf(error: unknown): ErrorCode {
+    if (isStorageError(error)) return error.code;
+    return this.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: this.info.etag !== "" });
+  }
+}
+
+/** The same version, for tasks that end with another signal. */
+export function endingWith(signal: AbortSignal, { driver, key, info, version }: Pinned): Pinned {
+  return new Pinned(driver, key, info, version, signal);
+}
+
+const GONE: ReadonlySet<ErrorCode> = new Set(["PreconditionFailed", "ObjectChanged", "NotFound"]);
+const PASSING: ReadonlySet<ErrorCode> = new Set(["Unavailable", "Timeout"]);
+
+function changed(cause?: unknown): Error {
+  return failure("ObjectChanged", "the object was replaced or deleted while it was read", { cause });
+}
+
+/** A stretch of one version: exactly its bytes, from as many requests as it takes, one at a time. */
+export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
+  readonly #pinned: Pinned;
+  readonly #end: number;
+  #at: number;
+  #bytes: AsyncIterator<Uint8Array> | undefined;
+  #fruitless = 0;
+  #over = false;
+
+  constructor(pinned: Pinned, start: number, end: number, bytes?: Bytes) {
+    this.#pinned = pinned;
+    this.#at = start;
+    this.#end = Math.max(start, end);
+    this.#bytes = bytes?.[Symbol.asyncIterator]();
+  }
+
+  /** Bytes that are still to come. */
+  get left(): number {
+    return this.#end - this.#at;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#over) return Promise.resolve(this.#done());
+    return this.#bytes ? this.#pull(this.#bytes) : this.#connect().then((bytes) => this.#pull(bytes));
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#over = true;
+    await this.#bytes?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  async #connect(): Promise<AsyncIterator<Uint8Array>> {
+    const body = await this.#pinned.request(this.#at, this.#end);
+    this.#bytes = body[Symbol.asyncIterator]();
+    // The reader may have left while the request was on its way.
+    if (this.#over) await this.#bytes.return?.();
+    return this.#bytes;
+  }
+
+  /** The next chunk or the end. Promises alone, since this runs for each chunk, and small objects are one chunk. */
+  #pull(bytes: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+    return bytes.next().then(this.#came, this.#broken);
+  }
+
+  readonly #came = (
+    step: IteratorResult<Uint8Array>,
+  ): IteratorResult<Uint8Array> | Promise<IteratorResult<Uint8Array>> => {
+    const { left } = this;
+    if (step.done)
+      return left > 0 ? this.#broken(failure("Unavailable", `the body ended ${left} bytes early`)) : this.#done();
+    if (step.value.byteLength > left) return this.#tooLong();
+    this.#at += step.value.byteLength;
+    this.#fruitless = 0;
+    return step;
+  };
+
+  async #tooLong(): Promise<never> {
+    await this.return();
+    throw failure("Corrupt", "the provider sent more bytes than the object or the range has");
+  }
+
+  /** Takes the line up again where it broke, if that can help. */
+  readonly #broken = async (error: unknown): Promise<IteratorResult<Uint8Array>> => {
+    const { signal } = this.#pinned;
+    signal?.throwIfAborted();
+    if (!PASSING.has(this.#pinned.codeOf(error)) || !this.#pinned.isCertain) throw error;
+    if (this.left === 0) return this.#done();
+    this.#fruitless += 1;
+    if (this.#fruitless > FRUITLESS) throw error;
+    this.#bytes = undefined;
+    if (this.#fruitless > 1) await pause(PAUSE_MS * 2 ** (this.#fruitless - 2), signal);
+    return this.next();
+  };
+
+  #done(): IteratorResult<Uint8Array> {
+    this.#over = true;
+    return { done: true, value: undefined };
+  }
+}
+
+// Reads over one connection, which is taken up again where it broke.
+
+/**
+ * The info of an object with a body that is always of that one version: a line that drops, ends early or stalls is
+ * taken up at the byte reached. ObjectChanged when the version is gone by then.
+ */
+export async function resumed(driver: ObjectDriver, key: string, wanted: Wanted): Promise<{ info: Info; body: Bytes }> {
+  if (wanted.start === wanted.end) return { info: await driver.stat(key, wanted), body: nothing() };
+  return open(driver, key, wanted);
+}
+
+async function* nothing(): Bytes {}
+
+/** The same bytes in one array, which is filled in place. TooLarge above what an array of this Node can hold. */
+export async function readAll(driver: ObjectDriver, key: string, wanted: Wanted): Promise<Uint8Array> {
+  if (wanted.start === wanted.end) return driver.stat(key, wanted).then(() => new Uint8Array(0));
+  const opened = await open(driver, key, wanted);
+  return collect(abortable(opened.body, wanted.signal), { size: await sizeOf(opened, wanted) });
+}
+
+/** Bytes of what was asked for in the object as it is. */
+export async function sizeOf({ info, body }: Opened, { start, end }: Wanted): Promise<number> {
+  const size = Math.max(0, clamped(end, info.size) - start);
+  if (size <= constants.MAX_LENGTH) return size;
+  await body.return();
+  throw failure("TooLarge", `${size} bytes, an array holds ${constants.MAX_LENGTH}; read it as a stream`);
+}

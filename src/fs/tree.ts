@@ -1,0 +1,373 @@
+/** Copies that leave the provider, and copies of whole trees. */
+import { createHash, getFips } from "node:crypto";
+import { pause } from "../concurrency.js";
+import { failure, invalid } from "../errors.js";
+import { StoragePath } from "../path.js";
+import type { Bytes } from "../streams.js";
+import { Batch } from "./batch.js";
+import type { Doomed, Info, Item } from "./driver/driver.js";
+import { deleteIn } from "./objects.js";
+import { type Call, Foreign, type Reached } from "./operation.js";
+import type { CopyInit, DeleteInit } from "./options.js";
+import { resumed } from "./resumable-read.js";
+import { writeObject } from "./write.js";
+
+/** How many objects of a tree are copied at the same time. */
+const TREE_PARALLEL = 8;
+
+/**
+ * Streams one version of the source, whose info it returns, with its content type and, where it can be kept, its
+ * metadata. The bytes on their way are compared with the MD5 that the source's provider states, before anything is
+ * stored, and with size and MD5 that the target's provider states then; where one states no MD5, only the size is.
+ */
+export async function copyAcross(
+  source: Reached,
+  target: Reached,
+  init: CopyInit,
+  told: (error: unknown) => unknown,
+  move = false,
+): Promise<Copied> {
+  const { ifAbsent, ifMatch, signal, onProgress } = init;
+  const range = { start: 0, end: undefined, version: undefined };
+  const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
+    throw new Foreign(told(error));
+  });
+  const metadata = target.driver.metadata ? info.metadata : undefined;
+  const { contentType, size } = info;
+  const print = new Fingerprint();
+  const sent = telling(asStated(info, body, print), told);
+  try {
+    if (move) await waitUntilDistinct(info, signal);
+    const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
+    const stored = await target.driver.stat(target.key, { version: undefined, signal });
+    checkStored(stored, { etag, size, print });
+    return { info, stored };
+  } finally {
+    // A write that is refused has not begun to read.
+    await body[Symbol.asyncIterator]().return?.();
+  }
+}
+
+/** What was copied, and what is at the target now. */
+export interface Copied {
+  info: Info;
+  stored: Info;
+}
+
+/** Milliseconds after which times of modification differ by a second, also where one is told in whole seconds. */
+const DISTINCT_MS = 2100;
+
+/**
+ * Waits until the source is not that young: if the target is the same object, by way of another connection, the copy
+ * then shows in the time of the source. Versions show it in any case.
+ */
+export async function waitUntilDistinct({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
+  const left = DISTINCT_MS - (Date.now() - modified.getTime());
+  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
+}
+
+function sameSecond(a: Info, b: Info): boolean {
+  return Math.abs(a.modified.getTime() - b.modified.getTime()) < 1000;
+}
+
+async function* asStated({ md5 }: Info, body: Bytes, print: Fingerprint): Bytes {
+  yield* print.of(body);
+  if (print.differs(md5)) throw failure("Corrupt", "the bytes that came do not have the MD5 that the provider states");
+}
+
+interface Sent {
+  etag: string | undefined;
+  size: number;
+  print: Fingerprint;
+}
+
+function checkStored(stored: Info, { etag, size, print }: Sent): void {
+  if (stored.size !== size)
+    throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
+  if (!print.differs(stored.md5)) return;
+  if (etag !== undefined && etag !== stored.etag) throw failure("ObjectChanged", "somebody else wrote there");
+  throw failure("Corrupt", "the copy does not have the MD5 of what was sent; the source is as it was");
+}
+
+/**
+ * Fails with ObjectChanged when the source is not what was copied, or when nothing proves that source and copy are two
+ * objects, so that a move deletes nothing that has no copy. Two connections, or two names of a bucket, can lead to one
+ * object. Then the copy has changed the source: its etag or version, or its time by the difference between the two.
+ */
+export async function checkApart(
+  { key, driver }: Reached,
+  { info, stored }: Copied,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const found = await driver.stat(key, { version: undefined, signal });
+  if (!isSame(found, info))
+    throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
+  if (info.version !== undefined || !sameSecond(stored, info)) return;
+  throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
+}
+
+/** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
+function isSame(found: Info, copied: Info): boolean {
+  if (found.etag !== copied.etag) return false;
+  if (found.version !== undefined) return found.version === copied.version;
+  return sameSecond(found, copied);
+}
+
+/** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
+async function* telling(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw told(error);
+  }
+}
+
+/** What each object of a tree reports its bytes to, so that the caller hears the sum of all. */
+export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyInit["onProgress"] {
+  if (!onProgress) return () => undefined;
+  let total = 0;
+  return () => {
+    let own = 0;
+    return (bytes) => {
+      total += bytes - own;
+      own = bytes;
+      onProgress(total);
+    };
+  };
+}
+
+/** Copies or moves one object. */
+type One = (from: StoragePath, to: StoragePath) => Promise<void>;
+
+export interface Tree {
+  op: "copy" | "move";
+  /** Told of failures of the source. */
+  call: Call;
+  source: Reached;
+  target: Reached;
+  init: CopyInit;
+  one: One;
+}
+
+/**
+ * Copies or moves everything below a path to the same place below another, a few objects at a time. Entries that fail
+ * do not stop the others; all of them come in one BatchError at the end.
+ */
+export async function transferTree(tree: Tree): Promise<void> {
+  const { op, call, source, target, init } = tree;
+  if (op === "move" && init.followLinks)
+    throw invalid("a move deletes what it has copied, never through a link: followLinks is for copies");
+  if (op === "move" && source.key !== "" && (await source.driver.fileSystem?.isLink(source.key))) return moveLink(tree);
+  if (await areNested(source, target)) throw invalid(`${source.path} and ${target.path} lie one in the other`);
+  const batch = new Batch();
+  const walk = new TreeWalk(tree, batch);
+  await walk.run();
+  batch.check(op, call.at, op === "copy" ? "not copied" : "not moved");
+  if (batch.untouched) throw failure("NotFound", "there is nothing below this path");
+}
+
+/** The link alone: what it leads to stays where it is. */
+async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): Promise<void> {
+  if (source.driver !== target.driver)
+    throw failure("Unsupported", "it is a symbolic link, which only a folder can hold; copy what it leads to instead");
+  await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
+}
+
+/** Whether one of two trees is in the other, whatever links lead there. */
+async function areNested(a: Reached, b: Reached): Promise<boolean> {
+  if (a.driver !== b.driver) return false;
+  const real = ({ key, driver }: Reached) => driver.fileSystem?.realKey(key) ?? key;
+  const [one, other] = await Promise.all([real(a), real(b)]);
+  return isWithin(one, other) || isWithin(other, one);
+}
+
+function isWithin(key: string, directory: string): boolean {
+  return directory === "" || key === directory || key.startsWith(`${directory}/`);
+}
+
+class TreeWalk {
+  readonly #tree: Tree;
+  readonly #batch: Batch;
+  #over = false;
+
+  constructor(tree: Tree, batch: Batch) {
+    this.#tree = tree;
+    this.#batch = batch;
+  }
+
+  async run(): Promise<void> {
+    const items = this.#items();
+    const worker = async () => {
+      for (let step = await items.next(); !step.done && !this.#over; step = await items.next())
+        await this.#do(step.value);
+    };
+    // Nobody is left copying when the caller hears of the end.
+    const ends = await Promise.allSettled(Array.from({ length: TREE_PARALLEL }, worker));
+    await items.return();
+    const failed = ends.find(({ status }) => status === "rejected");
+    if (failed?.status !== "rejected") return;
+    const { call, init } = this.#tree;
+    if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
+    // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    this.#batch.fail(call.at, call.told(failed.reason));
+  }
+
+  async *#items(): AsyncGenerator<Item, void, undefined> {
+    const { call, source, init } = this.#tree;
+    const { signal, followLinks } = init;
+    const pages = source.driver.list(source.key === "" ? "" : `${source.key}/`, {
+      delimiter: undefined,
+      startAfter: undefined,
+      versions: false,
+      others: true,
+      followLinks,
+      unlisted: (key, error) => {
+        const failed = call.failure(key, error);
+        this.#batch.fail(failed.path, failed.error);
+      },
+      signal,
+    });
+    for await (const page of pages) yield* page;
+  }
+
+  async #do(item: Item): Promise<void> {
+    const { init, source } = this.#tree;
+    const from = below(source.path, item.key);
+    try {
+      await this.#transfer(item, from);
+      this.#batch.done(1, item.size);
+    } catch (error) {
+      if (init.signal?.aborted || error instanceof Endless) {
+        this.#over = true;
+        throw error instanceof Endless ? error.error : error;
+      }
+      this.#batch.fail(String(from), error);
+    }
+  }
+
+  async #transfer(item: Item, from: StoragePath): Promise<void> {
+    const { source, target, one, op } = this.#tree;
+    if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
+    const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
+    const key = target.key === "" ? rest : `${target.key}/${rest}`;
+    await this.#checkEnd(item);
+    if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
+    // The marker of the tree itself, which a bucket neither has nor needs.
+    if (key === "") return;
+    await one(from, below(target.path, key));
+  }
+
+  /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */
+  async #directory({ key, size = 0 }: Item, from: StoragePath, directory: string): Promise<void> {
+    const { source, target, op, init, call } = this.#tree;
+    const where = String(from);
+    if (size > 0)
+      throw failure("Unsupported", `its name ends in a slash and it has ${size} bytes: no file can be so`).at(
+        op,
+        where,
+      );
+    const made = directory === "" ? undefined : target.driver.fileSystem?.makeDirectory(directory);
+    await made?.catch((error) => {
+      throw call.failure(key, error).error;
+    });
+    if (op === "move") await source.driver.delete([{ key }], { signal: init.signal });
+  }
+
+  /** Two connections can lead to one bucket, and a tree that is copied into itself has no end. */
+  async #checkEnd({ key, etag, size }: Item): Promise<void> {
+    const { source, target, init } = this.#tree;
+    if (source.driver === target.driver || !isWithin(target.key, source.key) || !isWithin(key, target.key)) return;
+    const { signal } = init;
+    const there = await target.driver.stat(key, { version: undefined, signal }).catch(() => undefined);
+    if (there?.etag === etag && there?.size === size)
+      throw new Endless(invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`));
+  }
+}
+
+/** What ends the whole tree. */
+class Endless {
+  constructor(readonly error: unknown) {}
+}
+
+function adviceOn({ detail = "no regular file" }: Item): string {
+  return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
+}
+
+/** The path of another key in the bucket of `path`; byte for byte. */
+function below({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
+  return StoragePath.of({ scheme, connectionId, bucket, key });
+}
+
+// The MD5 of bytes on their way.
+
+class Fingerprint {
+  /** Node has no MD5 in FIPS mode. */
+  readonly #hash = getFips() === 1 ? undefined : createHash("md5");
+  #md5: string | undefined;
+
+  /** The same bytes, of which a note is taken. */
+  async *of(bytes: Bytes): Bytes {
+    for await (const chunk of bytes) {
+      this.#hash?.update(chunk);
+      yield chunk;
+    }
+    this.#md5 = this.#hash?.digest("hex");
+  }
+
+  /** Whether the bytes, when they are over, are others than those of `md5`; false where either is not known. */
+  differs(md5: string | undefined): boolean {
+    return md5 !== undefined && this.#md5 !== undefined && md5 !== this.#md5;
+  }
+}
+
+/** A full page of a listing, and the most that a provider deletes in one request. */
+const BATCH = 1000;
+
+/**
+ * Deletes an object and everything below it; of a symbolic link, the link alone. Failed keys do not stop the others;
+ * all of them go into the batch.
+ */
+export async function removeTree(batch: Batch, call: Call, reached: Reached, init: DeleteInit): Promise<void> {
+  const { key, driver } = reached;
+  const { signal } = init;
+  if (key === "" && !init.allowRoot)
+    throw invalid("this would empty the whole bucket; allowRoot says that it is meant");
+  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
+  const remove = (doomed: readonly Doomed[], count?: number) =>
+    deleteIn(batch, { call, driver }, doomed, signal, count);
+  if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
+  // The next page is listed while this one is deleted.
+  let running: Promise<void> = Promise.resolve();
+  // The object itself goes with a page that has room, so that it costs no request of its own.
+  const last: Doomed[] = key === "" ? [] : [{ key }];
+  try {
+    for await (const page of pagesOf(batch, call, reached, signal)) {
+      await running;
+      const doomed = page.map((item) => ({ key: item.key }));
+      if (doomed.length < BATCH) doomed.push(...last.splice(0));
+      running = remove(doomed, page.length);
+      running.catch(() => {});
+    }
+  } catch (error) {
+    await running;
+    if (signal?.aborted || batch.untouched) throw error;
+    // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    batch.fail(call.at, call.told(error));
+  }
+  await running;
+  if (last.length > 0) await remove(last, 0);
+}
+
+function pagesOf(batch: Batch, call: Call, { key, driver }: Reached, signal: AbortSignal | undefined) {
+  return driver.list(key === "" ? "" : `${key}/`, {
+    delimiter: undefined,
+    startAfter: undefined,
+    versions: false,
+    others: true,
+    unlisted: (name, error) => {
+      const { path, error: reason } = call.failure(name, error);
+      batch.fail(path, reason);
+    },
+    signal,
+  });
+}

@@ -1,0 +1,196 @@
+/** All stream plumbing. The currency is {@link Bytes}; nothing here uses events or pipes. */
+import { Readable } from "node:stream";
+import { types } from "node:util";
+import { failure, invalid, type StorageError } from "./errors.js";
+
+/** Bytes in motion. Node streams, web streams, arrays and generators are all of this type already. */
+export type Bytes = AsyncIterable<Uint8Array>;
+
+/** What can be written: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
+export type Body =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | AsyncIterable<Uint8Array | string>
+  | Iterable<Uint8Array | string>;
+
+/** The whole body where it is in memory already, else undefined. Views keep their offset and length. */
+export function whole(body: Body): Uint8Array | undefined {
+  if (typeof body === "string") return Buffer.from(body, "utf8");
+  try {
+    if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+    if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  } catch (cause) {
+    throw invalid("the ArrayBuffer of the body is detached: it was transferred to a worker or elsewhere", { cause });
+  }
+  return undefined;
+}
+
+/**
+ * Throws InvalidArgument for a stream that was read before, even in part, or that another reader holds: what is left of
+ * it, often nothing, would replace the object. A generator cannot be asked; `seen` holds those that were written before.
+ */
+export function checkUnread(body: Body, seen: WeakSet<object>): void {
+  if (typeof body !== "object" || body === null) return;
+  if (Readable.isDisturbed(body as never)) throw invalid(`the body was already read, ${ONCE}`);
+  if ("locked" in body && body.locked === true) throw invalid(`another reader has locked the body, ${ONCE}`);
+  if (!types.isGeneratorObject(body)) return;
+  if (seen.has(body)) throw invalid(`the body is a generator that was written before, ${ONCE}`);
+  seen.add(body);
+}
+
+const ONCE = "and a stream can be read once: make a new one for each write";
+
+/** Any body as bytes. Chunks of the wrong type fail with InvalidArgument when they come. */
+export function toBytes(body: Body): Bytes {
+  const data = whole(body);
+  if (data) return single(data);
+  if (body instanceof Blob) return chunks(body.stream() as unknown as AsyncIterable<Uint8Array>);
+  if (typeof body === "object" && body !== null && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
+    return chunks(body as AsyncIterable<Uint8Array | string>);
+  }
+  throw invalid("a body is text, binary data, a Blob, or an iterable of chunks");
+}
+
+/** Bytes that are in memory already, all of them, so that nobody ever waits for them. */
+export class InMemory implements Bytes {
+  constructor(
+    readonly data: Uint8Array,
+    readonly signal?: AbortSignal | undefined,
+  ) {}
+
+  /** One chunk, or none when it is empty. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    this.signal?.throwIfAborted();
+    if (this.data.byteLength > 0) yield this.data;
+    this.signal?.throwIfAborted();
+  }
+}
+
+/** One chunk; nothing at all when it is empty. */
+export function single(data: Uint8Array): InMemory {
+  return new InMemory(data);
+}
+
+async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): Bytes {
+  for await (const chunk of source) {
+    const data = typeof chunk === "string" || ArrayBuffer.isView(chunk) ? whole(chunk) : undefined;
+    if (!data) throw invalid(`a body yields ${typeof chunk}; it must yield Uint8Array or text`);
+    if (data.byteLength > 0) yield data;
+  }
+}
+
+/** `promise`, unless `signal` aborts first: then a rejection with its reason. Leaves no listener behind. */
+export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/** The same bytes, but a pending `next` rejects as soon as `signal` aborts, and the source is told to stop. */
+export function abortable(bytes: Bytes, signal: AbortSignal | undefined): Bytes {
+  if (!signal) return bytes;
+  if (bytes instanceof InMemory) return new InMemory(bytes.data, signal);
+  return {
+    [Symbol.asyncIterator]() {
+      const source = bytes[Symbol.asyncIterator]();
+      // A source that is stuck may never answer `return`; nobody waits for it.
+      const leave = () => void source.return?.().catch(() => {});
+      return {
+        async next() {
+          try {
+            return await orAbort(source.next(), signal);
+          } catch (error) {
+            if (signal.aborted) leave();
+            throw error;
+          }
+        },
+        async return() {
+          if (signal.aborted) leave();
+          else await source.return?.();
+          return { done: true as const, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/** The same bytes; calls `see` with the length of each chunk before it is handed on. */
+export async function* counted(bytes: Bytes, see: (length: number) => void): Bytes {
+  for await (const chunk of bytes) {
+    see(chunk.byteLength);
+    yield chunk;
+  }
+}
+
+/** A body is not as long as was promised: it has `found` bytes. */
+export function wrongSize(size: number, found: number | "more"): StorageError {
+  return invalid(`size says ${size} bytes, the body has ${found}`);
+}
+
+/** The same bytes; fails with InvalidArgument as soon as they are more, or at the end when they are fewer, than `size`. */
+export async function* exactly(bytes: Bytes, size: number): Bytes {
+  let seen = 0;
+  for await (const chunk of bytes) {
+    seen += chunk.byteLength;
+    if (seen > size) throw wrongSize(size, "more");
+    yield chunk;
+  }
+  if (seen < size) throw wrongSize(size, seen);
+}
+
+/** Everything in one array. With `size`, one preallocated buffer; with `max`, TooLarge above it. */
+export async function collect(
+  bytes: Bytes,
+  { size, max = Number.POSITIVE_INFINITY }: { size?: number; max?: number } = {},
+): Promise<Uint8Array> {
+  if (size !== undefined && size > max) throw failure("TooLarge", `${size} bytes, the limit is ${max}`);
+  return size === undefined ? gather(bytes, max) : fill(bytes, size);
+}
+
+async function gather(bytes: Bytes, max: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of bytes) {
+    length += chunk.byteLength;
+    if (length > max) throw failure("TooLarge", `more than ${max} bytes`);
+    parts.push(chunk);
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+}
+
+async function fill(bytes: Bytes, size: number): Promise<Uint8Array> {
+  // allocUnsafeSlow: not from the shared pool, so that the caller owns the whole ArrayBuffer.
+  const into = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for await (const chunk of bytes) {
+    if (at + chunk.byteLength > size) throw failure("Corrupt", `more than the promised ${size} bytes came`);
+    into.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  if (at < size) throw failure("Corrupt", `${at} of the promised ${size} bytes came`);
+  return into;
+}
+
+/** The bytes as a web stream, pulled chunk by chunk; cancelling it ends the source. */
+export function toReadableStream(bytes: Bytes): ReadableStream<Uint8Array> {
+  const source = bytes[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await source.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await source.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

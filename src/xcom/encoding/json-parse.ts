@@ -1,0 +1,295 @@
+/** Reads JSON text piece by piece, keeping every number exact: what `JSON.parse` cannot do. */
+import { failure, type StorageError } from "../../errors.js";
+import { builtIn, type Encoding, Float, isSimple, setOwn } from "./encoding.js";
+import { MAX_DEPTH } from "./json-walk.js";
+
+/** Digits of a number; Python's own limit for an int. */
+const MAX_DIGITS = 4300;
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+
+/** Python's tokens for what JSON has no number for are read too. */
+const WORDS: readonly [string, unknown][] = [
+  ["true", true],
+  ["false", false],
+  ["null", null],
+  ["NaN", Number.NaN],
+  ["Infinity", Number.POSITIVE_INFINITY],
+  ["-Infinity", Number.NEGATIVE_INFINITY],
+];
+
+type Expecting = "value" | "value or ]" | "key" | "key or }" | ":" | ", or ]" | ", or }" | "the end";
+
+interface Frame {
+  into: unknown[] | Record<string, unknown>;
+  key: string;
+  /** Whether floats in here stay {@link Float}s where that is needed to write the same text again. */
+  exact: boolean;
+}
+
+/** Give it the text with `push`, then take the value with `end`. Whatever is not JSON is Corrupt. */
+export class JsonParser {
+  readonly #encoding: Encoding;
+  readonly #frames: Frame[] = [];
+  #expecting: Expecting = "value";
+  #value: unknown;
+  /** What is not read yet. */
+  #text = "";
+  #at = 0;
+  /** Characters before `#text`, for messages. */
+  #before = 0;
+  #last = false;
+  /** Whether the built-in parser reads all of `#text` right: no envelope, and no number that it would round. */
+  #simple = true;
+  /** The pieces so far of a string whose end has not come. */
+  #string: string[] | undefined;
+
+  constructor(encoding: Encoding) {
+    this.#encoding = encoding;
+  }
+
+  push(text: string): void {
+    this.#before += this.#at;
+    this.#text = this.#text.slice(this.#at) + text;
+    this.#at = 0;
+    this.#simple = isSimple(this.#text, this.#encoding);
+    while (this.#token());
+  }
+
+  end(): unknown {
+    this.#last = true;
+    this.push("");
+    if (this.#expecting !== "the end" || this.#string)
+      throw this.#corrupt(`it ends where ${this.#expecting} should come`);
+    return this.#value;
+  }
+
+  /** Reads one token; false when the text so far has no whole one left. */
+  #token(): boolean {
+    if (this.#string) return this.#restOfString(this.#string);
+    this.#skipSpace();
+    if (this.#at === this.#text.length) return false;
+    const char = this.#text[this.#at]!;
+    switch (this.#expecting) {
+      case "value":
+        return this.#open(char);
+      case "value or ]":
+        return char === "]" ? this.#close() : this.#open(char);
+      case "key":
+        return this.#key(char);
+      case "key or }":
+        return char === "}" ? this.#close() : this.#key(char);
+      case ":":
+        return this.#mark(char, ":", "value");
+      case ", or ]":
+        return char === "]" ? this.#close() : this.#mark(char, ",", "value");
+      case ", or }":
+        return char === "}" ? this.#close() : this.#mark(char, ",", "key");
+      default:
+        throw this.#corrupt("something follows the value");
+    }
+  }
+
+  #skipSpace(): void {
+    for (; this.#at < this.#text.length; this.#at++) {
+      const unit = this.#text.charCodeAt(this.#at);
+      if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return;
+    }
+  }
+
+  #mark(char: string, wanted: string, next: Expecting): boolean {
+    if (char !== wanted) throw this.#corrupt(`${this.#expecting} should come`);
+    this.#at++;
+    this.#expecting = next;
+    return true;
+  }
+
+  #key(char: string): boolean {
+    if (char !== '"') throw this.#corrupt(`${this.#expecting} should come`);
+    return this.#openString();
+  }
+
+  #open(char: string): boolean {
+    if (char === '"') return this.#openString();
+    if (char === "[") return this.#container([], "value or ]");
+    if (char === "{") return this.#container({}, "key or }");
+    return (char >= "0" && char <= "9") || char === "-" ? this.#number() : this.#word();
+  }
+
+  #container(into: Frame["into"], next: Expecting): boolean {
+    if (this.#frames.length >= MAX_DEPTH) throw failure("TooLarge", `the JSON is nested more than ${MAX_DEPTH} deep`);
+    const outer = this.#frames.at(-1);
+    const exact = outer !== undefined && (outer.exact || opensExact(this.#encoding, outer));
+    if (this.#simple && !exact && this.#containerAtOnce()) return true;
+    this.#frames.push({ into, key: "", exact });
+    this.#at++;
+    this.#expecting = next;
+    return true;
+  }
+
+  /** Leaves a short array or object to the built-in parser, which is several times faster. */
+  #containerAtOnce(): boolean {
+    const end = closingOf(this.#text, this.#at, MAX_DEPTH - this.#frames.length);
+    const value = end < 0 ? undefined : builtIn(this.#text.slice(this.#at, end));
+    if (value === undefined) return false;
+    this.#at = end;
+    this.#done(value);
+    return true;
+  }
+
+  #close(): boolean {
+    const { into } = this.#frames.pop()!;
+    this.#at++;
+    this.#done(Array.isArray(into) ? into : this.#encoding.revive(into));
+    return true;
+  }
+
+  #openString(): boolean {
+    this.#at++;
+    return this.#restOfString([]);
+  }
+
+  #restOfString(pieces: string[]): boolean {
+    const { end, closed } = scanString(this.#text, this.#at);
+    const piece = readString(this.#text.slice(this.#at, end));
+    if (piece === undefined) throw this.#corrupt("a string has a control character or a bad escape");
+    this.#at = end;
+    this.#string = undefined;
+    pieces.push(piece);
+    if (!closed) {
+      this.#string = pieces;
+      return false;
+    }
+    this.#at++;
+    this.#stringDone(pieces.length === 1 ? piece : pieces.join(""));
+    return true;
+  }
+
+  #stringDone(text: string): void {
+    if (this.#expecting === "key" || this.#expecting === "key or }") {
+      this.#frames.at(-1)!.key = text;
+      this.#expecting = ":";
+    } else {
+      this.#done(text);
+    }
+  }
+
+  #number(): boolean {
+    NUMBER.lastIndex = this.#at;
+    const match = NUMBER.exec(this.#text);
+    if (!match) return this.#word();
+    const [token, fraction, exponent] = match;
+    if (token.length > MAX_DIGITS) throw this.#corrupt(`a number has more than ${MAX_DIGITS} digits`);
+    if (this.#mayGoOn(this.#at + token.length)) return false;
+    this.#at += token.length;
+    this.#done(fraction || exponent ? this.#float(Number(token)) : int(token));
+    return true;
+  }
+
+  /** Whether a token that ends here may have its rest in the next piece: `1` and then `.5`, `1e` and then `5`. */
+  #mayGoOn(end: number): boolean {
+    return !this.#last && this.#text.length - end < 3 && /^[0-9.eE+-]*$/.test(this.#text.slice(end));
+  }
+
+  #float(value: number): unknown {
+    const frame = this.#frames.at(-1);
+    const exact = frame !== undefined && (frame.exact || opensExact(this.#encoding, frame));
+    return exact && Number.isInteger(value) ? new Float(value) : value;
+  }
+
+  #word(): boolean {
+    const ahead = this.#text.slice(this.#at, this.#at + 9);
+    for (const [word, value] of WORDS) {
+      if (ahead.startsWith(word)) {
+        this.#at += word.length;
+        this.#done(value);
+        return true;
+      }
+      if (!this.#last && word.startsWith(ahead)) return false;
+    }
+    throw this.#corrupt(`${this.#expecting} should come`);
+  }
+
+  #done(value: unknown): void {
+    const frame = this.#frames.at(-1);
+    if (!frame) {
+      this.#value = value;
+      this.#expecting = "the end";
+    } else if (Array.isArray(frame.into)) {
+      frame.into.push(value);
+      this.#expecting = ", or ]";
+    } else {
+      setOwn(frame.into, frame.key, value);
+      this.#expecting = ", or }";
+    }
+  }
+
+  #corrupt(detail: string): StorageError {
+    return failure("Corrupt", `the object is not JSON text: at character ${this.#before + this.#at} ${detail}`);
+  }
+}
+
+function opensExact(encoding: Encoding, { into, key }: Frame): boolean {
+  return !Array.isArray(into) && encoding.opensExact(into, key);
+}
+
+/** A number where it holds the integer exactly, else a bigint. */
+function int(token: string): number | bigint {
+  const value = Number(token);
+  return Number.isSafeInteger(value) ? value + 0 : BigInt(token);
+}
+
+// Where strings, arrays and objects of a JSON text end.
+
+/** Characters within which {@link closingOf} looks. */
+const NEAR = 16 * 1024;
+
+/**
+ * From `start`, inside a string: where its closing quote is, or where the text can be cut without parting an escape.
+ */
+function scanString(text: string, start: number): { end: number; closed: boolean } {
+  let quote = text.indexOf('"', start);
+  while (quote >= 0 && slashesBefore(text, quote, start) % 2 === 1) quote = text.indexOf('"', quote + 1);
+  return quote >= 0 ? { end: quote, closed: true } : { end: wholeEscapes(text, start), closed: false };
+}
+
+/** What the inside of a string stands for; undefined when it is not valid. */
+function readString(inside: string): string | undefined {
+  if (!/[\\\0-\x1f]/.test(inside)) return inside;
+  try {
+    return JSON.parse(`"${inside}"`) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The end of the array or object that begins at `start`; -1 when it is not near, or nested deeper than `levels`. */
+function closingOf(text: string, start: number, levels: number): number {
+  const limit = Math.min(text.length, start + NEAR);
+  for (let at = start, depth = 0; at < limit; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === 0x22) {
+      const { end, closed } = scanString(text, at + 1);
+      if (!closed) return -1;
+      at = end;
+    } else if (unit === 0x7b || unit === 0x5b) {
+      if (++depth > levels) return -1;
+    } else if ((unit === 0x7d || unit === 0x5d) && --depth === 0) return at + 1;
+  }
+  return -1;
+}
+
+function slashesBefore(text: string, end: number, start: number): number {
+  let at = end;
+  while (at > start && text.charCodeAt(at - 1) === 0x5c) at--;
+  return end - at;
+}
+
+/** The end of `text` without an escape that is begun there: `\`, or `\u` with less than four digits. */
+function wholeEscapes(text: string, start: number): number {
+  const slash = text.lastIndexOf("\\");
+  if (slash < Math.max(start, text.length - 5)) return text.length;
+  if (slashesBefore(text, slash, start) % 2 === 1) return text.length;
+  const begun = slash === text.length - 1 || text[slash + 1] === "u";
+  return begun ? slash : text.length;
+}

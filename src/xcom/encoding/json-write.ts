@@ -1,0 +1,127 @@
+/** JSON text of a value, and the length of the text that Python would write of it. */
+import { Pace } from "../../codecs/stream.js";
+import type { Bytes } from "../../streams.js";
+import type { Encoding, Form } from "./encoding.js";
+import { pythonFloat, pythonLength, pythonString } from "./encoding.js";
+import { type Sink, Walker } from "./json-walk.js";
+
+/** UTF-16 units of a chunk. */
+const CHUNK = 64 * 1024;
+/** Values between two looks at the clock: less than a millisecond. */
+const STEPS = 2000;
+
+/** What Python would make of a value. */
+export interface Measured {
+  /** Bytes of `json.dumps(value)`. */
+  length: number;
+  /** Whether `JSON.stringify(value)` is the text to store. */
+  plain: boolean;
+  /** Whether it holds a number that a row, which goes through other JSON writers, would change or lose. */
+  beyondJson: boolean;
+}
+
+/** Checks all of the value and counts. InvalidArgument, naming the place, for what cannot be written. */
+export async function measure(
+  value: unknown,
+  form: Form,
+  encoding: Encoding,
+  signal?: AbortSignal | undefined,
+): Promise<Measured> {
+  const sink = new PythonCount();
+  const walker = new Walker(value, form, sink, encoding);
+  const pace = new Pace();
+  while (!walker.run(STEPS)) await turn(pace, signal);
+  return { length: sink.length, plain: walker.plain, beyondJson: walker.beyondJson };
+}
+
+/** The text to store, as UTF-8, without ever having it whole. */
+export async function* jsonBytes(
+  value: unknown,
+  form: Form,
+  encoding: Encoding,
+  signal?: AbortSignal | undefined,
+): Bytes {
+  const sink = new Compact();
+  const walker = new Walker(value, form, sink, encoding);
+  const pace = new Pace();
+  for (let done = false; !done; ) {
+    done = walker.run(STEPS);
+    if (sink.out.length >= CHUNK || done) yield Buffer.from(sink.take(), "utf8");
+    await turn(pace, signal);
+  }
+}
+
+/** The text to store, whole. */
+export function jsonText(value: unknown, form: Form, encoding: Encoding): string {
+  return textOf(value, form, encoding, new Compact());
+}
+
+/** The text that Python's `json.dumps` writes of the value. */
+export function pythonText(value: unknown, form: Form, encoding: Encoding): string {
+  return textOf(value, form, encoding, new PythonText());
+}
+
+function textOf(value: unknown, form: Form, encoding: Encoding, sink: Compact): string {
+  new Walker(value, form, sink, encoding).run(Number.POSITIVE_INFINITY);
+  return sink.take();
+}
+
+async function turn(pace: Pace, signal: AbortSignal | undefined): Promise<void> {
+  await pace.rest();
+  signal?.throwIfAborted();
+}
+
+class Compact implements Sink {
+  readonly comma: string = ",";
+  readonly colon: string = ":";
+  out = "";
+
+  raw(text: string): void {
+    this.out += text;
+  }
+
+  text(text: string): void {
+    this.out += JSON.stringify(text).slice(1, -1);
+  }
+
+  float(value: number): void {
+    this.out += String(value);
+  }
+
+  take(): string {
+    const text = this.out;
+    this.out = "";
+    return text;
+  }
+}
+
+class PythonText extends Compact {
+  override readonly comma = ", ";
+  override readonly colon = ": ";
+
+  override text(text: string): void {
+    this.out += pythonString(text).slice(1, -1);
+  }
+
+  override float(value: number): void {
+    this.out += pythonFloat(value);
+  }
+}
+
+class PythonCount implements Sink {
+  readonly comma = ", ";
+  readonly colon = ": ";
+  length = 0;
+
+  raw(text: string): void {
+    this.length += text.length;
+  }
+
+  text(text: string): void {
+    this.length += pythonLength(text);
+  }
+
+  float(value: number): void {
+    this.length += pythonFloat(value).length;
+  }
+}

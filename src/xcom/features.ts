@@ -1,0 +1,38 @@
+/**
+ * Options that most backends do without. What reads one is a part of its own, which a small bundle holds only when it
+ * is named; an option without its part is refused.
+ */
+import type { StoragePath } from "../path.js";
+import type { Encoding } from "./encoding/encoding.js";
+import type { Layout } from "./keys/layout.js";
+import type { Serializer } from "./serializer.js";
+
+/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
+export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
+
+/** The object that a row of another XCom class refers to, and the alias's base; undefined for any other text. */
+export type AliasReader = (stored: string) => { path: StoragePath; base: StoragePath; below: string } | undefined;
+
+/** Which types may be stored and loaded. */
+export interface TypeLimits {
+  /** Throws when a serializer's type may not: InvalidArgument on the way in, PermissionDenied on the way out. */
+  checkSerializer(name: string, code: "InvalidArgument" | "PermissionDenied"): void;
+  /** The encoding, less the classes that may not. */
+  restricted(encoding: Encoding): Encoding;
+}
+
+/** Which serializer has a value. */
+export interface Serializers {
+  /** The one that stores a value; none for JSON. InvalidArgument when it must not, or when rows are all there is. */
+  forValue(value: unknown): Serializer | undefined;
+  /** The one of an object by the suffix of its name; none for JSON. Unsupported, saying what is missing. */
+  forSuffix(suffix: string): Serializer | undefined;
+}
+
+/** Each reads the option of its name. */
+export interface Extras {
+  keyTemplate?: (template: string) => Layout;
+  readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
+  serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
+  allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
+}

@@ -1,0 +1,201 @@
+/** The rules by which a bucket lets retention classes expire, as each provider's own tools take and give them. */
+
+import { failure } from "../../errors.js";
+import { providerOf, type StoragePath } from "../../path.js";
+import { refuse } from "../errors.js";
+import { asPath, prefixOf } from "../keys/base.js";
+import { checkClass, segmentOf } from "./retention-rules.js";
+
+export type LifecycleProvider = "s3" | "gcs" | "azure";
+
+export interface LifecycleOptions {
+  /** The base path of the classes. */
+  path: StoragePath | string;
+  /** Whole days that the objects of each class live, by its name. */
+  days: Readonly<Record<string, number>>;
+  /** Days after which an upload that nobody finished is dropped. @default 7 */
+  abortUploadsAfter?: number | undefined;
+}
+
+interface Expiry {
+  name: string;
+  prefix: string;
+  days: number;
+}
+
+/**
+ * The policy of a bucket, for `aws s3api put-bucket-lifecycle-configuration`,
+ * `gcloud storage buckets update --lifecycle-file` or `az storage account management-policy create`. Azure drops
+ * unfinished uploads after a week by itself and has no rule for it.
+ */
+export function lifecyclePolicy(options: LifecycleOptions): object {
+  const path = asPath(options.path);
+  const abort = options.abortUploadsAfter ?? 7;
+  checkDays("abortUploadsAfter", abort);
+  const classes = Object.entries(options.days).map(([name, days]) => expiryOf(path, name, days));
+  if (classes.length === 0) refuse("name a class and its days");
+  return WRITERS[lifecycleProvider(path)](path, classes, abort);
+}
+
+/** Whose rules hold for a path; Unsupported where there are none. */
+export function lifecycleProvider({ scheme }: StoragePath): LifecycleProvider {
+  const provider = providerOf(scheme);
+  if (provider === "s3" || provider === "azure") return provider;
+  if (provider === "gs") return "gcs";
+  throw failure("Unsupported", `${scheme}:// has no rules by which objects expire; delete them by a job of your own`);
+}
+
+function expiryOf(path: StoragePath, name: string, days: number): Expiry {
+  checkDays(`the class ${name}`, days);
+  return { name, prefix: `${prefixOf(path)}${segmentOf(checkClass(name))}/`, days };
+}
+
+function checkDays(what: string, days: number): void {
+  if (!(Number.isSafeInteger(days) && days >= 1 && days <= 36_500)) refuse(`${what} needs whole days, 1 or more`);
+}
+
+type Writer = (path: StoragePath, classes: readonly Expiry[], abort: number) => object;
+
+const WRITERS: Readonly<Record<LifecycleProvider, Writer>> = {
+  s3: (path, classes, abort) => ({
+    Rules: [
+      ...classes.map(({ name, prefix, days }) => ({
+        ID: `stowage-${name}`,
+        Status: "Enabled",
+        Filter: { Prefix: prefix },
+        Expiration: { Days: days },
+        // In a bucket with versions expiring alone deletes nothing.
+        NoncurrentVersionExpiration: { NoncurrentDays: 1 },
+      })),
+      {
+        ID: "stowage-unfinished-uploads",
+        Status: "Enabled",
+        Filter: { Prefix: prefixOf(path) },
+        AbortIncompleteMultipartUpload: { DaysAfterInitiation: abort },
+      },
+    ],
+  }),
+  gcs: (path, classes, abort) => ({
+    rule: [
+      ...classes.map(({ prefix, days }) => ({
+        action: { type: "Delete" },
+        condition: { age: days, matchesPrefix: [prefix] },
+      })),
+      {
+        action: { type: "AbortIncompleteMultipartUpload" },
+        condition: { age: abort, ...(path.key === "" ? {} : { matchesPrefix: [prefixOf(path)] }) },
+      },
+    ],
+  }),
+  azure: ({ bucket }, classes) => ({
+    rules: classes.map(({ name, prefix, days }) => ({
+      enabled: true,
+      name: `stowage-${name}`,
+      type: "Lifecycle",
+      definition: {
+        actions: {
+          baseBlob: { delete: { daysAfterCreationGreaterThan: days } },
+          snapshot: { delete: { daysAfterCreationGreaterThan: days } },
+          version: { delete: { daysAfterCreationGreaterThan: days } },
+        },
+        filters: { blobTypes: ["blockBlob"], prefixMatch: [`${bucket}/${prefix}`] },
+      },
+    })),
+  }),
+};
+
+// Whether a bucket's policy lets values expire before the run that needs them is over.
+
+/** A rule that deletes objects. */
+export interface Expiring {
+  name: string;
+  /** The keys that it is about begin so. */
+  prefix: string;
+  /** 0 for one that deletes on a fixed date, or that has conditions other than age. */
+  days: number;
+}
+
+const DAY = 86_400;
+
+/** The rules of a policy that delete objects at or below `path` before `longest` seconds have passed. */
+export function tooShort(policy: unknown, path: StoragePath, longest: number): Expiring[] {
+  const base = prefixOf(path);
+  return READERS[lifecycleProvider(path)](policy, path).filter(
+    ({ prefix, days }) => (base.startsWith(prefix) || prefix.startsWith(base)) && days * DAY < longest,
+  );
+}
+
+type Reader = (policy: unknown, path: StoragePath) => Expiring[];
+
+/** What is looked at of a rule of S3. */
+interface S3Rule {
+  ID?: string;
+  Status?: string;
+  Prefix?: string;
+  Filter?: { Prefix?: string; And?: { Prefix?: string } };
+  Expiration?: { Days?: number; Date?: string };
+}
+
+/** Of GCS. */
+interface GcsRule {
+  action?: { type?: string };
+  condition?: { age?: number; isLive?: boolean; matchesPrefix?: string[]; [more: string]: unknown };
+}
+
+/** Of Azure. */
+interface AzureRule {
+  name?: string;
+  enabled?: boolean;
+  definition?: {
+    actions?: { baseBlob?: { delete?: Record<string, number> } };
+    filters?: { prefixMatch?: string[] };
+  };
+}
+
+const READERS: Readonly<Record<LifecycleProvider, Reader>> = {
+  s3: (policy) => rulesIn<S3Rule>(policy, "Rules").flatMap(ofS3),
+  gcs: (policy) => rulesIn<GcsRule>(inside(policy, "lifecycle"), "rule").flatMap(ofGcs),
+  azure: (policy, { bucket }) =>
+    rulesIn<AzureRule>(inside(policy, "policy"), "rules").flatMap((rule) => ofAzure(rule, `${bucket}/`)),
+};
+
+function ofS3({ ID = "without ID", Status, Prefix, Filter, Expiration }: S3Rule): Expiring[] {
+  // One without a time removes the markers that deletes leave, and no object.
+  const expires = Expiration?.Days !== undefined || Expiration?.Date !== undefined;
+  if (Status !== "Enabled" || !expires) return [];
+  const prefix = Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix ?? "";
+  return [{ name: ID, prefix, days: Expiration.Days ?? 0 }];
+}
+
+const OF_OLD_VERSIONS = ["numNewerVersions", "daysSinceNoncurrentTime", "noncurrentTimeBefore"];
+
+function ofGcs({ action, condition = {} }: GcsRule): Expiring[] {
+  const old = condition.isLive === false || OF_OLD_VERSIONS.some((name) => condition[name] !== undefined);
+  if (action?.type !== "Delete" || old) return [];
+  const days = condition.age ?? 0;
+  return anyOf(condition.matchesPrefix).map((prefix) => ({ name: `Delete ${prefix || "everything"}`, prefix, days }));
+}
+
+function ofAzure({ name = "without name", enabled, definition }: AzureRule, bucket: string): Expiring[] {
+  const times = Object.values(definition?.actions?.baseBlob?.delete ?? {});
+  if (enabled === false || times.length === 0) return [];
+  return anyOf(definition?.filters?.prefixMatch)
+    .filter((prefix) => bucket.startsWith(prefix) || prefix.startsWith(bucket))
+    .map((prefix) => ({ name, prefix: prefix.slice(bucket.length), days: Math.min(...times) }));
+}
+
+function inside(policy: unknown, name: string): unknown {
+  return (policy as Record<string, unknown> | null)?.[name] ?? policy;
+}
+
+function rulesIn<T>(policy: unknown, name: string): T[] {
+  const list = (policy as Record<string, T[]> | null)?.[name];
+  return Array.isArray(list)
+    ? list
+    : refuse(`the policy has no list ${JSON.stringify(name)}; is it another provider's?`);
+}
+
+/** The prefixes of a rule; without any it is about everything. */
+function anyOf(prefixes: readonly string[] | undefined): readonly string[] {
+  return prefixes && prefixes.length > 0 ? prefixes : [""];
+}

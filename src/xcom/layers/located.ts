@@ -1,0 +1,25 @@
+/** What layers need of the backend that they are around. */
+import type { Storage } from "../../fs/storage.js";
+import type { StoragePath } from "../../path.js";
+import type { LoadOptions, XComBackend } from "../options.js";
+
+/** A backend whose objects are all below one base path. */
+export interface PlacedBackend extends XComBackend {
+  readonly storage: Storage;
+  /** The base path, as references print it. */
+  readonly path: StoragePath;
+  /** Every object that `purge` of this row deletes; none when the row holds a value. No request is made. */
+  pathsOf(stored: unknown, options?: LoadOptions): StoragePath[];
+  /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
+  refersTo(stored: unknown, options?: LoadOptions): boolean;
+}
+
+/** The objects of a row, undefined with a backend that cannot tell them. */
+export function pathsOf(
+  backend: XComBackend,
+  stored: unknown,
+  options: LoadOptions,
+): readonly StoragePath[] | undefined {
+  const { pathsOf: tell } = backend as Partial<PlacedBackend>;
+  return typeof tell === "function" ? tell.call(backend, stored, options) : undefined;
+}

@@ -1,0 +1,104 @@
+/** Values of different lifetimes in different places: a layer around one backend for each class. */
+import type { Signalled } from "../../fs/options.js";
+import type { Storage } from "../../fs/storage.js";
+import { XComObjectStorageBackend } from "../../objectstore-backend.js";
+import type { StoragePath } from "../../path.js";
+import { refuse, telling } from "../errors.js";
+import { printedBase, restBelow } from "../keys/base.js";
+import type { Owner } from "../keys/layout.js";
+import type { LoadOptions } from "../options.js";
+import { airflowTakesForReference } from "../reference.js";
+import type { PlacedBackend } from "./located.js";
+import { Replicas } from "./replicate.js";
+import { type Classify, classIn, classifier, type RetentionRule, segmentOf } from "./retention-rules.js";
+
+export interface RetentionOptions {
+  /** The base path that all classes have in common, and that stock Airflow is configured with. */
+  path: StoragePath | string;
+  /** The backend, or the replicas, for objects below a path; asked for `path` itself and for the path of each class. */
+  backend: (path: StoragePath) => XComObjectStorageBackend | Replicas;
+  /** What no rule applies to goes below the base, without a class. */
+  rules: readonly RetentionRule[];
+}
+
+/**
+ * Puts each object below the path of its retention class, `<base>/retention=<class>`, so that rules of the bucket can
+ * let classes expire after different times: `lifecyclePolicy` and `stowage lifecycle print` write them.
+ *
+ * References of every class are read and purged, also of classes that no rule has any more. `retain` goes around
+ * `replicate`, and a layer with several base paths around `retain`.
+ */
+export function retain(options: RetentionOptions): Retention {
+  return new Retention(options);
+}
+
+export class Retention implements PlacedBackend {
+  readonly storage: Storage;
+  readonly path: StoragePath;
+  readonly #make: RetentionOptions["backend"];
+  readonly #classify: Classify;
+  readonly #base: PlacedBackend;
+  /** Of the classes that the rules name. */
+  readonly #classes: ReadonlyMap<string, PlacedBackend>;
+
+  /** @internal Use {@link retain}. */
+  constructor({ path, backend, rules }: RetentionOptions) {
+    if (typeof backend !== "function") refuse("backend must be a function that makes the backend for a path");
+    this.path = printedBase(path);
+    if (this.path.parts.some((segment) => classIn(segment) !== undefined))
+      refuse(`the path ${this.path} is one of a retention class; give the base path above it`);
+    this.#make = backend;
+    this.#classify = classifier(rules);
+    this.#base = made(backend, this.path);
+    this.#classes = new Map(rules.map(({ class: name }) => [name, made(backend, this.#pathOf(name))]));
+    this.storage = this.#base.storage;
+  }
+
+  storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
+    return telling("storeValue", this.path, async () => {
+      if (classIn(String(owner.dagId)) !== undefined)
+        refuse(`the Dag id ${owner.dagId} would be taken for a retention class`);
+      const name = await this.#classify(owner, key, value, options.signal);
+      // Below its own path a class would not see that this string has to become an object.
+      const plain = name === undefined || (typeof value === "string" && airflowTakesForReference(value, this.path));
+      const backend = plain ? this.#base : this.#classes.get(name)!;
+      return backend.storeValue(owner, key, value, options);
+    });
+  }
+
+  loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
+    return telling("loadValue", this.path, async () => this.#backendOf(stored).loadValue(stored, options));
+  }
+
+  purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
+    return telling("purge", this.path, async () => this.#backendOf(stored).purge(stored, options));
+  }
+
+  pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
+    return this.#backendOf(stored).pathsOf(stored, options);
+  }
+
+  refersTo(stored: unknown, options: LoadOptions = {}): boolean {
+    return this.#backendOf(stored).refersTo(stored, options);
+  }
+
+  #pathOf(name: string): StoragePath {
+    return this.path.join(segmentOf(name));
+  }
+
+  #backendOf(stored: unknown): PlacedBackend {
+    const below = typeof stored === "string" ? restBelow(this.path, stored) : undefined;
+    const name = below === undefined ? undefined : classIn(below);
+    if (name === undefined) return this.#base;
+    return this.#classes.get(name) ?? made(this.#make, this.#pathOf(name));
+  }
+}
+
+function made(make: RetentionOptions["backend"], path: StoragePath): PlacedBackend {
+  const backend: unknown = make(path);
+  if (!(backend instanceof XComObjectStorageBackend || backend instanceof Replicas))
+    refuse("backend makes something else than a backend or replicas; put other layers around retain(), not inside");
+  if (!backend.path.equals(path))
+    refuse(`backend was asked for ${path} and made one for ${backend.path}; use its argument`);
+  return backend;
+}

@@ -1,0 +1,165 @@
+/** Airflow's own metadata database, read only. */
+import { failure, isStorageError } from "../../errors.js";
+import { orAbort } from "../../streams.js";
+import { floorDivide, microsecondsOf } from "../encoding/types.js";
+import { refuse } from "../errors.js";
+import { checkFilter, type RowOptions, type XComRowReader } from "./rows.js";
+import { ask, condition, type Query, rowOf } from "./sql.js";
+
+/**
+ * The tables in which Airflow keeps XComs, newest first, each as the columns that a row needs.
+ *
+ * 3.4 keeps the rows of every attempt beside each other: `working_set` is the attempt that counts. What was there
+ * before the upgrade to 3.4 is in `xcom_v1`.
+ */
+const LAYOUTS = [
+  `SELECT ti.dag_id, ti.run_id, ti.task_id, ti.region_index AS map_index, x.key, CAST(x.value AS TEXT) AS value
+   FROM xcom_v2 x JOIN task_instance ti ON ti.id = x.task_instance_id WHERE ti.working_set
+   UNION ALL
+   SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) FROM xcom_v1`,
+  "SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) AS value FROM xcom",
+];
+const KEYS = ["dag_id", "run_id", "task_id", "map_index", "key"] as const;
+const ORDER = `ORDER BY ${KEYS.join(", ")}`;
+
+/** Rows of a listing that are held at once. */
+const PAGE = 500;
+
+/**
+ * The XCom rows of an Airflow 3.0 to 3.4, by a `query` on its database, Postgres or SQLite (see {@link sqliteQuery}).
+ * The login needs to read `xcom`, or `xcom_v1`, `xcom_v2` and `task_instance`.
+ */
+export function airflowRows(query: Query): XComRowReader {
+  let source: Promise<string> | undefined;
+  // One look for all calls: it carries no caller's signal, or one caller's abort would end another's call.
+  const tables = (signal: AbortSignal | undefined) => {
+    if (!source) {
+      source = layoutOf(query);
+      source.catch(() => {
+        source = undefined;
+      });
+    }
+    return orAbort(source, signal);
+  };
+  const select = async (where: string, signal?: AbortSignal) =>
+    `SELECT * FROM (${await tables(signal)}) AS xcoms WHERE ${where} ${ORDER}`;
+  return {
+    async get(at, { signal } = {}) {
+      const { text, values } = condition({ ...at, mapIndex: at.mapIndex ?? -1 });
+      const [found] = await ask(query, await select(text, signal), values, signal);
+      return found && rowOf(found);
+    },
+    /** Pages go on after the key of the last row: others may write and delete meanwhile, and no row is skipped. */
+    async *list(filter = {}, { signal } = {}) {
+      checkFilter(filter);
+      const { text, values } = condition(filter);
+      const after = KEYS.map((_, i) => `$${values.length + i + 1}`).join(", ");
+      let [where, given] = [text, values];
+      for (;;) {
+        const page = await ask(query, `${await select(where, signal)} LIMIT ${PAGE}`, given, signal);
+        for (const columns of page) yield rowOf(columns);
+        const last = page.at(-1);
+        if (!last || page.length < PAGE) return;
+        where = `${text} AND (${KEYS.join(", ")}) > (${after})`;
+        given = [...values, ...KEYS.map((column) => last[column])];
+      }
+    },
+  };
+}
+
+async function layoutOf(query: Query): Promise<string> {
+  let cause: unknown;
+  for (const layout of LAYOUTS) {
+    try {
+      await ask(query, `SELECT * FROM (${layout}) AS xcoms WHERE FALSE`, []);
+      return layout;
+    } catch (error) {
+      // A table that is missing, or that this login must not read, says something about the database; an outage does not.
+      if (
+        !isStorageError(error, "InvalidArgument") &&
+        !isStorageError(error, "PermissionDenied") &&
+        !isSqliteError(error)
+      )
+        throw error;
+      cause = error;
+    }
+  }
+  throw failure("Unsupported", "this is no database of Airflow 3.0 to 3.4 that can be read", { cause });
+}
+
+/** SQLite's driver has no SQLSTATE. */
+function isSqliteError(error: unknown): boolean {
+  return isStorageError(error) && /no such (table|column)|not a database/.test(error.detail);
+}
+
+/** The part of `node:sqlite` that is used; the types of the oldest supported Node do not have it. */
+interface Sqlite {
+  DatabaseSync: new (
+    file: string,
+    options: { readOnly: boolean },
+  ) => { prepare(text: string): { all(named: Record<string, unknown>): unknown[] }; close(): void };
+}
+
+/** A `query` on a SQLite file, opened to be read only. Unsupported before Node 22.13. */
+export function sqliteQuery(file: string): Query & { close(): void } {
+  const sqlite = process.getBuiltinModule("node:sqlite") as Sqlite | undefined;
+  if (!sqlite) throw failure("Unsupported", "reading a SQLite database needs Node 22.13 or newer");
+  const database = new sqlite.DatabaseSync(file, { readOnly: true });
+  const query = async (text: string, values: unknown[]) => {
+    const named = Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value]));
+    return { rows: database.prepare(text).all(named) };
+  };
+  return Object.assign(query, { close: () => database.close() });
+}
+
+// Runs by their logical date, which rows alone do not know.
+
+/**
+ * The id of the run of a Dag that has this logical date, undefined when there is none. The date comes as
+ * `2026-01-02T03:04:05.678901+00:00`: in UTC, with six digits.
+ */
+export type RunFinder = (dagId: string, logicalDate: string, options?: RowOptions) => Promise<string | undefined>;
+
+/** The first is Postgres's, the second SQLite's, which keeps dates as text in UTC. */
+const CONDITIONS = [
+  "to_char(timezone('UTC', logical_date), 'YYYY-MM-DD HH24:MI:SS.US') = $2",
+  "CAST(logical_date AS TEXT) = $2",
+];
+
+/** Runs by an Airflow's database, to which the login needs to read `dag_run`; `query` is that of `airflowRows`. */
+export function airflowRuns(query: Query): RunFinder {
+  return async (dagId, logicalDate, { signal } = {}) => {
+    const values = [dagId, logicalDate.slice(0, 26).replace("T", " ")];
+    const [postgres, sqlite] = CONDITIONS.map((is) => `SELECT run_id FROM dag_run WHERE dag_id = $1 AND ${is}`);
+    const found = await ask(query, postgres!, values, signal).catch((error: unknown) => {
+      if (!isStorageError(error) || !/no such function/.test(error.message)) throw error;
+      return ask(query, sqlite!, values, signal);
+    });
+    return found[0]?.run_id;
+  };
+}
+
+const MOMENT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)$/;
+
+/** A date as a {@link RunFinder} takes it. Text needs its offset from UTC. */
+export function logicalDateText(date: Date | string): string {
+  const [seconds, micros] = typeof date === "string" ? momentIn(date) : momentOf(date);
+  const text = Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString() : refuse(NO_MOMENT);
+  return `${text.slice(0, 19)}.${String(micros).padStart(6, "0")}+00:00`;
+}
+
+const NO_MOMENT = "logicalDate must be a Date, or text with its offset such as 2026-01-02T03:04:05+00:00";
+
+function momentIn(text: string): [seconds: number, micros: number] {
+  const [, day, time, fraction = "", zone] = MOMENT.exec(text) ?? refuse(NO_MOMENT);
+  const offset = zone!.replace(/^([+-]\d\d)(\d\d)$/, "$1:$2");
+  return [Date.parse(`${day}T${time}${offset}`) / 1000, Number(fraction.padEnd(6, "0"))];
+}
+
+function momentOf(date: Date): [seconds: number, micros: number] {
+  if (!(date instanceof Date)) refuse(NO_MOMENT);
+  if (Number.isNaN(date.getTime())) refuse(NO_MOMENT);
+  const micros = microsecondsOf(date);
+  const seconds = floorDivide(micros, 1_000_000n);
+  return [Number(seconds), Number(micros - seconds * 1_000_000n)];
+}

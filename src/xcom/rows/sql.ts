@@ -1,0 +1,158 @@
+import { type ErrorCode, failure, invalid } from "../../errors.js";
+import { orAbort } from "../../streams.js";
+import { jsonEncoding } from "../encoding/airflow.js";
+import { parseJson } from "../encoding/json-read.js";
+import { checkFilter, type RowFilter, type RowKey, type RowOptions, type XComRow, type XComRows } from "./rows.js";
+
+// What the row sources on SQL databases share.
+
+/** Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. */
+export type Query = (text: string, values: unknown[]) => Promise<{ rows: unknown[] }>;
+
+/** The columns of a row, under the names that every source selects. */
+interface Columns {
+  dag_id: string;
+  run_id: string;
+  task_id: string;
+  map_index: number;
+  key: string;
+  /** JSON text. */
+  value: string | null;
+  version?: string;
+}
+
+export function rowOf({ dag_id, run_id, task_id, map_index, key, value, version }: Columns): XComRow {
+  const parsed = value === null ? null : parseJson(value, jsonEncoding);
+  const row = { dagId: dag_id, runId: run_id, taskId: task_id, mapIndex: Number(map_index), key, value: parsed };
+  return version === undefined ? row : { ...row, version };
+}
+
+const KEY_COLUMNS = { dagId: "dag_id", runId: "run_id", taskId: "task_id", mapIndex: "map_index", key: "key" };
+
+/** `dag_id = $1 AND key = $2` and its values; `TRUE` without any. The first parameter is `$1`. */
+export function condition(filter: RowFilter): { text: string; values: unknown[] } {
+  const given = Object.entries(KEY_COLUMNS).filter(([name]) => filter[name as keyof RowFilter] !== undefined);
+  const values = given.map(([name]) => filter[name as keyof RowFilter]);
+  return { text: given.map(([, column], i) => `${column} = $${i + 1}`).join(" AND ") || "TRUE", values };
+}
+
+/** Runs a statement; failures are typed, and an abort does not wait for the database. */
+export async function ask(query: Query, text: string, values: unknown[], signal?: AbortSignal): Promise<Columns[]> {
+  signal?.throwIfAborted();
+  const { rows } = await orAbort(query(text, values).catch(refused), signal);
+  return rows as Columns[];
+}
+
+function refused(cause: unknown): never {
+  const { code = "", message } = cause as { code?: unknown; message?: string };
+  throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
+}
+
+/** By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; anything else is a broken line. */
+function codeOf(state: string): ErrorCode {
+  if (!/^[0-9A-Z]{5}$/.test(state) || /^(08|53|57|58)/.test(state)) return "Unavailable";
+  if (state.startsWith("28")) return "Unauthenticated";
+  return state === "42501" ? "PermissionDenied" : "InvalidArgument";
+}
+
+/** Rows of a page of a listing. */
+const PAGE = 500;
+const KEY = Object.values(KEY_COLUMNS).join(", ");
+/** `xmin` is the transaction that wrote the row: another one after each write, without a column of its own. */
+const VERSION = "xmin::text";
+const COLUMNS = `${KEY}, value::text AS value, ${VERSION} AS version`;
+
+export interface SqlRows extends XComRows {
+  /** Makes the table unless it is there. */
+  create(options?: RowOptions): Promise<void>;
+}
+
+/**
+ * Rows in a Postgres table, by plain SQL: `pg`, PGlite and any other client serves whose `query` takes `$1` parameters.
+ *
+ *     const rows = sqlRows((text, values) => pool.query(text, values));
+ *
+ * Values are kept as `json`, that is as they are written. A failed statement is a StorageError with the client's error
+ * as cause.
+ */
+export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: string | undefined } = {}): SqlRows {
+  if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(table)) throw invalid("table is no plain name");
+  return {
+    async create({ signal } = {}) {
+      await ask(query, definition(table), [], signal);
+    },
+    async get(at, { signal } = {}) {
+      const { text, values } = condition(exact(at));
+      const [found] = await ask(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text}`, values, signal);
+      return found && rowOf(found);
+    },
+    async set(at, value, { signal, ifVersion, ifAbsent = false } = {}) {
+      const values = [...condition(exact(at)).values, rowText(value)];
+      if (ifVersion !== undefined) {
+        const { text } = condition(exact(at));
+        const update = `UPDATE ${table} SET value = $6::json, timestamp = now() WHERE ${text} AND ${VERSION} = $7`;
+        return (await ask(query, `${update} RETURNING key`, [...values, ifVersion], signal)).length > 0;
+      }
+      const insert = `INSERT INTO ${table} (${KEY}, value) VALUES ($1, $2, $3, $4, $5, $6::json)`;
+      const replace = "SET value = excluded.value, timestamp = excluded.timestamp";
+      const conflict = ifAbsent ? "DO NOTHING" : `DO UPDATE ${replace}`;
+      const written = `${insert} ON CONFLICT (${KEY}) ${conflict} RETURNING key`;
+      return (await ask(query, written, values, signal)).length > 0;
+    },
+    async delete(at, { signal, ifVersion } = {}) {
+      const { text, values } = condition(exact(at));
+      const same = ifVersion === undefined ? "" : ` AND ${VERSION} = $6`;
+      const given = ifVersion === undefined ? values : [...values, ifVersion];
+      const gone = await ask(query, `DELETE FROM ${table} WHERE ${text}${same} RETURNING key`, given, signal);
+      return gone.length > 0;
+    },
+    async *list(filter = {}, { signal } = {}) {
+      checkFilter(filter);
+      yield* pages(query, table, condition(filter), signal);
+    },
+  };
+}
+
+/** The text of a row's value. A row of JSON has no integers beyond 2^53 - 1; a backend makes objects of them. */
+function rowText(value: unknown): string {
+  try {
+    return JSON.stringify(value ?? null);
+  } catch (cause) {
+    throw invalid("the value is not JSON; let a backend store it (`storeValue`), and set what it returns", { cause });
+  }
+}
+
+function exact({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): Required<RowKey> {
+  return { dagId, runId, taskId, mapIndex, key };
+}
+
+/** `COLLATE "C"`: pages are cut by comparing, which must not depend on the database's language. */
+function definition(table: string): string {
+  const text = 'text COLLATE "C" NOT NULL';
+  return `CREATE TABLE IF NOT EXISTS ${table} (
+    dag_id ${text}, run_id ${text}, task_id ${text}, map_index integer NOT NULL, key ${text},
+    value json NOT NULL, timestamp timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (${KEY}))`;
+}
+
+async function* pages(
+  query: Query,
+  table: string,
+  { text, values }: { text: string; values: unknown[] },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<XComRow> {
+  const order = `ORDER BY ${KEY} LIMIT ${PAGE}`;
+  const after = Object.values(KEY_COLUMNS).map((_, i) => `$${values.length + i + 1}`);
+  let page = await ask(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text} ${order}`, values, signal);
+  for (;;) {
+    for (const columns of page) yield rowOf(columns);
+    const last = page.at(-1);
+    if (page.length < PAGE || !last) return;
+    const more = `SELECT ${COLUMNS} FROM ${table} WHERE ${text} AND (${KEY}) > (${after.join(", ")}) ${order}`;
+    page = await ask(query, more, [...values, ...keyOf(last)], signal);
+  }
+}
+
+function keyOf({ dag_id, run_id, task_id, map_index, key }: Columns): unknown[] {
+  return [dag_id, run_id, task_id, map_index, key];
+}

@@ -1,0 +1,129 @@
+/** A serializer for the instances of a class, from methods that the class has for Airflow's serialization already. */
+import { failure, invalid, type StorageError } from "../errors.js";
+import type { Bytes } from "../streams.js";
+import { airflowEncoding, Envelope } from "./encoding/airflow.js";
+import { type Encoding, isPlain } from "./encoding/encoding.js";
+import { keepsFloats } from "./encoding/from-airflow.js";
+import { readJson } from "./encoding/json-read.js";
+import { jsonBytes } from "./encoding/json-write.js";
+import type { Extras, Serializers, TypeLimits } from "./features.js";
+import { checkSerializers, defineSerializer, JSON_SUFFIX, nameAndVersion, type Serializer } from "./serializer.js";
+
+/** What an instance has: the value that stands for it, which Airflow's encoding can carry. */
+export interface Serializable {
+  serialize(): unknown;
+}
+
+/** A class whose instances tell their data, and that makes an instance of such data, also of an older version's. */
+export interface SerializableClass<T extends Serializable> {
+  readonly prototype: T;
+  deserialize(data: never, version: number): T | Promise<T>;
+}
+
+export interface ClassSerializerOptions {
+  /** The class as Airflow names it, and the version of its data: `acme.invoice@2`. */
+  name: string;
+  /** @default made of the name: `.acme-invoice` */
+  suffix?: string | undefined;
+}
+
+/** Numbers come back as numbers, whatever digits they have. */
+const PLAIN_NUMBERS: Encoding = { ...airflowEncoding, opensExact: () => false };
+
+/**
+ * Stores the instances of a class, not those of its subclasses, as JSON in Airflow's envelope, which Python reads as
+ * its own class of that name. Reading data of a newer version than `name` has is Unsupported.
+ */
+export function serializerOf<T extends Serializable>(
+  Class: SerializableClass<T>,
+  { name, suffix }: ClassSerializerOptions,
+): Serializer<T> {
+  const { type, version } = nameAndVersion(name);
+  checkClass(Class, type);
+  return defineSerializer<T>({
+    name,
+    suffix: suffix ?? `.${type.toLowerCase().replaceAll(".", "-")}`,
+    test: (value): value is T =>
+      typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Class.prototype,
+    encode: (value, { signal }) =>
+      jsonBytes(new Envelope(type, version, value.serialize()), "object", airflowEncoding, signal),
+    async decode(body, { signal }) {
+      const { data, version: stored } = await envelopeOf(type, body, signal);
+      if (stored > version) throw failure("Unsupported", newer(type, stored, name));
+      return Class.deserialize(data as never, stored);
+    },
+  });
+}
+
+function checkClass(Class: SerializableClass<Serializable>, type: string): void {
+  if (typeof Class?.deserialize !== "function" || typeof Class.prototype?.serialize !== "function")
+    throw invalid(`the class of ${type} needs a method serialize and a static method deserialize`);
+  if (!keepsFloats(type) || type === "decimal.Decimal")
+    throw invalid(`${type} is one of the types that need no serializer; choose another name`);
+}
+
+async function envelopeOf(type: string, body: Bytes, signal: AbortSignal | undefined): Promise<Envelope> {
+  const value = await readJson(body, PLAIN_NUMBERS, signal);
+  if (value instanceof Envelope && value.classname === type) return value;
+  throw failure("Corrupt", `the object does not hold a ${type}`);
+}
+
+function newer(type: string, stored: number, name: string): string {
+  return `the object was written as ${type}@${stored}, registered is ${name}; register ${type}@${stored} in serializers`;
+}
+
+// Which serializer has a value, on the way in and on the way out.
+
+/** All values are JSON. */
+export const JSON_ONLY: Serializers = {
+  forValue: () => undefined,
+  forSuffix(suffix) {
+    if (isJson(suffix)) return undefined;
+    throw unknown(suffix, "none");
+  },
+};
+
+/** Reads the option `serializers` of a backend. */
+export const serializers: Extras = {
+  serializers: (given, limits, threshold) => new Chosen(checkSerializers(given), limits, threshold),
+};
+
+class Chosen implements Serializers {
+  constructor(
+    readonly all: readonly Serializer[],
+    readonly limits: TypeLimits | undefined,
+    readonly threshold: number,
+  ) {}
+
+  forValue(value: unknown): Serializer | undefined {
+    const chosen = this.all.find((one) => one.test(value));
+    if (!chosen) return undefined;
+    this.limits?.checkSerializer(chosen.name, "InvalidArgument");
+    if (this.threshold >= 0) return chosen;
+    if (isPlainJson(value)) return undefined;
+    const detail = `only the serializer ${chosen.name} can carry this value, and what it makes fits into no row`;
+    throw invalid(`${detail}; give the backend a threshold >= 0, so that it becomes an object`);
+  }
+
+  forSuffix(suffix: string): Serializer | undefined {
+    if (isJson(suffix)) return undefined;
+    const found = this.all.find((one) => one.suffix === suffix);
+    if (!found) throw unknown(suffix, this.all.map((one) => `${one.name} for ${one.suffix}`).join(", "));
+    this.limits?.checkSerializer(found.name, "PermissionDenied");
+    return found;
+  }
+}
+
+function isJson(suffix: string): boolean {
+  return suffix === "" || suffix === JSON_SUFFIX;
+}
+
+function unknown(suffix: string, known: string): StorageError {
+  const mend = `register the one with suffix "${suffix}" in serializers (there is ${known})`;
+  return failure("Unsupported", `no serializer reads ${suffix}; ${mend}`);
+}
+
+/** What a row can hold at its top; what is inside is looked at when it is written. */
+function isPlainJson(value: unknown): boolean {
+  return typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value);
+}

@@ -1,4 +1,0 @@
-/** What a library says of data that it cannot read. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

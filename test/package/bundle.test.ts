@@ -1,0 +1,248 @@
+/** A program that uses the core packs into one ESM file that runs with nothing beside it, and that is small and starts fast. */
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openStorage } from "../../src/open.js";
+import { describeOn, useBucket } from "../servers/use.js";
+import { type Installed, installed, run } from "../support/installed.js";
+
+/** Writes, reads and deletes at every path that is named, raw and gzipped, and keeps an XCom there. */
+const PROGRAM = `
+import { codecs, openStorage, StoragePath, XComObjectStorageBackend } from "stowage";
+const connections = JSON.parse(process.env.CONNECTIONS ?? "{}");
+const storage = openStorage({ connections });
+for (const base of process.argv.slice(2)) {
+  for (const compression of [null, "gzip"]) {
+    const at = StoragePath.parse(base).join("a/b");
+    await storage.write(at, "text", { compression });
+    console.log(await storage.text(at, { compression }));
+    await storage.delete(at);
+  }
+  const xcom = new XComObjectStorageBackend({ storage, path: base, threshold: 0, compression: "zip" });
+  const row = await xcom.storeValue({ dagId: "d", runId: "r", taskId: "t" }, "key", { n: 1 });
+  console.log(JSON.stringify(await xcom.loadValue(row)));
+  await xcom.purge(row);
+}
+console.log(typeof codecs.get("gzip").encode);
+await storage.close();
+`;
+const LINES = ["text", "text", '{"n":1}'];
+/** Bytes, minified. Growth beyond it is a decision, not an accident. */
+const LARGEST = 320 * 1024;
+
+/** Everything that S3 does, with the parts that are named and no other. */
+const LEAN = `
+import { gzip } from "stowage/codecs";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage/lean";
+import { fromS3Keys } from "stowage/s3";
+const { keys, base } = JSON.parse(process.env.PLACE);
+const storage = openStorage({ drivers: { s3: fromS3Keys(keys) }, codecs: [gzip] });
+await storage.write(base + "/a/b.gz", "text", { compression: "infer" });
+console.log(await storage.text(base + "/a/b.gz", { compression: "infer" }));
+for await (const { path } of storage.list(base, { recursive: true })) console.log(path.name);
+const backend = new XComObjectStorageBackend({ storage, path: base + "/x", threshold: 0, compression: "gzip" });
+const row = await backend.storeValue({ dagId: "d", runId: "r", taskId: "t" }, "key", { n: 1 });
+console.log(JSON.stringify(await backend.loadValue(row)));
+await storage.write(base + "/c.zst", "raw");
+const wrong = await storage.text(base + "/c.zst", { compression: "infer" }).catch((error) => error);
+console.log(isStorageError(wrong, "Unsupported"), wrong.detail);
+await storage.delete(base, { recursive: true });
+await storage.close();
+`;
+/** Single objects: written, read and deleted. */
+const OBJECTS = `
+import { openObjects } from "stowage/lean";
+import { s3Objects } from "stowage/s3";
+const { keys, base } = JSON.parse(process.env.PLACE);
+const objects = openObjects({ drivers: { s3: s3Objects(keys) } });
+await objects.write(base + "/o/large", new Uint8Array(9 * 2 ** 20));
+console.log((await objects.bytes(base + "/o/large")).byteLength);
+await objects.delete(base + "/o/large");
+console.log(await objects.exists(base + "/o/large"));
+`;
+/** One small get, on a Storage that nobody closes. */
+const GET = `
+import { openObjects } from "stowage/lean";
+import { s3Objects } from "stowage/s3";
+const { keys, base } = JSON.parse(process.env.PLACE);
+const storage = openObjects({ drivers: { s3: s3Objects(keys) } });
+console.log(await storage.text(base + "/small"));
+`;
+/** The same with all verbs. */
+const ALL_VERBS = GET.replaceAll("openObjects", "openStorage").replaceAll("s3Objects", "fromS3Keys");
+/** The same, by the connection of an environment variable. */
+const BY_CONNECTION = `
+import { connectionsFromEnv, openStorage } from "stowage/lean";
+import { openS3WithKeys } from "stowage/s3";
+const storage = openStorage({ drivers: { s3: openS3WithKeys }, connections: connectionsFromEnv(process.env) });
+console.log(await storage.text("s3://it@" + process.env.PLACE));
+`;
+/** A task of Airflow with static keys. */
+const TASK = `
+import { withObjectStorage } from "stowage/airflow/lean";
+import { s3Objects } from "stowage/s3";
+const keys = { accessKeyId: "id", secretAccessKey: "secret" };
+export const task = withObjectStorage(() => 1, { drivers: { s3: s3Objects(keys) } });
+`;
+/** The same with the keys of the connection that the API server gives. */
+const ASKING_TASK = `
+import { taskConnections, withObjectStorage } from "stowage/airflow/lean";
+import { openS3Objects } from "stowage/s3";
+export const task = withObjectStorage(() => 1, { drivers: { s3: openS3Objects }, connections: taskConnections });
+`;
+/** Bytes, minified. The first and the third are promised: 60 and 100 KB. */
+const LARGEST_LEAN = {
+  "S3 with keys, single objects": 60_000,
+  "S3 with keys, all verbs": 87_000,
+  "Airflow, S3 with keys": 100_000,
+  "S3 by connection, all verbs": 110_000,
+  "Airflow, S3 by connection": 122_000,
+};
+
+describe("one-file bundle", async () => {
+  let project: Installed;
+  let folder: string;
+  let bundle: string;
+
+  beforeAll(async () => {
+    project = await installed();
+    folder = await mkdtemp(join(tmpdir(), "stowage-bundle-"));
+    bundle = await bundled(project.folder, join(folder, "bundle.mjs"), false);
+  });
+  afterAll(async () => {
+    await project?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Runs the bundle in an empty folder, its output line by line. */
+  async function lines(bases: string[], connections: unknown = {}): Promise<string[]> {
+    const empty = await mkdtemp(join(folder, "empty-"));
+    const env = { PATH: process.env.PATH, CONNECTIONS: JSON.stringify(connections) };
+    const { stdout, stderr } = await run(process.execPath, [bundle, ...bases], { cwd: empty, env });
+    expect(stderr).toBe("");
+    return stdout.trimEnd().split("\n");
+  }
+
+  test("needs no require of anything at run time", async () => {
+    const text = await readFile(bundle, "utf8");
+    expect(text).not.toContain("Dynamic require of");
+    expect(text).not.toMatch(/\brequire\(["']node:/);
+    expect(text).not.toMatch(/__dirname|__filename/);
+  });
+  test("stays small", async () => {
+    const minified = await bundled(project.folder, join(folder, "small.mjs"), true);
+    const [plain, small] = [(await stat(bundle)).size, (await stat(minified)).size];
+    console.log(`bundle of the core: ${plain} bytes, ${small} minified`);
+    expect(small).toBeLessThan(LARGEST);
+  });
+  test("works on folders and memory", async () => {
+    const data = join(folder, "data");
+    await mkdir(data);
+    expect(await lines([`file://${data}/base`, "memory://bucket/base"])).toEqual([...LINES, ...LINES, "function"]);
+  });
+  await describeOn("minio", "on S3 with static keys", (server) => {
+    const bucket = useBucket(server);
+    test("works without any AWS package", async () => {
+      const output = await lines([`s3://it@${bucket().name}/base`], { it: server.connection });
+      expect(output).toEqual([...LINES, "function"]);
+    });
+  });
+
+  describe("of named parts", async () => {
+    const packed = (name: string, program: string, minify = true) =>
+      bundled(project.folder, join(folder, `${name}.mjs`), minify, program);
+
+    test("holds those parts and no other", async () => {
+      const small = {
+        "S3 with keys, single objects": GET,
+        "S3 with keys, all verbs": ALL_VERBS,
+        "Airflow, S3 with keys": TASK,
+        "S3 by connection, all verbs": BY_CONNECTION,
+        "Airflow, S3 by connection": ASKING_TASK,
+      };
+      const sizes: Record<string, number> = {};
+      for (const [name, program] of Object.entries(small)) sizes[name] = (await stat(await packed(name, program))).size;
+      console.log("bundles of named parts, bytes minified:", sizes);
+      for (const [name, most] of Object.entries(LARGEST_LEAN))
+        expect(`${name} ${sizes[name]! < most}`).toBe(`${name} true`);
+    });
+    test("names no package of a cloud and no driver but S3's", async () => {
+      const text = await readFile(await packed("names", BY_CONNECTION, false), "utf8");
+      expect(text).not.toMatch(/import\("(@aws-sdk|@azure|@google|google|hyparquet|yaml)/);
+      expect(text).not.toMatch(/drivers\/(gcs|azure|file|memory)/);
+    });
+    await describeOn("minio", "on S3", (server) => {
+      const bucket = useBucket(server);
+      const place = (base: string) => {
+        const { accessKey: accessKeyId, secretKey: secretAccessKey, region, endpoint } = server;
+        return { PLACE: JSON.stringify({ keys: { accessKeyId, secretAccessKey, region, endpoint }, base }) };
+      };
+      test("writes, lists, encodes, keeps XComs, and refuses the suffix of a codec that was left out", async () => {
+        const env = { PATH: process.env.PATH, ...place(`s3://${bucket().name}/lean`) };
+        const { stdout } = await run(process.execPath, [await packed("lean", LEAN)], { env });
+        const refusal = "true the suffix stands for zstd, and there is gzip";
+        expect(stdout.trimEnd().split("\n")).toEqual(["text", "b.gz", '{"n":1}', refusal]);
+      });
+      test("holds what single objects need", async () => {
+        const env = { PATH: process.env.PATH, ...place(`s3://${bucket().name}/lean`) };
+        const { stdout } = await run(process.execPath, [await packed("objects", OBJECTS)], { env });
+        expect(stdout.trimEnd().split("\n")).toEqual([String(9 * 2 ** 20), "false"]);
+      });
+      test("starts, gets a small object and ends within 40 ms of processor time of bare Node", async () => {
+        const storage = openStorage({ connections: { it: server.connection } });
+        await storage.write(`s3://it@${bucket().name}/start/small`, "text");
+        await storage.close();
+        const bare = join(folder, "bare.mjs");
+        await writeFile(bare, 'console.log("text")');
+        const get = await packed("get", GET);
+        const env = { PATH: process.env.PATH, ...place(`s3://${bucket().name}/start`) };
+        const [none, ours] = [starting(bare, env), starting(get, env)];
+        const [used, lingered] = [ours.cpu - none.cpu, ours.linger];
+        console.log(`one small get: ${used.toFixed(1)} ms over bare Node, ended ${lingered.toFixed(1)} ms later`);
+        expect(used).toBeLessThan(40);
+        expect(lingered).toBeLessThan(100);
+      });
+    });
+  });
+});
+
+/** Says at its end how much processor time a process took, and how long it went on after its last line. */
+const TOLD = `data:text/javascript,${encodeURIComponent(`
+  let last = 0;
+  const write = process.stdout.write;
+  process.stdout.write = (...args) => { last = performance.now(); return write.apply(process.stdout, args); };
+  process.on("exit", () => {
+    const { user, system } = process.cpuUsage();
+    process.stderr.write(JSON.stringify({ cpu: (user + system) / 1000, linger: performance.now() - last }));
+  });
+`)}`;
+
+/** The least of ten runs in milliseconds: the load of the machine only adds to it. */
+function starting(file: string, env: NodeJS.ProcessEnv): { cpu: number; linger: number } {
+  const runs = Array.from({ length: 10 }, () => {
+    const shell = ["-c", 'exec "$0" --import "$1" "$2" 2>&1 >/dev/null', process.execPath, TOLD, file];
+    return JSON.parse(execFileSync("sh", shell, { env, encoding: "utf8" })) as { cpu: number; linger: number };
+  });
+  const least = (of: "cpu" | "linger") => Math.min(...runs.map((one) => one[of]));
+  return { cpu: least("cpu"), linger: least("linger") };
+}
+
+/** Packs the program as `airflow-ts-pack` does: one ESM file for Node, nothing left outside. */
+async function bundled(folder: string, outfile: string, minify: boolean, program = PROGRAM): Promise<string> {
+  const entry = join(folder, "program.mjs");
+  await writeFile(entry, program);
+  await build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node22",
+    minify,
+    outfile,
+    logLevel: "error",
+  });
+  return outfile;
+}

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { byteBudget } from "../../src/concurrency.js";
+
+const settled = async (promise: Promise<unknown>) => {
+  let done = false;
+  promise.then(
+    () => (done = true),
+    () => (done = true),
+  );
+  for (let i = 0; i < 10; i++) await Promise.resolve();
+  return done;
+};
+
+describe("byteBudget", () => {
+  test("grants in the order of asking: a small request never overtakes a large one that waits", async () => {
+    const budget = byteBudget(10);
+    const first = await budget.take(6);
+    const large = budget.take(8);
+    const small = budget.take(1);
+    expect(await settled(small)).toBe(false);
+    first();
+    const release = await large;
+    await small;
+    release();
+  });
+
+  test("grants a request above the limit alone, after everything else is back", async () => {
+    const budget = byteBudget(10);
+    const one = await budget.take(1);
+    const huge = budget.take(100);
+    expect(await settled(huge)).toBe(false);
+    one();
+    const release = await huge;
+    const next = budget.take(1);
+    expect(await settled(next)).toBe(false);
+    release();
+    await next;
+  });
+
+  test("an aborted wait rejects with the reason, holds nothing and lets the next through", async () => {
+    const budget = byteBudget(10, Number.POSITIVE_INFINITY);
+    const half = await budget.take(5);
+    const abort = new AbortController();
+    const waiting = budget.take(20, abort.signal);
+    const behind = budget.take(5);
+    abort.abort("enough");
+    await expect(waiting).rejects.toBe("enough");
+    (await behind)();
+    half();
+    (await budget.take(10))();
+    await expect(budget.take(1, abort.signal)).rejects.toBe("enough");
+  });
+
+  test("giving back twice counts once", async () => {
+    const budget = byteBudget(10);
+    const a = await budget.take(5);
+    await budget.take(5);
+    a();
+    a();
+    await budget.take(5);
+    expect(await settled(budget.take(1))).toBe(false);
+  });
+
+  test("holders that wait for each other are untied: without any return for a while, one waiter is let through", async () => {
+    const budget = byteBudget(10, 20);
+    await budget.take(10);
+    const before = performance.now();
+    await budget.take(10);
+    expect(performance.now() - before).toBeGreaterThan(15);
+  });
+
+  test("random takes, returns and aborts: never over the limit, and nobody is forgotten", async () => {
+    const step = fc.record({ bytes: fc.integer({ min: 1, max: 10 }), abort: fc.boolean(), hold: fc.nat(5) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const budget = byteBudget(10, Number.POSITIVE_INFINITY);
+        let used = 0;
+        let most = 0;
+        const tasks = steps.map(async ({ bytes, abort, hold }) => {
+          const control = new AbortController();
+          if (abort) setImmediate(() => control.abort());
+          const release = await budget.take(bytes, control.signal).catch(() => undefined);
+          if (!release) return;
+          used += bytes;
+          most = Math.max(most, used);
+          for (let i = 0; i < hold; i++) await new Promise(setImmediate);
+          used -= bytes;
+          release();
+        });
+        await Promise.all(tasks);
+        (await budget.take(10))();
+        expect(most).toBeLessThanOrEqual(10);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

@@ -1,0 +1,127 @@
+/** The command against a real server: bytes, trees, links, and Ctrl-C in the middle of an upload. */
+import { createHash, randomBytes } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { s3Client } from "../../servers/index.mjs";
+import { describeOn, type ServerOf, useBucket } from "../../servers/use.js";
+import { ended, jsonLines, knowing, start, stowage } from "../../support/command.js";
+
+const MIB = 2 ** 20;
+
+await describeOn("minio", "the command on MinIO", (server: ServerOf<"minio">) => {
+  const bucket = useBucket(server);
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stowage-cli-minio-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const options = () => ({ cwd: folder, ...knowing("lake", server.connection) });
+  const run = (args: string[]) => stowage(args, options());
+  const at = (key: string) => `s3://lake@${bucket().name}/${key}`;
+
+  /** Uploads of one key that were begun and neither committed nor aborted. */
+  async function openUploads(key: string): Promise<number> {
+    const { ListMultipartUploadsCommand } = await import("@aws-sdk/client-s3");
+    const client = await s3Client(server);
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket().name, Prefix: key }));
+    client.destroy();
+    return Uploads.length;
+  }
+
+  test("a file goes up in parts and comes back the same", async () => {
+    const data = randomBytes(20 * MIB);
+    await writeFile(join(folder, "up.bin"), data);
+    expect(await run(["cp", "up.bin", at("there/")])).toMatchObject({ code: 0, stderr: "" });
+    expect(await run(["cp", at("there/up.bin"), "down.bin"])).toMatchObject({ code: 0, stderr: "" });
+    const sum = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+    expect(sum(await readFile(join(folder, "down.bin")))).toBe(sum(data));
+    expect(sum((await run(["cat", at("there/up.bin")])).data)).toBe(sum(data));
+  });
+
+  test("a tree goes up, is listed, comes back and is deleted", async () => {
+    await mkdir(join(folder, "tree/deep"), { recursive: true });
+    for (const name of ["a", "deep/b", "deep/c"]) await writeFile(join(folder, "tree", name), name);
+    expect((await run(["cp", "-r", "tree", at("tree")])).code).toBe(0);
+    const { stdout } = await run(["ls", "-r", "--json", at("tree")]);
+    expect(jsonLines(stdout).map(({ path }) => path)).toEqual(
+      ["a", "deep/b", "deep/c"].map((name) => at(`tree/${name}`)),
+    );
+    expect((await run(["mv", "-r", at("tree"), "back"])).code).toBe(0);
+    expect(await readFile(join(folder, "back/deep/c"), "utf8")).toBe("deep/c");
+    expect((await run(["ls", at("tree")])).code).toBe(1);
+  });
+
+  test("a signed link reads the object without credentials", async () => {
+    await writeFile(join(folder, "a.txt"), "for everybody");
+    await run(["cp", "a.txt", at("a.txt")]);
+    const { stdout } = await run(["sign", at("a.txt")]);
+    expect(await (await fetch(stdout.trim())).text()).toBe("for everybody");
+  });
+
+  test.each(["SIGINT", "SIGTERM"] as const)(
+    "%s in the middle of an upload leaves neither an object nor an upload",
+    async (signal) => {
+      const key = `cut-${signal}.bin`;
+      const child = start(["cp", "-", at(key)], options());
+      const told = ended(child);
+      child.stdin?.on("error", () => {});
+      child.stdin?.write(Buffer.alloc(24 * MIB));
+      await expect.poll(() => openUploads(key), { timeout: 20_000 }).toBe(1);
+      child.kill(signal);
+      expect(await told).toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringMatching(/^stowage: interrupted.*\n$/),
+      });
+      expect(await openUploads(key)).toBe(0);
+      expect(await run(["stat", at(key)])).toMatchObject({ code: 1, stderr: expect.stringContaining("NotFound") });
+    },
+  );
+
+  test("Ctrl-C in the middle of a download leaves no file", async () => {
+    await writeFile(join(folder, "big.bin"), Buffer.alloc(64 * MIB));
+    await run(["cp", "big.bin", at("big.bin")]);
+    await rm(join(folder, "big.bin"));
+    const child = start(["cp", at("big.bin"), "down.bin"], options());
+    const told = ended(child);
+    await expect.poll(() => readdir(folder), { timeout: 20_000, interval: 5 }).toHaveLength(1);
+    child.kill("SIGINT");
+    const { code } = await told;
+    // It may have been done before the signal came; then the file is whole.
+    const left = await readdir(folder);
+    expect(left).toEqual(code === 0 ? ["down.bin"] : []);
+  });
+
+  test("wrong credentials fail with 1 and name the doctor, not the secret", async () => {
+    const wrong = knowing("lake", { ...server.connection, password: "canary-wrong-secret" });
+    const { code, stdout, stderr } = await stowage(["ls", at("")], wrong);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain(`stowage doctor ${at("")}`);
+    expect(stderr).not.toContain("canary-wrong-secret");
+  });
+
+  test("an XCom is stored, explained and listed by its path alone", async () => {
+    const push = [
+      "xcom",
+      "push",
+      "--base",
+      at("xcom"),
+      "--dag",
+      "d",
+      "--run",
+      "r",
+      "--task",
+      "t",
+      "--compression",
+      "gzip",
+    ];
+    const { stdout } = await stowage(push, { ...options(), input: "[1,2,3]" });
+    const reference = JSON.parse(stdout);
+    expect((await run(["xcom", "pull", reference])).stdout).toBe("[1,2,3]\n");
+    expect((await run(["xcom", "show", reference])).stdout).toMatch(/^stored +\d+ B, gzip/m);
+    expect((await run(["xcom", "ls", "--refs", at("xcom/d/r")])).stdout).toBe(`${reference}\n`);
+  });
+});

@@ -1,0 +1,182 @@
+import { randomBytes } from "node:crypto";
+import { inspect } from "node:util";
+import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
+import { expect, it } from "vitest";
+import type { FailedCall, PartialDelete } from "../../../../src/fs/driver/driver.js";
+import { fromBlobServiceClient } from "../../../../src/fs/drivers/azure/index.js";
+import { openStorage } from "../../../../src/open.js";
+import { StoragePath } from "../../../../src/path.js";
+import { collect } from "../../../../src/streams.js";
+import { driverContract, type Harness } from "../../../../src/testing/index.js";
+import { azureClient } from "../../../servers/index.mjs";
+import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
+import { SERVERS } from "../../../support/backends.js";
+import {
+  answer,
+  answerAfter,
+  faultProxy,
+  loseAnswer,
+  stallBody,
+  truncateBody,
+  wholeInstead,
+} from "../../../support/faults.js";
+import { through } from "../../../support/proxy.js";
+import { Seam, SHARED } from "../../../support/seam.js";
+
+const MIB = 2 ** 20;
+const CALL: FailedCall = { op: "read", ifAbsent: false, ifMatch: false };
+const caught = (work: Promise<unknown>) => work.catch((error: unknown) => error);
+
+await describeOn("azurite", "fromBlobServiceClient keeps the contract", (server) => {
+  const bucket = useBucket(server);
+
+  async function open(): Promise<Harness> {
+    const client = await azureClient(server);
+    const storage = openStorage({ drivers: { abfs: fromBlobServiceClient(client) }, env: {} });
+    const base = StoragePath.of({ scheme: "abfs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
+    return {
+      storage,
+      base,
+      async cleanup() {
+        await storage.delete(base, { recursive: true });
+        await storage.close();
+      },
+    };
+  }
+
+  const { exceptions = [], lacks = [] } = SERVERS.find(({ server: name }) => name === "azurite") ?? {};
+  for (const { id, title, run, skip } of driverContract({ name: "fromBlobServiceClient", open, exceptions, lacks })) {
+    it(`${id} ${title}`, { timeout: 180_000, skip: skip !== undefined }, run);
+  }
+});
+
+await describeOn("azurite", "fromBlobServiceClient under faults", (server: ServerOf<"azurite">) => {
+  const bucket = useBucket(server);
+
+  async function faulty(rules: Parameters<typeof faultProxy>[1] = [], options = {}) {
+    const proxy = await faultProxy(server.endpoint, rules);
+    const client = BlobServiceClient.fromConnectionString(through(server, proxy).connectionString, {
+      retryOptions: { maxTries: 2, retryDelayInMs: 10 },
+    });
+    const seam = new Seam(await fromBlobServiceClient(client, options)(bucket().name, undefined, SHARED));
+    const close = async () => {
+      expect(proxy.pending()).toEqual([]);
+      await proxy.close();
+    };
+    return { seam, proxy, close };
+  }
+
+  it("small write, read, range, stat, list, copy and delete are one request each, a batch is one", async () => {
+    const { seam, proxy, close } = await faulty();
+    await seam.write("a", "123");
+    await seam.text("a");
+    expect(await seam.text("a", { start: 1, end: 2 })).toBe("2");
+    await seam.stat("a");
+    await seam.keys("");
+    await seam.copy("a", "b", { bucket: bucket().name });
+    await seam.delete("a");
+    await seam.delete("b", "c");
+    const once = { write: 1, stat: 1, list: 1, copy: 1, delete: 1, deleteBatch: 1 };
+    expect(proxy.operations()).toEqual({ ...once, read: 2 });
+    await close();
+  });
+
+  it("F8 F16: a body that is cut is Unavailable, one that was not asked for Unsupported", async () => {
+    const data = Buffer.alloc(300_000, "x");
+    const { seam, close } = await faulty([
+      { on: { operation: "read" }, fault: truncateBody(100_000) },
+      { on: { operation: "read" }, fault: wholeInstead(data) },
+    ]);
+    await seam.write("body", data);
+    const error = await caught(seam.open("body").then(({ body }) => collect(body)));
+    expect(seam.driver.codeOf(error, CALL)).toBe("Unavailable");
+    await expect(seam.open("body", { start: 5, end: 7 })).rejects.toMatchObject({ code: "Unsupported" });
+    await seam.delete("body");
+    await close();
+  });
+
+  it("F12: a body that stalls is Timeout", { timeout: 30_000 }, async () => {
+    const { seam, close } = await faulty([{ on: { operation: "read" }, fault: stallBody(100_000) }]);
+    await seam.write("body", Buffer.alloc(300_000));
+    const error = await caught(seam.open("body").then(({ body }) => collect(body)));
+    expect(seam.driver.codeOf(error, CALL)).toBe("Timeout");
+    await close();
+  });
+
+  it("F22 F25: writes whose answer was lost are resolved by looking", async () => {
+    const { seam, close } = await faulty([
+      { on: { operation: "write" }, fault: answerAfter(500) },
+      { on: { operation: "commit" }, fault: loseAnswer() },
+    ]);
+    await seam.write("whole", "mine", { ifAbsent: true, metadata: { a: "é" } });
+    expect((await seam.stat("whole")).metadata).toEqual({ a: "é" });
+    await seam.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true });
+    expect((await seam.stat("parts")).size).toBe(9 * MIB);
+    const again = await caught(seam.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true }));
+    expect(seam.driver.codeOf(again, { op: "write", ifAbsent: true, ifMatch: false })).toBe("AlreadyExists");
+    await seam.delete("whole", "parts");
+    await close();
+  });
+
+  it("F33: an abort rejects with its reason while the body is read", async () => {
+    const { seam, close } = await faulty();
+    await seam.write("long", Buffer.alloc(4 * MIB));
+    const controller = new AbortController();
+    const { body } = await seam.open("long", { signal: controller.signal });
+    const reason = new Error("enough");
+    const reading = (async () => {
+      for await (const _ of body) controller.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
+    await seam.delete("long");
+    await close();
+  });
+
+  it("D04: a batch names the keys that failed; passing failures are tried again", async () => {
+    const part = (id: number, status: number, code: string) =>
+      `--batchresponse_1\r\nContent-Type: application/http\r\nContent-ID: ${id}\r\n\r\nHTTP/1.1 ${status} x\r\nx-ms-error-code: ${code}\r\n\r\n`;
+    const parts = [
+      part(0, 403, "AuthorizationPermissionMismatch"),
+      part(1, 503, "ServerBusy"),
+      part(2, 404, "BlobNotFound"),
+    ];
+    const headers = { "content-type": "multipart/mixed; boundary=batchresponse_1" };
+    const planted = answer(202, { headers, body: `${parts.join("")}--batchresponse_1--` });
+    const { seam, proxy, close } = await faulty([{ on: { operation: "deleteBatch" }, fault: planted }]);
+    const { failures } = (await caught(seam.delete("forbidden", "slow", "missing"))) as PartialDelete;
+    expect(failures.map(({ key, error }) => [key, seam.driver.codeOf(error, CALL)])).toEqual([
+      ["forbidden", "PermissionDenied"],
+    ]);
+    expect(proxy.operations()).toEqual({ deleteBatch: 1, delete: 1 });
+    await close();
+  });
+
+  it("the encryption scope goes with what stores data", async () => {
+    const { seam, proxy, close } = await faulty([], { encryptionScope: "scope1" });
+    await caught(seam.write("a", "x"));
+    await caught(seam.write("b", Buffer.alloc(9 * MIB)));
+    await caught(seam.text("a"));
+    const scoped = proxy.requests.filter(({ headers }) => headers["x-ms-encryption-scope"] === "scope1");
+    expect(new Set(scoped.map(({ operation }) => operation))).toEqual(new Set(["write", "part", "commit"]));
+    await close();
+  });
+
+  it("A06: errors hold neither the key nor the request that the client puts into its own", async () => {
+    const wrong = Buffer.alloc(64, "SECRET").toString("base64");
+    const client = new BlobServiceClient(server.endpoint, new StorageSharedKeyCredential(server.account, wrong));
+    const seam = new Seam(await fromBlobServiceClient(client)(bucket().name, undefined, SHARED));
+    for (const call of [() => seam.stat("k"), () => seam.open("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
+      const error = await caught(call());
+      expect(["Unauthenticated", "PermissionDenied"]).toContain(seam.driver.codeOf(error, CALL));
+      const shown = inspect(error, { depth: 9, showHidden: true });
+      expect(shown).not.toContain(wrong);
+      expect(shown).not.toMatch(/SharedKey /);
+    }
+    const anonymous = new BlobServiceClient(`${server.endpoint}?sv=2024-11-04&sig=SECRET`);
+    const other = new Seam(await fromBlobServiceClient(anonymous)(bucket().name, undefined, SHARED));
+    expect(inspect(await caught(other.stat("k")), { depth: 9, showHidden: true })).not.toContain("SECRET");
+    await expect(other.driver.sign("k", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
+      code: "Unsupported",
+    });
+  });
+});

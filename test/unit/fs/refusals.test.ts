@@ -1,0 +1,244 @@
+/** What is wrong with a call is said by name before any request: options that do not exist, bodies that are used up. */
+import { execFileSync } from "node:child_process";
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { build } from "esbuild";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { isStorageError } from "../../../src/errors.js";
+import type { Driver } from "../../../src/fs/driver/driver.js";
+import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
+import { openStorage as openLean } from "../../../src/fs/open.js";
+import type { Storage } from "../../../src/fs/storage.js";
+import { openStorage } from "../../../src/open.js";
+import { all } from "../../support/all.js";
+
+let root: string;
+let storage: Storage;
+const at = "memory://b/k";
+
+beforeEach(async () => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), "stowage-refusals-")));
+  storage = openStorage({ env: {}, fileRoot: root });
+  await storage.write(at, "old");
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const message = (work: Promise<unknown>) =>
+  work.then(
+    () => "done",
+    (error: unknown) => (isStorageError(error, "InvalidArgument") ? error.message : `other: ${error}`),
+  );
+const of = <T>(options: T) => options as never;
+
+describe("an option that does not exist", () => {
+  const calls: [string, (storage: Storage) => Promise<unknown>, string][] = [
+    [
+      "write",
+      (s) => s.write(at, "new", of({ ifabsent: true })),
+      'unknown option "ifabsent" of write; did you mean ifAbsent?',
+    ],
+    ["write", (s) => s.write(at, "new", of({ ifNoneMatch: "*" })), "did you mean ifAbsent?"],
+    ["write", (s) => s.write(at, "new", of({ metaData: {} })), "did you mean metadata?"],
+    ["writable", (s) => s.writable(at, of({ ifAbsentt: true })).close(), "did you mean ifAbsent?"],
+    ["read", (s) => all(s.read(at, of({ parralel: 2 }))), "did you mean parallel?"],
+    ["readable", (s) => all(s.readable(at, of({ ende: 2 })) as never), "did you mean end?"],
+    ["bytes", (s) => s.bytes(at, of({ length: 2 })), 'unknown option "length" of read (known: start, end,'],
+    ["text", (s) => s.text(at, of({ encoding: "utf8" })), 'unknown option "encoding" of read'],
+    ["stat", (s) => s.stat(at, of({ versionId: "1" })), "did you mean version?"],
+    ["exists", (s) => s.exists(at, of({ versionID: "1" })), "did you mean version?"],
+    ["ranges", (s) => s.ranges(at, [], of({ ifmatch: "1" })), "did you mean ifMatch?"],
+    ["list", (s) => all(s.list("memory://b", of({ recursiv: true }))), "did you mean recursive?"],
+    ["glob", (s) => all(s.glob("memory://b/*", of({ follow_links: true }))), "did you mean followLinks?"],
+    ["copy", (s) => s.copy(at, "memory://b/l", of({ overwrite: false })), "did you mean ifAbsent?"],
+    ["move", (s) => s.move(at, "memory://b/l", of({ recurse: true })), "did you mean recursive?"],
+    ["delete", (s) => s.delete(at, of({ versionId: "1" })), "did you mean version?"],
+    [
+      "delete -r",
+      (s) => s.delete("memory://b/d", of({ recursive: true, prefix: "x" })),
+      'unknown option "prefix" of delete',
+    ],
+    ["sign", (s) => s.sign(at, of({ responseContentDisposition: "x" })), "of sign (known: method, expiresIn)"],
+    ["sign", (s) => s.sign(at, of({ expires: 5 })), "did you mean expiresIn?"],
+  ];
+  it.each(calls)("of %s is refused by name, before anything is done", async (_, call, words) => {
+    let asked = 0;
+    const open = memoryDrivers();
+    const counted = async (...place: Parameters<typeof open>): Promise<Driver> => {
+      asked += 1;
+      return open(...place);
+    };
+    const own = openStorage({ env: {}, drivers: { memory: counted } });
+    expect(await message(call(own))).toContain(words);
+    expect(asked).toBe(0);
+  });
+
+  it("of openStorage is refused, too; one that is undefined counts as left out", async () => {
+    expect(() => openStorage(of({ connection: {} }))).toThrow("did you mean connections?");
+    expect(() => openLean(of({ drivers: {}, codec: [] }))).toThrow("did you mean codecs?");
+    await storage.write(at, "new", of({ ifabsent: undefined }));
+    expect(await storage.text(at)).toBe("new");
+  });
+
+  it("options that are none are InvalidArgument, inherited names are no options", async () => {
+    expect(await message(all(storage.read(at, of("utf8"))))).toContain("must be an object");
+    expect(await message(storage.text(at, of(null)))).toContain("must be an object");
+    expect(await message(storage.stat(at, of({ toString: 1 })))).toContain('unknown option "toString"');
+  });
+});
+
+describe("a body that is used up", () => {
+  async function ended(): Promise<Readable> {
+    const stream = Readable.from(["content"]);
+    for await (const _ of stream);
+    return stream;
+  }
+  async function begun(): Promise<Readable> {
+    const stream = createReadStream(join(root, "source"), { highWaterMark: 4 });
+    await new Promise<void>((done) => stream.once("readable", () => done()));
+    stream.read(2);
+    return stream;
+  }
+  async function response(): Promise<ReadableStream> {
+    const answer = new Response("content");
+    await answer.text();
+    return answer.body!;
+  }
+  function locked(): ReadableStream {
+    const { body } = new Response("content");
+    body!.getReader();
+    return body!;
+  }
+  beforeEach(() => writeFileSync(join(root, "source"), "some content"));
+
+  it.each([
+    ["a Node stream that has ended", ended],
+    ["a file stream that was read in part", begun],
+    ["a body of a Response that was taken", response],
+    ["a web stream with a reader", locked],
+  ])("%s is refused and the object stays", async (_, body) => {
+    expect(await message(storage.write(at, (await body()) as never))).toContain("a stream can be read once");
+    expect(await storage.text(at)).toBe("old");
+  });
+
+  it("a generator that was written before is refused; an array can be written twice", async () => {
+    async function* later() {
+      yield "content";
+    }
+    function* now() {
+      yield "content";
+    }
+    for (const generator of [later(), now()]) {
+      await storage.write("memory://b/first", generator);
+      expect(await message(storage.write(at, generator))).toContain("make a new one for each write");
+      expect(await storage.text(at)).toBe("old");
+    }
+    const list = ["content"];
+    await storage.write(at, list);
+    await storage.write(at, list);
+  });
+
+  it("fresh streams are stored", async () => {
+    const through = new PassThrough();
+    through.end("content");
+    for (const body of [Readable.from(["content"]), new Response("content").body!, new Blob(["content"]), through]) {
+      await storage.write(at, body as never);
+      expect(await storage.text(at)).toBe("content");
+    }
+  });
+
+  it("a detached ArrayBuffer, a view of one and a chunk of one are InvalidArgument", async () => {
+    const detached = () => {
+      const buffer = new Uint8Array([1, 2, 3]).buffer;
+      const view = new Uint8Array(buffer, 1);
+      structuredClone(buffer, { transfer: [buffer] });
+      return { buffer, view };
+    };
+    for (const body of [detached().buffer, detached().view, [detached().view], new DataView(new ArrayBuffer(1))])
+      expect(await message(storage.write(at, body as never))).toMatch(
+        body instanceof DataView ? "done" : /is detached/,
+      );
+  });
+});
+
+it("a mistake in a program is never told as something that may pass", async () => {
+  const open = memoryDrivers();
+  const broken = (error: unknown) =>
+    openStorage({
+      env: {},
+      drivers: {
+        memory: async (...place) => ({
+          ...(await open(...place)),
+          stat: () => Promise.reject(error),
+        }),
+      },
+    });
+  const bug = await broken(new TypeError("x is not a function"))
+    .stat(at)
+    .catch((error) => error);
+  expect(bug).toMatchObject({ code: "InvalidArgument", retryable: false });
+  const network = new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
+  await expect(broken(network).stat(at)).rejects.toMatchObject({ code: "Unavailable", retryable: true });
+});
+
+const linux = process.platform === "linux";
+describe.runIf(linux)("files whose size says nothing", () => {
+  const machine = openStorage({ env: {} });
+
+  it.each(["/proc/self/status", "/proc/filesystems", "/sys/kernel/mm/transparent_hugepage/enabled", "/proc/cpuinfo"])(
+    "%s is read and copied to its end",
+    async (file) => {
+      const expected = readFileSync(file, "utf8").slice(0, 9);
+      expect((await machine.text(`file://${file}`)).slice(0, 9)).toBe(expected);
+      await machine.copy(`file://${file}`, `file://${root}/copy`);
+      expect(readFileSync(join(root, "copy"), "utf8").slice(0, 9)).toBe(expected);
+      await machine.copy(`file://${file}`, "memory://m/copy");
+      expect((await machine.text("memory://m/copy")).slice(0, 9)).toBe(expected);
+      expect(await machine.text(`file://${file}`, { start: 2, end: 6 })).toBe(expected.slice(2, 6));
+    },
+  );
+
+  it("a file that grows is cut at the size it had; an empty one is empty", async () => {
+    writeFileSync(join(root, "log"), Buffer.alloc(600_000, 1));
+    const read = storage.read(`file://${root}/log`)[Symbol.asyncIterator]();
+    const first = await read.next();
+    await appendFile(join(root, "log"), "more");
+    let length = first.value!.byteLength;
+    for (let step = await read.next(); !step.done; step = await read.next()) length += step.value.byteLength;
+    expect(length).toBe(600_000);
+    writeFileSync(join(root, "empty"), "");
+    expect((await storage.bytes(`file://${root}/empty`)).byteLength).toBe(0);
+  });
+});
+
+describe("at a limit of 64 descriptors", () => {
+  it.each(["whole", "streams", "reads", "copies"])("2,000 %s at once succeed", { timeout: 120_000 }, async (task) => {
+    const contents = `
+      import { fileDrivers } from "./src/fs/drivers/file/index.ts";
+      import { openStorage } from "./src/fs/open.ts";
+      const [, , task, root] = process.argv;
+      const storage = openStorage({ drivers: { file: fileDrivers(root) } });
+      const at = (name) => "file://" + root + "/" + name;
+      const parts = async function* () { yield "a"; await new Promise((done) => setTimeout(done, 1)); yield "b"; };
+      await storage.write(at("source"), "content");
+      await storage.write(at("large"), Buffer.alloc(400_000));
+      const tasks = {
+        whole: (i) => storage.write(at("d/" + i), "content"),
+        streams: (i) => storage.write(at("d/" + i), parts()),
+        reads: () => storage.bytes(at("source")),
+        copies: (i) => storage.copy(at(i % 2 ? "source" : "large"), at("d/" + i)),
+      };
+      const ends = await Promise.allSettled(Array.from({ length: 2000 }, (_, i) => tasks[task](i)));
+      const codes = new Set(ends.map(({ status, reason }) => reason?.message ?? status));
+      console.log([...codes].join());`;
+    const outfile = join(root, "program.mjs");
+    const stdin = { contents, resolveDir: process.cwd(), loader: "ts" } as const;
+    await build({ stdin, bundle: true, platform: "node", format: "esm", outfile, logLevel: "silent" });
+    const script = `ulimit -n 64; exec "${process.execPath}" ${outfile} ${task} ${root}`;
+    expect(execFileSync("sh", ["-c", script], { encoding: "utf8" })).toBe("fulfilled\n");
+    if (task === "streams") expect(readFileSync(join(root, "d/7"), "utf8")).toBe("ab");
+    if (task !== "reads") expect(readdirSync(join(root, "d"))).toHaveLength(2000);
+  });
+});

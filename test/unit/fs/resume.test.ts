@@ -1,0 +1,443 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Budget } from "../../../src/concurrency.js";
+import { byteBudget } from "../../../src/concurrency.js";
+import { failure, isStorageError, type StorageError } from "../../../src/errors.js";
+import type { Driver, Info, ReadOptions } from "../../../src/fs/driver/driver.js";
+import { fetched, fetchedWhole, type ReadWanted } from "../../../src/fs/parallel-read.js";
+import type { Bytes } from "../../../src/streams.js";
+import { collect } from "../../../src/streams.js";
+
+const MIB = 2 ** 20;
+const RANGE = 8 * MIB;
+
+const made = new Map<string, Buffer>();
+
+/** Content of one version: every byte tells the version and where it is. */
+const content = (version: number, size: number) => {
+  const name = `${version} ${size}`;
+  let data = made.get(name);
+  if (data) return data;
+  data = Buffer.alloc(size);
+  made.set(name, data);
+  for (let at = 0; at < size; at++) data[at] = (at * 7 + (at >> 8) * 13 + version * 101) & 255;
+  return data;
+};
+
+/** What happens to the bodies, in the order in which they are asked for. */
+interface Fault {
+  /** After so many bytes of this body … */
+  after: number;
+  kind: "reset" | "short" | "long" | "hang" | "replace" | "replace-and-reset" | "delete-and-reset";
+}
+
+class Broken extends Error {}
+
+/** One object behind a line that breaks. */
+class Faulty implements Driver {
+  readonly metadata = true;
+  readonly asked: { start: number; end: number | undefined; ifMatch: string | undefined }[] = [];
+  readonly open = new Set<number>();
+  version = 1;
+  gone = false;
+  honest = true;
+  mostOpen = 0;
+
+  constructor(
+    public size: number,
+    readonly faults: (Fault | undefined)[] = [],
+    readonly chunk = 1000,
+  ) {}
+
+  get info(): Info {
+    return { key: "k", size: this.size, modified: new Date(0), etag: `"${this.version}"` };
+  }
+
+  async stat(): Promise<Info> {
+    if (this.gone) throw failure("NotFound", "gone");
+    return this.info;
+  }
+
+  async read(_key: string, { start, end, ifMatch, signal }: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+    signal?.throwIfAborted();
+    const fault = this.faults[this.asked.length];
+    const id = this.asked.push({ start, end, ifMatch });
+    if (this.gone) throw failure("NotFound", "gone");
+    if (this.honest && ifMatch !== undefined && ifMatch !== this.info.etag) throw failure("PreconditionFailed", "no");
+    await new Promise(setImmediate);
+    const data = content(this.version, this.size).subarray(start, end);
+    this.open.add(id);
+    this.mostOpen = Math.max(this.mostOpen, this.open.size);
+    return { info: this.info, body: this.#body(id, data, fault, signal) };
+  }
+
+  #body(id: number, data: Uint8Array, fault: Fault | undefined, signal: AbortSignal | undefined): Bytes {
+    const source = this.#chunks(data, fault, signal);
+    const close = () => this.open.delete(id);
+    return {
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          try {
+            const step = await source.next();
+            if (step.done) close();
+            return step;
+          } catch (error) {
+            close();
+            throw error;
+          }
+        },
+        async return() {
+          close();
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+  }
+
+  async *#chunks(
+    data: Uint8Array,
+    fault: Fault | undefined,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    const until = fault ? Math.min(fault.after, data.byteLength) : data.byteLength;
+    for (let at = 0; at < until; at += this.chunk) {
+      await new Promise(setImmediate);
+      signal?.throwIfAborted();
+      yield data.subarray(at, Math.min(at + this.chunk, until));
+    }
+    if (!fault) return;
+    await this.#strike(fault, signal);
+    if (fault.kind === "replace") yield* this.#chunks(data.subarray(until), undefined, signal);
+    if (fault.kind === "long") {
+      yield* this.#chunks(data.subarray(until), undefined, signal);
+      yield Buffer.from("too much");
+    }
+  }
+
+  async #strike({ kind }: Fault, signal: AbortSignal | undefined): Promise<void> {
+    if (kind.startsWith("replace")) this.version += 1;
+    if (kind.startsWith("delete")) this.gone = true;
+    if (kind.endsWith("reset")) throw new Broken("reset");
+    if (kind === "hang") {
+      await new Promise<void>((_, reject) => {
+        if (signal?.aborted) reject(signal.reason);
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      });
+    }
+  }
+
+  codeOf(error: unknown) {
+    return error instanceof Broken ? ("Unavailable" as const) : ("PermissionDenied" as const);
+  }
+  list(): never {
+    throw new Error("not here");
+  }
+  write(): never {
+    throw new Error("not here");
+  }
+  copy(): never {
+    throw new Error("not here");
+  }
+  delete(): never {
+    throw new Error("not here");
+  }
+  sign(): never {
+    throw new Error("not here");
+  }
+  async close() {}
+}
+
+const ALL = { start: 0, end: undefined, ifMatch: undefined, version: undefined, signal: undefined };
+const wanted = (more: Partial<ReadWanted> = {}): ReadWanted => ({
+  ...ALL,
+  parallel: undefined,
+  budget: byteBudget(),
+  ...more,
+});
+
+async function drain(driver: Driver, more: Partial<ReadWanted> = {}): Promise<Uint8Array> {
+  const { body } = await fetched(driver, "k", wanted(more));
+  return collect(body);
+}
+
+/** What was delivered before the failure, and the failure. */
+async function partial(driver: Driver, more: Partial<ReadWanted> = {}): Promise<{ data: Buffer; error: unknown }> {
+  const chunks: Uint8Array[] = [];
+  try {
+    const { body } = await fetched(driver, "k", wanted(more));
+    for await (const chunk of body) chunks.push(chunk);
+    return { data: Buffer.concat(chunks), error: undefined };
+  } catch (error) {
+    return { data: Buffer.concat(chunks), error };
+  }
+}
+
+describe("one line", () => {
+  test.each(["reset", "short"] as const)(
+    "F6 F8 a body that ends by %s is taken up at the byte reached, pinned",
+    async (kind) => {
+      const driver = new Faulty(10_000, [
+        { after: 3_500, kind },
+        { after: 100, kind },
+      ]);
+      expect(Buffer.compare(await drain(driver), content(1, 10_000))).toBe(0);
+      expect(driver.asked).toEqual([
+        { start: 0, end: undefined, ifMatch: undefined },
+        { start: 3_500, end: 10_000, ifMatch: '"1"' },
+        { start: 3_600, end: 10_000, ifMatch: '"1"' },
+      ]);
+      expect(driver.open.size).toBe(0);
+    },
+  );
+
+  test("a range is resumed inside its own end, and an end past the object is clamped", async () => {
+    const driver = new Faulty(10_000, [{ after: 500, kind: "short" }]);
+    const data = await drain(driver, { start: 1_000, end: 3_000 });
+    expect(Buffer.compare(data, content(1, 10_000).subarray(1_000, 3_000))).toBe(0);
+    expect(driver.asked[1]).toEqual({ start: 1_500, end: 3_000, ifMatch: '"1"' });
+    expect((await drain(driver, { start: 9_990, end: 20_000 })).byteLength).toBe(10);
+    expect((await drain(driver, { start: 10_000, end: undefined })).byteLength).toBe(0);
+  });
+
+  test.each(["replace-and-reset", "delete-and-reset"] as const)(
+    "F15 after %s the reader has a prefix of the first version and ObjectChanged",
+    async (kind) => {
+      const { data, error } = await partial(new Faulty(10_000, [{ after: 3_500, kind }]));
+      expect(error).toMatchObject({ code: "ObjectChanged" });
+      expect(Buffer.compare(data, content(1, 10_000).subarray(0, 3_500))).toBe(0);
+    },
+  );
+
+  test("F15 a server that ignores the condition is caught by the etag of its answer", async () => {
+    const driver = new Faulty(10_000, [{ after: 3_500, kind: "replace-and-reset" }]);
+    driver.honest = false;
+    const { data, error } = await partial(driver);
+    expect(error).toMatchObject({ code: "ObjectChanged" });
+    expect([data.byteLength, driver.open.size]).toEqual([3_500, 0]);
+  });
+
+  test("progress renews the number of resumes; five without progress are the end", async () => {
+    const slow = new Faulty(
+      20_000,
+      Array.from({ length: 19 }, () => ({ after: 1_000, kind: "reset" as const })),
+    );
+    expect((await drain(slow)).byteLength).toBe(20_000);
+    const stuck = new Faulty(
+      10,
+      Array.from({ length: 99 }, () => ({ after: 0, kind: "reset" as const })),
+    );
+    await expect(drain(stuck)).rejects.toThrow(Broken);
+    expect(stuck.asked.length).toBe(6);
+  });
+
+  test("what does not pass by itself is not tried again", async () => {
+    const driver = new Faulty(10_000, [{ after: 10, kind: "reset" }]);
+    driver.codeOf = () => "PermissionDenied";
+    await expect(drain(driver)).rejects.toThrow(Broken);
+    expect(driver.asked.length).toBe(1);
+  });
+
+  test("F10 more bytes than promised is an error, and none of them is delivered", async () => {
+    const { data, error } = await partial(new Faulty(10_000, [{ after: 500, kind: "long" }]));
+    expect(error).toMatchObject({ code: "Corrupt" });
+    expect(Buffer.compare(data, content(1, 10_000))).toBe(0);
+  });
+
+  test("R14 R17 leaving early and aborting free the line at once", async () => {
+    const driver = new Faulty(100_000, [undefined, { after: 3_000, kind: "hang" }]);
+    const { body } = await fetched(driver, "k", wanted());
+    for await (const _ of body) break;
+    expect(driver.open.size).toBe(0);
+    const abort = new AbortController();
+    setTimeout(() => abort.abort("enough"), 10);
+    await expect(drain(driver, { signal: abort.signal })).rejects.toBe("enough");
+    expect(driver.open.size).toBe(0);
+  });
+
+  test("a line that comes when the reader has left is closed", async () => {
+    const driver = new Faulty(10_000, [{ after: 1_000, kind: "short" }]);
+    const { body } = await fetched(driver, "k", wanted());
+    const reader = body[Symbol.asyncIterator]();
+    await reader.next();
+    const pending = reader.next();
+    while (driver.asked.length < 2) await new Promise(setImmediate);
+    await reader.return?.();
+    await pending;
+    expect(driver.open.size).toBe(0);
+  });
+
+  test("an abort between two tries ends the waiting", async () => {
+    const driver = new Faulty(
+      10,
+      Array.from({ length: 99 }, () => ({ after: 0, kind: "reset" as const })),
+    );
+    const abort = new AbortController();
+    setTimeout(() => abort.abort("enough"), 30);
+    await expect(drain(driver, { signal: abort.signal })).rejects.toBe("enough");
+  });
+
+  test("an empty range asks only whether the object is there", async () => {
+    const driver = new Faulty(10);
+    expect((await drain(driver, { start: 4, end: 4 })).byteLength).toBe(0);
+    expect((await fetchedWhole(driver, "k", wanted({ start: 4, end: 4 }))).byteLength).toBe(0);
+    expect(driver.asked).toEqual([]);
+    driver.gone = true;
+    await expect(drain(driver, { start: 4, end: 4 })).rejects.toMatchObject({ code: "NotFound" });
+  });
+});
+
+describe("several ranges of one version", () => {
+  const CHUNK = 256 * 1024;
+
+  test.each([0, 1, RANGE - 1, RANGE, RANGE + 1, 2 * RANGE + 3])(
+    "R24 %d bytes: read in parallel and in one array equal the serial read",
+    async (size) => {
+      const whole = content(1, size);
+      const requests = Math.max(1, Math.ceil(size / RANGE));
+      for (const parallel of [2, 4]) {
+        const a = new Faulty(size, [], CHUNK);
+        expect(Buffer.compare(await drain(a, { parallel }), whole)).toBe(0);
+        const b = new Faulty(size, [], CHUNK);
+        expect(Buffer.compare(await fetchedWhole(b, "k", wanted({ parallel })), whole)).toBe(0);
+        expect([a.asked.length, b.asked.length]).toEqual([requests, requests]);
+        expect(a.asked.slice(1).every(({ ifMatch }) => ifMatch === '"1"')).toBe(true);
+      }
+      const one = new Faulty(size, [], CHUNK);
+      expect(Buffer.compare(await fetchedWhole(one, "k", wanted()), whole)).toBe(0);
+      expect(one.asked[0]!.end).toBe(undefined);
+      expect(one.asked.length).toBe(size > 2 * RANGE ? 3 : 1);
+      expect(one.open.size).toBe(0);
+    },
+  );
+
+  test("a range with both ends is read in parallel inside them", async () => {
+    const size = 3 * RANGE;
+    const [start, end] = [5, 2 * RANGE + 100];
+    const whole = content(1, size).subarray(start, end);
+    const driver = new Faulty(size, [], CHUNK);
+    expect(Buffer.compare(await drain(driver, { start, end, parallel: 3 }), whole)).toBe(0);
+    expect(Buffer.compare(await fetchedWhole(driver, "k", wanted({ start, end })), whole)).toBe(0);
+    expect(driver.asked.every((range) => range.end !== undefined && range.end <= end)).toBe(true);
+  });
+
+  test("the first byte waits for no second request", async () => {
+    const driver = new Faulty(3 * RANGE, [], CHUNK);
+    const first = driver.read.bind(driver);
+    driver.read = (key, options) => (driver.asked.length > 0 ? new Promise(() => {}) : first(key, options));
+    const { body } = await fetched(driver, "k", wanted({ parallel: 4 }));
+    const step = await body[Symbol.asyncIterator]().next();
+    expect(step.done).toBe(false);
+  });
+
+  test("no more lines are open than asked for", async () => {
+    const driver = new Faulty(6 * RANGE, [], CHUNK);
+    await drain(driver, { parallel: 3 });
+    expect(driver.mostOpen).toBe(3);
+    const all = new Faulty(6 * RANGE, [], CHUNK);
+    await fetchedWhole(all, "k", wanted({ parallel: 2 }));
+    expect(all.mostOpen).toBe(2);
+  });
+
+  test("ranges ahead hold the budget and give it back; without any, the read goes on by itself", async () => {
+    let [out, most] = [0, 0];
+    const inner = byteBudget(RANGE, Number.POSITIVE_INFINITY);
+    const budget: Budget = {
+      async take(bytes, signal) {
+        const release = await inner.take(bytes, signal);
+        out += bytes;
+        most = Math.max(most, out);
+        return () => {
+          out -= bytes;
+          release();
+        };
+      },
+    };
+    const whole = content(1, 4 * RANGE);
+    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, budget }), whole)).toBe(0);
+    expect([out, most]).toEqual([0, RANGE]);
+    const taken = await inner.take(RANGE);
+    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, budget }), whole)).toBe(0);
+    taken();
+    const driver = new Faulty(4 * RANGE, [], CHUNK);
+    const { body } = await fetched(driver, "k", wanted({ parallel: 4, budget }));
+    for await (const _ of body) break;
+    for (let i = 0; i < 200; i++) await new Promise(setImmediate);
+    expect([out, driver.open.size]).toEqual([0, 0]);
+  });
+
+  test("R22 a replacement between ranges is ObjectChanged, never a mixture", async () => {
+    const faults: Fault[] = [{ after: RANGE / 2, kind: "replace" }];
+    for (const parallel of [2, 3]) {
+      const driver = new Faulty(4 * RANGE, faults, CHUNK);
+      const { data, error } = await partial(driver, { parallel });
+      expect(error).toMatchObject({ code: "ObjectChanged" });
+      expect(Buffer.compare(data, content(1, 4 * RANGE).subarray(0, data.byteLength))).toBe(0);
+      const all = new Faulty(4 * RANGE, faults, CHUNK);
+      await expect(fetchedWhole(all, "k", wanted({ parallel }))).rejects.toMatchObject({ code: "ObjectChanged" });
+      expect(all.open.size).toBe(0);
+    }
+  });
+
+  test("the first failure stops the other ranges, also one that hangs", async () => {
+    const driver = new Faulty(
+      4 * RANGE,
+      [
+        { after: CHUNK, kind: "hang" },
+        { after: CHUNK, kind: "reset" },
+      ],
+      CHUNK,
+    );
+    driver.codeOf = () => "PermissionDenied";
+    await expect(fetchedWhole(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
+    expect(driver.open.size).toBe(0);
+  });
+
+  test("leaving a parallel read frees the ranges ahead at once, also ones that hang", async () => {
+    const hang = { after: CHUNK, kind: "hang" as const };
+    const driver = new Faulty(4 * RANGE, [undefined, hang, hang], CHUNK);
+    const { body } = await fetched(driver, "k", wanted({ parallel: 3 }));
+    let seen = 0;
+    for await (const _ of body) if (++seen === 20) break;
+    for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+    expect([driver.asked.length, driver.open.size]).toEqual([3, 0]);
+  });
+
+  test("an abort ends all ranges", async () => {
+    const hang = Array.from({ length: 4 }, () => ({ after: CHUNK, kind: "hang" as const }));
+    for (const read of [drain, (d: Driver, more: Partial<ReadWanted>) => fetchedWhole(d, "k", wanted(more))]) {
+      const driver = new Faulty(4 * RANGE, hang, CHUNK);
+      const abort = new AbortController();
+      setTimeout(() => abort.abort("enough"), 60);
+      await expect(read(driver, { parallel: 4, signal: abort.signal })).rejects.toBe("enough");
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+      expect(driver.open.size).toBe(0);
+    }
+  });
+});
+
+test("F6 F8 F10 F15 random faults: the reader has all of one version, or a prefix of it and a typed error", async () => {
+  const kinds = ["reset", "short", "long", "replace", "replace-and-reset", "delete-and-reset"] as const;
+  const fault = fc.option(fc.record({ after: fc.nat(40_000), kind: fc.constantFrom(...kinds) }), { nil: undefined });
+  const schedule = fc.record({
+    size: fc.nat(60_000),
+    chunk: fc.integer({ min: 1_000, max: 20_000 }),
+    faults: fc.array(fault, { maxLength: 4 }),
+    range: fc.tuple(fc.nat(70_000), fc.nat(70_000)),
+    honest: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ size, chunk, faults, range, honest }) => {
+      const driver = new Faulty(size, faults, chunk);
+      driver.honest = honest;
+      const [start, end] = [Math.min(...range), Math.max(...range)];
+      const { data, error } = await partial(driver, { start, end });
+      const expected = content(1, size).subarray(start, end);
+      expect(Buffer.compare(data, expected.subarray(0, data.byteLength))).toBe(0);
+      if (error === undefined) expect(data.byteLength).toBe(expected.byteLength);
+      else
+        expect(isStorageError(error) && ["ObjectChanged", "Corrupt"].includes((error as StorageError).code)).toBe(true);
+      expect(driver.open.size).toBe(0);
+    }),
+    { numRuns: 300 },
+  );
+});
