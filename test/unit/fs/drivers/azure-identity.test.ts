@@ -56,7 +56,7 @@ describe("identities", () => {
   beforeEach(async () => {
     refused.clear();
     service = await listening(createPlain as never, ({ headers }) =>
-      refused.has(String(headers.authorization)) ? 401 : 200,
+      refused.has(String(headers.authorization)) ? 401 : 201,
     );
   });
   afterEach(() => {
