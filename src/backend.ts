@@ -5,7 +5,7 @@ import {
   type XComObjectStorageBackendOptions,
 } from "./objectstore-backend.js";
 import { openStorage } from "./open.js";
-import { ALL_EXTRAS } from "./xcom/index.js";
+import { ALL_FEATURES } from "./xcom/index.js";
 import { type Env, settingsFromEnv } from "./xcom/settings.js";
 
 /**
@@ -16,7 +16,7 @@ import { type Env, settingsFromEnv } from "./xcom/settings.js";
  */
 export class XComObjectStorageBackend extends LeanBackend {
   constructor(options: XComObjectStorageBackendOptions) {
-    super(options, ALL_EXTRAS);
+    super(options, ALL_FEATURES);
   }
 
   /**

@@ -2,15 +2,15 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** A byte budget: `take` waits until `bytes` are free and returns how to give them back. */
-export interface Budget {
-  take(bytes: number, signal?: AbortSignal): Promise<() => void>;
+export interface MemoryLimiter {
+  acquire(bytes: number, signal?: AbortSignal): Promise<() => void>;
 }
 
 /** Bytes that the uploads, and separately the downloads, of one Storage may hold in buffers. */
-export const BUDGET_BYTES = 64 * 2 ** 20;
+export const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
 /** Milliseconds without any byte given back after which the longest waiter is served over the limit. */
-const PATIENCE_MS = 5_000;
+const DEADLOCK_TIMEOUT_MS = 5_000;
 
 interface Waiter {
   readonly bytes: number;
@@ -23,7 +23,10 @@ interface Waiter {
  * Holders may depend on each other (one producer that feeds many uploads in turn), which no order of grants can
  * untie: after `patience` milliseconds in which nothing was given back, one waiter is let through.
  */
-export function byteBudget(limit: number = BUDGET_BYTES, patience: number = PATIENCE_MS): Budget {
+export function memoryLimiter(
+  limit: number = MEMORY_LIMIT_BYTES,
+  patience: number = DEADLOCK_TIMEOUT_MS,
+): MemoryLimiter {
   const waiting = new Set<Waiter>();
   let used = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -86,7 +89,7 @@ export function byteBudget(limit: number = BUDGET_BYTES, patience: number = PATI
   }
 
   return {
-    async take(bytes, signal) {
+    async acquire(bytes, signal) {
       signal?.throwIfAborted();
       if (waiting.size > 0 || (used > 0 && used + bytes > limit)) return queue(bytes, signal);
       used += bytes;
@@ -101,7 +104,7 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
 }
 
 /** An abort of our own, for tasks that end together, that also happens when the caller's `signal` aborts. */
-export class Stop {
+export class LinkedAbortController {
   readonly #own = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #forward = (): void => this.#own.abort(this.#outer?.reason);
@@ -120,11 +123,11 @@ export class Stop {
   }
 
   /** Only the first reason counts; it is `signal.reason` from then on. */
-  now(reason: unknown): void {
+  abort(reason: unknown): void {
     this.#own.abort(reason);
   }
 
-  free(): void {
+  dispose(): void {
     this.#outer?.removeEventListener("abort", this.#forward);
   }
 }

@@ -198,7 +198,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   contentlength: "size",
   length: "size",
   concurrency: "parallel",
-  force: "allowRoot",
+  force: "emptyBucket",
   dereference: "followLinks",
 };
 

@@ -1,21 +1,21 @@
 import { pause } from "./concurrency.js";
 import { failure, invalid, isStorageError } from "./errors.js";
 import type { Objects } from "./fs/objects.js";
-import type { Signalled } from "./fs/options.js";
+import type { Abortable } from "./fs/options.js";
 import type { Storage } from "./fs/storage.js";
 import type { StoragePath } from "./path.js";
-import type { Bytes } from "./streams.js";
+import type { ByteStream } from "./streams.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
 import { objectForm } from "./xcom/encoding/airflow.js";
 import { readJson, reviveTree } from "./xcom/encoding/json-read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/encoding/json-write.js";
-import { telling } from "./xcom/errors.js";
-import type { Extras } from "./xcom/features.js";
+import { withOperation } from "./xcom/errors.js";
+import type { XComFeatures } from "./xcom/features.js";
 import { pathBelow, roomBelow } from "./xcom/keys/base.js";
-import { newPlace, type Owner, readLeaf } from "./xcom/keys/layout.js";
+import { newObjectKey, type Owner, parseObjectName } from "./xcom/keys/layout.js";
 import type { LoadOptions, XComBackend } from "./xcom/options.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
-import { readPurged, readReference, takesForReference } from "./xcom/reference.js";
+import { looksLikeReference, readPurged, readReference } from "./xcom/reference.js";
 import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 import { isCompressed, suffixOf } from "./xcom/settings.js";
 
@@ -43,7 +43,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   readonly #settings: Settings;
 
   /** `extras`: what reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. */
-  constructor(options: XComObjectStorageBackendOptions<S>, extras: Extras = {}) {
+  constructor(options: XComObjectStorageBackendOptions<S>, extras: XComFeatures = {}) {
     this.#settings = checkOptions(options, extras);
     this.storage = options.storage;
     this.path = this.#settings.base;
@@ -56,8 +56,8 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
    * Airflow would take for a reference, an integer beyond 2^53 - 1, NaN, an infinity. The object is complete when the
    * promise resolves.
    */
-  storeValue(owner: Owner, key: string, value: unknown, { signal }: Signalled = {}): Promise<unknown> {
-    return telling("storeValue", this.path, async () => {
+  storeValue(owner: Owner, key: string, value: unknown, { signal }: Abortable = {}): Promise<unknown> {
+    return withOperation("storeValue", this.path, async () => {
       signal?.throwIfAborted();
       const serializer = this.#settings.serializers.forValue(value);
       const place = this.#places(owner, key, serializer);
@@ -77,7 +77,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
    * missing is looked for once more after a short while: some writers finish it after they have stored the row.
    */
   loadValue(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<unknown> {
-    return telling("loadValue", this.path, async () => {
+    return withOperation("loadValue", this.path, async () => {
       signal?.throwIfAborted();
       const value = reviveTree(stored, this.#settings.encoding);
       const path = readReference(value, this.#settings, owner);
@@ -87,7 +87,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   /** Deletes the object that a row refers to, if it does; whether it did. A missing object is a success. */
   purge(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<boolean> {
-    return telling("purge", this.path, async () => {
+    return withOperation("purge", this.path, async () => {
       signal?.throwIfAborted();
       const path = readPurged(stored, this.#settings, owner);
       if (path) await this.storage.delete(path, { signal });
@@ -111,7 +111,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     const { layout, compression, digest } = this.#settings;
     if (digest && layout.name === "ti" && owner.tiId !== undefined) throw invalid(OVERWRITTEN);
     const ending = { suffix: serializer?.suffix ?? JSON_SUFFIX, codec: suffixOf(compression) };
-    return (sha256) => newPlace(layout, owner, key, { ...ending, digest: sha256 }, roomBelow(this.path));
+    return (sha256) => newObjectKey(layout, owner, key, { ...ending, digest: sha256 }, roomBelow(this.path));
   }
 
   #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
@@ -122,7 +122,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   async #write(
     below: string,
     place: (digest: string) => string,
-    body: () => string | Bytes,
+    body: () => string | ByteStream,
     signal: AbortSignal | undefined,
   ): Promise<StoragePath> {
     const { compression, digest } = this.#settings;
@@ -141,7 +141,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     const { threshold } = this.#settings;
     if (threshold < 0) return false;
     if (length >= threshold || beyondJson) return true;
-    return typeof value === "string" && takesForReference(value, this.#settings);
+    return typeof value === "string" && looksLikeReference(value, this.#settings);
   }
 
   #row(value: unknown, { plain, beyondJson }: Measured): unknown {
@@ -150,14 +150,14 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
-  #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | Bytes {
+  #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | ByteStream {
     const { encoding, maxDecodedBytes } = this.#settings;
     if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return JSON.stringify(value);
     return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
   }
 
   /** Never more than `loadValue` takes: a value that cannot come back is not stored. */
-  #limited(bytes: Bytes): Bytes {
+  #limited(bytes: ByteStream): ByteStream {
     return atMost(bytes, this.#settings.maxDecodedBytes);
   }
 
@@ -182,10 +182,10 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   async #read(path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
     const { maxDecodedBytes } = this.#settings;
-    const serializer = this.#settings.serializers.forSuffix(readLeaf(path.name).suffix);
-    const decode = (bytes: Bytes) => this.#decode(this.#limited(bytes), serializer, signal);
+    const serializer = this.#settings.serializers.forSuffix(parseObjectName(path.name).suffix);
+    const decode = (bytes: ByteStream) => this.#decode(this.#limited(bytes), serializer, signal);
     const digest = digestOf(path);
-    return telling("loadValue", path, async () => {
+    return withOperation("loadValue", path, async () => {
       if (digest === undefined)
         return decode(this.storage.read(path, { compression: "infer", maxDecodedBytes, signal }));
       const stored = this.storage.read(path, { signal });
@@ -195,7 +195,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     });
   }
 
-  #decode(body: Bytes, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
+  #decode(body: ByteStream, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
     return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
   }
 }
@@ -217,7 +217,7 @@ function isUnreadable(error: unknown): boolean {
   return isStorageError(error, "NotFound") || (isStorageError(error, "Corrupt") && error.op === "loadValue");
 }
 
-async function* atMost(bytes: Bytes, max: number): Bytes {
+async function* atMost(bytes: ByteStream, max: number): ByteStream {
   let length = 0;
   for await (const chunk of bytes) {
     length += chunk.byteLength;

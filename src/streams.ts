@@ -1,10 +1,10 @@
-/** All stream plumbing. The currency is {@link Bytes}; nothing here uses events or pipes. */
+/** All stream plumbing. The currency is {@link ByteStream}; nothing here uses events or pipes. */
 import { Readable } from "node:stream";
 import { types } from "node:util";
 import { failure, invalid, type StorageError } from "./errors.js";
 
 /** Bytes in motion. Node streams, web streams, arrays and generators are all of this type already. */
-export type Bytes = AsyncIterable<Uint8Array>;
+export type ByteStream = AsyncIterable<Uint8Array>;
 
 /** What can be written: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
 export type Body =
@@ -43,7 +43,7 @@ export function checkUnread(body: Body, seen: WeakSet<object>): void {
 const ONCE = "and a stream can be read once: make a new one for each write";
 
 /** Any body as bytes. Chunks of the wrong type fail with InvalidArgument when they come. */
-export function toBytes(body: Body): Bytes {
+export function toByteStream(body: Body): ByteStream {
   const data = whole(body);
   if (data) return single(data);
   if (body instanceof Blob) return chunks(body.stream() as unknown as AsyncIterable<Uint8Array>);
@@ -54,7 +54,7 @@ export function toBytes(body: Body): Bytes {
 }
 
 /** Bytes that are in memory already, all of them, so that nobody ever waits for them. */
-export class InMemory implements Bytes {
+export class InMemory implements ByteStream {
   constructor(
     readonly data: Uint8Array,
     readonly signal?: AbortSignal | undefined,
@@ -73,7 +73,7 @@ export function single(data: Uint8Array): InMemory {
   return new InMemory(data);
 }
 
-async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): Bytes {
+async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): ByteStream {
   for await (const chunk of source) {
     const data = typeof chunk === "string" || ArrayBuffer.isView(chunk) ? whole(chunk) : undefined;
     if (!data) throw invalid(`a body yields ${typeof chunk}; it must yield Uint8Array or text`);
@@ -93,7 +93,7 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
 }
 
 /** The same bytes, but a pending `next` rejects as soon as `signal` aborts, and the source is told to stop. */
-export function abortable(bytes: Bytes, signal: AbortSignal | undefined): Bytes {
+export function abortable(bytes: ByteStream, signal: AbortSignal | undefined): ByteStream {
   if (!signal) return bytes;
   if (bytes instanceof InMemory) return new InMemory(bytes.data, signal);
   return {
@@ -121,7 +121,7 @@ export function abortable(bytes: Bytes, signal: AbortSignal | undefined): Bytes 
 }
 
 /** The same bytes; calls `see` with the length of each chunk before it is handed on. */
-export async function* counted(bytes: Bytes, see: (length: number) => void): Bytes {
+export async function* counted(bytes: ByteStream, see: (length: number) => void): ByteStream {
   for await (const chunk of bytes) {
     see(chunk.byteLength);
     yield chunk;
@@ -134,7 +134,7 @@ export function wrongSize(size: number, found: number | "more"): StorageError {
 }
 
 /** The same bytes; fails with InvalidArgument as soon as they are more, or at the end when they are fewer, than `size`. */
-export async function* exactly(bytes: Bytes, size: number): Bytes {
+export async function* exactly(bytes: ByteStream, size: number): ByteStream {
   let seen = 0;
   for await (const chunk of bytes) {
     seen += chunk.byteLength;
@@ -146,14 +146,14 @@ export async function* exactly(bytes: Bytes, size: number): Bytes {
 
 /** Everything in one array. With `size`, one preallocated buffer; with `max`, TooLarge above it. */
 export async function collect(
-  bytes: Bytes,
+  bytes: ByteStream,
   { size, max = Number.POSITIVE_INFINITY }: { size?: number; max?: number } = {},
 ): Promise<Uint8Array> {
   if (size !== undefined && size > max) throw failure("TooLarge", `${size} bytes, the limit is ${max}`);
   return size === undefined ? gather(bytes, max) : fill(bytes, size);
 }
 
-async function gather(bytes: Bytes, max: number): Promise<Uint8Array> {
+async function gather(bytes: ByteStream, max: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of bytes) {
@@ -164,7 +164,7 @@ async function gather(bytes: Bytes, max: number): Promise<Uint8Array> {
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
 }
 
-async function fill(bytes: Bytes, size: number): Promise<Uint8Array> {
+async function fill(bytes: ByteStream, size: number): Promise<Uint8Array> {
   // allocUnsafeSlow: not from the shared pool, so that the caller owns the whole ArrayBuffer.
   const into = Buffer.allocUnsafeSlow(size);
   let at = 0;
@@ -178,7 +178,7 @@ async function fill(bytes: Bytes, size: number): Promise<Uint8Array> {
 }
 
 /** The bytes as a web stream, pulled chunk by chunk; cancelling it ends the source. */
-export function toReadableStream(bytes: Bytes): ReadableStream<Uint8Array> {
+export function toReadableStream(bytes: ByteStream): ReadableStream<Uint8Array> {
   const source = bytes[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {

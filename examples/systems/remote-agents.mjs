@@ -5,14 +5,14 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openStorage, remoteAgents, storedXComs, XComObjectStorageBackend } from "stowage";
+import { listStoredXComs, openStorage, REMOTE_AGENT_OPTIONS, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
 
 const owner = { dagId: "sales", runId: "manual__2026-11-21T00:00:00+00:00", taskId: "extract" };
 const orders = Array.from({ length: 5000 }, (_, id) => ({ id, amount: id / 4 }));
 
 const storage = openStorage();
-const xcom = new XComObjectStorageBackend({ ...remoteAgents, storage, path: base });
+const xcom = new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: base });
 
 const roles = {
   /** Stores a value; small ones become objects too. */
@@ -23,7 +23,7 @@ const roles = {
   /** Finds what the other has stored by its ids, with no database and no message from it. */
   async pull() {
     const found = {};
-    for await (const { key, path } of storedXComs({ storage, path: base, base }, owner))
+    for await (const { key, path } of listStoredXComs({ storage, path: base, base }, owner))
       found[key] = await xcom.loadValue(String(path), { owner });
     assert.deepEqual(found, { orders, count: orders.length });
     console.log(`found ${Object.keys(found).sort().join(" and ")}`);

@@ -1,11 +1,18 @@
 // Values of different lifetimes below different prefixes, and the rules by which the bucket lets them expire.
 import assert from "node:assert/strict";
-import { isStorageError, lifecyclePolicy, openStorage, retain, StoragePath, XComObjectStorageBackend } from "stowage";
+import {
+  isStorageError,
+  lifecyclePolicy,
+  openStorage,
+  StoragePath,
+  withRetention,
+  XComObjectStorageBackend,
+} from "stowage";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();
 const owner = { dagId: "sales", runId: "manual__2026-11-21T00:00:00+00:00", taskId: "extract" };
-const xcom = retain({
+const xcom = withRetention({
   path: base,
   backend: (path) => new XComObjectStorageBackend({ storage, path, threshold: 1000 }),
   rules: [

@@ -1,6 +1,6 @@
 // The database is lost: the XComs of a run are listed and read from storage alone, and their rows made again.
 import assert from "node:assert/strict";
-import { importReferences, memoryRows, openStorage, storedXComs, XCom, XComObjectStorageBackend } from "stowage";
+import { importReferences, listStoredXComs, memoryRows, openStorage, XCom, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();
@@ -12,7 +12,7 @@ for (const taskId of ["extract", "load"])
   for (const key of ["rows", "summary"]) await lost.set({ ...run, taskId, key }, { taskId, key });
 
 // As `stowage xcom ls s3://…/sales/<run>` does; `stowage xcom export --to DIR` writes the values as JSON files.
-const stored = () => storedXComs({ storage, path: base, base }, run);
+const stored = () => listStoredXComs({ storage, path: base, base }, run);
 for await (const { taskId, key, size, codec } of stored()) console.log(taskId, key, size, codec);
 
 // As `stowage xcom import` does, into any rows.

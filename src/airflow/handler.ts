@@ -3,7 +3,7 @@
 import type { Objects } from "../fs/objects.js";
 import type { Storage } from "../fs/storage.js";
 import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
-import type { Extras } from "../xcom/features.js";
+import type { XComFeatures } from "../xcom/features.js";
 import type { XComBackend } from "../xcom/options.js";
 import type { Env } from "../xcom/settings.js";
 import { type TaskCall, type TaskClient, taskCall } from "./sdk.js";
@@ -31,7 +31,7 @@ const RETURN_VALUE = "return_value";
 export interface Parts<S extends Objects> {
   /** Opens the Storage of a task run, which is closed after it. */
   open(client: TaskClient, env: Env): S;
-  extras: Extras;
+  extras: XComFeatures;
 }
 
 export function wrapHandler<A, S extends Objects>(

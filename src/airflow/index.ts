@@ -5,7 +5,7 @@
  */
 import "./require.js";
 import { openStorage } from "../open.js";
-import { ALL_EXTRAS } from "../xcom/index.js";
+import { ALL_FEATURES } from "../xcom/index.js";
 import { taskConnections } from "./connections.js";
 import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 
@@ -28,6 +28,6 @@ export function withObjectStorage<A = unknown>(
 ): (args: A) => Promise<unknown> {
   return wrapHandler(handler, options, {
     open: (client, env) => openStorage({ connections: taskConnections(client), env }),
-    extras: ALL_EXTRAS,
+    extras: ALL_FEATURES,
   });
 }

@@ -3,7 +3,7 @@ import type { ConnectionSource } from "../connections/index.js";
 import type { ObjectDriver } from "../fs/driver/driver.js";
 import type { Objects } from "../fs/objects.js";
 import { type LeanStorageOptions, openObjects } from "../fs/open.js";
-import type { Extras } from "../xcom/features.js";
+import type { XComFeatures } from "../xcom/features.js";
 import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 import type { TaskClient } from "./sdk.js";
 
@@ -21,7 +21,7 @@ export interface LeanObjectStorageOptions
   /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
   /** What reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. @default none */
-  extras?: Extras | undefined;
+  extras?: XComFeatures | undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Numbers, times and text as a person reads them. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Bytes, single } from "../streams.js";
+import { type ByteStream, single } from "../streams.js";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
@@ -89,7 +89,7 @@ export interface Output {
 }
 
 export interface Io {
-  readonly stdin: Bytes;
+  readonly stdin: ByteStream;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -116,7 +116,7 @@ function forced(text: string | undefined): boolean {
 }
 
 /** What is in a file; `-` is stdin. */
-export async function input({ stdin, cwd }: Io, file: string): Promise<Bytes> {
+export async function input({ stdin, cwd }: Io, file: string): Promise<ByteStream> {
   return file === "-" ? stdin : single(await readFile(resolve(cwd, file)));
 }
 

@@ -1,5 +1,5 @@
 import { failure, invalid } from "../errors.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { abortable } from "../streams.js";
 import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
 import { Pace, Source } from "./stream.js";
@@ -10,9 +10,9 @@ export interface Format {
   /** The scale of `level`, both ends included; left out when the format has none. */
   readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
   /** Loads what encodes. */
-  encoder(): Promise<{ encode(bytes: Bytes, level: number): Bytes }>;
+  encoder(): Promise<{ encode(bytes: ByteStream, level: number): ByteStream }>;
   /** Loads what decodes: it reads `source` to its end. */
-  decoder(): Promise<{ decode(source: Source): Bytes }>;
+  decoder(): Promise<{ decode(source: Source): ByteStream }>;
 }
 
 /** The codec of a format. */
@@ -20,10 +20,10 @@ export function codecOf(format: Format): Codec {
   return {
     name: format.name,
     suffixes: SUFFIXES[format.name],
-    encode(bytes: Bytes, options: EncodeOptions = {}): Bytes {
+    encode(bytes: ByteStream, options: EncodeOptions = {}): ByteStream {
       return encoded(format, bytes, levelOf(format, options.level), options.signal);
     },
-    decode(bytes: Bytes, options: DecodeOptions = {}): Bytes {
+    decode(bytes: ByteStream, options: DecodeOptions = {}): ByteStream {
       checkLimit("maxDecodedBytes", options.maxDecodedBytes);
       checkLimit("maxRatio", options.maxRatio);
       return decoded(format, bytes, options);
@@ -45,7 +45,7 @@ function checkLimit(name: string, limit: number | undefined): void {
   throw invalid(`${name} ${limit}: it must be a number and not negative`);
 }
 
-async function* encoded(format: Format, bytes: Bytes, level: number, signal: AbortSignal | undefined): Bytes {
+async function* encoded(format: Format, bytes: ByteStream, level: number, signal: AbortSignal | undefined): ByteStream {
   const source = new Source(format.name, abortable(bytes, signal));
   const pace = new Pace();
   try {
@@ -62,14 +62,14 @@ async function* encoded(format: Format, bytes: Bytes, level: number, signal: Abo
   }
 }
 
-async function* rest(source: Source): Bytes {
+async function* rest(source: Source): ByteStream {
   for (let chunk = await source.peek(); chunk; chunk = await source.peek()) {
     source.skip(chunk.byteLength);
     yield chunk;
   }
 }
 
-async function* decoded(format: Format, bytes: Bytes, options: DecodeOptions): Bytes {
+async function* decoded(format: Format, bytes: ByteStream, options: DecodeOptions): ByteStream {
   const source = new Source(format.name, abortable(bytes, options.signal));
   const pace = new Pace();
   let length = 0;

@@ -1,5 +1,5 @@
 import { failure, invalid } from "../errors.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 
 /** The names of fsspec. */
 export type CodecName = "zip" | "gzip" | "bz2" | "xz" | "lzma" | "zstd" | "lz4" | "snappy";
@@ -36,9 +36,9 @@ export interface Codec {
   /** With the dot, lower-case, the one that is written first; empty when no suffix infers this codec. */
   readonly suffixes: readonly string[];
   /** InvalidArgument at the call for a level that the format does not have. */
-  encode(bytes: Bytes, options?: EncodeOptions): Bytes;
+  encode(bytes: ByteStream, options?: EncodeOptions): ByteStream;
   /** Fails with Corrupt, naming the compressed offset, on anything but whole and valid data. */
-  decode(bytes: Bytes, options?: DecodeOptions): Bytes;
+  decode(bytes: ByteStream, options?: DecodeOptions): ByteStream;
 }
 
 /** Look-up of codecs by name and by suffix. */

@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { constants, crc32, createInflateRaw, deflateRaw } from "node:zlib";
-import type { Bytes } from "../streams.js";
-import { Engine, told } from "./engine.js";
+import type { ByteStream } from "../streams.js";
+import { convertErrors, Engine } from "./engine.js";
 import { type Block, blocks, inOrder, width } from "./parallel.js";
 import type { Source } from "./stream.js";
 
@@ -30,7 +30,7 @@ export class Tally {
  * each but the first starts with the 32 KiB before it as dictionary, so that joined they are one valid stream. The
  * output depends on content and level only.
  */
-export async function* deflate(bytes: Bytes, level: number, tally: Tally): Bytes {
+export async function* deflate(bytes: ByteStream, level: number, tally: Tally): ByteStream {
   let dictionary: Uint8Array | undefined;
   yield* inOrder(blocks(bytes, BLOCK), width(), ({ data, last }: Block) => {
     tally.add(data);
@@ -42,7 +42,7 @@ export async function* deflate(bytes: Bytes, level: number, tally: Tally): Bytes
 }
 
 /** Decodes one raw deflate stream and leaves `source` right behind it. */
-export async function* inflate(source: Source, tally: Tally): Bytes {
+export async function* inflate(source: Source, tally: Tally): ByteStream {
   const engine = new Engine(createInflateRaw({ chunkSize: CHUNK }));
   try {
     for (let ended = false; !ended; ) {
@@ -50,7 +50,7 @@ export async function* inflate(source: Source, tally: Tally): Bytes {
       if (!chunk) throw source.truncated();
       const before = engine.taken;
       const start = source.offset - before;
-      for await (const data of told(source, engine.feed(chunk), () => start + engine.taken)) {
+      for await (const data of convertErrors(source, engine.feed(chunk), () => start + engine.taken)) {
         tally.add(data);
         yield data;
       }
@@ -72,7 +72,7 @@ const HAS_COMMENT = 16;
 const RESERVED = 0xe0;
 
 /** One gzip member (RFC 1952). */
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const tally = new Tally();
   yield Uint8Array.from(HEADER);
   yield* deflate(bytes, level, tally);
@@ -83,7 +83,7 @@ export async function* encode(bytes: Bytes, level: number): Bytes {
 }
 
 /** Members one after the other, then zeros, then the end. Empty input is empty content, as in Python. */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   while (await source.has(1)) {
     await header(source);
     yield* content(source);
@@ -91,7 +91,7 @@ export async function* decode(source: Source): Bytes {
   }
 }
 
-async function* content(source: Source): Bytes {
+async function* content(source: Source): ByteStream {
   const tally = new Tally();
   yield* inflate(source, tally);
   const at = source.offset;

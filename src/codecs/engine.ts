@@ -62,7 +62,7 @@ export class Engine {
 }
 
 /** The output of an engine that decodes `source`; its errors as Corrupt, at `offset` when it is known better. */
-export async function* told(
+export async function* convertErrors(
   source: Source,
   output: AsyncGenerator<Uint8Array>,
   offset: () => number = () => source.offset,

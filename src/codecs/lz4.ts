@@ -1,4 +1,4 @@
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { Xxh32, xxh32 } from "./checksums/xxhash.js";
 import { copyMatch, History, matchLength, viewOf } from "./lz-window.js";
 import { blocks } from "./parallel.js";
@@ -11,7 +11,7 @@ interface Frame {
 }
 
 /** Frames one after the other, skippable ones dropped; at least one frame. */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   do {
     const start = source.offset;
     const magic = await number(source);
@@ -25,7 +25,7 @@ async function number(source: Source): Promise<number> {
   return Buffer.from(await source.take(4)).readUInt32LE(0);
 }
 
-async function* frame(source: Source): Bytes {
+async function* frame(source: Source): ByteStream {
   const { flags, blockSize, contentSize } = await readHeader(source);
   const history = new History(REACH, blockSize);
   const hash = flags & CONTENT_CHECKSUM ? new Xxh32() : undefined;
@@ -175,7 +175,7 @@ const LAST_LITERALS = 5;
 const LAST_MATCH = 12;
 
 /** One frame with linked blocks and a checksum of the content. */
-export async function* encode(bytes: Bytes): Bytes {
+export async function* encode(bytes: ByteStream): ByteStream {
   const hash = new Xxh32();
   const table = new Int32Array(1 << HASH_BITS);
   const scratch = Buffer.allocUnsafeSlow(4 + BLOCK);

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 
 /** Most blocks under way at once. libuv's pool has four threads; one more block waits, so that none of them idles. */
 const MOST = 5;
@@ -17,7 +17,7 @@ export interface Block {
 }
 
 /** The bytes cut into blocks of `size` bytes, wherever the chunks begin; at least one block, the last one shorter. */
-export async function* blocks(bytes: Bytes, size: number): AsyncGenerator<Block> {
+export async function* blocks(bytes: ByteStream, size: number): AsyncGenerator<Block> {
   let block = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   for await (const chunk of bytes) {

@@ -1,6 +1,6 @@
 // One compressed block (github.com/google/snappy, format_description.txt).
 
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { crc32c } from "./checksums/crc.js";
 import { copyMatch, viewOf } from "./lz-window.js";
 import { blocks } from "./parallel.js";
@@ -201,7 +201,7 @@ const MOST = 4 + 32 + BLOCK + Math.ceil(BLOCK / 6);
  * Streams one after the other; each begins with its identifier. Empty input is empty content, as in Python. The format
  * has no end mark: input that is cut between two chunks cannot be told from whole input.
  */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   for (let first = true; await source.has(1); first = false) {
     const start = source.offset;
     const head = await source.take(4);
@@ -233,7 +233,7 @@ async function readChunk(source: Source, type: number, size: number): Promise<Ui
 }
 
 /** A stream identifier and chunks of 64 KiB; nothing at all for empty content, as Python writes it. */
-export async function* encode(bytes: Bytes): Bytes {
+export async function* encode(bytes: ByteStream): ByteStream {
   const table = new Uint16Array(1 << 14);
   let first = true;
   for await (const { data } of blocks(bytes, BLOCK)) {

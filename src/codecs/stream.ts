@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { failure, type StorageError } from "../errors.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import type { CodecName } from "./codec.js";
 
 const NOTHING = new Uint8Array(0);
@@ -14,7 +14,7 @@ export class Source {
   #passed = 0;
   #ended = false;
 
-  constructor(name: CodecName, bytes: Bytes) {
+  constructor(name: CodecName, bytes: ByteStream) {
     this.#name = name;
     this.#chunks = bytes[Symbol.asyncIterator]();
   }

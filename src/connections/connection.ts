@@ -98,7 +98,7 @@ class Sealed implements Connection {
     this.password = typeof password === "string" ? new Secret(password) : password;
     this.schema = fields.schema;
     this.port = fields.port;
-    this.extra = sealedFields(fields.extra ?? {});
+    this.extra = redactFields(fields.extra ?? {});
     this.description = fields.description;
     Object.freeze(this);
   }
@@ -226,14 +226,14 @@ function isSecretValue(text: string): boolean {
 }
 
 /** JSON as an {@link Extra}: every secret becomes a {@link Secret}, everything below a secret name included. */
-export function sealed(value: unknown, secret = false, depth = 0): Extra {
+export function redactValue(value: unknown, secret = false, depth = 0): Extra {
   if (depth > MAX_DEPTH) throw invalid(`a connection's extra is nested deeper than ${MAX_DEPTH}`);
   if (value === null || value === undefined) return null;
   if (value instanceof Secret || typeof value === "boolean") return value;
   if (typeof value === "string") return sealedText(value, secret);
   if (typeof value === "number") return secret ? new Secret(String(value)) : value;
-  if (Array.isArray(value)) return value.map((inner) => sealed(inner, secret, depth + 1));
-  if (isPlain(value)) return sealedFields(value, secret, depth);
+  if (Array.isArray(value)) return value.map((inner) => redactValue(inner, secret, depth + 1));
+  if (isPlain(value)) return redactFields(value, secret, depth);
   throw invalid("a connection's extra holds a value that is not JSON");
 }
 
@@ -248,10 +248,10 @@ function sealedText(text: string, secret: boolean): Extra {
 }
 
 /** The fields of an object, each sealed by its own name unless all of them are secret. */
-function sealedFields(fields: object, secret = false, depth = 0): { readonly [name: string]: Extra } {
+function redactFields(fields: object, secret = false, depth = 0): { readonly [name: string]: Extra } {
   return Object.fromEntries(
     Object.entries(fields)
       .filter(([, inner]) => inner !== undefined)
-      .map(([name, inner]) => [name, sealed(inner, secret || isSecretName(name), depth + 1)]),
+      .map(([name, inner]) => [name, redactValue(inner, secret || isSecretName(name), depth + 1)]),
   );
 }

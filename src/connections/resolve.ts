@@ -11,8 +11,8 @@ import {
   connectionsFromFunction,
   connectionsFromRecord,
   connectionVariable,
+  displayId,
   type Env,
-  quoted,
   rememberConnections,
 } from "./sources.js";
 
@@ -34,7 +34,7 @@ export function resolveConnections(option: ConnectionsOption | undefined, env: E
 
 function unknown(id: string, where: string): Connection {
   const mend = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
-  throw invalid(`no connection ${quoted(id)} in: ${where}; ${mend}`);
+  throw invalid(`no connection ${displayId(id)} in: ${where}; ${mend}`);
 }
 
 function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {

@@ -5,7 +5,7 @@ import { failure, invalid } from "../errors.js";
 import { cut, fieldsFromRecord, fieldsFromUri, parsePythonJson, unknownName } from "./airflow-format.js";
 import type { Connection } from "./connection.js";
 import { connectionOf, type Fields } from "./connection.js";
-import { blaming, type ConnectionSource, quoted } from "./sources.js";
+import { type ConnectionSource, displayId, withErrorContext } from "./sources.js";
 
 type Entries = Readonly<Record<string, unknown>>;
 
@@ -28,7 +28,7 @@ export function connectionsFromFile(path: string): ConnectionSource {
     get: async (id) => {
       const all = await load();
       if (!Object.hasOwn(all, id)) return undefined;
-      return blaming(`the file ${path} under ${quoted(id)}`, () => connectionOfEntry(id, all[id]));
+      return withErrorContext(`the file ${path} under ${displayId(id)}`, () => connectionOfEntry(id, all[id]));
     },
   };
 }

@@ -30,7 +30,7 @@ export function connectionsFromEnv(env: Env): ConnectionSource {
     get: async (id) => {
       const variable = connectionVariable(id);
       const text = env[variable];
-      return text ? blaming(variable, () => parseConnection(text, id)) : undefined;
+      return text ? withErrorContext(variable, () => parseConnection(text, id)) : undefined;
     },
   };
 }
@@ -44,7 +44,9 @@ export function connectionsFromRecord(
     name,
     get: async (id) => {
       const found = Object.hasOwn(record, id) ? record[id] : undefined;
-      return found === undefined ? undefined : blaming(`${name} under ${quoted(id)}`, () => toConnection(id, found));
+      return found === undefined
+        ? undefined
+        : withErrorContext(`${name} under ${displayId(id)}`, () => toConnection(id, found));
     },
   };
 }
@@ -57,10 +59,10 @@ export function connectionsFromFunction(
   return {
     name,
     get: async (id) => {
-      const found = await asked(name, id, () => find(id));
+      const found = await lookUp(name, id, () => find(id));
       return found === undefined || found === null
         ? undefined
-        : blaming(`${name} under ${quoted(id)}`, () => toConnection(id, found));
+        : withErrorContext(`${name} under ${displayId(id)}`, () => toConnection(id, found));
     },
   };
 }
@@ -96,12 +98,12 @@ export function rememberConnections(source: ConnectionSource): ConnectionSource 
 }
 
 /** An id as messages show it; only what Airflow allows in ids is repeated. */
-export function quoted(id: string): string {
+export function displayId(id: string): string {
   return /^[\w#!()\-.:/\\]{1,250}$/.test(id) ? JSON.stringify(id) : "(not a valid connection id)";
 }
 
 /** Runs `read` and says in its error where the connection stands. */
-export function blaming<T>(where: string, read: () => T): T {
+export function withErrorContext<T>(where: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -111,12 +113,12 @@ export function blaming<T>(where: string, read: () => T): T {
 }
 
 /** Runs `ask`; an error that is not ours says which source could not be asked. */
-async function asked<T>(name: string, id: string, ask: () => Promise<T>): Promise<T> {
+async function lookUp<T>(name: string, id: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
     if (isStorageError(error)) throw error;
-    throw failure("Unavailable", `${name} failed for connection ${quoted(id)}`, { cause: error });
+    throw failure("Unavailable", `${name} failed for connection ${displayId(id)}`, { cause: error });
   }
 }
 
@@ -145,7 +147,7 @@ export function connectionsFromTaskClient(client: TaskClient, name = "the task c
   return {
     name,
     get: async (id) => {
-      const found = await asked(name, id, () => client.getConnection(id));
+      const found = await lookUp(name, id, () => client.getConnection(id));
       return found ? connectionOfTask(id, found) : undefined;
     },
   };

@@ -1,35 +1,35 @@
 import type { Codecs } from "../codecs/codec.js";
 import { checkOptions, failure, isStorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { abortable, type Body, collect } from "../streams.js";
 import { Batch } from "./batch.js";
-import type { Doomed, Info, ObjectDriver, Receipt, Shared } from "./driver/driver.js";
-import { Call, onObject } from "./operation.js";
+import type { DriverContext, ObjectDriver, ObjectIdentifier, ObjectInfo, WriteResult } from "./driver/driver.js";
+import { Operation, onObject } from "./operation.js";
 import {
-  type At,
   checkRead,
+  type DeleteObjectOptions,
+  type PathLike,
   READ,
   REMOVE,
-  type ReadInit,
-  type RemoveInit,
+  type ReadOptions,
   STAT,
-  type StatInit,
+  type StatOptions,
   WRITE,
-  type WriteInit,
+  type WriteOptions,
 } from "./options.js";
-import type { ReadWanted } from "./parallel-read.js";
-import type { Reach } from "./registry.js";
-import { readAll, resumed } from "./resumable-read.js";
+import type { LimitedReadRequest } from "./parallel-read.js";
+import type { DriverRegistry } from "./registry.js";
+import { readAll, readStream } from "./resumable-read.js";
 import { decoding, writeObject } from "./write.js";
 
 /** How bodies come: as streams, and in one array. */
-export interface Reads {
-  stream(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<{ body: Bytes }>;
-  whole(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<Uint8Array>;
+export interface ReadStrategy {
+  stream(driver: ObjectDriver, key: string, wanted: LimitedReadRequest): Promise<{ body: ByteStream }>;
+  whole(driver: ObjectDriver, key: string, wanted: LimitedReadRequest): Promise<Uint8Array>;
 }
 
-const OVER_ONE_CONNECTION: Reads = { stream: resumed, whole: readAll };
+const OVER_ONE_CONNECTION: ReadStrategy = { stream: readStream, whole: readAll };
 
 /**
  * Single objects by URL, on every provider: they are looked at, read, written and deleted. {@link Storage} has these
@@ -39,12 +39,12 @@ const OVER_ONE_CONNECTION: Reads = { stream: resumed, whole: readAll };
  * or with the very error that the caller's own body threw.
  */
 export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisposable {
-  readonly #reach: Reach<D>;
-  readonly #shared: Shared;
-  readonly #reads: Reads;
+  readonly #reach: DriverRegistry<D>;
+  readonly #shared: DriverContext;
+  readonly #reads: ReadStrategy;
 
   /** @internal Use `openObjects` or `openStorage`. */
-  constructor(reach: Reach<D>, shared: Shared, reads = OVER_ONE_CONNECTION) {
+  constructor(reach: DriverRegistry<D>, shared: DriverContext, reads = OVER_ONE_CONNECTION) {
     this.#reach = reach;
     this.#shared = shared;
     this.#reads = reads;
@@ -56,7 +56,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /** What is known of one object; NotFound when there is none. */
-  stat(at: At, init: StatInit = {}): Promise<Info> {
+  stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
     return onObject(this.#reach, "stat", at, init, STAT, ({ key, driver }) => {
       const { version, signal } = init;
       return driver.stat(key, { version, signal });
@@ -64,7 +64,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /** Whether there is an object. Every other failure, a refused permission above all, is an error and not `false`. */
-  async exists(at: At, init: StatInit = {}): Promise<boolean> {
+  async exists(at: PathLike, init: StatOptions = {}): Promise<boolean> {
     try {
       await this.stat(at, init);
       return true;
@@ -75,8 +75,8 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /** The object's bytes, over one connection that is taken up again where it broke, always in the same version. */
-  async *read(at: At, init: ReadInit = {}): Bytes {
-    const call = new Call("read", "read", init);
+  async *read(at: PathLike, init: ReadOptions = {}): ByteStream {
+    const call = new Operation("read", "read", init);
     try {
       checkOptions("read", init, READ);
       const wanted = this.#wanted(init);
@@ -85,12 +85,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
       const { body } = await this.#reads.stream(reached.driver, reached.key, wanted);
       yield* decode(abortable(body, init.signal));
     } catch (error) {
-      throw call.told(error);
+      throw call.toStorageError(error);
     }
   }
 
   /** The whole object, or the range, in one array; a Storage fetches several ranges of it at the same time above 16 MiB. */
-  bytes(at: At, init: ReadInit = {}): Promise<Uint8Array> {
+  bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
     return onObject(this.#reach, "read", at, init, READ, async (reached) => {
       const { key, driver } = reached;
       const wanted = this.#wanted(init);
@@ -102,7 +102,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /** The object as UTF-8 text; Corrupt when it is none. */
-  async text(at: At, init: ReadInit = {}): Promise<string> {
+  async text(at: PathLike, init: ReadOptions = {}): Promise<string> {
     const data = await this.bytes(at, init);
     try {
       return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
@@ -117,17 +117,17 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    * Readers see the previous object until the promise resolves. When the body throws or the signal aborts,
    * nothing is stored and the promise rejects with that reason.
    */
-  write(at: At, body: Body, init: WriteInit = {}): Promise<Receipt> {
+  write(at: PathLike, body: Body, init: WriteOptions = {}): Promise<WriteResult> {
     return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
   }
 
   /** Deletes objects. A missing one is a success; every one that could not be deleted is named in a {@link BatchError}. */
-  async delete(at: At | readonly At[], init: RemoveInit = {}): Promise<void> {
+  async delete(at: PathLike | readonly PathLike[], init: DeleteObjectOptions = {}): Promise<void> {
     checkOptions("delete", init, REMOVE);
-    const groups = new Map<ObjectDriver, { call: Call; doomed: Doomed[] }>();
-    for (const one of listed(at)) {
-      const call = new Call("delete", "delete", init);
-      const { key, driver } = await call.telling(() => call.object(this.#reach, one));
+    const groups = new Map<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>();
+    for (const one of toPathList(at)) {
+      const call = new Operation("delete", "delete", init);
+      const { key, driver } = await call.run(() => call.object(this.#reach, one));
       const group = groups.get(driver) ?? { call, doomed: [] };
       groups.set(driver, group);
       group.doomed.push(init.version === undefined ? { key } : { key, version: init.version });
@@ -136,7 +136,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     const [first] = groups;
     if (!first) return;
     const [driver, { call, doomed }] = first;
-    if (groups.size === 1 && doomed.length === 1) await call.telling(() => driver.delete(doomed, { signal }));
+    if (groups.size === 1 && doomed.length === 1) await call.run(() => driver.delete(doomed, { signal }));
     else await deleteGroups(groups, signal);
   }
 
@@ -149,15 +149,15 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     return this.close();
   }
 
-  #wanted(init: ReadInit): ReadWanted {
+  #wanted(init: ReadOptions): LimitedReadRequest {
     // Not spread, which makes objects that are slow to extend in Node 20.
-    return Object.assign(checkRead(init), { budget: this.#shared.downloads });
+    return Object.assign(checkRead(init), { limiter: this.#shared.downloads });
   }
 }
 
 /** Deletes in all buckets, also when one has failed; all failures come in one error. */
 async function deleteGroups(
-  groups: ReadonlyMap<ObjectDriver, { call: Call; doomed: Doomed[] }>,
+  groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const batch = new Batch();
@@ -172,8 +172,8 @@ async function deleteGroups(
 /** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
 export async function deleteIn(
   batch: Batch,
-  { call, driver }: { call: Call; driver: ObjectDriver },
-  doomed: readonly Doomed[],
+  { call, driver }: { call: Operation; driver: ObjectDriver },
+  doomed: readonly ObjectIdentifier[],
   signal: AbortSignal | undefined,
   count = doomed.length,
 ): Promise<void> {
@@ -181,7 +181,7 @@ export async function deleteIn(
     await driver.delete(doomed, { signal });
     batch.done(count);
   } catch (error) {
-    if (signal?.aborted) throw call.told(error);
+    if (signal?.aborted) throw call.toStorageError(error);
     const keys = doomed.map(({ key }) => key);
     const failures = call.failures(error, keys);
     batch.done(Math.max(0, count - failures.length));
@@ -190,6 +190,6 @@ export async function deleteIn(
 }
 
 /** One place or several. */
-export function listed(at: At | readonly At[]): readonly At[] {
+export function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
   return typeof at === "string" || at instanceof StoragePath ? [at] : at;
 }

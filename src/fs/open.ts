@@ -1,13 +1,13 @@
 /** A Storage of named parts: nothing is in it, or in the bundle of a program, that is not given to it. */
 import type { Codec } from "../codecs/codec.js";
 import { codecsOf } from "../codecs/codec.js";
-import { byteBudget } from "../concurrency.js";
+import { memoryLimiter } from "../concurrency.js";
 import type { ConnectionSource } from "../connections/index.js";
 import { checkOptions, type OptionNames } from "../errors.js";
-import type { Driver, ObjectDriver, OpenDriver, Shared } from "./driver/driver.js";
+import type { Driver, DriverContext, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import { Objects } from "./objects.js";
-import type { Kit } from "./registry.js";
-import { Reach } from "./registry.js";
+import type { StorageContext } from "./registry.js";
+import { DriverRegistry } from "./registry.js";
 import { Storage } from "./storage.js";
 
 /** The parts of a Storage, or of {@link Objects}, whose drivers need do less. */
@@ -19,9 +19,9 @@ export interface LeanStorageOptions<D extends ObjectDriver = Driver> {
   /** Where connection ids are looked up. @default nowhere */
   connections?: ConnectionSource | undefined;
   /** The content type that a suffix stands for, where `write` is not told one. @default none is known */
-  contentTypeOf?: Kit["contentTypeOf"] | undefined;
+  contentTypeOf?: StorageContext["contentTypeOf"] | undefined;
   /** Where drivers look up the providers' own variables. @default process.env */
-  env?: Shared["env"] | undefined;
+  env?: DriverContext["env"] | undefined;
 }
 
 const NAMES: OptionNames<LeanStorageOptions> = {
@@ -49,11 +49,17 @@ export function openObjects(options: LeanStorageOptions<ObjectDriver>): Objects 
   return new Objects(reach, shared);
 }
 
-function assembled<D extends ObjectDriver>(options: LeanStorageOptions<D>): { reach: Reach<D>; shared: Shared } {
+function assembled<D extends ObjectDriver>(
+  options: LeanStorageOptions<D>,
+): { reach: DriverRegistry<D>; shared: DriverContext } {
   checkOptions("openStorage", options, NAMES as OptionNames<LeanStorageOptions<D>>);
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
-  const shared: Shared = { uploads: byteBudget(TRANSFER_BUDGET), downloads: byteBudget(TRANSFER_BUDGET), env };
-  const kit: Kit = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
-  const reach = new Reach(new Map(Object.entries(drivers)), connections, shared, kit);
+  const shared: DriverContext = {
+    uploads: memoryLimiter(TRANSFER_BUDGET),
+    downloads: memoryLimiter(TRANSFER_BUDGET),
+    env,
+  };
+  const kit: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
+  const reach = new DriverRegistry(new Map(Object.entries(drivers)), connections, shared, kit);
   return { reach, shared };
 }

@@ -4,21 +4,21 @@ import { checkOptions, type EntryFailure, isStorageError, type OptionNames, Stor
 import { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
 import { Batch } from "./batch.js";
-import { type Driver, type FailedCall, type ObjectDriver, PartialDelete } from "./driver/driver.js";
-import { type At, checkKey } from "./options.js";
-import type { Kit, Reach } from "./registry.js";
+import { BatchDeleteError, type Driver, type ObjectDriver, type OperationContext } from "./driver/driver.js";
+import { checkKey, type PathLike } from "./options.js";
+import type { DriverRegistry, StorageContext } from "./registry.js";
 
 /** An error of the caller's own body on its way out: it is not ours to wrap. */
-export class Foreign {
+export class CallerError {
   constructor(readonly error: unknown) {}
 }
 
 /** Where a call has arrived. */
-export interface Reached<D extends ObjectDriver = Driver> {
+export interface ResolvedObject<D extends ObjectDriver = Driver> {
   path: StoragePath;
   key: string;
   driver: D;
-  kit: Kit;
+  kit: StorageContext;
 }
 
 interface Init {
@@ -27,14 +27,14 @@ interface Init {
   ifMatch?: string | undefined;
 }
 
-export class Call {
+export class Operation {
   readonly #op: string;
   readonly #signal: AbortSignal | undefined;
-  readonly #failed: FailedCall;
+  readonly #failed: OperationContext;
   #path = "";
   #driver: ObjectDriver | undefined;
 
-  constructor(op: string, verb: FailedCall["op"], init: Init) {
+  constructor(op: string, verb: OperationContext["op"], init: Init) {
     // What is no object is refused by name, once it can be.
     const { signal, ifAbsent, ifMatch } = init ?? {};
     this.#op = op;
@@ -50,7 +50,7 @@ export class Call {
   }
 
   /** The path alone, for what needs no driver yet. */
-  path(at: At): StoragePath {
+  path(at: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
     const path = typeof at === "string" ? StoragePath.parse(at) : at;
     this.#path = String(path);
@@ -58,7 +58,7 @@ export class Call {
   }
 
   /** The driver of a bucket. */
-  async bucket<D extends ObjectDriver>(reach: Reach<D>, at: At): Promise<Reached<D>> {
+  async bucket<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
     const path = this.path(at);
     const driver = await orAbort(reach.driver(path), this.#signal);
     this.#driver = driver;
@@ -66,31 +66,31 @@ export class Call {
   }
 
   /** The driver of an object, whose key is checked first. */
-  object<D extends ObjectDriver>(reach: Reach<D>, at: At): Promise<Reached<D>> {
+  object<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
     const path = this.path(at);
     checkKey(path);
     return this.bucket(reach, path);
   }
 
   /** Runs `work`; its failure comes out as the caller is to see it, after `then` had a look. */
-  async telling<T>(work: () => Promise<T>, then: (error: unknown) => unknown = (error) => error): Promise<T> {
+  async run<T>(work: () => Promise<T>, then: (error: unknown) => unknown = (error) => error): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw then(this.told(error));
+      throw then(this.toStorageError(error));
     }
   }
 
   /** What the caller gets to see of `error`. */
-  told(error: unknown): unknown {
-    if (error instanceof Foreign) return error.error;
+  toStorageError(error: unknown): unknown {
+    if (error instanceof CallerError) return error.error;
     if (this.#signal?.aborted) return this.#signal.reason;
     return told(error, this.#context(this.#path));
   }
 
   /** What the caller gets to see of a failure that is about `keys` of the bucket: key by key. */
   failures(error: unknown, keys: readonly string[]): EntryFailure[] {
-    if (error instanceof PartialDelete) return entriesOf(error, this.#context(this.#path));
+    if (error instanceof BatchDeleteError) return entriesOf(error, this.#context(this.#path));
     return keys.map((key) => this.failure(key, error));
   }
 
@@ -107,15 +107,15 @@ export class Call {
 
 /** One verb on one object, with options of these names. */
 export function onObject<T, D extends ObjectDriver, I extends Init>(
-  reach: Reach<D>,
-  op: FailedCall["op"],
-  at: At,
+  reach: DriverRegistry<D>,
+  op: OperationContext["op"],
+  at: PathLike,
   init: I,
   names: OptionNames<I>,
-  work: (reached: Reached<D>) => Promise<T>,
+  work: (reached: ResolvedObject<D>) => Promise<T>,
 ): Promise<T> {
-  const call = new Call(op, op, init);
-  return call.telling(async () => {
+  const call = new Operation(op, op, init);
+  return call.run(async () => {
     checkOptions(op, init, names);
     return work(await call.object(reach, at));
   });
@@ -124,17 +124,17 @@ export function onObject<T, D extends ObjectDriver, I extends Init>(
 // Provider errors become StorageErrors here, in one place.
 
 /** What the core knows of a call when it fails. */
-export interface OperationContext {
+export interface FailureContext {
   op: string;
   path: string;
   driver?: ObjectDriver | undefined;
-  failed: FailedCall;
+  failed: OperationContext;
 }
 
 /** `error` as the caller sees it. Without a driver nothing can classify it, so it passes unchanged. */
-function told(error: unknown, call: OperationContext): unknown {
+function told(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
-  if (error instanceof PartialDelete) return partial(error, call);
+  if (error instanceof BatchDeleteError) return partial(error, call);
   if (!call.driver) return error;
   const { op, path } = call;
   const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);
@@ -142,14 +142,14 @@ function told(error: unknown, call: OperationContext): unknown {
 }
 
 /** What the caller sees of each key that a driver could not delete. */
-function entriesOf({ failures }: PartialDelete, call: OperationContext): EntryFailure[] {
+function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryFailure[] {
   return failures.map(({ key, error }) => {
     const path = sibling(call.path, key);
     return { path, error: told(error, { ...call, path }) };
   });
 }
 
-function partial(error: PartialDelete, call: OperationContext): unknown {
+function partial(error: BatchDeleteError, call: FailureContext): unknown {
   const entries = entriesOf(error, call);
   const [only] = entries;
   if (only && entries.length === 1) return only.error;

@@ -4,22 +4,22 @@ import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
 /** Where: a path, or its text as {@link StoragePath.parse} takes it. */
-export type At = StoragePath | string;
+export type PathLike = StoragePath | string;
 
 /** A codec by name, by the last suffix of the path, or none: the bytes as they are. */
 export type Compression = CodecName | "infer" | null;
 
-export interface Signalled {
+export interface Abortable {
   /** Aborting it ends the call at once: it rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-export interface StatInit extends Signalled {
+export interface StatOptions extends Abortable {
   /** One version of the object, as a listing with `versions` or a receipt names it. */
   version?: string | undefined;
 }
 
-export interface ListInit extends Signalled {
+export interface ListOptions extends Abortable {
   /** Everything below, instead of one level with its directories. */
   recursive?: boolean | undefined;
   /** Only entries whose key comes after this one, which need not exist. */
@@ -30,7 +30,7 @@ export interface ListInit extends Signalled {
   followLinks?: boolean | undefined;
 }
 
-export interface GlobInit extends Signalled {
+export interface GlobOptions extends Abortable {
   /** Files only: wildcards match what is behind symbolic links to directories, too. */
   followLinks?: boolean | undefined;
   /** Called with the path of each link to a directory that could lead to matches and was not followed. */
@@ -43,7 +43,7 @@ export interface Range {
   end?: number | undefined;
 }
 
-export interface ReadInit extends Signalled, Range {
+export interface ReadOptions extends Abortable, Range {
   /** @default null */
   compression?: Compression | undefined;
   /** Fails with PreconditionFailed unless the object still has this etag. */
@@ -55,7 +55,7 @@ export interface ReadInit extends Signalled, Range {
   maxDecodedBytes?: number | undefined;
 }
 
-export interface WriteInit extends Signalled {
+export interface WriteOptions extends Abortable {
   /** Only if nothing is there: AlreadyExists otherwise. */
   ifAbsent?: boolean | undefined;
   /** Only if the object there has this etag: PreconditionFailed otherwise. */
@@ -74,7 +74,7 @@ export interface WriteInit extends Signalled {
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-export interface CopyInit extends Signalled {
+export interface CopyOptions extends Abortable {
   /** Everything below the source path, each object on its own. */
   recursive?: boolean | undefined;
   ifAbsent?: boolean | undefined;
@@ -86,29 +86,29 @@ export interface CopyInit extends Signalled {
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-export interface RemoveInit extends Signalled {
+export interface DeleteObjectOptions extends Abortable {
   version?: string | undefined;
 }
 
-export interface DeleteInit extends RemoveInit {
+export interface DeleteOptions extends DeleteObjectOptions {
   /** The object and everything below it; a sibling that only begins with the same letters stays. */
   recursive?: boolean | undefined;
   /** Needed to empty a whole bucket with `recursive`. */
-  allowRoot?: boolean | undefined;
+  emptyBucket?: boolean | undefined;
 }
 
-export interface SignInit {
+export interface SignedUrlOptions {
   /** @default "GET" */
   method?: "GET" | "PUT" | undefined;
   /** Seconds, 1 to 604,800 (seven days). @default 3600 */
   expiresIn?: number | undefined;
 }
 
-export type RangesInit = StatInit & { ifMatch?: string | undefined };
+export type RangesInit = StatOptions & { ifMatch?: string | undefined };
 
 /** The options of each verb, for `checkOptions`. */
-export const STAT: OptionNames<StatInit> = { version: true, signal: true };
-export const READ: OptionNames<ReadInit> = {
+export const STAT: OptionNames<StatOptions> = { version: true, signal: true };
+export const READ: OptionNames<ReadOptions> = {
   start: true,
   end: true,
   compression: true,
@@ -119,7 +119,7 @@ export const READ: OptionNames<ReadInit> = {
   signal: true,
 };
 export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, signal: true };
-export const WRITE: OptionNames<WriteInit> = {
+export const WRITE: OptionNames<WriteOptions> = {
   ifAbsent: true,
   ifMatch: true,
   compression: true,
@@ -130,17 +130,17 @@ export const WRITE: OptionNames<WriteInit> = {
   onProgress: true,
   signal: true,
 };
-export const REMOVE: OptionNames<RemoveInit> = { version: true, signal: true };
-export const DELETE: OptionNames<DeleteInit> = { recursive: true, allowRoot: true, version: true, signal: true };
-export const LIST: OptionNames<ListInit> = {
+export const REMOVE: OptionNames<DeleteObjectOptions> = { version: true, signal: true };
+export const DELETE: OptionNames<DeleteOptions> = { recursive: true, emptyBucket: true, version: true, signal: true };
+export const LIST: OptionNames<ListOptions> = {
   recursive: true,
   startAfter: true,
   versions: true,
   followLinks: true,
   signal: true,
 };
-export const GLOB: OptionNames<GlobInit> = { followLinks: true, onSkipped: true, signal: true };
-export const COPY: OptionNames<CopyInit> = {
+export const GLOB: OptionNames<GlobOptions> = { followLinks: true, onSkipped: true, signal: true };
+export const COPY: OptionNames<CopyOptions> = {
   recursive: true,
   ifAbsent: true,
   ifMatch: true,
@@ -148,7 +148,7 @@ export const COPY: OptionNames<CopyInit> = {
   onProgress: true,
   signal: true,
 };
-export const SIGN: OptionNames<SignInit> = { method: true, expiresIn: true };
+export const SIGN: OptionNames<SignedUrlOptions> = { method: true, expiresIn: true };
 
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;
@@ -174,7 +174,7 @@ export function checkRange({ start = 0, end }: Range): { start: number; end: num
 }
 
 /** The options of a read, checked: what goes down to the driver. */
-export function checkRead(init: ReadInit) {
+export function checkRead(init: ReadOptions) {
   const { ifMatch, version, signal, parallel } = init;
   checkCount("parallel", parallel, 1);
   checkCount("maxDecodedBytes", init.maxDecodedBytes, 0);
@@ -223,7 +223,7 @@ export function checkHeader(what: string, value: string): void {
   if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }
 
-export function checkSign({ method = "GET", expiresIn = 3600 }: SignInit): {
+export function checkSign({ method = "GET", expiresIn = 3600 }: SignedUrlOptions): {
   method: "GET" | "PUT";
   expiresIn: number;
 } {

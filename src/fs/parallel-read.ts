@@ -1,20 +1,20 @@
 /** Reads of several ranges of one version at the same time: delivered in order, or each at its place in one array. */
 
-import { type Budget, byteBudget, Stop } from "../concurrency.js";
+import { LinkedAbortController, type MemoryLimiter, memoryLimiter } from "../concurrency.js";
 import { failure } from "../errors.js";
-import { abortable, type Bytes, collect } from "../streams.js";
-import type { Info, ObjectDriver } from "./driver/driver.js";
+import { abortable, type ByteStream, collect } from "../streams.js";
+import type { ObjectDriver, ObjectInfo } from "./driver/driver.js";
 import {
   clamped,
   endingWith,
-  type Opened,
-  open,
-  type Pinned,
-  PinnedBody,
+  type OpenedRead,
+  openRead,
+  type ReadRequest,
+  ResumableBody,
+  type ResumableRead,
   readAll,
-  resumed,
+  readStream,
   sizeOf,
-  type Wanted,
 } from "./resumable-read.js";
 
 /** Bytes of one range of a parallel read: on lines limited each on its own, 4 of 8 MiB gave 3.3 times one line. */
@@ -29,32 +29,36 @@ const PARALLEL_STREAM = 4;
 /** Bytes that a chunk of a range that was fetched ahead has at most. */
 const CHUNK = 2 ** 20;
 
-export interface ReadWanted extends Wanted {
+export interface LimitedReadRequest extends ReadRequest {
   /** Ranges in flight; when left out, 1 of a stream, and 4 of an array above 16 MiB. */
   parallel: number | undefined;
   /** Holds the ranges that were fetched ahead of the consumer. */
-  budget: Budget;
+  limiter: MemoryLimiter;
 }
 
 /** As `resumed`; with `parallel`, ranges are fetched ahead. The first byte waits for no second request. */
-export async function fetched(
+export async function readParallel(
   driver: ObjectDriver,
   key: string,
-  wanted: ReadWanted,
-): Promise<{ info: Info; body: Bytes }> {
+  wanted: LimitedReadRequest,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { parallel = 1 } = wanted;
-  if (parallel === 1 || wanted.start === wanted.end) return resumed(driver, key, wanted);
+  if (parallel === 1 || wanted.start === wanted.end) return readStream(driver, key, wanted);
   const opened = await openFirst(driver, key, wanted);
   if (!opened.pinned.isCertain) return opened;
   return { info: opened.info, body: inOrder(opened, wanted, parallel) };
 }
 
 /** As `readAll`; a large object comes in ranges, of which the first request may already bring several. */
-export async function fetchedWhole(driver: ObjectDriver, key: string, wanted: ReadWanted): Promise<Uint8Array> {
+export async function readAllParallel(
+  driver: ObjectDriver,
+  key: string,
+  wanted: LimitedReadRequest,
+): Promise<Uint8Array> {
   const { start, end, parallel, signal } = wanted;
   if (start === end) return readAll(driver, key, wanted);
   const ahead = parallel !== undefined && parallel > 1;
-  const opened = await (ahead ? openFirst(driver, key, wanted) : open(driver, key, wanted, end));
+  const opened = await (ahead ? openFirst(driver, key, wanted) : openRead(driver, key, wanted, end));
   const size = await sizeOf(opened, wanted);
   const serial = parallel === undefined ? size <= ONE_REQUEST : opened.body.left === size;
   if (serial || !opened.pinned.isCertain) return collect(abortable(opened.body, signal), { size });
@@ -62,49 +66,49 @@ export async function fetchedWhole(driver: ObjectDriver, key: string, wanted: Re
 }
 
 /** Asks for the first range, and for all in one request where several could be of different versions. */
-async function openFirst(driver: ObjectDriver, key: string, wanted: Wanted): Promise<Opened> {
-  const opened = await open(driver, key, wanted, firstEnd(wanted));
+async function openFirst(driver: ObjectDriver, key: string, wanted: ReadRequest): Promise<OpenedRead> {
+  const opened = await openRead(driver, key, wanted, firstEnd(wanted));
   const { pinned, info, body } = opened;
   if (pinned.isCertain || body.left === clamped(wanted.end, info.size) - wanted.start) return opened;
   await body.return();
-  return open(driver, key, wanted);
+  return openRead(driver, key, wanted);
 }
 
-function firstEnd({ start, end }: Wanted): number {
+function firstEnd({ start, end }: ReadRequest): number {
   return Math.min(end ?? Number.POSITIVE_INFINITY, start + RANGE);
 }
 
 /** The first request has the first range, even where it was sent for more; the others get the rest, each at its place. */
 async function fill(
-  { pinned, body }: Opened,
+  { pinned, body }: OpenedRead,
   start: number,
   size: number,
   parallel: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const into = Buffer.allocUnsafeSlow(size);
-  const stop = new Stop(signal);
+  const stop = new LinkedAbortController(signal);
   const rest = endingWith(stop.signal, pinned);
   let next = RANGE;
-  async function lane(first?: PinnedBody): Promise<void> {
+  async function lane(first?: ResumableBody): Promise<void> {
     if (first) await place(first, into.subarray(0, RANGE), stop.signal);
     while (next < size) {
       const at = next;
       next += RANGE;
       const end = Math.min(at + RANGE, size);
-      await place(new PinnedBody(rest, start + at, start + end), into.subarray(at, end), stop.signal);
+      await place(new ResumableBody(rest, start + at, start + end), into.subarray(at, end), stop.signal);
     }
   }
   try {
     await together([lane(body), ...Array.from({ length: parallel - 1 }, () => lane())], stop);
     return into;
   } finally {
-    stop.free();
+    stop.dispose();
   }
 }
 
 /** Fills `into` and lets the rest of `body` go. */
-async function place(body: PinnedBody, into: Uint8Array, signal: AbortSignal): Promise<void> {
+async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal): Promise<void> {
   let at = 0;
   for await (const chunk of abortable(body, signal)) {
     into.set(chunk.subarray(0, into.byteLength - at), at);
@@ -114,20 +118,20 @@ async function place(body: PinnedBody, into: Uint8Array, signal: AbortSignal): P
 }
 
 /** All of them; the first failure stops the others and is what is thrown when they have ended. */
-async function together(tasks: readonly Promise<void>[], stop: Stop): Promise<void> {
-  await Promise.all(tasks.map((task) => task.catch((error) => stop.now(error))));
+async function together(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
+  await Promise.all(tasks.map((task) => task.catch((error) => stop.abort(error))));
   stop.signal.throwIfAborted();
 }
 
-async function* inOrder({ pinned, info, body }: Opened, wanted: ReadWanted, parallel: number): Bytes {
-  const stop = new Stop(wanted.signal);
+async function* inOrder({ pinned, info, body }: OpenedRead, wanted: LimitedReadRequest, parallel: number): ByteStream {
+  const stop = new LinkedAbortController(wanted.signal);
   const rest = endingWith(stop.signal, pinned);
   const end = clamped(wanted.end, info.size);
-  const ahead: Ahead[] = [];
+  const ahead: PrefetchedRange[] = [];
   let next = wanted.start + RANGE;
   const refill = () => {
     for (; next < end && ahead.length < parallel - 1; next += RANGE) {
-      ahead.push(new Ahead(rest, next, Math.min(next + RANGE, end), wanted.budget));
+      ahead.push(new PrefetchedRange(rest, next, Math.min(next + RANGE, end), wanted.limiter));
     }
   };
   try {
@@ -138,15 +142,15 @@ async function* inOrder({ pinned, info, body }: Opened, wanted: ReadWanted, para
       yield* range.deliver();
     }
   } finally {
-    stop.now(new Error("the reader has left"));
-    stop.free();
+    stop.abort(new Error("the reader has left"));
+    stop.dispose();
     for (const range of ahead) range.drop();
   }
 }
 
 /** A range that is being fetched into a buffer before its turn. */
-class Ahead {
-  readonly #pinned: Pinned;
+class PrefetchedRange {
+  readonly #pinned: ResumableRead;
   readonly #start: number;
   readonly #end: number;
   readonly #queue = new AbortController();
@@ -154,7 +158,7 @@ class Ahead {
   #dropped = false;
   #release: () => void = () => {};
 
-  constructor(pinned: Pinned, start: number, end: number, budget: Budget) {
+  constructor(pinned: ResumableRead, start: number, end: number, budget: MemoryLimiter) {
     this.#pinned = pinned;
     this.#start = start;
     this.#end = end;
@@ -164,11 +168,11 @@ class Ahead {
   }
 
   /** The range whose turn it is must not wait for memory that the ones behind it hold, so it is streamed then. */
-  async *deliver(): Bytes {
+  async *deliver(): ByteStream {
     this.#queue.abort();
     try {
       const data = await this.#data;
-      if (!data) return yield* new PinnedBody(this.#pinned, this.#start, this.#end);
+      if (!data) return yield* new ResumableBody(this.#pinned, this.#start, this.#end);
       for (let at = 0; at < data.byteLength; at += CHUNK) yield data.subarray(at, at + CHUNK);
     } finally {
       this.drop();
@@ -182,13 +186,13 @@ class Ahead {
     this.#release();
   }
 
-  async #fetch(budget: Budget): Promise<Uint8Array | undefined> {
+  async #fetch(budget: MemoryLimiter): Promise<Uint8Array | undefined> {
     const size = this.#end - this.#start;
-    const release = await budget.take(size, this.#queue.signal).catch(() => undefined);
+    const release = await budget.acquire(size, this.#queue.signal).catch(() => undefined);
     if (!release) return undefined;
     this.#release = release;
     if (this.#dropped) return void release();
-    return collect(new PinnedBody(this.#pinned, this.#start, this.#end), { size });
+    return collect(new ResumableBody(this.#pinned, this.#start, this.#end), { size });
   }
 }
 
@@ -204,7 +208,7 @@ const LARGEST = 16 * 2 ** 20;
 const PARALLEL_WHOLE = 10;
 
 /** Half open; without `end` up to the end of the object. */
-interface Stretch {
+interface ByteRange {
   start: number;
   end: number | undefined;
 }
@@ -222,8 +226,8 @@ interface Group {
 export async function fetchRanges(
   driver: ObjectDriver,
   key: string,
-  ranges: readonly Stretch[],
-  options: Partial<Pick<Wanted, "ifMatch" | "version" | "signal">> & { budget: Budget },
+  ranges: readonly ByteRange[],
+  options: Partial<Pick<ReadRequest, "ifMatch" | "version" | "signal">> & { budget: MemoryLimiter },
 ): Promise<Uint8Array[]> {
   const { ifMatch, version, signal, budget } = options;
   const groups = grouped(ranges);
@@ -231,7 +235,7 @@ export async function fetchRanges(
   const [first] = groups;
   if (!first) return results;
   const end = first.end === Number.POSITIVE_INFINITY ? undefined : first.end;
-  const opened = await open(driver, key, { start: first.start, end, ifMatch, version, signal });
+  const opened = await openRead(driver, key, { start: first.start, end, ifMatch, version, signal });
   if (groups.length > 1 && !opened.pinned.isCertain) {
     await opened.body.return();
     const why = "the server gives the object no ETag, so ranges that are far apart may be of different versions";
@@ -244,7 +248,7 @@ export async function fetchRanges(
 }
 
 /** Ranges in as few groups as `GAP` and `LARGEST` allow, in the order of their first bytes. */
-function grouped(ranges: readonly Stretch[]): Group[] {
+function grouped(ranges: readonly ByteRange[]): Group[] {
   const sorted = ranges
     .map(({ start, end = Number.POSITIVE_INFINITY }, index) => ({ start, end, index }))
     .filter(({ start, end }) => start < end)
@@ -267,41 +271,41 @@ function joins(group: Group, start: number, end: number): boolean {
 type Take = (group: Group, data: Uint8Array) => void;
 
 async function fetchGroups(
-  { pinned, info, body }: Opened,
+  { pinned, info, body }: OpenedRead,
   [first, ...others]: readonly Group[],
-  budget: Budget,
+  budget: MemoryLimiter,
   signal: AbortSignal | undefined,
   take: Take,
 ): Promise<void> {
-  const stop = new Stop(signal);
-  const lanes = byteBudget(PARALLEL_WHOLE, Number.POSITIVE_INFINITY);
-  const one = async (group: Group, read: (from: Pinned) => PinnedBody) => {
+  const stop = new LinkedAbortController(signal);
+  const lanes = memoryLimiter(PARALLEL_WHOLE, Number.POSITIVE_INFINITY);
+  const one = async (group: Group, read: (from: ResumableRead) => ResumableBody) => {
     try {
-      const leave = await lanes.take(1, stop.signal);
+      const leave = await lanes.acquire(1, stop.signal);
       await fetchOne(group, read(endingWith(stop.signal, pinned)), budget, stop.signal, take).finally(leave);
     } catch (error) {
-      stop.now(error);
+      stop.abort(error);
     }
   };
   const tasks = [one(first!, () => body)];
   for (const group of others) {
     if (group.start >= info.size) break;
-    tasks.push(one(group, (from) => new PinnedBody(from, group.start, clamped(group.end, info.size))));
+    tasks.push(one(group, (from) => new ResumableBody(from, group.start, clamped(group.end, info.size))));
   }
   await Promise.all(tasks);
-  stop.free();
+  stop.dispose();
   stop.signal.throwIfAborted();
 }
 
 async function fetchOne(
   group: Group,
-  body: PinnedBody,
-  budget: Budget,
+  body: ResumableBody,
+  budget: MemoryLimiter,
   signal: AbortSignal,
   take: Take,
 ): Promise<void> {
   const size = body.left;
-  const release = await held(budget.take(size, signal), body);
+  const release = await held(budget.acquire(size, signal), body);
   try {
     take(group, await collect(abortable(body, signal), { size }));
   } finally {
@@ -310,7 +314,7 @@ async function fetchOne(
 }
 
 /** `grant`, or its failure after the line that waited for it has been let go. */
-async function held(grant: Promise<() => void>, body: PinnedBody): Promise<() => void> {
+async function held(grant: Promise<() => void>, body: ResumableBody): Promise<() => void> {
   try {
     return await grant;
   } catch (error) {
@@ -320,7 +324,7 @@ async function held(grant: Promise<() => void>, body: PinnedBody): Promise<() =>
 }
 
 /** A range of its own memory, unless it is all that was fetched. */
-function cut(group: Group, data: Uint8Array, { start, end }: Stretch): Uint8Array {
+function cut(group: Group, data: Uint8Array, { start, end }: ByteRange): Uint8Array {
   if (group.members.length === 1) return data;
   const to = end === undefined ? undefined : end - group.start;
   return Uint8Array.from(data.subarray(start - group.start, to));

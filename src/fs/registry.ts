@@ -3,18 +3,23 @@ import type { Codecs } from "../codecs/codec.js";
 import type { Connection, ConnectionSource } from "../connections/index.js";
 import { invalid } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { Driver, ObjectDriver, OpenDriver, Shared } from "./driver/driver.js";
+import type { Driver, DriverContext, ObjectDriver, OpenDriver } from "./driver/driver.js";
 
-export class Reach<D extends ObjectDriver = Driver> {
-  readonly kit: Kit;
+export class DriverRegistry<D extends ObjectDriver = Driver> {
+  readonly kit: StorageContext;
   readonly #schemes: ReadonlyMap<string, OpenDriver<D>>;
   readonly #connections: ConnectionSource;
-  readonly #shared: Shared;
+  readonly #shared: DriverContext;
   readonly #open = new Map<OpenDriver<D>, Map<string, Promise<D>>>();
   #closed = false;
 
   /** `schemes`: aliases of one provider share one function. */
-  constructor(schemes: ReadonlyMap<string, OpenDriver<D>>, connections: ConnectionSource, shared: Shared, kit: Kit) {
+  constructor(
+    schemes: ReadonlyMap<string, OpenDriver<D>>,
+    connections: ConnectionSource,
+    shared: DriverContext,
+    kit: StorageContext,
+  ) {
     this.#schemes = schemes;
     this.#connections = connections;
     this.#shared = shared;
@@ -69,7 +74,7 @@ export class Reach<D extends ObjectDriver = Driver> {
 }
 
 /** What a Storage brings along besides its drivers and connections. */
-export interface Kit {
+export interface StorageContext {
   readonly codecs: Codecs;
   /** The content type that a name's suffix stands for. */
   readonly contentTypeOf: (name: string) => string | undefined;

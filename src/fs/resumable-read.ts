@@ -3,17 +3,17 @@
 import { constants } from "node:buffer";
 import { pause } from "../concurrency.js";
 import { type ErrorCode, failure, isStorageError } from "../errors.js";
-import { abortable, type Bytes, collect } from "../streams.js";
-import type { Info, ObjectDriver } from "./driver/driver.js";
+import { abortable, type ByteStream, collect } from "../streams.js";
+import type { ObjectDriver, ObjectInfo } from "./driver/driver.js";
 
 /** How often in a row a body is taken up again without a single byte in between. */
-const FRUITLESS = 5;
+const MAX_RESUMES = 5;
 
 /** Milliseconds before the second fruitless try; doubled for each further one. */
 const PAUSE_MS = 100;
 
 /** Which version of which object, and until when. */
-export interface Wanted {
+export interface ReadRequest {
   /** First byte. */
   start: number;
   /** Byte after the last, or undefined for the end of the object. */
@@ -24,19 +24,24 @@ export interface Wanted {
 }
 
 /** A read whose first request has been answered. */
-export interface Opened {
-  pinned: Pinned;
-  info: Info;
+export interface OpenedRead {
+  pinned: ResumableRead;
+  info: ObjectInfo;
   /** From `start` up to what was asked for, clamped to the size of the object. */
-  body: PinnedBody;
+  body: ResumableBody;
 }
 
 /** Sends the first request of a read, of bytes up to `until`; its answer says which version all later ones must have. */
-export async function open(driver: ObjectDriver, key: string, wanted: Wanted, until = wanted.end): Promise<Opened> {
+export async function openRead(
+  driver: ObjectDriver,
+  key: string,
+  wanted: ReadRequest,
+  until = wanted.end,
+): Promise<OpenedRead> {
   const { start, ifMatch, version, signal } = wanted;
   const { info, body } = await driver.read(key, { start, end: until, ifMatch, version, signal });
-  const pinned = new Pinned(driver, key, info, version, signal);
-  return { pinned, info, body: new PinnedBody(pinned, start, clamped(until, info.size), body) };
+  const pinned = new ResumableRead(driver, key, info, version, signal);
+  return { pinned, info, body: new ResumableBody(pinned, start, clamped(until, info.size), body) };
 }
 
 /** Where a range that ends at `end` ends in an object of `size` bytes. */
@@ -44,11 +49,11 @@ export function clamped(end: number | undefined, size: number): number {
   return Math.min(end ?? size, size);
 }
 
-export class Pinned {
+export class ResumableRead {
   constructor(
     readonly driver: ObjectDriver,
     readonly key: string,
-    readonly info: Info,
+    readonly info: ObjectInfo,
     readonly version: string | undefined,
     readonly signal: AbortSignal | undefined,
   ) {}
@@ -62,7 +67,7 @@ export class Pinned {
   }
 
   /** One request for this version; ObjectChanged when it is not the current one any more. */
-  async request(start: number, end: number): Promise<Bytes> {
+  async request(start: number, end: number): Promise<ByteStream> {
     const { driver, key, info, version, signal } = this;
     const ifMatch = info.etag || undefined;
     const answer = await driver.read(key, { start, end, ifMatch, version, signal }).catch((error) => {
@@ -80,8 +85,8 @@ export class Pinned {
 }
 
 /** The same version, for tasks that end with another signal. */
-export function endingWith(signal: AbortSignal, { driver, key, info, version }: Pinned): Pinned {
-  return new Pinned(driver, key, info, version, signal);
+export function endingWith(signal: AbortSignal, { driver, key, info, version }: ResumableRead): ResumableRead {
+  return new ResumableRead(driver, key, info, version, signal);
 }
 
 const GONE: ReadonlySet<ErrorCode> = new Set(["PreconditionFailed", "ObjectChanged", "NotFound"]);
@@ -92,15 +97,15 @@ function changed(cause?: unknown): Error {
 }
 
 /** A stretch of one version: exactly its bytes, from as many requests as it takes, one at a time. */
-export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
-  readonly #pinned: Pinned;
+export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
+  readonly #pinned: ResumableRead;
   readonly #end: number;
   #at: number;
   #bytes: AsyncIterator<Uint8Array> | undefined;
   #fruitless = 0;
   #over = false;
 
-  constructor(pinned: Pinned, start: number, end: number, bytes?: Bytes) {
+  constructor(pinned: ResumableRead, start: number, end: number, bytes?: ByteStream) {
     this.#pinned = pinned;
     this.#at = start;
     this.#end = Math.max(start, end);
@@ -164,7 +169,7 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
     if (!PASSING.has(this.#pinned.codeOf(error)) || !this.#pinned.isCertain) throw error;
     if (this.left === 0) return this.#done();
     this.#fruitless += 1;
-    if (this.#fruitless > FRUITLESS) throw error;
+    if (this.#fruitless > MAX_RESUMES) throw error;
     this.#bytes = undefined;
     if (this.#fruitless > 1) await pause(PAUSE_MS * 2 ** (this.#fruitless - 2), signal);
     return this.next();
@@ -182,22 +187,26 @@ export class PinnedBody implements Bytes, AsyncIterator<Uint8Array> {
  * The info of an object with a body that is always of that one version: a line that drops, ends early or stalls is
  * taken up at the byte reached. ObjectChanged when the version is gone by then.
  */
-export async function resumed(driver: ObjectDriver, key: string, wanted: Wanted): Promise<{ info: Info; body: Bytes }> {
+export async function readStream(
+  driver: ObjectDriver,
+  key: string,
+  wanted: ReadRequest,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   if (wanted.start === wanted.end) return { info: await driver.stat(key, wanted), body: nothing() };
-  return open(driver, key, wanted);
+  return openRead(driver, key, wanted);
 }
 
-async function* nothing(): Bytes {}
+async function* nothing(): ByteStream {}
 
 /** The same bytes in one array, which is filled in place. TooLarge above what an array of this Node can hold. */
-export async function readAll(driver: ObjectDriver, key: string, wanted: Wanted): Promise<Uint8Array> {
+export async function readAll(driver: ObjectDriver, key: string, wanted: ReadRequest): Promise<Uint8Array> {
   if (wanted.start === wanted.end) return driver.stat(key, wanted).then(() => new Uint8Array(0));
-  const opened = await open(driver, key, wanted);
+  const opened = await openRead(driver, key, wanted);
   return collect(abortable(opened.body, wanted.signal), { size: await sizeOf(opened, wanted) });
 }
 
 /** Bytes of what was asked for in the object as it is. */
-export async function sizeOf({ info, body }: Opened, { start, end }: Wanted): Promise<number> {
+export async function sizeOf({ info, body }: OpenedRead, { start, end }: ReadRequest): Promise<number> {
   const size = Math.max(0, clamped(end, info.size) - start);
   if (size <= constants.MAX_LENGTH) return size;
   await body.return();

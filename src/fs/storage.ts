@@ -2,32 +2,32 @@ import { checkOptions, invalid, isStorageError, StorageError } from "../errors.j
 import { StoragePath } from "../path.js";
 import { toReadableStream } from "../streams.js";
 import { Batch } from "./batch.js";
-import type { Driver, Info, Item, Shared } from "./driver/driver.js";
+import type { Driver, DriverContext, DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { globKeys } from "./glob/walk.js";
-import { listed, Objects, type Reads } from "./objects.js";
-import { Call, onObject, type Reached } from "./operation.js";
+import { Objects, type ReadStrategy, toPathList } from "./objects.js";
+import { Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
-  type At,
   COPY,
-  type CopyInit,
+  type CopyOptions,
   checkRange,
   checkSign,
   DELETE,
-  type DeleteInit,
+  type DeleteOptions,
   GLOB,
-  type GlobInit,
+  type GlobOptions,
   LIST,
-  type ListInit,
+  type ListOptions,
+  type PathLike,
   RANGES,
   type Range,
   type RangesInit,
-  type ReadInit,
+  type ReadOptions,
   SIGN,
-  type SignInit,
-  type WriteInit,
+  type SignedUrlOptions,
+  type WriteOptions,
 } from "./options.js";
-import { fetched, fetchedWhole, fetchRanges } from "./parallel-read.js";
-import type { Reach } from "./registry.js";
+import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
+import type { DriverRegistry } from "./registry.js";
 import { checkApart, copyAcross, removeTree, summed, transferTree, waitUntilDistinct } from "./tree.js";
 import { StorageWritable } from "./writable.js";
 
@@ -35,19 +35,19 @@ import { StorageWritable } from "./writable.js";
  * One row of a listing: an object, a directory, which is nothing but the common start of some keys, or among files what
  * is neither (`other`): `detail` says what it is.
  */
-export interface Entry extends Omit<Item, "key"> {
+export interface ListEntry extends Omit<DriverListEntry, "key"> {
   path: StoragePath;
 }
 
-const IN_PARALLEL: Reads = { stream: fetched, whole: fetchedWhole };
+const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
 /** Objects by URL, on every provider: all verbs, one set of options, one kind of error. */
 export class Storage extends Objects<Driver> {
-  readonly #reach: Reach;
-  readonly #shared: Shared;
+  readonly #reach: DriverRegistry;
+  readonly #shared: DriverContext;
 
   /** @internal Use `openStorage`. */
-  constructor(reach: Reach, shared: Shared) {
+  constructor(reach: DriverRegistry, shared: DriverContext) {
     super(reach, shared, IN_PARALLEL);
     this.#reach = reach;
     this.#shared = shared;
@@ -58,8 +58,8 @@ export class Storage extends Objects<Driver> {
    * symbolic link to a directory and what is no regular file come as `other`. What cannot be listed, such as a name
    * that is not UTF-8 or a folder that may not be read, is named in a BatchError after all others were yielded.
    */
-  async *list(at: At, init: ListInit = {}): AsyncGenerator<Entry, void, undefined> {
-    const call = new Call("list", "list", init);
+  async *list(at: PathLike, init: ListOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
+    const call = new Operation("list", "list", init);
     try {
       checkOptions("list", init, LIST);
       const { path, key, driver } = await call.bucket(this.#reach, at);
@@ -84,7 +84,7 @@ export class Storage extends Objects<Driver> {
       }
       batch.check("list", call.at, "not listed");
     } catch (error) {
-      throw call.told(error);
+      throw call.toStorageError(error);
     }
   }
 
@@ -92,14 +92,14 @@ export class Storage extends Objects<Driver> {
    * Objects and directories whose keys match: `*` `?` `[a-c]` inside a segment, `**` across segments, `{x,y}` either.
    * Links and what cannot be listed are as in `list`.
    */
-  async *glob(pattern: At, init: GlobInit = {}): AsyncGenerator<Entry, void, undefined> {
-    const call = new Call("glob", "list", init);
+  async *glob(pattern: PathLike, init: GlobOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
+    const call = new Operation("glob", "list", init);
     try {
       checkOptions("glob", init, GLOB);
       const { path, key, driver } = await call.bucket(this.#reach, pattern);
       const batch = new Batch();
       const { signal, followLinks, onSkipped } = init;
-      const skipped = onSkipped && ((item: Item) => onSkipped(entry(path, item).path));
+      const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
       const found = globKeys(driver, key, { signal, followLinks, skipped, unlisted: unlistedIn(batch, call) });
       for await (const item of found) {
         batch.done(1);
@@ -107,24 +107,24 @@ export class Storage extends Objects<Driver> {
       }
       batch.check("glob", call.at, "not looked at");
     } catch (error) {
-      throw call.told(error);
+      throw call.toStorageError(error);
     }
   }
 
   /** As `read`, as a web stream. */
-  readable(at: At, init: ReadInit = {}): ReadableStream<Uint8Array> {
+  readable(at: PathLike, init: ReadOptions = {}): ReadableStream<Uint8Array> {
     return toReadableStream(this.read(at, init));
   }
 
   /** Several ranges of one version, in the order asked for; near ones are fetched together. */
-  ranges(at: At, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
+  ranges(at: PathLike, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
     return onObject(this.#reach, "read", at, init, RANGES, ({ key, driver }) =>
       fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
     );
   }
 
   /** A writer to push into; the object exists if and only if its `close()` resolves. */
-  writable(at: At, init: WriteInit = {}): StorageWritable {
+  writable(at: PathLike, init: WriteOptions = {}): StorageWritable {
     return new StorageWritable((body) => this.write(at, body, init));
   }
 
@@ -132,7 +132,7 @@ export class Storage extends Objects<Driver> {
    * Copies an object, or with `recursive` everything below a path; inside the provider where one connection reaches
    * both. A recursive copy goes on past entries that fail, which come in one BatchError at the end.
    */
-  async copy(from: At, to: At, init: CopyInit = {}): Promise<void> {
+  async copy(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("copy", init, COPY);
     await (init.recursive ? this.#tree("copy", from, to, init) : this.#copy("copy", from, to, init));
   }
@@ -141,7 +141,7 @@ export class Storage extends Objects<Driver> {
    * As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays, and so does a source
    * that nothing proves to be another object than its copy.
    */
-  async move(from: At, to: At, init: CopyInit = {}): Promise<void> {
+  async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
     if (init.recursive) return this.#tree("move", from, to, init);
     const moved = await this.#copy("move", from, to, init);
@@ -149,27 +149,27 @@ export class Storage extends Objects<Driver> {
   }
 
   /** Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. */
-  override async delete(at: At | readonly At[], init: DeleteInit = {}): Promise<void> {
+  override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
     const { recursive, version, signal } = init;
     if (!recursive) return super.delete(at, { version, signal });
     const batch = new Batch();
-    const calls: Call[] = [];
-    for (const one of listed(at)) {
-      const call = new Call("delete", "delete", init);
+    const calls: Operation[] = [];
+    for (const one of toPathList(at)) {
+      const call = new Operation("delete", "delete", init);
       calls.push(call);
-      await call.telling(async () => removeTree(batch, call, await call.bucket(this.#reach, one), init));
+      await call.run(async () => removeTree(batch, call, await call.bucket(this.#reach, one), init));
     }
     batch.check("delete", calls[0]?.at ?? "", "not deleted");
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */
-  sign(at: At, init: SignInit = {}): Promise<string> {
-    const call = new Call("sign", "sign", {});
-    return call.telling(async () => {
+  signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<string> {
+    const call = new Operation("sign", "sign", {});
+    return call.run(async () => {
       checkOptions("sign", init, SIGN);
       const { key, driver } = await call.object(this.#reach, at);
-      return driver.sign(key, checkSign(init));
+      return driver.signedUrl(key, checkSign(init));
     });
   }
 
@@ -178,14 +178,14 @@ export class Storage extends Objects<Driver> {
     return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
   }
 
-  #tree(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<void> {
+  #tree(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<void> {
     const { signal } = init;
-    const call = new Call(op, "list", { signal });
-    const writing = new Call(op, "copy", { signal });
+    const call = new Operation(op, "list", { signal });
+    const writing = new Operation(op, "copy", { signal });
     const reporter = summed(init.onProgress);
-    return call.telling(async () => {
+    return call.run(async () => {
       const source = await call.bucket(this.#reach, from);
-      const target = await writing.telling(() => writing.bucket(this.#reach, to));
+      const target = await writing.run(() => writing.bucket(this.#reach, to));
       const one = (a: StoragePath, b: StoragePath) => {
         const { ifAbsent, ifMatch } = init;
         const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
@@ -196,27 +196,27 @@ export class Storage extends Objects<Driver> {
   }
 
   /** Whether source and target are two objects: one has more than one spelling, `s3a://` and a slash at the end among them. */
-  async #copy(op: "copy" | "move", from: At, to: At, init: CopyInit): Promise<boolean> {
+  async #copy(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<boolean> {
     const { signal, ifMatch, ifAbsent } = init;
-    const reading = new Call(op, "read", { signal, ifMatch });
-    const writing = new Call(op, "copy", init);
-    const source = await reading.telling(() => reading.object(this.#reach, from));
-    const target = await writing.telling(() => writing.object(this.#reach, to));
+    const reading = new Operation(op, "read", { signal, ifMatch });
+    const writing = new Operation(op, "copy", init);
+    const source = await reading.run(() => reading.object(this.#reach, from));
+    const target = await writing.run(() => writing.object(this.#reach, to));
     if (source.driver === target.driver && source.key === target.key) {
       await this.stat(from, { signal });
       return false;
     }
     const move = op === "move";
     if (!this.#together(source.path, target.path)) {
-      const told = (error: unknown) => reading.told(error);
-      const copied = await writing.telling(() => copyAcross(source, target, init, told, move));
-      if (move) await reading.telling(() => checkApart(source, copied, signal));
+      const told = (error: unknown) => reading.toStorageError(error);
+      const copied = await writing.run(() => copyAcross(source, target, init, told, move));
+      if (move) await reading.run(() => checkApart(source, copied, signal));
       return true;
     }
     const { bucket, key } = source.path;
     const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
     if (info) await waitUntilDistinct(info, signal);
-    const { same } = await writing.telling(
+    const { same } = await writing.run(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.
       (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : error),
@@ -224,17 +224,17 @@ export class Storage extends Objects<Driver> {
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
     if (info) {
       const stored = await this.#seen(writing, target, signal);
-      await reading.telling(() => checkApart(source, { info, stored }, signal));
+      await reading.run(() => checkApart(source, { info, stored }, signal));
     }
     return true;
   }
 
-  #seen(call: Call, { key, driver }: Reached, signal: AbortSignal | undefined): Promise<Info> {
-    return call.telling(() => driver.stat(key, { version: undefined, signal }));
+  #seen(call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined): Promise<ObjectInfo> {
+    return call.run(() => driver.stat(key, { version: undefined, signal }));
   }
 }
 
-function unlistedIn(batch: Batch, call: Call): (key: string, error: unknown) => void {
+function unlistedIn(batch: Batch, call: Operation): (key: string, error: unknown) => void {
   return (key, error) => {
     const failed = call.failure(key, error);
     batch.fail(failed.path, failed.error);
@@ -245,7 +245,7 @@ function missing({ op, detail, attempts, cause }: StorageError, path: StoragePat
   return new StorageError({ code: "NotFound", op, path: String(path), detail, attempts, cause });
 }
 
-function entry(base: StoragePath, { key, ...rest }: Item): Entry {
+function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry {
   const { scheme, connectionId, bucket } = base;
   const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };

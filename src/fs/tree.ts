@@ -3,13 +3,13 @@ import { createHash, getFips } from "node:crypto";
 import { pause } from "../concurrency.js";
 import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { Batch } from "./batch.js";
-import type { Doomed, Info, Item } from "./driver/driver.js";
+import type { DriverListEntry, ObjectIdentifier, ObjectInfo } from "./driver/driver.js";
 import { deleteIn } from "./objects.js";
-import { type Call, Foreign, type Reached } from "./operation.js";
-import type { CopyInit, DeleteInit } from "./options.js";
-import { resumed } from "./resumable-read.js";
+import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
+import type { CopyOptions, DeleteOptions } from "./options.js";
+import { readStream } from "./resumable-read.js";
 import { writeObject } from "./write.js";
 
 /** How many objects of a tree are copied at the same time. */
@@ -21,20 +21,20 @@ const TREE_PARALLEL = 8;
  * stored, and with size and MD5 that the target's provider states then; where one states no MD5, only the size is.
  */
 export async function copyAcross(
-  source: Reached,
-  target: Reached,
-  init: CopyInit,
+  source: ResolvedObject,
+  target: ResolvedObject,
+  init: CopyOptions,
   told: (error: unknown) => unknown,
   move = false,
 ): Promise<Copied> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
   const range = { start: 0, end: undefined, version: undefined };
-  const { info, body } = await resumed(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
-    throw new Foreign(told(error));
+  const { info, body } = await readStream(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
+    throw new CallerError(told(error));
   });
   const metadata = target.driver.metadata ? info.metadata : undefined;
   const { contentType, size } = info;
-  const print = new Fingerprint();
+  const print = new Md5Stream();
   const sent = telling(asStated(info, body, print), told);
   try {
     if (move) await waitUntilDistinct(info, signal);
@@ -50,8 +50,8 @@ export async function copyAcross(
 
 /** What was copied, and what is at the target now. */
 export interface Copied {
-  info: Info;
-  stored: Info;
+  info: ObjectInfo;
+  stored: ObjectInfo;
 }
 
 /** Milliseconds after which times of modification differ by a second, also where one is told in whole seconds. */
@@ -61,16 +61,19 @@ const DISTINCT_MS = 2100;
  * Waits until the source is not that young: if the target is the same object, by way of another connection, the copy
  * then shows in the time of the source. Versions show it in any case.
  */
-export async function waitUntilDistinct({ version, modified }: Info, signal: AbortSignal | undefined): Promise<void> {
+export async function waitUntilDistinct(
+  { version, modified }: ObjectInfo,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const left = DISTINCT_MS - (Date.now() - modified.getTime());
   if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
 }
 
-function sameSecond(a: Info, b: Info): boolean {
+function sameSecond(a: ObjectInfo, b: ObjectInfo): boolean {
   return Math.abs(a.modified.getTime() - b.modified.getTime()) < 1000;
 }
 
-async function* asStated({ md5 }: Info, body: Bytes, print: Fingerprint): Bytes {
+async function* asStated({ md5 }: ObjectInfo, body: ByteStream, print: Md5Stream): ByteStream {
   yield* print.of(body);
   if (print.differs(md5)) throw failure("Corrupt", "the bytes that came do not have the MD5 that the provider states");
 }
@@ -78,10 +81,10 @@ async function* asStated({ md5 }: Info, body: Bytes, print: Fingerprint): Bytes 
 interface Sent {
   etag: string | undefined;
   size: number;
-  print: Fingerprint;
+  print: Md5Stream;
 }
 
-function checkStored(stored: Info, { etag, size, print }: Sent): void {
+function checkStored(stored: ObjectInfo, { etag, size, print }: Sent): void {
   if (stored.size !== size)
     throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
   if (!print.differs(stored.md5)) return;
@@ -95,7 +98,7 @@ function checkStored(stored: Info, { etag, size, print }: Sent): void {
  * object. Then the copy has changed the source: its etag or version, or its time by the difference between the two.
  */
 export async function checkApart(
-  { key, driver }: Reached,
+  { key, driver }: ResolvedObject,
   { info, stored }: Copied,
   signal: AbortSignal | undefined,
 ): Promise<void> {
@@ -107,14 +110,14 @@ export async function checkApart(
 }
 
 /** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
-function isSame(found: Info, copied: Info): boolean {
+function isSame(found: ObjectInfo, copied: ObjectInfo): boolean {
   if (found.etag !== copied.etag) return false;
   if (found.version !== undefined) return found.version === copied.version;
   return sameSecond(found, copied);
 }
 
 /** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
-async function* telling(bytes: Bytes, told: (error: unknown) => unknown): Bytes {
+async function* telling(bytes: ByteStream, told: (error: unknown) => unknown): ByteStream {
   try {
     yield* bytes;
   } catch (error) {
@@ -123,7 +126,7 @@ async function* telling(bytes: Bytes, told: (error: unknown) => unknown): Bytes 
 }
 
 /** What each object of a tree reports its bytes to, so that the caller hears the sum of all. */
-export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyInit["onProgress"] {
+export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyOptions["onProgress"] {
   if (!onProgress) return () => undefined;
   let total = 0;
   return () => {
@@ -142,10 +145,10 @@ type One = (from: StoragePath, to: StoragePath) => Promise<void>;
 export interface Tree {
   op: "copy" | "move";
   /** Told of failures of the source. */
-  call: Call;
-  source: Reached;
-  target: Reached;
-  init: CopyInit;
+  call: Operation;
+  source: ResolvedObject;
+  target: ResolvedObject;
+  init: CopyOptions;
   one: One;
 }
 
@@ -174,9 +177,9 @@ async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): P
 }
 
 /** Whether one of two trees is in the other, whatever links lead there. */
-async function areNested(a: Reached, b: Reached): Promise<boolean> {
+async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
   if (a.driver !== b.driver) return false;
-  const real = ({ key, driver }: Reached) => driver.fileSystem?.realKey(key) ?? key;
+  const real = ({ key, driver }: ResolvedObject) => driver.fileSystem?.realKey(key) ?? key;
   const [one, other] = await Promise.all([real(a), real(b)]);
   return isWithin(one, other) || isWithin(other, one);
 }
@@ -209,10 +212,10 @@ class TreeWalk {
     const { call, init } = this.#tree;
     if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
     // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
-    this.#batch.fail(call.at, call.told(failed.reason));
+    this.#batch.fail(call.at, call.toStorageError(failed.reason));
   }
 
-  async *#items(): AsyncGenerator<Item, void, undefined> {
+  async *#items(): AsyncGenerator<DriverListEntry, void, undefined> {
     const { call, source, init } = this.#tree;
     const { signal, followLinks } = init;
     const pages = source.driver.list(source.key === "" ? "" : `${source.key}/`, {
@@ -230,7 +233,7 @@ class TreeWalk {
     for await (const page of pages) yield* page;
   }
 
-  async #do(item: Item): Promise<void> {
+  async #do(item: DriverListEntry): Promise<void> {
     const { init, source } = this.#tree;
     const from = below(source.path, item.key);
     try {
@@ -245,7 +248,7 @@ class TreeWalk {
     }
   }
 
-  async #transfer(item: Item, from: StoragePath): Promise<void> {
+  async #transfer(item: DriverListEntry, from: StoragePath): Promise<void> {
     const { source, target, one, op } = this.#tree;
     if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
     const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
@@ -258,7 +261,7 @@ class TreeWalk {
   }
 
   /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */
-  async #directory({ key, size = 0 }: Item, from: StoragePath, directory: string): Promise<void> {
+  async #directory({ key, size = 0 }: DriverListEntry, from: StoragePath, directory: string): Promise<void> {
     const { source, target, op, init, call } = this.#tree;
     const where = String(from);
     if (size > 0)
@@ -274,7 +277,7 @@ class TreeWalk {
   }
 
   /** Two connections can lead to one bucket, and a tree that is copied into itself has no end. */
-  async #checkEnd({ key, etag, size }: Item): Promise<void> {
+  async #checkEnd({ key, etag, size }: DriverListEntry): Promise<void> {
     const { source, target, init } = this.#tree;
     if (source.driver === target.driver || !isWithin(target.key, source.key) || !isWithin(key, target.key)) return;
     const { signal } = init;
@@ -289,7 +292,7 @@ class Endless {
   constructor(readonly error: unknown) {}
 }
 
-function adviceOn({ detail = "no regular file" }: Item): string {
+function adviceOn({ detail = "no regular file" }: DriverListEntry): string {
   return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
 }
 
@@ -300,13 +303,13 @@ function below({ scheme, connectionId, bucket }: StoragePath, key: string): Stor
 
 // The MD5 of bytes on their way.
 
-class Fingerprint {
+class Md5Stream {
   /** Node has no MD5 in FIPS mode. */
   readonly #hash = getFips() === 1 ? undefined : createHash("md5");
   #md5: string | undefined;
 
   /** The same bytes, of which a note is taken. */
-  async *of(bytes: Bytes): Bytes {
+  async *of(bytes: ByteStream): ByteStream {
     for await (const chunk of bytes) {
       this.#hash?.update(chunk);
       yield chunk;
@@ -327,19 +330,24 @@ const BATCH = 1000;
  * Deletes an object and everything below it; of a symbolic link, the link alone. Failed keys do not stop the others;
  * all of them go into the batch.
  */
-export async function removeTree(batch: Batch, call: Call, reached: Reached, init: DeleteInit): Promise<void> {
+export async function removeTree(
+  batch: Batch,
+  call: Operation,
+  reached: ResolvedObject,
+  init: DeleteOptions,
+): Promise<void> {
   const { key, driver } = reached;
   const { signal } = init;
-  if (key === "" && !init.allowRoot)
-    throw invalid("this would empty the whole bucket; allowRoot says that it is meant");
+  if (key === "" && !init.emptyBucket)
+    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
   if (init.version !== undefined) throw invalid("recursive and version contradict each other");
-  const remove = (doomed: readonly Doomed[], count?: number) =>
+  const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
     deleteIn(batch, { call, driver }, doomed, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
   // The next page is listed while this one is deleted.
   let running: Promise<void> = Promise.resolve();
   // The object itself goes with a page that has room, so that it costs no request of its own.
-  const last: Doomed[] = key === "" ? [] : [{ key }];
+  const last: ObjectIdentifier[] = key === "" ? [] : [{ key }];
   try {
     for await (const page of pagesOf(batch, call, reached, signal)) {
       await running;
@@ -352,13 +360,13 @@ export async function removeTree(batch: Batch, call: Call, reached: Reached, ini
     await running;
     if (signal?.aborted || batch.untouched) throw error;
     // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
-    batch.fail(call.at, call.told(error));
+    batch.fail(call.at, call.toStorageError(error));
   }
   await running;
   if (last.length > 0) await remove(last, 0);
 }
 
-function pagesOf(batch: Batch, call: Call, { key, driver }: Reached, signal: AbortSignal | undefined) {
+function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined) {
   return driver.list(key === "" ? "" : `${key}/`, {
     delimiter: undefined,
     startAfter: undefined,

@@ -1,10 +1,10 @@
 /** The one push-to-pull bridge. Everything else pulls. */
 import { invalid } from "../errors.js";
-import type { Bytes } from "../streams.js";
-import type { Receipt } from "./driver/driver.js";
+import type { ByteStream } from "../streams.js";
+import type { WriteResult } from "./driver/driver.js";
 
 /** Starts a write that pulls `body`; rejects when nothing was stored. */
-type Start = (body: Bytes) => Promise<Receipt>;
+type Start = (body: ByteStream) => Promise<WriteResult>;
 
 interface Waiting {
   resolve(): void;
@@ -19,7 +19,7 @@ interface Waiting {
  */
 export class StorageWritable extends WritableStream<Uint8Array | string> implements AsyncDisposable {
   readonly #bridge: Bridge;
-  #closed: Promise<Receipt> | undefined;
+  #closed: Promise<WriteResult> | undefined;
 
   constructor(start: Start) {
     const bridge = new Bridge(start);
@@ -43,9 +43,9 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
   }
 
   /** Stores what was written. A second call gives the same result. */
-  override close(): Promise<void> & Promise<Receipt> {
+  override close(): Promise<void> & Promise<WriteResult> {
     this.#closed ??= super.close().then(() => this.#bridge.finish());
-    return this.#closed as Promise<void> & Promise<Receipt>;
+    return this.#closed as Promise<void> & Promise<WriteResult>;
   }
 
   /** Stores nothing. After a successful `close` it fails: the object stays. */
@@ -61,7 +61,7 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
 
 /** Holds at most one chunk: `push` resolves when the consumer asks for the next. */
 class Bridge {
-  readonly #done: Promise<Receipt>;
+  readonly #done: Promise<WriteResult>;
   #reader: (() => void) | undefined;
   #writer: Waiting | undefined;
   #chunk: Uint8Array | undefined;
@@ -88,7 +88,7 @@ class Bridge {
     await taken;
   }
 
-  finish(): Promise<Receipt> {
+  finish(): Promise<WriteResult> {
     this.#ended = true;
     this.#wake();
     return this.#done;
@@ -105,7 +105,7 @@ class Bridge {
     this.#reader = undefined;
   }
 
-  async *#body(): Bytes {
+  async *#body(): ByteStream {
     for (;;) {
       if (this.#failure) throw this.#failure.reason;
       const chunk = this.#chunk;

@@ -1,22 +1,35 @@
 import type { Codec } from "../codecs/codec.js";
 import { isStorageError } from "../errors.js";
-import { abortable, type Body, type Bytes, checkUnread, exactly, single, toBytes, whole } from "../streams.js";
-import type { ObjectDriver, Receipt } from "./driver/driver.js";
-import { Foreign, type Reached } from "./operation.js";
+import {
+  abortable,
+  type Body,
+  type ByteStream,
+  checkUnread,
+  exactly,
+  single,
+  toByteStream,
+  whole,
+} from "../streams.js";
+import type { ObjectDriver, WriteResult } from "./driver/driver.js";
+import { CallerError, type ResolvedObject } from "./operation.js";
 import {
   type Compression,
   checkConditions,
   checkCount,
   checkHeader,
   checkMetadata,
-  type ReadInit,
-  type WriteInit,
+  type ReadOptions,
+  type WriteOptions,
 } from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /** One write: body, codec, driver, in one pull chain to which the provider sets the pace. */
-export function writeObject(reached: Reached<ObjectDriver>, body: Body, init: WriteInit): Promise<Receipt> {
+export function writeObject(
+  reached: ResolvedObject<ObjectDriver>,
+  body: Body,
+  init: WriteOptions,
+): Promise<WriteResult> {
   const { path, key, driver, kit } = reached;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
   checkConditions(ifAbsent, ifMatch);
@@ -33,28 +46,28 @@ export function writeObject(reached: Reached<ObjectDriver>, body: Body, init: Wr
 }
 
 /** The body as bytes of a length that is known, or that was promised and is held to. */
-function sized(body: Body, size: number | undefined): { bytes: Bytes; size: number | undefined } {
+function sized(body: Body, size: number | undefined): { bytes: ByteStream; size: number | undefined } {
   const data = whole(body);
-  const bytes = data ? single(data) : foreign(toBytes(body));
+  const bytes = data ? single(data) : foreign(toByteStream(body));
   const known = data?.byteLength ?? (body instanceof Blob ? body.size : undefined);
   if (known !== undefined && (size === undefined || size === known)) return { bytes, size: known };
   return { bytes: size === undefined ? bytes : exactly(bytes, size), size };
 }
 
 /** The same bytes; an error of the caller's own stream comes out marked, so that nobody wraps it. */
-async function* foreign(bytes: Bytes): Bytes {
+async function* foreign(bytes: ByteStream): ByteStream {
   try {
     yield* bytes;
   } catch (error) {
-    throw isStorageError(error) && error.op === "" ? error : new Foreign(error);
+    throw isStorageError(error) && error.op === "" ? error : new CallerError(error);
   }
 }
 
 // Where codecs meet paths.
 
-type Place = Pick<Reached<ObjectDriver>, "path" | "kit">;
+type Place = Pick<ResolvedObject<ObjectDriver>, "path" | "kit">;
 
-type Stage = (bytes: Bytes) => Bytes;
+type Stage = (bytes: ByteStream) => ByteStream;
 
 const asIs: Stage = (bytes) => bytes;
 
@@ -64,13 +77,13 @@ export function codecOf(compression: Compression | undefined, { path, kit }: Pla
   return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
 }
 
-export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadInit): Stage {
+export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadOptions): Stage {
   const codec = codecOf(compression, place);
   return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
 }
 
 /** What `read` makes of `bytes`, which are let go in the end, also when it fails before it has asked for the first. */
-async function* released(bytes: Bytes, read: () => Bytes): Bytes {
+async function* released(bytes: ByteStream, read: () => ByteStream): ByteStream {
   try {
     yield* read();
   } finally {
@@ -78,7 +91,7 @@ async function* released(bytes: Bytes, read: () => Bytes): Bytes {
   }
 }
 
-function encoding(place: Place, { compression, level, signal }: WriteInit): Stage | undefined {
+function encoding(place: Place, { compression, level, signal }: WriteOptions): Stage | undefined {
   const codec = codecOf(compression, place);
   return codec && ((bytes) => codec.encode(bytes, { level, signal }));
 }

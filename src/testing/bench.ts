@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type ErrorCode, isStorageError } from "../errors.js";
-import type { Info, Receipt } from "../fs/driver/driver.js";
-import type { ListInit, ReadInit, WriteInit } from "../fs/options.js";
-import type { Entry, Storage } from "../fs/storage.js";
+import type { ObjectInfo, WriteResult } from "../fs/driver/driver.js";
+import type { ListOptions, ReadOptions, WriteOptions } from "../fs/options.js";
+import type { ListEntry, Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
-import type { Body, Bytes } from "../streams.js";
+import type { Body, ByteStream } from "../streams.js";
 
 /** A harness with the words that cases are written in: names below the base stand for paths. */
-export class Bench {
+export class TestContext {
   readonly storage: Storage;
   readonly base: StoragePath;
   readonly other: StoragePath;
@@ -31,15 +31,15 @@ export class Bench {
     return key === "" ? path.key : path.key.slice(key.length + 1);
   }
 
-  write(name: string, body: Body, init?: WriteInit): Promise<Receipt> {
+  write(name: string, body: Body, init?: WriteOptions): Promise<WriteResult> {
     return this.storage.write(this.at(name), body, init);
   }
 
-  bytes(name: string, init?: ReadInit): Promise<Uint8Array> {
+  bytes(name: string, init?: ReadOptions): Promise<Uint8Array> {
     return this.storage.bytes(this.at(name), init);
   }
 
-  stat(name: string): Promise<Info> {
+  stat(name: string): Promise<ObjectInfo> {
     return this.storage.stat(this.at(name));
   }
 
@@ -47,14 +47,14 @@ export class Bench {
     return (await this.stat(name)).etag;
   }
 
-  async entries(at: StoragePath = this.base, init: ListInit = {}): Promise<Entry[]> {
-    const entries: Entry[] = [];
+  async entries(at: StoragePath = this.base, init: ListOptions = {}): Promise<ListEntry[]> {
+    const entries: ListEntry[] = [];
     for await (const entry of this.storage.list(at, init)) entries.push(entry);
     return entries;
   }
 
   /** Names below the base; a directory's ends with a slash. */
-  async names(at: StoragePath = this.base, init: ListInit = {}): Promise<string[]> {
+  async names(at: StoragePath = this.base, init: ListOptions = {}): Promise<string[]> {
     const entries = await this.entries(at, init);
     return entries.map(({ path, type }) => this.name(path) + (type === "directory" ? "/" : ""));
   }
@@ -124,7 +124,11 @@ export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<
 }
 
 /** Rejects with a StorageError of this code, which says where. */
-export async function refused(work: Promise<unknown>, code: ErrorCode | readonly ErrorCode[], why = ""): Promise<void> {
+export async function expectRejection(
+  work: Promise<unknown>,
+  code: ErrorCode | readonly ErrorCode[],
+  why = "",
+): Promise<void> {
   const codes = typeof code === "string" ? [code] : code;
   const error = await work.then(
     () => undefined,
@@ -168,7 +172,7 @@ export function noise(size: number, seed = 1): Uint8Array {
 }
 
 /** The data as a stream of chunks of `size` bytes; the producer uses one buffer for all of them. */
-export async function* stream(data: Uint8Array, size = 64 * 1024): Bytes {
+export async function* stream(data: Uint8Array, size = 64 * 1024): ByteStream {
   const shared = new Uint8Array(size);
   for (let at = 0; at < data.byteLength; at += size) {
     const chunk = data.subarray(at, at + size);
@@ -178,12 +182,12 @@ export async function* stream(data: Uint8Array, size = 64 * 1024): Bytes {
 }
 
 /** The data, then an error. */
-export async function* broken(data: Uint8Array, error: unknown): Bytes {
+export async function* broken(data: Uint8Array, error: unknown): ByteStream {
   yield* stream(data);
   throw error;
 }
 
-export async function gather(bytes: Bytes): Promise<Uint8Array> {
+export async function gather(bytes: ByteStream): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of bytes) chunks.push(chunk);
   return Buffer.concat(chunks);
@@ -270,7 +274,7 @@ export interface Exception {
   /** How that is known: an issue, a line of its source, a measurement with its version. */
   evidence: string;
   /** What is true there instead. */
-  instead?(bench: Bench): Promise<void>;
+  instead?(bench: TestContext): Promise<void>;
 }
 
 /** A case before it meets a driver. */
@@ -279,6 +283,6 @@ export interface Spec {
   title: string;
   /** Capabilities without which `without` is checked instead of `run`. */
   needs?: readonly Capability[];
-  run(bench: Bench): Promise<void>;
-  without?(bench: Bench): Promise<void>;
+  run(bench: TestContext): Promise<void>;
+  without?(bench: TestContext): Promise<void>;
 }

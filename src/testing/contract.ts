@@ -1,7 +1,7 @@
 /** What a driver is held to, as data: any test runner can run it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, Exception, Harness, Spec } from "./bench.js";
-import { Bench } from "./bench.js";
+import { TestContext } from "./bench.js";
 import { compressionCases } from "./cases/compression.js";
 import { conditionCases } from "./cases/conditions.js";
 import { copyCases } from "./cases/copy.js";
@@ -91,11 +91,11 @@ function titleOf({ title }: Spec, lacking: Capability | undefined, exception: Ex
   return lacking ? `${title} [no ${lacking} here: refused]` : title;
 }
 
-type Check = (bench: Bench) => Promise<void>;
+type Check = (bench: TestContext) => Promise<void>;
 
 async function run(harness: Harness, check: Check): Promise<void> {
   try {
-    await check(new Bench(harness));
+    await check(new TestContext(harness));
     await leavesNothing(harness);
   } catch (error) {
     // What the case has found says more than what follows from it.

@@ -1,7 +1,7 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { AliasReader, Extras, ReadAliases } from "./features.js";
+import type { AliasReader, ReadAliases, XComFeatures } from "./features.js";
 import { asPath, pathBelow, startBelow } from "./keys/base.js";
 import { segmentsOf } from "./keys/layout.js";
 
@@ -11,7 +11,7 @@ interface Alias {
 }
 
 /** Reads the option `readAliases` of a backend. */
-export const readAliases: Extras = {
+export const readAliases: XComFeatures = {
   readAliases(aliases, base) {
     const checked = checkAliases(aliases, base);
     return (stored) => readAlias(stored, checked);

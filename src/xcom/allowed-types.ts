@@ -1,7 +1,7 @@
 /** Which types may be stored and loaded, by patterns on their names. */
 import { failure, invalid } from "../errors.js";
 import { type Encoding, Fields } from "./encoding/encoding.js";
-import type { Extras } from "./features.js";
+import type { XComFeatures } from "./features.js";
 import { nameAndVersion } from "./serializer.js";
 
 type AllowList = (name: string) => boolean;
@@ -10,7 +10,7 @@ type AllowList = (name: string) => boolean;
 const TUPLE = "builtins.tuple";
 
 /** Reads the option `allowedTypes` of a backend. */
-export const allowedTypes: Extras = {
+export const allowedTypes: XComFeatures = {
   allowedTypes(patterns) {
     const allows = allowList(patterns);
     return {

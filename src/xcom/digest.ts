@@ -4,10 +4,10 @@ import type { Codecs } from "../codecs/codec.js";
 import { Pace } from "../codecs/stream.js";
 import { failure, invalid, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { Bytes } from "../streams.js";
-import { abortable, type Body, toBytes } from "../streams.js";
-import { told } from "./errors.js";
-import { readLeaf } from "./keys/layout.js";
+import type { ByteStream } from "../streams.js";
+import { abortable, type Body, toByteStream } from "../streams.js";
+import { errorAt } from "./errors.js";
+import { parseObjectName } from "./keys/layout.js";
 import type { XComCompression } from "./settings.js";
 
 /** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
@@ -20,7 +20,7 @@ export interface Digested {
 }
 
 /** The digest of what `encode` gives, and a body of the same bytes. Memory is bounded whatever they are. */
-export async function digested(encode: () => Bytes, signal: AbortSignal | undefined): Promise<Digested> {
+export async function digested(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash("sha256");
   const kept: Uint8Array[] = [];
   const pace = new Pace();
@@ -37,7 +37,7 @@ export async function digested(encode: () => Bytes, signal: AbortSignal | undefi
   return { digest, body: length <= KEPT ? Buffer.concat(kept) : same(encode(), digest) };
 }
 
-async function* same(bytes: Bytes, digest: string): Bytes {
+async function* same(bytes: ByteStream, digest: string): ByteStream {
   const hash = createHash("sha256");
   for await (const chunk of bytes) {
     hash.update(chunk);
@@ -53,8 +53,8 @@ export function compressed(
   body: Body,
   name: XComCompression | null,
   signal: AbortSignal | undefined,
-): Bytes {
-  const bytes = toBytes(body);
+): ByteStream {
+  const bytes = toByteStream(body);
   return name === null ? bytes : codecs.get(name).encode(bytes, signal ? { signal } : {});
 }
 
@@ -62,29 +62,29 @@ export function compressed(
 export async function* decompressed(
   codecs: Codecs,
   path: StoragePath,
-  bytes: Bytes,
+  bytes: ByteStream,
   maxDecodedBytes: number,
   signal: AbortSignal | undefined,
-): Bytes {
+): ByteStream {
   try {
     yield* codecs.forSuffix(path)?.decode(bytes, signal ? { maxDecodedBytes, signal } : { maxDecodedBytes }) ?? bytes;
   } catch (error) {
-    throw told("read", path, error);
+    throw errorAt("read", path, error);
   }
 }
 
 /** The digest that the name of an object tells; none in a place that is meant to be overwritten. */
 export function digestOf(path: StoragePath): string | undefined {
-  const { digest } = readLeaf(path.name);
+  const { digest } = parseObjectName(path.name);
   return digest === undefined || path.parent.name.startsWith("ti-") ? undefined : digest;
 }
 
 /** What `read` makes of the bytes, once all of them have shown to be those of the digest; else Corrupt. */
 export async function readChecked<T>(
   path: string,
-  stored: Bytes,
+  stored: ByteStream,
   digest: string,
-  read: (bytes: Bytes) => Promise<T>,
+  read: (bytes: ByteStream) => Promise<T>,
 ): Promise<T> {
   const hash = createHash("sha256");
   const iterator = stored[Symbol.asyncIterator]();

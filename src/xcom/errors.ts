@@ -8,15 +8,15 @@ export function refuse(detail: string): never {
 }
 
 /** An error as one of `op`; what it tells already is kept. */
-export function told(op: string, at: StoragePath | string, error: unknown): unknown {
+export function errorAt(op: string, at: StoragePath | string, error: unknown): unknown {
   return isStorageError(error) ? error.at(op, String(at)) : error;
 }
 
 /** What `work` fails with, told as a failure of `op`. */
-export async function telling<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
+export async function withOperation<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw told(op, at, error);
+    throw errorAt(op, at, error);
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { StoragePath } from "../path.js";
 import type { Encoding } from "./encoding/encoding.js";
-import type { Layout } from "./keys/layout.js";
+import type { KeyLayout } from "./keys/layout.js";
 import type { Serializer } from "./serializer.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
@@ -30,8 +30,8 @@ export interface Serializers {
 }
 
 /** Each reads the option of its name. */
-export interface Extras {
-  keyTemplate?: (template: string) => Layout;
+export interface XComFeatures {
+  keyTemplate?: (template: string) => KeyLayout;
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
   serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;

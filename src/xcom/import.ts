@@ -4,7 +4,7 @@ import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
 import { airflowEncoding } from "./encoding/airflow.js";
 import { decodeText, readJson } from "./encoding/json-read.js";
-import { telling, told } from "./errors.js";
+import { errorAt, withOperation } from "./errors.js";
 import { asPath } from "./keys/base.js";
 import type { RowKey, RowOptions, XComRow, XComRows } from "./rows/rows.js";
 import type { StoredXCom } from "./stored.js";
@@ -18,7 +18,7 @@ export interface ImportOptions extends RowOptions {
 }
 
 /** What an import did. */
-export interface Imported {
+export interface ImportReport {
   rows: number;
   /** What was passed over, and why: a reference, or a file of an export. */
   skipped: { from: string; why: string }[];
@@ -27,7 +27,7 @@ export interface Imported {
 }
 
 /**
- * Makes rows with the references of objects, as {@link storedXComs} finds them. Of several objects of a task under one
+ * Makes rows with the references of objects, as {@link listStoredXComs} finds them. Of several objects of a task under one
  * key, attempts, map indexes or retention classes that a path cannot tell apart, the newest of the whole listing gets
  * the row, with map index -1. In memory are the keys of the rows that were set.
  */
@@ -35,8 +35,8 @@ export async function importReferences(
   rows: XComRows,
   found: AsyncIterable<StoredXCom>,
   { key, replace = false, signal }: ImportOptions = {},
-): Promise<Imported> {
-  const done: Imported = { rows: 0, skipped: [], failed: [] };
+): Promise<ImportReport> {
+  const done: ImportReport = { rows: 0, skipped: [], failed: [] };
   const newest = new NewestRows(rows, { replace, signal }, done);
   for await (const group of byTask(found)) {
     for (const [name, [first, ...older]] of byKey(group, key, done)) {
@@ -64,7 +64,7 @@ class NewestRows {
   constructor(
     readonly rows: Pick<XComRows, "get">,
     readonly options: { replace: boolean; signal: AbortSignal | undefined },
-    readonly done: Imported,
+    readonly done: ImportReport,
   ) {}
 
   /** Runs `set` when the row is free, may be replaced, or holds something older that this import put there. */
@@ -111,7 +111,7 @@ async function* byTask(found: AsyncIterable<StoredXCom>): AsyncGenerator<StoredX
 }
 
 /** The objects of each key, the newest first. */
-function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done: Imported) {
+function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done: ImportReport) {
   const keys = new Map<string, [StoredXCom, ...StoredXCom[]]>();
   const newestFirst = group.toSorted((a, b) => (b.modified?.getTime() ?? 0) - (a.modified?.getTime() ?? 0));
   for (const one of newestFirst) {
@@ -154,9 +154,9 @@ export async function importExported(
   xcom: XCom,
   { storage, path }: { storage: Storage; path: StoragePath | string },
   { key, replace = false, signal }: ImportOptions = {},
-): Promise<Imported> {
+): Promise<ImportReport> {
   const folder = asPath(path);
-  const done: Imported = { rows: 0, skipped: [], failed: [] };
+  const done: ImportReport = { rows: 0, skipped: [], failed: [] };
   const there = async (at: RowKey) => ((await xcom.has(at, { signal })) ? ({} as XComRow) : undefined);
   const newest = new NewestRows({ get: there }, { replace, signal }, done);
   const lines = linesOf(storage, folder.join(INDEX), signal);
@@ -189,7 +189,7 @@ async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal |
     }
     if (lines.rest !== "") yield parsed(lines.rest);
   } catch (error) {
-    throw told("import", at, error);
+    throw errorAt("import", at, error);
   }
 }
 
@@ -226,7 +226,7 @@ function badField(name: string): never {
 }
 
 function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
-  return telling("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));
+  return withOperation("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));
 }
 
 // Text in lines.

@@ -1,28 +1,28 @@
 /** The options of the backend, and what of them is refused. */
 import type { Objects } from "../fs/objects.js";
-import type { Signalled } from "../fs/options.js";
+import type { Abortable } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import type { StoragePath } from "../path.js";
 import { airflowEncoding, jsonEncoding } from "./encoding/airflow.js";
 import type { Encoding } from "./encoding/encoding.js";
 import { refuse } from "./errors.js";
-import type { Extras, ReadAliases, Serializers, TypeLimits } from "./features.js";
+import type { ReadAliases, Serializers, TypeLimits, XComFeatures } from "./features.js";
 import { printedBase } from "./keys/base.js";
 import type { Owner } from "./keys/layout.js";
-import { AIRFLOW_LAYOUTS, type Layout, type LayoutName, tiLayout, uuidLayout } from "./keys/layout.js";
-import type { Known } from "./reference.js";
+import { AIRFLOW_LAYOUTS, type KeyLayout, type LayoutName, tiLayout, uuidLayout } from "./keys/layout.js";
+import type { ReferenceRules } from "./reference.js";
 import type { Serializer } from "./serializer.js";
 import { JSON_ONLY } from "./serializers.js";
 import { checkCompression, type XComCompression } from "./settings.js";
 
 /** The three methods of a backend; layers around one have the same. */
 export interface XComBackend {
-  storeValue(owner: Owner, key: string, value: unknown, options?: Signalled): Promise<unknown>;
+  storeValue(owner: Owner, key: string, value: unknown, options?: Abortable): Promise<unknown>;
   loadValue(stored: unknown, options?: LoadOptions): Promise<unknown>;
   purge(stored: unknown, options?: LoadOptions): Promise<boolean>;
 }
 
-export interface LoadOptions extends Signalled {
+export interface LoadOptions extends Abortable {
   /** Whose the row is: then a reference to an object of another task is PermissionDenied. */
   owner?: Owner | undefined;
 }
@@ -78,10 +78,10 @@ export interface XComObjectStorageBackendOptions<S extends Objects = Storage> {
 type Options = XComObjectStorageBackendOptions<Objects>;
 
 /** The options with their defaults, checked. */
-export interface Settings extends Known {
+export interface Settings extends ReferenceRules {
   threshold: number;
   compression: XComCompression | null;
-  layout: Layout;
+  layout: KeyLayout;
   maxDecodedBytes: number;
   onMissing: "error" | "reference";
   encoding: Encoding;
@@ -90,7 +90,7 @@ export interface Settings extends Known {
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
-export function checkOptions(options: Options, extras: Extras): Settings {
+export function checkOptions(options: Options, extras: XComFeatures): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give what openStorage() returns");
@@ -118,11 +118,11 @@ export function checkOptions(options: Options, extras: Extras): Settings {
 }
 
 /** What reads the option of this name. */
-function extra<K extends keyof Extras>(name: K, extras: Extras): NonNullable<Extras[K]> {
+function extra<K extends keyof XComFeatures>(name: K, extras: XComFeatures): NonNullable<XComFeatures[K]> {
   return extras[name] ?? refuse(`${name} needs a part that is not in this bundle; name the part as well`);
 }
 
-function layoutOf({ layout, keyTemplate }: Options, extras: Extras): Layout {
+function layoutOf({ layout, keyTemplate }: Options, extras: XComFeatures): KeyLayout {
   if (keyTemplate === undefined)
     return oneOf("layout", layout ?? "ti", ["ti", "uuid"]) === "ti" ? tiLayout : uuidLayout;
   if (layout !== undefined) refuse("layout and keyTemplate both say where objects go; leave one out");

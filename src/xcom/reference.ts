@@ -3,19 +3,19 @@ import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import type { AliasReader } from "./features.js";
 import { pathBelow, prefixOf, restBelow, roomBelow } from "./keys/base.js";
-import { checkOwner, type Layout, type Owner, type Place, segmentsOf } from "./keys/layout.js";
+import { checkOwner, type KeyLayout, type Owner, type ParsedKey, segmentsOf } from "./keys/layout.js";
 
 /** What a backend takes for references. */
-export interface Known {
+export interface ReferenceRules {
   base: StoragePath;
   /** The layouts below the base; where several tell the same path, any of them may own it. */
-  layouts: readonly Layout[];
+  layouts: readonly KeyLayout[];
   readAlias?: AliasReader | undefined;
   /** Whether what an alias leads to is deleted too. */
   purgeAliases: boolean;
 }
 
-type Found = { layout: Layout; place: Place<string> }[];
+type Found = { layout: KeyLayout; place: ParsedKey<string> }[];
 
 /**
  * The object that a row refers to; undefined when what it holds is a value.
@@ -24,7 +24,11 @@ type Found = { layout: Layout; place: Place<string> }[];
  * an alias. InvalidArgument when only the connection is another, PermissionDenied when `owner` is given and the object
  * is another's.
  */
-export function readReference(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
+export function readReference(
+  stored: unknown,
+  known: ReferenceRules,
+  owner?: Owner | undefined,
+): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
   const { base, layouts } = known;
   const rest = restBelow(base, stored);
@@ -37,7 +41,7 @@ export function readReference(stored: unknown, known: Known, owner?: Owner | und
 }
 
 /** The object to delete for a row: what it refers to, unless that is an alias and aliases are only read. */
-export function readPurged(stored: unknown, known: Known, owner?: Owner | undefined): StoragePath | undefined {
+export function readPurged(stored: unknown, known: ReferenceRules, owner?: Owner | undefined): StoragePath | undefined {
   if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.(stored)) return undefined;
   return readReference(stored, known, owner);
 }
@@ -46,7 +50,7 @@ export function readPurged(stored: unknown, known: Known, owner?: Owner | undefi
  * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
  * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
  */
-function readAliased(stored: string, { base, layouts, readAlias }: Known, owner: Owner | undefined) {
+function readAliased(stored: string, { base, layouts, readAlias }: ReferenceRules, owner: Owner | undefined) {
   const alias = readAlias?.(stored);
   if (!alias) return undefined;
   const inside = keyInside(alias.path, base);
@@ -65,11 +69,11 @@ function keyInside(path: StoragePath, base: StoragePath): string | undefined {
   return path.key.slice(start.length);
 }
 
-function placesOf(rest: string, layouts: readonly Layout[]): Found {
+function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
   const segments = segmentsOf(rest);
   if (!segments) return [];
   return layouts.flatMap((layout) => {
-    const place = layout.readPlace(segments);
+    const place = layout.parseKey(segments);
     return place ? [{ layout, place }] : [];
   });
 }
@@ -82,7 +86,7 @@ function checkOwned(found: Found, owner: Owner, base: StoragePath, path: Storage
 }
 
 /** The same path under another connection is surely a reference, but not one that these credentials are for. */
-function checkConnection(stored: string, { base, layouts }: Known): undefined {
+function checkConnection(stored: string, { base, layouts }: ReferenceRules): undefined {
   const start = `${base.scheme}://`;
   const slash = stored.indexOf("/", start.length);
   if (!stored.startsWith(start) || slash < 0) return;
@@ -99,15 +103,15 @@ function checkConnection(stored: string, { base, layouts }: Known): undefined {
 }
 
 /** Whether a string has to become an object, because a reader could take it for a reference. */
-export function takesForReference(text: string, { base, readAlias }: Known): boolean {
-  return airflowTakesForReference(text, base) || readAlias?.(text) !== undefined;
+export function looksLikeReference(text: string, { base, readAlias }: ReferenceRules): boolean {
+  return looksLikeAirflowReference(text, base) || readAlias?.(text) !== undefined;
 }
 
 /**
  * Whether Airflow would take this string for a reference: scheme of the same provider, then bucket and base path, then
  * the end or a slash. It looks at neither connection nor layout.
  */
-export function airflowTakesForReference(text: string, base: StoragePath): boolean {
+export function looksLikeAirflowReference(text: string, base: StoragePath): boolean {
   // What Python's urlsplit drops before it looks.
   const cleaned = text.replace(/^[\0-\x20]+/, "").replace(/[\t\r\n]/g, "");
   const colon = cleaned.indexOf(":");

@@ -1,10 +1,10 @@
 /** How values that are not JSON become objects, and values again. */
 import { invalid, type StorageError } from "../errors.js";
-import type { Signalled } from "../fs/options.js";
-import type { Bytes } from "../streams.js";
+import type { Abortable } from "../fs/options.js";
+import type { ByteStream } from "../streams.js";
 import { isCompressed } from "./settings.js";
 
-export type SerializerOptions = Signalled;
+export type SerializerOptions = Abortable;
 
 /** How values of one kind are stored: chosen by `test` on write, by the suffix of the object's name on read. */
 export interface Serializer<T = unknown> {
@@ -15,9 +15,9 @@ export interface Serializer<T = unknown> {
   /** Whether this value is one of its own. The first serializer that says so stores it. */
   test(value: unknown): value is T;
   /** The bytes to store, the same each time; they are compressed after it. */
-  encode(value: T, options: SerializerOptions): Bytes;
+  encode(value: T, options: SerializerOptions): ByteStream;
   /** The value of such bytes. Corrupt when there is none in them. */
-  decode(body: Bytes, options: SerializerOptions): Promise<T>;
+  decode(body: ByteStream, options: SerializerOptions): Promise<T>;
 }
 
 /** The suffix of the values that no serializer takes. */

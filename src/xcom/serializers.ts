@@ -1,12 +1,12 @@
 /** A serializer for the instances of a class, from methods that the class has for Airflow's serialization already. */
 import { failure, invalid, type StorageError } from "../errors.js";
-import type { Bytes } from "../streams.js";
+import type { ByteStream } from "../streams.js";
 import { airflowEncoding, Envelope } from "./encoding/airflow.js";
 import { type Encoding, isPlain } from "./encoding/encoding.js";
 import { keepsFloats } from "./encoding/from-airflow.js";
 import { readJson } from "./encoding/json-read.js";
 import { jsonBytes } from "./encoding/json-write.js";
-import type { Extras, Serializers, TypeLimits } from "./features.js";
+import type { Serializers, TypeLimits, XComFeatures } from "./features.js";
 import { checkSerializers, defineSerializer, JSON_SUFFIX, nameAndVersion, type Serializer } from "./serializer.js";
 
 /** What an instance has: the value that stands for it, which Airflow's encoding can carry. */
@@ -62,7 +62,7 @@ function checkClass(Class: SerializableClass<Serializable>, type: string): void 
     throw invalid(`${type} is one of the types that need no serializer; choose another name`);
 }
 
-async function envelopeOf(type: string, body: Bytes, signal: AbortSignal | undefined): Promise<Envelope> {
+async function envelopeOf(type: string, body: ByteStream, signal: AbortSignal | undefined): Promise<Envelope> {
   const value = await readJson(body, PLAIN_NUMBERS, signal);
   if (value instanceof Envelope && value.classname === type) return value;
   throw failure("Corrupt", `the object does not hold a ${type}`);
@@ -84,11 +84,11 @@ export const JSON_ONLY: Serializers = {
 };
 
 /** Reads the option `serializers` of a backend. */
-export const serializers: Extras = {
-  serializers: (given, limits, threshold) => new Chosen(checkSerializers(given), limits, threshold),
+export const serializers: XComFeatures = {
+  serializers: (given, limits, threshold) => new SerializerSet(checkSerializers(given), limits, threshold),
 };
 
-class Chosen implements Serializers {
+class SerializerSet implements Serializers {
   constructor(
     readonly all: readonly Serializer[],
     readonly limits: TypeLimits | undefined,

@@ -1,14 +1,14 @@
 /** XComs as storage alone tells them: the paths of their objects hold ids, key and codec. */
 import { codecs } from "../codecs/index.js";
-import type { Signalled } from "../fs/options.js";
+import type { Abortable } from "../fs/options.js";
 import type { Storage } from "../fs/storage.js";
 import { StoragePath } from "../path.js";
 import { printedBase } from "./keys/base.js";
-import { type LayoutName, readLeaf, readPlace } from "./keys/layout.js";
+import { type LayoutName, parseObjectKey, parseObjectName } from "./keys/layout.js";
 import { classIn, MARK } from "./layers/retention-rules.js";
 
 /** What the path of an object says, in one of Airflow's layouts. */
-export interface StoredPlace {
+export interface StoredLocation {
   /** The reference, as a row holds it. */
   path: StoragePath;
   /** What is left of the path without what follows; the folder of a retention class is part of it. */
@@ -26,7 +26,7 @@ export interface StoredPlace {
 }
 
 /** An XCom found in storage. */
-export interface StoredXCom extends StoredPlace {
+export interface StoredXCom extends StoredLocation {
   /** Bytes, as stored. */
   size: number | undefined;
   modified: Date | undefined;
@@ -44,10 +44,10 @@ export interface StoredFilter {
  * The XComs whose objects are below `path`, in the order of their paths, with no database: `path` is the base path, or
  * below it that of a Dag, a run or a task. With `base`, ids that hold a slash are told apart.
  */
-export async function* storedXComs(
+export async function* listStoredXComs(
   { storage, path, base }: { storage: Storage; path: StoragePath | string; base?: StoragePath | string | undefined },
   filter: StoredFilter = {},
-  { signal }: Signalled = {},
+  { signal }: Abortable = {},
 ): AsyncGenerator<StoredXCom, void, undefined> {
   const at = printedBase(path);
   const known = base === undefined ? undefined : printedBase(base);
@@ -76,9 +76,9 @@ async function* narrowed(storage: Storage, base: StoragePath, filter: StoredFilt
  * The place of an XCom below `base`, or, where it is not below it, below whatever precedes the last ids: one segment
  * each for Dag, run and task. Undefined when the path has none of the layouts.
  */
-export function placeOf(path: StoragePath, base: StoragePath | undefined): StoredPlace | undefined {
+export function placeOf(path: StoragePath, base: StoragePath | undefined): StoredLocation | undefined {
   const known = base && path.isRelativeTo(base) ? withoutClass(path.relativeTo(base)) : undefined;
-  const place = readPlace(known ?? path.key);
+  const place = parseObjectKey(known ?? path.key);
   if (!place) return undefined;
   const owner = place.owner.split("/");
   const taskId = owner.at(-1)!;
@@ -94,9 +94,9 @@ function withoutClass(below: string): string {
   return classIn(below) === undefined ? below : below.slice(below.indexOf("/") + 1);
 }
 
-function leafOf(layout: LayoutName, tail: string): Pick<StoredPlace, "key" | "instance" | "codec"> {
+function leafOf(layout: LayoutName, tail: string): Pick<StoredLocation, "key" | "instance" | "codec"> {
   const [first = "", name = first] = tail.split("/");
-  const { stem } = readLeaf(name);
+  const { stem } = parseObjectName(name);
   const codec = codecs.forSuffix(name)?.name;
   return layout === "uuid"
     ? { key: undefined, instance: stem, codec }
@@ -112,7 +112,7 @@ function unquoted(name: string): string {
   }
 }
 
-function agrees(found: StoredPlace, filter: StoredFilter): boolean {
+function agrees(found: StoredLocation, filter: StoredFilter): boolean {
   const fields = ["dagId", "runId", "taskId", "key"] as const;
   return fields.every((field) => filter[field] === undefined || filter[field] === found[field]);
 }

@@ -1,6 +1,6 @@
 import { pause } from "../concurrency.js";
 import { failure, isStorageError } from "../errors.js";
-import { refuse, telling } from "./errors.js";
+import { refuse, withOperation } from "./errors.js";
 import { pathsOf } from "./layers/located.js";
 import type { LoadOptions, XComBackend } from "./options.js";
 import { logicalDateText, type RunFinder } from "./rows/airflow-database.js";
@@ -87,9 +87,9 @@ export class XCom {
    * Deletes every row of a task instance, each before its objects on all replicas. What fails is reported and does not
    * stop the rest. InvalidArgument for a target that is not exactly one run's; NotFound when no run has the date.
    */
-  async clear(target: ClearTarget, options: ClearOptions = {}): Promise<Cleared> {
+  async clear(target: ClearTarget, options: ClearOptions = {}): Promise<ClearReport> {
     const places = { rows: this.#rows, backend: this.#backend, runs: this.#runs };
-    return telling("clear", "", async () => clearRows(places, await filterOf(target, places, options), options));
+    return withOperation("clear", "", async () => clearRows(places, await filterOf(target, places, options), options));
   }
 
   /** Puts `stored` into the row; the row that it replaced. */
@@ -137,7 +137,7 @@ export interface ClearOptions extends RowOptions {
 }
 
 /** What `clear` did, or with `dryRun` would do. */
-export interface Cleared {
+export interface ClearReport {
   /** How many rows and objects are gone. */
   rows: number;
   objects: number;
@@ -215,13 +215,13 @@ function pauseAfterConflict(attempt: number, signal: AbortSignal | undefined): P
 }
 
 /** Clears the rows that agree with the filter. What fails is reported and does not stop the rest. */
-async function clearRows(places: Places, filter: RowFilter, options: ClearOptions): Promise<Cleared> {
+async function clearRows(places: Places, filter: RowFilter, options: ClearOptions): Promise<ClearReport> {
   if (options.dryRun && !pathsOf(places.backend, null, {}))
     throw failure("Unsupported", "the backend cannot tell what it would delete: it has no method pathsOf");
   // Listed before anything is deleted, since a listing may leave rows out when others go. Keys only: values are large.
   const doomed: RowKey[] = [];
   for await (const row of places.rows.list(filter, options)) doomed.push(checkedKey(row, filter));
-  const cleared: Cleared = { rows: 0, objects: 0, deleted: [], kept: [], left: [] };
+  const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], kept: [], left: [] };
   for (const at of doomed) await clearRow(places, at, options, cleared);
   return cleared;
 }
@@ -243,7 +243,7 @@ async function deleteRow(rows: XComRows, at: RowKey, { signal }: RowOptions): Pr
   throw failure("PreconditionFailed", `other writers changed the row ${MAX_CONFLICTS} times; it stands`);
 }
 
-async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: ClearOptions, cleared: Cleared) {
+async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: ClearOptions, cleared: ClearReport) {
   let row: XComRow | undefined;
   const stays = (objects: readonly string[], standing: boolean, error: unknown) => {
     signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /** The suite bites: each of these drivers has one bug, and the case that is there for it fails. */
 import { describe, expect, it } from "vitest";
-import type { Driver, Info, Item, OpenDriver } from "../../src/fs/driver/driver.js";
+import type { Driver, DriverListEntry, ObjectInfo, OpenDriver } from "../../src/fs/driver/driver.js";
 import { memoryDrivers } from "../../src/fs/drivers/memory.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
@@ -10,15 +10,15 @@ import { MEMORY } from "../support/backends.js";
 
 type Bug = (driver: Driver) => Partial<Driver>;
 
-async function* items(driver: Driver, ...call: Parameters<Driver["list"]>): AsyncGenerator<Item> {
+async function* items(driver: Driver, ...call: Parameters<Driver["list"]>): AsyncGenerator<DriverListEntry> {
   for await (const page of driver.list(...call)) yield* page;
 }
 
-async function* paged(all: AsyncIterable<Item>): AsyncGenerator<Item[]> {
+async function* paged(all: AsyncIterable<DriverListEntry>): AsyncGenerator<DriverListEntry[]> {
   for await (const item of all) yield [item];
 }
 
-const lower = (info: Info): Info => ({ ...info, etag: info.etag.slice(0, 2) });
+const lower = (info: ObjectInfo): ObjectInfo => ({ ...info, etag: info.etag.slice(0, 2) });
 
 const BUGS: Record<string, { cases: string[]; bug: Bug }> = {
   "keeps the first write": {
@@ -106,7 +106,7 @@ const BUGS: Record<string, { cases: string[]; bug: Bug }> = {
     cases: ["L06"],
     bug: (driver) => ({
       async *list(prefix, options) {
-        const all: Item[] = [];
+        const all: DriverListEntry[] = [];
         for await (const item of items(driver, prefix, options)) all.push(item);
         yield all.sort((a, b) => (a.key < b.key ? -1 : 1));
       },
@@ -188,7 +188,7 @@ const BUGS: Record<string, { cases: string[]; bug: Bug }> = {
   },
   "signs nothing and says so with the wrong code": {
     cases: ["S01"],
-    bug: () => ({ sign: () => Promise.reject(new Error("no")) }),
+    bug: () => ({ signedUrl: () => Promise.reject(new Error("no")) }),
   },
 };
 

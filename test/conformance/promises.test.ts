@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { codecs } from "../../src/codecs/index.js";
 import { failure } from "../../src/errors.js";
-import { type Driver, PartialDelete, type ReadOptions } from "../../src/fs/driver/driver.js";
+import { BatchDeleteError, type Driver, type DriverReadOptions } from "../../src/fs/driver/driver.js";
 import { memoryDrivers } from "../../src/fs/drivers/memory.js";
 import { openStorage as openLean } from "../../src/fs/open.js";
 import type { Storage } from "../../src/fs/storage.js";
@@ -61,7 +61,7 @@ describe("Storage", () => {
           options,
         );
         const error = failure("PermissionDenied", "no");
-        if (kept.length > 0) throw new PartialDelete(kept.map(({ key }) => ({ key, error })));
+        if (kept.length > 0) throw new BatchDeleteError(kept.map(({ key }) => ({ key, error })));
       },
     });
     for (const name of ["a", "kept", "z"]) await storage.write(`memory://b/d/${name}`, "1");
@@ -143,7 +143,7 @@ describe("Storage", () => {
   });
 
   it("F6 asks for the version that it has begun to read when a line breaks", async () => {
-    const asked: ReadOptions[] = [];
+    const asked: DriverReadOptions[] = [];
     changes = (driver) => ({
       codeOf: () => "Unavailable",
       async read(key, options) {

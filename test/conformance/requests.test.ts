@@ -109,7 +109,7 @@ for (const provider of PROVIDERS) {
           { read: 1 },
         ],
         ["a delete", () => storage.delete(at("absent")), { delete: 1 }],
-        ["an address to hand out", () => storage.sign(at("small"), { method: "GET", expiresIn: 60 }), {}],
+        ["an address to hand out", () => storage.signedUrl(at("small"), { method: "GET", expiresIn: 60 }), {}],
       ])("%s", async (title, work, expected) => {
         // GCS and Azurite have nothing to sign with, or sign without asking: no request in either case.
         const quiet = title.includes("hand out") ? async () => Promise.resolve(work("")).catch(() => undefined) : work;

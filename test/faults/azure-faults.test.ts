@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type FailedCall, PartialDelete } from "../../src/fs/driver/driver.js";
+import { BatchDeleteError, type OperationContext } from "../../src/fs/driver/driver.js";
 import { codeOf } from "../../src/fs/drivers/azure/errors.js";
 import { HttpError } from "../../src/fs/http/client.js";
 import { collect } from "../../src/streams.js";
@@ -22,8 +22,8 @@ import { through } from "../support/proxy.js";
 import type { Seam } from "../support/seam.js";
 
 const MIB = 2 ** 20;
-const ABSENT: FailedCall = { op: "write", ifAbsent: true, ifMatch: false };
-const PLAIN: FailedCall = { op: "write", ifAbsent: false, ifMatch: false };
+const ABSENT: OperationContext = { op: "write", ifAbsent: true, ifMatch: false };
+const PLAIN: OperationContext = { op: "write", ifAbsent: false, ifMatch: false };
 
 const listing = (rows: string) => `<EnumerationResults><Blobs>${rows}</Blobs></EnumerationResults>`;
 const fault = (status: number, code: string) => answer(status, { headers: { "x-ms-error-code": code } });
@@ -128,8 +128,8 @@ await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"
       "--batch--",
     ].join("");
     proxy.plant({ on: { operation: "deleteBatch" }, fault: answer(202, { body }) });
-    const error = (await failed(ours.delete(...names))) as PartialDelete;
-    expect(error).toBeInstanceOf(PartialDelete);
+    const error = (await failed(ours.delete(...names))) as BatchDeleteError;
+    expect(error).toBeInstanceOf(BatchDeleteError);
     expect(error.failures.map(({ key: name }) => name)).toEqual(["forbidden"]);
     expect(ours.driver.codeOf(error.failures[0]?.error, { ...PLAIN, op: "delete" })).toBe("PermissionDenied");
     expect(proxy.operations()).toMatchObject({ deleteBatch: 1, delete: 2 });

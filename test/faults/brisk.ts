@@ -17,7 +17,7 @@ export async function briskly(original: () => Promise<unknown>): Promise<typeof 
   const transport = (await original()) as typeof Transport;
   const openHttp: typeof transport.openHttp = async (options) => {
     if (options.env?.[PATIENT]) return transport.openHttp(options);
-    const http = await transport.openHttp({ ...options, idle: IDLE, tries: TRIES });
+    const http = await transport.openHttp({ ...options, idleTimeoutMs: IDLE, maxAttempts: TRIES });
     const { send, text } = http;
     http.send = (request) => send.call(http, { ...request, idle: IDLE });
     http.text = (request, max) => text.call(http, { ...request, idle: IDLE }, max);

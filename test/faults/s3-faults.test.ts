@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type FailedCall, PartialDelete } from "../../src/fs/driver/driver.js";
+import { BatchDeleteError, type OperationContext } from "../../src/fs/driver/driver.js";
 import { collect } from "../../src/streams.js";
 import { describeOn, type ServerOf, useBucket } from "../servers/use.js";
 import { failed } from "../support/failed.js";
@@ -24,7 +24,7 @@ import { openDriver } from "../support/s3.js";
 import type { Seam } from "../support/seam.js";
 
 const MIB = 2 ** 20;
-const ABSENT: FailedCall = { op: "write", ifAbsent: true, ifMatch: false };
+const ABSENT: OperationContext = { op: "write", ifAbsent: true, ifMatch: false };
 
 const fault = (code: string, more = "") => `<Error><Code>${code}</Code><Message>planted</Message>${more}</Error>`;
 
@@ -213,8 +213,8 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
     ].map(([name, code]) => `<Error><Key>${name}</Key><Code>${code}</Code><Message>planted</Message></Error>`);
     const body = `<DeleteResult>${failures.join("")}</DeleteResult>`;
     proxy.plant({ on: { operation: "deleteBatch" }, fault: answer(200, { body }) });
-    const error = (await failed(ours.delete("forbidden", "slow", "missing", "fine"))) as PartialDelete;
-    expect(error).toBeInstanceOf(PartialDelete);
+    const error = (await failed(ours.delete("forbidden", "slow", "missing", "fine"))) as BatchDeleteError;
+    expect(error).toBeInstanceOf(BatchDeleteError);
     expect(error.failures.map(({ key: name }) => name)).toEqual(["forbidden"]);
     expect(ours.driver.codeOf(error.failures[0]?.error, { ...ABSENT, op: "delete" })).toBe("PermissionDenied");
     expect(proxy.operations()).toEqual({ deleteBatch: 2 });

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
 import type { ConnectionInput } from "../../src/connections/connection.js";
 import { openStorage } from "../../src/open.js";
-import { remoteAgents } from "../../src/xcom/index.js";
-import { storedXComs } from "../../src/xcom/stored.js";
+import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/index.js";
+import { listStoredXComs } from "../../src/xcom/stored.js";
 import { describeOn, useBucket } from "../servers/use.js";
 import { noted } from "../support/canary.mjs";
 import { manifest, ROOT } from "../support/installed.js";
@@ -22,10 +22,10 @@ const run = promisify(execFile);
 describe("the preset", () => {
   test("makes every value an object that any reader decodes, and cannot be changed", async () => {
     const { storage } = world();
-    const backend = new XComObjectStorageBackend({ ...remoteAgents, storage, path: "s3://conn@b/xcom" });
+    const backend = new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: "s3://conn@b/xcom" });
     const reference = await backend.storeValue(OWNER, "k", 1);
     expect(reference).toMatch(new RegExp(`/write-${UUID.source}/k\\.json\\.gz$`));
-    expect(Object.isFrozen(remoteAgents)).toBe(true);
+    expect(Object.isFrozen(REMOTE_AGENT_OPTIONS)).toBe(true);
   });
 });
 
@@ -91,7 +91,7 @@ await describeOn("minio", "agents on MinIO", (minio) => {
           ({ code }) => code,
         );
       const listed = async () => {
-        for await (const _ of storedXComs({ storage, path: path(), base: path() })) return;
+        for await (const _ of listStoredXComs({ storage, path: path(), base: path() })) return;
       };
       return {
         write: await outcome(xcom.storeValue(OWNER, "small", 1)),

@@ -6,7 +6,7 @@ import { codecs } from "../../src/codecs/index.js";
 import { airflowEncoding, objectForm } from "../../src/xcom/encoding/airflow.js";
 import { parseJson } from "../../src/xcom/encoding/json-read.js";
 import { measure } from "../../src/xcom/encoding/json-write.js";
-import { newPlace, tiLayout } from "../../src/xcom/keys/layout.js";
+import { newObjectKey, tiLayout } from "../../src/xcom/keys/layout.js";
 import { canWrite, OWNER, UUID, world } from "../support/xcom-world.js";
 
 interface Case {
@@ -169,7 +169,7 @@ describe("xcom34.json: build_path", () => {
     const jsonless = suffix.startsWith(".json") ? 0 : ".json".length;
     const limit = maxLength - Buffer.byteLength(prefix) + jsonless;
     const ending = { suffix: ".json", codec: suffix.replace(".json", "") };
-    const build = () => newPlace(tiLayout, { dagId, runId, taskId, tiId: tiId ?? undefined }, key, ending, limit);
+    const build = () => newObjectKey(tiLayout, { dagId, runId, taskId, tiId: tiId ?? undefined }, key, ending, limit);
     if (path === undefined || hollow(coordinate as readonly string[]))
       return void expect(build).toThrow(/InvalidArgument/);
     const built = prefix + build().slice(0, jsonless ? -jsonless : undefined);

@@ -1,22 +1,22 @@
 /** A driver called without the options that a test does not care about. */
 import { buffer } from "node:stream/consumers";
 import type {
-  CopyOptions,
   Driver,
-  Info,
-  Item,
-  ListOptions,
+  DriverContext,
+  DriverCopyOptions,
+  DriverListEntry,
+  DriverListOptions,
+  DriverReadOptions,
+  DriverWriteOptions,
+  ObjectInfo,
   OpenDriver,
-  ReadOptions,
-  Receipt,
-  Shared,
-  WriteOptions,
+  WriteResult,
 } from "../../src/fs/driver/driver.js";
-import type { Bytes } from "../../src/streams.js";
+import type { ByteStream } from "../../src/streams.js";
 import { single } from "../../src/streams.js";
 
-const unlimited = { take: async () => () => {} };
-export const SHARED: Shared = { uploads: unlimited, downloads: unlimited, env: {} };
+const unlimited = { acquire: async () => () => {} };
+export const SHARED: DriverContext = { uploads: unlimited, downloads: unlimited, env: {} };
 
 const READ = { start: 0, end: undefined, ifMatch: undefined, version: undefined, signal: undefined };
 const LIST = { delimiter: undefined, startAfter: undefined, versions: false, signal: undefined } as const;
@@ -37,34 +37,38 @@ export class Seam {
 
   constructor(readonly driver: Driver) {}
 
-  write(key: string, body: Bytes | Uint8Array | string, options: Partial<WriteOptions> = {}): Promise<Receipt> {
+  write(
+    key: string,
+    body: ByteStream | Uint8Array | string,
+    options: Partial<DriverWriteOptions> = {},
+  ): Promise<WriteResult> {
     const data = typeof body === "string" ? Buffer.from(body) : body;
     return this.driver.write(key, data instanceof Uint8Array ? single(data) : data, { ...WRITE, ...options });
   }
 
-  open(key: string, options: Partial<ReadOptions> = {}): Promise<{ info: Info; body: Bytes }> {
+  open(key: string, options: Partial<DriverReadOptions> = {}): Promise<{ info: ObjectInfo; body: ByteStream }> {
     return this.driver.read(key, { ...READ, ...options });
   }
 
-  async text(key: string, options: Partial<ReadOptions> = {}): Promise<string> {
+  async text(key: string, options: Partial<DriverReadOptions> = {}): Promise<string> {
     return (await buffer((await this.open(key, options)).body)).toString();
   }
 
-  stat(key: string): Promise<Info> {
+  stat(key: string): Promise<ObjectInfo> {
     return this.driver.stat(key, { version: undefined, signal: undefined });
   }
 
-  async items(prefix: string, options: Partial<ListOptions> = {}): Promise<Item[]> {
-    const items: Item[] = [];
+  async items(prefix: string, options: Partial<DriverListOptions> = {}): Promise<DriverListEntry[]> {
+    const items: DriverListEntry[] = [];
     for await (const page of this.driver.list(prefix, { ...LIST, ...options })) items.push(...page);
     return items;
   }
 
-  async keys(prefix: string, options: Partial<ListOptions> = {}): Promise<string[]> {
+  async keys(prefix: string, options: Partial<DriverListOptions> = {}): Promise<string[]> {
     return (await this.items(prefix, options)).map(({ key }) => key);
   }
 
-  copy(from: string, to: string, options: Partial<CopyOptions> & { bucket?: string } = {}): Promise<Receipt> {
+  copy(from: string, to: string, options: Partial<DriverCopyOptions> & { bucket?: string } = {}): Promise<WriteResult> {
     const { bucket = "", ...rest } = options;
     return this.driver.copy({ bucket, key: from }, to, {
       ifAbsent: false,

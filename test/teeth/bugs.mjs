@@ -134,15 +134,15 @@ export const bugs = [
   {
     name: "parts are put together as they arrive",
     file: "src/fs/driver/upload.ts",
-    find: "this.#parts[part.index] = await session.part(part, this.signal);",
-    replace: "this.#parts.push(await session.part(part, this.signal));",
+    find: "this.#parts[part.index] = await session.uploadPart(part, this.signal);",
+    replace: "this.#parts.push(await session.uploadPart(part, this.signal));",
     tests: ["test/unit/fs/driver/parts.test.ts"],
   },
   {
     name: "a body of exactly one request becomes an upload in parts",
     file: "src/fs/driver/upload.ts",
-    find: "piece.size <= limits.single",
-    replace: "piece.size < limits.single",
+    find: "piece.size <= limits.maxSinglePut",
+    replace: "piece.size < limits.maxSinglePut",
     tests: ["test/unit/fs/driver/parts.test.ts"],
   },
 
@@ -341,7 +341,7 @@ export const bugs = [
   {
     name: "a move between providers deletes a source that changed",
     file: "src/fs/storage.ts",
-    find: "if (move) await reading.telling(() => checkApart(source, copied, signal));",
+    find: "if (move) await reading.run(() => checkApart(source, copied, signal));",
     replace: "",
     tests: ["test/unit/fs/storage.test.ts"],
   },
@@ -560,7 +560,7 @@ export const bugs = [
   {
     name: "a string that looks like a reference is kept in the row of a retention class",
     file: "src/xcom/layers/retention.ts",
-    find: '(typeof value === "string" && airflowTakesForReference(value, this.path))',
+    find: '(typeof value === "string" && looksLikeAirflowReference(value, this.path))',
     replace: "false",
     tests: ["test/unit/xcom/retention.test.ts"],
     only: "retain",

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byteBudget } from "../../src/concurrency.js";
+import { memoryLimiter } from "../../src/concurrency.js";
 
 const settled = async (promise: Promise<unknown>) => {
   let done = false;
@@ -14,10 +14,10 @@ const settled = async (promise: Promise<unknown>) => {
 
 describe("byteBudget", () => {
   test("grants in the order of asking: a small request never overtakes a large one that waits", async () => {
-    const budget = byteBudget(10);
-    const first = await budget.take(6);
-    const large = budget.take(8);
-    const small = budget.take(1);
+    const budget = memoryLimiter(10);
+    const first = await budget.acquire(6);
+    const large = budget.acquire(8);
+    const small = budget.acquire(1);
     expect(await settled(small)).toBe(false);
     first();
     const release = await large;
@@ -26,47 +26,47 @@ describe("byteBudget", () => {
   });
 
   test("grants a request above the limit alone, after everything else is back", async () => {
-    const budget = byteBudget(10);
-    const one = await budget.take(1);
-    const huge = budget.take(100);
+    const budget = memoryLimiter(10);
+    const one = await budget.acquire(1);
+    const huge = budget.acquire(100);
     expect(await settled(huge)).toBe(false);
     one();
     const release = await huge;
-    const next = budget.take(1);
+    const next = budget.acquire(1);
     expect(await settled(next)).toBe(false);
     release();
     await next;
   });
 
   test("an aborted wait rejects with the reason, holds nothing and lets the next through", async () => {
-    const budget = byteBudget(10, Number.POSITIVE_INFINITY);
-    const half = await budget.take(5);
+    const budget = memoryLimiter(10, Number.POSITIVE_INFINITY);
+    const half = await budget.acquire(5);
     const abort = new AbortController();
-    const waiting = budget.take(20, abort.signal);
-    const behind = budget.take(5);
+    const waiting = budget.acquire(20, abort.signal);
+    const behind = budget.acquire(5);
     abort.abort("enough");
     await expect(waiting).rejects.toBe("enough");
     (await behind)();
     half();
-    (await budget.take(10))();
-    await expect(budget.take(1, abort.signal)).rejects.toBe("enough");
+    (await budget.acquire(10))();
+    await expect(budget.acquire(1, abort.signal)).rejects.toBe("enough");
   });
 
   test("giving back twice counts once", async () => {
-    const budget = byteBudget(10);
-    const a = await budget.take(5);
-    await budget.take(5);
+    const budget = memoryLimiter(10);
+    const a = await budget.acquire(5);
+    await budget.acquire(5);
     a();
     a();
-    await budget.take(5);
-    expect(await settled(budget.take(1))).toBe(false);
+    await budget.acquire(5);
+    expect(await settled(budget.acquire(1))).toBe(false);
   });
 
   test("holders that wait for each other are untied: without any return for a while, one waiter is let through", async () => {
-    const budget = byteBudget(10, 20);
-    await budget.take(10);
+    const budget = memoryLimiter(10, 20);
+    await budget.acquire(10);
     const before = performance.now();
-    await budget.take(10);
+    await budget.acquire(10);
     expect(performance.now() - before).toBeGreaterThan(15);
   });
 
@@ -74,13 +74,13 @@ describe("byteBudget", () => {
     const step = fc.record({ bytes: fc.integer({ min: 1, max: 10 }), abort: fc.boolean(), hold: fc.nat(5) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const budget = byteBudget(10, Number.POSITIVE_INFINITY);
+        const budget = memoryLimiter(10, Number.POSITIVE_INFINITY);
         let used = 0;
         let most = 0;
         const tasks = steps.map(async ({ bytes, abort, hold }) => {
           const control = new AbortController();
           if (abort) setImmediate(() => control.abort());
-          const release = await budget.take(bytes, control.signal).catch(() => undefined);
+          const release = await budget.acquire(bytes, control.signal).catch(() => undefined);
           if (!release) return;
           used += bytes;
           most = Math.max(most, used);
@@ -89,7 +89,7 @@ describe("byteBudget", () => {
           release();
         });
         await Promise.all(tasks);
-        (await budget.take(10))();
+        (await budget.acquire(10))();
         expect(most).toBeLessThanOrEqual(10);
       }),
       { numRuns: 100 },

@@ -1,7 +1,7 @@
 /** `ls` and `glob`. */
 import type { Command } from "commander";
 import { failure, isStorageError } from "../../errors.js";
-import type { Entry } from "../../fs/storage.js";
+import type { ListEntry } from "../../fs/storage.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
@@ -84,7 +84,7 @@ async function single(session: Session, path: StoragePath): Promise<void> {
 /** How many there were. */
 async function printed(
   session: Session,
-  entries: AsyncIterable<Entry>,
+  entries: AsyncIterable<ListEntry>,
   base: StoragePath | undefined,
 ): Promise<number> {
   let count = 0;
@@ -99,7 +99,7 @@ async function printed(
 const SIZE = 8;
 const MOMENT = 19;
 
-function row({ io: { stdout }, json }: Session, entry: Entry, name: string): Promise<void> {
+function row({ io: { stdout }, json }: Session, entry: ListEntry, name: string): Promise<void> {
   const { type, size, modified } = entry;
   if (json) return put(stdout, `${JSON.stringify(entry)}\n`);
   const columns = [
@@ -112,7 +112,7 @@ function row({ io: { stdout }, json }: Session, entry: Entry, name: string): Pro
   return put(stdout, `${columns.join("  ")}\n`);
 }
 
-function mark({ latest, deleted }: Entry): string {
+function mark({ latest, deleted }: ListEntry): string {
   if (deleted) return " deleted";
   return latest ? " latest" : "";
 }

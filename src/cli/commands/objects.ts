@@ -1,7 +1,7 @@
 /** `rm`, `stat` and `sign`. */
 import { type Command, Option } from "commander";
 import { failure } from "../../errors.js";
-import type { Info } from "../../fs/driver/driver.js";
+import type { ObjectInfo } from "../../fs/driver/driver.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
@@ -27,7 +27,7 @@ function addRemove(cli: Cli, program: Command): void {
     .argument("<path...>", "what to delete")
     .option("-r, --recursive", "everything below, too")
     .option("-f, --force", "what is not there is no failure")
-    .option("--allow-root", "with -r: empty a whole bucket")
+    .option("--empty-bucket", "with -r: empty a whole bucket")
     .action(cli.run(remove));
 }
 
@@ -61,16 +61,16 @@ function addSign(cli: Cli, program: Command): void {
 interface RemoveOptions {
   recursive?: boolean;
   force?: boolean;
-  allowRoot?: boolean;
+  emptyBucket?: boolean;
 }
 
 async function remove(session: Session, texts: string[], options: RemoveOptions): Promise<void> {
-  const { recursive = false, force = false, allowRoot } = options;
+  const { recursive = false, force = false, emptyBucket } = options;
   const { storage, signal } = session;
   const paths = texts.map((text) => session.path(text));
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
-  await storage.delete(paths, { recursive, allowRoot, signal });
-  for (const path of paths) await session.say({ did: "deleted", path }, printable(`deleted ${path}`));
+  await storage.delete(paths, { recursive, emptyBucket, signal });
+  for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
 }
 
 /** A delete of what is not there succeeds, which hides a misspelled path from a person. */
@@ -100,7 +100,7 @@ async function stat(session: Session, texts: string[]): Promise<void> {
   }
 }
 
-function factsOf(path: StoragePath, info: Omit<Info, "key">): [string, string][] {
+function factsOf(path: StoragePath, info: Omit<ObjectInfo, "key">): [string, string][] {
   const exact = info.size < 1024 ? "" : ` (${info.size.toLocaleString("en")} bytes)`;
   const rows: [string, string][] = [
     ["path", printable(String(path))],
@@ -122,7 +122,7 @@ interface SignOptions {
 async function sign(session: Session, text: string, { method, expires }: SignOptions): Promise<void> {
   const { storage, io } = session;
   const path = session.path(text);
-  const link = await storage.sign(path, { method, expiresIn: expires });
+  const link = await storage.signedUrl(path, { method, expiresIn: expires });
   await session.say({ path, method, expiresIn: expires, link }, link);
   if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}\n`);
 }

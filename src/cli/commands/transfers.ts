@@ -142,8 +142,8 @@ async function transferred(
   await session.transfer(source.name, total, (bar) =>
     storage[verb](source, target, { recursive, ifAbsent, followLinks, signal, onProgress: (done) => bar.at(done) }),
   );
-  const did = verb === "copy" ? "copied" : "moved";
-  await session.say({ did, from: source, to: target }, printable(`${did} ${source} to ${target}`));
+  const action = verb === "copy" ? "copied" : "moved";
+  await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
 }
 
 /** Only for the bar: that the object is missing is told by what is done next. */
@@ -169,7 +169,7 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
       return bar.done;
     },
   );
-  await session.say({ did: "wrote", to: target, bytes: stored }, printable(`wrote ${bytes(stored)} to ${target}`));
+  await session.say({ action: "wrote", to: target, bytes: stored }, printable(`wrote ${bytes(stored)} to ${target}`));
 }
 
 async function pulled(session: Session, from: string, { recursive, compression }: CopyOptions): Promise<void> {

@@ -30,15 +30,15 @@ export async function* lookAtEndpoint(session: Session, settings: Settings): Asy
 async function ask({ env, signal }: Session, { endpoint, verify }: Settings): Promise<string | undefined> {
   const origin = originOf(endpoint);
   const tls = typeof verify === "string" ? { ca: await readFile(verify) } : { rejectUnauthorized: verify };
-  const dialect: HttpOptions["dialect"] = { explain: () => ({}) };
+  const dialect: HttpOptions["dialect"] = { parseError: () => ({}) };
   const http = await openHttp({
     protocol: origin.protocol,
     dialect,
     tls,
     env,
-    connect: TIMEOUT,
-    idle: TIMEOUT,
-    tries: 1,
+    connectTimeoutMs: TIMEOUT,
+    idleTimeoutMs: TIMEOUT,
+    maxAttempts: 1,
   });
   try {
     const request = { method: "HEAD", origin, path: `${origin.base}/`, headers: {} };

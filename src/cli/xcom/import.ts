@@ -3,12 +3,12 @@
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { type Imported, INDEX, importExported, importReferences, UNFINISHED } from "../../xcom/import.js";
+import { type ImportReport, INDEX, importExported, importReferences, UNFINISHED } from "../../xcom/import.js";
 import { asPath } from "../../xcom/keys/base.js";
 import { restRows } from "../../xcom/rows/airflow-rest.js";
 import type { XComRows } from "../../xcom/rows/rows.js";
 import { sqlRows } from "../../xcom/rows/sql.js";
-import { storedXComs } from "../../xcom/stored.js";
+import { listStoredXComs } from "../../xcom/stored.js";
 import { XCom } from "../../xcom/xcom.js";
 import type { Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
@@ -62,7 +62,7 @@ async function checkReferences(
 function found({ storage, signal }: Session, path: StoragePath, base: StoragePath | undefined, options: ImportOptions) {
   // A key that is named is also that of objects whose path does not tell one.
   const { key: _, ...filter } = filterOf(options);
-  return storedXComs({ storage, path, base }, filter, { signal });
+  return listStoredXComs({ storage, path, base }, filter, { signal });
 }
 
 function xcomOf(session: Session, rows: XComRows, options: ImportOptions): XCom {
@@ -85,10 +85,10 @@ async function openTarget({ env, signal }: Session, { into, table }: ImportOptio
   return { rows, close };
 }
 
-async function told(session: Session, { rows, skipped, failed }: Imported, path: StoragePath): Promise<void> {
+async function told(session: Session, { rows, skipped, failed }: ImportReport, path: StoragePath): Promise<void> {
   const { json, io } = session;
   const errors = failed.map(({ from, error }) => ({ from, error: messageOf(error) }));
-  if (json) await jsonLine(io.stdout, { did: "imported", from: path, rows, skipped, failed: errors });
+  if (json) await jsonLine(io.stdout, { action: "imported", from: path, rows, skipped, failed: errors });
   else {
     for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: passed over ${from}: ${why}`) + "\n");
     for (const { from, error } of errors) await put(io.stderr, printable(`stowage: failed ${from}: ${error}`) + "\n");

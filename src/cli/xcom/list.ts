@@ -2,17 +2,17 @@
 import { failure, invalid, isStorageError } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import { INDEX, UNFINISHED } from "../../xcom/import.js";
-import { readLeaf } from "../../xcom/keys/layout.js";
+import { parseObjectName } from "../../xcom/keys/layout.js";
 import type { Session } from "../command.js";
 import { bytes, jsonLine, moment, printable, put, styled } from "../format.js";
 import {
   type FoundXCom,
+  listStoredXComs,
   noRows,
   nothingFound,
   openRows,
   roundedIntegers,
   rowXComs,
-  storedXComs,
   type XComFilter,
   type XComSource,
 } from "./rows.js";
@@ -106,7 +106,7 @@ async function copied({ storage, signal }: Session, found: FoundXCom, target: St
   if (!path) throw failure("Unsupported", "only XComs in storage can be exported");
   const tail = path.key.slice(path.key.lastIndexOf(`/${taskId}/`) + taskId.length + 2);
   const plain = codec ? tail.slice(0, tail.lastIndexOf(".")) : tail;
-  const named = readLeaf(path.name).suffix === "" ? `${plain}.json` : plain;
+  const named = parseObjectName(path.name).suffix === "" ? `${plain}.json` : plain;
   for (let number = 1; ; number++) {
     const file = [dagId, runId, taskId, number === 1 ? named : numbered(named, number)].join("/");
     try {
@@ -127,7 +127,7 @@ function numbered(name: string, number: number): string {
 function sourceOf(session: Session, text: string | undefined): { at: StoragePath; source: XComSource } {
   const base = configuredBase(session.env);
   const at = pathOrBase(session, text);
-  return { at, source: storedXComs(session.storage, at, base) };
+  return { at, source: listStoredXComs(session.storage, at, base) };
 }
 
 export function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {

@@ -5,7 +5,7 @@ import { StoragePath } from "../../path.js";
 import { airflowRows, sqliteQuery } from "../../xcom/rows/airflow-database.js";
 import type { XComRow, XComRowReader } from "../../xcom/rows/rows.js";
 import type { Query } from "../../xcom/rows/sql.js";
-import { placeOf, type StoredFilter, storedXComs as stored } from "../../xcom/stored.js";
+import { placeOf, type StoredFilter, listStoredXComs as stored } from "../../xcom/stored.js";
 import type { Session } from "../command.js";
 
 /** Where Airflow itself is told where its database is; not on a command line, as its password is part of it. */
@@ -98,7 +98,7 @@ export interface XComSource {
 }
 
 /** The XComs whose objects are below `at`, told by their paths alone. `base` is where the ids begin, where it is known. */
-export function storedXComs(storage: Storage, at: StoragePath, base: StoragePath | undefined): XComSource {
+export function listStoredXComs(storage: Storage, at: StoragePath, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
       for await (const found of stored({ storage, path: at, base }, filter, { signal })) {

@@ -1,7 +1,7 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
 import { invalid } from "../../errors.js";
-import type { Info } from "../../fs/driver/driver.js";
+import type { ObjectInfo } from "../../fs/driver/driver.js";
 import type { StoragePath } from "../../path.js";
 import { jsonEncoding } from "../../xcom/encoding/airflow.js";
 import { jsonText } from "../../xcom/encoding/json-write.js";
@@ -81,7 +81,7 @@ interface Look {
 }
 
 /** Only as much is read as has to be: the size of what is not compressed is known. */
-async function look({ storage, signal }: Session, { path, codec }: XComPlace, { size }: Info): Promise<Look> {
+async function look({ storage, signal }: Session, { path, codec }: XComPlace, { size }: ObjectInfo): Promise<Look> {
   if (!codec) {
     const start = await storage.bytes(path, { end: PREVIEW_BYTES, signal });
     return { size, preview: previewOf(start, size) };
@@ -105,7 +105,7 @@ function previewOf(start: Uint8Array, size: number): string {
 
 const LAYOUTS = { ti: "task instance (Airflow 3.4)", uuid: "uuid (before Airflow 3.4)" };
 
-function asFacts(place: XComPlace, info: Info, { size, preview }: Look): [string, string][] {
+function asFacts(place: XComPlace, info: ObjectInfo, { size, preview }: Look): [string, string][] {
   const { path, base, dagId, runId, taskId, key, layout, instance, codec } = place;
   const ratio = codec && size !== undefined && info.size > 0 ? `, ${(size / info.size).toFixed(1)} times smaller` : "";
   const rows: [string, string][] = [
@@ -124,7 +124,7 @@ function asFacts(place: XComPlace, info: Info, { size, preview }: Look): [string
   return rows.map(([name, value]) => [name, printable(value)]);
 }
 
-function asJson(place: XComPlace, info: Info, { size, preview }: Look): object {
+function asJson(place: XComPlace, info: ObjectInfo, { size, preview }: Look): object {
   const { path, ...rest } = place;
   const { size: storedBytes, modified, etag } = info;
   return { reference: path, ...rest, storedBytes, bytes: size, modified, etag, preview };

@@ -8,11 +8,11 @@ import { readJson } from "../../xcom/encoding/json-read.js";
 import { jsonBytes } from "../../xcom/encoding/json-write.js";
 import type { LayoutName } from "../../xcom/keys/layout.js";
 import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../../xcom/settings.js";
-import { placeOf, type StoredPlace } from "../../xcom/stored.js";
+import { placeOf, type StoredLocation } from "../../xcom/stored.js";
 import type { Session } from "../command.js";
 import { input, jsonLine, printable, put } from "../format.js";
 
-export type { StoredPlace as XComPlace } from "../../xcom/stored.js";
+export type { StoredLocation as XComPlace } from "../../xcom/stored.js";
 
 export interface PushOptions extends BackendOptions {
   dag: string;
@@ -33,7 +33,7 @@ export async function push(session: Session, file: string, options: PushOptions)
     throw invalid(`what comes in is not JSON: ${error.detail}`).at("xcom push", file);
   });
   const stored = await backend.storeValue({ dagId, runId, taskId, tiId }, key, value, { signal });
-  await jsonLine(session.io.stdout, session.json ? { did: "pushed", stored } : stored);
+  await jsonLine(session.io.stdout, session.json ? { action: "pushed", stored } : stored);
 }
 
 /** Prints the value that a reference leads to, as JSON. */
@@ -57,7 +57,7 @@ export async function purge(session: Session, references: string[]): Promise<voi
   const found = references.map((text) => referred(session, text));
   for (const { backend, reference } of found) {
     await backend.purge(reference, { signal: session.signal });
-    await session.say({ did: "purged", reference }, printable(`purged ${reference}`));
+    await session.say({ action: "purged", reference }, printable(`purged ${reference}`));
   }
 }
 
@@ -111,7 +111,7 @@ export function pathOrBase(session: Session, text: string | undefined): StorageP
 }
 
 /** The place that a reference leads to; InvalidArgument when it has none of the layouts. */
-export function referredPlace(path: StoragePath, base: StoragePath | undefined): StoredPlace {
+export function referredPlace(path: StoragePath, base: StoragePath | undefined): StoredLocation {
   const place = placeOf(path, base);
   if (place) return place;
   const mend = `to print any object: stowage cat --compression infer ${path}`;

@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { Pace, type Source } from "../stream.js";
 import { BLOCK_MAGIC, combined, crcOf, END_MAGIC, GROUP, RUN_A, RUN_B } from "./format.js";
 
@@ -6,7 +6,7 @@ const CHUNK = 64 * 1024;
 const UNIT = 100_000;
 
 /** Streams one after the other, at least one. What follows the last one is Corrupt, where Python ignores it. */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   const bits = new Bits(source);
   const pace = new Pace();
   let inverse = new Inverse(0);
@@ -29,7 +29,7 @@ async function header(bits: Bits): Promise<number> {
   return level * UNIT;
 }
 
-async function* stream(source: Source, bits: Bits, inverse: Inverse, size: number, pace: Pace): Bytes {
+async function* stream(source: Source, bits: Bits, inverse: Inverse, size: number, pace: Pace): ByteStream {
   let sum = 0;
   for (;;) {
     await bits.ensure(14);
@@ -46,7 +46,14 @@ async function* stream(source: Source, bits: Bits, inverse: Inverse, size: numbe
   }
 }
 
-async function* block(source: Source, bits: Bits, inverse: Inverse, size: number, expected: number, pace: Pace): Bytes {
+async function* block(
+  source: Source,
+  bits: Bits,
+  inverse: Inverse,
+  size: number,
+  expected: number,
+  pace: Pace,
+): ByteStream {
   if (bits.read(1)) throw source.unsupported("randomised blocks, which bzip2 0.9.5 gave up");
   const origin = bits.read(24);
   const length = await readSymbols(bits, inverse.table, size, pace);

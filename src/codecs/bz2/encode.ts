@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { Pace } from "../stream.js";
 import { BitWriter, Symbols, writeSymbols } from "./entropy.js";
 import { BLOCK_MAGIC, combined, crcOf, END_MAGIC } from "./format.js";
@@ -8,7 +8,7 @@ import { sortSuffixes } from "./suffix-array.js";
 const ENCODE_STRETCH = 64 * 1024;
 
 /** One bz2 stream with blocks of `level` times 100,000 bytes. */
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const stream = new StreamWriter(level);
   const pace = new Pace();
   for await (const chunk of bytes) {

@@ -2,7 +2,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { History } from "../lz-window.js";
 import type { Source } from "../stream.js";
 import { type BlockHeader, blockHeader, type Check, checkDictionary, checkOf, Vli } from "./format.js";
@@ -12,7 +12,7 @@ const MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]);
 const FOOTER_MAGIC = Buffer.from("YZ");
 
 /** Streams with padding between them, at least one; or one stream of the legacy .lzma format. */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   const first = await source.peek();
   if (!first) throw source.truncated();
   if (first[0] !== MAGIC[0]) {
@@ -30,7 +30,7 @@ async function padding(source: Source): Promise<void> {
   while ((await source.has(4)) && source.buffered.subarray(0, 4).every((byte) => byte === 0)) source.skip(4);
 }
 
-async function* stream(source: Source): Bytes {
+async function* stream(source: Source): ByteStream {
   const flags = await streamHeader(source);
   const records = new Records();
   for (;;) {
@@ -134,7 +134,7 @@ const UNKNOWN = 2n ** 64n - 1n;
 const MOST_CONTENT = 2n ** 38n;
 
 /** The legacy format: a header of 13 bytes and one LZMA stream, which an end mark, the known length, or both end. */
-async function* decodeAlone(source: Source): Bytes {
+async function* decodeAlone(source: Source): ByteStream {
   const header = Buffer.from(await source.take(13));
   const found = properties(header[0]!);
   const dictionary = header.readUInt32LE(1);
@@ -164,7 +164,7 @@ class Stream {
     this.#lzma = new LzmaDecoder(this.#history);
   }
 
-  async *content(found: { lc: number; lp: number; pb: number }, length: number): Bytes {
+  async *content(found: { lc: number; lp: number; pb: number }, length: number): ByteStream {
     const lzma = this.#lzma;
     lzma.setProperties(found);
     if (!lzma.range.start(await this.#source.take(RANGE_START), 0)) throw this.#source.corrupt("a damaged stream", 13);

@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { blocks } from "../parallel.js";
 import { Pace } from "../stream.js";
 import { type Check, checkOf } from "./format.js";
@@ -15,7 +15,7 @@ const FLAGS = Buffer.from([0, CRC64]);
 const DICTIONARIES = [18, 20, 21, 22, 22, 23, 23, 23, 23, 23] as const;
 
 /** One .xz stream with a CRC-64, as Python's LZMAFile writes it; a block for every dictionary's length of content. */
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const bits = DICTIONARIES[level]!;
   const pace = new Pace();
   const records: Uint8Array[] = [];

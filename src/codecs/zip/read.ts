@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { inflate, Tally } from "../deflate.js";
 import type { Source } from "../stream.js";
 import {
@@ -24,7 +24,7 @@ const LONGEST = 24;
  * The first member, read in one pass; what follows is read too, so that a success means that the whole archive is there
  * and that the central directory agrees.
  */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   if (!(await isNext(source, LOCAL))) throw source.corrupt("no zip member");
   const header = await localHeader(source);
   const first = yield* content(source, header);
@@ -92,7 +92,7 @@ async function* content(source: Source, header: Header): AsyncGenerator<Uint8Arr
   return member;
 }
 
-function body(source: Source, header: Header, tally: Tally): Bytes {
+function body(source: Source, header: Header, tally: Tally): ByteStream {
   if (header.method === DEFLATED) return inflate(source, tally);
   if (header.method !== STORED) throw source.unsupported(`compression method ${header.method}`);
   return isSized(header) ? stored(source, header.packed, tally) : scanned(source, tally);
@@ -103,7 +103,7 @@ function compare(source: Source, header: Header, member: Member): void {
   if (header.crc !== member.crc) throw source.corrupt("the CRC-32 does not match");
 }
 
-async function* stored(source: Source, size: number, tally: Tally): Bytes {
+async function* stored(source: Source, size: number, tally: Tally): ByteStream {
   for (let left = size; left > 0; ) {
     const chunk = await source.peek();
     if (!chunk) throw source.truncated();
@@ -119,7 +119,7 @@ async function* stored(source: Source, size: number, tally: Tally): Bytes {
  * A stored member of unknown length. Its content may hold signatures of its own (a zip in a zip), so a descriptor ends
  * it only when CRC-32 and sizes are those of everything before it; the central directory confirms it later.
  */
-async function* scanned(source: Source, tally: Tally): Bytes {
+async function* scanned(source: Source, tally: Tally): ByteStream {
   for (;;) {
     const more = await source.has(LONGEST);
     const chunk = source.buffered;

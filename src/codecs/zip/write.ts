@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { deflate, Tally } from "../deflate.js";
 import {
   CENTRAL,
@@ -37,7 +37,7 @@ interface Member {
  * An archive with one deflated member named `file`. Its length is unknown when it begins, so sizes follow in a data
  * descriptor, with 64-bit numbers if and only if one of them needs Zip64, and in the central directory.
  */
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const tally = new Tally();
   const local = localHeader();
   yield local;

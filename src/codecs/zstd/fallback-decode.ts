@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { Xxh64 } from "../checksums/xxhash.js";
 import { copyMatch, History, viewOf } from "../lz-window.js";
 import type { Source } from "../stream.js";
@@ -371,7 +371,7 @@ function decodeStream(
 }
 
 /** Frames one after the other, skippable ones dropped; at least one frame. For Node without zstd. */
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   let header = await nextFrame(source);
   if (!header) throw source.truncated();
   for (; header; header = await nextFrame(source)) {
@@ -380,7 +380,7 @@ export async function* decode(source: Source): Bytes {
   }
 }
 
-async function* frame(source: Source, header: FrameHeader): Bytes {
+async function* frame(source: Source, header: FrameHeader): ByteStream {
   const decoder = new BlockDecoder(source, header);
   const hash = header.checksum ? new Xxh64() : undefined;
   let length = 0;

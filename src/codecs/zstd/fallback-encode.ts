@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { Xxh64 } from "../checksums/xxhash.js";
 import { codeLengths } from "../huffman-lengths.js";
 import { MatchFinder } from "../lz-window.js";
@@ -281,7 +281,7 @@ const HEADER = [0x28, 0xb5, 0x2f, 0xfd, 0x04, 80];
 const SHORTEST = 4;
 
 /** One frame with a checksum. For Node without zstd. */
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const hash = new Xxh64();
   yield Uint8Array.from(HEADER);
   for await (const { data, last } of blocks(bytes, SEGMENT)) {

@@ -1,18 +1,18 @@
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import type { Bytes } from "../../streams.js";
-import { Engine, told, type ZlibStream } from "../engine.js";
+import type { ByteStream } from "../../streams.js";
+import { convertErrors, Engine, type ZlibStream } from "../engine.js";
 import { type Block, blocks, inOrder, width } from "../parallel.js";
 import type { Source } from "../stream.js";
 import { blockHeader, type FrameHeader, nextFrame } from "./frame.js";
 
-export async function* encode(bytes: Bytes, level: number): Bytes {
+export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const zstd = nodeZstd();
   if (zstd) yield* encodeNatively(zstd, bytes, level);
   else yield* (await import("./fallback-encode.js")).encode(bytes, level);
 }
 
-export async function* decode(source: Source): Bytes {
+export async function* decode(source: Source): ByteStream {
   const zstd = nodeZstd();
   if (zstd) yield* decodeNatively(zstd, source);
   else yield* (await import("./fallback-decode.js")).decode(source);
@@ -40,7 +40,7 @@ function nodeZstd(): NodeZstd | undefined {
  * Frames of 4 MiB of content with a checksum each, compressed on several threads. Not zstd's own threads: with
  * `ZSTD_c_nbWorkers` the `zstdCompress` of Node 22.23 and 24.21 gives no bytes at all.
  */
-async function* encodeNatively(zstd: NodeZstd, bytes: Bytes, level: number): Bytes {
+async function* encodeNatively(zstd: NodeZstd, bytes: ByteStream, level: number): ByteStream {
   const compress = promisify<Uint8Array, object, Uint8Array>(zstd.zstdCompress);
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = zstd.constants;
   const options = { chunkSize: CHUNK, params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 } };
@@ -48,26 +48,26 @@ async function* encodeNatively(zstd: NodeZstd, bytes: Bytes, level: number): Byt
 }
 
 /** Frames one after the other, skippable ones dropped; at least one frame. */
-async function* decodeNatively(zstd: NodeZstd, source: Source): Bytes {
+async function* decodeNatively(zstd: NodeZstd, source: Source): ByteStream {
   let header = await nextFrame(source);
   if (!header) throw source.truncated();
   for (; header; header = await nextFrame(source)) yield* content(zstd, source, header);
 }
 
 /** Node's decoder ends at the first frame's end and does not tell where that is, so the frame's own structure does. */
-async function* content(zstd: NodeZstd, source: Source, header: FrameHeader): Bytes {
+async function* content(zstd: NodeZstd, source: Source, header: FrameHeader): ByteStream {
   const params = { [zstd.constants.ZSTD_d_windowLogMax]: 27 };
   const engine = new Engine(zstd.createZstdDecompress({ chunkSize: CHUNK, params }));
   try {
-    for await (const piece of pieces(source, header)) yield* told(source, engine.feed(piece));
-    yield* told(source, engine.finish());
+    for await (const piece of pieces(source, header)) yield* convertErrors(source, engine.feed(piece));
+    yield* convertErrors(source, engine.finish());
   } finally {
     engine.destroy();
   }
 }
 
 /** The bytes of a frame, whole blocks at a time. */
-async function* pieces(source: Source, header: FrameHeader): Bytes {
+async function* pieces(source: Source, header: FrameHeader): ByteStream {
   yield source.buffered.subarray(0, header.length);
   source.skip(header.length);
   for (let last = false; !last; ) {

@@ -4,7 +4,7 @@ import { invalid } from "../../errors.js";
 import { cut } from "../airflow-format.js";
 import { type Connection, Secret } from "../connection.js";
 import type { Env } from "../sources.js";
-import { checkKind, endpointOf, FieldReader, isBelow, MICROSOFT, refused } from "./fields.js";
+import { checkKind, connectionError, endpointOf, FieldReader, isBelow, MICROSOFT } from "./fields.js";
 
 export interface AzureOptions {
   /** The storage account, which also signs with its name. */
@@ -28,7 +28,8 @@ export function azureOptions(connection: Connection | undefined, env: Env): Azur
 /** A connection string wins over every other field, as in Airflow. */
 function optionsOf(connection: Connection, env: Env): AzureOptions {
   checkKind(connection, MICROSOFT);
-  if (connection.port !== undefined) throw refused(connection, "write the port into host, as https://host:port");
+  if (connection.port !== undefined)
+    throw connectionError(connection, "write the port into host, as https://host:port");
   const extra = FieldReader.of(connection, `extra__${connection.type}__`);
   const encryptionScope = extra.text("encryption_scope");
   const text = extra.secret("connection_string");
@@ -49,8 +50,8 @@ function separateFields(
   const tenant = tenantIn(extra);
   const named = extra.text("account_name") ?? accountOf(address.endpoint);
   const found = named ?? (tenant ? undefined : connection.login || undefined) ?? env.AZURE_STORAGE_ACCOUNT_NAME;
-  if (!found) throw refused(connection, "it names no storage account; write account_name into extra");
-  const account = checkedAccount(found, (why) => refused(connection, `its account ${why}`));
+  if (!found) throw connectionError(connection, "it names no storage account; write account_name into extra");
+  const account = checkedAccount(found, (why) => connectionError(connection, `its account ${why}`));
   const endpoint = address.endpoint ?? blobEndpoint(account);
   const credentials = azureCredentials({ connection, extra, env, tenant, sas: sas?.token ?? address.sas, endpoint });
   return { account, endpoint, credentials, encryptionScope };
@@ -107,7 +108,7 @@ function blobEndpoint(account: string): string {
 function addressIn(connection: Connection, extra: FieldReader): Address | undefined {
   const host = extra.text("account_host");
   if (host !== undefined) return addressOf(host, (why) => extra.wrong("account_host", why));
-  return connection.host ? addressOf(connection.host, (why) => refused(connection, `host ${why}`)) : undefined;
+  return connection.host ? addressOf(connection.host, (why) => connectionError(connection, `host ${why}`)) : undefined;
 }
 
 function addressOf(text: string, wrong: Wrong): Address {
@@ -270,7 +271,7 @@ function azureCredentials(facts: CredentialFacts): AzureCredentials {
   const [first, second] = stated.filter((found) => found !== undefined);
   if (anonymous) return { kind: "anonymous" };
   if (first && second)
-    throw refused(facts.connection, `it has credentials of two kinds, ${first.kind} and ${second.kind}`);
+    throw connectionError(facts.connection, `it has credentials of two kinds, ${first.kind} and ${second.kind}`);
   return first ?? DEFAULT_CHAIN;
 }
 
@@ -283,7 +284,7 @@ function principal({ connection, extra, tenant, endpoint }: CredentialFacts): Az
   if (tenant === undefined) return undefined;
   const { login: clientId, password: clientSecret } = connection;
   if (!clientId || !clientSecret?.reveal()) {
-    throw refused(connection, "with tenant_id, login and password must be the client's id and secret");
+    throw connectionError(connection, "with tenant_id, login and password must be the client's id and secret");
   }
   const authority = stated === undefined ? authorityOf(endpoint) : `https://${stated.replace(/^https:\/\//, "")}`;
   return { kind: "service-principal", tenantId: tenant, clientId, clientSecret, authority, additionalTenants };
@@ -324,7 +325,8 @@ function workload(
   tenant: string | undefined,
 ): AzureCredentials {
   const [tenantId, clientId] = [tenant ?? env.AZURE_TENANT_ID, client ?? env.AZURE_CLIENT_ID];
-  if (!tenantId || !clientId) throw refused(connection, "a workload identity needs its client id and tenant id");
+  if (!tenantId || !clientId)
+    throw connectionError(connection, "a workload identity needs its client id and tenant id");
   const tokenFile = env.AZURE_FEDERATED_TOKEN_FILE || undefined;
   return { kind: "workload-identity", tenantId, clientId, tokenFile, authority: authorityOf(endpoint) };
 }

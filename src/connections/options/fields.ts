@@ -2,7 +2,7 @@
 import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
 import { parsePythonJson } from "../airflow-format.js";
 import { type Connection, type Extra, revealed, Secret } from "../connection.js";
-import { quoted } from "../sources.js";
+import { displayId } from "../sources.js";
 
 type Fields = Connection["extra"];
 
@@ -23,7 +23,7 @@ export class FieldReader {
   }
 
   static of(connection: Connection, prefix?: string): FieldReader {
-    return new FieldReader(`connection ${quoted(connection.id)}`, connection.extra, prefix ? { prefix } : {});
+    return new FieldReader(`connection ${displayId(connection.id)}`, connection.extra, prefix ? { prefix } : {});
   }
 
   /** The error that says what is wrong with a field. */
@@ -195,8 +195,8 @@ export function isBelow(endpoint: string, domain: string): boolean {
 // What the options of all providers ask of a connection's own fields.
 
 /** The error that says what is wrong with a connection. */
-export function refused(connection: Connection, why: string): StorageError {
-  return invalid(`connection ${quoted(connection.id)}: ${why}`);
+export function connectionError(connection: Connection, why: string): StorageError {
+  return invalid(`connection ${displayId(connection.id)}: ${why}`);
 }
 
 /** The connection types of each cloud. */
@@ -211,10 +211,13 @@ export const MICROSOFT = /^(wasb|adls|azure)/;
 export function checkKind(connection: Connection, own: RegExp): void {
   const { type, schema = "" } = connection;
   if ([AMAZON, GOOGLE, MICROSOFT].some((cloud) => cloud !== own && cloud.test(type))) {
-    throw refused(connection, "its type belongs to another provider than the path's scheme");
+    throw connectionError(connection, "its type belongs to another provider than the path's scheme");
   }
   if (/[@:]|\/\//.test(schema)) {
-    throw refused(connection, "it cannot be taken apart; encode / : @ in the password, and write - for _ in the type");
+    throw connectionError(
+      connection,
+      "it cannot be taken apart; encode / : @ in the password, and write - for _ in the type",
+    );
   }
 }
 
@@ -222,5 +225,5 @@ export function checkKind(connection: Connection, own: RegExp): void {
 export function checkNoAddress(connection: Connection, instead: string): void {
   const { host = "", port } = connection;
   if (port !== undefined || /[:/]/.test(host))
-    throw refused(connection, `write the address in ${instead}, not in host and port`);
+    throw connectionError(connection, `write the address in ${instead}, not in host and port`);
 }

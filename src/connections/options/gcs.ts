@@ -3,7 +3,7 @@
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";
 import type { Env } from "../sources.js";
-import { checkKind, checkNoAddress, endpointIn, endpointOf, FieldReader, GOOGLE, refused } from "./fields.js";
+import { checkKind, checkNoAddress, connectionError, endpointIn, endpointOf, FieldReader, GOOGLE } from "./fields.js";
 
 export interface GcsOptions {
   /** Undefined when only the credentials can say it. */
@@ -71,7 +71,7 @@ function readerOf(connection: Connection | undefined): FieldReader {
   checkKind(connection, GOOGLE);
   checkNoAddress(connection, "the extra field gcs.endpoint");
   if (connection.password?.reveal())
-    throw refused(connection, "its password is not read; use keyfile_dict or key_path");
+    throw connectionError(connection, "its password is not read; use keyfile_dict or key_path");
   const extra = FieldReader.of(connection, PREFIX);
   for (const [name, why] of Object.entries(UNSUPPORTED)) extra.unsupported(name, why);
   extra.ignore(Object.keys(IGNORED));

@@ -3,7 +3,7 @@
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";
 import type { Env } from "../sources.js";
-import { type FieldReader, refused } from "./fields.js";
+import { connectionError, type FieldReader } from "./fields.js";
 
 export interface StaticKeys {
   readonly kind: "static";
@@ -81,10 +81,10 @@ function statedKeys({ connection, extra, session }: CredentialFacts): StaticKeys
   ];
   const whole = pairs.map(keysOf).find((keys) => keys !== undefined);
   if (connection && !whole && pairs.some(({ id, secret }) => id !== undefined || secret !== undefined)) {
-    throw refused(connection, "it has only half of a key pair; give login and password, or both keys in extra");
+    throw connectionError(connection, "it has only half of a key pair; give login and password, or both keys in extra");
   }
   if (connection && !whole && pairs.some((pair) => pair.token)) {
-    throw refused(connection, "aws_session_token needs the key pair that it belongs to");
+    throw connectionError(connection, "aws_session_token needs the key pair that it belongs to");
   }
   return whole;
 }

@@ -1,30 +1,30 @@
 /** A bearer token that many requests share. */
 
 /** A token as its issuer gives it. */
-export interface Grant {
+export interface AccessToken {
   token: string;
   /** When it ends, in milliseconds since 1970. */
-  until: number;
+  expiresAt: number;
 }
 
 /** A token is replaced this many milliseconds before it ends. */
-const EARLY = 5 * 60_000;
+const REFRESH_WINDOW_MS = 5 * 60_000;
 
 /** Fetched once for all that wait, and again before it ends or when the service refuses it. */
-export class Token {
-  readonly #issue: (anew: boolean) => Promise<Grant>;
-  #grant: Grant | undefined;
+export class CachedAccessToken {
+  readonly #issue: (anew: boolean) => Promise<AccessToken>;
+  #grant: AccessToken | undefined;
   #pending: Promise<string> | undefined;
 
   /** `issue` gets a token; with `anew` not the one that it may still keep. */
-  constructor(issue: (anew: boolean) => Promise<Grant>) {
+  constructor(issue: (anew: boolean) => Promise<AccessToken>) {
     this.#issue = issue;
   }
 
   /** The token, at once while it is good. */
   current(): string | Promise<string> {
-    const { token, until } = this.#grant ?? { token: undefined, until: 0 };
-    return token !== undefined && Date.now() < until - EARLY ? token : this.#fetch(false);
+    const { token, expiresAt } = this.#grant ?? { token: undefined, expiresAt: 0 };
+    return token !== undefined && Date.now() < expiresAt - REFRESH_WINDOW_MS ? token : this.#fetch(false);
   }
 
   /** Gets another one after `refused` was; whether there is another. */

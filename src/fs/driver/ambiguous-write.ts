@@ -1,10 +1,10 @@
 /** A write whose answer was lost has happened or has not. Looking at the object can tell. */
 import { failure } from "../../errors.js";
 import { HttpError, isSuccess } from "../http/client.js";
-import type { Receipt } from "./driver.js";
+import type { WriteResult } from "./driver.js";
 
 /** A write that failed. */
-export interface Attempt<S extends Seen> {
+export interface WriteAttempt<S extends ObservedObject> {
   /** By `performance.now()`, before the first try. */
   since: number;
   ifAbsent: boolean;
@@ -17,8 +17,8 @@ export interface Attempt<S extends Seen> {
 }
 
 /** What is there now. */
-export interface Seen {
-  receipt: Receipt;
+export interface ObservedObject {
+  receipt: WriteResult;
   /** By the server's clock: when the object was made, and when it was looked at. */
   made?: Date | undefined;
   seen?: Date | undefined;
@@ -27,22 +27,22 @@ export interface Seen {
 }
 
 /** The receipt of a write that failed with `error` but did happen; else throws `error`, or CommitUnknown. */
-export async function afterLoss<S extends Seen>(
+export async function reconcileAmbiguousWrite<S extends ObservedObject>(
   error: unknown,
-  attempt: Attempt<S>,
+  attempt: WriteAttempt<S>,
   look: () => Promise<S>,
-): Promise<Receipt> {
-  if (!(error instanceof HttpError) || !error.unsure) throw error;
+): Promise<WriteResult> {
+  if (!(error instanceof HttpError) || !error.ambiguous) throw error;
   const seen = await look().catch((failed: unknown) => unseen(failed, error, attempt));
   if (seen && attempt.isOurs(seen)) return seen.receipt;
-  throw isSettled(seen, error, attempt) ? error : unknown(error);
+  throw isSettled(seen, error, attempt) ? error : commitUnknown(error);
 }
 
 /** Whether it is certain, or makes no difference, that the object that is there is not the one of this write. */
 function isSettled(
-  seen: Seen | undefined,
+  seen: ObservedObject | undefined,
   { status, suspected }: HttpError,
-  { ifAbsent, ifMatch, since }: Pick<Attempt<Seen>, "ifAbsent" | "ifMatch" | "since">,
+  { ifAbsent, ifMatch, since }: Pick<WriteAttempt<ObservedObject>, "ifAbsent" | "ifMatch" | "since">,
 ): boolean {
   // A plain refusal, of a client that does not say whether it had tried before: mostly it had not.
   if (suspected && (status === 412 || status === 409)) return true;
@@ -57,19 +57,19 @@ function isSettled(
 const SECOND = 1000;
 
 /** Whether the object was made more than `milliseconds` before it was looked at. Nothing is known of no object. */
-export function isOlder({ made, seen }: Pick<Seen, "made" | "seen"> = {}, milliseconds: number): boolean {
+export function isOlder({ made, seen }: Pick<ObservedObject, "made" | "seen"> = {}, milliseconds: number): boolean {
   return Number(seen) - Number(made) > milliseconds + SECOND;
 }
 
-function unseen(failed: unknown, error: HttpError, { ifAbsent, ifMatch }: Attempt<never>): undefined {
+function unseen(failed: unknown, error: HttpError, { ifAbsent, ifMatch }: WriteAttempt<never>): undefined {
   if (!(failed instanceof HttpError)) throw failed;
   if (failed.status === 404) return undefined;
   const conditional = ifAbsent || ifMatch !== undefined;
   // Without a condition the same write may simply be made again, unless it is told to have worked.
-  throw conditional || isSuccess(error.status) ? unknown(error) : error;
+  throw conditional || isSuccess(error.status) ? commitUnknown(error) : error;
 }
 
-export function unknown(cause: HttpError): Error {
+export function commitUnknown(cause: HttpError): Error {
   const why = "the answer was lost, and nothing tells whether the write happened";
   return failure("CommitUnknown", why, { cause, attempts: cause.attempts });
 }

@@ -1,47 +1,55 @@
 /** Deletes of many objects, in batches that the provider answers call by call. */
 
 import { randomUUID } from "node:crypto";
-import { byteBudget } from "../../concurrency.js";
-import { type DeleteFailure, type Doomed, PartialDelete } from "./driver.js";
+import { memoryLimiter } from "../../concurrency.js";
+import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
 
 type Signal = AbortSignal | undefined;
 
 /** What became of one call in a batch: it worked, it is to be made again on its own, or it failed for good. */
-export type Verdict = "gone" | "again" | Error;
+export type DeleteOutcome = "gone" | "again" | Error;
 
-export interface BulkDelete {
+export interface BatchDelete {
   /** Objects in one batch at most. */
   readonly size: number;
   /** A missing object is success. */
-  one(object: Doomed, signal: Signal): Promise<void>;
+  one(object: ObjectIdentifier, signal: Signal): Promise<void>;
   /** By the place of the object in the batch; one without a verdict is made again. */
-  many(objects: readonly Doomed[], signal: Signal): Promise<readonly (Verdict | undefined)[]>;
+  many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
-/** Deletes all of them; those that fail are named in a {@link PartialDelete}, each with its own error. */
-export async function deleteAll(bulk: BulkDelete, objects: readonly Doomed[], signal: Signal): Promise<void> {
+/** Deletes all of them; those that fail are named in a {@link BatchDeleteError}, each with its own error. */
+export async function batchDelete(
+  bulk: BatchDelete,
+  objects: readonly ObjectIdentifier[],
+  signal: Signal,
+): Promise<void> {
   const [only, ...more] = objects;
   if (only && more.length === 0) return bulk.one(only, signal);
-  const lanes = byteBudget(PARALLEL, Number.POSITIVE_INFINITY);
+  const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects, bulk.size).map(async (batch) => {
-    const leave = await lanes.take(1, signal);
+    const leave = await lanes.acquire(1, signal);
     failures.push(...(await deleteBatch(bulk, batch, signal).finally(leave)));
   });
   const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
   if (failed?.status === "rejected") throw failed.reason;
-  if (failures.length > 0) throw new PartialDelete(failures);
+  if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-function batches(objects: readonly Doomed[], size: number): Doomed[][] {
+function batches(objects: readonly ObjectIdentifier[], size: number): ObjectIdentifier[][] {
   const count = Math.ceil(objects.length / size);
   return Array.from({ length: count }, (_, i) => objects.slice(i * size, (i + 1) * size));
 }
 
-async function deleteBatch(bulk: BulkDelete, batch: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
+async function deleteBatch(
+  bulk: BatchDelete,
+  batch: readonly ObjectIdentifier[],
+  signal: Signal,
+): Promise<DeleteFailure[]> {
   const verdicts = batch.length === 1 ? [] : await bulk.many(batch, signal);
   const failures = await Promise.all(
     batch.map(async (object, i) => {
@@ -53,7 +61,7 @@ async function deleteBatch(bulk: BulkDelete, batch: readonly Doomed[], signal: S
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function again(bulk: BulkDelete, object: Doomed, signal: Signal): Promise<unknown> {
+async function again(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal): Promise<unknown> {
   try {
     await bulk.one(object, signal);
     return "gone";
@@ -65,13 +73,16 @@ async function again(bulk: BulkDelete, object: Doomed, signal: Signal): Promise<
 
 // Batches of calls as `multipart/mixed`, RFC 2046, the way Azure and Google take them.
 
-export interface Batch {
+export interface MultipartMixed {
   boundary: string;
   body: Uint8Array;
 }
 
 /** `calls`: whole requests, from the request line to the empty line; `idOf` spells their numbers. */
-export function writeBatch(calls: readonly string[], idOf: (index: number) => string = String): Batch {
+export function writeMultipartMixed(
+  calls: readonly string[],
+  idOf: (index: number) => string = String,
+): MultipartMixed {
   const boundary = `batch_${randomUUID()}`;
   const parts = calls.map(
     (call, i) =>
@@ -80,7 +91,7 @@ export function writeBatch(calls: readonly string[], idOf: (index: number) => st
   return { boundary, body: Buffer.from(`${parts.join("")}--${boundary}--\r\n`) };
 }
 
-export interface BatchAnswer {
+export interface MixedResponse {
   status: number;
   /** Lower-case names. */
   headers: Record<string, string>;
@@ -88,8 +99,8 @@ export interface BatchAnswer {
 }
 
 /** The answers by the number of their call; a call that got none is missing. */
-export function readBatch(text: string): Map<number, BatchAnswer> {
-  const answers = new Map<number, BatchAnswer>();
+export function readMultipartMixed(text: string): Map<number, MixedResponse> {
+  const answers = new Map<number, MixedResponse>();
   const boundary = /^--\S+/m.exec(text)?.[0];
   for (const part of boundary === undefined ? [] : text.split(boundary)) {
     const index = /^content-id:.*?(\d+)>?\s*$/im.exec(part)?.[1];
@@ -99,7 +110,7 @@ export function readBatch(text: string): Map<number, BatchAnswer> {
   return answers;
 }
 
-function answerIn(text: string): BatchAnswer {
+function answerIn(text: string): MixedResponse {
   const [head = "", ...rest] = text.split(/\r?\n\r?\n/);
   const [line = "", ...lines] = head.split(/\r?\n/);
   const headers: Record<string, string> = Object.create(null);

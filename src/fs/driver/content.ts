@@ -5,13 +5,13 @@ import type { HttpResponse } from "../http/client.js";
 import { CONTENT_TYPES } from "./content-types.data.js";
 
 /** Bytes of the whole object, and of this answer. Without `range` the whole object was asked for. */
-export function extentOf(
+export function parseContentRange(
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
   range: { start: number; end: number | undefined } | undefined,
 ): { size: number; length: number } {
   const told = headers["content-range"];
   if (range) return rangeIn(status, told, range.start, range.end);
-  const length = sizeIn(headers["content-length"]);
+  const length = sizeFrom(headers["content-length"]);
   if (status === 200 && (told === undefined || isWhole(told, length))) return { size: length, length };
   throw failure("Unsupported", `the server answered ${status} with a range, and the whole object was asked for`);
 }
@@ -33,7 +33,7 @@ export function modifiedIn(text: string | undefined, etag: string | undefined): 
 }
 
 /** The size that an answer tells. One that tells none is not taken for that of an empty object. */
-export function sizeIn(told: string | number | undefined): number {
+export function sizeFrom(told: string | number | undefined): number {
   const size = told === "" ? Number.NaN : Number(told);
   if (Number.isSafeInteger(size) && size >= 0) return size;
   throw failure("Unsupported", "the server does not say how large the object is");
@@ -90,12 +90,12 @@ export function contentTypeOf(name: string): string | undefined {
 const PLAIN = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
 const WORD = /=\?([\w-]+)\?([BbQq])\?([^?]*)\?=/g;
 
-export function encodeWords(value: string): string {
+export function encodeRfc2047(value: string): string {
   if (PLAIN.test(value) && !value.includes("=?")) return value;
   return `=?UTF-8?B?${Buffer.from(value, "utf8").toString("base64")}?=`;
 }
 
-export function decodeWords(value: string): string {
+export function decodeRfc2047(value: string): string {
   if (!value.includes("=?")) return value;
   // White space between two encoded words belongs to the encoding.
   return value.replace(/\?=\s+=\?/g, "?==?").replace(WORD, (word, charset, encoding, text) => {

@@ -6,13 +6,13 @@
  * lower-case tokens and values have no line break; bodies yield non-empty chunks only and are consumed at most once.
  */
 
-import type { Budget } from "../../concurrency.js";
+import type { MemoryLimiter } from "../../concurrency.js";
 import type { Connection } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 
 /** What is known of one object. */
-export interface Info {
+export interface ObjectInfo {
   key: string;
   /** Bytes at rest, as stored. */
   size: number;
@@ -28,7 +28,7 @@ export interface Info {
 }
 
 /** What a write leaves behind. */
-export interface Receipt {
+export interface WriteResult {
   etag?: string;
   version?: string;
   /** Only of a copy: source and target are one object, under two names. Nothing was done. */
@@ -39,7 +39,7 @@ export interface Receipt {
  * One row of a listing. A directory is a common prefix; its key ends with the delimiter. What is neither file nor
  * directory (`other`) exists in file systems: a link that is not followed, a pipe, a socket, a device.
  */
-export interface Item {
+export interface DriverListEntry {
   key: string;
   type: "file" | "directory" | "other";
   /** Only of `other`: what it is. */
@@ -56,7 +56,7 @@ export interface Item {
 }
 
 /** One object, or one of its versions, to delete. */
-export interface Doomed {
+export interface ObjectIdentifier {
   key: string;
   version?: string;
 }
@@ -68,7 +68,7 @@ export interface DeleteFailure {
 }
 
 /** Thrown by `delete` when some keys failed; the others are gone. */
-export class PartialDelete extends Error {
+export class BatchDeleteError extends Error {
   constructor(readonly failures: readonly DeleteFailure[]) {
     super(`${failures.length} keys were not deleted`);
   }
@@ -77,10 +77,10 @@ export class PartialDelete extends Error {
 interface Cancel {
   signal: AbortSignal | undefined;
 }
-export interface StatOptions extends Cancel {
+export interface DriverStatOptions extends Cancel {
   version: string | undefined;
 }
-export interface ListOptions extends Cancel {
+export interface DriverListOptions extends Cancel {
   delimiter: "/" | undefined;
   /** Only keys after this one in the order of the provider, exclusive. */
   startAfter: string | undefined;
@@ -92,7 +92,7 @@ export interface ListOptions extends Cancel {
   /** Is told what exists and cannot be a row, or cannot be looked into; its key is spelled with escapes. The listing goes on. */
   unlisted?: ((key: string, error: unknown) => void) | undefined;
 }
-export interface ReadOptions extends Cancel {
+export interface DriverReadOptions extends Cancel {
   /** First byte, inclusive; 0 when not asked for. */
   start: number;
   /** Byte after the last, or undefined for the end of the object. May lie past the end. */
@@ -100,7 +100,7 @@ export interface ReadOptions extends Cancel {
   ifMatch: string | undefined;
   version: string | undefined;
 }
-export interface WriteOptions extends Cancel {
+export interface DriverWriteOptions extends Cancel {
   ifAbsent: boolean;
   ifMatch: string | undefined;
   contentType: string | undefined;
@@ -110,19 +110,19 @@ export interface WriteOptions extends Cancel {
   /** Called with the number of bytes that the provider has accepted so far. */
   onProgress: ((bytes: number) => void) | undefined;
 }
-export interface CopyOptions extends Cancel {
+export interface DriverCopyOptions extends Cancel {
   ifAbsent: boolean;
   /** Etag of the source. */
   ifMatch: string | undefined;
 }
-export interface SignOptions {
+export interface DriverSignOptions {
   method: "GET" | "PUT";
   /** Seconds. */
   expiresIn: number;
 }
 
 /** What failed, so that a driver can tell a 404 or 412 apart. */
-export interface FailedCall {
+export interface OperationContext {
   op: "stat" | "list" | "read" | "write" | "copy" | "delete" | "sign";
   ifAbsent: boolean;
   ifMatch: boolean;
@@ -132,18 +132,18 @@ export interface FailedCall {
 export interface ObjectDriver {
   /** Whether objects can carry user metadata here. Where they cannot, a copy from elsewhere leaves it behind and a write refuses it. */
   readonly metadata: boolean;
-  stat(key: string, options: StatOptions): Promise<Info>;
+  stat(key: string, options: DriverStatOptions): Promise<ObjectInfo>;
   /**
    * One request: the info comes with the body, `info.size` is the size of the whole object.
    * A `start` at or past the end gives an empty body.
    */
-  read(key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }>;
+  read(key: string, options: DriverReadOptions): Promise<{ info: ObjectInfo; body: ByteStream }>;
   /** All or nothing: the object exists if and only if the promise resolves. */
-  write(key: string, body: Bytes, options: WriteOptions): Promise<Receipt>;
-  /** A missing key is success; failed keys come in one {@link PartialDelete}. */
-  delete(objects: readonly Doomed[], options: Cancel): Promise<void>;
+  write(key: string, body: ByteStream, options: DriverWriteOptions): Promise<WriteResult>;
+  /** A missing key is success; failed keys come in one {@link BatchDeleteError}. */
+  delete(objects: readonly ObjectIdentifier[], options: Cancel): Promise<void>;
   /** The category of an error that this driver threw, mid-body errors included. A StorageError never gets here. */
-  codeOf(error: unknown, call: FailedCall): ErrorCode;
+  codeOf(error: unknown, call: OperationContext): ErrorCode;
   close(): Promise<void>;
 }
 
@@ -164,29 +164,29 @@ export interface Driver extends ObjectDriver {
   /** Only of drivers whose objects are files. */
   readonly fileSystem?: FileSystem;
   /** Pages in the provider's order; `prefix` is a string and may end in a part of a name. */
-  list(prefix: string, options: ListOptions): AsyncIterable<readonly Item[]>;
-  /** Within the provider, from any of its buckets that this connection can read. Two names of one object: see {@link Receipt}. */
-  copy(from: { bucket: string; key: string }, to: string, options: CopyOptions): Promise<Receipt>;
-  sign(key: string, options: SignOptions): Promise<string>;
+  list(prefix: string, options: DriverListOptions): AsyncIterable<readonly DriverListEntry[]>;
+  /** Within the provider, from any of its buckets that this connection can read. Two names of one object: see {@link WriteResult}. */
+  copy(from: { bucket: string; key: string }, to: string, options: DriverCopyOptions): Promise<WriteResult>;
+  signedUrl(key: string, options: DriverSignOptions): Promise<string>;
 }
 
 /** What all drivers of one Storage have in common. Reads and writes have separate budgets, or a copy between stores deadlocks. */
-export interface Shared {
-  uploads: Budget;
-  downloads: Budget;
+export interface DriverContext {
+  uploads: MemoryLimiter;
+  downloads: MemoryLimiter;
   env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens the driver of one bucket. Called at most once per bucket and connection of a Storage. */
 export interface OpenDriver<D extends ObjectDriver = Driver> {
-  (bucket: string, connection: Connection | undefined, shared: Shared): D | Promise<D>;
+  (bucket: string, connection: Connection | undefined, shared: DriverContext): D | Promise<D>;
   /** It brings its own credentials: the connection id of a path is a name only, which nobody is asked for. */
   readonly ownCredentials?: true;
 }
 
 /** Marks the opening of drivers that bring their own credentials. */
 export function withOwnCredentials<D extends ObjectDriver>(
-  open: (bucket: string, connection: Connection | undefined, shared: Shared) => D | Promise<D>,
+  open: (bucket: string, connection: Connection | undefined, shared: DriverContext) => D | Promise<D>,
 ): OpenDriver<D> {
   return Object.assign(open, { ownCredentials: true as const });
 }

@@ -1,17 +1,17 @@
 /** What the listing of a foreign server is held to: rows that can be, in pages that end. */
 import { failure } from "../../errors.js";
-import type { Item, ListOptions } from "./driver.js";
+import type { DriverListEntry, DriverListOptions } from "./driver.js";
 
 /** Pages in a row without a new row; a server may look through what was deleted for a while. */
 const EMPTY_PAGES = 10_000;
 /** Pages in a row whose rows all come before rows of earlier pages. Some emulators have an order of their own. */
 const STANDSTILL = 10;
 
-type Asked = Pick<ListOptions, "delimiter" | "startAfter" | "versions">;
+type Asked = Pick<DriverListOptions, "delimiter" | "startAfter" | "versions">;
 
 /** One listing under way. A recursive delete acts on what it lets pass. */
 export class Listing {
-  #last: Item | undefined;
+  #last: DriverListEntry | undefined;
   #highest = "";
   #still = 0;
   #empty = 0;
@@ -31,7 +31,7 @@ export class Listing {
    * The rows of one page in the order of UTF-8 bytes, each once, and only those after `startAfter`. Corrupt for rows
    * that cannot be, and for pages that do not get anywhere.
    */
-  page(rows: readonly Item[]): Item[] {
+  page(rows: readonly DriverListEntry[]): DriverListEntry[] {
     for (const row of rows) this.#check(row);
     const sorted = this.ordered ? inOrder(rows) : [...rows];
     this.#advance(sorted);
@@ -55,7 +55,7 @@ export class Listing {
     return mark;
   }
 
-  #check({ key, type, size, modified, deleted }: Item): void {
+  #check({ key, type, size, modified, deleted }: DriverListEntry): void {
     const { prefix } = this;
     const { delimiter } = this.asked;
     if (!key) throw wrong("name", key, "is empty");
@@ -70,7 +70,7 @@ export class Listing {
     if (modified === undefined || Number.isNaN(modified.getTime())) throw wrong("date", key, "is none");
   }
 
-  #advance(sorted: readonly Item[]): void {
+  #advance(sorted: readonly DriverListEntry[]): void {
     this.#empty = sorted.length > 0 ? 0 : this.#empty + 1;
     if (this.#empty > EMPTY_PAGES)
       throw failure("Corrupt", "the server sends one empty page of the listing after another");
@@ -83,7 +83,7 @@ export class Listing {
   }
 
   /** Some services tell a directory once in each page; others repeat the row at which a page begins. */
-  #isNew(row: Item): boolean {
+  #isNew(row: DriverListEntry): boolean {
     const before = this.#last;
     this.#last = row;
     if (before?.key !== row.key || before.type !== row.type || before.version !== row.version) return true;
@@ -96,7 +96,7 @@ function isSize(size: number | undefined): boolean {
   return Number.isSafeInteger(size) && size! >= 0;
 }
 
-function inOrder(rows: readonly Item[]): Item[] {
+function inOrder(rows: readonly DriverListEntry[]): DriverListEntry[] {
   return [...rows].sort((a, b) => byUtf8(a.key, b.key));
 }
 
@@ -140,11 +140,11 @@ function rank(unit: number): number {
  * versions are numbers and timestamps, of which the longer, else the one that sorts later, is the newer.
  */
 export class NewestFirst {
-  #open: Item[] = [];
+  #open: DriverListEntry[] = [];
 
   /** What is complete after these rows. */
-  add(items: readonly Item[]): Item[] {
-    const done: Item[] = [];
+  add(items: readonly DriverListEntry[]): DriverListEntry[] {
+    const done: DriverListEntry[] = [];
     for (const item of items) {
       if (this.#open.length > 0 && this.#open[0]!.key !== item.key) done.push(...this.rest());
       this.#open.push(item);
@@ -153,14 +153,14 @@ export class NewestFirst {
   }
 
   /** The versions of the last key. */
-  rest(): Item[] {
+  rest(): DriverListEntry[] {
     const versions = this.#open;
     this.#open = [];
     return versions.sort(byAge);
   }
 }
 
-function byAge({ version: a = "" }: Item, { version: b = "" }: Item): number {
+function byAge({ version: a = "" }: DriverListEntry, { version: b = "" }: DriverListEntry): number {
   if (a.length !== b.length) return b.length - a.length;
   return a < b ? 1 : a > b ? -1 : 0;
 }

@@ -1,8 +1,8 @@
 /** Cuts a body into the pieces in which it goes out. */
 import { constants } from "node:buffer";
-import type { Budget } from "../../concurrency.js";
+import type { MemoryLimiter } from "../../concurrency.js";
 import { failure } from "../../errors.js";
-import { type Bytes, wrongSize } from "../../streams.js";
+import { type ByteStream, wrongSize } from "../../streams.js";
 
 /** One part on its way. `data` stays as it is until `part` settles, so that it can be sent again. */
 export interface Part {
@@ -17,7 +17,7 @@ export interface Part {
 }
 
 /** A piece of the body in a buffer of its own, or of a body that was in memory already. */
-export interface Piece extends Part {
+export interface ReadPart extends Part {
   readonly release: () => void;
 }
 
@@ -25,19 +25,19 @@ export interface Piece extends Part {
 const LOOK_AHEAD = 64 * 2 ** 10;
 
 /** At least one piece, the last marked. Every piece must be released. */
-export async function* pieces(
-  source: Source,
-  limits: Limits,
-  budget: Budget,
+export async function* readParts(
+  source: BufferedReader,
+  limits: UploadLimits,
+  budget: MemoryLimiter,
   size: number | undefined,
-): AsyncGenerator<Piece> {
+): AsyncGenerator<ReadPart> {
   const cut = sizesFor(limits, size);
   const memory = size === undefined ? undefined : await source.entire(size);
   if (memory) {
     await ends(source, memory.byteLength, size);
     return yield* slices(memory, cut);
   }
-  const filler = new Filler(source, budget);
+  const filler = new PartReader(source, budget);
   let last = false;
   for (let index = 0, offset = 0; !last; index++) {
     const left = size === undefined ? Number.POSITIVE_INFINITY : size - offset;
@@ -53,13 +53,13 @@ export async function* pieces(
   }
 }
 
-function sizesFor(limits: Limits, size: number | undefined): PartSizes {
-  if (size !== undefined && size <= limits.single) return () => size;
-  return partSizes({ ...limits, largest: Math.min(limits.largest, constants.MAX_LENGTH) }, size);
+function sizesFor(limits: UploadLimits, size: number | undefined): PartSizes {
+  if (size !== undefined && size <= limits.maxSinglePut) return () => size;
+  return partSizes({ ...limits, maxPartSize: Math.min(limits.maxPartSize, constants.MAX_LENGTH) }, size);
 }
 
 /** A known size says by itself that more is to come; only the supposed end is checked, before the last part is sent. */
-async function ends(source: Source, offset: number, size: number | undefined): Promise<boolean> {
+async function ends(source: BufferedReader, offset: number, size: number | undefined): Promise<boolean> {
   if (size !== undefined && offset < size && !source.ended) return false;
   if (!(await source.more())) {
     if (size === undefined || offset === size) return true;
@@ -69,7 +69,7 @@ async function ends(source: Source, offset: number, size: number | undefined): P
   return false;
 }
 
-function* slices(data: Uint8Array, cut: PartSizes): Generator<Piece> {
+function* slices(data: Uint8Array, cut: PartSizes): Generator<ReadPart> {
   let offset = 0;
   for (let index = 0; index === 0 || offset < data.byteLength; index++) {
     const part = data.subarray(offset, offset + cut(index));
@@ -79,15 +79,15 @@ function* slices(data: Uint8Array, cut: PartSizes): Generator<Piece> {
   }
 }
 
-type Filled = Pick<Piece, "data" | "release">;
+type Filled = Pick<ReadPart, "data" | "release">;
 
 /** Fills pieces from a source. One buffer is kept for the next piece, so that a long upload leaves few to the collector. */
-class Filler {
+class PartReader {
   #spare: Uint8Array | undefined;
 
   constructor(
-    readonly source: Source,
-    readonly budget: Budget,
+    readonly source: BufferedReader,
+    readonly budget: MemoryLimiter,
   ) {}
 
   /** At most `capacity` bytes; `mayBeSmall` when the body may end long before. */
@@ -95,7 +95,7 @@ class Filler {
     const ahead = mayBeSmall ? await this.source.fill(room(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
     if (mayBeSmall && (ahead.byteLength === capacity || !(await this.source.more())))
       return { data: ahead, release() {} };
-    const free = await this.budget.take(capacity, this.source.signal);
+    const free = await this.budget.acquire(capacity, this.source.signal);
     const buffer = this.#buffer(capacity);
     const release = () => {
       this.#spare = buffer;
@@ -128,21 +128,21 @@ function room(bytes: number): Uint8Array {
 const MIB = 2 ** 20;
 
 /** What a provider allows in one upload. */
-export interface Limits {
+export interface UploadLimits {
   /** Largest body that goes in one request, bytes. A body of unknown size is read ahead no further than one part. */
-  readonly single: number;
+  readonly maxSinglePut: number;
   /** Size of a part when nothing asks for larger ones, bytes; a multiple of `multiple`. */
-  readonly part: number;
+  readonly partSize: number;
   /** Largest part that the provider takes, bytes. */
-  readonly largest: number;
+  readonly maxPartSize: number;
   /** Most parts of one upload. */
-  readonly count: number;
+  readonly maxParts: number;
   /** Every part but the last is a multiple of this many bytes. */
-  readonly multiple: number;
+  readonly partAlignment: number;
   /** Most parts in flight. */
-  readonly parallel: number;
+  readonly concurrency: number;
   /** Whether all parts but the last must have the same size, as on R2. */
-  readonly uniform: boolean;
+  readonly uniformParts: boolean;
 }
 
 /** Bytes of the part with this index, counted from 0, unless the body ends in it. Throws TooLarge past the last part. */
@@ -153,55 +153,55 @@ type PartSizes = (index: number) => number;
  * and 8 times `part` for a tenth of `count` each, then a linear ramp: 10,000 parts from 8 MiB hold 5 TiB, and the
  * first 117 GiB never need more than 64 MiB for one. Throws TooLarge for a size that no plan can hold.
  */
-export function partSizes(limits: Limits, size: number | undefined): PartSizes {
+export function partSizes(limits: UploadLimits, size: number | undefined): PartSizes {
   const sizeOf = size === undefined ? growing(limits) : equal(limits, size);
   return (index) => {
-    if (index >= limits.count) throw tooMany(limits, sizeOf);
+    if (index >= limits.maxParts) throw tooMany(limits, sizeOf);
     return sizeOf(index);
   };
 }
 
-function equal(limits: Limits, size: number): PartSizes {
-  const needed = roundUp(Math.ceil(size / limits.count), Math.min(MIB, limits.part));
-  const part = capped(limits, Math.max(limits.part, needed));
-  if (part * limits.count < size) {
-    throw failure("TooLarge", `${size} bytes, the limit is ${part * limits.count}`);
+function equal(limits: UploadLimits, size: number): PartSizes {
+  const needed = roundUp(Math.ceil(size / limits.maxParts), Math.min(MIB, limits.partSize));
+  const part = capped(limits, Math.max(limits.partSize, needed));
+  if (part * limits.maxParts < size) {
+    throw failure("TooLarge", `${size} bytes, the limit is ${part * limits.maxParts}`);
   }
   return () => part;
 }
 
-function growing(limits: Limits): PartSizes {
-  const { part, count, uniform } = limits;
-  if (uniform) return () => part;
-  const step = Math.max(1, Math.floor(count / 10));
-  const slope = (0.2634 / 8) * part * (10_000 / count);
+function growing(limits: UploadLimits): PartSizes {
+  const { partSize, maxParts, uniformParts } = limits;
+  if (uniformParts) return () => partSize;
+  const step = Math.max(1, Math.floor(maxParts / 10));
+  const slope = (0.2634 / 8) * partSize * (10_000 / maxParts);
   return (index) => {
     const doublings = Math.floor(index / step);
-    if (doublings < 4) return capped(limits, part * 2 ** doublings);
-    return capped(limits, part * 8 + slope * (index - 4 * step + 1));
+    if (doublings < 4) return capped(limits, partSize * 2 ** doublings);
+    return capped(limits, partSize * 8 + slope * (index - 4 * step + 1));
   };
 }
 
-function capped({ largest, multiple }: Limits, bytes: number): number {
-  const most = Math.floor(largest / multiple) * multiple;
-  return Math.min(roundUp(bytes, multiple), most);
+function capped({ maxPartSize, partAlignment }: UploadLimits, bytes: number): number {
+  const most = Math.floor(maxPartSize / partAlignment) * partAlignment;
+  return Math.min(roundUp(bytes, partAlignment), most);
 }
 
 function roundUp(bytes: number, multiple: number): number {
   return Math.ceil(bytes / multiple) * multiple;
 }
 
-function tooMany({ count }: Limits, sizeOf: PartSizes): Error {
+function tooMany({ maxParts }: UploadLimits, sizeOf: PartSizes): Error {
   let held = 0;
-  for (let index = 0; index < count; index++) held += sizeOf(index);
+  for (let index = 0; index < maxParts; index++) held += sizeOf(index);
   return failure(
     "TooLarge",
-    `more than ${held} bytes, which is what ${count} parts hold; a known size allows larger parts`,
+    `more than ${held} bytes, which is what ${maxParts} parts hold; a known size allows larger parts`,
   );
 }
 
 /** Pulls a body into buffers of any size. A pull that waits rejects when `signal` aborts, however stuck the body is. */
-export class Source {
+export class BufferedReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
   /** Ends a pull that waits. */
   readonly signal: AbortSignal;
@@ -210,7 +210,7 @@ export class Source {
   #ended = false;
   #interrupt: ((reason: unknown) => void) | undefined;
 
-  constructor(body: Bytes, signal: AbortSignal) {
+  constructor(body: ByteStream, signal: AbortSignal) {
     this.#iterator = body[Symbol.asyncIterator]();
     this.signal = signal;
     signal.addEventListener("abort", () => this.#interrupt?.(signal.reason), { once: true });

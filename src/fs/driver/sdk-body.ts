@@ -1,4 +1,4 @@
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { orAbort } from "../../streams.js";
 import { BodyCut } from "../http/client.js";
 
@@ -17,7 +17,7 @@ export interface ClientBodyOptions {
  * The stream of an official client with the failures that a resumed read knows. Its own errors are left out: they hold
  * the request, and what signed it. Destroys the stream when it is left, also before the first byte.
  */
-export function clientBody(stream: Bytes & { destroy(): unknown }, options: ClientBodyOptions): Bytes {
+export function clientBody(stream: ByteStream & { destroy(): unknown }, options: ClientBodyOptions): ByteStream {
   return {
     [Symbol.asyncIterator]() {
       const chunks = watched(stream, options)[Symbol.asyncIterator]();
@@ -34,9 +34,9 @@ export function clientBody(stream: Bytes & { destroy(): unknown }, options: Clie
 }
 
 async function* watched(
-  stream: Bytes & { destroy(): unknown },
+  stream: ByteStream & { destroy(): unknown },
   { expected, signal, failureOf }: ClientBodyOptions,
-): Bytes {
+): ByteStream {
   const chunks = stream[Symbol.asyncIterator]();
   let received = 0;
   try {

@@ -1,36 +1,36 @@
 /** The one upload engine: a body goes in one request or in parts, in parallel, in bounded memory, whole or not at all. */
 
-import type { Budget } from "../../concurrency.js";
-import { byteBudget, Stop } from "../../concurrency.js";
-import type { Bytes } from "../../streams.js";
+import type { MemoryLimiter } from "../../concurrency.js";
+import { LinkedAbortController, memoryLimiter } from "../../concurrency.js";
+import type { ByteStream } from "../../streams.js";
 import { InMemory, orAbort } from "../../streams.js";
-import type { Receipt } from "./driver.js";
-import type { Limits } from "./part-reader.js";
-import { type Part, type Piece, pieces, Source } from "./part-reader.js";
+import type { WriteResult } from "./driver.js";
+import type { UploadLimits } from "./part-reader.js";
+import { BufferedReader, type Part, type ReadPart, readParts } from "./part-reader.js";
 
-export type { Limits, Part } from "./part-reader.js";
+export type { Part, UploadLimits as Limits } from "./part-reader.js";
 
 /** Where one body goes: one key with its conditions and headers. */
-export interface Target<P> {
-  readonly limits: Limits;
+export interface UploadTarget<P> {
+  readonly limits: UploadLimits;
   /** The whole body, at most `limits.single` bytes, in one request. */
-  whole(data: Uint8Array, size: number, signal: AbortSignal | undefined): Promise<Receipt>;
+  putObject(data: Uint8Array, size: number, signal: AbortSignal | undefined): Promise<WriteResult>;
   /** Not abortable: a request cut off here leaves a session that nobody knows. The engine aborts it when it comes. */
-  begin(): Promise<Session<P>>;
+  createUpload(): Promise<MultipartUpload<P>>;
 }
 
 /** An upload in parts that nobody sees until `commit`. */
-export interface Session<P> {
+export interface MultipartUpload<P> {
   /** Called for `limits.parallel` parts at once; with 1, strictly in order. */
-  part(part: Part, signal: AbortSignal): Promise<P>;
+  uploadPart(part: Part, signal: AbortSignal): Promise<P>;
   /** `parts` in the order of the body. Resolves a lost answer itself, else fails with CommitUnknown. */
-  commit(parts: readonly P[], size: number, signal: AbortSignal): Promise<Receipt>;
+  complete(parts: readonly P[], size: number, signal: AbortSignal): Promise<WriteResult>;
   /** Called once, after every part has settled, unless `commit` has resolved. Its failure is not reported. */
   abort(): Promise<void>;
 }
 
 export interface UploadOptions {
-  budget: Budget;
+  limiter: MemoryLimiter;
   /** Exact byte length when known. */
   size: number | undefined;
   signal: AbortSignal | undefined;
@@ -38,47 +38,47 @@ export interface UploadOptions {
 }
 
 /** Milliseconds that a failed upload waits for its own cleaning up. */
-const GRACE_MS = 5_000;
+const CLEANUP_TIMEOUT_MS = 5_000;
 
 /**
  * Sends `body` to `target`. Bodies up to `limits.single` bytes are one request (of unknown size: up to one part, if
  * that is less). The first error wins, cancels the other parts and aborts the session; an abort of `signal` rejects
  * with its reason. A chunk that is the whole body of known `size` is sent without a copy; all others are copied.
  */
-export function upload<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
+export function upload<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { size } = options;
-  const ready = body instanceof InMemory && body.data.byteLength === size && size <= target.limits.single;
+  const ready = body instanceof InMemory && body.data.byteLength === size && size <= target.limits.maxSinglePut;
   return ready ? atOnce(body.data, target, options) : pulled(body, target, options);
 }
 
 /** Most objects are small and in memory: they need none of what parts need, which costs as much as a request. */
-async function atOnce<P>(data: Uint8Array, target: Target<P>, options: UploadOptions): Promise<Receipt> {
+async function atOnce<P>(data: Uint8Array, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const receipt = await orAbort(target.whole(data, data.byteLength, signal), signal);
+  const receipt = await orAbort(target.putObject(data, data.byteLength, signal), signal);
   onProgress?.(data.byteLength);
   return receipt;
 }
 
-async function pulled<P>(body: Bytes, target: Target<P>, options: UploadOptions): Promise<Receipt> {
-  const stop = new Stop(options.signal);
-  const source = new Source(body, stop.signal);
+async function pulled<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
+  const stop = new LinkedAbortController(options.signal);
+  const source = new BufferedReader(body, stop.signal);
   const transfer = new Transfer(target, stop, options.onProgress);
   try {
     return await run(source, transfer, options);
   } catch (error) {
-    stop.now(error);
-    await atMost(GRACE_MS, Promise.all([source.close(), transfer.undo()]));
+    stop.abort(error);
+    await atMost(CLEANUP_TIMEOUT_MS, Promise.all([source.close(), transfer.undo()]));
     throw stop.signal.reason;
   } finally {
-    stop.free();
+    stop.dispose();
   }
 }
 
-async function run<P>(source: Source, transfer: Transfer<P>, options: UploadOptions): Promise<Receipt> {
+async function run<P>(source: BufferedReader, transfer: Transfer<P>, options: UploadOptions): Promise<WriteResult> {
   const { limits } = transfer;
-  for await (const piece of pieces(source, limits, options.budget, options.size)) {
-    if (piece.index === 0 && piece.last && piece.size <= limits.single) return transfer.whole(piece);
+  for await (const piece of readParts(source, limits, options.limiter, options.size)) {
+    if (piece.index === 0 && piece.last && piece.size <= limits.maxSinglePut) return transfer.whole(piece);
     await transfer.send(piece);
   }
   return transfer.commit();
@@ -86,28 +86,28 @@ async function run<P>(source: Source, transfer: Transfer<P>, options: UploadOpti
 
 /** The requests of one upload. */
 class Transfer<P> {
-  readonly limits: Limits;
+  readonly limits: UploadLimits;
   readonly signal: AbortSignal;
-  readonly #lanes: Budget;
+  readonly #lanes: MemoryLimiter;
   readonly #parts: P[] = [];
   readonly #running = new Set<Promise<void>>();
-  #begun: Promise<Session<P>> | undefined;
+  #begun: Promise<MultipartUpload<P>> | undefined;
   #size = 0;
   #accepted = 0;
 
   constructor(
-    readonly target: Target<P>,
-    readonly stop: Stop,
+    readonly target: UploadTarget<P>,
+    readonly stop: LinkedAbortController,
     readonly onProgress: ((bytes: number) => void) | undefined,
   ) {
     this.limits = target.limits;
     this.signal = stop.signal;
-    this.#lanes = byteBudget(target.limits.parallel, Number.POSITIVE_INFINITY);
+    this.#lanes = memoryLimiter(target.limits.concurrency, Number.POSITIVE_INFINITY);
   }
 
-  async whole({ data, size, release }: Piece): Promise<Receipt> {
+  async whole({ data, size, release }: ReadPart): Promise<WriteResult> {
     try {
-      const receipt = await orAbort(this.target.whole(data, size, this.signal), this.signal);
+      const receipt = await orAbort(this.target.putObject(data, size, this.signal), this.signal);
       this.#accept(size);
       return receipt;
     } finally {
@@ -116,11 +116,11 @@ class Transfer<P> {
   }
 
   /** Resolves when the piece is on its way, which is when a lane was free. */
-  async send(piece: Piece): Promise<void> {
+  async send(piece: ReadPart): Promise<void> {
     try {
-      this.#begun ??= this.target.begin();
+      this.#begun ??= this.target.createUpload();
       const session = await orAbort(this.#begun, this.signal);
-      const leave = await this.#lanes.take(1, this.signal);
+      const leave = await this.#lanes.acquire(1, this.signal);
       this.#size += piece.size;
       this.#run(this.#part(session, piece, leave));
     } catch (error) {
@@ -129,11 +129,11 @@ class Transfer<P> {
     }
   }
 
-  async commit(): Promise<Receipt> {
+  async commit(): Promise<WriteResult> {
     await Promise.all(this.#running);
     this.signal.throwIfAborted();
     const session = await this.#begun!;
-    return session.commit(this.#parts, this.#size, this.signal);
+    return session.complete(this.#parts, this.#size, this.signal);
   }
 
   /** Leaves nothing at the provider. The reason of the failure is elsewhere, so a failure here is not told. */
@@ -144,13 +144,13 @@ class Transfer<P> {
     } catch {}
   }
 
-  async #part(session: Session<P>, piece: Piece, leave: () => void): Promise<void> {
+  async #part(session: MultipartUpload<P>, piece: ReadPart, leave: () => void): Promise<void> {
     const { release, ...part } = piece;
     try {
-      this.#parts[part.index] = await session.part(part, this.signal);
+      this.#parts[part.index] = await session.uploadPart(part, this.signal);
       this.#accept(part.size);
     } catch (error) {
-      this.stop.now(error);
+      this.stop.abort(error);
     } finally {
       release();
       leave();

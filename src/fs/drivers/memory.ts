@@ -1,10 +1,18 @@
 import { failure } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
-import type { Doomed, Driver, Info, Item, ListOptions, OpenDriver, WriteOptions } from "../driver/driver.js";
+import type { ByteStream } from "../../streams.js";
+import type {
+  Driver,
+  DriverListEntry,
+  DriverListOptions,
+  DriverWriteOptions,
+  ObjectIdentifier,
+  ObjectInfo,
+  OpenDriver,
+} from "../driver/driver.js";
 import { byUtf8, isAfter } from "../driver/listing.js";
 
 /** What is kept of one object. Its data is never changed, only replaced as a whole. */
-interface Kept extends Omit<Info, "key"> {
+interface Kept extends Omit<ObjectInfo, "key"> {
   data: Uint8Array;
 }
 type Bucket = Map<string, Kept>;
@@ -60,11 +68,11 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       check(objects.get(to), { ifAbsent, ifMatch: undefined });
       return put(to, source);
     },
-    async delete(doomed: readonly Doomed[]) {
+    async delete(doomed: readonly ObjectIdentifier[]) {
       for (const { version } of doomed) refuseVersion(version);
       for (const { key } of doomed) objects.delete(key);
     },
-    async sign() {
+    async signedUrl() {
       throw failure("Unsupported", "nobody else can reach the memory of this process");
     },
     codeOf: () => "Unavailable",
@@ -87,24 +95,24 @@ function match(kept: Kept | undefined, etag: string): void {
   throw failure("PreconditionFailed", kept ? `the etag is ${kept.etag}, not ${etag}` : "no such object");
 }
 
-function check(kept: Kept | undefined, { ifAbsent, ifMatch }: Pick<WriteOptions, "ifAbsent" | "ifMatch">): void {
+function check(kept: Kept | undefined, { ifAbsent, ifMatch }: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">): void {
   if (ifAbsent && kept) throw failure("AlreadyExists", `it is there with the etag ${kept.etag}`);
   if (ifMatch !== undefined) match(kept, ifMatch);
 }
 
-function named({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">): Partial<Kept> {
+function named({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">): Partial<Kept> {
   return { ...(contentType !== undefined && { contentType }), ...(metadata && { metadata: { ...metadata } }) };
 }
 
-function info(key: string, { size, modified, etag, contentType, metadata }: Kept): Info {
+function info(key: string, { size, modified, etag, contentType, metadata }: Kept): ObjectInfo {
   return { key, size, modified: new Date(modified), etag, ...named({ contentType, metadata }) };
 }
 
 /** The body in one array of our own: its producer may reuse what it hands over. */
 async function absorbed(
-  body: Bytes,
+  body: ByteStream,
   size: number | undefined,
-  onProgress: WriteOptions["onProgress"],
+  onProgress: DriverWriteOptions["onProgress"],
 ): Promise<Uint8Array> {
   let data = new Uint8Array(size ?? FIRST_GUESS);
   let used = 0;
@@ -123,11 +131,15 @@ function grown(data: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-async function* copies(data: Uint8Array): Bytes {
+async function* copies(data: Uint8Array): ByteStream {
   for (let at = 0; at < data.byteLength; at += CHUNK) yield data.slice(at, at + CHUNK);
 }
 
-function* listed(objects: Bucket, prefix: string, { delimiter, startAfter, versions }: ListOptions): Generator<Item> {
+function* listed(
+  objects: Bucket,
+  prefix: string,
+  { delimiter, startAfter, versions }: DriverListOptions,
+): Generator<DriverListEntry> {
   if (versions) refuseVersion("all");
   const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(byUtf8);
   let directory: string | undefined;
@@ -148,12 +160,15 @@ function childDirectory(key: string, prefix: string, delimiter: string): string 
   return at < 0 ? undefined : key.slice(0, at + 1);
 }
 
-function file(key: string, { size, modified, etag }: Kept): Item {
+function file(key: string, { size, modified, etag }: Kept): DriverListEntry {
   return { key, type: "file", size, modified: new Date(modified), etag };
 }
 
-async function* pages(items: Iterable<Item>, signal: AbortSignal | undefined): AsyncGenerator<Item[]> {
-  let page: Item[] = [];
+async function* pages(
+  items: Iterable<DriverListEntry>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<DriverListEntry[]> {
+  let page: DriverListEntry[] = [];
   for (const item of items) {
     page.push(item);
     if (page.length < PAGE) continue;

@@ -1,5 +1,5 @@
 /** Which keys of a bucket match a pattern, in as few list requests as can be told beforehand. */
-import type { Driver, Item, ListOptions } from "../driver/driver.js";
+import type { Driver, DriverListEntry, DriverListOptions } from "../driver/driver.js";
 import { compileGlob, type Glob } from "./pattern.js";
 
 export { compileGlob, type Glob, type GlobKind } from "./pattern.js";
@@ -7,10 +7,10 @@ export { compileGlob, type Glob, type GlobKind } from "./pattern.js";
 const LINK_TO_DIRECTORY = "a link to a directory";
 
 type Lister = Pick<Driver, "list">;
-interface Options extends Pick<ListOptions, "followLinks" | "unlisted"> {
+interface Options extends Pick<DriverListOptions, "followLinks" | "unlisted"> {
   signal?: AbortSignal | undefined;
   /** Is told of a link to a directory in which more could match. */
-  skipped?: ((link: Item) => void) | undefined;
+  skipped?: ((link: DriverListEntry) => void) | undefined;
 }
 
 /**
@@ -24,7 +24,7 @@ export function globKeys(
   driver: Lister,
   pattern: string,
   options: Options = {},
-): AsyncGenerator<Item, void, undefined> {
+): AsyncGenerator<DriverListEntry, void, undefined> {
   const walk = new Walk(driver, compileGlob(pattern), options);
   return walk.start();
 }
@@ -40,18 +40,18 @@ class Walk {
     this.#options = options;
   }
 
-  start(): AsyncGenerator<Item, void, undefined> {
+  start(): AsyncGenerator<DriverListEntry, void, undefined> {
     const { kind } = this.#glob;
     if (kind === "flat") return this.#flat();
     return kind === "middle" ? this.#middle() : this.#below("", 0);
   }
 
-  async *#flat(): AsyncGenerator<Item, void, undefined> {
+  async *#flat(): AsyncGenerator<DriverListEntry, void, undefined> {
     const seen = new Seen();
     for await (const page of this.#list(this.#glob.literalPrefix, undefined)) yield* this.#matching(page, seen);
   }
 
-  async *#middle(): AsyncGenerator<Item, void, undefined> {
+  async *#middle(): AsyncGenerator<DriverListEntry, void, undefined> {
     const { literalPrefix } = this.#glob;
     const seen = new Seen();
     const child = new Child(literalPrefix.length);
@@ -67,14 +67,14 @@ class Walk {
   }
 
   /** Directory by directory from the child on that the flat listing did not get out of. */
-  async *#descent({ before, matched }: Child): AsyncGenerator<Item, void, undefined> {
+  async *#descent({ before, matched }: Child): AsyncGenerator<DriverListEntry, void, undefined> {
     const { segments, literalPrefix } = this.#glob;
     const wild = segments.findIndex(({ literal }) => !literal);
     const directory = literalPrefix.slice(0, literalPrefix.lastIndexOf("/") + 1);
     for await (const item of this.#below(directory, wild, before)) if (!matched.has(item.key)) yield item;
   }
 
-  *#matching(page: readonly Item[], seen: Seen): Generator<Item, void, undefined> {
+  *#matching(page: readonly DriverListEntry[], seen: Seen): Generator<DriverListEntry, void, undefined> {
     for (const item of page) {
       this.#see(item);
       for (const one of seen.add(item)) if (this.#glob.matches(named(one.key))) yield one;
@@ -82,7 +82,11 @@ class Walk {
   }
 
   /** What matches from segment `index` on in a directory, whose own segments match. */
-  async *#below(directory: string, index: number, startAfter?: string): AsyncGenerator<Item, void, undefined> {
+  async *#below(
+    directory: string,
+    index: number,
+    startAfter?: string,
+  ): AsyncGenerator<DriverListEntry, void, undefined> {
     const { segments } = this.#glob;
     const wild = segments.findIndex(({ literal }, at) => at >= index && !literal);
     const last = wild < 0 ? segments.length - 1 : wild;
@@ -99,7 +103,11 @@ class Walk {
   }
 
   /** What is in the directory `base` and matches segment `index`. */
-  async *#children(base: string, index: number, startAfter: string | undefined): AsyncGenerator<Item, void, undefined> {
+  async *#children(
+    base: string,
+    index: number,
+    startAfter: string | undefined,
+  ): AsyncGenerator<DriverListEntry, void, undefined> {
     const segment = this.#glob.segments[index]!;
     const prefix = base + segment.literalPrefix;
     for await (const page of this.#list(prefix, "/", startAfter)) {
@@ -111,7 +119,7 @@ class Walk {
     }
   }
 
-  #list(prefix: string, delimiter: "/" | undefined, startAfter?: string): AsyncIterable<readonly Item[]> {
+  #list(prefix: string, delimiter: "/" | undefined, startAfter?: string): AsyncIterable<readonly DriverListEntry[]> {
     const { signal, followLinks } = this.#options;
     const others = true;
     const unlisted = this.#unlisted;
@@ -124,7 +132,7 @@ class Walk {
       this.#options.unlisted?.(key, error);
   };
 
-  #see(item: Item): void {
+  #see(item: DriverListEntry): void {
     const { type, detail, key } = item;
     if (type === "other" && detail === LINK_TO_DIRECTORY && this.#leads(key)) this.#options.skipped?.(item);
   }
@@ -143,7 +151,7 @@ class Seen {
   #previous = "";
 
   /** The directories that begin at this item, outermost first, and the item if it is more than their marker. */
-  *add(item: Item): Generator<Item, void, undefined> {
+  *add(item: DriverListEntry): Generator<DriverListEntry, void, undefined> {
     const { key } = item;
     for (let slash = key.indexOf("/"); slash >= 0; slash = key.indexOf("/", slash + 1)) {
       const directory = key.slice(0, slash + 1);
@@ -171,7 +179,7 @@ class Child {
     this.#depth = depth;
   }
 
-  enter(page: readonly Item[]): void {
+  enter(page: readonly DriverListEntry[]): void {
     const first = page[0];
     if (!first) return;
     const whole = this.#of(first.key) === this.#of(page.at(-1)!.key);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { failure } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
-import { BodyCut } from "./errors.js";
+import type { ByteStream } from "../../streams.js";
+import { IncompleteBodyError } from "./errors.js";
 
 /** Bytes that wait for a slow consumer before the socket is paused. */
 const AHEAD = 256 * 1024;
@@ -14,7 +14,7 @@ interface Waiter {
 }
 
 /** What a body needs of the exchange that it belongs to. */
-export interface Line {
+export interface BodyOwner {
   /** Somebody waits for bytes from now on; `quiet` ends that. */
   waiting(): void;
   quiet(): void;
@@ -27,10 +27,10 @@ export interface Line {
 /**
  * The bytes of an answer, at most once. Chunks are the socket's own buffers, not copies.
  * Small bodies arrive by themselves and never hold a connection; ending early drains a small rest and cuts a large one.
- * Fails with {@link BodyCut} when fewer or more bytes come than promised, or with the reason of an abort.
+ * Fails with {@link IncompleteBodyError} when fewer or more bytes come than promised, or with the reason of an abort.
  */
-export class HttpBody implements Bytes, AsyncIterator<Uint8Array> {
-  readonly #line: Line;
+export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
+  readonly #line: BodyOwner;
   readonly #from: IncomingMessage;
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
@@ -44,7 +44,7 @@ export class HttpBody implements Bytes, AsyncIterator<Uint8Array> {
   /** Bytes that came so far. */
   received = 0;
 
-  constructor(from: IncomingMessage, expected: number | undefined, line: Line) {
+  constructor(from: IncomingMessage, expected: number | undefined, line: BodyOwner) {
     this.#from = from;
     this.#expected = expected;
     this.#line = line;
@@ -189,7 +189,7 @@ export class HttpBody implements Bytes, AsyncIterator<Uint8Array> {
     return waiter;
   }
 
-  #cut(kind: BodyCut["kind"]): void {
-    this.fail(new BodyCut(kind, this.received, this.#expected), kind === "long");
+  #cut(kind: IncompleteBodyError["kind"]): void {
+    this.fail(new IncompleteBodyError(kind, this.received, this.#expected), kind === "long");
   }
 }

@@ -2,24 +2,39 @@
 import type { Agent, IncomingHttpHeaders } from "node:http";
 import { pause } from "../../concurrency.js";
 import { invalid } from "../../errors.js";
-import { BodyCut, HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "./errors.js";
-import { type Answer, exchange, type Limits, Watchdog, type Wire } from "./exchange.js";
-import type { Dialect, HttpOptions, HttpRequest, HttpResponse, HttpText, Origin, Outgoing } from "./types.js";
+import {
+  HttpError,
+  IncompleteBodyError,
+  isSuccess,
+  mayHaveSucceeded,
+  networkError,
+  responseError,
+  unexpectedResponse,
+} from "./errors.js";
+import { type Answer, type ExchangeLimits, exchange, type Transport, Watchdog } from "./exchange.js";
+import type {
+  HttpOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpText,
+  Origin,
+  ServiceProtocol,
+  SignedRequest,
+} from "./types.js";
 
 export { HttpBody } from "./body.js";
 export {
-  BodyCut,
   codeOfHttp,
   HttpError,
   type HttpFailure,
+  IncompleteBodyError as BodyCut,
   isSuccess,
-  lineFailure,
-  mayHaveLanded,
-  refusal,
-  strange,
+  mayHaveSucceeded as mayHaveLanded,
+  networkError as lineFailure,
+  responseError as refusal,
+  unexpectedResponse as strange,
 } from "./errors.js";
 export type {
-  Dialect,
   Explanation,
   HttpHead,
   HttpOptions,
@@ -27,19 +42,20 @@ export type {
   HttpResponse,
   HttpText,
   Origin,
-  Outgoing,
+  ServiceProtocol as Dialect,
+  SignedRequest as Outgoing,
 } from "./types.js";
 
-const SOCKETS = 256;
-const CONNECT = 10_000;
-const IDLE = 10_000;
-const TRIES = 6;
-const MENDS = 3;
-const ERROR_BODY = 64 * 1024;
+const MAX_SOCKETS = 256;
+const CONNECT_TIMEOUT_MS = 10_000;
+const IDLE_TIMEOUT_MS = 10_000;
+const MAX_ATTEMPTS = 6;
+const MAX_RECOVERIES = 3;
+const MAX_ERROR_BODY_BYTES = 64 * 1024;
 /** Bytes of an answer that is read as text: a page of a listing with 1,000 keys fits with room. */
-const TEXT = 16 * 1024 * 1024;
+const MAX_TEXT_BYTES = 16 * 1024 * 1024;
 /** Signed requests are refused from 5 (GCS presigned), 15 (S3, Azure) minutes on. */
-const SKEW = 4 * 60_000;
+const MAX_CLOCK_SKEW_MS = 4 * 60_000;
 
 /** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
@@ -64,14 +80,14 @@ function parsed(endpoint: string): URL {
 
 /** A client for the origins of one protocol. Loads `node:https` only where it is needed. */
 export async function openHttp(options: HttpOptions): Promise<Http> {
-  const { protocol, sockets = SOCKETS, tls = {}, env = {} } = options;
+  const { protocol, maxSockets = MAX_SOCKETS, tls = {}, env = {} } = options;
   const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
   const agentOptions = { keepAlive: true, ...proxy };
   // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
   const node = process.getBuiltinModule("node:http");
-  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), sockets));
+  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), maxSockets));
   const secure = await import("node:https");
-  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), sockets));
+  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), maxSockets));
 }
 
 /** An agent's options are copied for each request, its properties are not. */
@@ -82,23 +98,23 @@ function limited(agent: Agent, sockets: number): Agent {
 }
 
 /** One try that got no further: the failure, the headers of the answer if there was one, and what was sent. */
-interface Failed {
+interface FailedAttempt {
   error: HttpError;
   headers: IncomingHttpHeaders;
-  sent: Outgoing;
+  sent: SignedRequest;
 }
 
 /** How one request has fared so far. */
-interface Course {
+interface RequestProgress {
   attempts: number;
-  mends: number;
+  recoveries: number;
   delay: number;
-  unsure: boolean;
+  ambiguous: boolean;
 }
 
 export class Http {
-  readonly #dialect: Dialect;
-  readonly #wire: Wire;
+  readonly #dialect: ServiceProtocol;
+  readonly #wire: Transport;
   readonly #options: HttpOptions;
   readonly #budget = new RetryBudget();
   /** The server's clock less ours in milliseconds, learned when a signature was refused for it. */
@@ -106,12 +122,16 @@ export class Http {
   #closed = false;
 
   /** By {@link openHttp}. */
-  constructor(options: HttpOptions, request: Wire["request"], agent: Agent) {
-    const { connect = CONNECT, idle = IDLE, total = Number.POSITIVE_INFINITY } = options;
+  constructor(options: HttpOptions, request: Transport["request"], agent: Agent) {
+    const {
+      connectTimeoutMs = CONNECT_TIMEOUT_MS,
+      idleTimeoutMs = IDLE_TIMEOUT_MS,
+      requestTimeoutMs = Number.POSITIVE_INFINITY,
+    } = options;
     this.#options = options;
     this.#dialect = options.dialect;
-    const watch = new Watchdog(Math.min(connect, idle, total));
-    this.#wire = { request, agent, watch, connect, idle };
+    const watch = new Watchdog(Math.min(connectTimeoutMs, idleTimeoutMs, requestTimeoutMs));
+    this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
   }
 
   /** The time by the server's clock in milliseconds since 1970, as far as it is known. */
@@ -125,13 +145,13 @@ export class Http {
   }
 
   /** The same with the body read as UTF-8 within the retries; TooLarge above `max` bytes, 16 MiB when left out. */
-  text(request: HttpRequest, max = TEXT): Promise<HttpText> {
-    return this.#run(request, async ({ status, message, body }, { attempts, unsure }, method) => {
+  text(request: HttpRequest, max = MAX_TEXT_BYTES): Promise<HttpText> {
+    return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
       const { headers } = message;
-      if (this.#dialect.hidden?.(text))
-        throw refusal(method, 500, this.#dialect.explain(500, headers, text), undefined);
-      return { status, headers, text, attempts, unsure };
+      if (this.#dialect.isErrorBody?.(text))
+        throw responseError(method, 500, this.#dialect.parseError(500, headers, text), undefined);
+      return { status, headers, text, attempts, ambiguous: ambiguous };
     });
   }
 
@@ -143,9 +163,9 @@ export class Http {
 
   async #run<T>(
     request: HttpRequest,
-    take: (answer: Answer, course: Course, method: string) => T | Promise<T>,
+    take: (answer: Answer, course: RequestProgress, method: string) => T | Promise<T>,
   ): Promise<T> {
-    const course: Course = { attempts: 0, mends: 0, delay: 0, unsure: false };
+    const course: RequestProgress = { attempts: 0, recoveries: 0, delay: 0, ambiguous: false };
     const limits = this.#limits(request);
     for (;;) {
       if (this.#closed) throw invalid("the storage is closed");
@@ -153,7 +173,7 @@ export class Http {
       const out = prepared instanceof Promise ? await prepared : prepared;
       request.signal?.throwIfAborted();
       course.attempts++;
-      let failed: Failed;
+      let failed: FailedAttempt;
       try {
         const answer = await exchange(this.#wire, out, limits);
         if (isAnswer(answer.status, request)) {
@@ -169,44 +189,56 @@ export class Http {
     }
   }
 
-  #limits({ signal, idle = this.#wire.idle }: HttpRequest): Limits {
-    const { total } = this.#options;
-    return { signal, idle, deadline: total ? performance.now() + total : Number.POSITIVE_INFINITY };
+  #limits({ signal, idleTimeoutMs = this.#wire.idleTimeoutMs }: HttpRequest): ExchangeLimits {
+    const { requestTimeoutMs } = this.#options;
+    return {
+      signal,
+      idleTimeoutMs,
+      deadline: requestTimeoutMs ? performance.now() + requestTimeoutMs : Number.POSITIVE_INFINITY,
+    };
   }
 
-  async #refused(sent: Outgoing, { status, message, body }: Answer): Promise<Failed> {
+  async #refused(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
     const { headers } = message;
     // The status says more than a body that does not arrive.
-    const text = await body.head(ERROR_BODY).then(
+    const text = await body.head(MAX_ERROR_BODY_BYTES).then(
       ({ data }) => data.toString("utf8"),
       () => "",
     );
     if (isSuccess(status)) {
-      return { error: strange(sent.method, status, "no answer that the service gives to this request"), headers, sent };
+      return {
+        error: unexpectedResponse(sent.method, status, "no answer that the service gives to this request"),
+        headers,
+        sent,
+      };
     }
     const wait = retryAfter(headers["retry-after"], Date.now());
-    return { error: refusal(sent.method, status, this.#dialect.explain(status, headers, text), wait), headers, sent };
+    return {
+      error: responseError(sent.method, status, this.#dialect.parseError(status, headers, text), wait),
+      headers,
+      sent,
+    };
   }
 
   /** Returns when the request is to be sent again, else throws. */
-  async #again(failed: Failed, request: HttpRequest, course: Course): Promise<void> {
+  async #again(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
     const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;
-    course.unsure ||= mayHaveLanded(error) && this.#dialect.declined?.(error) !== true;
-    error.unsure = course.unsure;
+    course.ambiguous ||= mayHaveSucceeded(error) && this.#dialect.declined?.(error) !== true;
+    error.ambiguous = course.ambiguous;
     if (await this.#mended(failed, course)) return;
-    const { tries = this.#options.tries ?? TRIES } = request;
-    const passing = isPassing(error) || this.#dialect.transient?.(error) === true;
-    if (!passing || course.attempts >= triesFor(error, tries) || !this.#budget.spend(error)) throw error;
+    const { maxAttempts = this.#options.maxAttempts ?? MAX_ATTEMPTS } = request;
+    const passing = isRetryable(error) || this.#dialect.isRetryable?.(error) === true;
+    if (!passing || course.attempts >= triesFor(error, maxAttempts) || !this.#budget.spend(error)) throw error;
     course.delay = delayAfter(error, course.delay);
     await pause(course.delay, request.signal);
   }
 
-  async #mended({ error, headers, sent }: Failed, course: Course): Promise<boolean> {
-    if (error.kind !== "answer" || course.mends >= MENDS) return false;
-    if (!this.#learnClock(error, headers) && !(await this.#dialect.mend?.(error, headers, sent))) return false;
-    course.mends++;
+  async #mended({ error, headers, sent }: FailedAttempt, course: RequestProgress): Promise<boolean> {
+    if (error.kind !== "answer" || course.recoveries >= MAX_RECOVERIES) return false;
+    if (!this.#learnClock(error, headers) && !(await this.#dialect.recover?.(error, headers, sent))) return false;
+    course.recoveries++;
     return true;
   }
 
@@ -216,14 +248,14 @@ export class Http {
     if (status !== 400 && status !== 401 && status !== 403) return false;
     if (this.#dialect.aboutTime?.(error) === false) return false;
     const skew = Date.parse(date) - Date.now();
-    if (!(Math.abs(skew - this.#skew) > SKEW)) return false;
+    if (!(Math.abs(skew - this.#skew) > MAX_CLOCK_SKEW_MS)) return false;
     this.#skew = skew;
     return true;
   }
 }
 
-function responseOf({ status, message, body }: Answer, { attempts, unsure }: Course): HttpResponse {
-  return { status, headers: message.headers, body, attempts, unsure };
+function responseOf({ status, message, body }: Answer, { attempts, ambiguous }: RequestProgress): HttpResponse {
+  return { status, headers: message.headers, body, attempts, ambiguous: ambiguous };
 }
 
 function isAnswer(status: number, { accept, statuses }: HttpRequest): boolean {
@@ -231,10 +263,10 @@ function isAnswer(status: number, { accept, statuses }: HttpRequest): boolean {
   return isSuccess(status) || accept?.includes(status) === true;
 }
 
-function asHttpError(error: unknown, { method }: Outgoing, signal: AbortSignal | undefined): HttpError {
+function asHttpError(error: unknown, { method }: SignedRequest, signal: AbortSignal | undefined): HttpError {
   if (signal?.aborted) throw signal.reason;
   if (error instanceof HttpError) return error;
-  if (error instanceof BodyCut) return lineFailure(method, error);
+  if (error instanceof IncompleteBodyError) return networkError(method, error);
   throw error;
 }
 
@@ -283,7 +315,7 @@ function triesFor(error: HttpError, tries: number): number {
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Whether the failure passes by itself as far as HTTP says. */
-function isPassing(error: HttpError): boolean {
+function isRetryable(error: HttpError): boolean {
   if (error.kind === "answer") return PASSING.has(error.status);
   return error.kind !== "tls" && error.code !== "DEADLINE";
 }

@@ -18,7 +18,7 @@ export class HttpError extends Error {
   /** How many times the request was sent. */
   attempts = 1;
   /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
-  unsure = false;
+  ambiguous = false;
   /** Whether `unsure` is a suspicion: an official client tries again by itself and does not say so. */
   suspected = false;
   /** What the dialect made of the answer for its own use. */
@@ -42,7 +42,7 @@ export class HttpError extends Error {
 }
 
 /** The rest of a body did not come, or too much came. The part that was delivered before is good. */
-export class BodyCut extends Error {
+export class IncompleteBodyError extends Error {
   override readonly name = "BodyCut";
 
   constructor(
@@ -68,7 +68,7 @@ function printable(text: string | undefined, longest: number): string | undefine
 }
 
 /** The failure that an answer with an error status describes. */
-export function refusal(
+export function responseError(
   method: string,
   status: number,
   { code, detail, requestId, hint }: Explanation,
@@ -82,8 +82,8 @@ export function refusal(
 }
 
 /** The failure behind an error of a socket, a resolver or the parser. The original is left out: it may carry bytes. */
-export function lineFailure(method: string, error: unknown): HttpError {
-  if (error instanceof BodyCut) {
+export function networkError(method: string, error: unknown): HttpError {
+  if (error instanceof IncompleteBodyError) {
     return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "BODY_CUT", error.message);
   }
   const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
@@ -98,7 +98,7 @@ function kindOf(code: string): HttpFailure {
 const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO$)/;
 
 /** Whether the server may have carried out a request that failed so. */
-export function mayHaveLanded(error: HttpError): boolean {
+export function mayHaveSucceeded(error: HttpError): boolean {
   if (error.kind === "answer") return isSuccess(error.status) || (error.status >= 500 && error.status !== 501);
   return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
 }
@@ -108,9 +108,9 @@ export function isSuccess(status: number): boolean {
 }
 
 /** The failure that is a success which the protocol does not have: the answer of something else than the service. */
-export function strange(method: string, status: number, detail: string): HttpError {
+export function unexpectedResponse(method: string, status: number, detail: string): HttpError {
   const error = new HttpError("answer", method, status, "UnexpectedAnswer", detail);
-  error.unsure = true;
+  error.ambiguous = true;
   return error;
 }
 
@@ -125,7 +125,7 @@ const NEVER_SENT = new Set([
 
 /** The category of a transport error by status alone; drivers look at the provider's codes, 409 and 412 first. */
 export function codeOfHttp(error: unknown): ErrorCode | undefined {
-  if (error instanceof BodyCut) return BY_CUT[error.kind];
+  if (error instanceof IncompleteBodyError) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
   if (error.status < 400) return "Unsupported";
@@ -133,7 +133,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
 }
 
 /** A body that runs over is a lie of the server's that the next try repeats; what is missing may come then. */
-const BY_CUT: Record<BodyCut["kind"], ErrorCode> = {
+const BY_CUT: Record<IncompleteBodyError["kind"], ErrorCode> = {
   reset: "Unavailable",
   short: "Unavailable",
   long: "Corrupt",

@@ -1,20 +1,20 @@
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { invalid } from "../../errors.js";
-import { HttpBody, type Line } from "./body.js";
-import { HttpError, lineFailure } from "./errors.js";
-import type { Outgoing } from "./types.js";
+import { type BodyOwner, HttpBody } from "./body.js";
+import { HttpError, networkError } from "./errors.js";
+import type { SignedRequest } from "./types.js";
 
 /** Bytes of a large body handed to the socket at once; each hand-over counts as progress. */
 const SLICE = 256 * 1024;
 const HEADERS_LIMIT = 64 * 1024;
 
 /** What all exchanges of one client share. */
-export interface Wire {
+export interface Transport {
   request(options: RequestOptions): ClientRequest;
   agent: Agent;
   watch: Watchdog;
-  connect: number;
-  idle: number;
+  connectTimeoutMs: number;
+  idleTimeoutMs: number;
 }
 
 export interface Answer {
@@ -23,21 +23,21 @@ export interface Answer {
   body: HttpBody;
 }
 
-export interface Limits {
+export interface ExchangeLimits {
   signal: AbortSignal | undefined;
   /** Milliseconds without a byte. */
-  idle: number;
+  idleTimeoutMs: number;
   /** By `performance.now()`: when the whole request must have ended. */
   deadline: number;
 }
 
 /** Sends one request once. Rejects with HttpError, or with the reason of an abort, which also closes the connection. */
-export function exchange(wire: Wire, out: Outgoing, limits: Limits): Promise<Answer> {
+export function exchange(wire: Transport, out: SignedRequest, limits: ExchangeLimits): Promise<Answer> {
   return new Promise((resolve, reject) => new Exchange(wire, out, limits, resolve, reject).start());
 }
 
 /** One request and its answer on a connection, until the last byte of the body. */
-class Exchange implements Watched, Line {
+class Exchange implements Watched, BodyOwner {
   limit: number;
   slot = -1;
   /** Since when bytes are waited for, by `performance.now()`. */
@@ -47,9 +47,9 @@ class Exchange implements Watched, Line {
   #over = false;
 
   constructor(
-    readonly wire: Wire,
-    readonly out: Outgoing,
-    readonly limits: Limits,
+    readonly wire: Transport,
+    readonly out: SignedRequest,
+    readonly limits: ExchangeLimits,
     readonly resolve: (answer: Answer) => void,
     readonly reject: (error: unknown) => void,
   ) {
@@ -60,7 +60,7 @@ class Exchange implements Watched, Line {
     const request = this.#open();
     this.#request = request;
     // Waiting for one of the client's own connections to get free is nobody's silence.
-    request.on("socket", () => this.#wait(Math.min(this.wire.connect, this.limits.idle)));
+    request.on("socket", () => this.#wait(Math.min(this.wire.connectTimeoutMs, this.limits.idleTimeoutMs)));
     request.on("response", (message) => this.#respond(message));
     // Stays for the life of the connection: an error after the answer must not be an uncaught one.
     request.on("error", (error) => this.#broken(error));
@@ -70,7 +70,7 @@ class Exchange implements Watched, Line {
   }
 
   waiting(): void {
-    this.#wait(this.limits.idle);
+    this.#wait(this.limits.idleTimeoutMs);
   }
 
   quiet(): void {
@@ -97,7 +97,7 @@ class Exchange implements Watched, Line {
   }
 
   #silent(now: number, connecting: boolean): void {
-    const end = this.#since + (connecting ? this.wire.connect : this.limits.idle);
+    const end = this.#since + (connecting ? this.wire.connectTimeoutMs : this.limits.idleTimeoutMs);
     if (now < end) this.limit = Math.min(end, this.limits.deadline);
     else if (connecting) this.#fail(this.#timeout("CONNECT_TIMEOUT", "no connection in time"));
     else this.#fail(this.#timeout("IDLE_TIMEOUT", "silent for too long"));
@@ -128,7 +128,7 @@ class Exchange implements Watched, Line {
 
   #broken(error: Error): void {
     if (this.#body) this.#body.broken("reset");
-    else this.#fail(lineFailure(this.out.method, error));
+    else this.#fail(networkError(this.out.method, error));
   }
 
   #fail(error: unknown, now = false): void {
@@ -176,7 +176,7 @@ function promised(method: string, status: number, message: IncomingMessage): num
 }
 
 /** Node copies these three times for each request, so there are only those that say something. */
-function optionsFor(agent: Agent, { method, origin, path, headers, body }: Outgoing): RequestOptions {
+function optionsFor(agent: Agent, { method, origin, path, headers, body }: SignedRequest): RequestOptions {
   // A flat list is written as it is, without a look-up and a check per header name.
   const list = ["host", origin.host];
   for (const name in headers) list.push(name, headers[name]!);

@@ -17,7 +17,7 @@ export interface Origin {
 }
 
 /** One try of a request, built and signed. */
-export interface Outgoing {
+export interface SignedRequest {
   method: string;
   origin: Origin;
   /** Path and query exactly as sent: percent-encoded, starting with `/`. */
@@ -30,16 +30,16 @@ export interface Outgoing {
 
 export interface HttpRequest {
   /** Builds and signs one try. Called again for each; `now` is milliseconds since 1970 by the server's clock. */
-  prepare(now: number): Outgoing | Promise<Outgoing>;
+  prepare(now: number): SignedRequest | Promise<SignedRequest>;
   signal?: AbortSignal | undefined;
   /** Statuses that are an answer besides 2xx, for example 308. All others are thrown as {@link HttpError}. */
   accept?: readonly number[] | undefined;
   /** When given, exactly these statuses are an answer, and any other 2xx is a failure that may have been carried out. */
   statuses?: readonly number[] | undefined;
   /** Milliseconds without a byte after which the try is given up; the client's `idle` when left out. */
-  idle?: number | undefined;
+  idleTimeoutMs?: number | undefined;
   /** How often it is sent at most; 1 = never again. The client's `tries` when left out. */
-  tries?: number | undefined;
+  maxAttempts?: number | undefined;
 }
 
 /** The head of an answer. */
@@ -49,7 +49,7 @@ export interface HttpHead {
   /** How many tries it took. */
   attempts: number;
   /** Whether an earlier try, whose answer was lost, may have been carried out. */
-  unsure: boolean;
+  ambiguous: boolean;
 }
 
 export interface HttpResponse extends HttpHead {
@@ -61,34 +61,34 @@ export interface HttpText extends HttpHead {
 }
 
 /** How one provider's server talks. */
-export interface Dialect {
+export interface ServiceProtocol {
   /** `text` is the error body, at most 64 KiB of it. */
-  explain(status: number, headers: IncomingHttpHeaders, text: string): Explanation;
+  parseError(status: number, headers: IncomingHttpHeaders, text: string): Explanation;
   /** Whether a 2xx body read by `text` hides a failure, which then counts as a 500. */
-  hidden?(text: string): boolean;
+  isErrorBody?(text: string): boolean;
   /** Whether the failure passes by itself, besides the statuses 408, 429, 500, 502, 503 and 504. */
-  transient?(error: HttpError): boolean;
+  isRetryable?(error: HttpError): boolean;
   /** Whether the answer says that the request was not carried out, where its status leaves that open. */
   declined?(error: HttpError): boolean;
   /** Whether a refusal (400, 401, 403) is about the time or the signature that holds it; any of them when left out. */
   aboutTime?(error: HttpError): boolean;
   /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
-  mend?(error: HttpError, headers: IncomingHttpHeaders, sent: Outgoing): boolean | Promise<boolean>;
+  recover?(error: HttpError, headers: IncomingHttpHeaders, sent: SignedRequest): boolean | Promise<boolean>;
 }
 
 export interface HttpOptions {
   protocol: "http:" | "https:";
-  dialect: Dialect;
+  dialect: ServiceProtocol;
   /** Sockets at most; further requests wait. 256 when left out. */
-  sockets?: number | undefined;
+  maxSockets?: number | undefined;
   /** Milliseconds until a connection must stand. 10,000 when left out. */
-  connect?: number | undefined;
+  connectTimeoutMs?: number | undefined;
   /** Milliseconds of waiting without a byte; time that the consumer spends does not count. 10,000 when left out. */
-  idle?: number | undefined;
+  idleTimeoutMs?: number | undefined;
   /** Milliseconds for a request from its first try to the last byte of its body. No limit when left out. */
-  total?: number | undefined;
+  requestTimeoutMs?: number | undefined;
   /** How often a request is sent at most. 6 when left out. */
-  tries?: number | undefined;
+  maxAttempts?: number | undefined;
   tls?: { ca?: string | Buffer | undefined; rejectUnauthorized?: boolean | undefined } | undefined;
   /** Read for `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
   env?: Readonly<Record<string, string | undefined>> | undefined;

@@ -171,7 +171,7 @@ export interface Parsed<Row> {
 }
 
 /** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
-export function parsed<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
+export function readXml<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
   const rows: Row[] = [];
   const fields = empty();
   const paths = Object.keys(kinds);

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { isStorageError } from "../../errors.js";
-import type { Bench, Spec } from "../bench.js";
-import { gate, MIB, noise, refused, stream } from "../bench.js";
+import type { Spec, TestContext } from "../bench.js";
+import { expectRejection, gate, MIB, noise, stream } from "../bench.js";
 
 /** More than one part anywhere. */
 const LARGE = 20 * MIB;
 
-async function increment(bench: Bench): Promise<void> {
+async function increment(bench: TestContext): Promise<void> {
   for (;;) {
     const { etag } = await bench.stat("n");
     try {
@@ -36,11 +36,11 @@ export const conditionCases: readonly Spec[] = [
     title: "ifAbsent where something is: AlreadyExists, it stays",
     async run(bench) {
       await bench.write("x", "1");
-      await refused(bench.write("x", "2", { ifAbsent: true }), "AlreadyExists");
-      await refused(bench.write("x", "", { ifAbsent: true }), "AlreadyExists");
+      await expectRejection(bench.write("x", "2", { ifAbsent: true }), "AlreadyExists");
+      await expectRejection(bench.write("x", "", { ifAbsent: true }), "AlreadyExists");
       await bench.holds("x", "1");
       const etag = await bench.etag("x");
-      await refused(bench.write("x", "3", { ifAbsent: true, ifMatch: etag }), "InvalidArgument");
+      await expectRejection(bench.write("x", "3", { ifAbsent: true, ifMatch: etag }), "InvalidArgument");
     },
   },
   {
@@ -53,7 +53,7 @@ export const conditionCases: readonly Spec[] = [
       assert.equal(winners.length, 1, `${winners.length} have succeeded`);
       await bench.holds("x", winners[0]!);
       for (const outcome of outcomes) {
-        if (outcome.status === "rejected") await refused(Promise.reject(outcome.reason), "AlreadyExists");
+        if (outcome.status === "rejected") await expectRejection(Promise.reject(outcome.reason), "AlreadyExists");
       }
     },
   },
@@ -67,9 +67,9 @@ export const conditionCases: readonly Spec[] = [
         const winners = outcomes.filter(({ status }) => status === "fulfilled");
         assert.equal(winners.length, 1, `${winners.length} have succeeded`);
         for (const outcome of outcomes) {
-          if (outcome.status === "rejected") await refused(Promise.reject(outcome.reason), "AlreadyExists");
+          if (outcome.status === "rejected") await expectRejection(Promise.reject(outcome.reason), "AlreadyExists");
         }
-        await refused(bench.write(`lock ${round}`, "held", { ifAbsent: true }), "AlreadyExists");
+        await expectRejection(bench.write(`lock ${round}`, "held", { ifAbsent: true }), "AlreadyExists");
         await bench.holds(`lock ${round}`, "held");
       }
     },
@@ -88,7 +88,7 @@ export const conditionCases: readonly Spec[] = [
       const slow = bench.write("x", body, { ifAbsent: true });
       await bench.write("x", "quick");
       open();
-      await refused(slow, "AlreadyExists");
+      await expectRejection(slow, "AlreadyExists");
       await bench.holds("x", "quick");
     },
   },
@@ -112,8 +112,8 @@ export const conditionCases: readonly Spec[] = [
       await bench.write("x", "1");
       const first = await bench.etag("x");
       await bench.write("x", "22");
-      await refused(bench.write("x", "333", { ifMatch: first }), "PreconditionFailed");
-      await refused(bench.write("x", stream(noise(LARGE)), { ifMatch: first }), "PreconditionFailed");
+      await expectRejection(bench.write("x", "333", { ifMatch: first }), "PreconditionFailed");
+      await expectRejection(bench.write("x", stream(noise(LARGE)), { ifMatch: first }), "PreconditionFailed");
       await bench.holds("x", "22");
     },
   },
@@ -124,7 +124,7 @@ export const conditionCases: readonly Spec[] = [
       await bench.write("x", "1");
       const etag = await bench.etag("x");
       await bench.storage.delete(bench.at("x"));
-      await refused(bench.write("x", "2", { ifMatch: etag }), "PreconditionFailed");
+      await expectRejection(bench.write("x", "2", { ifMatch: etag }), "PreconditionFailed");
       await bench.missing("x");
     },
   },
@@ -149,7 +149,7 @@ export const conditionCases: readonly Spec[] = [
       await bench.write("x", "two2");
       const second = await bench.etag("x");
       assert.notEqual(second, first);
-      await refused(bench.write("x", "lost", { ifMatch: first }), "PreconditionFailed");
+      await expectRejection(bench.write("x", "lost", { ifMatch: first }), "PreconditionFailed");
       await bench.holds("x", "two2");
     },
   },
@@ -161,9 +161,12 @@ export const conditionCases: readonly Spec[] = [
       const first = await bench.etag("x");
       assert.equal(Buffer.from(await bench.bytes("x", { ifMatch: first })).toString(), "1");
       await bench.write("x", "22");
-      await refused(bench.bytes("x", { ifMatch: first }), "PreconditionFailed");
-      await refused(bench.storage.text(bench.at("x"), { ifMatch: first, start: 1 }), "PreconditionFailed");
-      await refused(bench.storage.ranges(bench.at("x"), [{ end: 1 }], { ifMatch: first }), "PreconditionFailed");
+      await expectRejection(bench.bytes("x", { ifMatch: first }), "PreconditionFailed");
+      await expectRejection(bench.storage.text(bench.at("x"), { ifMatch: first, start: 1 }), "PreconditionFailed");
+      await expectRejection(
+        bench.storage.ranges(bench.at("x"), [{ end: 1 }], { ifMatch: first }),
+        "PreconditionFailed",
+      );
     },
   },
 ];

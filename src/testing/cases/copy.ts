@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { BatchError } from "../../errors.js";
-import type { Bench, Spec } from "../bench.js";
-import { MIB, noise, ODD_NAMES, refused } from "../bench.js";
+import type { Spec, TestContext } from "../bench.js";
+import { expectRejection, MIB, noise, ODD_NAMES } from "../bench.js";
 
-async function copied(bench: Bench, from: string, to: string): Promise<void> {
+async function copied(bench: TestContext, from: string, to: string): Promise<void> {
   await bench.storage.copy(bench.at(from), bench.at(to));
 }
 
@@ -28,9 +28,9 @@ export const copyCases: readonly Spec[] = [
     title: "a missing source is NotFound, and the target stays",
     async run(bench) {
       await bench.write("x", "kept");
-      await refused(copied(bench, "none", "x"), "NotFound");
-      await refused(bench.storage.move(bench.at("none"), bench.at("x")), "NotFound");
-      await refused(bench.storage.copy(bench.at("none"), bench.at("y", bench.other)), "NotFound");
+      await expectRejection(copied(bench, "none", "x"), "NotFound");
+      await expectRejection(bench.storage.move(bench.at("none"), bench.at("x")), "NotFound");
+      await expectRejection(bench.storage.copy(bench.at("none"), bench.at("y", bench.other)), "NotFound");
       await bench.holds("x", "kept");
     },
   },
@@ -78,7 +78,7 @@ export const copyCases: readonly Spec[] = [
       const first = await bench.etag("x");
       await bench.write("x", "22");
       for (const target of [bench.at("y"), bench.at("y", bench.other)]) {
-        await refused(bench.storage.copy(bench.at("x"), target, { ifMatch: first }), [
+        await expectRejection(bench.storage.copy(bench.at("x"), target, { ifMatch: first }), [
           "PreconditionFailed",
           "ObjectChanged",
         ]);
@@ -94,15 +94,15 @@ export const copyCases: readonly Spec[] = [
     needs: ["copyIfAbsent"],
     async run(bench) {
       await bench.fill(["x", "y"]);
-      await refused(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "AlreadyExists");
+      await expectRejection(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "AlreadyExists");
       await bench.holds("y", "y");
       await bench.storage.copy(bench.at("x"), bench.at("z"), { ifAbsent: true });
       await bench.holds("z", "x");
     },
     async without(bench) {
       await bench.fill(["x", "y"]);
-      await refused(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "Unsupported");
-      await refused(bench.storage.copy(bench.at("x"), bench.at("z"), { ifAbsent: true }), "Unsupported");
+      await expectRejection(bench.storage.copy(bench.at("x"), bench.at("y"), { ifAbsent: true }), "Unsupported");
+      await expectRejection(bench.storage.copy(bench.at("x"), bench.at("z"), { ifAbsent: true }), "Unsupported");
       await bench.holds("y", "y");
       await bench.missing("z");
     },
@@ -121,8 +121,8 @@ export const copyCases: readonly Spec[] = [
         await bench.holds("back", data);
       }
       await bench.write("x", "changed");
-      await refused(storage.copy(bench.at("x"), there, { ifAbsent: true }), "AlreadyExists");
-      await refused(storage.copy(there, bench.at("x"), { ifAbsent: true }), "AlreadyExists");
+      await expectRejection(storage.copy(bench.at("x"), there, { ifAbsent: true }), "AlreadyExists");
+      await expectRejection(storage.copy(there, bench.at("x"), { ifAbsent: true }), "AlreadyExists");
       await bench.holds("x", "changed");
     },
   },
@@ -139,7 +139,7 @@ export const copyCases: readonly Spec[] = [
       await storage.move(bench.at("y", bench.other), bench.at("z"));
       assert.equal(await storage.exists(bench.at("y", bench.other)), false);
       await bench.write("old", "old");
-      await refused(storage.move(bench.at("z"), bench.at("old", bench.other), { ifMatch: '"stale"' }), [
+      await expectRejection(storage.move(bench.at("z"), bench.at("old", bench.other), { ifMatch: '"stale"' }), [
         "PreconditionFailed",
         "ObjectChanged",
         "InvalidArgument",
@@ -173,8 +173,8 @@ export const copyCases: readonly Spec[] = [
       assert.deepEqual(await bench.all(), ["a/b/y", "a/x", "ab/z"]);
       assert.equal(await storage.text(bench.at("d/x", bench.other)), "a/x");
       await storage.delete(bench.at("d", bench.other), { recursive: true });
-      await refused(storage.copy(bench.at("a"), bench.at("a/b"), { recursive: true }), "InvalidArgument");
-      await refused(storage.copy(bench.at("none"), bench.at("e"), { recursive: true }), "NotFound");
+      await expectRejection(storage.copy(bench.at("a"), bench.at("a/b"), { recursive: true }), "InvalidArgument");
+      await expectRejection(storage.copy(bench.at("none"), bench.at("e"), { recursive: true }), "NotFound");
     },
   },
   {
@@ -227,7 +227,7 @@ export const copyCases: readonly Spec[] = [
   },
 ];
 
-async function kept(bench: Bench, name: string, init: { contentType: string; metadata: object }): Promise<void> {
+async function kept(bench: TestContext, name: string, init: { contentType: string; metadata: object }): Promise<void> {
   const { contentType, metadata } = await bench.stat(name);
   assert.deepEqual({ contentType, metadata: { ...metadata } }, init, name);
 }

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { byUtf8 } from "../../fs/driver/listing.js";
 import { StoragePath } from "../../path.js";
-import type { Bench, Spec } from "../bench.js";
-import { DISPUTED_NAMES, gather, ODD_NAMES, pooled, refused, same } from "../bench.js";
+import type { Spec, TestContext } from "../bench.js";
+import { DISPUTED_NAMES, expectRejection, gather, ODD_NAMES, pooled, same } from "../bench.js";
 
 /** Written, listed, read by the listed path, copied and deleted under exactly this name. */
-async function faithful(bench: Bench, directory: string, names: readonly string[]): Promise<void> {
+async function faithful(bench: TestContext, directory: string, names: readonly string[]): Promise<void> {
   const at = bench.at(directory);
   const all = names.map((name) => `${directory}/${name}`).sort(byUtf8);
   await bench.fill(all);
@@ -23,13 +23,13 @@ async function faithful(bench: Bench, directory: string, names: readonly string[
 }
 
 /** The name, or a refusal that leaves nothing. */
-async function faithfulOrRefused(bench: Bench, name: string): Promise<void> {
+async function faithfulOrRefused(bench: TestContext, name: string): Promise<void> {
   const outcome = await bench.write(name, name).then(
     () => undefined,
     (error: unknown) => error,
   );
   if (outcome === undefined) return faithful(bench, "disputed", [name]).then(() => bench.holds(name, name));
-  await refused(Promise.reject(outcome), ["InvalidArgument", "Unsupported"], JSON.stringify(name));
+  await expectRejection(Promise.reject(outcome), ["InvalidArgument", "Unsupported"], JSON.stringify(name));
   assert.ok(!(await bench.all()).includes(name));
 }
 
@@ -50,7 +50,7 @@ export const keyCases: readonly Spec[] = [
       for (const bad of ["\ud800", "a\udc00b", "x\0y"]) {
         const work = async () =>
           bench.storage.bytes(StoragePath.of({ scheme, connectionId, bucket, key: `${key}/${bad}` }));
-        await refused(work(), "InvalidArgument", JSON.stringify(bad));
+        await expectRejection(work(), "InvalidArgument", JSON.stringify(bad));
       }
     },
   },
@@ -72,10 +72,10 @@ export const keyCases: readonly Spec[] = [
     title: "a password in the text of a path, an unknown scheme and an empty key are InvalidArgument",
     async run(bench) {
       const { scheme, bucket } = bench.base;
-      await refused(bench.storage.bytes(`${scheme}://user:word@${bucket}/x`), "InvalidArgument");
-      await refused(bench.storage.bytes(`gopher://${bucket}/x`), "InvalidArgument");
-      await refused(bench.storage.bytes(StoragePath.of({ ...bench.base, key: "" })), "InvalidArgument");
-      await refused(bench.storage.bytes(bench.base.key), "InvalidArgument");
+      await expectRejection(bench.storage.bytes(`${scheme}://user:word@${bucket}/x`), "InvalidArgument");
+      await expectRejection(bench.storage.bytes(`gopher://${bucket}/x`), "InvalidArgument");
+      await expectRejection(bench.storage.bytes(StoragePath.of({ ...bench.base, key: "" })), "InvalidArgument");
+      await expectRejection(bench.storage.bytes(bench.base.key), "InvalidArgument");
     },
   },
   {
@@ -99,7 +99,7 @@ export const keyCases: readonly Spec[] = [
 ];
 
 /** 1,024 bytes of UTF-8 are the limit, whatever the number of characters. */
-async function lengths(bench: Bench): Promise<void> {
+async function lengths(bench: TestContext): Promise<void> {
   const free = 1024 - Buffer.byteLength(bench.at("").key);
   const pieces = "é".repeat(100).concat("/").repeat(6);
   const longest = pieces.slice(0, Math.floor(free / 2)).replace(/\/$/, "x");
@@ -108,5 +108,5 @@ async function lengths(bench: Bench): Promise<void> {
   await bench.write(padded, "1");
   assert.deepEqual(await bench.all(), [padded]);
   await bench.holds(padded, "1");
-  await refused(bench.write(`${padded}z`, "1"), "InvalidArgument");
+  await expectRejection(bench.write(`${padded}z`, "1"), "InvalidArgument");
 }

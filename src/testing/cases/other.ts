@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { StoragePath } from "../../path.js";
-import { type Bench, ODD_NAMES, refused, rejectsWith, type Spec } from "../bench.js";
+import { expectRejection, ODD_NAMES, rejectsWith, type Spec, type TestContext } from "../bench.js";
 
 export const writerCases: readonly Spec[] = [
   {
@@ -26,7 +26,7 @@ export const writerCases: readonly Spec[] = [
       await writer.write(Buffer.from("two"));
       const receipt = await writer.close();
       assert.deepEqual(await writer.close(), receipt);
-      await refused(writer.write("three"), "InvalidArgument");
+      await expectRejection(writer.write("three"), "InvalidArgument");
       await bench.holds("x", "one two");
       const empty = bench.storage.writable(bench.at("empty"));
       await empty.close();
@@ -40,7 +40,7 @@ export const writerCases: readonly Spec[] = [
       const writer = bench.storage.writable(bench.at("x"));
       await writer.write("kept");
       await writer.close();
-      await refused(writer.abort(), "InvalidArgument");
+      await expectRejection(writer.abort(), "InvalidArgument");
       await bench.holds("x", "kept");
       const aborted = bench.storage.writable(bench.at("y"));
       await aborted.write("lost");
@@ -89,7 +89,7 @@ export const deleteCases: readonly Spec[] = [
       await bench.fill(["x", "y"]);
       await bench.storage.delete(bench.at("x"));
       await bench.missing("x");
-      await refused(bench.bytes("x"), "NotFound");
+      await expectRejection(bench.bytes("x"), "NotFound");
       assert.deepEqual(await bench.all(), ["y"]);
     },
   },
@@ -126,8 +126,8 @@ export const deleteCases: readonly Spec[] = [
       assert.deepEqual(await bench.all(), ["a.txt", "b/a/x"]);
       const { scheme, connectionId, bucket } = bench.base;
       const root = StoragePath.of({ scheme, connectionId, bucket, key: "" });
-      await refused(bench.storage.delete(root, { recursive: true }), "InvalidArgument");
-      await refused(bench.storage.delete(root), "InvalidArgument");
+      await expectRejection(bench.storage.delete(root, { recursive: true }), "InvalidArgument");
+      await expectRejection(bench.storage.delete(root), "InvalidArgument");
       assert.deepEqual(await bench.all(), ["a.txt", "b/a/x"]);
     },
   },
@@ -170,14 +170,14 @@ export const propertyCases: readonly Spec[] = [
       await badMetadata(bench);
     },
     async without(bench) {
-      await refused(bench.write("x", "1", { metadata: { a: "b" } }), "Unsupported");
+      await expectRejection(bench.write("x", "1", { metadata: { a: "b" } }), "Unsupported");
       await badMetadata(bench);
       await bench.missing("x");
     },
   },
 ];
 
-async function typed(bench: Bench): Promise<void> {
+async function typed(bench: TestContext): Promise<void> {
   await bench.fill(["x.json", "y.parquet", "z.unheard-of", "none"]);
   const types = await Promise.all(["x.json", "y.parquet", "z.unheard-of", "none"].map((name) => bench.stat(name)));
   assert.deepEqual(
@@ -186,10 +186,10 @@ async function typed(bench: Bench): Promise<void> {
   );
 }
 
-async function badMetadata(bench: Bench): Promise<void> {
+async function badMetadata(bench: TestContext): Promise<void> {
   const bad = [{ a: "x".repeat(2048) }, { "two words": "" }, { a: "line\nbreak" }, { A: "1", a: "2" }, { a: "\ud800" }];
-  for (const metadata of bad) await refused(bench.write("bad", "", { metadata }), "InvalidArgument");
-  await refused(bench.write("bad", "", { contentType: "a\r\nb" }), "InvalidArgument");
+  for (const metadata of bad) await expectRejection(bench.write("bad", "", { metadata }), "InvalidArgument");
+  await expectRejection(bench.write("bad", "", { contentType: "a\r\nb" }), "InvalidArgument");
   await bench.missing("bad");
 }
 
@@ -202,23 +202,23 @@ export const signCases: readonly Spec[] = [
       const { storage } = bench;
       for (const name of ["x", ...ODD_NAMES]) {
         await bench.write(name, name);
-        const got = await fetch(await storage.sign(bench.at(name), { expiresIn: 60 }));
+        const got = await fetch(await storage.signedUrl(bench.at(name), { expiresIn: 60 }));
         assert.equal(got.status, 200, name);
         assert.equal(await got.text(), name);
       }
-      const url = await storage.sign(bench.at("put"), { method: "PUT", expiresIn: 60 });
+      const url = await storage.signedUrl(bench.at("put"), { method: "PUT", expiresIn: 60 });
       const headers = { "x-ms-blob-type": "BlockBlob" };
       const put = await fetch(url, { method: "PUT", body: "from outside", headers });
       assert.ok(put.ok, `PUT answers ${put.status}`);
       await bench.holds("put", "from outside");
-      const reading = await storage.sign(bench.at("x"), { expiresIn: 60 });
+      const reading = await storage.signedUrl(bench.at("x"), { expiresIn: 60 });
       const forged = await fetch(reading, { method: "PUT", body: "forged", headers });
       assert.ok(!forged.ok, "a URL for GET lets PUT through");
       await bench.holds("x", "x");
     },
     async without(bench) {
       await bench.write("x", "1");
-      await refused(bench.storage.sign(bench.at("x")), "Unsupported");
+      await expectRejection(bench.storage.signedUrl(bench.at("x")), "Unsupported");
     },
   },
   {
@@ -226,7 +226,7 @@ export const signCases: readonly Spec[] = [
     title: "an expiry out of bounds or another method is InvalidArgument",
     async run(bench) {
       const inits = [{ expiresIn: 0 }, { expiresIn: 604_801 }, { expiresIn: 1.5 }, { method: "DELETE" as never }];
-      for (const init of inits) await refused(bench.storage.sign(bench.at("x"), init), "InvalidArgument");
+      for (const init of inits) await expectRejection(bench.storage.signedUrl(bench.at("x"), init), "InvalidArgument");
     },
   },
 ];

@@ -2,16 +2,21 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isStorageError } from "../../errors.js";
-import type { Range, ReadInit } from "../../fs/options.js";
-import type { Bench, Spec } from "../bench.js";
-import { gather, MIB, noise, refused, rejectsWith, same } from "../bench.js";
+import type { Range, ReadOptions } from "../../fs/options.js";
+import type { Spec, TestContext } from "../bench.js";
+import { expectRejection, gather, MIB, noise, rejectsWith, same } from "../bench.js";
 
 /** Bytes of one range of a parallel read. */
 const RANGE = 8 * MIB;
 const DIGITS = "0123456789";
 
 /** The range is the same by `bytes`, `read`, and in parallel. */
-async function reads(bench: Bench, name: string, init: ReadInit, expected: string | Uint8Array): Promise<void> {
+async function reads(
+  bench: TestContext,
+  name: string,
+  init: ReadOptions,
+  expected: string | Uint8Array,
+): Promise<void> {
   const why = `${name} ${JSON.stringify(init)}`;
   same(await bench.bytes(name, init), expected, why);
   same(await gather(bench.storage.read(bench.at(name), init)), expected, `${why} streamed`);
@@ -38,7 +43,7 @@ export const readCases: readonly Spec[] = [
       await reads(bench, "x", {}, DIGITS);
       assert.equal(await bench.storage.text(bench.at("x")), DIGITS);
       await bench.write("binary", Uint8Array.of(0xff, 0xfe));
-      await refused(bench.storage.text(bench.at("binary")), "Corrupt");
+      await expectRejection(bench.storage.text(bench.at("binary")), "Corrupt");
     },
   },
   {
@@ -84,11 +89,19 @@ export const readCases: readonly Spec[] = [
     title: "negative, reversed, fractional and endless ranges are InvalidArgument",
     async run(bench) {
       for (const range of BAD_RANGES) {
-        await refused(bench.bytes("none", range), "InvalidArgument", JSON.stringify(range));
-        await refused(gather(bench.storage.read(bench.at("none"), range)), "InvalidArgument", JSON.stringify(range));
-        await refused(bench.storage.ranges(bench.at("none"), [range]), "InvalidArgument", JSON.stringify(range));
+        await expectRejection(bench.bytes("none", range), "InvalidArgument", JSON.stringify(range));
+        await expectRejection(
+          gather(bench.storage.read(bench.at("none"), range)),
+          "InvalidArgument",
+          JSON.stringify(range),
+        );
+        await expectRejection(
+          bench.storage.ranges(bench.at("none"), [range]),
+          "InvalidArgument",
+          JSON.stringify(range),
+        );
       }
-      await refused(bench.bytes("none", { parallel: 0 }), "InvalidArgument");
+      await expectRejection(bench.bytes("none", { parallel: 0 }), "InvalidArgument");
     },
   },
   {
@@ -107,11 +120,11 @@ export const readCases: readonly Spec[] = [
     async run(bench) {
       await bench.fill(["y", "xy"]);
       const at = bench.at("x");
-      await refused(bench.bytes("x"), "NotFound");
-      await refused(bench.stat("x"), "NotFound");
-      await refused(bench.bytes("x", { start: 1, end: 1 }), "NotFound");
-      await refused(gather(bench.storage.read(at)), "NotFound");
-      await refused(bench.storage.ranges(at, [{}]), "NotFound");
+      await expectRejection(bench.bytes("x"), "NotFound");
+      await expectRejection(bench.stat("x"), "NotFound");
+      await expectRejection(bench.bytes("x", { start: 1, end: 1 }), "NotFound");
+      await expectRejection(gather(bench.storage.read(at)), "NotFound");
+      await expectRejection(bench.storage.ranges(at, [{}]), "NotFound");
       const error = await bench.bytes("x").catch((error: unknown) => error);
       assert.ok(isStorageError(error));
       assert.equal(error.op, "read");
@@ -125,11 +138,11 @@ export const readCases: readonly Spec[] = [
     needs: ["buckets"],
     async run(bench) {
       const at = bench.elsewhere();
-      await refused(bench.storage.bytes(at), "NotFound");
-      await refused(bench.storage.stat(at), "NotFound");
-      await refused(bench.storage.write(at, "1"), "NotFound");
-      await refused(bench.entries(at), "NotFound");
-      await refused(bench.storage.bytes(at), "NotFound");
+      await expectRejection(bench.storage.bytes(at), "NotFound");
+      await expectRejection(bench.storage.stat(at), "NotFound");
+      await expectRejection(bench.storage.write(at, "1"), "NotFound");
+      await expectRejection(bench.entries(at), "NotFound");
+      await expectRejection(bench.storage.bytes(at), "NotFound");
     },
   },
   {
@@ -138,8 +151,8 @@ export const readCases: readonly Spec[] = [
     async run(bench) {
       await bench.write("d/e/x", "1");
       for (const name of ["d", "d/e"]) {
-        await refused(bench.bytes(name), "NotFound");
-        await refused(bench.stat(name), "NotFound");
+        await expectRejection(bench.bytes(name), "NotFound");
+        await expectRejection(bench.stat(name), "NotFound");
         await bench.missing(name);
       }
     },

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { gunzipSync } from "node:zlib";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import type { Spec } from "../bench.js";
-import { broken, MIB, noise, refused, rejectsWith, same, stream } from "../bench.js";
+import { broken, expectRejection, MIB, noise, rejectsWith, same, stream } from "../bench.js";
 
 /** Where one request turns into several, here or at a provider. */
 const THRESHOLD = 8 * MIB;
 /** Bytes that a write may have taken from its body beyond what was accepted: the budget of a Storage and one part more. */
 const AHEAD = 72 * MIB;
 
-async function* pausing(data: Uint8Array, midway: () => Promise<void>): Bytes {
+async function* pausing(data: Uint8Array, midway: () => Promise<void>): ByteStream {
   const half = data.byteLength >> 1;
   yield* stream(data.subarray(0, half));
   await midway();
@@ -75,7 +75,7 @@ export const writeCases: readonly Spec[] = [
       await bench.write("text", "é😀");
       assert.equal(await bench.storage.text(bench.at("text")), "é😀");
       assert.equal((await bench.stat("text")).size, 6);
-      await refused(bench.write("wrong", [1, 2] as never), "InvalidArgument");
+      await expectRejection(bench.write("wrong", [1, 2] as never), "InvalidArgument");
       await bench.missing("wrong");
     },
   },
@@ -120,7 +120,7 @@ export const writeCases: readonly Spec[] = [
       const data = noise(3 * THRESHOLD + MIB);
       const body = pausing(data, async () => {
         await bench.missing("d/x");
-        await refused(bench.bytes("d/x"), "NotFound");
+        await expectRejection(bench.bytes("d/x"), "NotFound");
         assert.deepEqual(await bench.names(bench.at("d")), []);
         assert.deepEqual(await bench.all(), []);
       });
@@ -135,11 +135,15 @@ export const writeCases: readonly Spec[] = [
       const data = noise(1000);
       await bench.keepsOld(async () => {
         for (const size of [0, 999, 1001, 10 * MIB]) {
-          await refused(bench.write("x", data, { size }), "InvalidArgument", `size ${size}`);
-          await refused(bench.write("x", stream(data, 100), { size }), "InvalidArgument", `streamed size ${size}`);
+          await expectRejection(bench.write("x", data, { size }), "InvalidArgument", `size ${size}`);
+          await expectRejection(
+            bench.write("x", stream(data, 100), { size }),
+            "InvalidArgument",
+            `streamed size ${size}`,
+          );
         }
-        await refused(bench.write("x", "", { size: -1 }), "InvalidArgument");
-        await refused(bench.write("x", "", { size: 0.5 }), "InvalidArgument");
+        await expectRejection(bench.write("x", "", { size: -1 }), "InvalidArgument");
+        await expectRejection(bench.write("x", "", { size: 0.5 }), "InvalidArgument");
       });
     },
   },

@@ -2,7 +2,7 @@
 
 import { Pace } from "../../codecs/stream.js";
 import { failure } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { builtIn, type Encoding, isSimple, setOwn } from "./encoding.js";
 import { JsonParser } from "./json-parse.js";
 import { MAX_DEPTH } from "./json-walk.js";
@@ -15,7 +15,7 @@ interface Decoder {
 }
 
 /** Text pieces without the byte order mark. UTF-8, UTF-16 and UTF-32, told by their mark or by where the NULs are. */
-export async function* decodeText(bytes: Bytes): AsyncGenerator<string, void, undefined> {
+export async function* decodeText(bytes: ByteStream): AsyncGenerator<string, void, undefined> {
   let head: Uint8Array = new Uint8Array(0);
   let decoder: Decoder | undefined;
   for await (const chunk of bytes) {
@@ -93,7 +93,11 @@ class Utf32 implements Decoder {
 const WHOLE = 512 * 1024;
 
 /** The value of a JSON document. Corrupt when it is none, TooLarge when it is nested too deep. */
-export async function readJson(bytes: Bytes, encoding: Encoding, signal?: AbortSignal | undefined): Promise<unknown> {
+export async function readJson(
+  bytes: ByteStream,
+  encoding: Encoding,
+  signal?: AbortSignal | undefined,
+): Promise<unknown> {
   const held: string[] = [];
   const pace = new Pace();
   let length = 0;

@@ -1,6 +1,6 @@
 /** JSON text of a value, and the length of the text that Python would write of it. */
 import { Pace } from "../../codecs/stream.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import type { Encoding, Form } from "./encoding.js";
 import { pythonFloat, pythonLength, pythonString } from "./encoding.js";
 import { type Sink, Walker } from "./json-walk.js";
@@ -40,7 +40,7 @@ export async function* jsonBytes(
   form: Form,
   encoding: Encoding,
   signal?: AbortSignal | undefined,
-): Bytes {
+): ByteStream {
   const sink = new Compact();
   const walker = new Walker(value, form, sink, encoding);
   const pace = new Pace();

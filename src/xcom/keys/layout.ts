@@ -97,7 +97,7 @@ export function sum(numbers: readonly number[]): number {
 // The last segment of an object's path: a stem, perhaps the digest of its bytes, and what it holds by two suffixes.
 
 /** How the name of an object ends. */
-export interface Ending {
+export interface NameEnding {
   /** SHA-256 of the stored bytes, in lower-case hexadecimal. */
   digest?: string | undefined;
   /** The serializer's suffix. */
@@ -106,7 +106,7 @@ export interface Ending {
   codec: string;
 }
 
-export interface Leaf extends Ending {
+export interface ObjectName extends NameEnding {
   stem: string;
 }
 
@@ -116,7 +116,7 @@ export const MAX_LEAF = 240;
 const DIGEST = /~sha256-([0-9a-f]{64})$/;
 const LAST_SUFFIX = /\.[a-z0-9][a-z0-9_@+-]{0,30}$/;
 
-export function endingText({ digest, suffix, codec }: Ending): string {
+export function endingText({ digest, suffix, codec }: NameEnding): string {
   return `${digest === undefined ? "" : `~sha256-${digest}`}${suffix}${codec}`;
 }
 
@@ -126,7 +126,7 @@ function looksDigested(stem: string): boolean {
 }
 
 /** The parts of a name; `suffix` is empty when it has none. */
-export function readLeaf(name: string): Leaf {
+export function parseObjectName(name: string): ObjectName {
   const codec = isCompressed(name) ? name.slice(name.lastIndexOf(".")) : "";
   const bare = name.slice(0, name.length - codec.length);
   const suffix = isCompressed(bare) ? "" : (LAST_SUFFIX.exec(bare)?.[0] ?? "");
@@ -139,7 +139,7 @@ export function readLeaf(name: string): Leaf {
 export type LayoutName = "ti" | "uuid";
 
 /** A place below the base: whose it is, and the segments after the owner's. */
-export interface Place<Name extends string = LayoutName> {
+export interface ParsedKey<Name extends string = LayoutName> {
   layout: Name;
   /** `<dag>/<run>/<task>`, each possibly of several segments; with a key template those of its ids. */
   owner: string;
@@ -147,14 +147,14 @@ export interface Place<Name extends string = LayoutName> {
 }
 
 /** How paths below the base are made and told. Ids and segments are checked before it is asked. */
-export interface Layout<Name extends string = string> {
+export interface KeyLayout<Name extends string = string> {
   readonly name: Name;
   /** A new place, as segments joined by `/`; `limit` is the most bytes that it may have. */
-  newPlace(owner: Owner, key: string, ending: Ending, limit: number): string;
+  newKey(owner: Owner, key: string, ending: NameEnding, limit: number): string;
   /** What a path says, undefined when this layout did not make it. */
-  readPlace(segments: readonly string[]): Place<Name> | undefined;
+  parseKey(segments: readonly string[]): ParsedKey<Name> | undefined;
   /** Whether this owner would have written there; ids are shortened as its writer does. */
-  isOwned(place: Place<Name>, by: Owner, limit: number): boolean;
+  isOwned(place: ParsedKey<Name>, by: Owner, limit: number): boolean;
 }
 
 /** Longest key of Amazon S3, in bytes; Airflow keeps the whole path of the `ti` layout below it. */
@@ -165,30 +165,30 @@ const WHOLE_UUID = new RegExp(`^${UUID}$`);
 const TI_INSTANCE = new RegExp(`^(?:ti|write)-${UUID}$`);
 const QUOTED = new RegExp(`^(?:[A-Za-z0-9_.~-]|%[0-9A-F]{2}){0,${MAX_NAME}}$`);
 
-export const tiLayout: Layout<"ti"> = {
+export const tiLayout: KeyLayout<"ti"> = {
   name: "ti",
-  newPlace(owner, key, ending, limit) {
+  newKey(owner, key, ending, limit) {
     const end = endingText(ending);
     const tail = `${instance(owner.tiId)}/${nameOf(key, MAX_LEAF - end.length)}${end}`;
     return `${ownerPath(owner, tail, limit)}/${tail}`;
   },
-  readPlace(segments) {
+  parseKey(segments) {
     if (segments.length < 5 || !TI_INSTANCE.test(segments.at(-2)!)) return undefined;
-    const { stem, suffix } = readLeaf(segments.at(-1)!);
+    const { stem, suffix } = parseObjectName(segments.at(-1)!);
     return suffix !== "" && QUOTED.test(stem) ? place("ti", segments, 2) : undefined;
   },
   isOwned: ({ owner, tail }, by, limit) => owner === ownerPath(by, tail, limit),
 };
 
-export const uuidLayout: Layout<"uuid"> = {
+export const uuidLayout: KeyLayout<"uuid"> = {
   name: "uuid",
-  newPlace({ dagId, runId, taskId }, _key, ending) {
+  newKey({ dagId, runId, taskId }, _key, ending) {
     // Airflow's own objects in this layout have no suffix for JSON.
     const suffix = ending.suffix === ".json" ? "" : ending.suffix;
     return `${dagId}/${runId}/${taskId}/${randomUUID()}${endingText({ ...ending, suffix })}`;
   },
-  readPlace(segments) {
-    const isUuid = segments.length >= 4 && WHOLE_UUID.test(readLeaf(segments.at(-1)!).stem);
+  parseKey(segments) {
+    const isUuid = segments.length >= 4 && WHOLE_UUID.test(parseObjectName(segments.at(-1)!).stem);
     return isUuid ? place("uuid", segments, 1) : undefined;
   },
   isOwned: ({ owner }, { dagId, runId, taskId }) => owner === `${dagId}/${runId}/${taskId}`,
@@ -197,16 +197,16 @@ export const uuidLayout: Layout<"uuid"> = {
 export const AIRFLOW_LAYOUTS = [uuidLayout, tiLayout] as const;
 
 /** A new place for a value. InvalidArgument for ids or keys that make no path. */
-export function newPlace(layout: Layout, owner: Owner, key: string, ending: Ending, limit: number): string {
+export function newObjectKey(layout: KeyLayout, owner: Owner, key: string, ending: NameEnding, limit: number): string {
   checkOwner(owner);
   checkText("the key", key);
-  return layout.newPlace(owner, key, ending, limit);
+  return layout.newKey(owner, key, ending, limit);
 }
 
 /** What a path below the base says, undefined when it has none of Airflow's layouts. */
-export function readPlace(below: string): Place | undefined {
+export function parseObjectKey(below: string): ParsedKey | undefined {
   const segments = segmentsOf(below);
-  return segments && (uuidLayout.readPlace(segments) ?? tiLayout.readPlace(segments));
+  return segments && (uuidLayout.parseKey(segments) ?? tiLayout.parseKey(segments));
 }
 
 /** The segments of a path below a base; undefined when one is empty, `.` or `..`, or has what no path holds. */
@@ -215,7 +215,7 @@ export function segmentsOf(below: string): string[] | undefined {
   return isPrintable(below) && !segments.some(isHollow) ? segments : undefined;
 }
 
-function place<Name extends LayoutName>(layout: Name, segments: readonly string[], leafs: number): Place<Name> {
+function place<Name extends LayoutName>(layout: Name, segments: readonly string[], leafs: number): ParsedKey<Name> {
   return { layout, owner: segments.slice(0, -leafs).join("/"), tail: segments.slice(-leafs).join("/") };
 }
 

@@ -3,20 +3,20 @@
 import { randomUUID } from "node:crypto";
 import { invalid } from "../../errors.js";
 import { escaped } from "../allowed-types.js";
-import type { Extras } from "../features.js";
+import type { XComFeatures } from "../features.js";
 import { JSON_SUFFIX } from "../serializer.js";
 import {
   checkOwner,
-  type Ending,
   endingText,
   isHollow,
-  type Layout,
+  type KeyLayout,
   MAX_LEAF,
+  type NameEnding,
   nameOf,
   type Owner,
-  type Place,
+  type ParsedKey,
+  parseObjectName,
   quotedId,
-  readLeaf,
   shortened,
   sum,
   UUID,
@@ -113,16 +113,16 @@ const PATTERNS: Record<Exclude<Part["kind"], "text">, string> = {
 type Values = Record<Exclude<Part["kind"], "text">, string>;
 
 /** Reads the option `keyTemplate` of a backend. */
-export const keyTemplates: Extras = { keyTemplate: templateLayout };
+export const keyTemplates: XComFeatures = { keyTemplate: templateLayout };
 
 /** The layout of a key template. InvalidArgument, with the mend, for one that does not keep values apart. */
-export function templateLayout(keyTemplate: string): Layout<"template"> {
+export function templateLayout(keyTemplate: string): KeyLayout<"template"> {
   const template = parseTemplate(keyTemplate);
   const read = reader(template);
   return {
     name: "template",
-    newPlace: (owner, key, ending, limit) => write(template, owner, key, ending, limit),
-    readPlace(segments) {
+    newKey: (owner, key, ending, limit) => write(template, owner, key, ending, limit),
+    parseKey(segments) {
       const found = read(segments.join("/"));
       if (!found) return undefined;
       const owner = template.ids.map((id) => found[id]).join("/");
@@ -132,7 +132,7 @@ export function templateLayout(keyTemplate: string): Layout<"template"> {
   };
 }
 
-function write(template: Template, owner: Owner, key: string, ending: Ending, limit: number): string {
+function write(template: Template, owner: Owner, key: string, ending: NameEnding, limit: number): string {
   if (key === "") throw invalid("the key is empty; a key template needs one");
   const values = { ...idsOf(owner), map_index: mapIndexOf(owner), uuid: randomUUID(), key: nameOf(key) };
   const end = endingText(ending);
@@ -172,7 +172,7 @@ function fitting({ ids, unique }: Template, owner: Owner, rest: number, limit: n
   return { ...idsOf(owner), ...Object.fromEntries(ids.map((id, i) => [id, nameOf(short[i]!)])) };
 }
 
-function isOwned(template: Template, found: Values, place: Place<"template">, by: Owner, limit: number): boolean {
+function isOwned(template: Template, found: Values, place: ParsedKey<"template">, by: Owner, limit: number): boolean {
   checkOwner(by);
   if (template.has("map_index") && found.map_index !== mapIndexOf(by)) return false;
   const rest = place.tail.length - sum(template.ids.map((id) => found[id].length));
@@ -186,7 +186,7 @@ function reader({ parts }: Template): (path: string) => Values | undefined {
   const names = parts.map(({ kind }) => kind).filter((kind) => kind !== "text");
   return (path) => {
     const slash = path.lastIndexOf("/") + 1;
-    const { stem, suffix } = readLeaf(path.slice(slash));
+    const { stem, suffix } = parseObjectName(path.slice(slash));
     const match = suffix === "" ? null : whole.exec(path.slice(0, slash) + stem);
     return match ? (Object.fromEntries(names.map((name, i) => [name, match[i + 1]!])) as Values) : undefined;
   };

@@ -4,7 +4,7 @@ import type { StoragePath } from "../../path.js";
 import type { LoadOptions, XComBackend } from "../options.js";
 
 /** A backend whose objects are all below one base path. */
-export interface PlacedBackend extends XComBackend {
+export interface LocatableBackend extends XComBackend {
   readonly storage: Storage;
   /** The base path, as references print it. */
   readonly path: StoragePath;
@@ -20,6 +20,6 @@ export function pathsOf(
   stored: unknown,
   options: LoadOptions,
 ): readonly StoragePath[] | undefined {
-  const { pathsOf: tell } = backend as Partial<PlacedBackend>;
+  const { pathsOf: tell } = backend as Partial<LocatableBackend>;
   return typeof tell === "function" ? tell.call(backend, stored, options) : undefined;
 }

@@ -1,16 +1,16 @@
 /** One value in several stores: a layer around one backend for each. */
 import { createHash } from "node:crypto";
 import { type ErrorCode, failure, isStorageError, StorageError } from "../../errors.js";
-import type { Info } from "../../fs/driver/driver.js";
-import type { Signalled } from "../../fs/options.js";
+import type { ObjectInfo } from "../../fs/driver/driver.js";
+import type { Abortable } from "../../fs/options.js";
 import type { Storage } from "../../fs/storage.js";
 import { XComObjectStorageBackend } from "../../objectstore-backend.js";
 import type { StoragePath } from "../../path.js";
-import { refuse, telling } from "../errors.js";
+import { refuse, withOperation } from "../errors.js";
 import { pathBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
-import type { PlacedBackend } from "./located.js";
+import type { LocatableBackend } from "./located.js";
 
 export interface ReplicaOptions {
   /**
@@ -50,7 +50,7 @@ export function replicate(options: ReplicaOptions): Replicas {
   return new Replicas(options);
 }
 
-export class Replicas implements PlacedBackend {
+export class Replicas implements LocatableBackend {
   readonly storage: Storage;
   /** The base path of the primary. */
   readonly path: StoragePath;
@@ -79,8 +79,8 @@ export class Replicas implements PlacedBackend {
    * Stores a value with the primary, then copies its object as it is. With `write: "all"` a copy that fails fails the
    * call, and what the call has written is removed again.
    */
-  storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
-    return telling("storeValue", this.path, async () => {
+  storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
+    return withOperation("storeValue", this.path, async () => {
       const stored = await this.#primary.storeValue(owner, key, value, options);
       const [primary, ...others] = this.#copies(stored);
       if (primary) await this.#spread(primary, others, options.signal);
@@ -90,7 +90,7 @@ export class Replicas implements PlacedBackend {
 
   /** The value, of the first copy that can be read. When none can, the failure that may pass goes before those that stay. */
   loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
-    return telling("loadValue", this.path, async () => {
+    return withOperation("loadValue", this.path, async () => {
       const copies = this.#copies(stored, options);
       return copies.length > 1 ? this.#loadAny(copies, options.signal) : this.#primary.loadValue(stored, options);
     });
@@ -98,7 +98,7 @@ export class Replicas implements PlacedBackend {
 
   /** Deletes all copies of an object. One that cannot be deleted does not stop the others, and every one is in the error. */
   purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    return telling("purge", this.path, async () => {
+    return withOperation("purge", this.path, async () => {
       const copies = this.#copies(stored, options);
       options.signal?.throwIfAborted();
       const failures = await this.#remove(copies, options.signal);
@@ -118,7 +118,7 @@ export class Replicas implements PlacedBackend {
 
   /** Brings every replica of a row's object to what the primary has; the paths that had to be written. */
   sync(stored: unknown, options: LoadOptions = {}): Promise<StoragePath[]> {
-    return telling("sync", this.path, async () => {
+    return withOperation("sync", this.path, async () => {
       const [primary, ...others] = this.#copies(stored, options);
       const written: StoragePath[] = [];
       for (const { path } of others) {
@@ -261,7 +261,7 @@ async function isSame(storage: Storage, from: StoragePath, to: StoragePath, sign
   return a === b;
 }
 
-async function infoOf(storage: Storage, path: StoragePath, signal: Signal): Promise<Info | undefined> {
+async function infoOf(storage: Storage, path: StoragePath, signal: Signal): Promise<ObjectInfo | undefined> {
   return storage.stat(path, { signal }).catch((error: unknown) => {
     if (isStorageError(error, "NotFound")) return undefined;
     throw error;

@@ -1,14 +1,14 @@
 /** Values of different lifetimes in different places: a layer around one backend for each class. */
-import type { Signalled } from "../../fs/options.js";
+import type { Abortable } from "../../fs/options.js";
 import type { Storage } from "../../fs/storage.js";
 import { XComObjectStorageBackend } from "../../objectstore-backend.js";
 import type { StoragePath } from "../../path.js";
-import { refuse, telling } from "../errors.js";
+import { refuse, withOperation } from "../errors.js";
 import { printedBase, restBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
-import { airflowTakesForReference } from "../reference.js";
-import type { PlacedBackend } from "./located.js";
+import { looksLikeAirflowReference } from "../reference.js";
+import type { LocatableBackend } from "./located.js";
 import { Replicas } from "./replicate.js";
 import { type Classify, classIn, classifier, type RetentionRule, segmentOf } from "./retention-rules.js";
 
@@ -28,20 +28,20 @@ export interface RetentionOptions {
  * References of every class are read and purged, also of classes that no rule has any more. `retain` goes around
  * `replicate`, and a layer with several base paths around `retain`.
  */
-export function retain(options: RetentionOptions): Retention {
+export function withRetention(options: RetentionOptions): Retention {
   return new Retention(options);
 }
 
-export class Retention implements PlacedBackend {
+export class Retention implements LocatableBackend {
   readonly storage: Storage;
   readonly path: StoragePath;
   readonly #make: RetentionOptions["backend"];
   readonly #classify: Classify;
-  readonly #base: PlacedBackend;
+  readonly #base: LocatableBackend;
   /** Of the classes that the rules name. */
-  readonly #classes: ReadonlyMap<string, PlacedBackend>;
+  readonly #classes: ReadonlyMap<string, LocatableBackend>;
 
-  /** @internal Use {@link retain}. */
+  /** @internal Use {@link withRetention}. */
   constructor({ path, backend, rules }: RetentionOptions) {
     if (typeof backend !== "function") refuse("backend must be a function that makes the backend for a path");
     this.path = printedBase(path);
@@ -54,24 +54,24 @@ export class Retention implements PlacedBackend {
     this.storage = this.#base.storage;
   }
 
-  storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
-    return telling("storeValue", this.path, async () => {
+  storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
+    return withOperation("storeValue", this.path, async () => {
       if (classIn(String(owner.dagId)) !== undefined)
         refuse(`the Dag id ${owner.dagId} would be taken for a retention class`);
       const name = await this.#classify(owner, key, value, options.signal);
       // Below its own path a class would not see that this string has to become an object.
-      const plain = name === undefined || (typeof value === "string" && airflowTakesForReference(value, this.path));
+      const plain = name === undefined || (typeof value === "string" && looksLikeAirflowReference(value, this.path));
       const backend = plain ? this.#base : this.#classes.get(name)!;
       return backend.storeValue(owner, key, value, options);
     });
   }
 
   loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
-    return telling("loadValue", this.path, async () => this.#backendOf(stored).loadValue(stored, options));
+    return withOperation("loadValue", this.path, async () => this.#backendOf(stored).loadValue(stored, options));
   }
 
   purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    return telling("purge", this.path, async () => this.#backendOf(stored).purge(stored, options));
+    return withOperation("purge", this.path, async () => this.#backendOf(stored).purge(stored, options));
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
@@ -86,7 +86,7 @@ export class Retention implements PlacedBackend {
     return this.path.join(segmentOf(name));
   }
 
-  #backendOf(stored: unknown): PlacedBackend {
+  #backendOf(stored: unknown): LocatableBackend {
     const below = typeof stored === "string" ? restBelow(this.path, stored) : undefined;
     const name = below === undefined ? undefined : classIn(below);
     if (name === undefined) return this.#base;
@@ -94,10 +94,12 @@ export class Retention implements PlacedBackend {
   }
 }
 
-function made(make: RetentionOptions["backend"], path: StoragePath): PlacedBackend {
+function made(make: RetentionOptions["backend"], path: StoragePath): LocatableBackend {
   const backend: unknown = make(path);
   if (!(backend instanceof XComObjectStorageBackend || backend instanceof Replicas))
-    refuse("backend makes something else than a backend or replicas; put other layers around retain(), not inside");
+    refuse(
+      "backend makes something else than a backend or replicas; put other layers around withRetention(), not inside",
+    );
   if (!backend.path.equals(path))
     refuse(`backend was asked for ${path} and made one for ${backend.path}; use its argument`);
   return backend;

@@ -1,14 +1,14 @@
 /** Several backends behind one: what is stored goes where a function says, what is read comes from where it is. */
 import { invalid, isStorageError, type StorageError } from "../../errors.js";
-import type { Signalled } from "../../fs/options.js";
+import type { Abortable } from "../../fs/options.js";
 import type { StoragePath } from "../../path.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions, XComBackend } from "../options.js";
-import type { PlacedBackend } from "./located.js";
+import type { LocatableBackend } from "./located.js";
 import { jsonSize } from "./retention-rules.js";
 
 /** A backend that tells the objects of a row, as all of ours do. */
-export type RoutedBackend = XComBackend & Pick<PlacedBackend, "pathsOf" | "refersTo">;
+export type RoutedBackend = XComBackend & Pick<LocatableBackend, "pathsOf" | "refersTo">;
 
 /** What a route can decide by, beside the value. */
 export interface RouteContext {
@@ -47,7 +47,7 @@ class Routed implements RoutedBackend {
         throw refusal(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
   }
 
-  async storeValue(owner: Owner, key: string, value: unknown, options: Signalled = {}): Promise<unknown> {
+  async storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
     options.signal?.throwIfAborted();
     const name = await this.#route(value, { owner, key, size: () => jsonSize(value, options.signal) });
     const backend = this.#backends.get(name);

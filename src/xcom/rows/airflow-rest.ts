@@ -389,8 +389,8 @@ const REFUSED: ReadonlyMap<number, [ErrorCode, string]> = new Map([
 ]);
 
 function httpOf(endpoint: string): Promise<Http> {
-  const explain = (_status: number, _headers: unknown, text: string) => ({ detail: text });
-  return openHttp({ protocol: originOf(endpoint).protocol, dialect: { explain } });
+  const parseError = (_status: number, _headers: unknown, text: string) => ({ detail: text });
+  return openHttp({ protocol: originOf(endpoint).protocol, dialect: { parseError } });
 }
 
 function entriesOf({ dagId, runId, taskId }: Pick<RowKey, "dagId" | "runId" | "taskId">): string {

@@ -1,6 +1,6 @@
 /** The rows in which a workflow engine keeps one XCom each: the value itself, or a reference to its object. */
 import { invalid } from "../../errors.js";
-import type { Signalled } from "../../fs/options.js";
+import type { Abortable } from "../../fs/options.js";
 
 /** Which row. */
 export interface RowKey {
@@ -23,7 +23,7 @@ export interface XComRow extends RowKey {
 /** Rows that agree in all that is given. */
 export type RowFilter = { readonly [field in keyof RowKey]?: RowKey[field] | undefined };
 
-export type RowOptions = Signalled;
+export type RowOptions = Abortable;
 
 /** What the row has to be at the moment of a write or a delete; without either the call is unconditional. */
 export interface RowCondition extends RowOptions {

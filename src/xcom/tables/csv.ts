@@ -1,7 +1,7 @@
 /** Splits csv text, which comes in pieces, into records. */
 import { Pace } from "../../codecs/stream.js";
 import { failure, invalid, type StorageError } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
 import { misplaced, unwritable } from "./cells.js";
 import type { DecodeContext } from "./format.js";
@@ -169,7 +169,10 @@ function breaks(text: string): number {
 // Rows of a csv file after RFC 4180.
 
 /** Cells are text, except in the columns that the schema types. An empty field is null, a quoted one an empty string. */
-export async function* readCsv(body: Bytes, { schema, signal }: DecodeContext): AsyncGenerator<Batch, void, undefined> {
+export async function* readCsv(
+  body: ByteStream,
+  { schema, signal }: DecodeContext,
+): AsyncGenerator<Batch, void, undefined> {
   const scanner = new CsvScanner();
   const pace = new Pace();
   let rows: RowReader | undefined;
@@ -234,7 +237,7 @@ interface CsvColumn {
 }
 
 /** A null is an empty field, an empty string a quoted one. */
-export async function* writeCsv({ names, typed, batches }: Plan): Bytes {
+export async function* writeCsv({ names, typed, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "csv");
   const fields = names.map((name) => fieldOf(name, typed(name)));
   const chunks = new TextChunks();

@@ -1,5 +1,5 @@
 /** What one file format adds to tables. */
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
 import type { Batch, TableSchema } from "./schema.js";
 
@@ -20,7 +20,7 @@ export interface Format {
   readonly free: boolean;
   /** Whether cells can be bytes. */
   readonly binary: boolean;
-  encode(plan: Plan, context: EncodeContext): Bytes;
+  encode(plan: Plan, context: EncodeContext): ByteStream;
   /** Corrupt, with the place, for what is not such a file or not all of it. */
-  decode(body: Bytes, context: DecodeContext): AsyncIterable<Batch>;
+  decode(body: ByteStream, context: DecodeContext): AsyncIterable<Batch>;
 }

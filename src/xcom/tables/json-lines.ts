@@ -1,7 +1,7 @@
 /** Rows as JSON lines: one object a line, UTF-8, LF. */
 import { Pace } from "../../codecs/stream.js";
 import { failure, isStorageError, type StorageError } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { jsonEncoding } from "../encoding/airflow.js";
 import { isInt, setOwn } from "../encoding/encoding.js";
 import { parseJson } from "../encoding/json-read.js";
@@ -15,7 +15,7 @@ import { jsonOf, readText, textWriter } from "./text.js";
 import { TextChunks, textOf } from "./utf8.js";
 
 /** Columns that a row has not are not written. Dates are text, NaN and the infinities Python's tokens. */
-export async function* writeJsonl({ names, typed, batches }: Plan): Bytes {
+export async function* writeJsonl({ names, typed, batches }: Plan): ByteStream {
   const checked = names.filter((name) => typed(name) !== undefined).map((name) => checkOf(name, typed(name)!));
   const chunks = new TextChunks();
   let at = 0;
@@ -69,7 +69,7 @@ function isPlainNumber(value: number): boolean {
 
 /** Integers beyond 2^53 - 1 are bigints. Columns that the schema types are what it says. */
 export async function* readJsonl(
-  body: Bytes,
+  body: ByteStream,
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
   const pace = new Pace();

@@ -1,8 +1,8 @@
 /** What a table is, and the serializer that stores tables as files of one format. */
 
 import { invalid } from "../../errors.js";
-import type { Signalled } from "../../fs/options.js";
-import type { Bytes } from "../../streams.js";
+import type { Abortable } from "../../fs/options.js";
+import type { ByteStream } from "../../streams.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
 import { readArrow, readTable, tableRows } from "./arrow/read.js";
 import { type ArrowTable, isArrowTable, writeArrow, writeTable } from "./arrow/write.js";
@@ -17,7 +17,7 @@ import { type ColumnType, cellOf, checkSchema, isRow, type Row, type TableSchema
 /** A table in memory: an array of records, or a Table of the package apache-arrow. */
 export type Table = readonly Row[] | ArrowTable;
 
-export interface RowsOptions extends Signalled {
+export interface RowsOptions extends Abortable {
   format: TableFormat;
   /**
    * The columns and their types. On write it fixes the columns and their order, and a cell of another type is
@@ -54,13 +54,13 @@ export function tables({ format, schema, as = "rows" }: TablesOptions): Serializ
 }
 
 /** Rows, in memory or as they come, as a file. Of a stream the first 16,384 rows tell the columns, if no schema does. */
-export function encodeRows(rows: Rows, options: RowsOptions): Bytes {
+export function encodeRows(rows: Rows, options: RowsOptions): ByteStream {
   check(options.format, options.schema);
   return encoded(rows, options);
 }
 
 /** The rows of a file as they come. */
-export async function* decodeRows(body: Bytes, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
+export async function* decodeRows(body: ByteStream, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
   check(options.format, options.schema);
   for await (const batch of decodeBatches(body, options)) yield* batch;
 }
@@ -100,13 +100,13 @@ function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: 
   };
 }
 
-async function* encodeTable(table: Table, options: RowsOptions): Bytes {
+async function* encodeTable(table: Table, options: RowsOptions): ByteStream {
   if (!isArrowTable(table)) yield* encoded(table, options);
   else if (options.format === "arrow") yield* writeTable(table, options.signal);
   else yield* encoded(tableRows(table), options);
 }
 
-async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): Bytes {
+async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): ByteStream {
   const { free, encode } = FORMATS[format];
   const plan: Plan = await planOf(rows, { free, schema, signal });
   for await (const chunk of encode(plan, { signal })) {
@@ -115,7 +115,7 @@ async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): By
   }
 }
 
-function decodeBatches(body: Bytes, { format, schema, signal }: RowsOptions) {
+function decodeBatches(body: ByteStream, { format, schema, signal }: RowsOptions) {
   return FORMATS[format].decode(body, { schema, signal });
 }
 

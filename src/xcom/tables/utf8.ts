@@ -1,13 +1,13 @@
 /** UTF-8 text of a file, and text on its way to bytes. */
 
 import { failure } from "../../errors.js";
-import type { Bytes } from "../../streams.js";
+import type { ByteStream } from "../../streams.js";
 import { abortable } from "../../streams.js";
 import { CHUNK } from "./schema.js";
 
 /** Text pieces without the byte order mark; Corrupt when the bytes are not UTF-8. `format` is for messages. */
 export async function* textOf(
-  body: Bytes,
+  body: ByteStream,
   format: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<string, void, undefined> {

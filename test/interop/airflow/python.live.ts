@@ -10,7 +10,7 @@ import { openStorage } from "../../../src/open.js";
 import type { StoragePath } from "../../../src/path.js";
 import { airflowEncoding, objectForm } from "../../../src/xcom/encoding/airflow.js";
 import { measure } from "../../../src/xcom/encoding/json-write.js";
-import { retain } from "../../../src/xcom/layers/retention.js";
+import { withRetention } from "../../../src/xcom/layers/retention.js";
 import { suffixOf, type XComCompression } from "../../../src/xcom/settings.js";
 import { type Bucket, makeBucket } from "../../servers/buckets.mjs";
 import { server } from "../../servers/use.js";
@@ -206,7 +206,7 @@ describe.each(VERSIONS)("Airflow $version", ({ version, list, layout }) => {
       await made(null, 0);
       const { path, storage } = place;
       const backend = (at: StoragePath) => new XComObjectStorageBackend({ storage, path: at, threshold: 0 });
-      const classes = retain({ path, backend, rules: [{ class: "week" }] });
+      const classes = withRetention({ path, backend, rules: [{ class: "week" }] });
       const row = (await classes.storeValue(OWNER, "a key/é", [1])) as string;
       expect(row).toContain(`${path}/retention=week/`);
       expect(await airflow.load(row, "[1]")).toMatchObject({ equal: true });

@@ -59,7 +59,7 @@ describe("push and pull", () => {
   test("a file is read, --json tells the reference", async () => {
     await writeFile(join(folder, "value.json"), VALUE);
     const { stdout } = await run(["push", ...OWNER, "--json", "value.json"]);
-    expect(jsonLines(stdout)).toEqual([{ did: "pushed", stored: expect.stringContaining(base) }]);
+    expect(jsonLines(stdout)).toEqual([{ action: "pushed", stored: expect.stringContaining(base) }]);
   });
 
   test.each([

@@ -165,10 +165,10 @@ describe("cp and mv", () => {
 
   test("--json says what was done, with the stored bytes of a stream", async () => {
     expect(jsonLines((await run(["cp", "--json", "-", "x"], "12345")).stdout)).toEqual([
-      { did: "wrote", to: url("x"), bytes: 5 },
+      { action: "wrote", to: url("x"), bytes: 5 },
     ]);
     expect(jsonLines((await run(["mv", "--json", "x", "y"])).stdout)).toEqual([
-      { did: "moved", from: url("x"), to: url("y") },
+      { action: "moved", from: url("x"), to: url("y") },
     ]);
   });
 
@@ -310,10 +310,10 @@ describe("rm, stat and sign", () => {
     expect((await run(["ls", "reports"])).code).toBe(1);
   });
 
-  test("rm -r of a whole bucket is refused without --allow-root", async () => {
+  test("rm -r of a whole bucket is refused without --empty-bucket", async () => {
     const { code, stderr } = await run(["rm", "-r", "-f", "memory://bucket"]);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("allowRoot") });
-    expect((await run(["rm", "-r", "-f", "--allow-root", "memory://bucket"])).code).toBe(0);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("emptyBucket") });
+    expect((await run(["rm", "-r", "-f", "--empty-bucket", "memory://bucket"])).code).toBe(0);
   });
 
   test("stat prints facts for a person and all of them as JSON", async () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isStorageError } from "../../../src/errors.js";
-import type { Item, ListOptions } from "../../../src/fs/driver/driver.js";
+import type { DriverListEntry, DriverListOptions } from "../../../src/fs/driver/driver.js";
 import { compileGlob, globKeys } from "../../../src/fs/glob/walk.js";
 import { all } from "../../support/all.js";
 
@@ -17,12 +17,12 @@ const byUtf8 = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.f
 function bucket(keys: readonly string[], size = 1000) {
   const requests: { prefix: string; delimiter: string | undefined; pages: number }[] = [];
   const sorted = [...keys].sort(byUtf8);
-  async function* list(prefix: string, options: ListOptions): AsyncGenerator<Item[]> {
+  async function* list(prefix: string, options: DriverListOptions): AsyncGenerator<DriverListEntry[]> {
     const { delimiter, startAfter = "", signal } = options;
     const request = { prefix, delimiter, pages: 0 };
     requests.push(request);
     const after = sorted.filter((key) => key.startsWith(prefix) && (startAfter === "" || byUtf8(key, startAfter) > 0));
-    const named = new Map<string, Item>();
+    const named = new Map<string, DriverListEntry>();
     for (const key of after) {
       const slash = delimiter ? key.indexOf(delimiter, prefix.length) : -1;
       const name = slash < 0 ? key : key.slice(0, slash + 1);
@@ -247,7 +247,7 @@ describe("globKeys", () => {
 
   it.each(["**", "*", "*/*"])("L08 stopping early at %s closes the listing", async (pattern) => {
     let closed = 0;
-    async function* list(): AsyncGenerator<Item[]> {
+    async function* list(): AsyncGenerator<DriverListEntry[]> {
       try {
         for (let i = 0; i < 10; i++) yield [{ key: pattern === "*" ? `d${i}` : `d${i}/x`, type: "file" }];
       } finally {
@@ -269,7 +269,7 @@ describe("globKeys", () => {
   });
 
   it("L10 a page without keys does not end the walk", async () => {
-    async function* list(): AsyncGenerator<Item[]> {
+    async function* list(): AsyncGenerator<DriverListEntry[]> {
       yield [];
       yield [{ key: "a/b", type: "file" }];
       yield [];

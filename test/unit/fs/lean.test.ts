@@ -47,9 +47,9 @@ describe("drivers", () => {
   });
   test("openS3WithKeys signs with the keys of a connection, and of the environment without one", async () => {
     const given = onS3({ login: "of-connection", password: "x" });
-    expect(await given.sign(PATH)).toContain("X-Amz-Credential=of-connection%2F");
+    expect(await given.signedUrl(PATH)).toContain("X-Amz-Credential=of-connection%2F");
     const found = onS3({}, { AWS_ACCESS_KEY_ID: "of-environment", AWS_SECRET_ACCESS_KEY: "x" });
-    expect(await found.sign("s3://bucket/key")).toContain("X-Amz-Credential=of-environment%2F");
+    expect(await found.signedUrl("s3://bucket/key")).toContain("X-Amz-Credential=of-environment%2F");
   });
   test.each([
     ["profile", { profile_name: "it" }],
@@ -61,7 +61,7 @@ describe("drivers", () => {
   });
   test("fromS3Keys asks AWS in the region without an endpoint, else the endpoint with the bucket in the path", async () => {
     const signed = (place: object) =>
-      openStorage({ drivers: { s3: fromS3Keys({ ...KEYS, ...place }) } }).sign("s3://bucket/key");
+      openStorage({ drivers: { s3: fromS3Keys({ ...KEYS, ...place }) } }).signedUrl("s3://bucket/key");
     const amazon = new URL(await signed({ region: "eu-west-1", sessionToken: "token" }));
     expect(amazon.origin + amazon.pathname).toBe("https://bucket.s3.eu-west-1.amazonaws.com/key");
     expect(amazon.searchParams.get("X-Amz-Credential")).toMatch(/^id\/\d+\/eu-west-1\/s3\//);
@@ -77,7 +77,7 @@ describe("connections", () => {
       drivers: { s3: openS3WithKeys },
       env: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
     });
-    await expect(storage.sign(PATH)).rejects.toThrow(
+    await expect(storage.signedUrl(PATH)).rejects.toThrow(
       /sign s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*left out/,
     );
   });

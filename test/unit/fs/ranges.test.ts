@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byteBudget } from "../../../src/concurrency.js";
+import { memoryLimiter } from "../../../src/concurrency.js";
 import { failure } from "../../../src/errors.js";
-import type { Driver, ReadOptions } from "../../../src/fs/driver/driver.js";
+import type { Driver, DriverReadOptions } from "../../../src/fs/driver/driver.js";
 import { fetchRanges } from "../../../src/fs/parallel-read.js";
-import type { Bytes } from "../../../src/streams.js";
+import type { ByteStream } from "../../../src/streams.js";
 
 const KIB = 1024;
 const MIB = 2 ** 20;
@@ -18,7 +18,7 @@ interface Asked {
 }
 
 /** Chunks of 1 MiB; tells when nobody needs the line any more, however it ended. */
-function closing(data: Uint8Array, signal: AbortSignal | undefined, close: () => void): Bytes {
+function closing(data: Uint8Array, signal: AbortSignal | undefined, close: () => void): ByteStream {
   let at = 0;
   let open = true;
   const end = () => {
@@ -48,7 +48,7 @@ function source(size = DATA.byteLength, on: (asked: Asked[]) => string | undefin
   let open = 0;
   const state = { asked, most: 0, open: () => open };
   const driver = {
-    async read(_key: string, { start, end, ifMatch, signal }: ReadOptions) {
+    async read(_key: string, { start, end, ifMatch, signal }: DriverReadOptions) {
       asked.push({ start, end, ifMatch });
       const etag = on(asked) ?? "1";
       if (ifMatch !== undefined && ifMatch !== etag) throw failure("PreconditionFailed", "no");
@@ -65,7 +65,7 @@ function source(size = DATA.byteLength, on: (asked: Asked[]) => string | undefin
 }
 
 const fetch = (driver: Driver, ranges: { start: number; end: number | undefined }[], more = {}) =>
-  fetchRanges(driver, "k", ranges, { budget: byteBudget(), ...more });
+  fetchRanges(driver, "k", ranges, { budget: memoryLimiter(), ...more });
 
 /** Longer than this source takes to answer. */
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Budget } from "../../../src/concurrency.js";
-import { byteBudget } from "../../../src/concurrency.js";
+import type { MemoryLimiter } from "../../../src/concurrency.js";
+import { memoryLimiter } from "../../../src/concurrency.js";
 import { failure, isStorageError, type StorageError } from "../../../src/errors.js";
-import type { Driver, Info, ReadOptions } from "../../../src/fs/driver/driver.js";
-import { fetched, fetchedWhole, type ReadWanted } from "../../../src/fs/parallel-read.js";
-import type { Bytes } from "../../../src/streams.js";
+import type { Driver, DriverReadOptions, ObjectInfo } from "../../../src/fs/driver/driver.js";
+import { type LimitedReadRequest, readAllParallel, readParallel } from "../../../src/fs/parallel-read.js";
+import type { ByteStream } from "../../../src/streams.js";
 import { collect } from "../../../src/streams.js";
 
 const MIB = 2 ** 20;
@@ -49,16 +49,19 @@ class Faulty implements Driver {
     readonly chunk = 1000,
   ) {}
 
-  get info(): Info {
+  get info(): ObjectInfo {
     return { key: "k", size: this.size, modified: new Date(0), etag: `"${this.version}"` };
   }
 
-  async stat(): Promise<Info> {
+  async stat(): Promise<ObjectInfo> {
     if (this.gone) throw failure("NotFound", "gone");
     return this.info;
   }
 
-  async read(_key: string, { start, end, ifMatch, signal }: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+  async read(
+    _key: string,
+    { start, end, ifMatch, signal }: DriverReadOptions,
+  ): Promise<{ info: ObjectInfo; body: ByteStream }> {
     signal?.throwIfAborted();
     const fault = this.faults[this.asked.length];
     const id = this.asked.push({ start, end, ifMatch });
@@ -71,7 +74,7 @@ class Faulty implements Driver {
     return { info: this.info, body: this.#body(id, data, fault, signal) };
   }
 
-  #body(id: number, data: Uint8Array, fault: Fault | undefined, signal: AbortSignal | undefined): Bytes {
+  #body(id: number, data: Uint8Array, fault: Fault | undefined, signal: AbortSignal | undefined): ByteStream {
     const source = this.#chunks(data, fault, signal);
     const close = () => this.open.delete(id);
     return {
@@ -141,30 +144,33 @@ class Faulty implements Driver {
   delete(): never {
     throw new Error("not here");
   }
-  sign(): never {
+  signedUrl(): never {
     throw new Error("not here");
   }
   async close() {}
 }
 
 const ALL = { start: 0, end: undefined, ifMatch: undefined, version: undefined, signal: undefined };
-const wanted = (more: Partial<ReadWanted> = {}): ReadWanted => ({
+const wanted = (more: Partial<LimitedReadRequest> = {}): LimitedReadRequest => ({
   ...ALL,
   parallel: undefined,
-  budget: byteBudget(),
+  limiter: memoryLimiter(),
   ...more,
 });
 
-async function drain(driver: Driver, more: Partial<ReadWanted> = {}): Promise<Uint8Array> {
-  const { body } = await fetched(driver, "k", wanted(more));
+async function drain(driver: Driver, more: Partial<LimitedReadRequest> = {}): Promise<Uint8Array> {
+  const { body } = await readParallel(driver, "k", wanted(more));
   return collect(body);
 }
 
 /** What was delivered before the failure, and the failure. */
-async function partial(driver: Driver, more: Partial<ReadWanted> = {}): Promise<{ data: Buffer; error: unknown }> {
+async function partial(
+  driver: Driver,
+  more: Partial<LimitedReadRequest> = {},
+): Promise<{ data: Buffer; error: unknown }> {
   const chunks: Uint8Array[] = [];
   try {
-    const { body } = await fetched(driver, "k", wanted(more));
+    const { body } = await readParallel(driver, "k", wanted(more));
     for await (const chunk of body) chunks.push(chunk);
     return { data: Buffer.concat(chunks), error: undefined };
   } catch (error) {
@@ -245,7 +251,7 @@ describe("one line", () => {
 
   test("R14 R17 leaving early and aborting free the line at once", async () => {
     const driver = new Faulty(100_000, [undefined, { after: 3_000, kind: "hang" }]);
-    const { body } = await fetched(driver, "k", wanted());
+    const { body } = await readParallel(driver, "k", wanted());
     for await (const _ of body) break;
     expect(driver.open.size).toBe(0);
     const abort = new AbortController();
@@ -256,7 +262,7 @@ describe("one line", () => {
 
   test("a line that comes when the reader has left is closed", async () => {
     const driver = new Faulty(10_000, [{ after: 1_000, kind: "short" }]);
-    const { body } = await fetched(driver, "k", wanted());
+    const { body } = await readParallel(driver, "k", wanted());
     const reader = body[Symbol.asyncIterator]();
     await reader.next();
     const pending = reader.next();
@@ -279,7 +285,7 @@ describe("one line", () => {
   test("an empty range asks only whether the object is there", async () => {
     const driver = new Faulty(10);
     expect((await drain(driver, { start: 4, end: 4 })).byteLength).toBe(0);
-    expect((await fetchedWhole(driver, "k", wanted({ start: 4, end: 4 }))).byteLength).toBe(0);
+    expect((await readAllParallel(driver, "k", wanted({ start: 4, end: 4 }))).byteLength).toBe(0);
     expect(driver.asked).toEqual([]);
     driver.gone = true;
     await expect(drain(driver, { start: 4, end: 4 })).rejects.toMatchObject({ code: "NotFound" });
@@ -298,12 +304,12 @@ describe("several ranges of one version", () => {
         const a = new Faulty(size, [], CHUNK);
         expect(Buffer.compare(await drain(a, { parallel }), whole)).toBe(0);
         const b = new Faulty(size, [], CHUNK);
-        expect(Buffer.compare(await fetchedWhole(b, "k", wanted({ parallel })), whole)).toBe(0);
+        expect(Buffer.compare(await readAllParallel(b, "k", wanted({ parallel })), whole)).toBe(0);
         expect([a.asked.length, b.asked.length]).toEqual([requests, requests]);
         expect(a.asked.slice(1).every(({ ifMatch }) => ifMatch === '"1"')).toBe(true);
       }
       const one = new Faulty(size, [], CHUNK);
-      expect(Buffer.compare(await fetchedWhole(one, "k", wanted()), whole)).toBe(0);
+      expect(Buffer.compare(await readAllParallel(one, "k", wanted()), whole)).toBe(0);
       expect(one.asked[0]!.end).toBe(undefined);
       expect(one.asked.length).toBe(size > 2 * RANGE ? 3 : 1);
       expect(one.open.size).toBe(0);
@@ -316,7 +322,7 @@ describe("several ranges of one version", () => {
     const whole = content(1, size).subarray(start, end);
     const driver = new Faulty(size, [], CHUNK);
     expect(Buffer.compare(await drain(driver, { start, end, parallel: 3 }), whole)).toBe(0);
-    expect(Buffer.compare(await fetchedWhole(driver, "k", wanted({ start, end })), whole)).toBe(0);
+    expect(Buffer.compare(await readAllParallel(driver, "k", wanted({ start, end })), whole)).toBe(0);
     expect(driver.asked.every((range) => range.end !== undefined && range.end <= end)).toBe(true);
   });
 
@@ -324,7 +330,7 @@ describe("several ranges of one version", () => {
     const driver = new Faulty(3 * RANGE, [], CHUNK);
     const first = driver.read.bind(driver);
     driver.read = (key, options) => (driver.asked.length > 0 ? new Promise(() => {}) : first(key, options));
-    const { body } = await fetched(driver, "k", wanted({ parallel: 4 }));
+    const { body } = await readParallel(driver, "k", wanted({ parallel: 4 }));
     const step = await body[Symbol.asyncIterator]().next();
     expect(step.done).toBe(false);
   });
@@ -334,16 +340,16 @@ describe("several ranges of one version", () => {
     await drain(driver, { parallel: 3 });
     expect(driver.mostOpen).toBe(3);
     const all = new Faulty(6 * RANGE, [], CHUNK);
-    await fetchedWhole(all, "k", wanted({ parallel: 2 }));
+    await readAllParallel(all, "k", wanted({ parallel: 2 }));
     expect(all.mostOpen).toBe(2);
   });
 
   test("ranges ahead hold the budget and give it back; without any, the read goes on by itself", async () => {
     let [out, most] = [0, 0];
-    const inner = byteBudget(RANGE, Number.POSITIVE_INFINITY);
-    const budget: Budget = {
-      async take(bytes, signal) {
-        const release = await inner.take(bytes, signal);
+    const inner = memoryLimiter(RANGE, Number.POSITIVE_INFINITY);
+    const limiter: MemoryLimiter = {
+      async acquire(bytes, signal) {
+        const release = await inner.acquire(bytes, signal);
         out += bytes;
         most = Math.max(most, out);
         return () => {
@@ -353,13 +359,13 @@ describe("several ranges of one version", () => {
       },
     };
     const whole = content(1, 4 * RANGE);
-    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, budget }), whole)).toBe(0);
+    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, limiter }), whole)).toBe(0);
     expect([out, most]).toEqual([0, RANGE]);
-    const taken = await inner.take(RANGE);
-    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, budget }), whole)).toBe(0);
+    const taken = await inner.acquire(RANGE);
+    expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, limiter }), whole)).toBe(0);
     taken();
     const driver = new Faulty(4 * RANGE, [], CHUNK);
-    const { body } = await fetched(driver, "k", wanted({ parallel: 4, budget }));
+    const { body } = await readParallel(driver, "k", wanted({ parallel: 4, limiter }));
     for await (const _ of body) break;
     for (let i = 0; i < 200; i++) await new Promise(setImmediate);
     expect([out, driver.open.size]).toEqual([0, 0]);
@@ -373,7 +379,7 @@ describe("several ranges of one version", () => {
       expect(error).toMatchObject({ code: "ObjectChanged" });
       expect(Buffer.compare(data, content(1, 4 * RANGE).subarray(0, data.byteLength))).toBe(0);
       const all = new Faulty(4 * RANGE, faults, CHUNK);
-      await expect(fetchedWhole(all, "k", wanted({ parallel }))).rejects.toMatchObject({ code: "ObjectChanged" });
+      await expect(readAllParallel(all, "k", wanted({ parallel }))).rejects.toMatchObject({ code: "ObjectChanged" });
       expect(all.open.size).toBe(0);
     }
   });
@@ -388,14 +394,14 @@ describe("several ranges of one version", () => {
       CHUNK,
     );
     driver.codeOf = () => "PermissionDenied";
-    await expect(fetchedWhole(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
+    await expect(readAllParallel(driver, "k", wanted({ parallel: 2 }))).rejects.toThrow(Broken);
     expect(driver.open.size).toBe(0);
   });
 
   test("leaving a parallel read frees the ranges ahead at once, also ones that hang", async () => {
     const hang = { after: CHUNK, kind: "hang" as const };
     const driver = new Faulty(4 * RANGE, [undefined, hang, hang], CHUNK);
-    const { body } = await fetched(driver, "k", wanted({ parallel: 3 }));
+    const { body } = await readParallel(driver, "k", wanted({ parallel: 3 }));
     let seen = 0;
     for await (const _ of body) if (++seen === 20) break;
     for (let i = 0; i < 50; i++) await new Promise(setImmediate);
@@ -404,7 +410,10 @@ describe("several ranges of one version", () => {
 
   test("an abort ends all ranges", async () => {
     const hang = Array.from({ length: 4 }, () => ({ after: CHUNK, kind: "hang" as const }));
-    for (const read of [drain, (d: Driver, more: Partial<ReadWanted>) => fetchedWhole(d, "k", wanted(more))]) {
+    for (const read of [
+      drain,
+      (d: Driver, more: Partial<LimitedReadRequest>) => readAllParallel(d, "k", wanted(more)),
+    ]) {
       const driver = new Faulty(4 * RANGE, hang, CHUNK);
       const abort = new AbortController();
       setTimeout(() => abort.abort("enough"), 60);

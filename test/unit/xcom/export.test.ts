@@ -10,11 +10,11 @@ import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
 import { openStorage } from "../../../src/fs/open.js";
 import { openStorage as openEverything } from "../../../src/open.js";
 import { importExported, importReferences } from "../../../src/xcom/import.js";
-import { retain } from "../../../src/xcom/layers/retention.js";
+import { withRetention } from "../../../src/xcom/layers/retention.js";
 import { memoryRows } from "../../../src/xcom/rows/memory.js";
 import type { RowKey, XComRows } from "../../../src/xcom/rows/rows.js";
 import { sqlRows } from "../../../src/xcom/rows/sql.js";
-import { type StoredFilter, type StoredXCom, storedXComs } from "../../../src/xcom/stored.js";
+import { listStoredXComs, type StoredFilter, type StoredXCom } from "../../../src/xcom/stored.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { all } from "../../support/all.js";
@@ -34,7 +34,7 @@ describe("XComs in storage", () => {
   const backend = (more: object = {}) =>
     new XComObjectStorageBackend({ storage: here.storage, path: BASE, threshold: 0, ...more });
   const listed = (filter: StoredFilter = {}, path = BASE) =>
-    all(storedXComs({ storage: here.storage, path, base: BASE }, filter));
+    all(listStoredXComs({ storage: here.storage, path, base: BASE }, filter));
 
   test("are told whole by their paths", async () => {
     const owner = { ...OWNER, dagId: "team/sales", tiId: TI };
@@ -61,7 +61,7 @@ describe("XComs in storage", () => {
     expect((await listed()).map(({ key }) => key)).toEqual(["k"]);
   });
   test("of a retention class are found as those of their Dag, whatever narrows the list", async () => {
-    const classes = retain({
+    const classes = withRetention({
       path: BASE,
       backend: (path) => backend({ path }),
       rules: [{ class: "week", key: "big" }],
@@ -78,14 +78,14 @@ describe("XComs in storage", () => {
   });
   test("without a base each id is one segment", async () => {
     await backend().storeValue(OWNER, "k", BIG);
-    const [found] = await all(storedXComs({ storage: here.storage, path: `${BASE}/my_dag` }));
+    const [found] = await all(listStoredXComs({ storage: here.storage, path: `${BASE}/my_dag` }));
     expect(found).toMatchObject({ dagId: "my_dag", base: { key: "xcom" } });
   });
 
   describe("become rows again", () => {
     const rows = (): XComRows => memoryRows();
     const rebuilt = async (into: XComRows, more: object = {}) =>
-      importReferences(into, storedXComs({ storage: here.storage, path: BASE, base: BASE }), more);
+      importReferences(into, listStoredXComs({ storage: here.storage, path: BASE, base: BASE }), more);
 
     test("whose values are those that were stored", async () => {
       const old = new XCom({ rows: memoryRows(), backend: backend() });
@@ -335,7 +335,7 @@ await describeOn("minio", "stowage xcom on MinIO, with no database", (minio) => 
         "extract",
         "--json",
       ];
-      expect(jsonLines((await run(references)).stdout)).toMatchObject([{ did: "imported", rows: 1, skipped: [] }]);
+      expect(jsonLines((await run(references)).stdout)).toMatchObject([{ action: "imported", rows: 1, skipped: [] }]);
     } finally {
       await client.end();
       await postgres.stop();

@@ -10,7 +10,7 @@ import { openStorage } from "../../../src/open.js";
 import { StoragePath } from "../../../src/path.js";
 import { type LifecycleOptions, lifecyclePolicy, tooShort } from "../../../src/xcom/layers/lifecycle.js";
 import { replicate } from "../../../src/xcom/layers/replicate.js";
-import { type RetentionOptions, retain } from "../../../src/xcom/layers/retention.js";
+import { type RetentionOptions, withRetention } from "../../../src/xcom/layers/retention.js";
 import type { RetentionRule } from "../../../src/xcom/layers/retention-rules.js";
 import { routeXComs } from "../../../src/xcom/layers/route.js";
 import type { XComBackend } from "../../../src/xcom/options.js";
@@ -32,7 +32,7 @@ beforeEach(() => {
 const plain = (path: StoragePath | string, threshold = 100) =>
   new XComObjectStorageBackend({ storage: here.storage, path, threshold });
 const layer = (rules: readonly RetentionRule[], more: Partial<RetentionOptions> = {}) =>
-  retain({ path: BASE, backend: (path) => plain(path), rules, ...more });
+  withRetention({ path: BASE, backend: (path) => plain(path), rules, ...more });
 /** What is between the base and the ids. */
 async function classOf(backend: XComBackend, value: unknown = BIG, owner = OWNER, key = "k"): Promise<string> {
   const reference = String(await backend.storeValue(owner, key, value));
@@ -118,7 +118,7 @@ describe("retain", () => {
 
   test("all layers nest: rows, a route, classes, replicas, and the backend inside", async () => {
     const copied = (base: string) =>
-      retain({
+      withRetention({
         path: base,
         backend: (path) => replicate({ targets: [plain(path), plain(`gs://conn@copy/${path.key}`)] }),
         rules: [{ class: "day", type: "object" }],
@@ -155,7 +155,7 @@ describe("retain", () => {
     ["an empty pattern", rules({ class: "a", dag: "" }), 'a pattern such as "tmp_*"'],
     ["a path of a class", { path: `${BASE}/retention=day` }, "the base path above it"],
     ["a backend elsewhere", { backend: () => plain(BASE), rules: [{ class: "day" }] }, "use its argument"],
-    ["itself inside", { backend: () => layer([]) as never }, "put other layers around retain()"],
+    ["itself inside", { backend: () => layer([]) as never }, "put other layers around withRetention()"],
   ])("%s is refused with how to mend it", (_, more, why) => {
     expect(() => layer([], more)).toThrow(why);
   });
@@ -284,7 +284,7 @@ await describeOn("minio", "on MinIO", (minio) => {
   test("objects of a class are where the rule looks", async () => {
     await using storage = openStorage({ connections: { it: minio.connection }, env: {} });
     const path = `s3://it@${bucket().name}/xcom`;
-    const backend = retain({
+    const backend = withRetention({
       path,
       backend: (at) => new XComObjectStorageBackend({ storage, path: at, threshold: 0 }),
       rules: [{ class: "week" }],

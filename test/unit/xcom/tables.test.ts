@@ -2,7 +2,7 @@
 import * as arrow from "apache-arrow";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Bytes } from "../../../src/streams.js";
+import type { ByteStream } from "../../../src/streams.js";
 import { collect, single } from "../../../src/streams.js";
 import { DateTime, PlainDate } from "../../../src/xcom/encoding/types.js";
 import {
@@ -29,7 +29,7 @@ async function decoded(data: Uint8Array, format: TableFormat, schema?: TableSche
   return rows;
 }
 
-async function* pieces(data: Uint8Array, size: number): Bytes {
+async function* pieces(data: Uint8Array, size: number): ByteStream {
   for (let at = 0; at < data.byteLength; at += size) yield data.slice(at, at + size);
 }
 
@@ -161,7 +161,7 @@ describe.each(FORMATS)("%s", (format) => {
   });
   test("leaving early closes the source", async () => {
     let closed = 0;
-    async function* watched(data: Uint8Array): Bytes {
+    async function* watched(data: Uint8Array): ByteStream {
       try {
         yield* pieces(data, 64);
       } finally {
@@ -298,7 +298,7 @@ describe("csv", () => {
     expect(await messageOf(decoded(Buffer.from([0x61, 0x0a, 0xff, 0x0a]), "csv"))).toMatch(/not UTF-8/);
   });
   test("a record without end is TooLarge, not held", async () => {
-    async function* endless(): Bytes {
+    async function* endless(): ByteStream {
       yield Buffer.from('a\n"');
       for (;;) yield Buffer.alloc(1024 * 1024, 0x78);
     }
@@ -360,7 +360,7 @@ describe("jsonl", () => {
     expect(await messageOf(decoded(Buffer.from(`{"a":${cell}}\n`), "jsonl", { a: type }))).toMatch(/Corrupt.*line 1/);
   });
   test("a line without end is TooLarge, not held", async () => {
-    async function* endless(): Bytes {
+    async function* endless(): ByteStream {
       for (;;) yield Buffer.alloc(1024 * 1024, 0x20);
     }
     expect(await codeOf(decodeRows(endless(), { format: "jsonl" }).next())).toBe("TooLarge");

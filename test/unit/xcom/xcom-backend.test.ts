@@ -3,7 +3,7 @@ import { XComObjectStorageBackend } from "../../../src/backend.js";
 import { isStorageError } from "../../../src/errors.js";
 import { openStorage } from "../../../src/open.js";
 import { StoragePath } from "../../../src/path.js";
-import { readPlace } from "../../../src/xcom/keys/layout.js";
+import { parseObjectKey } from "../../../src/xcom/keys/layout.js";
 import { pythonInt, settingsFromEnv } from "../../../src/xcom/settings.js";
 import { BASE, make, OWNER, TI, UUID } from "../../support/xcom-world.js";
 
@@ -424,11 +424,11 @@ describe("settings from the environment", () => {
 });
 
 test("places are read in linear time and need at least three ids", () => {
-  expect(readPlace(`d/r/t/${ID}`)).toEqual({ layout: "uuid", owner: "d/r/t", tail: ID });
-  expect(readPlace(`a/d/r/t/write-${ID}/k.json.zst`)).toEqual({
+  expect(parseObjectKey(`d/r/t/${ID}`)).toEqual({ layout: "uuid", owner: "d/r/t", tail: ID });
+  expect(parseObjectKey(`a/d/r/t/write-${ID}/k.json.zst`)).toEqual({
     layout: "ti",
     owner: "a/d/r/t",
     tail: `write-${ID}/k.json.zst`,
   });
-  expect(readPlace(`d/r/write-${ID}/k.json`)).toBeUndefined();
+  expect(parseObjectKey(`d/r/write-${ID}/k.json`)).toBeUndefined();
 });

@@ -5,7 +5,7 @@ import { XComObjectStorageBackend } from "../../../src/backend.js";
 import { StoragePath } from "../../../src/path.js";
 import { airflowEncoding } from "../../../src/xcom/encoding/airflow.js";
 import { parseJson } from "../../../src/xcom/encoding/json-read.js";
-import { airflowTakesForReference } from "../../../src/xcom/reference.js";
+import { looksLikeAirflowReference } from "../../../src/xcom/reference.js";
 import { world } from "../../support/xcom-world.js";
 
 interface Decision {
@@ -72,14 +72,14 @@ describe("refs.json: a row is a reference where Python says so and the layout is
 describe("difference 3: a string that Python's loose rule takes for a reference is stored below the threshold", () => {
   const loose = decisions.filter((one) => one.reference === true && !refusedBase(one.base));
   test.each(loose.map((one) => [`${one.base} ${short(one.dbValue)}`, one] as const))("%s", async (_, one) => {
-    expect(airflowTakesForReference(one.dbValue as string, StoragePath.parse(one.base))).toBe(true);
+    expect(looksLikeAirflowReference(one.dbValue as string, StoragePath.parse(one.base))).toBe(true);
   });
 
   test("most strings that Python takes for values are not stored", () => {
     const values = decisions.filter((one) => one.reference === false && typeof one.dbValue === "string");
     const taken = values
       .filter((one) => !refusedBase(one.base))
-      .filter((one) => airflowTakesForReference(one.dbValue as string, StoragePath.parse(one.base)));
+      .filter((one) => looksLikeAirflowReference(one.dbValue as string, StoragePath.parse(one.base)));
     // Python does not take these, for a reason that has nothing to do with the base; storing them is harmless.
     for (const { dbValue } of taken) expect(dbValue).toMatch(/^[a-z0-9]+:\/(?!\/)|::|^file:\/\/tmp/);
   });

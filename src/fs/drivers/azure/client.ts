@@ -1,7 +1,7 @@
 /** One container as a place to send requests to. */
 import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
 import { invalid } from "../../../errors.js";
-import { Token } from "../../driver/access-token.js";
+import { CachedAccessToken } from "../../driver/access-token.js";
 import {
   type Dialect,
   type Http,
@@ -19,7 +19,7 @@ import { issuerOf } from "./credentials.js";
 import { aboutTime, explain } from "./errors.js";
 
 /** A request before it is signed. */
-export interface Ask {
+export interface AzureRequest {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Empty for the container itself. */
   key: string;
@@ -35,7 +35,7 @@ export interface Ask {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api */
-const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
+const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
   GET: [200],
   HEAD: [200],
   PUT: [201],
@@ -47,9 +47,9 @@ export async function openServer(bucket: string, options: AzureOptions, env: Htt
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = await accessOf(account, credentials);
-  const mend: Dialect["mend"] = async ({ status }, _headers, { headers: { authorization } }) =>
+  const recover: Dialect["recover"] = async ({ status }, _headers, { headers: { authorization } }) =>
     status === 401 && authorization !== undefined && (await access.renew(authorization));
-  const http = await openHttp({ protocol: origin.protocol, dialect: { explain, aboutTime, mend }, env });
+  const http = await openHttp({ protocol: origin.protocol, dialect: { parseError: explain, aboutTime, recover }, env });
   return new Server({ account, bucket, origin, access, http, encryptionScope });
 }
 
@@ -79,11 +79,11 @@ export class Server {
     this.#http = http;
   }
 
-  send(ask: Ask): Promise<HttpResponse> {
+  send(ask: AzureRequest): Promise<HttpResponse> {
     return this.#http.send(this.#request(ask));
   }
 
-  text(ask: Ask): Promise<HttpText> {
+  text(ask: AzureRequest): Promise<HttpText> {
     return this.#http.text(this.#request(ask));
   }
 
@@ -109,12 +109,12 @@ export class Server {
     return `${protocol}//${host}${this.path(key, bucket)}${query && `?${query}`}`;
   }
 
-  #request(ask: Ask) {
+  #request(ask: AzureRequest) {
     const { method, signal, statuses = STATUSES[method], tries } = ask;
     return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, tries };
   }
 
-  #prepared(ask: Ask, now: number): Outgoing | Promise<Outgoing> {
+  #prepared(ask: AzureRequest, now: number): Outgoing | Promise<Outgoing> {
     const { method, key, body } = ask;
     const path = this.path(key);
     const query = pairs(ask.query ?? {});
@@ -172,7 +172,7 @@ async function accessOf(account: string, credentials: AzureCredentials): Promise
       return { ...NOTHING, authorize: (request) => sharedKey(account, key, request), key };
     }
     default: {
-      const token = new Token(await issuerOf(credentials));
+      const token = new CachedAccessToken(await issuerOf(credentials));
       return { ...NOTHING, authorize: () => bearer(token), renew: (refused) => token.renew(refused.slice(BEARER)) };
     }
   }
@@ -180,7 +180,7 @@ async function accessOf(account: string, credentials: AzureCredentials): Promise
 
 const BEARER = "Bearer ".length;
 
-function bearer(token: Token): string | Promise<string> {
+function bearer(token: CachedAccessToken): string | Promise<string> {
   const current = token.current();
   return current instanceof Promise ? current.then((text) => `Bearer ${text}`) : `Bearer ${current}`;
 }

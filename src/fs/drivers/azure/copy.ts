@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
-import { unknown } from "../../driver/ambiguous-write.js";
-import type { CopyOptions, Receipt } from "../../driver/driver.js";
+import { commitUnknown } from "../../driver/ambiguous-write.js";
+import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError, strange } from "../../http/client.js";
 import type { Server } from "./client.js";
 import { one } from "./errors.js";
@@ -13,7 +13,7 @@ type Signal = AbortSignal | undefined;
 
 /** The requests that copy to one key. */
 export interface CopyRoute {
-  begin(options: CopyOptions): Promise<Progress>;
+  begin(options: DriverCopyOptions): Promise<Progress>;
   /** How far it has got, by the object that is there. */
   look(signal: Signal): Promise<Progress>;
   stop(id: string): Promise<void>;
@@ -26,23 +26,23 @@ export interface Progress {
   id: string | undefined;
   status: string | undefined;
   description: string | undefined;
-  receipt: Receipt;
+  receipt: WriteResult;
 }
 
 /** Milliseconds between looks at a copy that takes longer. */
 const POLL = 250;
 
-export async function copyObject(route: CopyRoute, options: CopyOptions): Promise<Receipt> {
+export async function copyObject(route: CopyRoute, options: DriverCopyOptions): Promise<WriteResult> {
   try {
     return await settled(route, await route.begin(options), options.signal);
   } catch (error) {
     // The object that is in the way may be our own, from a try whose answer was lost.
-    const ours = options.ifAbsent && error instanceof HttpError && error.unsure && error.status === 409;
-    throw ours ? unknown(error) : error;
+    const ours = options.ifAbsent && error instanceof HttpError && error.ambiguous && error.status === 409;
+    throw ours ? commitUnknown(error) : error;
   }
 }
 
-async function settled(route: CopyRoute, begun: Progress, signal: Signal): Promise<Receipt> {
+async function settled(route: CopyRoute, begun: Progress, signal: Signal): Promise<WriteResult> {
   let now = begun;
   try {
     while (now.status === "pending") {
@@ -77,7 +77,7 @@ export class HttpCopy implements CopyRoute {
     readonly key: string,
   ) {}
 
-  async begin({ ifAbsent, ifMatch, signal }: CopyOptions): Promise<Progress> {
+  async begin({ ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<Progress> {
     const { server, from, key } = this;
     const headers = {
       "x-ms-copy-source": server.address(from.key, from.bucket),

@@ -2,7 +2,7 @@
 import type { TokenCredential } from "@azure/identity";
 import type { AzureCredentials } from "../../../connections/options/azure.js";
 import { failure } from "../../../errors.js";
-import type { Grant } from "../../driver/access-token.js";
+import type { AccessToken } from "../../driver/access-token.js";
 
 type Library = typeof import("@azure/identity");
 
@@ -12,7 +12,7 @@ export type Identity = Exclude<AzureCredentials, { kind: "anonymous" | "sas" | "
 const SCOPE = "https://storage.azure.com/.default";
 
 /** What issues the tokens of `identity`. Loads `@azure/identity`. */
-export async function issuerOf(identity: Identity): Promise<(anew: boolean) => Promise<Grant>> {
+export async function issuerOf(identity: Identity): Promise<(anew: boolean) => Promise<AccessToken>> {
   const library = await load();
   let credential = credentialOf(library, identity);
   return async (anew) => {
@@ -20,7 +20,7 @@ export async function issuerOf(identity: Identity): Promise<(anew: boolean) => P
     if (anew) credential = credentialOf(library, identity);
     const grant = await credential.getToken(SCOPE).catch(refused);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
-    return { token: grant.token, until: grant.expiresOnTimestamp };
+    return { token: grant.token, expiresAt: grant.expiresOnTimestamp };
   };
 }
 

@@ -1,17 +1,22 @@
-import { type BulkDelete, readBatch, type Verdict, writeBatch } from "../../driver/batch-delete.js";
-import type { Doomed } from "../../driver/driver.js";
+import {
+  type BatchDelete,
+  type DeleteOutcome,
+  readMultipartMixed,
+  writeMultipartMixed,
+} from "../../driver/batch-delete.js";
+import type { ObjectIdentifier } from "../../driver/driver.js";
 import { type Explanation, HttpError, refusal } from "../../http/client.js";
 import { given, type Server, withQuery } from "./client.js";
 import { explain } from "./errors.js";
 
 type Signal = AbortSignal | undefined;
 
-export class HttpDelete implements BulkDelete {
+export class HttpDelete implements BatchDelete {
   readonly size = BATCH;
 
   constructor(readonly server: Server) {}
 
-  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
+  async one({ key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
     try {
       await this.server.text({ method: "DELETE", key, query: { versionid: version }, signal });
     } catch (error) {
@@ -19,12 +24,14 @@ export class HttpDelete implements BulkDelete {
     }
   }
 
-  async many(objects: readonly Doomed[], signal: Signal): Promise<(Verdict | undefined)[]> {
-    const { boundary, body } = writeBatch(await Promise.all(objects.map((object) => call(this.server, object))));
+  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
+    const { boundary, body } = writeMultipartMixed(
+      await Promise.all(objects.map((object) => call(this.server, object))),
+    );
     const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
     const query = { restype: "container", comp: "batch" };
     const { text } = await this.server.text({ method: "POST", key: "", query, headers, body, signal });
-    const answers = readBatch(text);
+    const answers = readMultipartMixed(text);
     return objects.map((_, i) => {
       const answer = answers.get(i);
       return answer && verdictOf(answer.status, explain(answer.status, answer.headers, answer.text));
@@ -33,7 +40,7 @@ export class HttpDelete implements BulkDelete {
 }
 
 /** One call inside the batch is signed for itself, with the date alone: the version is that of the batch. */
-async function call(server: Server, { key, version }: Doomed): Promise<string> {
+async function call(server: Server, { key, version }: ObjectIdentifier): Promise<string> {
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
   const headers = { "x-ms-date": new Date(server.now()).toUTCString() };
@@ -53,7 +60,7 @@ export function isMissing(error: unknown): boolean {
 }
 
 /** Inside a batch nothing is tried again by itself. */
-export function verdictOf(status: number, explanation: Explanation): Verdict {
+export function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
   if (status === 429 || status >= 500) return "again";
   if (status === 202) return "gone";
   const error = refusal("DELETE", status, explanation, undefined);

@@ -1,37 +1,37 @@
 import { failure } from "../../../errors.js";
-import { deleteAll } from "../../driver/batch-delete.js";
-import type { Driver, Shared, SignOptions } from "../../driver/driver.js";
+import { batchDelete } from "../../driver/batch-delete.js";
+import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { serviceSas } from "../../signing/shared-key.js";
 import type { Server } from "./client.js";
 import { copyObject, HttpCopy } from "./copy.js";
 import { HttpDelete } from "./delete.js";
 import { codeOf } from "./errors.js";
-import { httpPages, listed } from "./list.js";
+import { httpPages, listBlobs } from "./list.js";
 import { readObject, statObject } from "./read.js";
 import { HttpWrite, Upload } from "./write.js";
 
 /** The container of `server` behind the seam. */
-export function azureDriver(server: Server, { uploads }: Shared): Driver {
+export function azureDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(server, key, options),
-    list: (prefix, options) => listed(httpPages(server, prefix, options), prefix, options),
+    list: (prefix, options) => listBlobs(httpPages(server, prefix, options), prefix, options),
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
       const target = new Upload(new HttpWrite(server, key, options), options);
-      return upload(body, target, { budget: uploads, size, signal, onProgress });
+      return upload(body, target, { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(new HttpCopy(server, from, to), options),
-    delete: (objects, { signal }) => deleteAll(new HttpDelete(server), objects, signal),
-    sign: async (key, options) => signed(server, key, options),
+    delete: (objects, { signal }) => batchDelete(new HttpDelete(server), objects, signal),
+    signedUrl: async (key, options) => signed(server, key, options),
     codeOf,
     close: async () => server.close(),
   };
 }
 
-function signed(server: Server, key: string, { method, expiresIn }: SignOptions): string {
+function signed(server: Server, key: string, { method, expiresIn }: DriverSignOptions): string {
   const { account, bucket, origin, access } = server;
   if (!access.key) throw failure("Unsupported", "only an account key can sign; this connection has none");
   const expiry = new Date(server.now() + expiresIn * 1000).toISOString().replace(/\.\d+Z$/, "Z");

@@ -1,7 +1,7 @@
 /** How Azure Storage says that something failed. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
-import type { FailedCall } from "../../driver/driver.js";
+import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { fieldsIf } from "../../http/xml.js";
 
@@ -50,7 +50,7 @@ const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["SnapshotsPresent", "PreconditionFailed"],
 ]);
 
-export function codeOf(error: unknown, { ifAbsent }: FailedCall): ErrorCode {
+export function codeOf(error: unknown, { ifAbsent }: OperationContext): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
   if (error.status === 412 && ifAbsent && error.code !== "SourceConditionNotMet") return "AlreadyExists";
   return CODES.get(error.code ?? "") ?? codeOfHttp(error) ?? "Unavailable";

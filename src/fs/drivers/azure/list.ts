@@ -1,8 +1,8 @@
 /** Listings, by whatever client. */
 import { failure } from "../../../errors.js";
-import type { Item, ListOptions } from "../../driver/driver.js";
+import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { dateInRow, Listing, NewestFirst, sizeInRow } from "../../driver/listing.js";
-import { type Fields, parsed } from "../../http/xml.js";
+import { type Fields, readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
 
 /** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
@@ -10,16 +10,16 @@ export const PAGE = 1000;
 
 /** One page of the service, and the mark of the next one. */
 export interface Page {
-  items: readonly Item[];
+  items: readonly DriverListEntry[];
   next: string | undefined;
 }
 
 /** The pages of the service, each in the order of UTF-8 bytes, and the versions of a key newest first. */
-export async function* listed(
+export async function* listBlobs(
   pages: AsyncIterable<Page>,
   prefix: string,
-  options: ListOptions,
-): AsyncGenerator<readonly Item[]> {
+  options: DriverListOptions,
+): AsyncGenerator<readonly DriverListEntry[]> {
   const newestFirst = new NewestFirst();
   const listing = new Listing(prefix, options);
   for await (const page of pages) {
@@ -39,8 +39,8 @@ export function fileItem(
   key: string,
   { size, modified, etag }: { size: number; modified: Date; etag: string | undefined },
   version?: { id: string; latest: boolean },
-): Item {
-  const item: Item = { key, type: "file", size, modified };
+): DriverListEntry {
+  const item: DriverListEntry = { key, type: "file", size, modified };
   // Listings leave out the quotes that are part of the etag everywhere else.
   if (etag) item.etag = etag.startsWith('"') ? etag : `"${etag}"`;
   return version === undefined ? item : { ...item, version: version.id, latest: version.latest, deleted: false };
@@ -49,7 +49,7 @@ export function fileItem(
 export async function* httpPages(
   server: Server,
   prefix: string,
-  { delimiter, versions, signal }: ListOptions,
+  { delimiter, versions, signal }: DriverListOptions,
 ): AsyncGenerator<Page> {
   const fixed = {
     restype: "container",
@@ -69,15 +69,15 @@ export async function* httpPages(
 }
 
 function pageOf(text: string): Page {
-  const { rows, fields } = parsed(text, "EnumerationResults", { "Blobs/BlobPrefix": directory, "Blobs/Blob": file });
+  const { rows, fields } = readXml(text, "EnumerationResults", { "Blobs/BlobPrefix": directory, "Blobs/Blob": file });
   return { items: rows.filter((item) => item !== undefined), next: fields.NextMarker || undefined };
 }
 
-function directory(row: Fields): Item {
+function directory(row: Fields): DriverListEntry {
   return { key: nameOf(row), type: "directory" };
 }
 
-function file(row: Fields): Item | undefined {
+function file(row: Fields): DriverListEntry | undefined {
   // A hierarchical namespace has directories that exist by themselves; they are no objects.
   if (row["Properties/ResourceType"] === "directory") return undefined;
   const { VersionId: id, IsCurrentVersion: current } = row;

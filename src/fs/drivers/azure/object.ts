@@ -1,8 +1,8 @@
 /** Objects in our words and in the service's. */
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
-import { decodeWords, encodeWords, modifiedIn } from "../../driver/content.js";
-import type { Info, Receipt } from "../../driver/driver.js";
+import { decodeRfc2047, encodeRfc2047, modifiedIn } from "../../driver/content.js";
+import type { ObjectInfo, WriteResult } from "../../driver/driver.js";
 import { one } from "./errors.js";
 
 export const META = "x-ms-meta-";
@@ -22,8 +22,12 @@ export interface Told {
   metadata: Iterable<readonly [name: string, value: string]>;
 }
 
-export function infoOf(key: string, size: number, { modified, etag, version, contentType, md5, metadata }: Told): Info {
-  const own = Array.from(metadata, ([name, value]) => [name.toLowerCase(), decodeWords(value)] as const);
+export function infoOf(
+  key: string,
+  size: number,
+  { modified, etag, version, contentType, md5, metadata }: Told,
+): ObjectInfo {
+  const own = Array.from(metadata, ([name, value]) => [name.toLowerCase(), decodeRfc2047(value)] as const);
   const shown = own.filter(([name]) => name !== NONCE);
   return {
     key,
@@ -50,11 +54,11 @@ export function toldIn(headers: IncomingHttpHeaders): Told {
   };
 }
 
-export function receiptOf(headers: IncomingHttpHeaders): Receipt {
+export function receiptOf(headers: IncomingHttpHeaders): WriteResult {
   return receipt(headers.etag, one(headers["x-ms-version-id"]));
 }
 
-export function receipt(etag: string | undefined, version: string | undefined): Receipt {
+export function receipt(etag: string | undefined, version: string | undefined): WriteResult {
   return { ...(etag !== undefined && { etag }), ...(version !== undefined && { version }) };
 }
 
@@ -62,6 +66,6 @@ export function receipt(etag: string | undefined, version: string | undefined): 
 export function wireMetadata(metadata: Record<string, string> | undefined): Record<string, string> {
   const entries = Object.entries(metadata ?? {});
   const wrong = entries.find(([name]) => !/^[a-z_][a-z0-9_]*$/.test(name));
-  if (!wrong) return Object.fromEntries(entries.map(([name, value]) => [name, encodeWords(value)]));
+  if (!wrong) return Object.fromEntries(entries.map(([name, value]) => [name, encodeRfc2047(value)]));
   throw invalid(`Azure takes no metadata named ${wrong[0]}: only letters, digits and _, no digit first`);
 }

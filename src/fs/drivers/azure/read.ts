@@ -1,7 +1,7 @@
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
-import { extentOf, rangeHeader, sizeIn } from "../../driver/content.js";
-import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
+import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { Server } from "./client.js";
 import { infoOf, toldIn } from "./object.js";
 
@@ -12,18 +12,18 @@ const RANGED: readonly number[] = [206, 200, 416];
 export async function statObject(
   server: Server,
   key: string,
-  { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
-): Promise<Info> {
+  { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
+): Promise<ObjectInfo> {
   const headers = { "if-match": ifMatch };
   const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
-  return infoOf(key, sizeIn(answer.headers["content-length"]), toldIn(answer.headers));
+  return infoOf(key, sizeFrom(answer.headers["content-length"]), toldIn(answer.headers));
 }
 
 export async function readObject(
   server: Server,
   key: string,
-  options: ReadOptions,
-): Promise<{ info: Info; body: Bytes }> {
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { start, end, ifMatch, version, signal } = options;
   const range = rangeHeader(start, end);
   const headers = { range, "if-match": ifMatch };
@@ -41,7 +41,7 @@ export async function readObject(
     return { info: await statObject(server, key, options), body: single(new Uint8Array(0)) };
   }
   try {
-    const { size, length } = extentOf(answer, range === undefined ? undefined : { start, end });
+    const { size, length } = parseContentRange(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
     return { info: infoOf(key, size, toldIn(answer.headers)), body: answer.body };
   } catch (error) {

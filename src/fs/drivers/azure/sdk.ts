@@ -8,22 +8,22 @@ import type {
   ContainerClient,
 } from "@azure/storage-blob";
 import { failure } from "../../../errors.js";
-import { type Bytes, single } from "../../../streams.js";
-import { type BulkDelete, deleteAll, type Verdict } from "../../driver/batch-delete.js";
-import { extentOf, sizeIn } from "../../driver/content.js";
+import { type ByteStream, single } from "../../../streams.js";
+import { type BatchDelete, batchDelete, type DeleteOutcome } from "../../driver/batch-delete.js";
+import { parseContentRange, sizeFrom } from "../../driver/content.js";
 import type {
-  CopyOptions,
-  Doomed,
   Driver,
-  Info,
-  Item,
-  ListOptions,
-  ReadOptions,
-  Receipt,
-  Shared,
-  SignOptions,
-  StatOptions,
-  WriteOptions,
+  DriverContext,
+  DriverCopyOptions,
+  DriverListEntry,
+  DriverListOptions,
+  DriverReadOptions,
+  DriverSignOptions,
+  DriverStatOptions,
+  DriverWriteOptions,
+  ObjectIdentifier,
+  ObjectInfo,
+  WriteResult,
 } from "../../driver/driver.js";
 import { clientBody } from "../../driver/sdk-body.js";
 import { upload } from "../../driver/upload.js";
@@ -32,7 +32,7 @@ import { faithful } from "./client.js";
 import { type CopyRoute, copyObject, type Progress } from "./copy.js";
 import { BATCH, isMissing, verdictOf } from "./delete.js";
 import { codeOf } from "./errors.js";
-import { fileItem, listed, PAGE, type Page } from "./list.js";
+import { fileItem, listBlobs, PAGE, type Page } from "./list.js";
 import { infoOf, NONCE, receipt, type Told, wireMetadata } from "./object.js";
 import { type Committed, type Found, Upload, type WriteRoute } from "./write.js";
 
@@ -41,13 +41,13 @@ class SdkWrite implements WriteRoute {
   readonly #scope: { encryptionScope?: string };
   readonly #describing;
 
-  constructor({ encryptionScope, ...sdk }: Sdk, key: string, options: WriteOptions) {
+  constructor({ encryptionScope, ...sdk }: Sdk, key: string, options: DriverWriteOptions) {
     this.#object = objectOf({ ...sdk, encryptionScope }, key);
     this.#scope = encryptionScope === undefined ? {} : { encryptionScope };
     this.#describing = describing(options);
   }
 
-  async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<Receipt> {
+  async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
     const { metadata, ...rest } = this.#describing;
     const marked = { ...rest, ...this.#scope, metadata: { ...metadata, ...(nonce && { [NONCE]: nonce }) } };
     const done = await calling("PUT", signal, (cancel) =>
@@ -62,7 +62,7 @@ class SdkWrite implements WriteRoute {
     );
   }
 
-  async commit(ids: readonly string[], signal: Signal): Promise<Receipt> {
+  async commit(ids: readonly string[], signal: Signal): Promise<WriteResult> {
     const done = await calling("PUT", signal, (cancel) =>
       this.#object.commitBlockList([...ids], { ...this.#describing, ...this.#scope, ...cancel }),
     );
@@ -88,7 +88,7 @@ class SdkWrite implements WriteRoute {
 }
 
 /** The client itself demands the status; it knows of no field that an answer must have. */
-function stored({ etag, versionId }: { etag?: string | undefined; versionId?: string | undefined }): Receipt {
+function stored({ etag, versionId }: { etag?: string | undefined; versionId?: string | undefined }): WriteResult {
   if (etag) return receipt(etag, versionId);
   throw strange("PUT", 201, "the answer to the write has no ETag");
 }
@@ -98,7 +98,7 @@ function buffer(data: Uint8Array): Buffer {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function describing({ contentType, metadata, ifAbsent, ifMatch }: WriteOptions) {
+function describing({ contentType, metadata, ifAbsent, ifMatch }: DriverWriteOptions) {
   return {
     metadata: wireMetadata(metadata),
     conditions: { ...(ifAbsent && { ifNoneMatch: "*" }), ...(ifMatch !== undefined && { ifMatch }) },
@@ -153,7 +153,7 @@ function failureOf(method: string, error: unknown): Error {
     ? refusal(method, statusCode, { code: code ?? details?.errorCode, detail }, undefined)
     : lineFailure(method, { code, message: detail });
   // The client tries again by itself and does not say so: each lost answer may have been that of a success.
-  failed.unsure = true;
+  failed.ambiguous = true;
   failed.suspected = true;
   return failed;
 }
@@ -164,7 +164,7 @@ class SdkCopy implements CopyRoute {
     readonly target: BlockBlobClient,
   ) {}
 
-  async begin({ ifAbsent, ifMatch, signal }: CopyOptions): Promise<Progress> {
+  async begin({ ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<Progress> {
     const conditions = {
       ...(ifAbsent && { conditions: { ifNoneMatch: "*" } }),
       ...(ifMatch !== undefined && { sourceConditions: { ifMatch } }),
@@ -191,7 +191,7 @@ class SdkCopy implements CopyRoute {
 
 /** Nothing tells whether the client has copied twice, so the object in the way counts as another's. */
 function taken(error: unknown): never {
-  if (error instanceof HttpError) error.unsure &&= error.status !== 409;
+  if (error instanceof HttpError) error.ambiguous &&= error.status !== 409;
   throw error;
 }
 
@@ -212,32 +212,32 @@ export function sdkDriver(
   service: BlobServiceClient,
   bucket: string,
   encryptionScope: string | undefined,
-  { uploads }: Shared,
+  { uploads }: DriverContext,
 ): Driver {
   const sdkOf = (name: string): Sdk => ({ container: service.getContainerClient(name), encryptionScope });
   const sdk = sdkOf(bucket);
   return {
     metadata: true,
     stat: (key, options) => statObject(sdk, key, options),
-    list: (prefix, options) => listed(sdkPages(sdk, prefix, options), prefix, options),
+    list: (prefix, options) => listBlobs(sdkPages(sdk, prefix, options), prefix, options),
     read: (key, options) => readObject(sdk, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
       const target = new Upload(new SdkWrite(sdk, key, options), options);
-      return upload(body, target, { budget: uploads, size, signal, onProgress });
+      return upload(body, target, { limiter: uploads, size, signal, onProgress });
     },
     copy: async (from, to, options) => {
       const source = objectOf(sdkOf(from.bucket), from.key);
       return copyObject(new SdkCopy(source, objectOf(sdk, to)), options);
     },
-    delete: (objects, { signal }) => deleteAll(new SdkDelete(sdk), objects, signal),
-    sign: (key, options) => sign(sdk, key, options),
+    delete: (objects, { signal }) => batchDelete(new SdkDelete(sdk), objects, signal),
+    signedUrl: (key, options) => sign(sdk, key, options),
     codeOf,
     close: async () => {},
   };
 }
 
-async function sign(sdk: Sdk, key: string, { method, expiresIn }: SignOptions): Promise<string> {
+async function sign(sdk: Sdk, key: string, { method, expiresIn }: DriverSignOptions): Promise<string> {
   const object = objectOf(sdk, key);
   // The client takes the text of its permissions; making them with its own class would load all of it here.
   const permissions = (method === "GET" ? "r" : "cw") as unknown as BlobSASPermissions;
@@ -253,7 +253,7 @@ interface Segment {
   blobPrefixes?: { name: string }[];
 }
 
-async function* sdkPages({ container }: Sdk, prefix: string, options: ListOptions): AsyncGenerator<Page> {
+async function* sdkPages({ container }: Sdk, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
   const { delimiter, versions, signal } = options;
   const init = { prefix, includeVersions: versions, includeMetadata: true, ...(signal && { abortSignal: signal }) };
   const listing = delimiter ? container.listBlobsByHierarchy(delimiter, init) : container.listBlobsFlat(init);
@@ -267,13 +267,13 @@ async function* sdkPages({ container }: Sdk, prefix: string, options: ListOption
   }
 }
 
-function itemsIn({ blobItems, blobPrefixes = [] }: Segment): Item[] {
+function itemsIn({ blobItems, blobPrefixes = [] }: Segment): DriverListEntry[] {
   // A hierarchical namespace has directories that exist by themselves; the client tells them by this mark only.
   const files = blobItems.filter(({ metadata }) => metadata?.hdi_isfolder !== "true");
-  return [...files.map(file), ...blobPrefixes.map(({ name }): Item => ({ key: name, type: "directory" }))];
+  return [...files.map(file), ...blobPrefixes.map(({ name }): DriverListEntry => ({ key: name, type: "directory" }))];
 }
 
-function file({ name, versionId: id, isCurrentVersion = false, properties }: BlobItem): Item {
+function file({ name, versionId: id, isCurrentVersion = false, properties }: BlobItem): DriverListEntry {
   const { contentLength: size = Number.NaN, lastModified: modified, etag } = properties;
   return fileItem(name, { size, modified, etag }, id === undefined ? undefined : { id, latest: isCurrentVersion });
 }
@@ -281,14 +281,18 @@ function file({ name, versionId: id, isCurrentVersion = false, properties }: Blo
 async function statObject(
   sdk: Sdk,
   key: string,
-  { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
-): Promise<Info> {
+  { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
+): Promise<ObjectInfo> {
   const object = objectOf(sdk, key, version);
   const found = await calling("HEAD", signal, (cancel) => object.getProperties({ ...cancel, ...matching(ifMatch) }));
-  return infoOf(key, sizeIn(found.contentLength), toldBy(found));
+  return infoOf(key, sizeFrom(found.contentLength), toldBy(found));
 }
 
-async function readObject(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+async function readObject(
+  sdk: Sdk,
+  key: string,
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   try {
     return await download(sdk, key, options);
   } catch (error) {
@@ -298,17 +302,21 @@ async function readObject(sdk: Sdk, key: string, options: ReadOptions): Promise<
   }
 }
 
-async function download(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+async function download(
+  sdk: Sdk,
+  key: string,
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { start, end, ifMatch, version, signal } = options;
   const object = objectOf(sdk, key, version);
   const count = end === undefined ? undefined : end - start;
   const got = await calling("GET", signal, (cancel) =>
     object.download(start, count, { ...cancel, ...matching(ifMatch) }),
   );
-  const stream = got.readableStreamBody as unknown as Bytes & { destroy(): unknown };
+  const stream = got.readableStreamBody as unknown as ByteStream & { destroy(): unknown };
   try {
     const range = start === 0 && end === undefined ? undefined : { start, end };
-    const { size, length } = extentOf(answerOf(got), range);
+    const { size, length } = parseContentRange(answerOf(got), range);
     return { info: infoOf(key, size, toldBy(got)), body: clientBody(stream, { expected: length, signal }) };
   } catch (error) {
     stream.destroy();
@@ -343,12 +351,12 @@ function toldBy(found: BlobGetPropertiesResponse | BlobDownloadResponseParsed): 
   };
 }
 
-class SdkDelete implements BulkDelete {
+class SdkDelete implements BatchDelete {
   readonly size = BATCH;
 
   constructor(readonly sdk: Sdk) {}
 
-  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
+  async one({ key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
     const object = objectOf(this.sdk, key, version);
     try {
       await calling("DELETE", signal, (cancel) => object.delete(cancel));
@@ -357,7 +365,7 @@ class SdkDelete implements BulkDelete {
     }
   }
 
-  async many(objects: readonly Doomed[], signal: Signal): Promise<(Verdict | undefined)[]> {
+  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
     const clients = objects.map(({ key, version }) => objectOf(this.sdk, key, version));
     const batches = this.sdk.container.getBlobBatchClient();
     const { subResponses } = await calling("POST", signal, (cancel) => batches.deleteBlobs(clients, cancel));

@@ -2,11 +2,11 @@
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { afterLoss, type Seen } from "../../driver/ambiguous-write.js";
-import type { Receipt, WriteOptions } from "../../driver/driver.js";
-import type { Part, Session, Target } from "../../driver/upload.js";
+import { type ObservedObject, reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
+import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
+import type { MultipartUpload, Part, UploadTarget } from "../../driver/upload.js";
 import { type HttpHead, strange } from "../../http/client.js";
-import { parsed } from "../../http/xml.js";
+import { readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
 import { one } from "./errors.js";
 import { META, NONCE, receiptOf, wireMetadata } from "./object.js";
@@ -15,46 +15,46 @@ const MIB = 2 ** 20;
 
 /** https://learn.microsoft.com/azure/storage/blobs/scalability-targets */
 const LIMITS = {
-  single: 8 * MIB,
-  part: 8 * MIB,
-  largest: 4000 * MIB,
-  count: 50_000,
-  multiple: 1,
-  parallel: 4,
-  uniform: false,
+  maxSinglePut: 8 * MIB,
+  partSize: 8 * MIB,
+  maxPartSize: 4000 * MIB,
+  maxParts: 50_000,
+  partAlignment: 1,
+  concurrency: 4,
+  uniformParts: false,
 };
 
 /** The requests that write one key, with its conditions and what describes it. */
 export interface WriteRoute {
   /** The whole object, with a mark in its metadata if there is one. */
-  put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<Receipt>;
+  put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult>;
   stage(id: string, data: Uint8Array, signal: Signal): Promise<void>;
-  commit(ids: readonly string[], signal: Signal): Promise<Receipt>;
+  commit(ids: readonly string[], signal: Signal): Promise<WriteResult>;
   /** What is there now. */
   look(signal: Signal): Promise<Found>;
   /** The ids of the blocks that are there now. */
   committed(signal: Signal): Promise<Committed>;
 }
 
-export interface Found extends Seen {
+export interface Found extends ObservedObject {
   nonce: string | undefined;
   /** Of the data, in base64; the service keeps it of what came in one request. */
   md5: string | undefined;
 }
 
-export interface Committed extends Seen {
+export interface Committed extends ObservedObject {
   ids: readonly string[];
 }
 
-export class Upload implements Target<string> {
+export class Upload implements UploadTarget<string> {
   readonly limits = LIMITS;
 
   constructor(
     readonly route: WriteRoute,
-    readonly conditions: Pick<WriteOptions, "ifAbsent" | "ifMatch">,
+    readonly conditions: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">,
   ) {}
 
-  async whole(data: Uint8Array, _size: number, signal: Signal): Promise<Receipt> {
+  async putObject(data: Uint8Array, _size: number, signal: Signal): Promise<WriteResult> {
     const { route } = this;
     const { ifAbsent, ifMatch } = this.conditions;
     const nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
@@ -63,11 +63,11 @@ export class Upload implements Target<string> {
       return await route.put(data, nonce, signal);
     } catch (error) {
       const isOurs = (found: Found) => (nonce ? found.nonce === nonce : found.md5 === md5(data));
-      return afterLoss(error, { since, ifAbsent, ifMatch, isOurs }, () => route.look(signal));
+      return reconcileAmbiguousWrite(error, { since, ifAbsent, ifMatch, isOurs }, () => route.look(signal));
     }
   }
 
-  async begin(): Promise<Session<string>> {
+  async createUpload(): Promise<MultipartUpload<string>> {
     return new Blocks(this);
   }
 }
@@ -77,18 +77,18 @@ function md5(data: Uint8Array): string {
 }
 
 /** Blocks are invisible until their list is committed, and expire after a week. The nonce keeps two writers' apart. */
-class Blocks implements Session<string> {
+class Blocks implements MultipartUpload<string> {
   readonly #nonce = randomBytes(12).toString("hex");
 
   constructor(readonly upload: Upload) {}
 
-  async part({ index, data }: Part, signal: AbortSignal): Promise<string> {
+  async uploadPart({ index, data }: Part, signal: AbortSignal): Promise<string> {
     const id = Buffer.from(`${this.#nonce}${String(index).padStart(6, "0")}`).toString("base64");
     await this.upload.route.stage(id, data, signal);
     return id;
   }
 
-  async commit(ids: readonly string[], _size: number, signal: AbortSignal): Promise<Receipt> {
+  async complete(ids: readonly string[], _size: number, signal: AbortSignal): Promise<WriteResult> {
     const { route, conditions } = this.upload;
     const since = performance.now();
     try {
@@ -96,7 +96,7 @@ class Blocks implements Session<string> {
     } catch (error) {
       const { ifAbsent, ifMatch } = conditions;
       const isOurs = (found: Committed) => String(found.ids) === String(ids);
-      return afterLoss(error, { since, ifAbsent, ifMatch, isOurs }, () => route.committed(signal));
+      return reconcileAmbiguousWrite(error, { since, ifAbsent, ifMatch, isOurs }, () => route.committed(signal));
     }
   }
 
@@ -112,12 +112,12 @@ export class HttpWrite implements WriteRoute {
   constructor(
     readonly server: Server,
     readonly key: string,
-    options: WriteOptions,
+    options: DriverWriteOptions,
   ) {
     this.#headers = describing(server, options);
   }
 
-  async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<Receipt> {
+  async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
     const headers = { ...this.#headers, "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
     return stored(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
   }
@@ -128,7 +128,7 @@ export class HttpWrite implements WriteRoute {
     await server.text({ method: "PUT", key, query: { comp: "block", blockid: id }, headers, body: data, signal });
   }
 
-  async commit(ids: readonly string[], signal: Signal): Promise<Receipt> {
+  async commit(ids: readonly string[], signal: Signal): Promise<WriteResult> {
     const rows = ids.map((id) => `<Latest>${id}</Latest>`).join("");
     const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><BlockList>${rows}</BlockList>`);
     const ask = { method: "PUT", key: this.key, query: { comp: "blocklist" }, headers: this.#headers } as const;
@@ -144,7 +144,7 @@ export class HttpWrite implements WriteRoute {
   async committed(signal: Signal): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });
-    const blocks = parsed(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
+    const blocks = readXml(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
     return { ids: blocks.rows, receipt: receiptOf(headers), ...timesIn(headers) };
   }
 }
@@ -154,12 +154,12 @@ function timesIn(headers: IncomingHttpHeaders): Pick<Found, "made" | "seen"> {
   return made === undefined || seen === undefined ? {} : { made: new Date(made), seen: new Date(seen) };
 }
 
-function stored({ status, headers }: HttpHead): Receipt {
+function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
   throw strange("PUT", status, "the answer to the write has no ETag");
 }
 
-function describing({ encryptionScope }: Server, { contentType, metadata, ifAbsent, ifMatch }: WriteOptions) {
+function describing({ encryptionScope }: Server, { contentType, metadata, ifAbsent, ifMatch }: DriverWriteOptions) {
   const named = Object.entries(wireMetadata(metadata)).map(([name, value]) => [META + name, value]);
   return {
     ...Object.fromEntries(named),

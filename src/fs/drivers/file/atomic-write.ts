@@ -3,21 +3,21 @@ import { randomBytes } from "node:crypto";
 import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Budget } from "../../../concurrency.js";
+import type { MemoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
-import { type Bytes, InMemory } from "../../../streams.js";
-import type { Receipt, WriteOptions } from "../../driver/driver.js";
+import { type ByteStream, InMemory } from "../../../streams.js";
+import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { gathered, isErrno, openDirectory, patiently, writeAll } from "./disk.js";
 import { etagOf } from "./object.js";
-import { type Places, UNFINISHED } from "./paths.js";
+import { type PathResolver, UNFINISHED } from "./paths.js";
 
-export type Conditions = Pick<WriteOptions, "ifAbsent" | "ifMatch">;
+export type Conditions = Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">;
 
 /** What all writes of a Storage share. */
 export interface Desk {
-  places: Places;
-  turns: Turns;
-  descriptors: Budget;
+  places: PathResolver;
+  turns: KeyedMutex;
+  descriptors: MemoryLimiter;
   /** How many drafts keep their file open while they wait for more. */
   kept: number;
 }
@@ -34,9 +34,9 @@ const ATTEMPTS = 3;
 export async function replace(
   desk: Desk,
   named: string,
-  body: Bytes,
-  { signal, onProgress, ...conditions }: Conditions & Pick<WriteOptions, "signal" | "onProgress">,
-): Promise<Receipt> {
+  body: ByteStream,
+  { signal, onProgress, ...conditions }: Conditions & Pick<DriverWriteOptions, "signal" | "onProgress">,
+): Promise<WriteResult> {
   // Fails early where the write cannot succeed, before the body is read.
   const target = await targetOf(desk.places, named, conditions, signal).catch(inTheWay);
   const draft = new Draft(desk, named, target, conditions, signal);
@@ -80,7 +80,7 @@ class Draft {
 
   /** Puts a chunk after what is there; without one, only begins, so that a write that waits for its body shows. */
   async write(chunk?: Uint8Array): Promise<void> {
-    const leave = await this.#desk.descriptors.take(1, this.#signal);
+    const leave = await this.#desk.descriptors.acquire(1, this.#signal);
     try {
       const file = await this.#opened();
       if (chunk) await writeAll(file, chunk);
@@ -91,9 +91,9 @@ class Draft {
   }
 
   /** Gives it its name, with `last` after what is there. */
-  async publish(last?: Bytes, onProgress?: WriteOptions["onProgress"]): Promise<Receipt> {
+  async publish(last?: ByteStream, onProgress?: DriverWriteOptions["onProgress"]): Promise<WriteResult> {
     const { turns, descriptors } = this.#desk;
-    const leave = await descriptors.take(1, this.#signal);
+    const leave = await descriptors.acquire(1, this.#signal);
     try {
       const file = await this.#opened();
       let written = 0;
@@ -173,7 +173,7 @@ class Draft {
 }
 
 async function targetOf(
-  places: Places,
+  places: PathResolver,
   named: string,
   conditions: Conditions,
   signal: AbortSignal | undefined,
@@ -249,7 +249,7 @@ function unknown(cause: unknown): never {
 }
 
 /** Who changes a path next: one at a time, in the order of asking. */
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
   async take<T>(path: string, work: () => Promise<T>): Promise<T> {

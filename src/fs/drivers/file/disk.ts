@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pause } from "../../../concurrency.js";
 import { type ErrorCode, failure } from "../../../errors.js";
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 
 /** Bytes that one chunk of a read has at most. */
 export const CHUNK = 256 * 1024;
@@ -40,7 +40,7 @@ export function openToRead(path: string, signal: AbortSignal | undefined): Promi
 }
 
 /** The bytes [start, end) of an open file, each chunk in a buffer of its own. Ending early closes the file. */
-export function chunksOf(file: FileHandle, start: number, end: number): Bytes {
+export function chunksOf(file: FileHandle, start: number, end: number): ByteStream {
   let at = start;
   const done = async () => {
     at = end;
@@ -61,7 +61,7 @@ export function chunksOf(file: FileHandle, start: number, end: number): Bytes {
 }
 
 /** The same bytes in fewer chunks, when they come in many small ones. A chunk is good until the next is asked for. */
-export async function* gathered(body: Bytes): Bytes {
+export async function* gathered(body: ByteStream): ByteStream {
   let buffer: Buffer = Buffer.alloc(0);
   let used = 0;
   for await (const chunk of body) {

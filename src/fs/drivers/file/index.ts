@@ -1,25 +1,25 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, link, lstat, rename, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Budget, byteBudget } from "../../../concurrency.js";
+import { type MemoryLimiter, memoryLimiter } from "../../../concurrency.js";
 import { failure, invalid } from "../../../errors.js";
-import { type Bytes, single } from "../../../streams.js";
+import { type ByteStream, single } from "../../../streams.js";
 import {
-  type CopyOptions,
+  BatchDeleteError,
   type DeleteFailure,
-  type Doomed,
   type Driver,
+  type DriverCopyOptions,
+  type DriverReadOptions,
   type FileSystem,
+  type ObjectIdentifier,
   type OpenDriver,
-  PartialDelete,
-  type ReadOptions,
-  type Receipt,
+  type WriteResult,
 } from "../../driver/driver.js";
-import { type Desk, inTheWay, matches, replace, Turns } from "./atomic-write.js";
+import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
 import { CHUNK, chunksOf, codeOfErrno, isErrno, readToEnd, readUpTo } from "./disk.js";
-import { listed } from "./list.js";
+import { listFiles } from "./list.js";
 import { etagOf, infoOf, opened, statOf } from "./object.js";
-import { Places } from "./paths.js";
+import { PathResolver } from "./paths.js";
 
 /** How many files are deleted together. */
 const TOGETHER = 64;
@@ -32,7 +32,7 @@ const MAX_OPEN = 16;
 
 interface Disk extends Desk {
   /** Who may copy a file now: a copy has the source open all the time. */
-  copies: Budget;
+  copies: MemoryLimiter;
 }
 
 /**
@@ -52,8 +52,14 @@ interface Disk extends Desk {
  * Unsupported.
  */
 export function fileDrivers(root: string): OpenDriver {
-  const lanes = () => byteBudget(MAX_OPEN, Number.POSITIVE_INFINITY);
-  const disk: Disk = { places: new Places(root), turns: new Turns(), descriptors: lanes(), copies: lanes(), kept: 0 };
+  const lanes = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
+  const disk: Disk = {
+    places: new PathResolver(root),
+    turns: new KeyedMutex(),
+    descriptors: lanes(),
+    copies: lanes(),
+    kept: 0,
+  };
   return (bucket) => {
     if (bucket !== "") throw invalid("a file has no bucket: write file:///path");
     return fileDriver(disk);
@@ -70,7 +76,7 @@ function fileDriver(disk: Disk): Driver {
     },
     async *list(prefix, options) {
       refuseVersions(options.versions);
-      yield* listed(places, prefix, options);
+      yield* listFiles(places, prefix, options);
     },
     async read(key, options) {
       refuseVersions(options.version !== undefined);
@@ -81,14 +87,14 @@ function fileDriver(disk: Disk): Driver {
       return replace(disk, places.named(key), body, options);
     },
     async copy(from, to, options) {
-      const leave = await disk.copies.take(1, options.signal);
+      const leave = await disk.copies.acquire(1, options.signal);
       return copy(disk, from.key, to, options).finally(leave);
     },
     async delete(doomed, { signal }) {
       refuseVersions(doomed.some(({ version }) => version !== undefined));
       await removeAll(disk, doomed, signal);
     },
-    async sign() {
+    async signedUrl() {
       throw failure("Unsupported", "nobody can be given a signed link to a file");
     },
     codeOf: codeOfErrno,
@@ -136,7 +142,7 @@ function refuseTaken(cause: unknown): never {
 }
 
 /** Whether what is at `path` is this very file, whatever leads there: a link, a mount, another spelling of the name. */
-async function isAt(places: Places, path: string, { dev, ino }: BigIntStats): Promise<boolean> {
+async function isAt(places: PathResolver, path: string, { dev, ino }: BigIntStats): Promise<boolean> {
   const there = await places
     .own(path)
     .then((own) => lstat(own, { bigint: true }))
@@ -155,15 +161,15 @@ function refuseVersions(asked: boolean): void {
 /** The content of the file, and how long it is: what is read counts where the stated size says nothing. */
 interface Content {
   size: number;
-  body: Bytes;
+  body: ByteStream;
 }
 
 async function read(
   { places, descriptors }: Disk,
   key: string,
-  { start, end, ifMatch, signal }: ReadOptions,
+  { start, end, ifMatch, signal }: DriverReadOptions,
 ): ReturnType<Driver["read"]> {
-  const leave = await descriptors.take(1, signal);
+  const leave = await descriptors.acquire(1, signal);
   try {
     const { file, stats } = await opened(places, key, signal);
     try {
@@ -218,8 +224,8 @@ async function copy(
   disk: Disk,
   from: string,
   to: string,
-  { ifAbsent, ifMatch, signal }: CopyOptions,
-): Promise<Receipt> {
+  { ifAbsent, ifMatch, signal }: DriverCopyOptions,
+): Promise<WriteResult> {
   const { places } = disk;
   const target = places.named(to);
   const { file, stats } = await opened(places, from, signal);
@@ -234,15 +240,19 @@ async function copy(
   });
 }
 
-async function removeAll(disk: Disk, doomed: readonly Doomed[], signal: AbortSignal | undefined): Promise<void> {
+async function removeAll(
+  disk: Disk,
+  doomed: readonly ObjectIdentifier[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const failures: DeleteFailure[] = [];
-  const attempt = ({ key }: Doomed) =>
+  const attempt = ({ key }: ObjectIdentifier) =>
     removeOne(disk, key).catch((error: unknown) => void failures.push({ key, error }));
   for (let at = 0; at < doomed.length; at += TOGETHER) {
     signal?.throwIfAborted();
     await Promise.all(doomed.slice(at, at + TOGETHER).map(attempt));
   }
-  if (failures.length > 0) throw new PartialDelete(failures);
+  if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
 /** Removes a file or a link. Its directory is confined as for a write; that nothing is there, or a directory, is a success. */

@@ -4,11 +4,11 @@ import type { Dirent } from "node:fs";
 import { lstat, opendir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, isStorageError } from "../../../errors.js";
-import type { Info, Item, ListOptions } from "../../driver/driver.js";
+import type { DriverListEntry, DriverListOptions, ObjectInfo } from "../../driver/driver.js";
 import { byUtf8, isAfter } from "../../driver/listing.js";
 import { isErrno, patiently } from "./disk.js";
 import { infoOf } from "./object.js";
-import { type Places, UNFINISHED } from "./paths.js";
+import { type PathResolver, UNFINISHED } from "./paths.js";
 
 const PAGE = 1000;
 /** How many entries are looked at together. */
@@ -40,21 +40,25 @@ interface Level {
  * dangling links, links out of the root and special files are `other` rows for who asks for them; with `followLinks`
  * a link to a directory inside the root is that directory, unless it leads back to one that it lies in.
  */
-export function listed(places: Places, prefix: string, options: ListOptions): AsyncGenerator<Item[]> {
+export function listFiles(
+  places: PathResolver,
+  prefix: string,
+  options: DriverListOptions,
+): AsyncGenerator<DriverListEntry[]> {
   return new Walk(places, options).pages(prefix);
 }
 
 class Walk {
-  readonly #places: Places;
-  readonly #options: ListOptions;
+  readonly #places: PathResolver;
+  readonly #options: DriverListOptions;
 
-  constructor(places: Places, options: ListOptions) {
+  constructor(places: PathResolver, options: DriverListOptions) {
     this.#places = places;
     this.#options = options;
   }
 
-  async *pages(prefix: string): AsyncGenerator<Item[]> {
-    let page: Item[] = [];
+  async *pages(prefix: string): AsyncGenerator<DriverListEntry[]> {
+    let page: DriverListEntry[] = [];
     for await (const group of groups(this.#children(prefix))) {
       this.#options.signal?.throwIfAborted();
       const items = await Promise.all(group.map((child) => this.#item(child)));
@@ -128,7 +132,7 @@ class Walk {
     return { key: `${key}/`, path: real, type: "directory", chain: [...chain, real] };
   }
 
-  async #item(child: Child): Promise<Item | undefined> {
+  async #item(child: Child): Promise<DriverListEntry | undefined> {
     const { key, path, type, detail } = child;
     if (type === "directory") return (await holdsSomething(path)) ? { key, type } : undefined;
     if (type === "other") return this.#other(key, detail);
@@ -141,7 +145,7 @@ class Walk {
     }
   }
 
-  #other(key: string, detail = "no regular file"): Item | undefined {
+  #other(key: string, detail = "no regular file"): DriverListEntry | undefined {
     return this.#options.others ? { key, type: "other", detail } : undefined;
   }
 
@@ -220,7 +224,7 @@ async function removeIfAbandoned(path: string): Promise<void> {
   if (stats?.isFile() && Date.now() - stats.mtimeMs > ABANDONED) await unlink(path).catch(() => {});
 }
 
-function fileItem({ key, size, modified, etag }: Info): Item {
+function fileItem({ key, size, modified, etag }: ObjectInfo): DriverListEntry {
   return { key, type: "file", size, modified, etag };
 }
 

@@ -3,9 +3,9 @@ import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat } from "node:fs/promises";
 import { failure } from "../../../errors.js";
 import { contentTypeOf } from "../../driver/content.js";
-import type { Info } from "../../driver/driver.js";
+import type { ObjectInfo } from "../../driver/driver.js";
 import { openToRead } from "./disk.js";
-import type { Places } from "./paths.js";
+import type { PathResolver } from "./paths.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
@@ -17,7 +17,7 @@ export function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
   return `"${[ino, mtimeNs, size].map((number) => number.toString(36)).join("-")}"`;
 }
 
-export function infoOf(key: string, stats: BigIntStats): Info {
+export function infoOf(key: string, stats: BigIntStats): ObjectInfo {
   const modified = new Date(Number(stats.mtimeMs));
   return {
     key,
@@ -28,14 +28,14 @@ export function infoOf(key: string, stats: BigIntStats): Info {
   };
 }
 
-export async function statOf(places: Places, key: string): Promise<Info> {
+export async function statOf(places: PathResolver, key: string): Promise<ObjectInfo> {
   const stats = await lstat(await places.real(places.named(key)), { bigint: true });
   return infoOf(key, regular(stats));
 }
 
 /** The open file and what is known of that very file, whatever happens to its name meanwhile. */
 export async function opened(
-  places: Places,
+  places: PathResolver,
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<{ file: FileHandle; stats: BigIntStats }> {

@@ -8,7 +8,7 @@ import { isErrno, syncDirectory } from "./disk.js";
 export const UNFINISHED = ".stowage-tmp-";
 
 /** The longest part of a path that exists is inside the root; what a symbolic link leads to counts, not its name. */
-export class Places {
+export class PathResolver {
   readonly #root: string;
   #realRoot: string | undefined;
 

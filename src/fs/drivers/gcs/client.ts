@@ -14,7 +14,7 @@ import { encodeComponent } from "../../signing/sigv4.js";
 import type { Tokens } from "./credentials.js";
 
 /** A request before it is signed. */
-export interface Call {
+export interface GcsRequest {
   method: string;
   /** Encoded; with a query only where the server itself has made it. */
   path: string;
@@ -27,14 +27,14 @@ export interface Call {
   tries?: number | undefined;
   idle?: number;
   /** Sent in place of a repetition. */
-  again?: Call;
+  again?: GcsRequest;
 }
 
 /** The answer to a call, read as text. */
 export type Answer = Pick<HttpText, "status" | "headers" | "text">;
 
 /** What is known of a bucket's place. */
-export interface Place {
+export interface ObjectLocation {
   bucket: string;
   /** What comes before the path of a request in all of them. */
   base: string;
@@ -58,9 +58,9 @@ export abstract class Api {
   /** Whether batches of calls are tried; until the server says that it has none. */
   hasBatches = true;
 
-  constructor(readonly place: Place) {}
+  constructor(readonly place: ObjectLocation) {}
 
-  abstract text(call: Call): Promise<Answer>;
+  abstract text(call: GcsRequest): Promise<Answer>;
 
   /** The path of a bucket's objects, or of one of them. */
   objects(key?: string, bucket = this.place.bucket): string {
@@ -82,8 +82,8 @@ export abstract class Api {
   }
 
   /** The answer as JSON. */
-  async json(call: Call): Promise<Document> {
-    return parsed((await this.text(call)).text);
+  async json(call: GcsRequest): Promise<Document> {
+    return parseDocument((await this.text(call)).text);
   }
 }
 
@@ -98,18 +98,18 @@ export class Server extends Api {
   readonly origin: Origin;
   readonly tokens: Tokens;
 
-  constructor(place: Place, http: Http, origin: Origin, tokens: Tokens) {
+  constructor(place: ObjectLocation, http: Http, origin: Origin, tokens: Tokens) {
     super(place);
     this.#http = http;
     this.origin = origin;
     this.tokens = tokens;
   }
 
-  send(call: Call): Promise<HttpResponse> {
+  send(call: GcsRequest): Promise<HttpResponse> {
     return this.#signedIn(call, (request) => this.#http.send(request));
   }
 
-  override text(call: Call): Promise<Answer> {
+  override text(call: GcsRequest): Promise<Answer> {
     return this.#signedIn(call, (request) => this.#http.text(request));
   }
 
@@ -123,7 +123,7 @@ export class Server extends Api {
   }
 
   /** A token that is refused before its time is replaced, once. */
-  async #signedIn<T>(call: Call, send: (request: HttpRequest) => Promise<T>): Promise<T> {
+  async #signedIn<T>(call: GcsRequest, send: (request: HttpRequest) => Promise<T>): Promise<T> {
     const used: { bearer?: string | undefined } = {};
     try {
       return await send(this.#request(call, used));
@@ -134,8 +134,8 @@ export class Server extends Api {
     }
   }
 
-  #request(call: Call, used: { bearer?: string | undefined }): HttpRequest {
-    const { signal, statuses = OK, tries, idle, again = call } = call;
+  #request(call: GcsRequest, used: { bearer?: string | undefined }): HttpRequest {
+    const { signal, statuses = OK, tries: maxAttempts, idle: idleTimeoutMs, again = call } = call;
     let attempts = 0;
     const signed = (bearer: string | undefined) => {
       used.bearer = bearer;
@@ -145,10 +145,10 @@ export class Server extends Api {
       const bearer = this.tokens.bearer();
       return bearer instanceof Promise ? bearer.then(signed) : signed(bearer);
     };
-    return { prepare, signal, statuses, tries, idle };
+    return { prepare, signal, statuses, maxAttempts, idleTimeoutMs };
   }
 
-  #outgoing({ method, path, query = {}, headers, body }: Call, bearer: string | undefined): Outgoing {
+  #outgoing({ method, path, query = {}, headers, body }: GcsRequest, bearer: string | undefined): Outgoing {
     const { payer } = this.place;
     return {
       method,
@@ -165,7 +165,7 @@ export class Server extends Api {
 }
 
 /** A JSON answer of the server. One that was cut to nothing must not pass for an object of size 0 or an empty listing. */
-export function parsed(text: string, otherwise: ErrorCode = "Unavailable"): Document {
+export function parseDocument(text: string, otherwise: ErrorCode = "Unavailable"): Document {
   const found = jsonIn(text);
   if (isDocument(found) && Object.keys(found).length > 0) return found;
   throw failure(otherwise, "the server's answer has no content, or is something else than JSON");

@@ -1,5 +1,5 @@
 import { failure } from "../../../errors.js";
-import type { CopyOptions, Receipt } from "../../driver/driver.js";
+import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError } from "../../http/client.js";
 import { documentOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
@@ -13,8 +13,8 @@ export async function copyObject(
   api: Api,
   from: { bucket: string; key: string },
   to: string,
-  { ifAbsent, ifMatch, signal }: CopyOptions,
-): Promise<Receipt> {
+  { ifAbsent, ifMatch, signal }: DriverCopyOptions,
+): Promise<WriteResult> {
   if (ifAbsent && !api.place.google) throw failure("Unsupported", "this server ignores ifAbsent on a copy");
   const path = api.rewrite(from, to);
   const conditions = {
@@ -40,5 +40,5 @@ export async function copyObject(
 
 /** The object that is in the way may be our own, from a try whose answer was lost. */
 function isOwnDoing(error: unknown): boolean {
-  return error instanceof HttpError && error.status === 412 && error.unsure;
+  return error instanceof HttpError && error.status === 412 && error.ambiguous;
 }

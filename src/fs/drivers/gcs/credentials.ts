@@ -2,7 +2,7 @@
 import type { AuthClient, GoogleAuth } from "google-auth-library";
 import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "../../../connections/index.js";
 import { failure } from "../../../errors.js";
-import { type Grant, Token } from "../../driver/access-token.js";
+import { type AccessToken, CachedAccessToken } from "../../driver/access-token.js";
 
 /** Who signs, and how; the name becomes part of the signed address. */
 export interface Signer {
@@ -123,7 +123,7 @@ async function subjectToken(source: Extract<GoogleSource, { kind: "oidc" }>): Pr
 
 class GoogleTokens implements Tokens {
   readonly #renewed: () => Promise<GoogleAuth<AuthClient>>;
-  readonly #token = new Token((anew) => this.#issue(anew));
+  readonly #token = new CachedAccessToken((anew) => this.#issue(anew));
   #auth: GoogleAuth<AuthClient>;
 
   constructor(renewed: () => Promise<GoogleAuth<AuthClient>>, auth: GoogleAuth<AuthClient>) {
@@ -149,14 +149,14 @@ class GoogleTokens implements Tokens {
     return { email, sign: async (text) => Buffer.from(await this.#auth.sign(text), "base64") };
   }
 
-  async #issue(anew: boolean): Promise<Grant> {
+  async #issue(anew: boolean): Promise<AccessToken> {
     // The library hands out what it has until it ends, refused or not; only a new client asks again.
     if (anew) this.#auth = await this.#renewed();
     const client = await this.#auth.getClient().catch(refused);
     const { token } = await client.getAccessToken().catch(refused);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");
     // Clients that do not tell how long a token lasts keep it themselves, so they are asked again soon.
-    return { token, until: client.credentials.expiry_date ?? Date.now() + UNTOLD_MS };
+    return { token, expiresAt: client.credentials.expiry_date ?? Date.now() + UNTOLD_MS };
   }
 }
 

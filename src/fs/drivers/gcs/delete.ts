@@ -1,5 +1,11 @@
-import { type BatchAnswer, deleteAll, readBatch, type Verdict, writeBatch } from "../../driver/batch-delete.js";
-import type { Doomed } from "../../driver/driver.js";
+import {
+  batchDelete,
+  type DeleteOutcome,
+  type MixedResponse,
+  readMultipartMixed,
+  writeMultipartMixed,
+} from "../../driver/batch-delete.js";
+import type { ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError, refusal, strange } from "../../http/client.js";
 import { jsonIn } from "../../http/json.js";
 import type { Api } from "./client.js";
@@ -12,15 +18,15 @@ const BATCH = 100;
 type Signal = AbortSignal | undefined;
 
 /** Deletes all of them; those that fail are named, each with its own error. */
-export function deleteObjects(api: Api, objects: readonly Doomed[], signal: Signal): Promise<void> {
-  const one = (object: Doomed) => deleteOne(api, object, signal);
-  return deleteAll({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
+export function deleteObjects(api: Api, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
+  const one = (object: ObjectIdentifier) => deleteOne(api, object, signal);
+  return batchDelete({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
 }
 
 /** Emulators answer 200, and as little with it. */
 const DELETED: readonly number[] = [204, 200, 404];
 
-async function deleteOne(api: Api, { key, version }: Doomed, signal: Signal): Promise<void> {
+async function deleteOne(api: Api, { key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
   const query = { generation: generationOf(version) };
   const { status, text } = await api.text({
     method: "DELETE",
@@ -33,14 +39,14 @@ async function deleteOne(api: Api, { key, version }: Doomed, signal: Signal): Pr
   throw strange("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
-async function deleteBatch(api: Api, batch: readonly Doomed[], signal: Signal): Promise<Verdict[]> {
+async function deleteBatch(api: Api, batch: readonly ObjectIdentifier[], signal: Signal): Promise<DeleteOutcome[]> {
   const calls = batch.map((object) => call(api, object));
-  const { boundary, body } = writeBatch(calls, (index) => `<${index}>`);
+  const { boundary, body } = writeMultipartMixed(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
   if (!api.hasBatches) return [];
   try {
     const { text } = await api.text({ method: "POST", path: api.batches(), headers, body, signal });
-    const answers = readBatch(text);
+    const answers = readMultipartMixed(text);
     return batch.map((_, i) => verdictOf(answers.get(i)));
   } catch (error) {
     if (!(error instanceof HttpError) || !BATCHLESS.has(error.status)) throw error;
@@ -52,7 +58,7 @@ async function deleteBatch(api: Api, batch: readonly Doomed[], signal: Signal): 
 /** What servers say that imitate Google's and have no batches; each object is deleted on its own there. */
 const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
 
-function call(api: Api, { key, version }: Doomed): string {
+function call(api: Api, { key, version }: ObjectIdentifier): string {
   const { payer } = api.place;
   const query = version === undefined ? "" : `?generation=${generationOf(version)}`;
   const head = payer === undefined ? "" : `x-goog-user-project: ${payer}\r\n`;
@@ -60,7 +66,7 @@ function call(api: Api, { key, version }: Doomed): string {
 }
 
 /** Inside a batch nothing is tried again by itself. */
-function verdictOf(answer: BatchAnswer | undefined): Verdict {
+function verdictOf(answer: MixedResponse | undefined): DeleteOutcome {
   if (!answer || answer.status === 429 || answer.status >= 500) return "again";
   const { status, text } = answer;
   if (status === 204 || status === 200 || status === 404) return "gone";

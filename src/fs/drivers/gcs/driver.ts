@@ -1,4 +1,4 @@
-import type { Driver, Shared } from "../../driver/driver.js";
+import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { signGcs } from "../../signing/gcs-v4.js";
 import type { Server } from "./client.js";
@@ -10,7 +10,7 @@ import { readObject, statObject } from "./read.js";
 import { Upload } from "./write.js";
 
 /** The bucket of `server` behind the seam. */
-export function gcsDriver(server: Server, { uploads }: Shared): Driver {
+export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(server, key, options),
@@ -18,11 +18,11 @@ export function gcsDriver(server: Server, { uploads }: Shared): Driver {
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
-      return upload(body, new Upload(server, key, options), { budget: uploads, size, signal, onProgress });
+      return upload(body, new Upload(server, key, options), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(server, from, to, options),
     delete: (objects, { signal }) => deleteObjects(server, objects, signal),
-    sign: async (key, options) => {
+    signedUrl: async (key, options) => {
       const { bucket, payer } = server.place;
       const { email, sign } = await server.tokens.signer();
       return signGcs({ ...options, endpoint: server.origin, bucket, key, email, payer, now: server.now(), sign });

@@ -1,6 +1,6 @@
 /** How Google Cloud Storage tells failures: JSON from its JSON API, XML from its XML API. */
 import type { ErrorCode } from "../../../errors.js";
-import type { FailedCall } from "../../driver/driver.js";
+import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { isDocument, jsonIn } from "../../http/json.js";
 
@@ -47,7 +47,7 @@ export function passes({ status, code = "" }: HttpError): boolean {
 }
 
 /** The category of anything that the driver throws. */
-export function codeOf(error: unknown, { op, ifAbsent }: FailedCall): ErrorCode {
+export function codeOf(error: unknown, { op, ifAbsent }: OperationContext): ErrorCode {
   if (!(error instanceof HttpError) || error.kind !== "answer") return codeOfHttp(error) ?? "Unavailable";
   if (error.status === 412 && ifAbsent) return "AlreadyExists";
   if (passes(error)) return "Throttled";

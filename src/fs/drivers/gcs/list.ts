@@ -1,12 +1,16 @@
 import { failure } from "../../../errors.js";
-import type { Item, ListOptions } from "../../driver/driver.js";
+import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { Listing, NewestFirst } from "../../driver/listing.js";
 import { type Document, isDocument, listOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { ITEM_FIELDS, itemOf } from "./object.js";
 
 /** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
-export async function* listObjects(api: Api, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
+export async function* listObjects(
+  api: Api,
+  prefix: string,
+  options: DriverListOptions,
+): AsyncGenerator<readonly DriverListEntry[]> {
   const newestFirst = new NewestFirst();
   const listing = new Listing(prefix, options);
   for await (const { items, next } of pages(api, prefix, options)) {
@@ -21,11 +25,11 @@ export async function* listObjects(api: Api, prefix: string, options: ListOption
 }
 
 interface Page {
-  items: Item[];
+  items: DriverListEntry[];
   next: string | undefined;
 }
 
-async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGenerator<Page> {
+async function* pages(api: Api, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
   // The kind is there even when nothing else is, which tells an empty listing from an answer that was cut.
   const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
@@ -39,7 +43,7 @@ async function* pages(api: Api, prefix: string, options: ListOptions): AsyncGene
   } while (pageToken !== undefined);
 }
 
-function rowsOf(page: Document, { delimiter, versions }: ListOptions): Item[] {
+function rowsOf(page: Document, { delimiter, versions }: DriverListOptions): DriverListEntry[] {
   const files = listOf(page, "items").map((row) => {
     if (!isDocument(row)) throw failure("Corrupt", "the listing has a row that is no object");
     return versions ? versionOf(row) : itemOf(row);
@@ -48,12 +52,12 @@ function rowsOf(page: Document, { delimiter, versions }: ListOptions): Item[] {
   return prefixes.length === 0 ? files : [...files, ...prefixes.map(directory)];
 }
 
-function directory(key: unknown): Item {
+function directory(key: unknown): DriverListEntry {
   if (typeof key !== "string") throw failure("Corrupt", "the listing has a prefix that is no text");
   return { key, type: "directory" };
 }
 
-function versionOf(row: Document): Item {
+function versionOf(row: Document): DriverListEntry {
   const item = itemOf(row);
   return { ...item, version: item.etag ?? "", latest: textOf(row, "timeDeleted") === undefined };
 }

@@ -2,10 +2,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { failure } from "../../../errors.js";
 import { modifiedIn } from "../../driver/content.js";
-import type { Info, Item, Receipt } from "../../driver/driver.js";
+import type { DriverListEntry, ObjectInfo, WriteResult } from "../../driver/driver.js";
 import { dateInRow, sizeInRow } from "../../driver/listing.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
-import { parsed } from "./client.js";
+import { parseDocument } from "./client.js";
 
 /** Which fields of an object are asked for. */
 export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
@@ -23,7 +23,7 @@ export const NONCE = "stowage-nonce";
 
 const META = "x-goog-meta-";
 
-export function infoOf(key: string, resource: Document): Info {
+export function infoOf(key: string, resource: Document): ObjectInfo {
   const { size, modified, etag: generation } = knownOf(resource);
   const md5Hash = textOf(resource, "md5Hash");
   const contentType = textOf(resource, "contentType");
@@ -56,7 +56,7 @@ function missing(field: string): Error {
 }
 
 /** The same from the headers that come with an object's data; `size` is that of the whole object. */
-export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): Info {
+export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
   const generation = one(headers["x-goog-generation"]) ?? "";
   const contentType = headers["content-type"];
   const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
@@ -79,7 +79,7 @@ function hex(base64: string): string {
   return Buffer.from(base64, "base64").toString("hex");
 }
 
-export function itemOf(row: Document): Item {
+export function itemOf(row: Document): DriverListEntry {
   return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row) };
 }
 
@@ -94,7 +94,7 @@ export function generationOf(etag: string | undefined): string | undefined {
   throw failure("PreconditionFailed", "the etag is not a generation, so no object here can have it");
 }
 
-function named(metadata: readonly (readonly [string, string])[]): Pick<Info, "metadata"> {
+function named(metadata: readonly (readonly [string, string])[]): Pick<ObjectInfo, "metadata"> {
   const own = metadata.filter(([name]) => name !== NONCE).map(([name, value]) => [name.toLowerCase(), value]);
   return own.length > 0 ? { metadata: Object.fromEntries(own) } : {};
 }
@@ -114,12 +114,12 @@ function utf8(header: string): string {
 }
 
 /** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
-export function parsedReceipt(text: string): Receipt {
-  return storedReceipt(parsed(text, "CommitUnknown"));
+export function parsedReceipt(text: string): WriteResult {
+  return storedReceipt(parseDocument(text, "CommitUnknown"));
 }
 
 /** The receipt of what an upload has stored; CommitUnknown when the server does not say which generation that is. */
-export function storedReceipt(stored: Document): Receipt {
+export function storedReceipt(stored: Document): WriteResult {
   const generation = textOf(stored, "generation", "CommitUnknown") ?? "";
   if (!/^\d+$/.test(generation))
     throw failure("CommitUnknown", "the server's answer names no generation of the object");

@@ -1,8 +1,8 @@
 import type { GcsOptions } from "../../../connections/index.js";
 import { invalid } from "../../../errors.js";
-import type { Shared } from "../../driver/driver.js";
+import type { DriverContext } from "../../driver/driver.js";
 import { type Dialect, openHttp, originOf } from "../../http/client.js";
-import { type Place, Server } from "./client.js";
+import { type ObjectLocation, Server } from "./client.js";
 import { openTokens, type Tokens } from "./credentials.js";
 import { explain, passes } from "./errors.js";
 
@@ -12,7 +12,7 @@ const GOOGLE = "https://storage.googleapis.com";
 export async function openServer(
   bucket: string,
   options: GcsOptions,
-  env: Shared["env"],
+  env: DriverContext["env"],
   google?: boolean,
 ): Promise<Server> {
   const { endpoint = GOOGLE, kmsKeyName, attempts } = options;
@@ -26,19 +26,19 @@ export async function openServer(
 /** The bucket at `endpoint`, on the thin transport. */
 export async function connect(
   endpoint: string,
-  place: Place,
+  place: ObjectLocation,
   tokens: Tokens,
-  env: Shared["env"],
-  tries?: number,
+  env: DriverContext["env"],
+  maxAttempts?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
   const dialect: Dialect = {
-    explain: (_status, headers, text) => explain(headers, text),
-    transient: passes,
+    parseError: (_status, headers, text) => explain(headers, text),
+    isRetryable: passes,
     // Only signed addresses hold a time here; a token that is refused says nothing about the clock.
     aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
-  return new Server(place, await openHttp({ protocol: origin.protocol, dialect, tries, env }), origin, tokens);
+  return new Server(place, await openHttp({ protocol: origin.protocol, dialect, maxAttempts, env }), origin, tokens);
 }
 
 async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | undefined> {

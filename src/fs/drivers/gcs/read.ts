@@ -1,20 +1,20 @@
 import { failure } from "../../../errors.js";
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
-import { extentOf, rangeHeader } from "../../driver/content.js";
-import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import { parseContentRange, rangeHeader } from "../../driver/content.js";
+import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/client.js";
 import { encodeComponent } from "../../signing/sigv4.js";
-import type { Api, Call, Server } from "./client.js";
+import type { Api, GcsRequest, Server } from "./client.js";
 import { allowed } from "./client.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one } from "./object.js";
 
 export async function statObject(
   api: Api,
   key: string,
-  { version, signal }: StatOptions,
+  { version, signal }: DriverStatOptions,
   ifMatch?: string,
-): Promise<Info> {
+): Promise<ObjectInfo> {
   const query = { fields: INFO_FIELDS, generation: version, ifGenerationMatch: generationOf(ifMatch) };
   const resource = await api.json({ method: "GET", path: api.objects(key), query, signal });
   return infoOf(key, resource);
@@ -24,14 +24,14 @@ export async function statObject(
 export async function readObject(
   server: Server,
   key: string,
-  options: ReadOptions,
-): Promise<{ info: Info; body: Bytes }> {
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { start, end } = options;
   const range = rangeHeader(start, end);
   const answer = await server.send(media(server, key, options, range));
   if (answer.status === 416) return pastTheEnd(server, key, options, answer);
   try {
-    const { size, length } = extentOf(withLength(answer), range === undefined ? undefined : { start, end });
+    const { size, length } = parseContentRange(withLength(answer), range === undefined ? undefined : { start, end });
     const info = infoOfHeaders(key, answer.headers, size);
     matched(info, options.ifMatch);
     answer.body.expect(length);
@@ -45,7 +45,7 @@ export async function readObject(
 const WHOLE: readonly number[] = [200, 416];
 const RANGED: readonly number[] = [206, 200, 416];
 
-function media(server: Server, key: string, options: ReadOptions, range: string | undefined): Call {
+function media(server: Server, key: string, options: DriverReadOptions, range: string | undefined): GcsRequest {
   const { version: generation, signal } = options;
   const match = generationOf(options.ifMatch);
   const headers = { "accept-encoding": "gzip", ...(range && { range }) };
@@ -67,13 +67,13 @@ function withLength(answer: HttpResponse): HttpResponse {
 }
 
 /** Emulators ignore conditions on reads, so the answer itself is looked at. */
-export function matched({ etag }: Info, ifMatch: string | undefined): void {
+export function matched({ etag }: ObjectInfo, ifMatch: string | undefined): void {
   if (ifMatch === undefined || ifMatch === etag) return;
   throw failure("PreconditionFailed", `the etag is ${etag}, not ${ifMatch}`);
 }
 
 /** The answer to a range that the object does not reach tells nothing of the object, so it is asked for. */
-async function pastTheEnd(server: Server, key: string, options: ReadOptions, answer: HttpResponse) {
+async function pastTheEnd(server: Server, key: string, options: DriverReadOptions, answer: HttpResponse) {
   answer.body.discard();
   const info = await statObject(server, key, options, options.ifMatch);
   matched(info, options.ifMatch);

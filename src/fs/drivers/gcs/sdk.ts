@@ -2,10 +2,10 @@
 import type { Storage } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
-import type { Driver, Shared, SignOptions } from "../../driver/driver.js";
+import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { type HttpError, lineFailure, refusal, strange } from "../../http/client.js";
-import { type Answer, Api, type Call, OK, type Place, queryOf, type Server } from "./client.js";
+import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
 import { deleteObjects } from "./delete.js";
@@ -29,16 +29,16 @@ interface ClientError extends Error {
 export class ClientApi extends Api {
   readonly #client: Storage;
 
-  constructor(client: Storage, place: Place) {
+  constructor(client: Storage, place: ObjectLocation) {
     super(place);
     this.#client = client;
   }
 
-  override text(call: Call): Promise<Answer> {
+  override text(call: GcsRequest): Promise<Answer> {
     return orAbort(this.#sent(call), call.signal);
   }
 
-  #sent(call: Call): Promise<Answer> {
+  #sent(call: GcsRequest): Promise<Answer> {
     const { method, path, query, headers, body, tries } = call;
     const { payer } = this.place;
     const request = {
@@ -72,7 +72,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
       ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
       : lineFailure(method, error);
   // The client tries again by itself and does not say so.
-  told.unsure = true;
+  told.ambiguous = true;
   told.suspected = true;
   return told;
 }
@@ -81,7 +81,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
  * The driver on a client. `reads` has the client's credentials on this library's own transport: when one stream of the
  * client (7.22) is left early, its others on the same connections stop for good, without an error.
  */
-export function clientDriver(client: Storage, api: ClientApi, reads: Server, { uploads }: Shared): Driver {
+export function clientDriver(client: Storage, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(api, key, options),
@@ -89,11 +89,11 @@ export function clientDriver(client: Storage, api: ClientApi, reads: Server, { u
     read: (key, options) => readObject(reads, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
-      return upload(body, new Upload(api, key, options), { budget: uploads, size, signal, onProgress });
+      return upload(body, new Upload(api, key, options), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(api, from, to, options),
     delete: (objects, { signal }) => deleteObjects(api, objects, signal),
-    sign: (key, options) => signObject(client, api, key, options),
+    signedUrl: (key, options) => signObject(client, api, key, options),
     codeOf,
     close: async () => reads.close(),
   };
@@ -106,7 +106,7 @@ export function clientTokens(client: Storage, google: boolean): Tokens {
   return { ...anonymous, bearer: async () => (await client.authClient.getAccessToken()) ?? undefined };
 }
 
-async function signObject(client: Storage, { place }: Api, key: string, options: SignOptions): Promise<string> {
+async function signObject(client: Storage, { place }: Api, key: string, options: DriverSignOptions): Promise<string> {
   const { method, expiresIn } = options;
   const { bucket, payer } = place;
   try {

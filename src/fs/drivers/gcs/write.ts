@@ -1,29 +1,29 @@
 import { randomUUID } from "node:crypto";
 import { failure, isStorageError } from "../../../errors.js";
 import { isOlder } from "../../driver/ambiguous-write.js";
-import type { Receipt, WriteOptions } from "../../driver/driver.js";
+import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { dateInRow } from "../../driver/listing.js";
-import type { Limits, Part, Session, Target } from "../../driver/upload.js";
+import type { Limits, MultipartUpload, Part, UploadTarget } from "../../driver/upload.js";
 import { HttpError, isSuccess } from "../../http/client.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
-import { type Answer, type Api, allowed, type Call, parsed } from "./client.js";
+import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
 import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
 const MIB = 2 ** 20;
 
 /** Chunks of one upload come one after the other, so they are larger than the parts of other providers. 5 TiB in all. */
 const LIMITS: Limits = {
-  single: 8 * MIB,
-  part: 16 * MIB,
-  largest: 16 * MIB,
-  count: 327_680,
-  multiple: 256 * 1024,
-  parallel: 1,
-  uniform: true,
+  maxSinglePut: 8 * MIB,
+  partSize: 16 * MIB,
+  maxPartSize: 16 * MIB,
+  maxParts: 327_680,
+  partAlignment: 256 * 1024,
+  concurrency: 1,
+  uniformParts: true,
 };
 
 /** Where one write goes. */
-export class Upload implements Target<void> {
+export class Upload implements UploadTarget<void> {
   readonly limits = LIMITS;
   readonly #api: Api;
   readonly #key: string;
@@ -33,7 +33,7 @@ export class Upload implements Target<void> {
   /** By `performance.now()`, before the request that makes the object. */
   #since = 0;
 
-  constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: WriteOptions) {
+  constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: DriverWriteOptions) {
     this.#api = api;
     this.#key = allowed(key);
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
@@ -47,7 +47,7 @@ export class Upload implements Target<void> {
     this.#query = { ifGenerationMatch, kmsKeyName: api.place.kmsKeyName, fields: "generation" };
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
+  async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const boundary = randomUUID();
     this.#since = performance.now();
     try {
@@ -65,7 +65,7 @@ export class Upload implements Target<void> {
     }
   }
 
-  async begin(): Promise<Session<void>> {
+  async createUpload(): Promise<MultipartUpload<void>> {
     this.#since = performance.now();
     const { headers } = await this.#api.text({
       method: "POST",
@@ -80,7 +80,7 @@ export class Upload implements Target<void> {
   }
 
   /** A condition that fails after a lost answer may have been broken by our own first try. */
-  async #settled(error: unknown, signal: AbortSignal | undefined): Promise<Receipt> {
+  async #settled(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
     if (!isUnsure(error)) throw error;
     // Without a condition the same write may simply be made again, unless it is told to have worked.
     if (this.#nonce === undefined)
@@ -107,7 +107,7 @@ export class Upload implements Target<void> {
       const query = { fields: "generation,metadata,updated" };
       const path = this.#api.objects(this.#key);
       const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
-      return { resource: parsed(text), seen: new Date(one(headers.date) ?? Number.NaN) };
+      return { resource: parseDocument(text), seen: new Date(one(headers.date) ?? Number.NaN) };
     } catch (error) {
       if (error instanceof HttpError && error.status === 404) return undefined;
       throw failure("CommitUnknown", "the answer was lost, and the object cannot be looked at", { cause });
@@ -126,7 +126,7 @@ function unsettled(cause: unknown): Error {
 }
 
 function isUnsure(error: unknown): boolean {
-  return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.unsure);
+  return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.ambiguous);
 }
 
 /** https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object: the resource, then the data. */
@@ -141,7 +141,7 @@ function related(boundary: string, resource: Resource, data: Uint8Array): Uint8A
 }
 
 /** How often in a row the service may take nothing of a chunk. */
-const FRUITLESS = 5;
+const MAX_RESUMES = 5;
 
 /** A session that is over: expired, cancelled, or finished. */
 const GONE: ReadonlySet<number> = new Set([404, 410]);
@@ -150,18 +150,18 @@ const ENDED: readonly number[] = [499, 204, 200, ...GONE];
 const TAKEN: readonly number[] = [200, 201, 308];
 
 /** The receipt of a write that failed with `error` but did happen; else throws. */
-type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<Receipt>;
+type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<WriteResult>;
 
 /**
  * A resumable upload: chunks one after the other, the last of which makes the object.
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
-class Resumable implements Session<void> {
+class Resumable implements MultipartUpload<void> {
   readonly #api: Api;
   /** Knows the secret of the session, so it never gets into a message. */
   readonly #path: string;
   readonly #settle: Settle;
-  #receipt: Receipt | undefined;
+  #receipt: WriteResult | undefined;
 
   constructor(api: Api, location: string, settle: Settle) {
     this.#api = api;
@@ -171,7 +171,7 @@ class Resumable implements Session<void> {
     this.#path = `${pathname}${search}`;
   }
 
-  async part(part: Part, signal: AbortSignal): Promise<void> {
+  async uploadPart(part: Part, signal: AbortSignal): Promise<void> {
     if (!part.last) return this.#chunk(part, signal);
     try {
       await this.#chunk(part, signal);
@@ -192,13 +192,13 @@ class Resumable implements Session<void> {
       }
       const reached = persisted(answer);
       fruitless = reached > at ? 0 : fruitless + 1;
-      if (reached < part.offset || reached > end || fruitless > FRUITLESS) throw lost();
+      if (reached < part.offset || reached > end || fruitless > MAX_RESUMES) throw lost();
       if (reached === end && !part.last) return;
       at = reached;
     }
   }
 
-  async commit(): Promise<Receipt> {
+  async complete(): Promise<WriteResult> {
     if (!this.#receipt) throw failure("Unavailable", "the server has all data, but made no object of it");
     return this.#receipt;
   }
@@ -211,8 +211,8 @@ class Resumable implements Session<void> {
   async #put(part: Part, at: number, signal: AbortSignal): Promise<Answer> {
     const common = { method: "PUT", path: this.#path, signal, statuses: TAKEN };
     const data = part.data.subarray(at - part.offset);
-    const call: Call = { ...common, headers: { "content-range": contentRange(part, at) }, body: data };
-    const question: Call = { ...common, headers: { "content-range": "bytes */*" } };
+    const call: GcsRequest = { ...common, headers: { "content-range": contentRange(part, at) }, body: data };
+    const question: GcsRequest = { ...common, headers: { "content-range": "bytes */*" } };
     const retrying = this.#api.place.google ? { again: question } : { tries: 1 };
     try {
       return await this.#api.text({ ...call, ...retrying });

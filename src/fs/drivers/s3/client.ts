@@ -23,7 +23,7 @@ import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./erro
 import type { Profile } from "./profile.js";
 
 /** A request to the bucket or to one of its objects. */
-export interface Ask {
+export interface S3Request {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Another bucket of the same endpoint. */
   bucket?: string;
@@ -43,7 +43,7 @@ export interface Ask {
 const NONE: Readonly<Record<string, string>> = {};
 
 /** The successes of each method; https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html */
-const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
+const STATUSES: Readonly<Record<S3Request["method"], readonly number[]>> = {
   GET: [200],
   HEAD: [200],
   PUT: [200],
@@ -53,7 +53,7 @@ const STATUSES: Readonly<Record<Ask["method"], readonly number[]>> = {
 /** A range that is the whole object may come as 200, which its `Content-Range` tells. */
 const RANGED: readonly number[] = [206, 200];
 
-function statusesOf({ method, headers = NONE }: Ask): readonly number[] {
+function statusesOf({ method, headers = NONE }: S3Request): readonly number[] {
   return method === "GET" && headers.range !== undefined ? RANGED : STATUSES[method];
 }
 
@@ -64,7 +64,7 @@ export const USUAL_REGION = "us-east-1";
 export interface ClientOptions
   extends Pick<S3Options, "region" | "endpoint" | "addressing">,
     Partial<Pick<S3Options, "requesterPays">> {
-  readonly keys: KeySource;
+  readonly keys: CredentialProvider;
 }
 
 export async function openClient(
@@ -80,7 +80,7 @@ export async function openClient(
 export class S3Client {
   readonly #bucket: string;
   readonly #options: ClientOptions;
-  readonly #keys: KeySource;
+  readonly #keys: CredentialProvider;
   readonly #common: Readonly<Record<string, string>>;
   #http!: Http;
   #address: Address;
@@ -99,16 +99,23 @@ export class S3Client {
   }
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const mend: Dialect["mend"] = (error, headers) => this.#mend(error, headers);
-    const dialect: Dialect = { explain, hidden, transient, declined, aboutTime, mend };
+    const recover: Dialect["recover"] = (error, headers) => this.#mend(error, headers);
+    const dialect: Dialect = {
+      parseError: explain,
+      isErrorBody: hidden,
+      isRetryable: transient,
+      declined,
+      aboutTime,
+      recover,
+    };
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 
-  send(ask: Ask): Promise<HttpResponse> {
+  send(ask: S3Request): Promise<HttpResponse> {
     return this.#http.send(this.#request(ask));
   }
 
-  text(ask: Ask): Promise<HttpText> {
+  text(ask: S3Request): Promise<HttpText> {
     return this.#http.text(this.#request(ask));
   }
 
@@ -123,17 +130,17 @@ export class S3Client {
     this.#http.close();
   }
 
-  #request(ask: Ask): HttpRequest {
-    const { signal, idle, tries } = ask;
-    return { prepare: (now) => this.#prepare(ask, now), signal, idle, tries, statuses: statusesOf(ask) };
+  #request(ask: S3Request): HttpRequest {
+    const { signal, idle: idleTimeoutMs, tries: maxAttempts } = ask;
+    return { prepare: (now) => this.#prepare(ask, now), signal, idleTimeoutMs, maxAttempts, statuses: statusesOf(ask) };
   }
 
-  #prepare(ask: Ask, now: number): Outgoing | Promise<Outgoing> {
+  #prepare(ask: S3Request, now: number): Outgoing | Promise<Outgoing> {
     const keys = this.#keys.current();
     return keys instanceof Promise ? keys.then((found) => this.#signed(ask, found, now)) : this.#signed(ask, keys, now);
   }
 
-  #signed(ask: Ask, keys: AccessKeys | undefined, now: number): Outgoing {
+  #signed(ask: S3Request, keys: AccessKeys | undefined, now: number): Outgoing {
     const { method, key, query = "", headers = NONE, body } = ask;
     const { origin, path: bucket } = this.#addressFor(ask.bucket);
     const path = bucket + encodeKey(key);
@@ -216,7 +223,7 @@ function inHost(addressing: Place["addressing"], bucket: string, { protocol }: O
 // Access keys that are written down.
 
 /** Who signs. */
-export interface KeySource {
+export interface CredentialProvider {
   /** Undefined: requests are not signed. A promise only when the keys must be found or renewed first. */
   current(): AccessKeys | undefined | Promise<AccessKeys>;
   /** The provider has refused the keys: whether there are others now. */
@@ -226,19 +233,19 @@ export interface KeySource {
 /** Credentials that say themselves who signs. */
 export type Stated = Extract<S3Credentials, { kind: "static" | "anonymous" }>;
 /** Credentials that have to be found first. */
-export type Lazy = Exclude<S3Credentials, Stated>;
+export type ProvidedCredentials = Exclude<S3Credentials, Stated>;
 
-export function isLazy(credentials: S3Credentials): credentials is Lazy {
+export function isLazy(credentials: S3Credentials): credentials is ProvidedCredentials {
   return credentials.kind !== "static" && credentials.kind !== "anonymous";
 }
 
-export function statedKeys(credentials: Stated): KeySource {
+export function staticCredentials(credentials: Stated): CredentialProvider {
   if (credentials.kind === "anonymous") return fixedKeys(undefined);
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   return fixedKeys({ accessKeyId, secretAccessKey: secretAccessKey.reveal(), sessionToken: sessionToken?.reveal() });
 }
 
-export function fixedKeys(keys: AccessKeys | undefined): KeySource {
+export function fixedKeys(keys: AccessKeys | undefined): CredentialProvider {
   return { current: () => keys, renew: async () => false };
 }
 

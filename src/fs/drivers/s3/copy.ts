@@ -1,9 +1,9 @@
 /** Copies inside S3, by whatever client. */
 import type { IncomingHttpHeaders } from "node:http";
-import { Stop } from "../../../concurrency.js";
+import { LinkedAbortController } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
-import { sizeIn } from "../../driver/content.js";
-import type { CopyOptions, Receipt } from "../../driver/driver.js";
+import { sizeFrom } from "../../driver/content.js";
+import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError, strange } from "../../http/client.js";
 import { fields } from "../../http/xml.js";
 import { encodeKey } from "../../signing/sigv4.js";
@@ -28,7 +28,7 @@ const SMALLEST_PART = 64 * MIB;
 const PARALLEL = 16;
 
 /** An object of any bucket that the same connection reaches. */
-export interface Source {
+export interface CopySource {
   bucket: string;
   key: string;
 }
@@ -37,7 +37,7 @@ export interface Source {
 export interface CopyRoute {
   readonly profile: Profile;
   /** CopyObject. */
-  whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt>;
+  whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult>;
   look(ifMatch: string | undefined, signal: Signal): Promise<Looked>;
 }
 
@@ -45,19 +45,19 @@ export interface CopyRoute {
 export interface Looked {
   readonly size: number;
   /** Writes an empty object with the source's description. */
-  empty(conditions: Conditions, signal: Signal): Promise<Receipt>;
+  empty(conditions: Conditions, signal: Signal): Promise<WriteResult>;
   /** An upload with the source's description, whose parts are copied from this version. */
   begin(conditions: Conditions, signal: Signal): Promise<PartCopies>;
 }
 
 export interface PartCopies {
   part(number: number, range: string, signal: AbortSignal): Promise<PartDone>;
-  commit(parts: readonly PartDone[], signal: Signal): Promise<Receipt>;
+  commit(parts: readonly PartDone[], signal: Signal): Promise<WriteResult>;
   abort(): Promise<void>;
 }
 
 /** Server-side. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one version. */
-export async function copy(route: CopyRoute, options: CopyOptions): Promise<Receipt> {
+export async function copy(route: CopyRoute, options: DriverCopyOptions): Promise<WriteResult> {
   if (options.ifAbsent && !route.profile.conditionalCommit) {
     throw failure("Unsupported", "this provider does not enforce ifAbsent on copies");
   }
@@ -77,7 +77,7 @@ function isTooLarge(error: unknown): boolean {
   return told || error.code === "EntityTooLarge";
 }
 
-async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: CopyOptions): Promise<Receipt> {
+async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<WriteResult> {
   const source = await route.look(ifMatch, signal);
   const conditions = { ifAbsent, ifMatch: undefined };
   // A part has at least one byte.
@@ -95,7 +95,7 @@ async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: CopyOp
 async function together(upload: PartCopies, size: number, signal: Signal): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
   const done: PartDone[] = [];
-  const stop = new Stop(signal);
+  const stop = new LinkedAbortController(signal);
   let next = 0;
   async function lane(): Promise<void> {
     for (let index = next++; index * length < size; index = next++) {
@@ -103,8 +103,8 @@ async function together(upload: PartCopies, size: number, signal: Signal): Promi
       done[index] = await upload.part(index + 1, range, stop.signal);
     }
   }
-  await Promise.all(Array.from({ length: PARALLEL }, () => lane().catch((error) => stop.now(error))));
-  stop.free();
+  await Promise.all(Array.from({ length: PARALLEL }, () => lane().catch((error) => stop.abort(error))));
+  stop.dispose();
   stop.signal.throwIfAborted();
   return done;
 }
@@ -114,7 +114,7 @@ type Signal = AbortSignal | undefined;
 
 export class HttpCopy implements CopyRoute {
   constructor(
-    readonly from: Source,
+    readonly from: CopySource,
     readonly to: Bucket,
     readonly key: string,
   ) {}
@@ -123,7 +123,7 @@ export class HttpCopy implements CopyRoute {
     return this.to.profile;
   }
 
-  async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
+  async whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
     const { to, key } = this;
     const headers = { ...to.encryption.create, ...this.source(ifMatch) };
     const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
@@ -139,7 +139,7 @@ export class HttpCopy implements CopyRoute {
     const { headers } = await this.to.client.send(ask);
     const created = { ...this.to.encryption.create, ...described(headers) };
     return {
-      size: sizeIn(headers["content-length"]),
+      size: sizeFrom(headers["content-length"]),
       empty: (conditions, stop) => {
         const all = { ...created, ...conditionHeaders(conditions) };
         return putObject(this.to, this.key, all, conditions, new Uint8Array(0), stop);

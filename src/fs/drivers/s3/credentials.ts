@@ -3,38 +3,38 @@ import { readFile } from "node:fs/promises";
 import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
 import type { AccessKeys } from "../../signing/sigv4.js";
-import { isLazy, type KeySource, type Lazy, statedKeys } from "./client.js";
+import { type CredentialProvider, isLazy, type ProvidedCredentials, staticCredentials } from "./client.js";
 
 type Library = typeof import("@aws-sdk/credential-providers");
 type Found = AccessKeys & { expiration?: Date | undefined };
 type Find = (library: Library) => () => Promise<Found>;
 
 /** The keys that the credentials say, or that AWS's own library finds for them. */
-export function keySource(credentials: S3Credentials, region: string): KeySource {
-  return isLazy(credentials) ? new Renewed(credentials, region) : statedKeys(credentials);
+export function keySource(credentials: S3Credentials, region: string): CredentialProvider {
+  return isLazy(credentials) ? new CachedCredentials(credentials, region) : staticCredentials(credentials);
 }
 
 /** Keys are renewed this long before they expire, milliseconds. */
-const EARLY = 5 * 60_000;
+const REFRESH_WINDOW_MS = 5 * 60_000;
 /** Keys younger than this are not renewed again, milliseconds: another request has just done it. */
 const FRESH = 5_000;
 
 /** Keys that expire: found once for all that wait, kept until shortly before their end. */
-class Renewed implements KeySource {
-  readonly #credentials: Lazy;
+class CachedCredentials implements CredentialProvider {
+  readonly #credentials: ProvidedCredentials;
   readonly #region: string;
   #keys: Found | undefined;
   #foundAt = 0;
   #finding: Promise<Found> | undefined;
 
-  constructor(credentials: Lazy, region: string) {
+  constructor(credentials: ProvidedCredentials, region: string) {
     this.#credentials = credentials;
     this.#region = region;
   }
 
   current(): Found | Promise<Found> {
     const keys = this.#keys;
-    if (keys && !this.#ends(keys, EARLY)) return keys;
+    if (keys && !this.#ends(keys, REFRESH_WINDOW_MS)) return keys;
     // Keys that still hold are better than none when they cannot be renewed.
     return this.#find().catch((error) => {
       if (keys && !this.#ends(keys, 0)) return keys;
@@ -67,7 +67,7 @@ class Renewed implements KeySource {
   }
 }
 
-async function find(credentials: Lazy, region: string): Promise<Found> {
+async function find(credentials: ProvidedCredentials, region: string): Promise<Found> {
   const library = await load(credentials.kind);
   try {
     return await finder(credentials, region)(library)();
@@ -82,7 +82,7 @@ async function find(credentials: Lazy, region: string): Promise<Found> {
   }
 }
 
-const TRIED: Readonly<Record<Lazy["kind"], string>> = {
+const TRIED: Readonly<Record<ProvidedCredentials["kind"], string>> = {
   profile: "the profile",
   "assume-role": "STS AssumeRole",
   "web-identity": "STS AssumeRoleWithWebIdentity",
@@ -102,7 +102,7 @@ async function load(kind: string): Promise<Library> {
 /** The library keeps what it has once read of a file, for the whole process; then keys that were replaced are not found. */
 const ANEW = { ignoreCache: true };
 
-function finder(credentials: Lazy | Extract<S3Credentials, { kind: "static" }>, region: string): Find {
+function finder(credentials: ProvidedCredentials | Extract<S3Credentials, { kind: "static" }>, region: string): Find {
   switch (credentials.kind) {
     case "static":
       return () => async () => ({
@@ -121,7 +121,7 @@ function finder(credentials: Lazy | Extract<S3Credentials, { kind: "static" }>, 
   }
 }
 
-function assumedRole(library: Library, role: Extract<Lazy, { kind: "assume-role" }>, region: string) {
+function assumedRole(library: Library, role: Extract<ProvidedCredentials, { kind: "assume-role" }>, region: string) {
   const { externalId, sourceIdentity, tags, transitiveTagKeys, mfa } = role;
   const params = {
     RoleArn: role.roleArn,
@@ -139,7 +139,11 @@ function assumedRole(library: Library, role: Extract<Lazy, { kind: "assume-role"
   return library.fromTemporaryCredentials({ params, masterCredentials, clientConfig: sts(role, region) });
 }
 
-async function webIdentity(library: Library, role: Extract<Lazy, { kind: "web-identity" }>, region: string) {
+async function webIdentity(
+  library: Library,
+  role: Extract<ProvidedCredentials, { kind: "web-identity" }>,
+  region: string,
+) {
   const provide = library.fromWebToken({
     roleArn: role.roleArn,
     roleSessionName: role.sessionName,

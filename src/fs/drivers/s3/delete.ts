@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
-import { type DeleteFailure, type Doomed, PartialDelete } from "../../driver/driver.js";
+import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError } from "../../http/client.js";
-import { escaped, isWritable, parsed } from "../../http/xml.js";
+import { escaped, isWritable, readXml } from "../../http/xml.js";
 import type { Bucket } from "./client.js";
 import { versionQuery } from "./read.js";
 
@@ -18,9 +18,9 @@ export interface DeleteRoute {
   /** Whether there is DeleteObjects. */
   readonly bulk: boolean;
   /** DeleteObject; a missing key is success. */
-  one(object: Doomed, signal: Signal): Promise<void>;
+  one(object: ObjectIdentifier, signal: Signal): Promise<void>;
   /** DeleteObjects of up to 1,000; the rows of its answer that tell of a failure. */
-  many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]>;
+  many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]>;
 }
 
 export interface FailedRow {
@@ -30,8 +30,8 @@ export interface FailedRow {
   Message?: string | undefined;
 }
 
-export async function remove(route: DeleteRoute, objects: readonly Doomed[], signal: Signal): Promise<void> {
-  const one = (object: Doomed) => route.one(object, signal);
+export async function remove(route: DeleteRoute, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
+  const one = (object: ObjectIdentifier) => route.one(object, signal);
   if (objects.length < 2 || !route.bulk) return removeEach(one, objects, signal);
   // The answer of DeleteObjects, too, is XML, which some keys cannot be written in.
   const batched = objects.filter(({ key }) => isWritable(key));
@@ -43,10 +43,14 @@ export async function remove(route: DeleteRoute, objects: readonly Doomed[], sig
   for (let at = 0; at < batched.length; at += BATCH) {
     failures.push(...(await removeBatch(route, batched.slice(at, at + BATCH), signal)));
   }
-  if (failures.length > 0) throw new PartialDelete(failures);
+  if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-async function removeBatch(route: DeleteRoute, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
+async function removeBatch(
+  route: DeleteRoute,
+  objects: readonly ObjectIdentifier[],
+  signal: Signal,
+): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   let doomed = objects;
   for (let round = 1; doomed.length > 0; round++) {
@@ -76,10 +80,14 @@ function failureOf({ Key = "", Code = "", Message = "" }: FailedRow): DeleteFail
 const PARALLEL = 16;
 
 type Signal = AbortSignal | undefined;
-type RemoveOne = (object: Doomed) => Promise<void>;
+type RemoveOne = (object: ObjectIdentifier) => Promise<void>;
 
 /** DeleteObject; a missing key is success. */
-export async function removeObject({ client }: Bucket, { key, version }: Doomed, signal: Signal): Promise<void> {
+export async function removeObject(
+  { client }: Bucket,
+  { key, version }: ObjectIdentifier,
+  signal: Signal,
+): Promise<void> {
   try {
     await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
   } catch (error) {
@@ -89,13 +97,17 @@ export async function removeObject({ client }: Bucket, { key, version }: Doomed,
 }
 
 /** The failure of a single object as it is; those of several together. */
-export async function removeEach(one: RemoveOne, objects: readonly Doomed[], signal: Signal): Promise<void> {
+export async function removeEach(one: RemoveOne, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
   if (objects.length === 1) return one(objects[0]!);
   const failures = await failuresOf(one, objects, signal);
-  if (failures.length > 0) throw new PartialDelete(failures);
+  if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-async function failuresOf(one: RemoveOne, objects: readonly Doomed[], signal: Signal): Promise<DeleteFailure[]> {
+async function failuresOf(
+  one: RemoveOne,
+  objects: readonly ObjectIdentifier[],
+  signal: Signal,
+): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const rest = objects.values();
   async function lane(): Promise<void> {
@@ -120,22 +132,22 @@ export class HttpDelete implements DeleteRoute {
     return this.bucket.profile.bulkDelete;
   }
 
-  one(object: Doomed, signal: Signal): Promise<void> {
+  one(object: ObjectIdentifier, signal: Signal): Promise<void> {
     return removeObject(this.bucket, object, signal);
   }
 
-  async many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]> {
+  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
     const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
     // Content-MD5 is the one checksum that every service takes here, where one is required.
     const md5 = createHash("md5").update(body).digest("base64");
     const headers = { "content-md5": md5, "content-type": "application/xml" };
     const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
     const { text } = await this.bucket.client.text(ask);
-    return parsed(text, DELETED, { Error: (row): FailedRow => row }).rows;
+    return readXml(text, DELETED, { Error: (row): FailedRow => row }).rows;
   }
 }
 
-function row({ key, version }: Doomed): string {
+function row({ key, version }: ObjectIdentifier): string {
   const which = version === undefined ? "" : `<VersionId>${escaped(version)}</VersionId>`;
   return `<Object><Key>${escaped(key)}</Key>${which}</Object>`;
 }

@@ -2,10 +2,10 @@
 
 import type { S3Options } from "../../../connections/options/s3.js";
 import { failure, invalid } from "../../../errors.js";
-import type { Driver, ObjectDriver, Shared } from "../../driver/driver.js";
+import type { Driver, DriverContext, ObjectDriver } from "../../driver/driver.js";
 import type { HttpOptions } from "../../http/client.js";
 import { encodeKey, presign } from "../../signing/sigv4.js";
-import { type Bucket, type EncryptionHeaders, type KeySource, openClient, type S3Client } from "./client.js";
+import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy, HttpCopy } from "./copy.js";
 import { HttpDelete, remove, removeEach, removeObject } from "./delete.js";
 import { codeOf } from "./errors.js";
@@ -17,19 +17,19 @@ import { write } from "./write.js";
 export async function openBucket(
   name: string,
   options: BucketOptions,
-  keys: KeySource,
-  shared: Shared,
+  keys: CredentialProvider,
+  shared: DriverContext,
 ): Promise<Driver> {
   return s3Driver(await bucketOf(name, options, keys, shared.env), shared);
 }
 
-function s3Driver(bucket: Bucket, shared: Shared): Driver {
+function s3Driver(bucket: Bucket, shared: DriverContext): Driver {
   return {
     ...objectDriver(bucket, shared),
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy(new HttpCopy(from, bucket, to), options),
     delete: (objects, { signal }) => remove(new HttpDelete(bucket), objects, signal),
-    sign: (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn),
+    signedUrl: (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn),
   };
 }
 
@@ -41,14 +41,14 @@ export interface BucketOptions extends Pick<S3Options, "provider" | "addressing"
   readonly encryption: EncryptionHeaders;
   /** @default those of the provider's profile */
   readonly checksums?: Bucket["checksums"];
-  readonly transport?: Pick<HttpOptions, "sockets" | "connect" | "idle" | "tries" | "tls">;
+  readonly transport?: Pick<HttpOptions, "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls">;
 }
 
 export async function bucketOf(
   name: string,
   options: BucketOptions,
-  keys: KeySource,
-  env: Shared["env"],
+  keys: CredentialProvider,
+  env: DriverContext["env"],
 ): Promise<Bucket> {
   const { encryption, transport } = options;
   const client = await openClient(name, { ...options, keys }, { ...transport, env });
@@ -58,7 +58,7 @@ export async function bucketOf(
 }
 
 /** Each key of a `delete` is a request of its own. */
-export function objectDriver(bucket: Bucket, { uploads }: Shared): ObjectDriver {
+export function objectDriver(bucket: Bucket, { uploads }: DriverContext): ObjectDriver {
   return {
     metadata: true,
     stat: (key, options) => stat(bucket, key, options),

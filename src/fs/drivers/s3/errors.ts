@@ -1,7 +1,7 @@
 /** How S3 says that something failed. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
-import type { FailedCall } from "../../driver/driver.js";
+import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { fieldsIf } from "../../http/xml.js";
 
@@ -78,13 +78,13 @@ function named(code = ""): ErrorCode | undefined {
   return (Object.keys(CODES) as ErrorCode[]).find((one) => CODES[one]!.includes(code));
 }
 
-export function codeOf(error: unknown, call: FailedCall): ErrorCode {
+export function codeOf(error: unknown, call: OperationContext): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
   return conditionOf(error, call) ?? named(error.code) ?? codeOfHttp(error) ?? "Unavailable";
 }
 
 /** The statuses whose meaning depends on what was asked. */
-function conditionOf({ status, code }: HttpError, { op, ifAbsent, ifMatch }: FailedCall): ErrorCode | undefined {
+function conditionOf({ status, code }: HttpError, { op, ifAbsent, ifMatch }: OperationContext): ErrorCode | undefined {
   if (status === 412 || code === "ConditionalRequestConflict") return ifAbsent ? "AlreadyExists" : "PreconditionFailed";
   // A condition on an object that is not there fails as 404.
   if (status === 404 && code === "NoSuchKey" && op === "write" && ifMatch) return "PreconditionFailed";

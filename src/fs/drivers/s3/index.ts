@@ -3,8 +3,8 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import type { Connection } from "../../../connections/connection.js";
 import { type S3Provider, s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
-import { type ObjectDriver, type OpenDriver, type Shared, withOwnCredentials } from "../../driver/driver.js";
-import { fixedKeys, isLazy, type KeySource, NO_ENCRYPTION, statedKeys } from "./client.js";
+import { type DriverContext, type ObjectDriver, type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+import { type CredentialProvider, fixedKeys, isLazy, NO_ENCRYPTION, staticCredentials } from "./client.js";
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
 import { prepared } from "./open.js";
 import { profiles } from "./profile.js";
@@ -95,11 +95,11 @@ export const openS3Objects: OpenDriver<ObjectDriver> = async (name, connection, 
 
 async function stated(
   connection: Connection | undefined,
-  env: Shared["env"],
-): Promise<{ options: BucketOptions; keys: KeySource }> {
+  env: DriverContext["env"],
+): Promise<{ options: BucketOptions; keys: CredentialProvider }> {
   const options = s3Options(connection, env);
   const { credentials } = options;
-  if (!isLazy(credentials)) return { options: await prepared(options), keys: statedKeys(credentials) };
+  if (!isLazy(credentials)) return { options: await prepared(options), keys: staticCredentials(credentials) };
   const why = `only keys that are written down are taken here, not credentials of the kind ${credentials.kind}`;
   throw failure("Unsupported", `${why}; use openS3`);
 }

@@ -1,8 +1,8 @@
 import { failure } from "../../../errors.js";
-import type { Item, ListOptions } from "../../driver/driver.js";
+import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { dateInRow, Listing, sizeInRow } from "../../driver/listing.js";
 import type { Fields } from "../../http/xml.js";
-import { parsed } from "../../http/xml.js";
+import { readXml } from "../../http/xml.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 
@@ -10,12 +10,16 @@ type Query = [string, string][];
 
 /** One page, and the query parameters that get the next one. */
 interface Page {
-  items: Item[];
+  items: DriverListEntry[];
   next: Query | undefined;
 }
 
 /** Pages of up to 1,000 rows. */
-export async function* list(bucket: Bucket, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
+export async function* list(
+  bucket: Bucket,
+  prefix: string,
+  options: DriverListOptions,
+): AsyncGenerator<readonly DriverListEntry[]> {
   const first = options.versions ? versionsQuery(options) : objectsQuery(options);
   const read = options.versions ? versionsPage : objectsPage;
   const fixed: Query = [
@@ -41,16 +45,16 @@ interface First {
   start: Query;
 }
 
-function objectsQuery({ startAfter }: ListOptions): First {
+function objectsQuery({ startAfter }: DriverListOptions): First {
   return { kind: [["list-type", "2"]], start: startAfter === undefined ? [] : [["start-after", startAfter]] };
 }
 
-function versionsQuery({ startAfter }: ListOptions): First {
+function versionsQuery({ startAfter }: DriverListOptions): First {
   return { kind: [["versions", ""]], start: startAfter === undefined ? [] : [["key-marker", startAfter]] };
 }
 
 function objectsPage(text: string): Page {
-  const { rows, fields } = parsed(text, undefined, { Contents: file, CommonPrefixes: directory });
+  const { rows, fields } = readXml(text, undefined, { Contents: file, CommonPrefixes: directory });
   const { NextContinuationToken: token } = fields;
   const next: Query | undefined = isTruncated(fields)
     ? [["continuation-token", required(token, "NextContinuationToken")]]
@@ -60,7 +64,7 @@ function objectsPage(text: string): Page {
 
 function versionsPage(text: string): Page {
   const kinds = { Version: version, DeleteMarker: marker, CommonPrefixes: directory };
-  const { rows, fields } = parsed(text, undefined, kinds);
+  const { rows, fields } = readXml(text, undefined, kinds);
   const { NextKeyMarker, NextVersionIdMarker } = fields;
   if (!isTruncated(fields)) return { items: itemsOf(rows, fields), next: undefined };
   const next: Query = [["key-marker", decoder(fields.EncodingType)(required(NextKeyMarker, "NextKeyMarker"))]];
@@ -75,24 +79,24 @@ function isTruncated({ IsTruncated }: Fields): boolean {
 }
 
 /** How keys are written stands anywhere in the document, so they are decoded when it is over. */
-function itemsOf(rows: Item[], { EncodingType }: Fields): Item[] {
+function itemsOf(rows: DriverListEntry[], { EncodingType }: Fields): DriverListEntry[] {
   const decode = decoder(EncodingType);
   for (const row of rows) row.key = decode(row.key);
   return rows;
 }
 
-function directory({ Prefix }: Fields): Item {
+function directory({ Prefix }: Fields): DriverListEntry {
   return { key: required(Prefix, "Prefix"), type: "directory" };
 }
 
-function file({ Key, Size, LastModified, ETag }: Fields): Item {
-  const item: Item = { key: required(Key, "Key"), type: "file", size: sizeInRow(Size) };
+function file({ Key, Size, LastModified, ETag }: Fields): DriverListEntry {
+  const item: DriverListEntry = { key: required(Key, "Key"), type: "file", size: sizeInRow(Size) };
   item.modified = dateInRow(LastModified);
   if (ETag) item.etag = ETag;
   return item;
 }
 
-function version(row: Fields): Item {
+function version(row: Fields): DriverListEntry {
   return {
     ...file(row),
     version: required(row.VersionId, "VersionId"),
@@ -101,8 +105,8 @@ function version(row: Fields): Item {
   };
 }
 
-function marker({ Key, VersionId, IsLatest, LastModified }: Fields): Item {
-  const item: Item = { key: required(Key, "Key"), type: "file", version: required(VersionId, "VersionId") };
+function marker({ Key, VersionId, IsLatest, LastModified }: Fields): DriverListEntry {
+  const item: DriverListEntry = { key: required(Key, "Key"), type: "file", version: required(VersionId, "VersionId") };
   return { ...item, modified: dateInRow(LastModified), latest: IsLatest === "true", deleted: true };
 }
 

@@ -2,9 +2,9 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
 import { failure } from "../../../errors.js";
-import type { Bytes } from "../../../streams.js";
-import { decodeWords, encodeWords, modifiedIn } from "../../driver/content.js";
-import type { Info, Receipt } from "../../driver/driver.js";
+import type { ByteStream } from "../../../streams.js";
+import { decodeRfc2047, encodeRfc2047, modifiedIn } from "../../driver/content.js";
+import type { ObjectInfo, WriteResult } from "../../driver/driver.js";
 import type { Profile } from "./profile.js";
 
 export const CHECKSUM = "x-amz-checksum-crc32";
@@ -31,7 +31,7 @@ export function promisedChecksum(headers: IncomingHttpHeaders): string | undefin
 }
 
 /** The same bytes; Corrupt at the end when they are not those that were stored. */
-export function verified(body: Bytes, expected: string): Bytes {
+export function verified(body: ByteStream, expected: string): ByteStream {
   return {
     [Symbol.asyncIterator]: () => new Verified(body[Symbol.asyncIterator](), expected),
   };
@@ -64,9 +64,9 @@ class Verified implements AsyncIterator<Uint8Array> {
 
 // What the headers of an answer say about an object.
 
-export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): Info {
+export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): ObjectInfo {
   const { "last-modified": time, etag } = headers;
-  const info: Info = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
+  const info: ObjectInfo = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
   const version = versionIn(headers["x-amz-version-id"]);
   if (version !== undefined) info.version = version;
   const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
@@ -77,7 +77,7 @@ export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, 
   return info;
 }
 
-export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): Receipt {
+export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): WriteResult {
   const version = versionIn(headers["x-amz-version-id"]);
   return { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) };
 }
@@ -108,7 +108,7 @@ export const NONCE_HEADER = PREFIX + NONCE;
 
 export function metadataHeaders(metadata: Record<string, string> | undefined): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(metadata ?? {})) headers[PREFIX + name] = encodeWords(value);
+  for (const [name, value] of Object.entries(metadata ?? {})) headers[PREFIX + name] = encodeRfc2047(value);
   return headers;
 }
 
@@ -117,7 +117,7 @@ export function metadataOf(headers: IncomingHttpHeaders): Record<string, string>
   for (const name in headers) {
     if (!name.startsWith(PREFIX) || name === NONCE_HEADER) continue;
     metadata ??= {};
-    metadata[name.slice(PREFIX.length)] = decodeWords(String(headers[name]));
+    metadata[name.slice(PREFIX.length)] = decodeRfc2047(String(headers[name]));
   }
   return metadata;
 }

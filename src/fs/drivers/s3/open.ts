@@ -24,13 +24,18 @@ export const openS3: OpenDriver = async (name, connection, shared) => {
 /** Reads the file of authorities, if there is one. */
 export async function prepared(options: S3Options): Promise<BucketOptions> {
   const { provider, addressing, region, endpoint, requesterPays, verify } = options;
-  const { connections: sockets, connectTimeout: connect, readTimeout: idle, attempts: tries } = options;
+  const {
+    connections: maxSockets,
+    connectTimeout: connectTimeoutMs,
+    readTimeout: idleTimeoutMs,
+    attempts: maxAttempts,
+  } = options;
   const tls = typeof verify === "string" ? { ca: await readFile(verify) } : { rejectUnauthorized: verify };
   return {
     ...{ provider, addressing, region, endpoint, requesterPays },
     encryption: encryptionHeaders(options.encryption),
     checksums: checksumsOf(options),
-    transport: { sockets, connect, idle, tries, tls },
+    transport: { maxSockets, connectTimeoutMs, idleTimeoutMs, maxAttempts, tls },
   };
 }
 

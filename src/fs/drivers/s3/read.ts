@@ -1,7 +1,7 @@
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
-import { extentOf, rangeHeader, sizeIn } from "../../driver/content.js";
-import type { Info, ReadOptions, StatOptions } from "../../driver/driver.js";
+import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
+import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import { HttpError } from "../../http/client.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
@@ -14,14 +14,18 @@ export function versionQuery(version: string | undefined): string {
 export async function stat(
   { client, encryption, profile }: Bucket,
   key: string,
-  { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
-): Promise<Info> {
+  { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
+): Promise<ObjectInfo> {
   const headers = ifMatch === undefined ? encryption.use : { ...encryption.use, "if-match": ifMatch };
   const answer = await client.send({ method: "HEAD", key, query: versionQuery(version), headers, signal });
-  return infoOf(key, sizeIn(answer.headers["content-length"]), answer.headers, profile);
+  return infoOf(key, sizeFrom(answer.headers["content-length"]), answer.headers, profile);
 }
 
-export async function read(bucket: Bucket, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+export async function read(
+  bucket: Bucket,
+  key: string,
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   try {
     return await get(bucket, key, options);
   } catch (error) {
@@ -31,7 +35,11 @@ export async function read(bucket: Bucket, key: string, options: ReadOptions): P
   }
 }
 
-async function get(bucket: Bucket, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+async function get(
+  bucket: Bucket,
+  key: string,
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { start, end, ifMatch, version, signal } = options;
   const range = rangeHeader(start, end);
   const checked = range === undefined && bucket.checksums.read;
@@ -41,7 +49,7 @@ async function get(bucket: Bucket, key: string, options: ReadOptions): Promise<{
   if (ifMatch !== undefined) headers["if-match"] = ifMatch;
   const answer = await bucket.client.send({ method: "GET", key, query: versionQuery(version), headers, signal });
   try {
-    const { size, length } = extentOf(answer, range === undefined ? undefined : { start, end });
+    const { size, length } = parseContentRange(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
     const info = infoOf(key, size, answer.headers, bucket.profile);
     const checksum = checked ? promisedChecksum(answer.headers) : undefined;

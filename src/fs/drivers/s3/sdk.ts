@@ -7,28 +7,28 @@ import type {
   S3Client,
 } from "@aws-sdk/client-s3";
 import { failure } from "../../../errors.js";
-import { type Bytes, single } from "../../../streams.js";
-import { afterLoss } from "../../driver/ambiguous-write.js";
-import { decodeWords, encodeWords, extentOf, rangeHeader, sizeIn } from "../../driver/content.js";
+import { type ByteStream, single } from "../../../streams.js";
+import { reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
+import { decodeRfc2047, encodeRfc2047, parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
 import type {
-  Doomed,
   Driver,
-  Info,
-  Item,
-  ListOptions,
-  ReadOptions,
-  Receipt,
-  Shared,
-  SignOptions,
-  StatOptions,
-  WriteOptions,
+  DriverContext,
+  DriverListEntry,
+  DriverListOptions,
+  DriverReadOptions,
+  DriverSignOptions,
+  DriverStatOptions,
+  DriverWriteOptions,
+  ObjectIdentifier,
+  ObjectInfo,
+  WriteResult,
 } from "../../driver/driver.js";
 import { Listing } from "../../driver/listing.js";
 import { clientBody } from "../../driver/sdk-body.js";
-import { type Part, type Session, type Target, upload } from "../../driver/upload.js";
+import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
 import { HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "../../http/client.js";
 import { encodeKey } from "../../signing/sigv4.js";
-import { type CopyRoute, copy, type Looked, type PartCopies, type Source } from "./copy.js";
+import { type CopyRoute, type CopySource, copy, type Looked, type PartCopies } from "./copy.js";
 import { type DeleteRoute, type FailedRow, remove } from "./delete.js";
 import { codeOf, declined } from "./errors.js";
 import { decoder, required } from "./list.js";
@@ -82,7 +82,7 @@ async function putObject(
   conditions: Conditions,
   data: Uint8Array,
   signal: AbortSignal | undefined,
-): Promise<Receipt> {
+): Promise<WriteResult> {
   const nonce = nonceFor(conditions);
   const place = { Bucket: sdk.bucket, Key: key, Body: data };
   const input = { ...place, ...marked(described, nonce), ...conditionInput(conditions) };
@@ -92,7 +92,7 @@ async function putObject(
     return stored(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
   } catch (error) {
     const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(data));
-    return afterLoss(error, attempt, () => look(sdk, key, signal));
+    return reconcileAmbiguousWrite(error, attempt, () => look(sdk, key, signal));
   }
 }
 
@@ -100,37 +100,37 @@ function marked(described: { Metadata?: Record<string, string> | undefined }, no
   return nonce === undefined ? described : { ...described, Metadata: { ...described.Metadata, [NONCE]: nonce } };
 }
 
-function describing({ contentType, metadata }: WriteOptions) {
-  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeWords(value)]);
+function describing({ contentType, metadata }: DriverWriteOptions) {
+  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeRfc2047(value)]);
   return {
     ContentType: contentType,
     ...(metadata && { Metadata: Object.fromEntries(values) as Record<string, string> }),
   };
 }
 
-class SdkTarget implements Target<PartDone> {
+class SdkTarget implements UploadTarget<PartDone> {
   readonly limits;
 
   constructor(
     readonly sdk: Sdk,
     readonly key: string,
-    readonly options: WriteOptions,
+    readonly options: DriverWriteOptions,
   ) {
     this.limits = limitsOf(sdk.profile);
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
+  async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     return putObject(this.sdk, this.key, describing(this.options), this.options, data, signal);
   }
 
-  async begin(): Promise<SdkSession> {
+  async createUpload(): Promise<SdkSession> {
     checkCommitConditions(this.sdk.profile, this.options);
     return SdkSession.begin(this.sdk, this.key, describing(this.options), this.options);
   }
 }
 
 /** An upload in parts; the client's own setting decides about checksums. */
-class SdkSession implements Session<PartDone> {
+class SdkSession implements MultipartUpload<PartDone> {
   private constructor(
     readonly sdk: Sdk,
     readonly upload: { Bucket: string; Key: string; UploadId: string },
@@ -150,7 +150,7 @@ class SdkSession implements Session<PartDone> {
     return new SdkSession(sdk, { ...place, UploadId: uploadIdOf(UploadId) }, { conditions, nonce });
   }
 
-  async part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
+  async uploadPart({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
     const number = index + 1;
     const command = new this.sdk.library.UploadPartCommand({ ...this.upload, PartNumber: number, Body: data });
     const done = await calling("UploadPart", signal, (options) => this.sdk.client.send(command, options));
@@ -171,7 +171,7 @@ class SdkSession implements Session<PartDone> {
     return { number, etag: partEtag(CopyPartResult?.ETag) };
   }
 
-  async commit(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
+  async complete(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { sdk, upload } = this;
     const { conditions, nonce } = this.begun;
     const Parts = parts.map(({ number, etag, checksum }) => ({
@@ -186,7 +186,7 @@ class SdkSession implements Session<PartDone> {
       return stored(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
     } catch (error) {
       const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
-      return afterLoss(error, attempt, () => look(sdk, upload.Key, signal));
+      return reconcileAmbiguousWrite(error, attempt, () => look(sdk, upload.Key, signal));
     }
   }
 
@@ -247,7 +247,7 @@ function failureOf(method: string, error: unknown): Error {
     : lineFailure(method, error);
   failed.attempts = attempts;
   // The client tells only how often it tried: each lost answer may have been that of a success.
-  failed.unsure = attempts > 1 || (mayHaveLanded(failed) && !declined(failed));
+  failed.ambiguous = attempts > 1 || (mayHaveLanded(failed) && !declined(failed));
   return failed;
 }
 
@@ -268,8 +268,8 @@ function isChecksumMismatch(error: unknown): boolean {
 
 type Described = HeadObjectCommandOutput | GetObjectCommandOutput;
 
-function infoOf(key: string, size: number, head: Described, { md5Etags }: Profile): Info {
-  const info: Info = { key, size, modified: head.LastModified ?? new Date(0), etag: head.ETag ?? "" };
+function infoOf(key: string, size: number, head: Described, { md5Etags }: Profile): ObjectInfo {
+  const info: ObjectInfo = { key, size, modified: head.LastModified ?? new Date(0), etag: head.ETag ?? "" };
   const version = versionIn(head.VersionId);
   if (version !== undefined) info.version = version;
   const opaque = head.ServerSideEncryption?.startsWith("aws:kms") || head.SSECustomerAlgorithm !== undefined;
@@ -277,12 +277,12 @@ function infoOf(key: string, size: number, head: Described, { md5Etags }: Profil
   if (md5 !== undefined) info.md5 = md5;
   if (head.ContentType !== undefined) info.contentType = head.ContentType;
   const own = Object.entries(head.Metadata ?? {}).filter(([name]) => name !== NONCE);
-  const metadata = own.map(([name, value]) => [name, decodeWords(value)]);
+  const metadata = own.map(([name, value]) => [name, decodeRfc2047(value)]);
   if (metadata.length > 0) info.metadata = Object.fromEntries(metadata);
   return info;
 }
 
-function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): Receipt {
+function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): WriteResult {
   const version = versionIn(VersionId);
   return { ...(ETag === undefined ? {} : { etag: ETag }), ...(version === undefined ? {} : { version }) };
 }
@@ -290,14 +290,18 @@ function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?:
 async function stat(
   { client, library, bucket, profile }: Sdk,
   key: string,
-  { version, signal, ifMatch }: StatOptions & { ifMatch?: string | undefined },
-): Promise<Info> {
+  { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
+): Promise<ObjectInfo> {
   const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch });
   const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-  return infoOf(key, sizeIn(head.ContentLength), head, profile);
+  return infoOf(key, sizeFrom(head.ContentLength), head, profile);
 }
 
-async function read(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info: Info; body: Bytes }> {
+async function read(
+  sdk: Sdk,
+  key: string,
+  options: DriverReadOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   try {
     return await get(sdk, key, options);
   } catch (error) {
@@ -307,15 +311,15 @@ async function read(sdk: Sdk, key: string, options: ReadOptions): Promise<{ info
   }
 }
 
-async function get({ client, library, bucket, profile }: Sdk, key: string, options: ReadOptions) {
+async function get({ client, library, bucket, profile }: Sdk, key: string, options: DriverReadOptions) {
   const { start, end, ifMatch, version, signal } = options;
   const whole = start === 0 && end === undefined;
   const Range = rangeHeader(start, end);
   const input = { Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch, Range };
   const got = await calling("GetObject", signal, (o) => client.send(new library.GetObjectCommand(input), o));
-  const stream = got.Body as unknown as Bytes & { destroy(): void };
+  const stream = got.Body as unknown as ByteStream & { destroy(): void };
   try {
-    const { size, length } = extentOf(answerOf(got), whole ? undefined : { start, end });
+    const { size, length } = parseContentRange(answerOf(got), whole ? undefined : { start, end });
     return {
       info: infoOf(key, size, got, profile),
       body: clientBody(stream, { expected: length, signal, failureOf: failureOfBody }),
@@ -338,7 +342,7 @@ function failureOfBody(error: unknown): Error | undefined {
 
 class SdkCopy implements CopyRoute {
   constructor(
-    readonly from: Source,
+    readonly from: CopySource,
     readonly sdk: Sdk,
     readonly key: string,
   ) {}
@@ -347,7 +351,7 @@ class SdkCopy implements CopyRoute {
     return this.sdk.profile;
   }
 
-  async whole(ifMatch: string | undefined, signal: Signal): Promise<Receipt> {
+  async whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
     const { client, library, bucket } = this.sdk;
     const command = new library.CopyObjectCommand({ Bucket: bucket, Key: this.key, ...this.#source(ifMatch) });
     const done = await calling("CopyObject", signal, (o) => client.send(command, o));
@@ -360,7 +364,7 @@ class SdkCopy implements CopyRoute {
     const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, IfMatch: ifMatch });
     const head = await calling("HeadObject", signal, (options) => client.send(command, options));
     return {
-      size: sizeIn(head.ContentLength),
+      size: sizeFrom(head.ContentLength),
       empty: (conditions, stop) => putObject(this.sdk, this.key, described(head), conditions, new Uint8Array(0), stop),
       begin: (conditions) => this.#begin(head, conditions),
     };
@@ -377,7 +381,7 @@ class SdkCopy implements CopyRoute {
     const source = this.#source(head.ETag);
     return {
       part: (number, range, stop) => upload.copy(number, source, range, stop),
-      commit: (parts, stop) => upload.commit(parts, 0, stop),
+      commit: (parts, stop) => upload.complete(parts, 0, stop),
       abort: () => upload.abort(),
     };
   }
@@ -397,7 +401,7 @@ class SdkDelete implements DeleteRoute {
     return this.sdk.profile.bulkDelete;
   }
 
-  async one({ key, version }: Doomed, signal: Signal): Promise<void> {
+  async one({ key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
     const { client, library, bucket } = this.sdk;
     const command = new library.DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: version });
     try {
@@ -407,7 +411,7 @@ class SdkDelete implements DeleteRoute {
     }
   }
 
-  async many(objects: readonly Doomed[], signal: Signal): Promise<FailedRow[]> {
+  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
     const { client, library, bucket } = this.sdk;
     const Objects = objects.map(({ key, version }) => ({ Key: key, VersionId: version }));
     const command = new library.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
@@ -417,7 +421,7 @@ class SdkDelete implements DeleteRoute {
 }
 
 /** A bucket on the official client. The client stays the caller's: closing the driver leaves it open. */
-export function sdkDriver(sdk: Sdk, { uploads }: Shared): Driver {
+export function sdkDriver(sdk: Sdk, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => stat(sdk, key, options),
@@ -426,11 +430,11 @@ export function sdkDriver(sdk: Sdk, { uploads }: Shared): Driver {
     write: async (key, body, options) => {
       checkConditions(sdk.profile, options);
       const { size, signal, onProgress } = options;
-      return upload(body, new SdkTarget(sdk, key, options), { budget: uploads, size, signal, onProgress });
+      return upload(body, new SdkTarget(sdk, key, options), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copy(new SdkCopy(from, sdk, to), options),
     delete: (objects, { signal }) => remove(new SdkDelete(sdk), objects, signal),
-    sign: (key, options) => sign(sdk, key, options),
+    signedUrl: (key, options) => sign(sdk, key, options),
     codeOf,
     close: async () => {},
   };
@@ -439,7 +443,7 @@ export function sdkDriver(sdk: Sdk, { uploads }: Shared): Driver {
 async function sign(
   { client, library, bucket }: Sdk,
   key: string,
-  { method, expiresIn }: SignOptions,
+  { method, expiresIn }: DriverSignOptions,
 ): Promise<string> {
   const { getSignedUrl } = await loadPresigner();
   const place = { Bucket: bucket, Key: key };
@@ -457,11 +461,11 @@ async function loadPresigner(): Promise<typeof import("@aws-sdk/s3-request-presi
   }
 }
 
-function list(sdk: Sdk, prefix: string, options: ListOptions): AsyncGenerator<readonly Item[]> {
+function list(sdk: Sdk, prefix: string, options: DriverListOptions): AsyncGenerator<readonly DriverListEntry[]> {
   return options.versions ? versions(sdk, prefix, options) : objects(sdk, prefix, options);
 }
 
-async function* objects({ client, library, bucket }: Sdk, prefix: string, options: ListOptions) {
+async function* objects({ client, library, bucket }: Sdk, prefix: string, options: DriverListOptions) {
   const { delimiter, startAfter, signal } = options;
   const fixed = { Bucket: bucket, Prefix: prefix, Delimiter: delimiter, EncodingType: "url" as const };
   const listing = listingOf(bucket, prefix, options);
@@ -476,7 +480,7 @@ async function* objects({ client, library, bucket }: Sdk, prefix: string, option
   } while (token !== undefined);
 }
 
-async function* versions({ client, library, bucket }: Sdk, prefix: string, options: ListOptions) {
+async function* versions({ client, library, bucket }: Sdk, prefix: string, options: DriverListOptions) {
   const { delimiter, startAfter, signal } = options;
   const fixed = { Bucket: bucket, Prefix: prefix, Delimiter: delimiter, EncodingType: "url" as const };
   const listing = listingOf(bucket, prefix, options);
@@ -502,7 +506,7 @@ async function* versions({ client, library, bucket }: Sdk, prefix: string, optio
 type Decode = (text: string) => string;
 
 /** The names of directory buckets end so; they alone are not listed in order. */
-function listingOf(bucket: string, prefix: string, options: ListOptions): Listing {
+function listingOf(bucket: string, prefix: string, options: DriverListOptions): Listing {
   return new Listing(prefix, options, !bucket.endsWith("--x-s3"));
 }
 
@@ -511,13 +515,13 @@ function isTruncated({ IsTruncated }: { IsTruncated?: boolean | undefined }): bo
   throw failure("Corrupt", "the server's answer is no listing: it has no IsTruncated");
 }
 
-function* filled(items: readonly Item[]): Generator<readonly Item[]> {
+function* filled(items: readonly DriverListEntry[]): Generator<readonly DriverListEntry[]> {
   if (items.length > 0) yield items;
 }
 
-function file(row: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">, decode: Decode): Item {
+function file(row: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">, decode: Decode): DriverListEntry {
   const { Key, Size = Number.NaN, LastModified, ETag } = row;
-  const item: Item = { key: decode(required(Key, "Key")), type: "file", size: Size };
+  const item: DriverListEntry = { key: decode(required(Key, "Key")), type: "file", size: Size };
   if (LastModified) item.modified = LastModified;
   if (ETag) item.etag = ETag;
   return item;
@@ -526,12 +530,15 @@ function file(row: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">
 function directories(
   { CommonPrefixes = [] }: Pick<ListObjectsV2CommandOutput, "CommonPrefixes">,
   decode: Decode,
-): Item[] {
+): DriverListEntry[] {
   return CommonPrefixes.map(({ Prefix }) => ({ key: decode(required(Prefix, "Prefix")), type: "directory" }));
 }
 
 /** Versions and markers come as two lists; those of one key go from new to old. */
-function history({ Versions = [], DeleteMarkers = [] }: ListObjectVersionsCommandOutput, decode: Decode): Item[] {
+function history(
+  { Versions = [], DeleteMarkers = [] }: ListObjectVersionsCommandOutput,
+  decode: Decode,
+): DriverListEntry[] {
   const stored = Versions.map((row) => ({ ...file(row, decode), ...versioned(row), deleted: false }));
   const markers = DeleteMarkers.map((row) => {
     const { size: _, etag: __, ...item } = file(row, decode);

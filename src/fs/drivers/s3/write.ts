@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { Budget } from "../../../concurrency.js";
+import type { MemoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
-import type { Bytes } from "../../../streams.js";
-import { type Attempt, afterLoss, type Seen } from "../../driver/ambiguous-write.js";
-import type { Receipt, WriteOptions } from "../../driver/driver.js";
-import type { Limits } from "../../driver/part-reader.js";
-import { type Part, type Session, type Target, upload } from "../../driver/upload.js";
+import type { ByteStream } from "../../../streams.js";
+import { type ObservedObject, reconcileAmbiguousWrite, type WriteAttempt } from "../../driver/ambiguous-write.js";
+import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
+import type { UploadLimits } from "../../driver/part-reader.js";
+import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
 import { type HttpHead, type HttpText, strange } from "../../http/client.js";
 import { escaped, fields } from "../../http/xml.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
@@ -16,31 +16,31 @@ import type { Profile } from "./profile.js";
 const MIB = 2 ** 20;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const GROWING: Limits = {
-  single: 8 * MIB,
-  part: 8 * MIB,
-  largest: 5 * 1024 * MIB,
-  count: 10_000,
-  multiple: 1,
-  parallel: 4,
-  uniform: false,
+const GROWING: UploadLimits = {
+  maxSinglePut: 8 * MIB,
+  partSize: 8 * MIB,
+  maxPartSize: 5 * 1024 * MIB,
+  maxParts: 10_000,
+  partAlignment: 1,
+  concurrency: 4,
+  uniformParts: false,
 };
-const UNIFORM: Limits = { ...GROWING, uniform: true };
+const UNIFORM: UploadLimits = { ...GROWING, uniformParts: true };
 
-export function limitsOf({ uniformParts }: Profile): Limits {
+export function limitsOf({ uniformParts }: Profile): UploadLimits {
   return uniformParts ? UNIFORM : GROWING;
 }
 
 export async function write(
   bucket: Bucket,
   key: string,
-  body: Bytes,
-  options: WriteOptions,
-  budget: Budget,
-): Promise<Receipt> {
+  body: ByteStream,
+  options: DriverWriteOptions,
+  limiter: MemoryLimiter,
+): Promise<WriteResult> {
   checkConditions(bucket.profile, options);
   const { size, signal, onProgress } = options;
-  return upload(body, new ObjectTarget(bucket, key, options), { budget, size, signal, onProgress });
+  return upload(body, new ObjectTarget(bucket, key, options), { limiter, size, signal, onProgress });
 }
 
 export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
@@ -57,7 +57,7 @@ function unenforced(which: string): Error {
   return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
-export function describing({ contentType, metadata }: Pick<WriteOptions, "contentType" | "metadata">) {
+export function describing({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">) {
   const headers = metadataHeaders(metadata);
   if (contentType !== undefined) headers["content-type"] = contentType;
   return headers;
@@ -75,7 +75,7 @@ export async function putObject(
   conditions: Conditions,
   body: Uint8Array,
   signal: AbortSignal | undefined,
-): Promise<Receipt> {
+): Promise<WriteResult> {
   const nonce = nonceFor(conditions);
   if (nonce !== undefined) headers[NONCE_HEADER] = nonce;
   if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(body);
@@ -84,33 +84,33 @@ export async function putObject(
     return stored(await bucket.client.send({ method: "PUT", key, headers, body, signal }));
   } catch (error) {
     const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
-    return afterLoss(error, attempt, () => look(bucket, key, signal));
+    return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
   }
 }
 
-function stored({ status, headers }: HttpHead): Receipt {
+function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
   throw strange("PUT", status, "the answer to the write has no ETag");
 }
 
-class ObjectTarget implements Target<PartDone> {
+class ObjectTarget implements UploadTarget<PartDone> {
   readonly limits;
 
   constructor(
     readonly bucket: Bucket,
     readonly key: string,
-    readonly options: WriteOptions,
+    readonly options: DriverWriteOptions,
   ) {
     this.limits = limitsOf(bucket.profile);
   }
 
-  async whole(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<Receipt> {
+  async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key, options } = this;
     const headers = { ...bucket.encryption.create, ...describing(options), ...conditionHeaders(options) };
     return putObject(bucket, key, headers, options, data, signal);
   }
 
-  async begin(): Promise<Session<PartDone>> {
+  async createUpload(): Promise<MultipartUpload<PartDone>> {
     const { bucket, key, options } = this;
     checkCommitConditions(bucket.profile, options);
     const headers = { ...bucket.encryption.create, ...describing(options) };
@@ -122,15 +122,15 @@ class ObjectTarget implements Target<PartDone> {
   }
 }
 
-class ObjectSession implements Session<PartDone> {
+class ObjectSession implements MultipartUpload<PartDone> {
   constructor(readonly multipart: Multipart) {}
 
-  part({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
+  uploadPart({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
     const checksum = this.multipart.bucket.checksums.write ? checksumOf(data) : undefined;
     return this.multipart.put(index + 1, data, checksum, signal);
   }
 
-  commit(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<Receipt> {
+  complete(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<WriteResult> {
     return this.multipart.commit(parts, signal);
   }
 
@@ -161,7 +161,7 @@ export function nonceFor(conditions: Conditions): string | undefined {
 }
 
 /** What is seen of an object when an answer was lost. */
-export interface Marked extends Seen {
+export interface Marked extends ObservedObject {
   nonce: string | undefined;
 }
 
@@ -171,7 +171,7 @@ export function attemptOf(
   nonce: string | undefined,
   since: number,
   etagOf: () => string | undefined,
-): Attempt<Marked> {
+): WriteAttempt<Marked> {
   return {
     since,
     ifAbsent,
@@ -250,7 +250,7 @@ export class Multipart {
     return { number, etag: partEtag(answer.headers.etag), checksum };
   }
 
-  async commit(parts: readonly PartDone[], signal: AbortSignal | undefined): Promise<Receipt> {
+  async commit(parts: readonly PartDone[], signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key } = this;
     const { conditions, nonce } = this.begun;
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.map(row).join("")}</CompleteMultipartUpload>`);
@@ -261,7 +261,7 @@ export class Multipart {
       return committed(await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }));
     } catch (error) {
       const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
-      return afterLoss(error, attempt, () => look(bucket, key, signal));
+      return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
     }
   }
 
@@ -271,7 +271,7 @@ export class Multipart {
   }
 }
 
-function committed({ text, status, headers }: HttpText & HttpHead): Receipt {
+function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = fields(text);
   if (!ETag) throw strange("POST", status, "the answer to the commit of an upload has no ETag");
   return receiptOf(headers, ETag);

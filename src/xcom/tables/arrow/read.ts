@@ -3,7 +3,7 @@
 import type { RecordBatch } from "apache-arrow";
 import { Pace } from "../../../codecs/stream.js";
 import { failure, isStorageError, type StorageError } from "../../../errors.js";
-import { abortable, type Bytes } from "../../../streams.js";
+import { abortable, type ByteStream } from "../../../streams.js";
 import { setOwn } from "../../encoding/encoding.js";
 import type { DecodeContext } from "../format.js";
 import { type Batch, cellOf, MAX_METADATA, type Row, reasonOf, type TableSchema } from "../schema.js";
@@ -14,7 +14,7 @@ import type { ArrowTable } from "./write.js";
 
 /** A stream is decoded batch by batch; a file is held in memory, since its index is at its end. */
 export async function* readArrow(
-  body: Bytes,
+  body: ByteStream,
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
   const arrow = await loadArrow();
@@ -33,7 +33,7 @@ export async function* readArrow(
 }
 
 /** The whole table as apache-arrow has it. */
-export async function readTable(body: Bytes, signal: AbortSignal | undefined): Promise<ArrowTable> {
+export async function readTable(body: ByteStream, signal: AbortSignal | undefined): Promise<ArrowTable> {
   const arrow = await loadArrow();
   const source = new Watched(abortable(body, signal));
   const batches: RecordBatch[] = [];
@@ -128,7 +128,7 @@ const STREAM_END = "ffffffff00000000";
 const FILE_END = Buffer.from("ARROW1").toString("hex");
 
 /** Looks at every message, and remembers the last bytes and why it failed itself. */
-class Watched implements Bytes {
+class Watched implements ByteStream {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #last: Buffer = Buffer.alloc(0);
   #ended = false;
@@ -137,7 +137,7 @@ class Watched implements Bytes {
   passed = 0;
   failed: { error: unknown } | undefined;
 
-  constructor(bytes: Bytes) {
+  constructor(bytes: ByteStream) {
     this.#chunks = bytes[Symbol.asyncIterator]();
   }
 

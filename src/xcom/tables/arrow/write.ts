@@ -1,6 +1,6 @@
 /** Rows and tables as an Arrow IPC stream. */
 import type { Data, DataType, Field, RecordBatch, Schema, Table } from "apache-arrow";
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
 import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
 import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
@@ -11,7 +11,7 @@ import { type Arrow, loadArrow } from "./library.js";
 const END = 8;
 
 /** One record batch for each batch of rows; moments have microseconds and the zone that is common to their column. */
-export async function* writeArrow({ names, columns, batches }: Plan): Bytes {
+export async function* writeArrow({ names, columns, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "arrow");
   const arrow = await loadArrow();
   const all = columns();
@@ -31,7 +31,7 @@ export async function* writeArrow({ names, columns, batches }: Plan): Bytes {
 }
 
 /** The table as it is: its own types, zones and batches. */
-export async function* writeTable(table: ArrowTable, signal: AbortSignal | undefined): Bytes {
+export async function* writeTable(table: ArrowTable, signal: AbortSignal | undefined): ByteStream {
   const arrow = await loadArrow();
   for await (const chunk of writerOf(arrow, table)) {
     signal?.throwIfAborted();

@@ -12,7 +12,7 @@ import type {
 } from "hyparquet";
 import { Pace } from "../../../codecs/stream.js";
 import { failure, isStorageError, type StorageError } from "../../../errors.js";
-import { abortable, type Bytes, collect } from "../../../streams.js";
+import { abortable, type ByteStream, collect } from "../../../streams.js";
 import type { DecodeContext } from "../format.js";
 import {
   BATCH_ROWS,
@@ -31,7 +31,7 @@ const MAGIC = 0x31524150;
 
 /** The footer is at the end, so the file, as it was stored, is held in memory; rows are made group by group. */
 export async function* readParquet(
-  body: Bytes,
+  body: ByteStream,
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
   const data = await collect(abortable(body, signal));

@@ -3,14 +3,14 @@
 import type { SchemaElement } from "hyparquet";
 import type { ColumnSource } from "hyparquet-writer";
 import { failure } from "../../../errors.js";
-import type { Bytes } from "../../../streams.js";
+import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
 import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
 import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
 import { jsonOf } from "../text.js";
 
 /** Compressed by Snappy; every column may hold nulls; moments are UTC, in microseconds. */
-export async function* writeParquet({ names, columns, batches }: Plan): Bytes {
+export async function* writeParquet({ names, columns, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "parquet");
   const { ByteWriter, ParquetWriter } = await loadWriter();
   const all = columns();

@@ -9,5 +9,5 @@ dag.task(
 );
 // A signature loads the driver and sends no request.
 const storage = openStorage({ connections: { lake: { type: "aws", login: "key", password: "secret" } } });
-await storage.sign("s3://lake@bucket/key");
+await storage.signedUrl("s3://lake@bucket/key");
 await serveDags(new DagRegistry(dag));

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { extentOf, rangeHeader } from "../../../../src/fs/driver/content.js";
+import { parseContentRange, rangeHeader } from "../../../../src/fs/driver/content.js";
 
 const answer = (status: number, headers: Record<string, string>) => ({ status, headers });
 const ranged = (text: string) => answer(206, { "content-range": text, "content-length": "999" });
 
 describe("what an answer says of an object", () => {
   it("without a range: all of it", () => {
-    expect(extentOf(answer(200, { "content-length": "0" }), undefined)).toEqual({ size: 0, length: 0 });
-    expect(extentOf(answer(200, { "content-length": "7" }), undefined)).toEqual({ size: 7, length: 7 });
+    expect(parseContentRange(answer(200, { "content-length": "0" }), undefined)).toEqual({ size: 0, length: 0 });
+    expect(parseContentRange(answer(200, { "content-length": "7" }), undefined)).toEqual({ size: 7, length: 7 });
   });
 
   it.each([
@@ -15,7 +15,7 @@ describe("what an answer says of an object", () => {
     [2, 99, "bytes 2-9/10", { size: 10, length: 8 }],
     [9, undefined, "bytes 9-9/10", { size: 10, length: 1 }],
   ])("with the range from %s to %s: %s", (start, end, text, extent) => {
-    expect(extentOf(ranged(text), { start, end })).toEqual(extent);
+    expect(parseContentRange(ranged(text), { start, end })).toEqual(extent);
   });
 
   it.each([
@@ -27,11 +27,11 @@ describe("what an answer says of an object", () => {
     ["no word of the range", answer(206, {})],
     ["F28 the whole object", answer(200, { "content-length": "10" })],
   ])("an answer with %s is Unsupported, not data", (_, given) => {
-    expect(() => extentOf(given, { start: 2, end: 5 })).toThrow(/Unsupported/);
+    expect(() => parseContentRange(given, { start: 2, end: 5 })).toThrow(/Unsupported/);
   });
 
   it("an answer that says no length is Unsupported", () => {
-    expect(() => extentOf(answer(200, {}), undefined)).toThrow(/Unsupported/);
+    expect(() => parseContentRange(answer(200, {}), undefined)).toThrow(/Unsupported/);
   });
 });
 

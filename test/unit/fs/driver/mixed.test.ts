@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readBatch, writeBatch } from "../../../../src/fs/driver/batch-delete.js";
+import { readMultipartMixed, writeMultipartMixed } from "../../../../src/fs/driver/batch-delete.js";
 
 /** An answer as Azure and Google write theirs. */
 function answer(
@@ -23,7 +23,7 @@ function answer(
 describe("a batch of calls", () => {
   it("holds every call whole, under a boundary that none contains, numbered from 0", () => {
     const calls = ["DELETE /a HTTP/1.1\r\nx: 1\r\n\r\n", "DELETE /b HTTP/1.1\r\n\r\n"];
-    const { boundary, body } = writeBatch(calls);
+    const { boundary, body } = writeMultipartMixed(calls);
     const text = Buffer.from(body).toString();
     const parts = text.split(`--${boundary}`);
     expect(parts).toHaveLength(4);
@@ -33,7 +33,7 @@ describe("a batch of calls", () => {
         `\r\ncontent-type: application/http\r\ncontent-transfer-encoding: binary\r\ncontent-id: ${i}\r\n\r\n${call}\r\n`,
       );
     });
-    expect(writeBatch(calls).boundary).not.toBe(boundary);
+    expect(writeMultipartMixed(calls).boundary).not.toBe(boundary);
   });
 });
 
@@ -46,27 +46,28 @@ describe("the answer to a batch", () => {
       ],
       end,
     );
-    const answers = readBatch(text);
+    const answers = readMultipartMixed(text);
     expect([...answers.keys()]).toEqual([2, 0]);
     expect(answers.get(0)).toEqual({ status: 202, headers: { "x-ms-request-id": "r" }, text: "" });
     expect(answers.get(2)).toMatchObject({ status: 404, headers: { "x-ms-error-code": "BlobNotFound" } });
   });
 
   it("is read with the ids that Google makes of ours", () => {
-    expect(readBatch(answer([{ id: "<response-9f2c+17>", status: 204 }])).get(17)?.status).toBe(204);
+    expect(readMultipartMixed(answer([{ id: "<response-9f2c+17>", status: 204 }])).get(17)?.status).toBe(204);
   });
 
   it("misses the calls that have none, and has none where it is no batch at all", () => {
-    expect(readBatch(answer([{ id: "1", status: 202 }])).has(0)).toBe(false);
-    for (const text of ["", "<Error/>", "--x\r\nContent-ID: 0\r\n\r\nnothing"]) expect(readBatch(text).size).toBe(0);
+    expect(readMultipartMixed(answer([{ id: "1", status: 202 }])).has(0)).toBe(false);
+    for (const text of ["", "<Error/>", "--x\r\nContent-ID: 0\r\n\r\nnothing"])
+      expect(readMultipartMixed(text).size).toBe(0);
   });
 
   it("is told in linear time, whatever it is", () => {
     const pieces = fc.constantFrom("--", "\r\n", "HTTP/1.1 200", "content-id: ", "<", ">", " ", "7", "x");
-    fc.assert(fc.property(fc.array(pieces, { maxLength: 200 }), (text) => void readBatch(text.join(""))));
+    fc.assert(fc.property(fc.array(pieces, { maxLength: 200 }), (text) => void readMultipartMixed(text.join(""))));
     const begun = performance.now();
-    readBatch(`--\r\ncontent-id: ${"1<".repeat(100_000)}\r\n`);
-    readBatch(`--\r\ncontent-id: ${" ".repeat(100_000)}x\r\n`);
+    readMultipartMixed(`--\r\ncontent-id: ${"1<".repeat(100_000)}\r\n`);
+    readMultipartMixed(`--\r\ncontent-id: ${" ".repeat(100_000)}x\r\n`);
     expect(performance.now() - begun).toBeLessThan(2000);
   });
 });

@@ -1,22 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Limits, partSizes } from "../../../../src/fs/driver/part-reader.js";
+import { partSizes, type UploadLimits } from "../../../../src/fs/driver/part-reader.js";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const TIB = 2 ** 40;
-const S3: Limits = {
-  single: 8 * MIB,
-  part: 8 * MIB,
-  largest: 5 * GIB,
-  count: 10_000,
-  multiple: 1,
-  parallel: 4,
-  uniform: false,
+const S3: UploadLimits = {
+  maxSinglePut: 8 * MIB,
+  partSize: 8 * MIB,
+  maxPartSize: 5 * GIB,
+  maxParts: 10_000,
+  partAlignment: 1,
+  concurrency: 4,
+  uniformParts: false,
 };
 
 /** Size of the last regular part and how many parts `size` bytes take, walking the plan. */
-function walk(limits: Limits, size: number, known: boolean): { largest: number; count: number } {
+function walk(limits: UploadLimits, size: number, known: boolean): { largest: number; count: number } {
   const cut = partSizes(limits, known ? size : undefined);
   let left = size;
   let count = 0;
@@ -47,15 +47,15 @@ describe("part sizes of a known size", () => {
   test("from 1 byte to 48.8 TiB: at most 10,000 parts, each of 5 MiB to 5 GiB, together the size", () => {
     const exponent = fc.double({ min: 0, max: Math.log2(10_000 * 5 * GIB), noNaN: true });
     fc.assert(
-      fc.property(exponent, fc.constantFrom(1, 256 * 1024), (log, multiple) => {
+      fc.property(exponent, fc.constantFrom(1, 256 * 1024), (log, partAlignment) => {
         const size = Math.min(10_000 * 5 * GIB, Math.ceil(2 ** log));
-        const part = partSizes({ ...S3, multiple }, size)(0);
-        expect(part % multiple).toBe(0);
+        const part = partSizes({ ...S3, partAlignment }, size)(0);
+        expect(part % partAlignment).toBe(0);
         expect(part).toBeGreaterThanOrEqual(5 * MIB);
         expect(part).toBeLessThanOrEqual(5 * GIB);
         expect(Math.ceil(size / part)).toBeLessThanOrEqual(10_000);
-        const smaller = part - Math.max(MIB, multiple);
-        if (smaller >= S3.part) expect(smaller * 10_000).toBeLessThan(size);
+        const smaller = part - Math.max(MIB, partAlignment);
+        if (smaller >= S3.partSize) expect(smaller * 10_000).toBeLessThan(size);
       }),
     );
   });
@@ -76,11 +76,11 @@ describe("part sizes of an unknown size", () => {
   });
 
   test("at least 5 TiB fits, sizes never shrink, and every part keeps the multiple", () => {
-    for (const multiple of [1, 256 * 1024]) {
-      const cut = partSizes({ ...S3, multiple }, undefined);
+    for (const partAlignment of [1, 256 * 1024]) {
+      const cut = partSizes({ ...S3, partAlignment }, undefined);
       let total = 0;
       for (let index = 0; index < 10_000; index++) {
-        expect(cut(index) % multiple).toBe(0);
+        expect(cut(index) % partAlignment).toBe(0);
         if (index > 0) expect(cut(index)).toBeGreaterThanOrEqual(cut(index - 1));
         total += cut(index);
       }
@@ -90,12 +90,12 @@ describe("part sizes of an unknown size", () => {
   });
 
   test("no part is larger than the provider takes", () => {
-    const cut = partSizes({ ...S3, largest: 100 * MIB }, undefined);
+    const cut = partSizes({ ...S3, maxPartSize: 100 * MIB }, undefined);
     expect(cut(9_999)).toBe(100 * MIB);
   });
 
   test("R2: all parts have one size, and one byte past the last is TooLarge", () => {
-    const cut = partSizes({ ...S3, uniform: true }, undefined);
+    const cut = partSizes({ ...S3, uniformParts: true }, undefined);
     expect(new Set([0, 999, 1000, 4000, 9_999].map(cut))).toEqual(new Set([8 * MIB]));
     expect(() => cut(10_000)).toThrow(/TooLarge/);
   });

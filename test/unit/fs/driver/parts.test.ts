@@ -1,19 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Budget } from "../../../../src/concurrency.js";
-import { byteBudget } from "../../../../src/concurrency.js";
-import type { Receipt } from "../../../../src/fs/driver/driver.js";
+import type { MemoryLimiter } from "../../../../src/concurrency.js";
+import { memoryLimiter } from "../../../../src/concurrency.js";
+import type { WriteResult } from "../../../../src/fs/driver/driver.js";
 import {
   type Limits,
+  type MultipartUpload,
   type Part,
-  type Session,
-  type Target,
   type UploadOptions,
+  type UploadTarget,
   upload,
 } from "../../../../src/fs/driver/upload.js";
-import type { Bytes } from "../../../../src/streams.js";
+import type { ByteStream } from "../../../../src/streams.js";
 
-const LIMITS: Limits = { single: 10, part: 10, largest: 1000, count: 1000, multiple: 1, parallel: 3, uniform: false };
+const LIMITS: Limits = {
+  maxSinglePut: 10,
+  partSize: 10,
+  maxPartSize: 1000,
+  maxParts: 1000,
+  partAlignment: 1,
+  concurrency: 3,
+  uniformParts: false,
+};
 const OLD = Buffer.from("old");
 
 /** What can go wrong at the provider: the number of turns to wait before each step, and the step that fails. */
@@ -24,7 +32,7 @@ interface Faults {
 }
 
 /** A provider in memory: what it stores, what it was asked, and what is still open at it. */
-class Store implements Target<string> {
+class Store implements UploadTarget<string> {
   object: Uint8Array = OLD;
   readonly calls: string[] = [];
   readonly open = new Set<number>();
@@ -37,7 +45,7 @@ class Store implements Target<string> {
     readonly faults: Faults = {},
   ) {}
 
-  async whole(data: Uint8Array, size: number, signal: AbortSignal): Promise<Receipt> {
+  async putObject(data: Uint8Array, size: number, signal: AbortSignal): Promise<WriteResult> {
     this.calls.push(`whole ${size}`);
     this.buffers.push(data);
     await this.#step("whole", signal);
@@ -45,15 +53,15 @@ class Store implements Target<string> {
     return { etag: "whole" };
   }
 
-  async begin(): Promise<Session<string>> {
+  async createUpload(): Promise<MultipartUpload<string>> {
     this.calls.push("begin");
     await this.#step("begin");
     const id = this.calls.length;
     this.open.add(id);
     const parts = new Map<string, Uint8Array>();
     return {
-      part: (part, signal) => this.#part(parts, part, signal),
-      commit: async (tags, size, signal) => {
+      uploadPart: (part, signal) => this.#part(parts, part, signal),
+      complete: async (tags, size, signal) => {
         this.calls.push(`commit ${tags.length} ${size}`);
         await this.#step("commit", signal);
         this.object = Buffer.concat(tags.map((tag) => parts.get(tag)!));
@@ -97,21 +105,27 @@ class Store implements Target<string> {
 
 const bytesOf = (size: number) => Uint8Array.from({ length: size }, (_, i) => (i * 31) % 251);
 
-async function* chunked(data: Uint8Array, size: number): Bytes {
+async function* chunked(data: Uint8Array, size: number): ByteStream {
   for (let at = 0; at < data.byteLength; at += size) yield data.subarray(at, at + size);
 }
 
-const send = (body: Bytes, target: Store, options: Partial<UploadOptions> = {}) =>
-  upload(body, target, { budget: byteBudget(), size: undefined, signal: undefined, onProgress: undefined, ...options });
+const send = (body: ByteStream, target: Store, options: Partial<UploadOptions> = {}) =>
+  upload(body, target, {
+    limiter: memoryLimiter(),
+    size: undefined,
+    signal: undefined,
+    onProgress: undefined,
+    ...options,
+  });
 
 /** A budget that knows what is out. */
-function watched(limit: number): Budget & { out: number; most: number } {
-  const budget = byteBudget(limit);
+function watched(limit: number): MemoryLimiter & { out: number; most: number } {
+  const budget = memoryLimiter(limit);
   const self = {
     out: 0,
     most: 0,
-    async take(bytes: number, signal?: AbortSignal) {
-      const release = await budget.take(bytes, signal);
+    async acquire(bytes: number, signal?: AbortSignal) {
+      const release = await budget.acquire(bytes, signal);
       self.out += bytes;
       self.most = Math.max(self.most, self.out);
       return () => {
@@ -141,13 +155,13 @@ describe("how a body goes out", () => {
   });
 
   test("a known size up to the single limit is one request even where parts would be smaller", async () => {
-    const store = new Store({ ...LIMITS, single: 100 });
+    const store = new Store({ ...LIMITS, maxSinglePut: 100 });
     await send(chunked(bytesOf(100), 7), store, { size: 100 });
     expect(store.calls).toEqual(["whole 100"]);
   });
 
   test("a provider without single requests gets a session even for nothing", async () => {
-    const store = new Store({ ...LIMITS, single: -1 });
+    const store = new Store({ ...LIMITS, maxSinglePut: -1 });
     await send(chunked(bytesOf(0), 1), store);
     expect(store.calls).toEqual(["begin", "part 0 0+0 last", "commit 1 0"]);
   });
@@ -156,16 +170,16 @@ describe("how a body goes out", () => {
     for (const size of [8, 25]) {
       const store = new Store();
       const data = bytesOf(size);
-      const budget = watched(1);
-      await send(chunked(data, size), store, { size, budget });
+      const limiter = watched(1);
+      await send(chunked(data, size), store, { size, limiter });
       expect(store.buffers.every(({ buffer }) => buffer === data.buffer)).toBe(true);
-      expect(budget.most).toBe(0);
+      expect(limiter.most).toBe(0);
       expect(Buffer.compare(store.object, data)).toBe(0);
     }
   });
 
   test("W18 a producer may reuse its memory for the next chunk", async () => {
-    async function* reusing(): Bytes {
+    async function* reusing(): ByteStream {
       const memory = new Uint8Array(7);
       for (let i = 0; i < 9; i++) yield memory.fill(i);
       memory.fill(255);
@@ -178,7 +192,7 @@ describe("how a body goes out", () => {
   });
 
   test("W07 20 MiB in chunks of 1 byte and in one chunk of unknown size: same object, time in proportion", async () => {
-    const limits = { ...LIMITS, single: 2 ** 20, part: 2 ** 20, largest: 2 ** 30 };
+    const limits = { ...LIMITS, maxSinglePut: 2 ** 20, partSize: 2 ** 20, maxPartSize: 2 ** 30 };
     const data = bytesOf(2 ** 20 * 2 + 1);
     const time = async (length: number) => {
       const store = new Store(limits);
@@ -197,7 +211,7 @@ describe("how a body goes out", () => {
   });
 
   test("parts grow with an unknown size and hold their multiple", async () => {
-    const store = new Store({ ...LIMITS, count: 10, part: 12, single: 12, multiple: 4 });
+    const store = new Store({ ...LIMITS, maxParts: 10, partSize: 12, maxSinglePut: 12, partAlignment: 4 });
     await send(chunked(bytesOf(100), 9), store);
     expect(store.calls.slice(1, 5)).toEqual(["part 0 0+12", "part 1 12+24", "part 2 36+48", "part 3 84+16 last"]);
   });
@@ -208,7 +222,7 @@ describe("how a body goes out", () => {
     await expect(send(chunked(bytesOf(31), 31), store)).rejects.toMatchObject({ code: "TooLarge" });
     expect([store.object, store.open.size, store.calls.at(-1)]).toEqual([OLD, 0, "abort with 0 in flight"]);
     await send(chunked(bytesOf(30), 31), new Store(limits));
-    const known = new Store({ ...limits, largest: 10 });
+    const known = new Store({ ...limits, maxPartSize: 10 });
     await expect(send(chunked(bytesOf(31), 31), known, { size: 31 })).rejects.toMatchObject({ code: "TooLarge" });
     expect(known.calls).toEqual([]);
   });
@@ -241,51 +255,51 @@ describe("how a body goes out", () => {
 describe("memory and pace", () => {
   test("W17 the producer rests while the lanes and one part ahead are full", async () => {
     let produced = 0;
-    async function* body(): Bytes {
+    async function* body(): ByteStream {
       for (; produced < 200; produced += 5) yield bytesOf(5);
     }
     let gate = () => {};
     const held = new Promise<void>((resolve) => (gate = resolve));
     const store = new Store(LIMITS);
-    const begin = store.begin.bind(store);
-    store.begin = async () => {
+    const begin = store.createUpload.bind(store);
+    store.createUpload = async () => {
       const session = await begin();
-      const slow: Session<string> = {
+      const slow: MultipartUpload<string> = {
         ...session,
-        part: (part, signal) => held.then(() => session.part(part, signal)),
+        uploadPart: (part, signal) => held.then(() => session.uploadPart(part, signal)),
       };
       return slow;
     };
     const sent = send(body(), store);
     for (let i = 0; i < 200; i++) await new Promise(setImmediate);
-    expect(produced).toBeLessThanOrEqual((LIMITS.parallel + 1) * LIMITS.part + 5);
-    expect(produced).toBeGreaterThanOrEqual(LIMITS.parallel * LIMITS.part);
+    expect(produced).toBeLessThanOrEqual((LIMITS.concurrency + 1) * LIMITS.partSize + 5);
+    expect(produced).toBeGreaterThanOrEqual(LIMITS.concurrency * LIMITS.partSize);
     gate();
     await sent;
-    expect(store.mostInFlight).toBe(LIMITS.parallel);
+    expect(store.mostInFlight).toBe(LIMITS.concurrency);
   });
 
   test("the budget bounds what is in buffers, and everything is given back", async () => {
-    const budget = watched(20);
-    const store = new Store({ ...LIMITS, single: 5, parallel: 8 });
+    const limiter = watched(20);
+    const store = new Store({ ...LIMITS, maxSinglePut: 5, concurrency: 8 });
     const size = 300;
     await Promise.all([
-      send(chunked(bytesOf(size), 11), store, { budget, size }),
-      send(chunked(bytesOf(size), 13), store, { budget, size }),
+      send(chunked(bytesOf(size), 11), store, { limiter, size }),
+      send(chunked(bytesOf(size), 13), store, { limiter, size }),
     ]);
-    expect([budget.most, budget.out]).toEqual([20, 0]);
+    expect([limiter.most, limiter.out]).toEqual([20, 0]);
   });
 
   test("a small body of unknown size takes nothing from the budget, so it is not held up by large ones", async () => {
-    const budget = watched(10);
-    await budget.take(10);
-    const store = new Store({ ...LIMITS, single: 1000, part: 1000 });
-    await send(chunked(bytesOf(500), 100), store, { budget });
+    const limiter = watched(10);
+    await limiter.acquire(10);
+    const store = new Store({ ...LIMITS, maxSinglePut: 1000, partSize: 1000 });
+    await send(chunked(bytesOf(500), 100), store, { limiter });
     expect(store.calls).toEqual(["whole 500"]);
   });
 
   test("with one lane, parts go strictly one after the other", async () => {
-    const store = new Store({ ...LIMITS, parallel: 1 }, { delay: (step) => 5 - Number(step) });
+    const store = new Store({ ...LIMITS, concurrency: 1 }, { delay: (step) => 5 - Number(step) });
     await send(chunked(bytesOf(50), 7), store);
     expect(store.mostInFlight).toBe(1);
     expect(store.calls.slice(1, 6).map((call) => call.split(" ")[1])).toEqual(["0", "1", "2", "3", "4"]);
@@ -296,21 +310,21 @@ describe("failures", () => {
   test("W10 the body's own error comes out untouched, and nothing is left", async () => {
     const mine = { not: "even an Error" };
     for (const after of [0, 5, 15, 40]) {
-      async function* failing(): Bytes {
+      async function* failing(): ByteStream {
         yield* chunked(bytesOf(after), 5);
         throw mine;
       }
       const store = new Store();
-      const budget = watched(100);
-      await expect(send(failing(), store, { budget })).rejects.toBe(mine);
-      expect([store.object, store.open.size, budget.out]).toEqual([OLD, 0, 0]);
+      const limiter = watched(100);
+      await expect(send(failing(), store, { limiter })).rejects.toBe(mine);
+      expect([store.object, store.open.size, limiter.out]).toEqual([OLD, 0, 0]);
     }
   });
 
   test("F26 the first error wins over the ones that follow from it, and over a failing abort", async () => {
     const store = new Store(LIMITS, { fail: 1 });
-    const begin = store.begin.bind(store);
-    store.begin = async () => ({ ...(await begin()), abort: () => Promise.reject(new Error("abort failed")) });
+    const begin = store.createUpload.bind(store);
+    store.createUpload = async () => ({ ...(await begin()), abort: () => Promise.reject(new Error("abort failed")) });
     await expect(send(chunked(bytesOf(100), 9), store)).rejects.toThrow("1 failed");
     expect(store.calls.filter((call) => call.startsWith("commit"))).toEqual([]);
   });
@@ -331,7 +345,7 @@ describe("failures", () => {
     for (const cause of ["signal", "part"]) {
       let told = false;
       const abort = new AbortController();
-      const stuck: Bytes = {
+      const stuck: ByteStream = {
         [Symbol.asyncIterator]() {
           const inner = chunked(bytesOf(25), 5)[Symbol.asyncIterator]();
           return {
@@ -357,7 +371,7 @@ describe("failures", () => {
 
   test("a failure waits for a healthy body to close what it has open", async () => {
     let closed = false;
-    async function* body(): Bytes {
+    async function* body(): ByteStream {
       try {
         for (;;) yield bytesOf(5);
       } finally {
@@ -365,7 +379,7 @@ describe("failures", () => {
         closed = true;
       }
     }
-    await expect(send(body(), new Store({ ...LIMITS, count: 2, uniform: true }))).rejects.toThrow("TooLarge");
+    await expect(send(body(), new Store({ ...LIMITS, maxParts: 2, uniformParts: true }))).rejects.toThrow("TooLarge");
     expect(closed).toBe(true);
   });
 
@@ -381,7 +395,7 @@ describe("failures", () => {
 
   test("an aborted signal sends nothing and does not touch the body", async () => {
     const store = new Store();
-    const body: Bytes = {
+    const body: ByteStream = {
       [Symbol.asyncIterator]() {
         throw new Error("touched");
       },
@@ -406,43 +420,46 @@ describe("failures", () => {
       abortAt: fc.option(fc.nat(40), { nil: undefined }),
     });
     await fc.assert(
-      fc.asyncProperty(schedule, async ({ size, known, chunk, parallel, limit, fail, delays, abortAt }) => {
-        let tick = 0;
-        const abort = new AbortController();
-        const reason = { why: "the caller" };
-        const on = () => tick++ === abortAt && abort.abort(reason);
-        const store = new Store(
-          { ...LIMITS, parallel },
-          {
-            ...(fail !== undefined && { fail: fail as number }),
-            delay: (step) => delays[(step.length * 5 + Number(step) || 0) % 12]!,
-            on,
-          },
-        );
-        async function* body(): Bytes {
-          for await (const piece of chunked(bytesOf(size), chunk)) {
-            on();
-            if (delays[tick % 12]! > 3) await new Promise(setImmediate);
-            yield piece;
+      fc.asyncProperty(
+        schedule,
+        async ({ size, known, chunk, parallel: concurrency, limit, fail, delays, abortAt }) => {
+          let tick = 0;
+          const abort = new AbortController();
+          const reason = { why: "the caller" };
+          const on = () => tick++ === abortAt && abort.abort(reason);
+          const store = new Store(
+            { ...LIMITS, concurrency },
+            {
+              ...(fail !== undefined && { fail: fail as number }),
+              delay: (step) => delays[(step.length * 5 + Number(step) || 0) % 12]!,
+              on,
+            },
+          );
+          async function* body(): ByteStream {
+            for await (const piece of chunked(bytesOf(size), chunk)) {
+              on();
+              if (delays[tick % 12]! > 3) await new Promise(setImmediate);
+              yield piece;
+            }
+            if (fail === "body") throw reason;
           }
-          if (fail === "body") throw reason;
-        }
-        const budget = watched(limit);
-        const signal = abort.signal;
-        const outcome = await send(body(), store, { budget, signal, size: known ? size : undefined }).then(
-          () => "new",
-          (error) => error,
-        );
-        expect(store.open.size).toBe(0);
-        expect(budget.out).toBe(0);
-        expect(store.inFlight).toBe(0);
-        if (outcome === "new") expect(Buffer.compare(store.object, bytesOf(size))).toBe(0);
-        else {
-          expect(store.object).toBe(OLD);
-          if (outcome === reason) expect(fail === "body" || signal.aborted).toBe(true);
-          else expect(outcome.message).toBe(`${fail} failed`);
-        }
-      }),
+          const limiter = watched(limit);
+          const signal = abort.signal;
+          const outcome = await send(body(), store, { limiter, signal, size: known ? size : undefined }).then(
+            () => "new",
+            (error) => error,
+          );
+          expect(store.open.size).toBe(0);
+          expect(limiter.out).toBe(0);
+          expect(store.inFlight).toBe(0);
+          if (outcome === "new") expect(Buffer.compare(store.object, bytesOf(size))).toBe(0);
+          else {
+            expect(store.object).toBe(OLD);
+            if (outcome === reason) expect(fail === "body" || signal.aborted).toBe(true);
+            else expect(outcome.message).toBe(`${fail} failed`);
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });

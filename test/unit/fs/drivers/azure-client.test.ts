@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { expect, it } from "vitest";
-import type { FailedCall, PartialDelete } from "../../../../src/fs/driver/driver.js";
+import type { BatchDeleteError, OperationContext } from "../../../../src/fs/driver/driver.js";
 import { fromBlobServiceClient } from "../../../../src/fs/drivers/azure/index.js";
 import { openStorage } from "../../../../src/open.js";
 import { StoragePath } from "../../../../src/path.js";
@@ -24,7 +24,7 @@ import { through } from "../../../support/proxy.js";
 import { Seam, SHARED } from "../../../support/seam.js";
 
 const MIB = 2 ** 20;
-const CALL: FailedCall = { op: "read", ifAbsent: false, ifMatch: false };
+const CALL: OperationContext = { op: "read", ifAbsent: false, ifMatch: false };
 const caught = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 
 await describeOn("azurite", "fromBlobServiceClient keeps the contract", (server) => {
@@ -143,7 +143,7 @@ await describeOn("azurite", "fromBlobServiceClient under faults", (server: Serve
     const headers = { "content-type": "multipart/mixed; boundary=batchresponse_1" };
     const planted = answer(202, { headers, body: `${parts.join("")}--batchresponse_1--` });
     const { seam, proxy, close } = await faulty([{ on: { operation: "deleteBatch" }, fault: planted }]);
-    const { failures } = (await caught(seam.delete("forbidden", "slow", "missing"))) as PartialDelete;
+    const { failures } = (await caught(seam.delete("forbidden", "slow", "missing"))) as BatchDeleteError;
     expect(failures.map(({ key, error }) => [key, seam.driver.codeOf(error, CALL)])).toEqual([
       ["forbidden", "PermissionDenied"],
     ]);
@@ -175,7 +175,7 @@ await describeOn("azurite", "fromBlobServiceClient under faults", (server: Serve
     const anonymous = new BlobServiceClient(`${server.endpoint}?sv=2024-11-04&sig=SECRET`);
     const other = new Seam(await fromBlobServiceClient(anonymous)(bucket().name, undefined, SHARED));
     expect(inspect(await caught(other.stat("k")), { depth: 9, showHidden: true })).not.toContain("SECRET");
-    await expect(other.driver.sign("k", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
+    await expect(other.driver.signedUrl("k", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
       code: "Unsupported",
     });
   });

@@ -9,12 +9,12 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FailedCall } from "../../../../src/fs/driver/driver.js";
+import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { selfSigned } from "../../../servers/certificate.mjs";
 import { openDriver } from "../../../support/azure.js";
 import { noted } from "../../../support/canary.mjs";
 
-const CALL: FailedCall = { op: "stat", ifAbsent: false, ifMatch: false };
+const CALL: OperationContext = { op: "stat", ifAbsent: false, ifMatch: false };
 
 interface Seen {
   url: URL;

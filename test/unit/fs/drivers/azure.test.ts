@@ -9,7 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
-import type { FailedCall, PartialDelete } from "../../../../src/fs/driver/driver.js";
+import type { BatchDeleteError, OperationContext } from "../../../../src/fs/driver/driver.js";
 import { collect } from "../../../../src/streams.js";
 import { ODD_NAMES } from "../../../../src/testing/index.js";
 import { azureClient } from "../../../servers/index.mjs";
@@ -22,7 +22,7 @@ import type { Seam } from "../../../support/seam.js";
 
 const MIB = 2 ** 20;
 const patterned = (size: number) => Buffer.alloc(size, "0123456789abcdef-");
-const CALL: FailedCall = { op: "read", ifAbsent: false, ifMatch: false };
+const CALL: OperationContext = { op: "read", ifAbsent: false, ifMatch: false };
 const caught = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 
 await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (server: ServerOf<"azurite">) => {
@@ -111,7 +111,7 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
       () => nowhere.delete("no"),
     ];
     for (const call of calls) expect(ours.driver.codeOf(await caught(call()), CALL)).toBe("NotFound");
-    const { failures } = (await caught(nowhere.delete("no", "neither"))) as PartialDelete;
+    const { failures } = (await caught(nowhere.delete("no", "neither"))) as BatchDeleteError;
     expect(failures.map(({ key, error }) => [key, ours.driver.codeOf(error, CALL)])).toEqual([
       ["no", "NotFound"],
       ["neither", "NotFound"],
@@ -143,7 +143,7 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
       // One by one: Azurite 3.37.0 answers 500 to any container's batch under an account's SAS, the SDK's too.
       for (const key of ["sas +é", "sas2"]) await seam.delete(key);
       expect(await seam.keys("sas")).toEqual([]);
-      const refused = await caught(seam.driver.sign("x", { method: "GET", expiresIn: 60 }));
+      const refused = await caught(seam.driver.signedUrl("x", { method: "GET", expiresIn: 60 }));
       expect(refused).toMatchObject({ code: "Unsupported" });
       const shown = inspect(await caught(seam.stat("missing")), { depth: 9, showHidden: true });
       expect(shown).not.toContain(new URLSearchParams(sas).get("sig"));
@@ -168,15 +168,15 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
 
   it("signs a GET and a PUT that anybody can send until they expire, for that method and object only", async () => {
     const type = { "x-ms-blob-type": "BlockBlob" };
-    const put = await ours.driver.sign("signed +é%41", { method: "PUT", expiresIn: 60 });
+    const put = await ours.driver.signedUrl("signed +é%41", { method: "PUT", expiresIn: 60 });
     expect((await fetch(put, { method: "PUT", body: "by url", headers: type })).status).toBe(201);
     expect((await fetch(put)).status).toBe(403);
-    const get = await ours.driver.sign("signed +é%41", { method: "GET", expiresIn: 60 });
+    const get = await ours.driver.signedUrl("signed +é%41", { method: "GET", expiresIn: 60 });
     expect(await (await fetch(get)).text()).toBe("by url");
     expect((await fetch(get, { method: "DELETE" })).status).toBe(403);
     expect((await fetch(get, { method: "PUT", body: "x", headers: type })).status).toBe(403);
     expect((await fetch(get.replace("signed", "other"))).status).toBe(403);
-    const brief = await ours.driver.sign("signed +é%41", { method: "GET", expiresIn: 1 });
+    const brief = await ours.driver.signedUrl("signed +é%41", { method: "GET", expiresIn: 1 });
     await new Promise((resolve) => setTimeout(resolve, 2100));
     expect((await fetch(brief)).status).toBe(403);
     await ours.delete("signed +é%41");
@@ -222,7 +222,7 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
   it.each(["a/../b", "./a", "a/.", "a./b", "a.", "a\\b", "a\u0001", "a\nb", "a\u0085"])(
     "K07: the key %j, which the service would change, is refused before any request",
     async (key) => {
-      const sign = ours.driver.sign(key, { method: "GET", expiresIn: 60 });
+      const sign = ours.driver.signedUrl(key, { method: "GET", expiresIn: 60 });
       const calls = [
         ours.write(key, "x"),
         ours.open(key),

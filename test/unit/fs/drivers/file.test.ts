@@ -7,9 +7,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isStorageError } from "../../../../src/errors.js";
-import { PartialDelete } from "../../../../src/fs/driver/driver.js";
+import { BatchDeleteError } from "../../../../src/fs/driver/driver.js";
 import { fileDrivers } from "../../../../src/fs/drivers/file/index.js";
-import type { Bytes } from "../../../../src/streams.js";
+import type { ByteStream } from "../../../../src/streams.js";
 import { Seam } from "../../../support/seam.js";
 
 let outside: string;
@@ -32,7 +32,7 @@ const refusal = (work: Promise<unknown>) => work.then(() => "no error", code);
 const everything = () => readdirSync(outside, { recursive: true }).map(String).sort();
 const descriptors = () => readdirSync("/dev/fd").length;
 
-async function* failing(data: string, error: Error): Bytes {
+async function* failing(data: string, error: Error): ByteStream {
   yield Buffer.from(data);
   throw error;
 }
@@ -337,7 +337,7 @@ describe("nothing outside the root", () => {
       const key = `${root.slice(1)}/${name}`;
       expect(await refusal(files.write(key, "1")), JSON.stringify(name)).toBe("InvalidArgument");
       expect(await refusal(files.open(key))).toBe("InvalidArgument");
-      await expect(files.delete(key)).rejects.toBeInstanceOf(PartialDelete);
+      await expect(files.delete(key)).rejects.toBeInstanceOf(BatchDeleteError);
     }
     expect(await refusal(files.write(`${root.slice(1)}-evil/x`, "1"))).toBe("PermissionDenied");
     expect(await refusal(files.open("etc/passwd"))).toBe("PermissionDenied");
@@ -374,7 +374,7 @@ describe("nothing outside the root", () => {
     expect(await refusal(files.write(at("dir/new/y"), "1"))).toBe("PermissionDenied");
     expect(await refusal(files.copy(at("leaf"), at("z")))).toBe("PermissionDenied");
     expect(await refusal(files.keys(at("dir/")))).toBe("PermissionDenied");
-    await expect(files.delete(at("dir/x"))).rejects.toBeInstanceOf(PartialDelete);
+    await expect(files.delete(at("dir/x"))).rejects.toBeInstanceOf(BatchDeleteError);
     expect(await files.keys(at(""))).toEqual([]);
     expect(await files.keys(at(""), { delimiter: "/" })).toEqual([]);
     expect(readdirSync(join(outside, "secret"))).toEqual(["x"]);
@@ -417,7 +417,7 @@ it("M03: a copy onto itself keeps the bytes", async () => {
 it("versions and signing are Unsupported, a bucket is refused", async () => {
   expect(await refusal(files.open(at("x"), { version: "1" }))).toBe("Unsupported");
   expect(await refusal(files.items(at(""), { versions: true }))).toBe("Unsupported");
-  expect(await refusal(files.driver.sign(at("x"), { method: "GET", expiresIn: 1 }))).toBe("Unsupported");
+  expect(await refusal(files.driver.signedUrl(at("x"), { method: "GET", expiresIn: 1 }))).toBe("Unsupported");
   await expect(Seam.open(fileDrivers(root), "host")).rejects.toMatchObject({ code: "InvalidArgument" });
 });
 

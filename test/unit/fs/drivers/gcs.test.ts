@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { byteBudget } from "../../../../src/concurrency.js";
+import { memoryLimiter } from "../../../../src/concurrency.js";
 import { toConnection } from "../../../../src/connections/airflow-format.js";
 import type { ConnectionInput } from "../../../../src/connections/connection.js";
 import { gcsOptions } from "../../../../src/connections/index.js";
-import { type Driver, PartialDelete } from "../../../../src/fs/driver/driver.js";
+import { BatchDeleteError, type Driver } from "../../../../src/fs/driver/driver.js";
 import { gcsDriver } from "../../../../src/fs/drivers/gcs/driver.js";
 import { openGcs } from "../../../../src/fs/drivers/gcs/index.js";
 import { openServer } from "../../../../src/fs/drivers/gcs/open.js";
@@ -21,7 +21,7 @@ import { type Recorder, recordingProxy, through } from "../../../support/proxy.j
 import { Seam } from "../../../support/seam.js";
 
 const MIB = 2 ** 20;
-const SHARED = { uploads: byteBudget(), downloads: byteBudget(), env: {} };
+const SHARED = { uploads: memoryLimiter(), downloads: memoryLimiter(), env: {} };
 
 /** A driver that takes the server for Google's own, whatever its address. */
 async function google(bucket: string, input: ConnectionInput): Promise<Driver> {
@@ -561,8 +561,8 @@ describe("answers that are wrong", () => {
     });
     const seam = new Seam(await google("b", anonymous(server.endpoint)));
     const error = await seam.delete("k0", "k1", "k2", "k3", "k4").catch((e) => e);
-    expect(error).toBeInstanceOf(PartialDelete);
-    expect((error as PartialDelete).failures.map(({ key }) => key)).toEqual(["k1", "k4"]);
+    expect(error).toBeInstanceOf(BatchDeleteError);
+    expect((error as BatchDeleteError).failures.map(({ key }) => key)).toEqual(["k1", "k4"]);
     expect(server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE", "DELETE"]);
     await seam.driver.close();
     await server.close();
@@ -697,13 +697,15 @@ describe("credentials", () => {
 
   test("credentials without an account cannot sign, and say so", async () => {
     const { seam, close } = await withKey();
-    await expect(seam.driver.sign("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({ code: "Unsupported" });
+    await expect(seam.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
+      code: "Unsupported",
+    });
     await close();
   });
 
   test("a key of a service account signs without a request", async () => {
     const { seam, server, close } = await signedIn(account);
-    const signed = new URL(await seam.driver.sign("a b", { method: "GET", expiresIn: 60 }));
+    const signed = new URL(await seam.driver.signedUrl("a b", { method: "GET", expiresIn: 60 }));
     expect(server.asked.length).toBe(0);
     expect(signed.searchParams.get("X-Goog-Credential")).toMatch(/^me@p\.iam\.gserviceaccount\.com\/\d{8}\/auto/);
     const signature = Buffer.from(signed.searchParams.get("X-Goog-Signature")!, "hex");
@@ -731,7 +733,9 @@ describe("credentials", () => {
     const seam = new Seam(await open("b", anonymous(server.endpoint)));
     await seam.stat("k");
     expect(server.asked[0]!.headers.authorization).toBe(undefined);
-    await expect(seam.driver.sign("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({ code: "Unsupported" });
+    await expect(seam.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
+      code: "Unsupported",
+    });
     await seam.driver.close();
     await server.close();
   });

@@ -88,7 +88,7 @@ describe("the memory driver", () => {
     const unsupported = { code: "Unsupported" };
     await expect(memory.open("x", { version: "1" })).rejects.toMatchObject(unsupported);
     await expect(memory.items("", { versions: true })).rejects.toMatchObject(unsupported);
-    await expect(memory.driver.sign("x", { method: "GET", expiresIn: 1 })).rejects.toMatchObject(unsupported);
+    await expect(memory.driver.signedUrl("x", { method: "GET", expiresIn: 1 })).rejects.toMatchObject(unsupported);
     const doomed = [{ key: "x", version: "1" }];
     await expect(memory.driver.delete(doomed, { signal: undefined })).rejects.toMatchObject(unsupported);
     expect(await memory.keys("")).toEqual(["x"]);

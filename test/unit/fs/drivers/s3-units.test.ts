@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type S3Options, s3Options } from "../../../../src/connections/options/s3.js";
-import type { FailedCall } from "../../../../src/fs/driver/driver.js";
+import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { addressOf } from "../../../../src/fs/drivers/s3/client.js";
 import { codeOf, hidden } from "../../../../src/fs/drivers/s3/errors.js";
 import { metadataHeaders, metadataOf } from "../../../../src/fs/drivers/s3/object.js";
@@ -80,8 +80,8 @@ describe("metadata in headers", () => {
 });
 
 describe("the category of a failure", () => {
-  const call: FailedCall = { op: "read", ifAbsent: false, ifMatch: false };
-  const of = (status: number, code: string | undefined, more: Partial<FailedCall> = {}) =>
+  const call: OperationContext = { op: "read", ifAbsent: false, ifMatch: false };
+  const of = (status: number, code: string | undefined, more: Partial<OperationContext> = {}) =>
     codeOf(new HttpError("answer", "GET", status, code, ""), { ...call, ...more });
 
   it.each([

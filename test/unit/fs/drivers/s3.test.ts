@@ -124,19 +124,19 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
     const anonymous = await openDriver(bucket().name, server.connection, { anon: true }, {});
     const error = await anonymous.open("x").catch((reason: Error) => reason);
     expect(anonymous.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: false })).toBe("PermissionDenied");
-    await expect(anonymous.driver.sign("x", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
+    await expect(anonymous.driver.signedUrl("x", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
       code: "Unauthenticated",
     });
     await anonymous.driver.close();
   });
 
   it("signs a GET and a PUT that anybody can send, once for each method only", async () => {
-    const put = await ours.driver.sign("signed +é", { method: "PUT", expiresIn: 60 });
+    const put = await ours.driver.signedUrl("signed +é", { method: "PUT", expiresIn: 60 });
     expect((await fetch(put, { method: "PUT", body: "by url" })).status).toBe(200);
-    const get = await ours.driver.sign("signed +é", { method: "GET", expiresIn: 60 });
+    const get = await ours.driver.signedUrl("signed +é", { method: "GET", expiresIn: 60 });
     expect(await (await fetch(get)).text()).toBe("by url");
     expect((await fetch(get, { method: "DELETE" })).status).toBe(403);
-    await expect(ours.driver.sign("x", { method: "GET", expiresIn: 604_801 })).rejects.toMatchObject({
+    await expect(ours.driver.signedUrl("x", { method: "GET", expiresIn: 604_801 })).rejects.toMatchObject({
       code: "InvalidArgument",
     });
     await ours.delete("signed +é");
@@ -175,7 +175,7 @@ await describeOn("minio", "S3 requests", (server: ServerOf<"minio">) => {
     expect(await cost(() => ours.copy("a", "c", { bucket: bucket().name }))).toEqual({ copy: 1 });
     expect(await cost(() => ours.delete("a"))).toEqual({ delete: 1 });
     expect(await cost(() => ours.delete("b", "c", "empty"))).toEqual({ deleteBatch: 1 });
-    expect(await cost(() => ours.driver.sign("a", { method: "GET", expiresIn: 60 }))).toEqual({});
+    expect(await cost(() => ours.driver.signedUrl("a", { method: "GET", expiresIn: 60 }))).toEqual({});
   });
 
   it("W06: 8 MiB is one request, a byte more is begin, two parts and commit", async () => {

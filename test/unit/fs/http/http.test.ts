@@ -22,7 +22,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse, count: numbe
 const open: { server: Server; sockets: Set<Socket>; http?: Http }[] = [];
 
 const plain: Dialect = {
-  explain: (_status, headers, text) => ({
+  parseError: (_status, headers, text) => ({
     code: text.split(" ")[0] || undefined,
     detail: text,
     requestId: headers["x-request-id"] as string | undefined,
@@ -92,8 +92,8 @@ describe("http: an answer", () => {
   it("has status, headers and the body's bytes, and the connection serves the next request", async () => {
     const { http, get, sockets } = await setup((_, response) => response.end("hello"));
     for (let i = 0; i < 3; i++) {
-      const { status, headers, body, attempts, unsure } = await http.send(get());
-      expect([status, headers["content-length"], attempts, unsure]).toEqual([200, "5", 1, false]);
+      const { status, headers, body, attempts, ambiguous } = await http.send(get());
+      expect([status, headers["content-length"], attempts, ambiguous]).toEqual([200, "5", 1, false]);
       expect(Buffer.from(await collect(body)).toString()).toBe("hello");
     }
     expect(sockets.size).toBe(1);
@@ -122,7 +122,7 @@ describe("http: an answer", () => {
   });
 
   it("R15: small bodies that nobody reads hold no connection", async () => {
-    const { http, get, sockets } = await setup((_, response) => response.end(Buffer.alloc(1000)), { sockets: 2 });
+    const { http, get, sockets } = await setup((_, response) => response.end(Buffer.alloc(1000)), { maxSockets: 2 });
     for (let i = 0; i < 20; i++) await http.send(get());
     expect(sockets.size).toBeLessThanOrEqual(2);
   });
@@ -168,7 +168,7 @@ describe("http: an answer", () => {
 
   it("with headers over 64 KiB is refused", async () => {
     const { http, get } = await setup((_, response) => response.writeHead(200, { big: "x".repeat(70_000) }).end(), {
-      tries: 1,
+      maxAttempts: 1,
     });
     expect((await errorOf(http.send(get()))).code).toBe("HPE_HEADER_OVERFLOW");
   });
@@ -176,7 +176,7 @@ describe("http: an answer", () => {
   it("of an error is read up to 64 KiB only", async () => {
     let length = 0;
     const dialect: Dialect = {
-      explain: (_s, _h, text) => {
+      parseError: (_s, _h, text) => {
         length = text.length;
         return {};
       },
@@ -267,7 +267,7 @@ describe("http: retries", () => {
       return request.prepare(now);
     };
     const result = await http.send({ prepare });
-    expect([result.attempts, prepared, result.unsure]).toEqual([3, 3, true]);
+    expect([result.attempts, prepared, result.ambiguous]).toEqual([3, 3, true]);
   });
 
   it("F3: Retry-After is honoured", async () => {
@@ -282,13 +282,15 @@ describe("http: retries", () => {
   });
 
   it("F2: end with the last failure and its attempts", async () => {
-    const { http, get, seen } = await setup((_, response) => response.writeHead(503).end("SlowDown"), { tries: 3 });
+    const { http, get, seen } = await setup((_, response) => response.writeHead(503).end("SlowDown"), {
+      maxAttempts: 3,
+    });
     expect(await errorOf(http.send(get()))).toMatchObject({ attempts: 3, status: 503, code: "SlowDown" });
     expect(seen.length).toBe(3);
   });
 
   it("F2: cost tokens, so that a storm does not multiply the requests", async () => {
-    const { http, get, seen } = await setup((_, response) => response.writeHead(500).end(), { tries: 2 });
+    const { http, get, seen } = await setup((_, response) => response.writeHead(500).end(), { maxAttempts: 2 });
     await Promise.all(Array.from({ length: 200 }, () => errorOf(http.send(get()))));
     expect(seen.length).toBe(200 + 100);
   });
@@ -309,7 +311,7 @@ describe("http: retries", () => {
 
   it("are not made where the request says so", async () => {
     const { http, get, seen } = await setup((_, response) => response.writeHead(500).end());
-    expect(await errorOf(http.send(get("/", { tries: 1 })))).toMatchObject({ attempts: 1, unsure: true });
+    expect(await errorOf(http.send(get("/", { maxAttempts: 1 })))).toMatchObject({ attempts: 1, unsure: true });
     expect(seen.length).toBe(1);
   });
 
@@ -333,14 +335,14 @@ describe("http: retries", () => {
 
   it("F18: what the provider can mend is sent again at once, three times at most", async () => {
     let mended = 0;
-    const dialect: Dialect = { ...plain, mend: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
+    const dialect: Dialect = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
     const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { dialect });
     await errorOf(http.send(get()));
     expect([mended, seen.length]).toEqual([3, 4]);
   });
 
   it("F4: a failure hidden in a 200 counts as 500", async () => {
-    const dialect: Dialect = { ...plain, hidden: (text) => text.startsWith("InternalError") };
+    const dialect: Dialect = { ...plain, isErrorBody: (text) => text.startsWith("InternalError") };
     const { http, get } = await setup((_, response, count) => response.end(count === 1 ? "InternalError" : "fine"), {
       dialect,
     });
@@ -412,12 +414,12 @@ describe("http: a body that goes wrong", () => {
       response.writeHead(200, { "content-length": "10" });
       response.write("0123");
     };
-    expect(await cut(handler, { idle: 150 })).toEqual({ length: 4, kind: "stalled" });
+    expect(await cut(handler, { idleTimeoutMs: 150 })).toEqual({ length: 4, kind: "stalled" });
     expect(performance.now() - start).toBeLessThan(600);
   });
 
   it("F12: a consumer that takes its time is no silence", async () => {
-    const { http, get } = await setup((_, response) => response.end(Buffer.alloc(4 << 20)), { idle: 100 });
+    const { http, get } = await setup((_, response) => response.end(Buffer.alloc(4 << 20)), { idleTimeoutMs: 100 });
     const { body } = await http.send(get());
     let length = 0;
     for await (const chunk of body) {
@@ -430,7 +432,7 @@ describe("http: a body that goes wrong", () => {
 
 describe("http: time", () => {
   it("F12: no answer is a timeout, tried three times at most", async () => {
-    const { http, get, seen } = await setup(() => {}, { idle: 60 });
+    const { http, get, seen } = await setup(() => {}, { idleTimeoutMs: 60 });
     const error = await errorOf(http.send(get()));
     expect(error).toMatchObject({ kind: "timeout", code: "IDLE_TIMEOUT", attempts: 3, unsure: true });
     expect(codeOfHttp(error)).toBe("Timeout");
@@ -439,10 +441,10 @@ describe("http: time", () => {
 
   it("a request may be more patient than its client", async () => {
     const { http, get } = await setup((_, response) => setTimeout(() => response.end(), 400), {
-      idle: 60,
-      connect: 60,
+      idleTimeoutMs: 60,
+      connectTimeoutMs: 60,
     });
-    expect(await http.send(get("/", { idle: 5000 }))).toMatchObject({ attempts: 1 });
+    expect(await http.send(get("/", { idleTimeoutMs: 5000 }))).toMatchObject({ attempts: 1 });
   });
 
   it("the total limit ends a request whose bytes keep coming", async () => {
@@ -451,7 +453,7 @@ describe("http: time", () => {
         const timer = setInterval(() => response.write("x"), 20);
         response.on("close", () => clearInterval(timer));
       },
-      { total: 200 },
+      { requestTimeoutMs: 200 },
     );
     const { body } = await http.send(get());
     await expect(collect(body)).rejects.toMatchObject({ kind: "timeout", code: "DEADLINE" });
@@ -459,16 +461,16 @@ describe("http: time", () => {
 
   it("waiting for a connection of the client's own limit is no timeout", async () => {
     const { http, get } = await setup((_, response) => setTimeout(() => response.end(), 150), {
-      sockets: 1,
-      idle: 200,
-      connect: 100,
+      maxSockets: 1,
+      idleTimeoutMs: 200,
+      connectTimeoutMs: 100,
     });
     const all = await Promise.all(Array.from({ length: 4 }, () => http.send(get())));
     expect(all.map(({ attempts }) => attempts)).toEqual([1, 1, 1, 1]);
   });
 
   it("F30: nobody listens, no such host, no TLS: typed, TLS without a retry", async () => {
-    const { http, server } = await setup((_, response) => response.end(), { tries: 2 });
+    const { http, server } = await setup((_, response) => response.end(), { maxAttempts: 2 });
     const port = (server.address() as AddressInfo).port;
     const to = (url: string): HttpRequest => ({
       prepare: () => ({ method: "GET", origin: originOf(url), path: "/", headers: {} }),

@@ -3,7 +3,7 @@ import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failure } from "../../../../src/errors.js";
-import { escaped, fieldsIf, isWritable, type Kinds, parsed } from "../../../../src/fs/http/xml.js";
+import { escaped, fieldsIf, isWritable, type Kinds, readXml } from "../../../../src/fs/http/xml.js";
 
 /** A field of the model is its text; what is in an element, an array. */
 type Model = { name: string; attributes: Record<string, string>; content: string | Model[] };
@@ -14,7 +14,7 @@ const KINDS: Kinds<Record<string, string>> = Object.fromEntries(
 );
 
 function read(text: string, root = "Root"): Read {
-  const { rows, fields } = parsed(text, root, KINDS);
+  const { rows, fields } = readXml(text, root, KINDS);
   return { rows, fields: { ...fields } as Record<string, string> };
 }
 
@@ -135,7 +135,7 @@ const LISTING = `<?xml version="1.0" encoding="UTF-8"?>
 describe("a document", () => {
   it("is rows in their order, each with its fields by path, and the fields outside of them", () => {
     const kinds = { Contents: (row: object) => ({ ...row }), CommonPrefixes: (row: object) => ({ ...row }) };
-    expect(parsed(LISTING, "ListBucketResult", kinds)).toEqual({
+    expect(readXml(LISTING, "ListBucketResult", kinds)).toEqual({
       rows: [
         { Key: "a & b", LastModified: "2026-11-21T09:30:00.000Z", ETag: '"x"', Size: "1", "Owner/ID": "1" },
         { Key: "c", Size: "2" },
@@ -146,14 +146,14 @@ describe("a document", () => {
   });
 
   it("has the last of repeated fields, and no field that holds elements", () => {
-    const { fields } = parsed("<r><a>1</a><b>x<c/>y</b><a> 2 </a></r>", "r", {});
+    const { fields } = readXml("<r><a>1</a><b>x<c/>y</b><a> 2 </a></r>", "r", {});
     expect({ ...fields }).toEqual({ a: " 2 ", "b/c": "" });
   });
 
   it("keeps hostile names as data", () => {
     const text = "<r><__proto__>x</__proto__><constructor><Row>y</Row></constructor></r>";
-    expect(Object.keys(parsed(text, "r", {}).fields)).toEqual(["__proto__", "constructor/Row"]);
-    expect(Object.keys(parsed("<r/>", "r", {}).fields)).toEqual([""]);
+    expect(Object.keys(readXml(text, "r", {}).fields)).toEqual(["__proto__", "constructor/Row"]);
+    expect(Object.keys(readXml("<r/>", "r", {}).fields)).toEqual([""]);
   });
 
   it.each([
@@ -205,27 +205,27 @@ describe("a document", () => {
     "<!doctype r><r/>",
     "<r><!ELEMENT a></r>",
   ])("%s is Corrupt", (text) => {
-    expect(() => parsed(text, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
+    expect(() => readXml(text, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
     expect(fieldsIf(text, "r")).toEqual({});
   });
 
   it("is Corrupt beyond 16 Mi characters", () => {
     const padding = " ".repeat(16 * 1024 * 1024 - "<r></r>".length);
-    expect(parsed(`<r>${padding}</r>`, "r", {}).fields).toEqual({ "": padding });
-    expect(() => parsed(`<r>${padding} </r>`, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
+    expect(readXml(`<r>${padding}</r>`, "r", {}).fields).toEqual({ "": padding });
+    expect(() => readXml(`<r>${padding} </r>`, "r", {})).toThrow(expect.objectContaining({ code: "Corrupt" }));
   });
 
   it("is Corrupt wherever it ends early", () => {
-    expect(parsed(LISTING, "ListBucketResult", {}).fields.Name).toBe("b");
+    expect(readXml(LISTING, "ListBucketResult", {}).fields.Name).toBe("b");
     for (let end = 0; end < LISTING.length; end++) {
-      const cut = () => parsed(LISTING.slice(0, end), "ListBucketResult", {});
+      const cut = () => readXml(LISTING.slice(0, end), "ListBucketResult", {});
       expect(cut, `after ${end} characters`).toThrow(expect.objectContaining({ code: "Corrupt" }));
     }
   });
 
   it("fails as a row of it does, which is Corrupt where the row does not say why", () => {
     const call = (error: Error) => () =>
-      parsed("<r><Row/></r>", "r", {
+      readXml("<r><Row/></r>", "r", {
         Row: () => {
           throw error;
         },
@@ -236,7 +236,7 @@ describe("a document", () => {
   });
 
   it("has line breaks as one line feed each, but for those that are references", () => {
-    expect(parsed("<r>\r\na\rb\n&#13;&#xA;<![CDATA[\r\n]]></r>", "r", {}).fields).toEqual({ "": "\na\nb\n\r\n\n" });
+    expect(readXml("<r>\r\na\rb\n&#13;&#xA;<![CDATA[\r\n]]></r>", "r", {}).fields).toEqual({ "": "\na\nb\n\r\n\n" });
   });
 
   it("says what was written, in whatever way, and what another parser reads", () => {
@@ -310,7 +310,7 @@ describe("text", () => {
         fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }), fc.constant("\r\n\t<&>\"'")),
         (text) => {
           fc.pre(isWritable(text));
-          expect(parsed(`<r>${escaped(text)}</r>`, "r", {}).fields).toEqual({ "": text });
+          expect(readXml(`<r>${escaped(text)}</r>`, "r", {}).fields).toEqual({ "": text });
         },
       ),
     );
