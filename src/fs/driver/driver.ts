@@ -184,6 +184,13 @@ export interface OpenDriver<D extends ObjectDriver = Driver> {
   readonly ownCredentials?: true;
 }
 
+/** A provider's part of a Storage: the schemes that it serves, and how the driver of one bucket is opened. */
+export interface DriverFactory<D extends ObjectDriver = Driver> {
+  /** Without `://`, the one that references print first: `["s3", "s3a"]`. */
+  readonly schemes: readonly string[];
+  readonly open: OpenDriver<D>;
+}
+
 /** Marks the opening of drivers that bring their own credentials. */
 export function withOwnCredentials<D extends ObjectDriver>(
   open: (bucket: string, connection: Connection | undefined, shared: DriverContext) => D | Promise<D>,
