@@ -1,7 +1,7 @@
 export { XComObjectStorageBackend } from "./backend.js";
 export type { Codec, CodecName, Codecs, DecodeOptions, EncodeOptions } from "./codecs/codec.js";
 export { codecs } from "./codecs/index.js";
-export type { MemoryLimiter as Budget } from "./concurrency.js";
+export type { MemoryLimiter } from "./concurrency.js";
 export {
   type Connection,
   type ConnectionInput,
@@ -25,47 +25,47 @@ export {
   type StorageErrorInit,
 } from "./errors.js";
 export {
-  BatchDeleteError as PartialDelete,
+  BatchDeleteError,
   type DeleteFailure,
   type Driver,
-  type DriverContext as Shared,
-  type DriverCopyOptions as CopyOptions,
-  type DriverListEntry as Item,
-  type DriverListOptions as ListOptions,
-  type DriverReadOptions as ReadOptions,
-  type DriverSignOptions as SignOptions,
-  type DriverStatOptions as StatOptions,
-  type DriverWriteOptions as WriteOptions,
+  type DriverContext,
+  type DriverCopyOptions,
+  type DriverListEntry,
+  type DriverListOptions,
+  type DriverReadOptions,
+  type DriverSignOptions,
+  type DriverStatOptions,
+  type DriverWriteOptions,
   type FileSystem,
   type ObjectDriver,
-  type ObjectIdentifier as Doomed,
-  type ObjectInfo as Info,
+  type ObjectIdentifier,
+  type ObjectInfo,
   type OpenDriver,
-  type OperationContext as FailedCall,
-  type WriteResult as Receipt,
+  type OperationContext,
+  type WriteResult,
 } from "./fs/driver/driver.js";
 export type { Objects } from "./fs/objects.js";
 export type {
   Compression,
-  CopyOptions as CopyInit,
-  DeleteObjectOptions as RemoveInit,
-  DeleteOptions as DeleteInit,
-  GlobOptions as GlobInit,
-  ListOptions as ListInit,
-  PathLike as At,
+  CopyOptions,
+  DeleteObjectOptions,
+  DeleteOptions,
+  GlobOptions,
+  ListOptions,
+  PathLike,
   Range,
   RangesInit,
-  ReadOptions as ReadInit,
-  SignedUrlOptions as SignInit,
-  StatOptions as StatInit,
-  WriteOptions as WriteInit,
+  ReadOptions,
+  SignedUrlOptions,
+  StatOptions,
+  WriteOptions,
 } from "./fs/options.js";
-export { type ListEntry as Entry, Storage } from "./fs/storage.js";
+export { type ListEntry, Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
 export type { FromEnvOptions, Owner, XComObjectStorageBackendOptions } from "./objectstore-backend.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { type PathParts, StoragePath } from "./path.js";
-export type { Body, ByteStream as Bytes } from "./streams.js";
+export type { Body, ByteStream } from "./streams.js";
 export {
   DataFrame,
   DateTime,
@@ -79,12 +79,12 @@ export {
   Tuple,
   Uuid,
 } from "./xcom/encoding/airflow.js";
-export { type ImportOptions, type ImportReport as Imported, importExported, importReferences } from "./xcom/import.js";
+export { type ImportOptions, type ImportReport, importExported, importReferences } from "./xcom/import.js";
 export { REMOTE_AGENT_OPTIONS } from "./xcom/index.js";
 export { type LifecycleOptions, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
-export type { LocatableBackend as PlacedBackend } from "./xcom/layers/located.js";
+export type { LocatableBackend } from "./xcom/layers/located.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";
-export { type Retention, type RetentionOptions, withRetention as retain } from "./xcom/layers/retention.js";
+export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
 export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
 export type { LoadOptions, XComBackend } from "./xcom/options.js";
@@ -104,8 +104,8 @@ export {
 export {
   listStoredXComs,
   type StoredFilter,
-  type StoredLocation as StoredPlace,
+  type StoredLocation,
   type StoredXCom,
 } from "./xcom/stored.js";
-export type { ClearOptions, ClearReport as Cleared, ClearTarget } from "./xcom/xcom.js";
+export type { ClearOptions, ClearReport, ClearTarget } from "./xcom/xcom.js";
 export { XCom, type XComEntry, type XComOptions } from "./xcom/xcom.js";

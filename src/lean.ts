@@ -25,7 +25,7 @@ export { XComObjectStorageBackend } from "./objectstore-backend.js";
 export { StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";
 export { allowedTypes } from "./xcom/allowed-types.js";
-export type { XComFeatures as Extras } from "./xcom/features.js";
+export type { XComFeatures } from "./xcom/features.js";
 export { keyTemplates } from "./xcom/keys/template.js";
 export { serializers } from "./xcom/serializers.js";
 export { settingsFromEnv, type XComSettings } from "./xcom/settings.js";

@@ -42,9 +42,9 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   readonly path: StoragePath;
   readonly #settings: Settings;
 
-  /** `extras`: what reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. */
-  constructor(options: XComObjectStorageBackendOptions<S>, extras: XComFeatures = {}) {
-    this.#settings = checkOptions(options, extras);
+  /** `features`: what reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. */
+  constructor(options: XComObjectStorageBackendOptions<S>, features: XComFeatures = {}) {
+    this.#settings = checkOptions(options, features);
     this.storage = options.storage;
     this.path = this.#settings.base;
   }

@@ -31,7 +31,7 @@ const RETURN_VALUE = "return_value";
 export interface Parts<S extends Objects> {
   /** Opens the Storage of a task run, which is closed after it. */
   open(client: TaskClient, env: Env): S;
-  extras: XComFeatures;
+  features: XComFeatures;
 }
 
 export function wrapHandler<A, S extends Objects>(
@@ -48,7 +48,7 @@ async function run<A, S extends Objects>(
   handler: (args: A) => unknown,
   call: TaskCall,
   options: ObjectStorageOptions<S>,
-  { open, extras }: Parts<S>,
+  { open, features }: Parts<S>,
 ): Promise<unknown> {
   const { log = console.log, warn = console.warn, env = process.env } = options;
   const { line, ...settings } = effectiveSettings(options, env);
@@ -57,7 +57,7 @@ async function run<A, S extends Objects>(
   if (warning) warn(warning);
   const storage = options.storage ?? open(call.client, env);
   try {
-    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage }, extras);
+    const backend = new XComObjectStorageBackend({ ...options, ...settings, storage }, features);
     return await runOn(options.layers?.(backend) ?? backend, handler, call, warn);
   } finally {
     if (storage !== options.storage) await storage.close();

@@ -28,6 +28,6 @@ export function withObjectStorage<A = unknown>(
 ): (args: A) => Promise<unknown> {
   return wrapHandler(handler, options, {
     open: (client, env) => openStorage({ connections: taskConnections(client), env }),
-    extras: ALL_FEATURES,
+    features: ALL_FEATURES,
   });
 }

@@ -21,7 +21,7 @@ export interface LeanObjectStorageOptions
   /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
   /** What reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. @default none */
-  extras?: XComFeatures | undefined;
+  features?: XComFeatures | undefined;
 }
 
 /**
@@ -34,9 +34,9 @@ export function withObjectStorage<A = unknown>(
   handler: (args: A) => unknown,
   options: LeanObjectStorageOptions,
 ): (args: A) => Promise<unknown> {
-  const { drivers, codecs, contentTypeOf, connections, extras = {} } = options;
+  const { drivers, codecs, contentTypeOf, connections, features = {} } = options;
   return wrapHandler<A, Objects>(handler, options, {
     open: (client, env) => openObjects({ drivers, codecs, contentTypeOf, connections: connections?.(client), env }),
-    extras,
+    features,
   });
 }

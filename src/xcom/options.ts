@@ -90,7 +90,7 @@ export interface Settings extends ReferenceRules {
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
-export function checkOptions(options: Options, extras: XComFeatures): Settings {
+export function checkOptions(options: Options, features: XComFeatures): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give what openStorage() returns");
@@ -98,8 +98,8 @@ export function checkOptions(options: Options, extras: XComFeatures): Settings {
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
     refuse("maxDecodedBytes must be an integer above 0");
   const base = checkBase(options.path);
-  const layout = layoutOf(options, extras);
-  const limits = allowedTypes === undefined ? undefined : extra("allowedTypes", extras)(allowedTypes);
+  const layout = layoutOf(options, features);
+  const limits = allowedTypes === undefined ? undefined : feature("allowedTypes", features)(allowedTypes);
   if (digest) checkDigest(options);
   return {
     base,
@@ -108,25 +108,25 @@ export function checkOptions(options: Options, extras: XComFeatures): Settings {
     layout,
     layouts: [...new Set([layout, ...AIRFLOW_LAYOUTS])],
     purgeAliases: checkPurgeAliases(options),
-    readAlias: readAliases && extra("readAliases", extras)(readAliases, base),
+    readAlias: readAliases && feature("readAliases", features)(readAliases, base),
     maxDecodedBytes,
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
     encoding: encodingOf(options, limits),
-    serializers: serializers?.length ? extra("serializers", extras)(serializers, limits, threshold) : JSON_ONLY,
+    serializers: serializers?.length ? feature("serializers", features)(serializers, limits, threshold) : JSON_ONLY,
     digest,
   };
 }
 
 /** What reads the option of this name. */
-function extra<K extends keyof XComFeatures>(name: K, extras: XComFeatures): NonNullable<XComFeatures[K]> {
-  return extras[name] ?? refuse(`${name} needs a part that is not in this bundle; name the part as well`);
+function feature<K extends keyof XComFeatures>(name: K, features: XComFeatures): NonNullable<XComFeatures[K]> {
+  return features[name] ?? refuse(`option ${name} requires the \`${name}\` feature; pass it to the constructor`);
 }
 
-function layoutOf({ layout, keyTemplate }: Options, extras: XComFeatures): KeyLayout {
+function layoutOf({ layout, keyTemplate }: Options, features: XComFeatures): KeyLayout {
   if (keyTemplate === undefined)
     return oneOf("layout", layout ?? "ti", ["ti", "uuid"]) === "ti" ? tiLayout : uuidLayout;
   if (layout !== undefined) refuse("layout and keyTemplate both say where objects go; leave one out");
-  return extra("keyTemplate", extras)(keyTemplate);
+  return feature("keyTemplate", features)(keyTemplate);
 }
 
 function encodingOf({ encoding = "airflow" }: Options, limits: TypeLimits | undefined): Encoding {

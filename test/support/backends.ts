@@ -7,7 +7,7 @@ import { join } from "node:path";
 import type { ConnectionInput } from "../../src/connections/connection.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
-import { type Capability, type Exception, type Harness, refused } from "../../src/testing/index.js";
+import { type Capability, type Exception, expectRejection, type Harness } from "../../src/testing/index.js";
 import type { Bucket } from "../servers/buckets.mjs";
 import type { ServerName } from "../servers/use.js";
 
@@ -104,7 +104,7 @@ const MINIO_EXCEPTIONS: readonly Exception[] = [
     reason: "MinIO refuses keys with empty segments",
     evidence: "measured on 7aac2a2c5b7c: 400 XMinioInvalidObjectName",
     async instead(bench) {
-      for (const name of ["a//b", "/c"]) await refused(bench.write(name, "1"), "InvalidArgument", name);
+      for (const name of ["a//b", "/c"]) await expectRejection(bench.write(name, "1"), "InvalidArgument", name);
       await bench.fill(["a/", "a/b"]);
       assert.deepEqual(await bench.all(), ["a/", "a/b"]);
       assert.deepEqual(await bench.names(bench.at("a")), ["a/b"]);
@@ -115,7 +115,8 @@ const MINIO_EXCEPTIONS: readonly Exception[] = [
     reason: "MinIO refuses keys with `.` or `..` segments",
     evidence: "measured on 7aac2a2c5b7c: 400 XMinioInvalidObjectName",
     async instead(bench) {
-      for (const name of ["a/./b", "a/../b", "d/."]) await refused(bench.write(name, "1"), "InvalidArgument", name);
+      for (const name of ["a/./b", "a/../b", "d/."])
+        await expectRejection(bench.write(name, "1"), "InvalidArgument", name);
       assert.deepEqual(await bench.all(), []);
     },
   },
@@ -133,7 +134,7 @@ const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
       await bench.storage.copy(bench.at("x"), bench.at("y"), { ifMatch: first });
       await bench.holds("y", "22");
       const across = bench.storage.copy(bench.at("x"), bench.at("y", bench.other), { ifMatch: first });
-      await refused(across, "PreconditionFailed");
+      await expectRejection(across, "PreconditionFailed");
     },
   },
 ];

@@ -9,7 +9,7 @@ import type { Session } from "../command.js";
 import { bytes, facts, moment, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";
 import { type FoundXCom, noRows, openRows, rowXComs } from "./rows.js";
-import { configuredBase, referredPlace, type XComPlace } from "./values.js";
+import { configuredBase, referredPlace, type StoredLocation } from "./values.js";
 
 /** Characters of a preview. */
 const PREVIEW = 300;
@@ -81,7 +81,11 @@ interface Look {
 }
 
 /** Only as much is read as has to be: the size of what is not compressed is known. */
-async function look({ storage, signal }: Session, { path, codec }: XComPlace, { size }: ObjectInfo): Promise<Look> {
+async function look(
+  { storage, signal }: Session,
+  { path, codec }: StoredLocation,
+  { size }: ObjectInfo,
+): Promise<Look> {
   if (!codec) {
     const start = await storage.bytes(path, { end: PREVIEW_BYTES, signal });
     return { size, preview: previewOf(start, size) };
@@ -105,7 +109,7 @@ function previewOf(start: Uint8Array, size: number): string {
 
 const LAYOUTS = { ti: "task instance (Airflow 3.4)", uuid: "uuid (before Airflow 3.4)" };
 
-function asFacts(place: XComPlace, info: ObjectInfo, { size, preview }: Look): [string, string][] {
+function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Look): [string, string][] {
   const { path, base, dagId, runId, taskId, key, layout, instance, codec } = place;
   const ratio = codec && size !== undefined && info.size > 0 ? `, ${(size / info.size).toFixed(1)} times smaller` : "";
   const rows: [string, string][] = [
@@ -124,7 +128,7 @@ function asFacts(place: XComPlace, info: ObjectInfo, { size, preview }: Look): [
   return rows.map(([name, value]) => [name, printable(value)]);
 }
 
-function asJson(place: XComPlace, info: ObjectInfo, { size, preview }: Look): object {
+function asJson(place: StoredLocation, info: ObjectInfo, { size, preview }: Look): object {
   const { path, ...rest } = place;
   const { size: storedBytes, modified, etag } = info;
   return { reference: path, ...rest, storedBytes, bytes: size, modified, etag, preview };

@@ -12,7 +12,7 @@ import { placeOf, type StoredLocation } from "../../xcom/stored.js";
 import type { Session } from "../command.js";
 import { input, jsonLine, printable, put } from "../format.js";
 
-export type { StoredLocation as XComPlace } from "../../xcom/stored.js";
+export type { StoredLocation } from "../../xcom/stored.js";
 
 export interface PushOptions extends BackendOptions {
   dag: string;

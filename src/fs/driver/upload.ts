@@ -8,7 +8,7 @@ import type { WriteResult } from "./driver.js";
 import type { UploadLimits } from "./part-reader.js";
 import { BufferedReader, type Part, type ReadPart, readParts } from "./part-reader.js";
 
-export type { Part, UploadLimits as Limits } from "./part-reader.js";
+export type { Part, UploadLimits } from "./part-reader.js";
 
 /** Where one body goes: one key with its conditions and headers. */
 export interface UploadTarget<P> {

@@ -455,7 +455,7 @@ describe("of named parts", () => {
     const never = () => expect.unreachable();
     await expect(run(never, { allowedTypes: [] })).rejects.toThrow(/InvalidArgument \(allowedTypes .*name the part/);
     const drivers = { memory: withOwnCredentials(memoryDrivers()) };
-    const limited = run(() => new Date(0), { drivers, allowedTypes: [], extras: allowedTypes });
+    const limited = run(() => new Date(0), { drivers, allowedTypes: [], features: allowedTypes });
     await expect(limited).rejects.toThrow(/datetime.datetime is not in allowed/);
   });
 });

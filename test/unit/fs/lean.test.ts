@@ -6,7 +6,6 @@ import {
   allowedTypes,
   connectionsFromRecord,
   contentTypeOf,
-  type Extras,
   keyTemplates,
   memoryDrivers,
   Objects,
@@ -16,6 +15,7 @@ import {
   Storage,
   StoragePath,
   serializers,
+  type XComFeatures,
   XComObjectStorageBackend,
 } from "../../../src/lean.js";
 import { collect } from "../../../src/streams.js";
@@ -211,7 +211,7 @@ describe("options of the XCom backend", () => {
     decode: async (body) => new Date(Buffer.from(await collect(body)).toString()),
   });
   const base = { storage, path: "memory://bucket/x", threshold: 0 };
-  test.each<[string, object, Extras]>([
+  test.each<[string, object, XComFeatures]>([
     ["keyTemplate", { keyTemplate: "{dag_id}/{run_id}/{task_id}/{key}_{uuid}.json" }, keyTemplates],
     ["readAliases", { readAliases: { "old://": "memory://bucket/old" } }, readAliases],
     ["serializers", { serializers: [text] }, serializers],

@@ -3,7 +3,7 @@ import { failure, isStorageError } from "../../../errors.js";
 import { isOlder } from "../../driver/ambiguous-write.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { dateInRow } from "../../driver/listing.js";
-import type { Limits, MultipartUpload, Part, UploadTarget } from "../../driver/upload.js";
+import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
 import { HttpError, isSuccess } from "../../http/client.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
 import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
@@ -12,7 +12,7 @@ import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt }
 const MIB = 2 ** 20;
 
 /** Chunks of one upload come one after the other, so they are larger than the parts of other providers. 5 TiB in all. */
-const LIMITS: Limits = {
+const LIMITS: UploadLimits = {
   maxSinglePut: 8 * MIB,
   partSize: 16 * MIB,
   maxPartSize: 16 * MIB,

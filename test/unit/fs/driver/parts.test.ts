@@ -4,16 +4,16 @@ import type { MemoryLimiter } from "../../../../src/concurrency.js";
 import { memoryLimiter } from "../../../../src/concurrency.js";
 import type { WriteResult } from "../../../../src/fs/driver/driver.js";
 import {
-  type Limits,
   type MultipartUpload,
   type Part,
+  type UploadLimits,
   type UploadOptions,
   type UploadTarget,
   upload,
 } from "../../../../src/fs/driver/upload.js";
 import type { ByteStream } from "../../../../src/streams.js";
 
-const LIMITS: Limits = {
+const LIMITS: UploadLimits = {
   maxSinglePut: 10,
   partSize: 10,
   maxPartSize: 1000,
@@ -41,7 +41,7 @@ class Store implements UploadTarget<string> {
   buffers: Uint8Array[] = [];
 
   constructor(
-    readonly limits: Limits = LIMITS,
+    readonly limits: UploadLimits = LIMITS,
     readonly faults: Faults = {},
   ) {}
 

@@ -130,11 +130,11 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
       },
       new StorageSharedKeyCredential(account, accountKey),
     ).toString();
-    const extras = [
+    const features = [
       { account_host: endpoint, account_name: account, sas_token: `?${sas}` },
       { account_name: account, sas_token: `${endpoint}?${sas}` },
     ];
-    for (const extra of extras) {
+    for (const extra of features) {
       const seam = await openDriver(bucket().name, { type: "wasb", extra });
       await seam.write("sas +é", patterned(9 * MIB));
       await seam.copy("sas +é", "sas2", { bucket: bucket().name });
