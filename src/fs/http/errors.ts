@@ -19,7 +19,7 @@ export class HttpError extends Error {
   attempts = 1;
   /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
   ambiguous = false;
-  /** Whether `unsure` is a suspicion: an official client tries again by itself and does not say so. */
+  /** Whether `ambiguous` is a suspicion: an official client tries again by itself and does not say so. */
   suspected = false;
   /** What the dialect made of the answer for its own use. */
   hint: string | undefined;

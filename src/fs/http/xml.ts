@@ -1,14 +1,14 @@
 /** XML as storage services speak it: small documents without DTDs or mixed content. */
 import { Parser } from "saxen";
 import { failure, isStorageError } from "../../errors.js";
+import { type Fields, isWritable, unescaped } from "./xml-fields.js";
+
+export type { Fields } from "./xml-fields.js";
 
 const LONGEST = 16 * 1024 * 1024;
 /** Elements inside of each other, and characters of a path of names: no service comes near, and paths are made anew for each element. */
 const DEEPEST = 16;
 const LONGEST_PATH = 1000;
-
-/** Texts by path. */
-export type Fields = Readonly<Record<string, string | undefined>>;
 
 /**
  * Is told of each element at its end: its path below the root (`Name`, `Owner/ID`, the root's own is empty), and its
@@ -33,24 +33,6 @@ function visit(text: string, root: Root, tell: Visit): void {
     if (isStorageError(cause)) throw cause;
     const which = typeof root === "string" ? `the XML document ${root}` : "the XML document that was asked for";
     throw failure("Corrupt", `the answer is not ${which}`, { cause });
-  }
-}
-
-/** The texts of the elements that hold no others; of repeated ones the last. */
-export function fields(text: string, root?: Root): Fields {
-  const found: Record<string, string> = Object.create(null);
-  visit(text, root, (path, value) => {
-    if (value !== undefined) found[path] = value;
-  });
-  return found;
-}
-
-/** The fields of what may be another document, or none at all. */
-export function fieldsIf(text: string, root: string): Fields {
-  try {
-    return fields(text, root);
-  } catch {
-    return {};
   }
 }
 
@@ -124,9 +106,6 @@ function demand(wellFormed: boolean): asserts wellFormed {
   if (!wellFormed) throw new SyntaxError("malformed XML");
 }
 
-const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-const REFERENCE = /&(?:(amp|lt|gt|quot|apos);|#(\d+);|#x([\da-fA-F]+);)?/g;
-
 function textOf(markup: string): string {
   demand(!markup.includes("]]>"));
   return unescaped(markup);
@@ -135,28 +114,6 @@ function textOf(markup: string): string {
 function attributeOf(markup: string): string {
   demand(!markup.includes("<"));
   return unescaped(markup.replace(/[\t\n]/g, " "));
-}
-
-/** The parser's own way is wrong beyond U+FFFF, and leaves what it does not know. */
-function unescaped(markup: string): string {
-  return markup.includes("&") ? markup.replace(REFERENCE, referred) : markup;
-}
-
-function referred(_reference: string, name: string | undefined, decimal: string | undefined, hex: string): string {
-  if (name) return NAMED[name]!;
-  const text = String.fromCodePoint(Number(decimal ?? `0x${hex}`));
-  demand(isWritable(text));
-  return text;
-}
-
-/** Whether XML 1.0 has a way to write all characters of `text`. */
-export function isWritable(text: string): boolean {
-  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/u.test(text);
-}
-
-/** `text` as the content of an element. Line breaks, those of XML 1.1 too, are references: a parser would change them. */
-export function escaped(text: string): string {
-  return text.replace(/[&<>"'\t\r\n\u0085\u2028]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 // XML that lists things.
@@ -170,7 +127,7 @@ export interface Parsed<Row> {
   fields: Fields;
 }
 
-/** As `fields` of xml.ts, with a row for each element of one of the kinds, as deep as it may be inside another. */
+/** Reads a document that lists things: a row for each element of one of the kinds, as deep as it may be inside another. */
 export function readXml<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
   const rows: Row[] = [];
   const fields = empty();

@@ -219,7 +219,7 @@ describe("options of the XCom backend", () => {
   ])("%s is refused without its part, never ignored, and works with it", async (name, option, part) => {
     const options = { ...base, ...option };
     expect(() => new XComObjectStorageBackend(options)).toThrow(
-      new RegExp(`InvalidArgument \\(${name} .*name the part`),
+      `InvalidArgument (option ${name} requires the \`${name}\` feature`,
     );
     const backend = new XComObjectStorageBackend(options, part);
     const row = await backend.storeValue(OWNER, "key", { n: 1 });

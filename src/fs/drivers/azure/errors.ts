@@ -3,11 +3,11 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
-import { fieldsIf } from "../../http/xml.js";
+import { leafFieldsIf } from "../../http/xml-fields.js";
 
 /** The code is a header, so that an answer to HEAD has one too; the sentence is in the body. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
-  const { Code, Message } = text.includes("<Error") ? fieldsIf(text, "Error") : {};
+  const { Code, Message } = text.includes("<Error") ? leafFieldsIf(text, "Error") : {};
   const code = one(headers["x-ms-error-code"]) ?? Code;
   return { code, detail: Message?.split("\n")[0], requestId: one(headers["x-ms-request-id"]) };
 }

@@ -5,7 +5,7 @@ import { failure } from "../../../errors.js";
 import { sizeFrom } from "../../driver/content.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError, strange } from "../../http/client.js";
-import { fields } from "../../http/xml.js";
+import { leafFields } from "../../http/xml-fields.js";
 import { encodeKey } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 import { NONCE_HEADER, receiptOf } from "./object.js";
@@ -127,7 +127,7 @@ export class HttpCopy implements CopyRoute {
     const { to, key } = this;
     const headers = { ...to.encryption.create, ...this.source(ifMatch) };
     const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-    const { ETag } = fields(answer.text);
+    const { ETag } = leafFields(answer.text);
     if (!ETag) throw strange("PUT", answer.status, "the answer to the copy has no ETag");
     return receiptOf(answer.headers, ETag);
   }
@@ -172,7 +172,7 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
   const headers = { ...bucket.encryption.use, ...source };
   const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
   const { text } = await bucket.client.text(ask);
-  return { number, etag: partEtag(fields(text).ETag) };
+  return { number, etag: partEtag(leafFields(text).ETag) };
 }
 
 const KEPT: ReadonlySet<string> = new Set([

@@ -4,7 +4,8 @@ import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError } from "../../http/client.js";
-import { escaped, isWritable, readXml } from "../../http/xml.js";
+import { readXml } from "../../http/xml.js";
+import { escaped, isWritable } from "../../http/xml-fields.js";
 import type { Bucket } from "./client.js";
 import { versionQuery } from "./read.js";
 

@@ -3,11 +3,11 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
-import { fieldsIf } from "../../http/xml.js";
+import { leafFieldsIf } from "../../http/xml-fields.js";
 
 /** The error document. `hint` is the region that the request should have been signed for. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
-  const { Code, Message, RequestId, Region } = text.startsWith("<") ? fieldsIf(text, "Error") : {};
+  const { Code, Message, RequestId, Region } = text.startsWith("<") ? leafFieldsIf(text, "Error") : {};
   const requestId = RequestId ?? one(headers["x-amz-request-id"]);
   const hint = one(headers["x-amz-bucket-region"]) ?? Region;
   return { code: Code, detail: Message, requestId, hint };

@@ -7,7 +7,7 @@ import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
 import { type HttpHead, type HttpText, strange } from "../../http/client.js";
-import { escaped, fields } from "../../http/xml.js";
+import { escaped, leafFields } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, nonceIn, receiptOf } from "./object.js";
@@ -223,7 +223,7 @@ export class Multipart {
     const { text } = await bucket.client.text(ask);
     const upload = (id: string | undefined) => new Multipart(bucket, key, uploadIdOf(id), begun);
     try {
-      return upload(fields(text).UploadId);
+      return upload(leafFields(text).UploadId);
     } catch (error) {
       // What the server has begun is not left behind where its odd answer names it.
       const id = /<UploadId>([^<>&\s]+)<\/UploadId>/.exec(text)?.[1];
@@ -272,7 +272,7 @@ export class Multipart {
 }
 
 function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
-  const { ETag } = fields(text);
+  const { ETag } = leafFields(text);
   if (!ETag) throw strange("POST", status, "the answer to the commit of an upload has no ETag");
   return receiptOf(headers, ETag);
 }

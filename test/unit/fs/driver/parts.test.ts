@@ -217,7 +217,7 @@ describe("how a body goes out", () => {
   });
 
   test("W24 the exact byte that no part is left for is TooLarge, and the upload is aborted", async () => {
-    const limits = { ...LIMITS, count: 3, uniform: true };
+    const limits = { ...LIMITS, maxParts: 3, uniformParts: true };
     const store = new Store(limits);
     await expect(send(chunked(bytesOf(31), 31), store)).rejects.toMatchObject({ code: "TooLarge" });
     expect([store.object, store.open.size, store.calls.at(-1)]).toEqual([OLD, 0, "abort with 0 in flight"]);

@@ -149,7 +149,7 @@ describe("http: an answer", () => {
       response.writeHead(403, { "x-request-id": "R1" }).end("AccessDenied  not\nyours");
     });
     const error = await errorOf(http.send(get("/k?X-Amz-Signature=canary")));
-    expect(error).toMatchObject({ status: 403, code: "AccessDenied", requestId: "R1", attempts: 1, unsure: false });
+    expect(error).toMatchObject({ status: 403, code: "AccessDenied", requestId: "R1", attempts: 1, ambiguous: false });
     expect(error.message).toBe("GET 403 AccessDenied: AccessDenied not yours [request R1]");
     expect(seen.length).toBe(1);
     expect(codeOfHttp(error)).toBe("PermissionDenied");
@@ -230,7 +230,7 @@ describe("http: a request body", () => {
       });
       return request.on("end", () => response.end());
     });
-    expect(await http.send(put(data))).toMatchObject({ attempts: 2, unsure: true });
+    expect(await http.send(put(data))).toMatchObject({ attempts: 2, ambiguous: true });
     expect(length).toBe(3_000_000);
   });
 
@@ -277,7 +277,7 @@ describe("http: retries", () => {
       if (count === 1) response.writeHead(429, { "retry-after": "1" }).end();
       else response.end();
     });
-    expect(await http.send(get())).toMatchObject({ attempts: 2, unsure: false });
+    expect(await http.send(get())).toMatchObject({ attempts: 2, ambiguous: false });
     expect(times[1]! - times[0]!).toBeGreaterThan(950);
   });
 
@@ -311,7 +311,7 @@ describe("http: retries", () => {
 
   it("are not made where the request says so", async () => {
     const { http, get, seen } = await setup((_, response) => response.writeHead(500).end());
-    expect(await errorOf(http.send(get("/", { maxAttempts: 1 })))).toMatchObject({ attempts: 1, unsure: true });
+    expect(await errorOf(http.send(get("/", { maxAttempts: 1 })))).toMatchObject({ attempts: 1, ambiguous: true });
     expect(seen.length).toBe(1);
   });
 
@@ -434,7 +434,7 @@ describe("http: time", () => {
   it("F12: no answer is a timeout, tried three times at most", async () => {
     const { http, get, seen } = await setup(() => {}, { idleTimeoutMs: 60 });
     const error = await errorOf(http.send(get()));
-    expect(error).toMatchObject({ kind: "timeout", code: "IDLE_TIMEOUT", attempts: 3, unsure: true });
+    expect(error).toMatchObject({ kind: "timeout", code: "IDLE_TIMEOUT", attempts: 3, ambiguous: true });
     expect(codeOfHttp(error)).toBe("Timeout");
     expect(seen.length).toBe(3);
   });
@@ -479,9 +479,9 @@ describe("http: time", () => {
       kind: "network",
       code: "ECONNREFUSED",
       attempts: 2,
-      unsure: false,
+      ambiguous: false,
     });
-    expect(await errorOf(http.send(to("http://nowhere.invalid")))).toMatchObject({ kind: "network", unsure: false });
+    expect(await errorOf(http.send(to("http://nowhere.invalid")))).toMatchObject({ kind: "network", ambiguous: false });
     const secure = await openHttp({ protocol: "https:", dialect: plain });
     expect(await errorOf(secure.send(to(`https://127.0.0.1:${port}`)))).toMatchObject({ kind: "tls", attempts: 1 });
     secure.close();
