@@ -220,26 +220,16 @@ function unknownOption(verb: string, name: string, names: readonly string[]): St
   return invalid(`unknown option ${JSON.stringify(name.slice(0, 100))} of ${verb}${hint} (known: ${names.join(", ")})`);
 }
 
+/** What another library calls it, the same letters in another case or with hyphens, or a name that begins alike. */
 function nearest(name: string, names: readonly string[]): string | undefined {
-  const lower = name.slice(0, 100).toLowerCase().replaceAll(/[_-]/g, "");
+  const lower = name.toLowerCase().replaceAll(/[_-]/g, "");
   const other = OTHER_NAMES[lower];
-  if (other !== undefined && names.includes(other)) return other;
-  const ranked = names.map((known) => ({ known, steps: distance(lower, known.toLowerCase()) }));
-  ranked.sort((a, b) => a.steps - b.steps);
-  const [best] = ranked;
-  return best && best.steps <= Math.max(2, best.known.length / 3) ? best.known : undefined;
+  const start = lower.slice(0, ALIKE);
+  return (
+    names.find((known) => known === other || known.toLowerCase() === lower) ??
+    names.find((known) => known.toLowerCase().startsWith(start))
+  );
 }
 
-/** How many letters have to be put in, taken out or changed. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const changed = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
-}
+/** Letters at the beginning by which a misspelled name is still known. */
+const ALIKE = 3;
