@@ -49,7 +49,8 @@ const folder = await mkdtemp(join(tmpdir(), "stowage-hops-"));
 const { openStorage, XComObjectStorageBackend } = await import("../dist/index.js");
 const { run } = await import("../dist/cli/program.js");
 const connections = { s3: minio.connection, gs: gcs.connection };
-const env = { AIRFLOW_CONN_S3: JSON.stringify({ ...minio.connection, conn_type: minio.connection.type }) };
+const { type: conn_type, ...fields } = minio.connection;
+const env = { AIRFLOW_CONN_S3: JSON.stringify({ conn_type, ...fields }) };
 const [s3, gs] = [`s3://s3@${s3Bucket.name}`, `gs://gs@${gcsBucket.name}`];
 const owner = { dagId: "d", runId: "r", taskId: "t" };
 const large = Buffer.alloc(20 * 2 ** 20, 1);
@@ -68,20 +69,15 @@ const flows = [
   ["S3 multipart write", 18, (storage) => storage.write(`${s3}/large`, large)],
   ["list on GCS", 16, (storage) => drained(storage.list(`${gs}/`))],
   ["storeValue with gzip", 26, (storage) => backendOn(storage).storeValue(owner, "k", { n: 1 })],
-  [
-    "stowage cp",
-    40,
-    () =>
-      run(["cp", join(folder, "a.txt"), `${s3}/a.txt`], {
-        stdin: Readable.from([]),
-        stdout: silent,
-        stderr: silent,
-        env,
-        cwd: folder,
-        signal: new AbortController().signal,
-      }),
-  ],
+  ["stowage cp", 40, () => copied()],
 ];
+
+async function copied() {
+  const { signal } = new AbortController();
+  const io = { stdin: Readable.from([]), stdout: silent, stderr: silent, env, cwd: folder, signal };
+  const code = await run(["cp", join(folder, "a.txt"), `${s3}/a.txt`], io);
+  if (code !== 0) throw new Error(`stowage cp ended with ${code}`);
+}
 
 /** @param {AsyncIterable<unknown>} items */
 async function drained(items) {
