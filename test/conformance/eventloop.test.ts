@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { codecs } from "../../../src/codecs/index.js";
-import { chunked, encode, records } from "../../support/codecs.js";
+import { codecs } from "../../src/codecs/index.js";
+import { chunked, encode, records } from "../support/codecs.js";
 
 /** Milliseconds that a value of up to 64 MiB may hold the event loop; more where the machine is slower than usual. */
 const MOST_MS = 20;
