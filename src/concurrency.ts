@@ -1,9 +1,17 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A byte budget: `take` waits until `bytes` are free and returns how to give them back. */
+/** A byte budget that uploads, or downloads, share. */
 export interface MemoryLimiter {
+  /** Waits until `bytes` are free. Returns how to give them back. */
   acquire(bytes: number, signal?: AbortSignal): Promise<() => void>;
+  /** The same with a buffer of that size, which holds old data and must not be touched after `release`. */
+  acquireBuffer(bytes: number, signal?: AbortSignal): Promise<LimitedBuffer>;
+}
+
+export interface LimitedBuffer {
+  data: Uint8Array;
+  release(): void;
 }
 
 /** Bytes that the uploads, and separately the downloads, of one Storage may hold in buffers. */
@@ -11,6 +19,51 @@ export const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
 /** Milliseconds without any byte given back after which the longest waiter is served over the limit. */
 const DEADLOCK_TIMEOUT_MS = 5_000;
+
+/** Milliseconds after which buffers that nobody asked for again are left to the collector. */
+const IDLE_BUFFERS_MS = 1_000;
+
+/**
+ * Buffers between two parts. They are inside of the limit: with those in use they never have more bytes, so that a
+ * thousand uploads hold no more of them than ten.
+ */
+class BufferPool {
+  #idle: Uint8Array[] = [];
+  #idleBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(readonly limit: number) {}
+
+  /** A buffer of exactly `bytes`; `used` are the bytes in use, these among them. */
+  take(bytes: number, used: number): Uint8Array {
+    const at = this.#idle.findIndex(({ byteLength }) => byteLength === bytes);
+    const [found] = at < 0 ? [] : this.#idle.splice(at, 1);
+    if (found) this.#idleBytes -= bytes;
+    this.#shrink(used);
+    // Never from Node's shared pool, and not cleared: every byte that is sent has been written.
+    return found ?? Buffer.allocUnsafeSlow(bytes);
+  }
+
+  /** `used` are the bytes in use, this buffer's no longer among them. */
+  give(buffer: Uint8Array, used: number): void {
+    this.#idle.push(buffer);
+    this.#idleBytes += buffer.byteLength;
+    this.#shrink(used);
+    this.#timer ??= setTimeout(() => this.#clear(), IDLE_BUFFERS_MS).unref();
+  }
+
+  /** The buffers that waited longest go first. */
+  #shrink(used: number): void {
+    while (this.#idle.length > 0 && used + this.#idleBytes > this.limit)
+      this.#idleBytes -= this.#idle.shift()!.byteLength;
+  }
+
+  #clear(): void {
+    this.#timer = undefined;
+    this.#idle = [];
+    this.#idleBytes = 0;
+  }
+}
 
 interface Waiter {
   readonly bytes: number;
@@ -28,6 +81,7 @@ export function memoryLimiter(
   patience: number = DEADLOCK_TIMEOUT_MS,
 ): MemoryLimiter {
   const waiting = new Set<Waiter>();
+  const pool = new BufferPool(limit);
   let used = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -88,12 +142,27 @@ export function memoryLimiter(
     });
   }
 
+  async function acquire(bytes: number, signal?: AbortSignal): Promise<() => void> {
+    signal?.throwIfAborted();
+    if (waiting.size > 0 || (used > 0 && used + bytes > limit)) return queue(bytes, signal);
+    used += bytes;
+    return releaseOf(bytes);
+  }
+
   return {
-    async acquire(bytes, signal) {
-      signal?.throwIfAborted();
-      if (waiting.size > 0 || (used > 0 && used + bytes > limit)) return queue(bytes, signal);
-      used += bytes;
-      return releaseOf(bytes);
+    acquire,
+    async acquireBuffer(bytes, signal) {
+      const free = await acquire(bytes, signal);
+      const data = pool.take(bytes, used);
+      let taken = true;
+      const release = () => {
+        if (!taken) return;
+        taken = false;
+        // Into the pool first: whoever is let in by these bytes finds the buffer there.
+        pool.give(data, used - bytes);
+        free();
+      };
+      return { data, release };
     },
   };
 }

@@ -15,7 +15,10 @@ import type {
 import type { ByteStream } from "../../src/streams.js";
 import { single } from "../../src/streams.js";
 
-const unlimited = { acquire: async () => () => {} };
+const unlimited = {
+  acquire: async () => () => {},
+  acquireBuffer: async (bytes: number) => ({ data: Buffer.alloc(bytes), release() {} }),
+};
 export const SHARED: DriverContext = { uploads: unlimited, downloads: unlimited, env: {} };
 
 const READ = { start: 0, end: undefined, ifMatch: undefined, version: undefined, signal: undefined };

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { memoryLimiter } from "../../src/concurrency.js";
 
 const settled = async (promise: Promise<unknown>) => {
@@ -94,5 +94,44 @@ describe("byteBudget", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("buffers", () => {
+  test("go from one holder to the next", async () => {
+    const limiter = memoryLimiter(100);
+    const first = await limiter.acquireBuffer(40);
+    first.release();
+    first.release();
+    const again = await limiter.acquireBuffer(40);
+    const other = await limiter.acquireBuffer(40);
+    expect([again.data === first.data, other.data === first.data]).toEqual([true, false]);
+  });
+  test("in use and idle are never more than the limit", async () => {
+    const limiter = memoryLimiter(100);
+    const seen = new Set<Uint8Array>();
+    const held = await Promise.all([30, 30, 40].map((bytes) => limiter.acquireBuffer(bytes)));
+    for (const { data, release } of held) {
+      seen.add(data);
+      release();
+    }
+    // Room for this one is made by the buffers that waited longest.
+    const large = await limiter.acquireBuffer(60);
+    const small = await limiter.acquireBuffer(40);
+    expect([seen.has(large.data), small.data === held[2]!.data]).toEqual([false, true]);
+  });
+  test.each([10, 100, 1000])("of %d uploads at once are as many as the limit holds", async (uploads) => {
+    const made = vi.spyOn(Buffer, "allocUnsafeSlow");
+    const limiter = memoryLimiter(64);
+    const upload = async () => {
+      for (let part = 0; part < 3; part++) {
+        const { release } = await limiter.acquireBuffer(8);
+        await new Promise((resolve) => setImmediate(resolve));
+        release();
+      }
+    };
+    await Promise.all(Array.from({ length: uploads }, upload));
+    expect(made).toHaveBeenCalledTimes(8);
+    made.mockRestore();
   });
 });

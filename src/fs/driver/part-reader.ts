@@ -28,7 +28,7 @@ const LOOK_AHEAD = 64 * 2 ** 10;
 export async function* readParts(
   source: BufferedReader,
   limits: UploadLimits,
-  budget: MemoryLimiter,
+  limiter: MemoryLimiter,
   size: number | undefined,
 ): AsyncGenerator<ReadPart> {
   const cut = sizesFor(limits, size);
@@ -37,7 +37,7 @@ export async function* readParts(
     await ends(source, memory.byteLength, size);
     return yield* slices(memory, cut);
   }
-  const filler = new PartReader(source, budget);
+  const filler = new PartReader(source, limiter);
   let last = false;
   for (let index = 0, offset = 0; !last; index++) {
     const left = size === undefined ? Number.POSITIVE_INFINITY : size - offset;
@@ -81,13 +81,11 @@ function* slices(data: Uint8Array, cut: PartSizes): Generator<ReadPart> {
 
 type Filled = Pick<ReadPart, "data" | "release">;
 
-/** Fills pieces from a source. One buffer is kept for the next piece, so that a long upload leaves few to the collector. */
+/** Fills pieces from a source, each in a buffer of the limiter. */
 class PartReader {
-  #spare: Uint8Array | undefined;
-
   constructor(
     readonly source: BufferedReader,
-    readonly budget: MemoryLimiter,
+    readonly limiter: MemoryLimiter,
   ) {}
 
   /** At most `capacity` bytes; `mayBeSmall` when the body may end long before. */
@@ -95,12 +93,7 @@ class PartReader {
     const ahead = mayBeSmall ? await this.source.fill(room(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
     if (mayBeSmall && (ahead.byteLength === capacity || !(await this.source.more())))
       return { data: ahead, release() {} };
-    const free = await this.budget.acquire(capacity, this.source.signal);
-    const buffer = this.#buffer(capacity);
-    const release = () => {
-      this.#spare = buffer;
-      free();
-    };
+    const { data: buffer, release } = await this.limiter.acquireBuffer(capacity, this.source.signal);
     try {
       buffer.set(ahead);
       const rest = await this.source.fill(buffer.subarray(ahead.byteLength, capacity));
@@ -109,12 +102,6 @@ class PartReader {
       release();
       throw error;
     }
-  }
-
-  #buffer(bytes: number): Uint8Array {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    return spare && spare.byteLength >= bytes ? spare : room(bytes);
   }
 }
 

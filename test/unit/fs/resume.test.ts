@@ -348,6 +348,7 @@ describe("several ranges of one version", () => {
     let [out, most] = [0, 0];
     const inner = memoryLimiter(RANGE, Number.POSITIVE_INFINITY);
     const limiter: MemoryLimiter = {
+      acquireBuffer: inner.acquireBuffer,
       async acquire(bytes, signal) {
         const release = await inner.acquire(bytes, signal);
         out += bytes;

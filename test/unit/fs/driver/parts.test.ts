@@ -124,6 +124,9 @@ function watched(limit: number): MemoryLimiter & { out: number; most: number } {
   const self = {
     out: 0,
     most: 0,
+    async acquireBuffer(bytes: number, signal?: AbortSignal) {
+      return { data: Buffer.alloc(bytes), release: await self.acquire(bytes, signal) };
+    },
     async acquire(bytes: number, signal?: AbortSignal) {
       const release = await budget.acquire(bytes, signal);
       self.out += bytes;
