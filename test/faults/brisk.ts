@@ -19,8 +19,8 @@ export async function briskly(original: () => Promise<unknown>): Promise<typeof 
     if (options.env?.[PATIENT]) return transport.openHttp(options);
     const http = await transport.openHttp({ ...options, idleTimeoutMs: IDLE, maxAttempts: TRIES });
     const { send, text } = http;
-    http.send = (request) => send.call(http, { ...request, idle: IDLE });
-    http.text = (request, max) => text.call(http, { ...request, idle: IDLE }, max);
+    http.send = (request) => send.call(http, { ...request, idleTimeoutMs: IDLE });
+    http.text = (request, max) => text.call(http, { ...request, idleTimeoutMs: IDLE }, max);
     return http;
   };
   return { ...transport, openHttp };

@@ -557,7 +557,7 @@ describe("http: a process", () => {
     const code = `
       import { openHttp, originOf } from "./src/fs/http/client.ts";
       const origin = originOf(${JSON.stringify(url)});
-      const http = await openHttp({ protocol: "http:", dialect: { explain: () => ({}) } });
+      const http = await openHttp({ protocol: "http:", dialect: { parseError: () => ({}) } });
       const request = { prepare: () => ({ method: "GET", origin, path: "/", headers: {} }) };
       await Promise.all([http.text(request), http.text(request)]);
       const done = performance.now();
