@@ -19,6 +19,7 @@ const xcom = new XComObjectStorageBackend({
   path: base,
   threshold: 0,
   keyTemplate: "{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json",
+  purgeAliases: true,
   readAliases: {
     "xcom_s3://": otherBase,
     "xcom_gcs://": otherBase,

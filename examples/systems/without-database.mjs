@@ -17,7 +17,7 @@ for await (const { taskId, key, size, codec } of stored()) console.log(taskId, k
 
 // As `stowage xcom import` does, into any rows.
 const rows = memoryRows();
-assert.deepEqual(await importReferences(rows, stored()), { rows: 4, skipped: [] });
+assert.deepEqual(await importReferences(rows, stored()), { rows: 4, skipped: [], failed: [] });
 const found = new XCom({ rows, backend });
 for (const taskId of ["extract", "load"])
   for (const key of ["rows", "summary"]) assert.deepEqual(await found.get({ ...run, taskId, key }), { taskId, key });
