@@ -33,24 +33,54 @@ function allowList(patterns: readonly string[] | string): AllowList {
   return (name) => name === TUPLE || matchers.some((matches) => matches.test(name));
 }
 
-function matcher(pattern: string): RegExp {
+/** Characters of a class name above which no pattern allows it; Python's own are far shorter. */
+const MAX_NAME = 1000;
+
+interface Matcher {
+  test(name: string): boolean;
+}
+
+/**
+ * A pattern cut at its stars. Every piece takes as many characters as it has, so that the first place where it fits is
+ * as good as any later one: nothing is tried twice, however many stars there are.
+ */
+function matcher(pattern: string): Matcher {
   if (typeof pattern !== "string" || pattern === "" || /\s/.test(pattern))
     throw invalid(`allowedTypes: ${JSON.stringify(pattern)} is no pattern such as "my_package.*"`);
-  const source = pattern.replace(/\*+/g, "*").replace(/\[(!?)(\]?[^\]]*)\]|[\s\S]/gu, translated);
   try {
-    return new RegExp(`^${source}$`, "u");
+    const pieces = piecesOf(pattern);
+    const whole = pieces.length === 1 ? new RegExp(`^${pieces[0]}$`, "u") : undefined;
+    const [first, last] = [new RegExp(`^${pieces[0]}`, "u"), new RegExp(`${pieces.at(-1)}$`, "u")];
+    const between = pieces.slice(1, -1).map((source) => new RegExp(source, "u"));
+    return { test: (name) => name.length <= MAX_NAME && (whole?.test(name) ?? isMatch(name, first, between, last)) };
   } catch (cause) {
-    throw invalid(`allowedTypes: ${JSON.stringify(pattern)} has a range that runs backwards`, {
-      cause,
-    });
+    throw invalid(`allowedTypes: ${JSON.stringify(pattern)} has a range that runs backwards`, { cause });
   }
+}
+
+function isMatch(name: string, first: RegExp, between: readonly RegExp[], last: RegExp): boolean {
+  let rest: string | undefined = name;
+  for (const piece of [first, ...between]) {
+    const found: RegExpExecArray | null = piece.exec(rest);
+    if (!found) return false;
+    rest = rest.slice(found.index + found[0].length);
+  }
+  return last.test(rest);
+}
+
+/** The sources of the pieces between the stars, of which a bracket holds none. */
+function piecesOf(pattern: string): string[] {
+  const pieces = [""];
+  for (const [token, not, set] of pattern.matchAll(/\[(!?)(\]?[^\]]*)\]|[\s\S]/gu)) {
+    if (token === "*") pieces.push("");
+    else pieces.push(pieces.pop() + translated(token, not, set));
+  }
+  return pieces;
 }
 
 function translated(token: string, not: string | undefined, set: string | undefined): string {
   if (set !== undefined) return `[${not ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
-  if (token === "*") return ".*";
-  if (token === "?") return ".";
-  return escaped(token);
+  return token === "?" ? "." : escaped(token);
 }
 
 /** The encoding, less the classes that are not allowed: refused when they are written, and when they are read. */

@@ -1,4 +1,5 @@
 /** Serializers, and the list of types that are allowed. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Decimal, defineSerializer, Envelope, type Serializer, serializerOf } from "../../../src/index.js";
 import { all } from "../../support/all.js";
@@ -198,6 +199,28 @@ describe("allowedTypes", () => {
       __type: "other",
       __var: 1,
     });
+  });
+
+  test("patterns match as backtracking would, in time by their length", async () => {
+    const allows = async (pattern: string, name: string) => {
+      const { backend } = make({ threshold: -1, allowedTypes: [pattern] });
+      return backend.storeValue(OWNER, "k", new Envelope(name, 1, 0)).then(
+        () => true,
+        () => false,
+      );
+    };
+    const letters = fc.stringMatching(/^[ab.]{1,8}$/);
+    const pattern = fc.array(fc.constantFrom("a", "b", ".", "*", "?", "[ab]", "[!a]"), { minLength: 1, maxLength: 7 });
+    await fc.assert(
+      fc.asyncProperty(pattern, letters, async (tokens, name) => {
+        const backtracking = tokens.map((token) =>
+          token === "*" ? ".*" : token === "?" ? "." : token === "." ? "\\." : token.replace("!", "^"),
+        );
+        expect(await allows(tokens.join(""), name)).toBe(new RegExp(`^${backtracking.join("")}$`).test(name));
+      }),
+    );
+    expect(await allows(`${"*a".repeat(12)}b`, "a".repeat(900))).toBe(false);
+    expect(await allows("*", "a".repeat(1001))).toBe(false);
   });
 
   test("a datetime needs no type but its own", async () => {
