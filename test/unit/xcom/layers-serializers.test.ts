@@ -221,6 +221,13 @@ describe("allowedTypes", () => {
     );
     expect(await allows(`${"*a".repeat(12)}b`, "a".repeat(900))).toBe(false);
     expect(await allows("*", "a".repeat(1001))).toBe(false);
+    const told = await Promise.all([
+      allows("a*a", "a"),
+      allows("a*a", "aa"),
+      allows("*ab*b", "ab"),
+      allows("*ab*b", "abb"),
+    ]);
+    expect(told).toEqual([false, true, false, true]);
   });
 
   test("a datetime needs no type but its own", async () => {
