@@ -29,6 +29,14 @@ export interface StorageErrorInit {
   retryable?: boolean;
 }
 
+/** What a signed URL proves its right with, and a password before the host; also of paths and texts that come from outside. */
+const SECRETS =
+  /([?&](?:sig|signature|token|awsaccesskeyid|x-(?:amz|goog)-(?:signature|credential|security-token))=)[^&\s"')]+|(:\/\/[^/@\s:]*:)[^/@\s]+(?=@)/gi;
+
+function redacted(text: string): string {
+  return text.replace(SECRETS, "$1$2[redacted]");
+}
+
 /** Marks the errors of all copies of this library; other libraries have a StorageError too. */
 const OURS: unique symbol = Symbol.for("stowage.StorageError");
 
@@ -48,7 +56,8 @@ export class StorageError extends Error {
   readonly attempts: number;
 
   constructor(init: StorageErrorInit) {
-    const { code, op = "", path = "", detail = "", attempts = 0, cause } = init;
+    const { code, op = "", attempts = 0, cause } = init;
+    const [path, detail] = [redacted(init.path ?? ""), redacted(init.detail ?? "")];
     const where = [op, path].filter(Boolean).join(" ");
     const tail = detail ? `${code} (${detail})` : code;
     super(where ? `${where}: ${tail}` : tail, cause === undefined ? undefined : { cause });

@@ -44,7 +44,7 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
   opener(scheme: string): OpenDriver<D> {
     const open = this.#schemes.get(scheme);
     if (open) return open;
-    throw invalid(`no driver for ${scheme}://, there are ${[...this.#schemes.keys()].join(", ")}`);
+    throw invalid(`no driver registered for scheme "${scheme}" (registered: ${[...this.#schemes.keys()].join(", ")})`);
   }
 
   async close(): Promise<void> {

@@ -696,6 +696,14 @@ export const bugs = [
     replace: "rest = rest.slice(found.index);",
     tests: ["test/unit/xcom/layers-serializers.test.ts"],
   },
+  // Secrets
+  {
+    name: "a signature in a path shows in errors",
+    file: "src/errors.ts",
+    find: 'redacted(init.path ?? "")',
+    replace: '(init.path ?? "")',
+    tests: ["test/unit/errors.test.ts"],
+  },
   // Memory
   {
     name: "each upload keeps a part buffer of its own",

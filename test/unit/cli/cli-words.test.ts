@@ -86,7 +86,7 @@ describe("what is wrong with a command is one line with the way to its help, and
     ["a time that is none", ["sign", "--expires", "1w", "s3://b/k"], "It must be seconds, or a time such as 15m"],
     ["a time that is too long", ["sign", "--expires", "8d", "s3://b/k"], "must be 1 to 604800 seconds"],
     ["an unknown connection", ["cat", "s3://lake@bucket/key"], "set AIRFLOW_CONN_LAKE"],
-    ["an unknown scheme", ["cat", "ftp://host/key"], "no driver for ftp://"],
+    ["an unknown scheme", ["cat", "ftp://host/key"], 'no driver registered for scheme "ftp"'],
     ["a password in a URL", ["cat", "s3://user:canary-url-password@bucket/key"], "never a user and a password"],
     ["an empty path", ["cat", ""], "a path is empty"],
   ])("%s", async (_, args, expected) => {
