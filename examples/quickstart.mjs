@@ -1,5 +1,5 @@
-// The main job in one file: values go in, references come out, the values come back.
-// Without settings it works in a folder; the lines it prints at the end move the same job to S3.
+// The main use case in one file: stores values, gets references, and loads the values again.
+// Without settings it uses a local folder; the commands that it prints at the end run the same program on S3.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { createRequire } from "node:module";
@@ -25,7 +25,7 @@ const values = {
 const storage = openStorage({ env: settings });
 const owner = { dagId: "quickstart", runId: `manual__${new Date().toISOString()}`, taskId: "push", tiId: randomUUID() };
 
-/** What one codec makes of all values: a table row for each. */
+/** Stores and loads all values with one codec; returns a table row for each. */
 async function run(compression) {
   const xcom = XComObjectStorageBackend.fromEnv(
     { ...settings, AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION: compression ?? "" },
@@ -55,7 +55,7 @@ async function describe(key, value, stored) {
   ];
 }
 
-/** The end of a reference, which is what differs. */
+/** Returns the end of a reference, the only part that differs. */
 function shorten(reference) {
   return `…/${StoragePath.parse(reference).parts.slice(-2).join("/")}`;
 }

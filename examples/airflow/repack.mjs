@@ -1,6 +1,6 @@
 /**
- * Puts a bundle of `airflow-ts-pack` 0.1.0-beta1 into the layout that Airflow 3.4 reads: a header with the place and
- * digest of each part, then the list of tasks, then the code. Later releases of the package write it themselves.
+ * Converts a bundle of `airflow-ts-pack` 0.1.0-beta1 to the layout that Airflow 3.4 reads: a header with the offsets and
+ * digest of each part, then the list of tasks, then the code. Later releases of the package write this layout.
  *
  *     node repack.mjs dist/bundle.mjs handlers/bundle.min.mjs
  */
@@ -11,7 +11,7 @@ import { dirname } from "node:path";
 
 const [from, to] = process.argv.slice(2);
 const packed = readFileSync(from);
-// The first line holds the list of tasks in the old form.
+// The first line holds the list of tasks in the old format.
 const code = packed.subarray(packed.indexOf("\n") + 1);
 
 const told = execFileSync(process.execPath, [from, "--airflow-metadata"], { encoding: "utf8" });
@@ -26,7 +26,7 @@ const metadata = Buffer.from(
 );
 
 const LABEL = "//# airflowMetadata=";
-/** The header for parts that begin after `length` bytes of it; all offsets have 16 digits, so its length is fixed. */
+/** Returns the header, given its own length in bytes; all offsets have 16 digits, so the length is fixed. */
 function header(length) {
   const part = (start, bytes) => ({
     start: hex(start),

@@ -1,10 +1,10 @@
-// The class that everybody writes once per store, as options: readable names, and the rows of the old classes.
+// Options that replace a custom class per store: readable names, and access to the rows of the old classes.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { openStorage, StoragePath, XComObjectStorageBackend } from "stowage";
 import { base, otherBase } from "./lib/place.mjs";
 
-// MinIO by the three variables of the tutorials; any other store by its connection.
+// MinIO uses the three variables of the tutorials; any other store uses its connection.
 const { MINIO_IP, MINIO_ACCESS_KEY: login, MINIO_SECRET_KEY: password } = process.env;
 const minio = { type: "aws", login, password, extra: { endpoint_url: `http://${MINIO_IP}`, region_name: "us-east-1" } };
 const storage = MINIO_IP
@@ -36,7 +36,7 @@ assert.deepEqual(await xcom.loadValue(reference, { owner }), value);
 await assert.rejects(xcom.purge(reference, { owner: { ...owner, taskId: "other" } }), /PermissionDenied/);
 assert.equal(await xcom.purge(reference, { owner }), true);
 
-// What an old class left: an object under a name of its own, and a row that begins with its prefix.
+// An old class left an object under a custom name, and a row that begins with its prefix.
 for (const prefix of ["xcom_s3://", "xcom_gcs://", "xcom_wasb://", "xcom_minio://", "s3_and_gs://"]) {
   const key = `${owner.runId}/${owner.taskId}/data_${randomUUID()}.json`;
   const object = StoragePath.parse(otherBase).join(key);
@@ -44,7 +44,7 @@ for (const prefix of ["xcom_s3://", "xcom_gcs://", "xcom_wasb://", "xcom_minio:/
   assert.deepEqual(await xcom.loadValue(`${prefix}${key}`, { owner }), value);
   assert.equal(await xcom.purge(`${prefix}${key}`, { owner }), true);
   assert.equal(await storage.exists(object), false);
-  // A row that leads out of the old bucket's folder is a text like any other.
+  // A row that points outside the old bucket's folder is ordinary text.
   assert.equal(await xcom.loadValue(`${prefix}../${key}`), `${prefix}../${key}`);
 }
 await storage.close();

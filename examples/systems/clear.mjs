@@ -1,4 +1,4 @@
-// Before a task runs again: its rows and every object that they refer to are gone, on all stores.
+// Before a task runs again, deletes its rows and every object that they refer to, on all stores.
 import assert from "node:assert/strict";
 import { memoryRows, openStorage, replicate, XCom, XComObjectStorageBackend } from "stowage";
 import { base, otherBase } from "./lib/place.mjs";
@@ -9,7 +9,7 @@ const runId = "manual__2026-11-21T00:00:00+00:00";
 const xcom = new XCom({
   rows: memoryRows(),
   backend: replicate({ targets: [at(base), at(otherBase)] }),
-  // With Airflow's database this is airflowRuns(query), with its REST API the findRun of restRows().
+  // For Airflow's database use airflowRuns(query), for its REST API the findRun of restRows().
   runs: async (_dagId, logicalDate) => (logicalDate === "2026-11-21T00:00:00.000000+00:00" ? runId : undefined),
 });
 
@@ -19,7 +19,7 @@ for (const mapIndex of [0, 1]) await xcom.set({ ...extract, mapIndex, key: "retu
 await xcom.set({ ...extract, mapIndex: 1, key: "count" }, 5);
 await xcom.set({ ...extract, taskId: "load", key: "return_value" }, big);
 
-// What would go, told without a request to a store.
+// Lists what would be deleted, without a request to a store.
 const dry = await xcom.clear({ ...extract, mapIndex: 1 }, { dryRun: true });
 console.log(dry.deleted);
 assert.deepEqual([dry.rows, dry.objects, dry.left], [2, 2, []]);

@@ -1,4 +1,4 @@
-// Values that are not JSON: bytes, typed arrays, a Map with any keys, a Set, and the instances of a class.
+// Stores values that are not JSON: bytes, typed arrays, a Map with any keys, a Set, and instances of a class.
 import assert from "node:assert/strict";
 import { defineSerializer, isStorageError, openStorage, serializerOf, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
@@ -32,7 +32,7 @@ const floats = defineSerializer({
   },
 });
 
-// A Set, and a Map whose keys are strings, are Airflow's own types already; this is for Maps with other keys.
+// A Set, and a Map whose keys are strings, map to Airflow's own types; this serializer is for Maps with other keys.
 const map = defineSerializer({
   name: "example.map@1",
   suffix: ".map",
@@ -82,7 +82,7 @@ for (const value of values) {
   assert.deepStrictEqual(await xcom.loadValue(row, { owner }), value);
 }
 
-// A reader that lacks a serializer is told which; one that is older than the value too.
+// The error names the serializer that a reader lacks; also if the reader's version is older than the value's.
 const row = await xcom.storeValue(owner, "return_value", new Invoice("2026-2", 1, "CHF"));
 const names = (text) => (error) => isStorageError(error, "Unsupported") && error.detail.includes(text);
 await assert.rejects(at([]).loadValue(row), names('".example-invoice"'));
@@ -91,7 +91,7 @@ await assert.rejects(
   names("example.Invoice@2"),
 );
 
-// And what the first version stored the second reads.
+// The second version reads values that the first stored.
 const old = await at([serializerOf(Invoice, { name: "example.Invoice@1" })]).storeValue(
   owner,
   "k",

@@ -1,4 +1,4 @@
-// A row that names the bytes it refers to: the digest of what was stored is part of the object's name.
+// A row that identifies the bytes it refers to: the digest of the stored data is part of the object's name.
 import assert from "node:assert/strict";
 import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
@@ -23,11 +23,11 @@ for (const [layout, compression] of [
   console.log(reference);
   assert.match(reference, /~sha256-[0-9a-f]{64}/);
 
-  // A reader needs no option: the name says what to check.
+  // Readers need no option: the name contains the digest to check.
   const reader = new XComObjectStorageBackend({ storage, path: base });
   assert.deepEqual(await reader.loadValue(reference, { owner }), invoices);
 
-  // Somebody replaces the object by one that is just as valid.
+  // Another writer replaces the object with a different, valid one.
   const other = await new XComObjectStorageBackend({
     storage,
     path: base,

@@ -1,4 +1,4 @@
-// Two agents, each a process in a folder of its own, that share values through the bucket and nothing else.
+// Two agents, each a process in a separate folder, that share values only through the bucket.
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { mkdtemp } from "node:fs/promises";
@@ -15,12 +15,12 @@ const storage = openStorage();
 const xcom = new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: base });
 
 const roles = {
-  /** Stores a value; small ones become objects too. */
+  /** Stores two values; the small one becomes an object too. */
   async push() {
     await xcom.storeValue(owner, "orders", orders);
     await xcom.storeValue(owner, "count", orders.length);
   },
-  /** Finds what the other has stored by its ids, with no database and no message from it. */
+  /** Finds the other agent's values by their ids, without a database or a message from that agent. */
   async pull() {
     const found = {};
     for await (const { key, path } of listStoredXComs({ storage, path: base, base }, owner))
@@ -35,7 +35,7 @@ const roles = {
 
 async function agent(role) {
   const cwd = await mkdtemp(join(tmpdir(), `stowage-${role}-`));
-  // In a folder the two would have nothing in common but the path.
+  // The two processes share nothing but the base path.
   const child = fork(fileURLToPath(import.meta.url), [role], { cwd, env: { ...process.env, XCOM_PATH: base } });
   return new Promise((resolve) => child.on("close", resolve));
 }

@@ -1,4 +1,4 @@
-// Only the types that a team agreed on: nothing else is stored, and nothing else is made of what others stored.
+// Allows only the types that a team agreed on, both for storing values and for loading those that others stored.
 import assert from "node:assert/strict";
 import { DataFrame, DateTime, Decimal, isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
@@ -12,15 +12,15 @@ const strict = at(["datetime.*", "decimal.Decimal"]);
 for (const value of [{ amount: new Decimal("12.50") }, [new DateTime(0)], { json: ["always", 1, null, true] }])
   assert.deepEqual(await strict.loadValue(await strict.storeValue(owner, "k", value), { owner }), value);
 
-// A data frame is refused before anything is written...
+// The backend refuses a data frame before the first write...
 const frame = new DataFrame("50415231", "pandas.DataFrame");
 await assert.rejects(strict.storeValue(owner, "k", { frame }), refused("InvalidArgument", "pandas.DataFrame"));
-// ...and what a task without the list has stored is not made into one.
+// ...and does not create one from a value that a task without the list has stored.
 const row = await at(undefined).storeValue(owner, "k", { frame });
 await assert.rejects(strict.loadValue(row, { owner }), refused("PermissionDenied", "pandas.DataFrame"));
 assert.equal(await strict.purge(row, { owner }), true);
 
-// What is neither JSON nor has a serializer is refused by every backend, and the error says where it is.
+// Every backend refuses values that are neither JSON nor have a serializer, and the error gives their position.
 for (const [value, where] of [
   [{ a: [Buffer.from("x")] }, "value.a[0]"],
   [{ f() {} }, "value.f"],

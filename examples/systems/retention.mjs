@@ -1,4 +1,4 @@
-// Values of different lifetimes below different prefixes, and the rules by which the bucket lets them expire.
+// Stores values of different lifetimes below different prefixes, and prints the bucket rules that expire them.
 import assert from "node:assert/strict";
 import {
   isStorageError,
@@ -31,7 +31,7 @@ const stored = [
 ];
 for (const [reference, part] of stored) assert.ok(reference.includes(part), `${reference} has ${part}`);
 
-// Any backend of the base reads them, so that readers need no rules; stock Airflow does the same.
+// Any backend of the base path reads them, so readers need no rules; stock Airflow reads them too.
 const reader = new XComObjectStorageBackend({ storage, path: base });
 for (const [reference] of stored) assert.deepEqual(await reader.loadValue(reference), await xcom.loadValue(reference));
 
@@ -39,7 +39,7 @@ try {
   const policy = lifecyclePolicy({ path: base, days: { day: 1, week: 7, month: 30 }, abortUploadsAfter: 3 });
   console.log(JSON.stringify(policy, null, 2));
 } catch (error) {
-  // A folder has no such rules.
+  // A local folder has no lifecycle rules.
   if (StoragePath.parse(base).scheme !== "file" || !isStorageError(error, "Unsupported")) throw error;
 }
 for (const [reference] of stored) assert.equal(await xcom.purge(reference), true);

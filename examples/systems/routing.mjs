@@ -1,4 +1,4 @@
-// Each value to the store and the codec that suit it; every reader finds it wherever it is.
+// Sends each value to the store and codec that suit it; every reader finds it in any of the stores.
 import assert from "node:assert/strict";
 import { defineSerializer, openStorage, routeXComs, XComObjectStorageBackend } from "stowage";
 import { base, otherBase } from "./lib/place.mjs";
@@ -43,7 +43,7 @@ const cases = [
   ["sales", "report", "x".repeat(1000), otherBase],
   ["sales", "k", png, `${otherBase}-files`],
 ];
-// A reader needs the same backends, and no route that agrees.
+// A reader needs the same backends, but not the same route.
 const reader = routeXComs({ backends, route: () => "warm" });
 for (const [dagId, key, value, place] of cases) {
   const owner = { dagId, runId: "manual__2026-11-21T00:00:00+00:00", taskId: "load" };

@@ -1,4 +1,4 @@
-// Tables as files that pandas opens, each told by its extension; every other value as JSON beside them.
+// Stores tables as files that pandas opens, identified by their extension; all other values as JSON beside them.
 import assert from "node:assert/strict";
 import { openStorage, XComObjectStorageBackend } from "stowage";
 import { decodeRows, encodeRows, tables } from "stowage/tables";
@@ -10,12 +10,12 @@ const orders = [
   { id: 1, customer: 'Zoë "the first", 雪', amount: 19.5, paid: true, at: new Date("2026-01-02T03:04:05Z") },
   { id: 2n ** 60n, customer: "", amount: null, paid: null, at: null },
 ];
-/** What csv and jsonl cannot say by themselves. Parquet and Arrow know their types. */
+/** The types that csv and jsonl do not record. Parquet and Arrow files contain their types. */
 const schema = { id: "int", customer: "string", amount: "float", paid: "boolean", at: "timestamp" };
-/** Moments are read as dates that also know microseconds and a zone. */
+/** Timestamps are read as dates that also keep microseconds and a zone. */
 const plain = (rows) => rows.map((row) => ({ ...row, at: row.at && new Date(row.at) }));
 
-// One serializer for each format: what it writes, every reader that has it reads.
+// One serializer for each format: every reader with that serializer reads its files.
 for (const format of ["csv", "jsonl", "parquet", "arrow"]) {
   const serializers = [tables({ format, schema })];
   const xcom = new XComObjectStorageBackend({ storage, path: base, threshold: 0, compression: "gzip", serializers });
@@ -30,7 +30,7 @@ for (const format of ["csv", "jsonl", "parquet", "arrow"]) {
   for (const row of [reference, other]) assert.equal(await xcom.purge(row, { owner }), true);
 }
 
-// The first one of several writes; the rest read what was written before.
+// With several serializers, the first writes, and all of them read.
 const serializers = [tables({ format: "parquet" }), tables({ format: "csv" })];
 const both = new XComObjectStorageBackend({ storage, path: base, threshold: 0, serializers });
 const stored = await both.storeValue(owner, "return_value", [{ a: 1 }]);
@@ -41,7 +41,7 @@ await assert.rejects(
 );
 await both.purge(stored, { owner });
 
-// A million rows that are never all in memory, on the way in and on the way out.
+// Streams a million rows in both directions; they are never all in memory.
 async function* many() {
   for (let id = 0; id < 1_000_000; id++) yield { id, name: `order ${id}` };
 }

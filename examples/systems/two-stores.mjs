@@ -1,4 +1,4 @@
-// Every value in two stores: the row names the first, and the second answers when the first cannot.
+// Keeps every value in two stores: the row names the first, and reads fall back to the second.
 import assert from "node:assert/strict";
 import { isStorageError, openStorage, replicate, XComObjectStorageBackend } from "stowage";
 import { base, otherBase } from "./lib/place.mjs";
@@ -16,17 +16,17 @@ console.log(`${primary}\n${replica}`);
 assert.equal(String(primary), reference);
 assert.deepEqual(await at(otherBase).loadValue(String(replica)), orders);
 
-// The first store loses its object: it is read from the second, and restored from there.
+// The first store loses its object: stowage reads it from the second, and restores it from there.
 await storage.delete(primary);
 assert.deepEqual(await xcom.loadValue(reference, { owner }), orders);
 assert.deepEqual(await at(base).loadValue(reference, { owner }), orders);
 
-// An empty copy is found by its size, a wrong one by its digest; one that is right is not sent again.
+// Size and digest reveal an empty or wrong copy; a correct copy is not sent again.
 await storage.write(replica, "");
 assert.deepEqual((await xcom.sync(reference)).map(String), [String(replica)]);
 assert.deepEqual(await xcom.sync(reference), []);
 
-// Purging takes both.
+// A purge deletes both.
 assert.equal(await xcom.purge(reference, { owner }), true);
 for (const path of [primary, replica]) assert.equal(await storage.exists(path), false);
 await assert.rejects(xcom.loadValue(reference), (error) => isStorageError(error, "NotFound"));

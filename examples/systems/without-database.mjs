@@ -1,4 +1,4 @@
-// The database is lost: the XComs of a run are listed and read from storage alone, and their rows made again.
+// The database is lost: lists and reads the XComs of a run from storage alone, and recreates their rows.
 import assert from "node:assert/strict";
 import { importReferences, listStoredXComs, memoryRows, openStorage, XCom, XComObjectStorageBackend } from "stowage";
 import { base } from "./lib/place.mjs";
@@ -11,11 +11,11 @@ const lost = new XCom({ rows: memoryRows(), backend });
 for (const taskId of ["extract", "load"])
   for (const key of ["rows", "summary"]) await lost.set({ ...run, taskId, key }, { taskId, key });
 
-// As `stowage xcom ls s3://…/sales/<run>` does; `stowage xcom export --to DIR` writes the values as JSON files.
+// Same as `stowage xcom ls s3://…/sales/<run>`; `stowage xcom export --to DIR` writes the values as JSON files.
 const stored = () => listStoredXComs({ storage, path: base, base }, run);
 for await (const { taskId, key, size, codec } of stored()) console.log(taskId, key, size, codec);
 
-// As `stowage xcom import` does, into any rows.
+// Same as `stowage xcom import`, with any rows.
 const rows = memoryRows();
 assert.deepEqual(await importReferences(rows, stored()), { rows: 4, skipped: [], failed: [] });
 const found = new XCom({ rows, backend });

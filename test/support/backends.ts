@@ -125,8 +125,8 @@ const MINIO_EXCEPTIONS: readonly Exception[] = [
 const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
   {
     id: "M06",
-    reason: "fake-gcs-server copies whatever the generation of the source is",
-    evidence: "v1.56.1 looks at preconditions on uploads only; the driver's tests assert what is sent",
+    reason: "fake-gcs-server ignores the generation of the source",
+    evidence: "v1.56.1 checks preconditions on uploads only; the driver's tests assert the sent request",
     async instead(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -143,7 +143,7 @@ const AZURITE_EXCEPTIONS: readonly Exception[] = [
   {
     id: "R23",
     reason: "Azurite keeps no versions and ignores the version of a request",
-    evidence: "measured on 3.37.0: any versionid answers with the blob as it is",
+    evidence: "measured on 3.37.0: any versionid returns the current blob",
     async instead(bench) {
       await bench.write("x", "1");
       assert.equal((await bench.stat("x")).version, undefined);

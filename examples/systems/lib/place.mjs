@@ -1,4 +1,4 @@
-// Where an example keeps its objects: in the store that the environment names, else in a folder of its own.
+// The location of an example's objects: the store that the environment names, else a temporary folder.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,5 +8,5 @@ const folder = () => String(pathToFileURL(mkdtempSync(join(tmpdir(), "stowage-ex
 
 /** The base path: `s3://store@bucket/…`; the connection `store` is in the environment. */
 export const base = process.env.XCOM_PATH ?? folder();
-/** One in another bucket, under the connection `other`. */
+/** A base path in another bucket, under the connection `other`. */
 export const otherBase = process.env.XCOM_OTHER_PATH ?? folder();

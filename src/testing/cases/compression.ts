@@ -8,7 +8,7 @@ const CODECS: readonly CodecName[] = ["gzip", "zip"];
 export const compressionCases: readonly Spec[] = [
   {
     id: "Z02",
-    title: "infer goes by the last suffix in any case; what has none is stored as it is",
+    title: "infer uses the last suffix in any case; objects without one are stored unencoded",
     async run(bench) {
       const text = "text ".repeat(500);
       for (const name of ["x.gz", "x.JSON.GZ", "x.tar.gz", "x.zip"]) {
@@ -29,7 +29,7 @@ export const compressionCases: readonly Spec[] = [
   },
   {
     id: "Z03",
-    title: "an object that is cut short is Corrupt, never a short success",
+    title: "a truncated object is Corrupt, never a short success",
     async run(bench) {
       for (const compression of CODECS) {
         await bench.write("x", noise(100_000), { compression });
@@ -67,7 +67,7 @@ export const compressionCases: readonly Spec[] = [
   },
   {
     id: "Z07",
-    title: "a compressed write whose body fails stores nothing",
+    title: "a compressed write whose body throws stores nothing",
     async run(bench) {
       const error = new Error("the source broke");
       for (const compression of CODECS) {
@@ -80,7 +80,7 @@ export const compressionCases: readonly Spec[] = [
   },
   {
     id: "Z08",
-    title: "what a compressed write has resolved is complete, whatever the chunks",
+    title: "a compressed write is complete once it resolves, for any chunk sizes",
     async run(bench) {
       for (const compression of CODECS) {
         for (const size of [0, 1, 65_535, 65_536, 65_537, 10 * MIB]) {
@@ -97,7 +97,7 @@ export const compressionCases: readonly Spec[] = [
   },
   {
     id: "Z09",
-    title: "a range of what is to be decoded is refused",
+    title: "a range of decoded data is rejected",
     async run(bench) {
       await bench.write("x.gz", "text", { compression: "infer" });
       for (const init of [{ start: 1 }, { end: 2 }, { start: 0, end: 2 }]) {

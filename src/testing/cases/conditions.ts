@@ -22,7 +22,7 @@ async function increment(bench: TestContext): Promise<void> {
 export const conditionCases: readonly Spec[] = [
   {
     id: "C01",
-    title: "ifAbsent where nothing is",
+    title: "ifAbsent without an existing object",
     async run(bench) {
       await bench.write("x", "1", { ifAbsent: true });
       await bench.holds("x", "1");
@@ -33,7 +33,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C02",
-    title: "ifAbsent where something is: AlreadyExists, it stays",
+    title: "ifAbsent with an existing object: AlreadyExists, the object stays",
     async run(bench) {
       await bench.write("x", "1");
       await expectRejection(bench.write("x", "2", { ifAbsent: true }), "AlreadyExists");
@@ -45,7 +45,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C03",
-    title: "of many writes with ifAbsent at the same time exactly one succeeds",
+    title: "of many concurrent writes with ifAbsent exactly one succeeds",
     async run(bench) {
       const bodies = Array.from({ length: 8 }, (_, i) => `writer ${i}`);
       const outcomes = await Promise.allSettled(bodies.map((body) => bench.write("x", body, { ifAbsent: true })));
@@ -59,7 +59,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C14",
-    title: "of many writes of equal bytes with ifAbsent exactly one succeeds, and a later one does not",
+    title: "of many concurrent writes of equal bytes with ifAbsent exactly one succeeds, and a later write fails",
     async run(bench) {
       for (let round = 0; round < 3; round++) {
         const writes = Array.from({ length: 8 }, () => bench.write(`lock ${round}`, "held", { ifAbsent: true }));
@@ -76,7 +76,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C04",
-    title: "a large write with ifAbsent that is overtaken fails and leaves nothing",
+    title: "a large write with ifAbsent that another writer overtakes fails and leaves nothing",
     async run(bench) {
       const data = noise(LARGE);
       const { opened, open } = gate();
@@ -94,7 +94,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C05",
-    title: "ifMatch with the current etag: it is replaced and has another one",
+    title: "ifMatch with the current etag: the object is replaced and has a new etag",
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -107,7 +107,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C06",
-    title: "ifMatch with an older etag: PreconditionFailed, it stays",
+    title: "ifMatch with an older etag: PreconditionFailed, the object stays",
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -119,7 +119,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C07",
-    title: "ifMatch where nothing is: PreconditionFailed, nothing appears",
+    title: "ifMatch without an existing object: PreconditionFailed, no object is created",
     async run(bench) {
       await bench.write("x", "1");
       const etag = await bench.etag("x");
@@ -130,7 +130,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C08",
-    title: "five writers that each add one ten times with ifMatch arrive at fifty",
+    title: "five writers that each increment ten times with ifMatch reach fifty",
     async run(bench) {
       await bench.write("n", "0");
       const writer = async () => {
@@ -142,7 +142,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C09",
-    title: "a change of as many bytes within the same tick of the clock is seen by ifMatch",
+    title: "ifMatch detects a change to content of equal size within the same clock tick",
     async run(bench) {
       await bench.write("x", "one1");
       const first = await bench.etag("x");
@@ -155,7 +155,7 @@ export const conditionCases: readonly Spec[] = [
   },
   {
     id: "C11",
-    title: "a read with ifMatch: the version of that etag, or PreconditionFailed",
+    title: "a read with ifMatch returns the version of that etag, or PreconditionFailed",
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");

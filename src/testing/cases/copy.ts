@@ -25,7 +25,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M02",
-    title: "a missing source is NotFound, and the target stays",
+    title: "copying a missing source is NotFound, and the target stays",
     async run(bench) {
       await bench.write("x", "kept");
       await expectRejection(copied(bench, "none", "x"), "NotFound");
@@ -36,7 +36,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M03",
-    title: "a copy or move onto itself, however it is spelled, loses nothing",
+    title: "a copy or move onto itself, in any spelling, loses nothing",
     async run(bench) {
       await bench.write("d/x", "kept");
       const [at, { storage }] = [bench.at("d/x"), bench];
@@ -72,7 +72,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M06",
-    title: "ifMatch is about the source: of an older etag nothing is copied",
+    title: "ifMatch applies to the source: with an older etag nothing is copied",
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -109,7 +109,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M08",
-    title: "a copy to another provider and back has the same bytes and keeps to ifAbsent",
+    title: "a copy to another provider and back has the same bytes and respects ifAbsent",
     async run(bench) {
       const [there, { storage }] = [bench.at("x", bench.other), bench];
       for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
@@ -128,7 +128,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M09",
-    title: "a move takes the source away only when its copy is complete",
+    title: "a move deletes the source only when its copy is complete",
     async run(bench) {
       const { storage } = bench;
       await bench.write("x", "1");
@@ -162,7 +162,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M11",
-    title: "a recursive copy or move takes all that is below, and no sibling",
+    title: "a recursive copy or move includes everything below, and no sibling",
     async run(bench) {
       const { storage } = bench;
       await bench.fill(["a/x", "a/b/y", "ab/z"]);
@@ -179,7 +179,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M12",
-    title: "folder markers (empty objects `d/`) go with a tree, and become directories among files",
+    title: "folder markers (empty objects `d/`) are copied with a tree, and become directories on file systems",
     needs: ["anyKey"],
     async run(bench) {
       const { storage } = bench;
@@ -204,7 +204,7 @@ export const copyCases: readonly Spec[] = [
   },
   {
     id: "M13",
-    title: "a recursive copy or move goes on past an entry that fails, names it, and keeps it",
+    title: "a recursive copy or move continues past an entry that fails, reports it, and keeps it",
     async run(bench) {
       const { storage } = bench;
       const long = ["l", "m", "n"].map((letter) => letter.repeat(200)).join("/");

@@ -36,7 +36,7 @@ async function faithfulOrRefused(bench: TestContext, name: string): Promise<void
 export const keyCases: readonly Spec[] = [
   {
     id: "K01",
-    title: "odd names, and names of up to 1,024 bytes, are written, listed, read and deleted as they are",
+    title: "odd names, and names of up to 1,024 bytes, are written, listed, read and deleted unchanged",
     async run(bench) {
       await faithful(bench, "odd", ODD_NAMES);
       await lengths(bench);
@@ -56,7 +56,7 @@ export const keyCases: readonly Spec[] = [
   },
   {
     id: "K03",
-    title: "a listed path and its text name the same object",
+    title: "a listed path and its text refer to the same object",
     async run(bench) {
       const names = ODD_NAMES.map((name) => `k/${name}`);
       await bench.fill(names);
@@ -69,7 +69,7 @@ export const keyCases: readonly Spec[] = [
   },
   {
     id: "K04",
-    title: "a password in the text of a path, an unknown scheme and an empty key are InvalidArgument",
+    title: "a password in a path's text, an unknown scheme and an empty key are InvalidArgument",
     async run(bench) {
       const { scheme, bucket } = bench.base;
       await expectRejection(bench.storage.bytes(`${scheme}://user:word@${bucket}/x`), "InvalidArgument");
@@ -80,7 +80,7 @@ export const keyCases: readonly Spec[] = [
   },
   {
     id: "K05",
-    title: "`?`, `#` and `%` in the text of a path are characters of the key",
+    title: "`?`, `#` and `%` in a path's text are characters of the key",
     async run(bench) {
       const text = `${bench.base}/a?b=1#c%20d`;
       await bench.storage.write(text, "1");
@@ -91,7 +91,7 @@ export const keyCases: readonly Spec[] = [
   },
   {
     id: "K07",
-    title: "names with control characters, a backslash or a dot at the end are stored as they are, or refused",
+    title: "names with control characters, a backslash or a trailing dot are stored unchanged, or refused",
     async run(bench) {
       for (const name of DISPUTED_NAMES) await faithfulOrRefused(bench, name);
     },

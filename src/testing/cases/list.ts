@@ -51,7 +51,7 @@ async function refusesNames(bench: TestContext, names: readonly string[]): Promi
 export const listCases: readonly Spec[] = [
   {
     id: "L01",
-    title: "a directory without entries, or that never was, lists nothing",
+    title: "an empty or missing directory lists nothing",
     async run(bench) {
       assert.deepEqual(await bench.names(), []);
       assert.deepEqual(await bench.all(bench.at("never/was")), []);
@@ -61,7 +61,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L02",
-    title: "pages meet without a gap: 1001, 1000 and 999 objects, none lost and none doubled",
+    title: "pages join without a gap: 1001, 1000 and 999 objects, none missing and none twice",
     async run(bench) {
       const names = numbered(1001);
       await bench.fill(names);
@@ -90,7 +90,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L04",
-    title: "a directory is its segments: `a/b` lists neither `a/bc` nor itself",
+    title: "directories match by segment: `a/b` lists neither `a/bc` nor itself",
     async run(bench) {
       await bench.fill(["a/b/x", "a/bc/y", "a/b.txt", "ab"]);
       assert.deepEqual(await bench.names(bench.at("a/b")), ["a/b/x"]);
@@ -100,7 +100,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L05",
-    title: "startAfter is exclusive; it need not exist nor lie inside",
+    title: "startAfter is exclusive; it need not exist or be inside the directory",
     async run(bench) {
       await bench.fill(["d/a", "d/b", "d/c", "d/e/f"]);
       const after = (name: string, recursive = true) =>
@@ -127,7 +127,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L07",
-    title: "objects that come and go during a listing disturb no other",
+    title: "objects created and deleted during a listing do not affect the others",
     async run(bench) {
       const names = numbered(1001);
       await bench.fill(names);
@@ -148,7 +148,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L08",
-    title: "a listing can be left after any entry",
+    title: "a listing can be abandoned after any entry",
     async run(bench) {
       await bench.fill(["a", "b/c", "d"]);
       for (const recursive of [true, false]) {
@@ -182,7 +182,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L12",
-    title: "keys with empty segments and slashes at the end are exactly what they are",
+    title: "keys with empty segments and trailing slashes are kept exactly",
     needs: ["anyKey", "nesting"],
     async run(bench) {
       const names = ["a/", "a//b", "/c"];
@@ -200,7 +200,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L16",
-    title: "keys with `.` and `..` segments are exactly what they are, and no way to another key",
+    title: "keys with `.` and `..` segments are kept exactly, and never resolve to another key",
     needs: ["dotSegments", "nesting"],
     async run(bench) {
       const names = ["a/./b", "a/../b", "b", "d/.", "d/.."];
@@ -217,7 +217,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L13",
-    title: "what list, a walk, stat and read say of a random tree is the same",
+    title: "list, a walk, stat and read agree on a random tree",
     async run(bench) {
       const names = tree();
       await bench.fill(names);
@@ -239,7 +239,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L14",
-    title: "glob: `*`, `?`, `**`, sets and alternatives, inside their segments, without surprises in other characters",
+    title: "glob: `*`, `?`, `**`, sets and alternatives, inside their segments; other characters are literal",
     async run(bench) {
       await bench.fill(["a.json", "b.json", "b.txt", ".hidden", "d/a.json", "d/e/c.json", "d/e/f.gz", "(x)+.$"]);
       assert.deepEqual(await globbed(bench, "*.json"), ["a.json", "b.json"]);
@@ -256,7 +256,7 @@ export const listCases: readonly Spec[] = [
   },
   {
     id: "L15",
-    title: "a listing at once shows what was written, replaced and deleted",
+    title: "a listing immediately reflects writes, replacements and deletions",
     async run(bench) {
       for (let round = 0; round < 5; round++) {
         await bench.write("d/x", "1".repeat(round + 1));

@@ -5,7 +5,7 @@ import { expectRejection, ODD_NAMES, rejectsWith, type Spec, type TestContext } 
 export const writerCases: readonly Spec[] = [
   {
     id: "W12",
-    title: "a writer that is left without close() stores nothing",
+    title: "a writer abandoned without close() stores nothing",
     async run(bench) {
       await bench.keepsOld(async () => {
         await (async () => {
@@ -19,7 +19,7 @@ export const writerCases: readonly Spec[] = [
   },
   {
     id: "W13",
-    title: "a writer stores what was written; a second close gives the same, a later write is refused",
+    title: "a writer stores the written data; a second close returns the same result, a later write is rejected",
     async run(bench) {
       const writer = bench.storage.writable(bench.at("x"));
       await writer.write("one ");
@@ -35,7 +35,7 @@ export const writerCases: readonly Spec[] = [
   },
   {
     id: "W14",
-    title: "a writer's abort after close is refused and the object stays; two aborts store nothing",
+    title: "a writer's abort after close is rejected and the object stays; two aborts store nothing",
     async run(bench) {
       const writer = bench.storage.writable(bench.at("x"));
       await writer.write("kept");
@@ -51,7 +51,7 @@ export const writerCases: readonly Spec[] = [
   },
   {
     id: "F33",
-    title: "every verb rejects at once with the reason of a signal that has aborted",
+    title: "every operation rejects at once with the reason of an aborted signal",
     async run(bench) {
       await bench.write("x", "kept");
       const reason = new Error("enough");
@@ -95,7 +95,7 @@ export const deleteCases: readonly Spec[] = [
   },
   {
     id: "D02",
-    title: "deleting what is missing is a success",
+    title: "deleting a missing object succeeds",
     async run(bench) {
       await bench.storage.delete(bench.at("never"));
       await bench.storage.delete(bench.at("never/was"), { recursive: true });
@@ -107,7 +107,7 @@ export const deleteCases: readonly Spec[] = [
   },
   {
     id: "D03",
-    title: "1001 objects by name, whatever characters are in them",
+    title: "1001 objects by name, with any characters",
     async run(bench) {
       const names = Array.from({ length: 1001 - SPECIAL.length }, (_, i) => `${i}`).concat(SPECIAL);
       await bench.fill([...names, "kept"]);
@@ -117,7 +117,8 @@ export const deleteCases: readonly Spec[] = [
   },
   {
     id: "D05",
-    title: "a recursive delete takes the object and all below it, no sibling; a whole bucket only when told so",
+    title:
+      "a recursive delete removes the object and everything below it, no sibling; a whole bucket only with emptyBucket",
     async run(bench) {
       await bench.fill(["a/b", "a/c/d", "a/c/e", "ab", "a.txt", "b/a/x"]);
       await bench.storage.delete(bench.at("a"), { recursive: true });
@@ -133,7 +134,7 @@ export const deleteCases: readonly Spec[] = [
   },
   {
     id: "D06",
-    title: "a path that is named twice is deleted once",
+    title: "a path that is passed twice is deleted once",
     async run(bench) {
       await bench.fill(["x", "y"]);
       await bench.storage.delete([bench.at("x"), bench.at("x"), String(bench.at("x"))]);
@@ -145,7 +146,7 @@ export const deleteCases: readonly Spec[] = [
 export const propertyCases: readonly Spec[] = [
   {
     id: "W19",
-    title: "the content type is told by the suffix, unless it is given; parameters are kept",
+    title: "the suffix determines the content type, unless the caller sets it; parameters are kept",
     needs: ["contentType"],
     async run(bench) {
       await typed(bench);
@@ -156,7 +157,7 @@ export const propertyCases: readonly Spec[] = [
   },
   {
     id: "W20",
-    title: "metadata comes back with names in lower case and values in any script; over 2 KiB it is refused",
+    title: "metadata is returned with lower-case names and values in any script; more than 2 KiB is rejected",
     needs: ["metadata"],
     async run(bench) {
       const metadata = { plain: "a value", Mixed_Case: "1", with_1_digit: "x=y;z" };
@@ -196,7 +197,7 @@ async function badMetadata(bench: TestContext): Promise<void> {
 export const signCases: readonly Spec[] = [
   {
     id: "S01",
-    title: "whoever has a signed URL can read, or write, that one object and nothing else",
+    title: "a signed URL permits reading, or writing, that one object and nothing else",
     needs: ["sign"],
     async run(bench) {
       const { storage } = bench;

@@ -10,7 +10,7 @@ const DIGITS = "0123456789";
 export const rangeCases: readonly Spec[] = [
   {
     id: "R19",
-    title: "ranges: apart, adjacent, overlapping, equal, unsorted and none, in the order asked for",
+    title: "ranges: separate, adjacent, overlapping, equal, unsorted and none, in the requested order",
     async run(bench) {
       const data = noise(5 * MIB);
       await bench.write("x", data);
@@ -32,7 +32,7 @@ export const rangeCases: readonly Spec[] = [
   },
   {
     id: "R21",
-    title: "a range past the end is empty or clamped and spoils no other",
+    title: "a range past the end is empty or clamped and does not affect the others",
     async run(bench) {
       await bench.write("x", DIGITS);
       const asked = [{ start: 50, end: 60 }, { start: 1, end: 2 }, { start: 8, end: 60 }, { start: 10 }];
@@ -45,7 +45,8 @@ export const rangeCases: readonly Spec[] = [
   },
   {
     id: "R22",
-    title: "an object that is replaced while it is read: its first version whole, or ObjectChanged, never a mix",
+    title:
+      "reading an object that is replaced meanwhile returns its first version in full, or ObjectChanged, never a mix",
     async run(bench) {
       const [old, fresh] = [noise(3 * RANGE, 1), noise(3 * RANGE, 2)];
       for (const parallel of [1, 3]) {
@@ -66,7 +67,7 @@ export const rangeCases: readonly Spec[] = [
   },
   {
     id: "R23",
-    title: "a version can be read, listed and restored after it was replaced or deleted; a deleted version is NotFound",
+    title: "a version can be read, listed and restored after a replacement or deletion; a deleted version is NotFound",
     needs: ["versions"],
     async run(bench) {
       const at = bench.at("x");

@@ -75,7 +75,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R08",
-    title: "a start at or past the end yields no bytes",
+    title: "a start at or past the end returns no bytes",
     async run(bench) {
       await bench.write("x", DIGITS);
       for (const start of [10, 11, 2 ** 40]) {
@@ -116,7 +116,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R11",
-    title: "a missing object is NotFound, and the error says which",
+    title: "a missing object is NotFound, and the error names it",
     async run(bench) {
       await bench.fill(["y", "xy"]);
       const at = bench.at("x");
@@ -134,7 +134,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R12",
-    title: "a missing bucket is NotFound, and a read or write makes none",
+    title: "a missing bucket is NotFound, and a read or write creates none",
     needs: ["buckets"],
     async run(bench) {
       const at = bench.elsewhere();
@@ -147,7 +147,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R13",
-    title: "what is only a directory is NotFound",
+    title: "reading a directory is NotFound",
     async run(bench) {
       await bench.write("d/e/x", "1");
       for (const name of ["d", "d/e"]) {
@@ -176,7 +176,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R15",
-    title: "bodies that nobody reads, or not to the end, keep nothing from later reads",
+    title: "unread or partly read bodies do not block later reads",
     async run(bench) {
       await bench.write("x", noise(2 * MIB));
       for (let i = 0; i < 150; i++) {
@@ -188,7 +188,7 @@ export const readCases: readonly Spec[] = [
   },
   {
     id: "R18",
-    title: "the web stream and the Node stream have the same bytes, and can be left",
+    title: "the web stream and the Node stream return the same bytes, and can be abandoned",
     async run(bench) {
       const data = noise(3 * MIB + 7);
       await bench.write("x", data);

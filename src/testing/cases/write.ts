@@ -19,7 +19,7 @@ async function* pausing(data: Uint8Array, midway: () => Promise<void>): ByteStre
 export const writeCases: readonly Spec[] = [
   {
     id: "W01",
-    title: "what is written is what is read, with its size and the etag of the receipt",
+    title: "a read returns the written bytes, with the size and the etag of the WriteResult",
     async run(bench) {
       const receipt = await bench.write("x", Buffer.from("hello"));
       await bench.holds("x", "hello");
@@ -57,7 +57,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W04",
-    title: "text, buffers, views, Blobs and iterables are stored as their own bytes only",
+    title: "text, buffers, views, Blobs and iterables store exactly their own bytes",
     async run(bench) {
       const buffer = Uint8Array.from({ length: 100 }, (_, i) => i).buffer;
       const middle = new Uint8Array(buffer, 10, 5);
@@ -90,7 +90,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W06",
-    title: "streams around the size where one request becomes several, their length known or not",
+    title: "streams around the size where one request becomes several, of known and unknown length",
     async run(bench) {
       const data = noise(THRESHOLD + 1);
       for (const size of [THRESHOLD - 1, THRESHOLD, THRESHOLD + 1]) {
@@ -115,7 +115,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W08",
-    title: "a large object of unknown length is nowhere to be seen before its write resolves",
+    title: "a large object of unknown length is invisible until its write resolves",
     async run(bench) {
       const data = noise(3 * THRESHOLD + MIB);
       const body = pausing(data, async () => {
@@ -130,7 +130,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W09",
-    title: "a size that lies is InvalidArgument, and the old object stays",
+    title: "a wrong size is InvalidArgument, and the old object stays",
     async run(bench) {
       const data = noise(1000);
       await bench.keepsOld(async () => {
@@ -149,7 +149,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W10",
-    title: "when the body fails its own error comes out, and the old object stays",
+    title: "if the body throws, the write rejects with that error, and the old object stays",
     async run(bench) {
       const error = new Error("the source broke");
       await bench.keepsOld(async () => {
@@ -180,7 +180,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W15",
-    title: "of many writers on one key the last one to end wins whole",
+    title: "of many concurrent writers on one key the last one to finish wins, with its complete object",
     async run(bench) {
       const bodies = Array.from({ length: 8 }, (_, i) => noise(300_000, i + 1));
       await Promise.all(bodies.map((data) => bench.write("x", stream(data))));
@@ -193,7 +193,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W16",
-    title: "parts that travel at the same time end up in order",
+    title: "parts uploaded in parallel are assembled in order",
     async run(bench) {
       const data = noise(4 * THRESHOLD + 12_345);
       await bench.write("x", stream(data), { size: data.byteLength });
@@ -202,7 +202,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W17",
-    title: "a body is not pulled far ahead of what was accepted, and progress ends at its size",
+    title: "a body is not read far ahead of the accepted bytes, and progress ends at its size",
     async run(bench) {
       const total = 96;
       const progress: number[] = [0];
@@ -226,7 +226,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W18",
-    title: "a buffer may be used again as soon as the next chunk is asked for, or the write has resolved",
+    title: "a buffer may be reused once the next chunk is requested or the write has resolved",
     async run(bench) {
       const data = noise(THRESHOLD + 70_000);
       await bench.write("reused", stream(data, 70_000));
@@ -239,7 +239,7 @@ export const writeCases: readonly Spec[] = [
   },
   {
     id: "W22",
-    title: "a compressed object is read back raw unless decoding is asked for",
+    title: "a compressed object is read undecoded unless the caller requests decoding",
     async run(bench) {
       const text = "compressible ".repeat(1000);
       await bench.write("x.json.gz", text, { compression: "infer" });
