@@ -8,7 +8,7 @@ import { type CredentialProvider, fixedKeys, isLazy, NO_ENCRYPTION, staticCreden
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
 import { prepared } from "./open.js";
 import { profiles } from "./profile.js";
-import { loadSdk, sdkDriver } from "./sdk.js";
+import { gateOf, type SdkS3, sdkDriver } from "./sdk.js";
 
 export { openS3 } from "./open.js";
 
@@ -20,8 +20,10 @@ export { openS3 } from "./open.js";
  * @example openStorage({ drivers: { s3: fromS3Client(new S3Client()) } })
  */
 export function fromS3Client(client: S3Client, { provider = "aws" }: { provider?: S3Provider } = {}): OpenDriver {
-  return withOwnCredentials(async (bucket, _connection, shared) =>
-    sdkDriver({ client, library: await loadSdk(), bucket, profile: profiles[provider] }, shared),
+  const own = client as unknown as SdkS3;
+  const gate = gateOf(own);
+  return withOwnCredentials((name, _connection, shared) =>
+    sdkDriver({ client: own, gate, name, profile: profiles[provider] }, shared),
   );
 }
 
