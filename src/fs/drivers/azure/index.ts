@@ -1,7 +1,11 @@
 /** Azure Blob Storage on the thin transport, and on the official client. The first loads nothing of the second. */
 import type { BlobServiceClient } from "@azure/storage-blob";
 import { type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
-import { sdkDriver } from "./sdk.js";
+import { Gate } from "../../driver/sdk-transport.js";
+import { type SdkService, sdkDriver } from "./sdk.js";
+
+/** Requests in flight; the pipeline itself has no limit. */
+const CONNECTIONS = 256;
 
 export { openAzure } from "./open.js";
 
@@ -15,5 +19,7 @@ export function fromBlobServiceClient(
   client: BlobServiceClient,
   { encryptionScope }: { encryptionScope?: string } = {},
 ): OpenDriver {
-  return withOwnCredentials((bucket, _connection, shared) => sdkDriver(client, bucket, encryptionScope, shared));
+  const service = client as unknown as SdkService;
+  const gate = new Gate(() => CONNECTIONS);
+  return withOwnCredentials((bucket, _connection, shared) => sdkDriver(service, gate, bucket, encryptionScope, shared));
 }

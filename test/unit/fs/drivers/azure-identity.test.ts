@@ -17,6 +17,7 @@ import { noted } from "../../../support/canary.mjs";
 const CALL: OperationContext = { op: "stat", ifAbsent: false, ifMatch: false };
 
 interface Seen {
+  method: string;
   url: URL;
   headers: IncomingMessage["headers"];
   form: URLSearchParams;
@@ -30,6 +31,7 @@ async function listening(
   const seen: Seen[] = [];
   const server = make(async (request, response) => {
     const one = {
+      method: request.method ?? "",
       url: new URL(request.url ?? "/", "http://x"),
       headers: request.headers,
       form: new URLSearchParams(await text(request)),
@@ -55,9 +57,10 @@ describe("identities", () => {
 
   beforeEach(async () => {
     refused.clear();
-    service = await listening(createPlain as never, ({ headers }) =>
-      refused.has(String(headers.authorization)) ? 401 : 201,
-    );
+    service = await listening(createPlain as never, ({ headers, method }) => {
+      if (refused.has(String(headers.authorization))) return 401;
+      return method === "PUT" ? 201 : 200;
+    });
   });
   afterEach(() => {
     service.close();
