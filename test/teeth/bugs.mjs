@@ -886,7 +886,7 @@ export const bugs = [
     find: "access.authorizeInBatch?.(request) ?? ",
     replace: "",
     tests: ["test/unit/fs/drivers/azure-client.test.ts"],
-    only: "fromBlobServiceClient under faults small write",
+    only: "azure.fromClient under faults small write",
   },
   {
     name: "the tenant that Azure names in a refusal is not asked for",

@@ -45,10 +45,16 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
   DELETE: [202],
 };
 
-export async function openServer(bucket: string, options: AzureOptions, env: HttpOptions["env"]): Promise<Server> {
+/** With `token`, requests are signed with that alone. */
+export async function openServer(
+  bucket: string,
+  options: AzureOptions,
+  env: HttpOptions["env"],
+  token?: CachedAccessToken,
+): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
-  const access = await accessOf(account, credentials);
+  const access = token ? tokenAccess(token) : await accessOf(account, credentials);
   const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env });
   return new Server({ account, bucket, origin, access, http, encryptionScope });
 }

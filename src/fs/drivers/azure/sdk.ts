@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
 import { failure } from "../../../errors.js";
-import { CachedAccessToken } from "../../driver/cached-credentials.js";
+import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { type ClientRequestInit, type ClientResponse, clientHttp, type Gate } from "../../driver/sdk-transport.js";
 import { type Origin, originOf } from "../../http/client.js";
@@ -146,15 +146,22 @@ function accessOf(service: SdkService): Access {
   return { ...NOTHING, authorizeInBatch: (request) => sharedKey(accountName, key, request), key };
 }
 
-function issuedAccess(credential: TokenIssuer, { pipeline }: SdkService): Access {
-  let tenant: { tenantId?: string } = {};
-  const { audience = SCOPE } = pipeline?.options ?? {};
-  const token = new CachedAccessToken(async () => {
-    const grant = await credential.getToken(audience, tenant).catch(refused);
+/** What gets tokens of a credential; `tenantOf` is asked each time. */
+export function issuedBy(
+  credential: TokenIssuer,
+  scope: string | string[] = SCOPE,
+  tenantOf: () => { tenantId?: string } = () => ({}),
+): () => Promise<AccessToken> {
+  return async () => {
+    const grant = await credential.getToken(scope, tenantOf()).catch(refused);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
     return { token: grant.token, expiresAt: grant.expiresOnTimestamp };
-  });
-  const access = tokenAccess(token);
+  };
+}
+
+function issuedAccess(credential: TokenIssuer, { pipeline }: SdkService): Access {
+  let tenant: { tenantId?: string } = {};
+  const access = tokenAccess(new CachedAccessToken(issuedBy(credential, pipeline?.options?.audience, () => tenant)));
   return {
     ...access,
     renew(authorization, headers) {

@@ -33,8 +33,11 @@ export const anonymous: Tokens = {
   },
 };
 
+/** Who signs in, and for what. */
+export type SignIn = Pick<GcsOptions, "credentials" | "scopes" | "project">;
+
 /** The tokens of a connection. Loads the library only where somebody must sign in. */
-export async function openTokens(options: GcsOptions): Promise<Tokens> {
+export async function openTokens(options: SignIn): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return anonymous;
   const library = await load();
   const { credentials } = options;
@@ -55,7 +58,7 @@ async function load(): Promise<Library> {
 async function authOf(
   library: Library,
   credentials: Exclude<GcsCredentials, { kind: "anonymous" }>,
-  options: GcsOptions,
+  options: SignIn,
 ): Promise<GoogleAuth<AuthClient>> {
   const scopes = [...options.scopes];
   if (credentials.kind !== "impersonation") return sourceOf(library, credentials, scopes, options.project);

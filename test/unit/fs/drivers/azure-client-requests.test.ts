@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { TokenCredential } from "@azure/identity";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { expect, it } from "vitest";
-import { fromBlobServiceClient } from "../../../../src/fs/drivers/azure/index.js";
+import { azure } from "../../../../src/fs/drivers/azure/index.js";
 import { Seam } from "../../../support/seam.js";
 
 interface Sent {
@@ -32,7 +32,7 @@ async function on(credential: TokenCredential | StorageSharedKeyCredential, answ
     return { status, headers: found, request, readableStreamBody: Readable.from([]) };
   };
   pipeline.addPolicy({ name: "network", sendRequest: reply }, { afterPhase: "Sign" });
-  return { sent, seam: await Seam.open(fromBlobServiceClient(client), "box") };
+  return { sent, seam: await Seam.open(azure.fromClient(client).open, "box") };
 }
 interface Pipeline {
   addPolicy(policy: { name: string; sendRequest: unknown }, options?: { afterPhase: string }): void;
@@ -62,7 +62,7 @@ it("a client's policy sees each request", async () => {
   };
   pipeline.addPolicy({ name: "mine", sendRequest: mark });
   pipeline.addPolicy({ name: "network", sendRequest: reply }, { afterPhase: "Sign" });
-  const seam = await Seam.open(fromBlobServiceClient(client), "box");
+  const seam = await Seam.open(azure.fromClient(client).open, "box");
   await seam.write("k", "x");
   expect(sent[0]!.headers.get("x-mine")).toBe("1");
 });

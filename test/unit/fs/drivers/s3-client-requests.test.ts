@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { expect, it } from "vitest";
-import { fromS3Client } from "../../../../src/fs/drivers/s3/index.js";
+import { s3 } from "../../../../src/fs/drivers/s3/index.js";
 import { Seam } from "../../../support/seam.js";
 
 interface Sent {
@@ -42,7 +42,7 @@ async function on(
     ...config,
     requestHandler: requestHandler as never,
   });
-  return { sent, client, seam: await Seam.open(fromS3Client(client), bucket) };
+  return { sent, client, seam: await Seam.open(s3.fromClient(client).open, bucket) };
 }
 
 it.each([
