@@ -1,7 +1,7 @@
 /** Equal bytes are the normal case of locks, markers and counters: one writer wins, whatever happens to the answers. */
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fromS3Client } from "../../src/fs/drivers/s3/index.js";
+import { s3 } from "../../src/fs/drivers/s3/index.js";
 import { describeOn, type ServerOf, useBucket } from "../servers/use.js";
 import { answer, answerAfter, type Fault, type FaultProxy, faultProxy, loseAnswer } from "../support/faults.js";
 import { through } from "../support/proxy.js";
@@ -30,12 +30,12 @@ await describeOn("minio", "one winner on S3", (server: ServerOf<"minio">) => {
 
   const clients: Record<string, () => Promise<Seam>> = {
     "the own client": () => openDriver(bucket().name, through(server, proxy).connection),
-    fromS3Client: () => {
+    "s3.fromClient": () => {
       const { accessKey: accessKeyId, secretKey: secretAccessKey } = server;
       const { endpoint } = proxy;
       const credentials = { accessKeyId, secretAccessKey };
       const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, maxAttempts: 5, credentials });
-      return Seam.open(fromS3Client(client, { provider: "minio" }), bucket().name);
+      return Seam.open(s3.fromClient(client, { provider: "minio" }).open, bucket().name);
     },
   };
 

@@ -133,8 +133,8 @@ test("Google's servers without batches get single deletes, and are asked for bat
   }
 });
 
-describe("writes through fromS3Client", () => {
-  const cloud = LISTING_CLOUDS.find(({ name }) => name === "fromS3Client") as Cloud;
+describe("writes through s3.fromClient", () => {
+  const cloud = LISTING_CLOUDS.find(({ name }) => name === "s3.fromClient") as Cloud;
   const large = Buffer.alloc(9 * 2 ** 20);
   const BEGUN = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
 

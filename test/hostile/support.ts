@@ -6,7 +6,7 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { afterEach } from "vitest";
 import { resolveConnections } from "../../src/connections/index.js";
 import { openGcs } from "../../src/fs/drivers/gcs/index.js";
-import { fromS3Client } from "../../src/fs/drivers/s3/index.js";
+import { s3 as s3Factory } from "../../src/fs/drivers/s3/index.js";
 import { openDriver as openAzureDriver } from "../support/azure.js";
 import { openDriver as openS3Driver } from "../support/s3.js";
 import { Seam, SHARED } from "../support/seam.js";
@@ -134,12 +134,12 @@ const s3: Cloud = {
 
 const s3Client: Cloud = {
   ...s3,
-  name: "fromS3Client",
+  name: "s3.fromClient",
   open: async (endpoint) => {
     const credentials = { accessKeyId: "user", secretAccessKey: "secret" };
     const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, maxAttempts: 1, credentials });
     closing.push(async () => client.destroy());
-    return Seam.open(fromS3Client(client, { provider: "minio" }), "bucket");
+    return Seam.open(s3Factory.fromClient(client, { provider: "minio" }).open, "bucket");
   },
 };
 

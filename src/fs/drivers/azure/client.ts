@@ -1,11 +1,13 @@
 /** One container as a place to send requests to. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
 import { invalid } from "../../../errors.js";
-import { CachedAccessToken } from "../../driver/access-token.js";
+import { CachedAccessToken } from "../../driver/cached-credentials.js";
 import {
   type Dialect,
   type Http,
   type HttpOptions,
+  type HttpRequest,
   type HttpResponse,
   type HttpText,
   type Origin,
@@ -43,14 +45,25 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
   DELETE: [202],
 };
 
-export async function openServer(bucket: string, options: AzureOptions, env: HttpOptions["env"]): Promise<Server> {
+/** With `token`, requests are signed with that alone. */
+export async function openServer(
+  bucket: string,
+  options: AzureOptions,
+  env: HttpOptions["env"],
+  token?: CachedAccessToken,
+): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
-  const access = await accessOf(account, credentials);
-  const recover: Dialect["recover"] = async ({ status }, _headers, { headers: { authorization } }) =>
-    status === 401 && authorization !== undefined && (await access.renew(authorization));
-  const http = await openHttp({ protocol: origin.protocol, dialect: { parseError: explain, aboutTime, recover }, env });
+  const access = token ? tokenAccess(token) : await accessOf(account, credentials);
+  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env });
   return new Server({ account, bucket, origin, access, http, encryptionScope });
+}
+
+/** How the service talks; a token that it refuses is replaced. */
+export function azureDialect(access: Access): Dialect {
+  const recover: Dialect["recover"] = async ({ status }, headers, { headers: { authorization } }) =>
+    status === 401 && authorization !== undefined && (await access.renew(authorization, headers));
+  return { parseError: explain, aboutTime, recover };
 }
 
 interface ServerParts {
@@ -109,9 +122,9 @@ export class Server {
     return `${protocol}//${host}${this.path(key, bucket)}${query && `?${query}`}`;
   }
 
-  #request(ask: AzureRequest) {
-    const { method, signal, statuses = STATUSES[method], tries } = ask;
-    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, tries };
+  #request(ask: AzureRequest): HttpRequest {
+    const { method, signal, statuses = STATUSES[method], tries: maxAttempts } = ask;
+    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, maxAttempts };
   }
 
   #prepared(ask: AzureRequest, now: number): Outgoing | Promise<Outgoing> {
@@ -147,18 +160,20 @@ export function withQuery(path: string, query: readonly (readonly [string, strin
 
 // What makes a request acceptable: a signature, a SAS, a token, or nothing.
 
-interface Access {
+export interface Access {
   /** The `Authorization` header of a request; undefined where none is sent. */
   authorize(request: SharedKeyRequest): string | undefined | Promise<string | undefined>;
+  /** The same of a call inside a batch, where that differs. */
+  authorizeInBatch?(request: SharedKeyRequest): string;
   /** Goes with every query: encoded, without `?`. */
   readonly query: string;
   /** The account's key, which alone can sign for others. */
   readonly key: Uint8Array | undefined;
   /** Whether a request that was refused with this header can be sent again with another. */
-  renew(refused: string): Promise<boolean>;
+  renew(refused: string, headers: IncomingHttpHeaders): Promise<boolean>;
 }
 
-const NOTHING: Access = { authorize: () => undefined, query: "", key: undefined, renew: async () => false };
+export const NOTHING: Access = { authorize: () => undefined, query: "", key: undefined, renew: async () => false };
 
 /** Loads `@azure/identity` only where somebody must sign in. */
 async function accessOf(account: string, credentials: AzureCredentials): Promise<Access> {
@@ -171,11 +186,13 @@ async function accessOf(account: string, credentials: AzureCredentials): Promise
       const key = Buffer.from(credentials.key.reveal(), "base64");
       return { ...NOTHING, authorize: (request) => sharedKey(account, key, request), key };
     }
-    default: {
-      const token = new CachedAccessToken(await issuerOf(credentials));
-      return { ...NOTHING, authorize: () => bearer(token), renew: (refused) => token.renew(refused.slice(BEARER)) };
-    }
+    default:
+      return tokenAccess(new CachedAccessToken(await issuerOf(credentials)));
   }
+}
+
+export function tokenAccess(token: CachedAccessToken): Access {
+  return { ...NOTHING, authorize: () => bearer(token), renew: (refused) => token.renew(refused.slice(BEARER)) };
 }
 
 const BEARER = "Bearer ".length;

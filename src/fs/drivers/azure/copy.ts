@@ -1,4 +1,4 @@
-/** Copies inside the account, by whatever client. The service does them by itself, and mostly at once. */
+/** Copies inside the account. The service does them by itself, and mostly at once. */
 import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
@@ -11,17 +11,7 @@ import { receiptOf } from "./object.js";
 
 type Signal = AbortSignal | undefined;
 
-/** The requests that copy to one key. */
-export interface CopyRoute {
-  begin(options: DriverCopyOptions): Promise<Progress>;
-  /** How far it has got, by the object that is there. */
-  look(signal: Signal): Promise<Progress>;
-  stop(id: string): Promise<void>;
-  /** Deletes the object with this etag. */
-  drop(etag: string): Promise<void>;
-}
-
-export interface Progress {
+interface Progress {
   /** Of the copy that made, or makes, the object. */
   id: string | undefined;
   status: string | undefined;
@@ -32,7 +22,7 @@ export interface Progress {
 /** Milliseconds between looks at a copy that takes longer. */
 const POLL = 250;
 
-export async function copyObject(route: CopyRoute, options: DriverCopyOptions): Promise<WriteResult> {
+export async function copyObject(route: CopyRequests, options: DriverCopyOptions): Promise<WriteResult> {
   try {
     return await settled(route, await route.begin(options), options.signal);
   } catch (error) {
@@ -42,7 +32,7 @@ export async function copyObject(route: CopyRoute, options: DriverCopyOptions): 
   }
 }
 
-async function settled(route: CopyRoute, begun: Progress, signal: Signal): Promise<WriteResult> {
+async function settled(route: CopyRequests, begun: Progress, signal: Signal): Promise<WriteResult> {
   let now = begun;
   try {
     while (now.status === "pending") {
@@ -59,7 +49,7 @@ async function settled(route: CopyRoute, begun: Progress, signal: Signal): Promi
 }
 
 /** Stops what nobody waits for any more, and deletes the empty object that the service leaves in its place. */
-async function abandon(route: CopyRoute, id: string): Promise<void> {
+async function abandon(route: CopyRequests, id: string): Promise<void> {
   try {
     await route.stop(id);
     const { id: last, receipt } = await route.look(undefined);
@@ -70,7 +60,8 @@ async function abandon(route: CopyRoute, id: string): Promise<void> {
 /** Tries of what only tidies up. */
 const TIDY = { signal: undefined, tries: 2 };
 
-export class HttpCopy implements CopyRoute {
+/** The requests that copy to one key. */
+export class CopyRequests {
   constructor(
     readonly server: Server,
     readonly from: { bucket: string; key: string },
@@ -91,6 +82,7 @@ export class HttpCopy implements CopyRoute {
     throw strange("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
   }
 
+  /** How far it has got, by the object that is there. */
   async look(signal: AbortSignal | undefined): Promise<Progress> {
     return progressIn((await this.server.text({ method: "HEAD", key: this.key, signal })).headers);
   }
@@ -107,6 +99,7 @@ export class HttpCopy implements CopyRoute {
     });
   }
 
+  /** Deletes the object with this etag. */
   async drop(etag: string): Promise<void> {
     await this.server.text({ method: "DELETE", key: this.key, headers: { "if-match": etag }, ...TIDY });
   }

@@ -2,22 +2,22 @@
 import type { TokenCredential } from "@azure/identity";
 import type { AzureCredentials } from "../../../connections/options/azure.js";
 import { failure } from "../../../errors.js";
-import type { AccessToken } from "../../driver/access-token.js";
+import type { AccessToken } from "../../driver/cached-credentials.js";
 
 type Library = typeof import("@azure/identity");
 
 /** Whoever must sign in to get a token. */
 export type Identity = Exclude<AzureCredentials, { kind: "anonymous" | "sas" | "shared-key" }>;
 
-const SCOPE = "https://storage.azure.com/.default";
+export const SCOPE = "https://storage.azure.com/.default";
 
 /** What issues the tokens of `identity`. Loads `@azure/identity`. */
-export async function issuerOf(identity: Identity): Promise<(anew: boolean) => Promise<AccessToken>> {
+export async function issuerOf(identity: Identity): Promise<(forceRefresh: boolean) => Promise<AccessToken>> {
   const library = await load();
   let credential = credentialOf(library, identity);
-  return async (anew) => {
+  return async (forceRefresh) => {
     // A credential hands out the token that it has until that ends, refused or not; a new one asks again.
-    if (anew) credential = credentialOf(library, identity);
+    if (forceRefresh) credential = credentialOf(library, identity);
     const grant = await credential.getToken(SCOPE).catch(refused);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
     return { token: grant.token, expiresAt: grant.expiresOnTimestamp };
@@ -66,7 +66,7 @@ function hostOf(authority: string | undefined): { authorityHost?: string } {
 }
 
 /** The library's errors may carry the exchange with the identity service; the first line is the reason. */
-function refused(error: unknown): never {
+export function refused(error: unknown): never {
   const { name = "Error", message = "", errors = [] } = error as Partial<Error> & { errors?: readonly Error[] };
   const tried = errors.map((one) => /\w+Credential\b/.exec(one.message)?.[0]).filter(Boolean);
   const reason = `${name}: ${message.split("\n")[0]!.slice(0, 300)}`;

@@ -11,7 +11,7 @@ import { explain } from "./errors.js";
 
 type Signal = AbortSignal | undefined;
 
-export class HttpDelete implements BatchDelete {
+export class BatchRequests implements BatchDelete {
   readonly size = BATCH;
 
   constructor(readonly server: Server) {}
@@ -44,23 +44,23 @@ async function call(server: Server, { key, version }: ObjectIdentifier): Promise
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
   const headers = { "x-ms-date": new Date(server.now()).toUTCString() };
-  const authorization = await server.access.authorize({ method: "DELETE", path, query, headers, length: 0 });
+  const { access } = server;
+  const request = { method: "DELETE", path, query, headers, length: 0 };
+  const authorization = await (access.authorizeInBatch?.(request) ?? access.authorize(request));
   const lines = Object.entries(given({ ...headers, authorization, "content-length": "0" }));
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  return `DELETE ${withQuery(path, query, server.access.query)} HTTP/1.1\r\n${head}\r\n`;
+  return `DELETE ${withQuery(path, query, access.query)} HTTP/1.1\r\n${head}\r\n`;
 }
 
-// Deletes, by whatever client.
-
 /** Calls in one batch. https://learn.microsoft.com/rest/api/storageservices/blob-batch */
-export const BATCH = 256;
+const BATCH = 256;
 
-export function isMissing(error: unknown): boolean {
+function isMissing(error: unknown): boolean {
   return error instanceof HttpError && error.status === 404 && error.code !== "ContainerNotFound";
 }
 
 /** Inside a batch nothing is tried again by itself. */
-export function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
+function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
   if (status === 429 || status >= 500) return "again";
   if (status === 202) return "gone";
   const error = refusal("DELETE", status, explanation, undefined);

@@ -4,27 +4,27 @@ import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driv
 import { upload } from "../../driver/upload.js";
 import { serviceSas } from "../../signing/shared-key.js";
 import type { Server } from "./client.js";
-import { copyObject, HttpCopy } from "./copy.js";
-import { HttpDelete } from "./delete.js";
+import { CopyRequests, copyObject } from "./copy.js";
+import { BatchRequests } from "./delete.js";
 import { codeOf } from "./errors.js";
-import { httpPages, listBlobs } from "./list.js";
+import { listBlobs } from "./list.js";
 import { readObject, statObject } from "./read.js";
-import { HttpWrite, Upload } from "./write.js";
+import { Upload, WriteRequests } from "./write.js";
 
 /** The container of `server` behind the seam. */
 export function azureDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(server, key, options),
-    list: (prefix, options) => listBlobs(httpPages(server, prefix, options), prefix, options),
+    list: (prefix, options) => listBlobs(server, prefix, options),
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
-      const target = new Upload(new HttpWrite(server, key, options), options);
+      const target = new Upload(new WriteRequests(server, key, options), options);
       return upload(body, target, { limiter: uploads, size, signal, onProgress });
     },
-    copy: (from, to, options) => copyObject(new HttpCopy(server, from, to), options),
-    delete: (objects, { signal }) => batchDelete(new HttpDelete(server), objects, signal),
+    copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
+    delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     signedUrl: async (key, options) => signed(server, key, options),
     codeOf,
     close: async () => server.close(),

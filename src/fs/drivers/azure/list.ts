@@ -1,4 +1,4 @@
-/** Listings, by whatever client. */
+/** Listings. */
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { dateInRow, Listing, NewestFirst, sizeInRow } from "../../driver/listing.js";
@@ -6,23 +6,23 @@ import { type Fields, readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
 
 /** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
-export const PAGE = 1000;
+const PAGE = 1000;
 
 /** One page of the service, and the mark of the next one. */
-export interface Page {
+interface Page {
   items: readonly DriverListEntry[];
   next: string | undefined;
 }
 
 /** The pages of the service, each in the order of UTF-8 bytes, and the versions of a key newest first. */
 export async function* listBlobs(
-  pages: AsyncIterable<Page>,
+  server: Server,
   prefix: string,
   options: DriverListOptions,
 ): AsyncGenerator<readonly DriverListEntry[]> {
   const newestFirst = new NewestFirst();
   const listing = new Listing(prefix, options);
-  for await (const page of pages) {
+  for await (const page of pagesOf(server, prefix, options)) {
     if (page.next !== undefined) listing.next(page.next);
     // The service has no way to start in the middle, so rows before `startAfter` are fetched and left out. Azurite puts
     // the prefixes of a page before its blobs; the sort is stable, so versions keep their order.
@@ -35,7 +35,7 @@ export async function* listBlobs(
 }
 
 /** A row that is an object. */
-export function fileItem(
+function fileItem(
   key: string,
   { size, modified, etag }: { size: number; modified: Date; etag: string | undefined },
   version?: { id: string; latest: boolean },
@@ -46,7 +46,7 @@ export function fileItem(
   return version === undefined ? item : { ...item, version: version.id, latest: version.latest, deleted: false };
 }
 
-export async function* httpPages(
+async function* pagesOf(
   server: Server,
   prefix: string,
   { delimiter, versions, signal }: DriverListOptions,

@@ -10,7 +10,7 @@ export const META = "x-ms-meta-";
 /** User metadata by which a conditional write knows its own object again when an answer is lost. */
 export const NONCE = "stowage_nonce";
 
-/** What is told of an object, by whatever client. */
+/** What is told of an object. */
 export interface Told {
   modified: Date | undefined;
   etag: string | undefined;

@@ -1,4 +1,4 @@
-/** Uploads, by whatever client. */
+/** Uploads. */
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -24,25 +24,13 @@ const LIMITS = {
   uniformParts: false,
 };
 
-/** The requests that write one key, with its conditions and what describes it. */
-export interface WriteRoute {
-  /** The whole object, with a mark in its metadata if there is one. */
-  put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult>;
-  stage(id: string, data: Uint8Array, signal: Signal): Promise<void>;
-  commit(ids: readonly string[], signal: Signal): Promise<WriteResult>;
-  /** What is there now. */
-  look(signal: Signal): Promise<Found>;
-  /** The ids of the blocks that are there now. */
-  committed(signal: Signal): Promise<Committed>;
-}
-
-export interface Found extends ObservedObject {
+interface Found extends ObservedObject {
   nonce: string | undefined;
   /** Of the data, in base64; the service keeps it of what came in one request. */
   md5: string | undefined;
 }
 
-export interface Committed extends ObservedObject {
+interface Committed extends ObservedObject {
   ids: readonly string[];
 }
 
@@ -50,7 +38,7 @@ export class Upload implements UploadTarget<string> {
   readonly limits = LIMITS;
 
   constructor(
-    readonly route: WriteRoute,
+    readonly route: WriteRequests,
     readonly conditions: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">,
   ) {}
 
@@ -106,7 +94,8 @@ class Blocks implements MultipartUpload<string> {
 
 type Signal = AbortSignal | undefined;
 
-export class HttpWrite implements WriteRoute {
+/** The requests that write one key, with its conditions and what describes it. */
+export class WriteRequests {
   readonly #headers: Readonly<Record<string, string | undefined>>;
 
   constructor(
@@ -117,6 +106,7 @@ export class HttpWrite implements WriteRoute {
     this.#headers = describing(server, options);
   }
 
+  /** The whole object, with a mark in its metadata if there is one. */
   async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
     const headers = { ...this.#headers, "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
     return stored(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
@@ -135,12 +125,14 @@ export class HttpWrite implements WriteRoute {
     return stored(await this.server.text({ ...ask, body, signal }));
   }
 
+  /** What is there now. */
   async look(signal: Signal): Promise<Found> {
     const { headers } = await this.server.text({ method: "HEAD", key: this.key, signal, tries: 3 });
     const found = { nonce: one(headers[META + NONCE]), md5: one(headers["content-md5"]) };
     return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
   }
 
+  /** The ids of the blocks that are there now. */
   async committed(signal: Signal): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });

@@ -2,7 +2,7 @@
 import type { AuthClient, GoogleAuth } from "google-auth-library";
 import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "../../../connections/index.js";
 import { failure } from "../../../errors.js";
-import { type AccessToken, CachedAccessToken } from "../../driver/access-token.js";
+import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
 
 /** Who signs, and how; the name becomes part of the signed address. */
 export interface Signer {
@@ -33,8 +33,11 @@ export const anonymous: Tokens = {
   },
 };
 
+/** Who signs in, and for what. */
+export type SignIn = Pick<GcsOptions, "credentials" | "scopes" | "project">;
+
 /** The tokens of a connection. Loads the library only where somebody must sign in. */
-export async function openTokens(options: GcsOptions): Promise<Tokens> {
+export async function openTokens(options: SignIn): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return anonymous;
   const library = await load();
   const { credentials } = options;
@@ -55,7 +58,7 @@ async function load(): Promise<Library> {
 async function authOf(
   library: Library,
   credentials: Exclude<GcsCredentials, { kind: "anonymous" }>,
-  options: GcsOptions,
+  options: SignIn,
 ): Promise<GoogleAuth<AuthClient>> {
   const scopes = [...options.scopes];
   if (credentials.kind !== "impersonation") return sourceOf(library, credentials, scopes, options.project);
@@ -123,7 +126,7 @@ async function subjectToken(source: Extract<GoogleSource, { kind: "oidc" }>): Pr
 
 class GoogleTokens implements Tokens {
   readonly #renewed: () => Promise<GoogleAuth<AuthClient>>;
-  readonly #token = new CachedAccessToken((anew) => this.#issue(anew));
+  readonly #token = new CachedAccessToken((forceRefresh) => this.#issue(forceRefresh));
   #auth: GoogleAuth<AuthClient>;
 
   constructor(renewed: () => Promise<GoogleAuth<AuthClient>>, auth: GoogleAuth<AuthClient>) {
@@ -149,9 +152,9 @@ class GoogleTokens implements Tokens {
     return { email, sign: async (text) => Buffer.from(await this.#auth.sign(text), "base64") };
   }
 
-  async #issue(anew: boolean): Promise<AccessToken> {
+  async #issue(forceRefresh: boolean): Promise<AccessToken> {
     // The library hands out what it has until it ends, refused or not; only a new client asks again.
-    if (anew) this.#auth = await this.#renewed();
+    if (forceRefresh) this.#auth = await this.#renewed();
     const client = await this.#auth.getClient().catch(refused);
     const { token } = await client.getAccessToken().catch(refused);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");

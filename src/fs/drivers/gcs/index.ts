@@ -1,37 +1,121 @@
-/** Google Cloud Storage. */
-import type { Storage } from "@google-cloud/storage";
-import { gcsOptions } from "../../../connections/index.js";
-import { type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+/** Google Cloud Storage: by the connection of a path, by a key or token, or by the caller's own client. */
+import { gcsOptions, Secret } from "../../../connections/index.js";
+import { checkOptions, failure, invalid, type OptionNames } from "../../../errors.js";
+import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
+import { type DriverFactory, type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+import { anonymous, openTokens, type Tokens } from "./credentials.js";
 import { gcsDriver } from "./driver.js";
-import { connect, isGoogle, openServer } from "./open.js";
-import { ClientApi, clientDriver, clientTokens } from "./sdk.js";
+import { connect, GOOGLE, openServer, placeOf } from "./open.js";
+import { ClientApi, clientDriver, clientTokens, type GoogleClient } from "./sdk.js";
 
-/**
- * Opens a bucket of Google Cloud Storage. The etag of an object is its generation, and so is its version.
- * Everything but anonymous access needs the package `google-auth-library`.
- */
+export type { DriverFactory } from "../../driver/driver.js";
+
+/** One way to sign in to Google Cloud Storage. */
+export interface GcsKeys {
+  /** A service account's key: the JSON that Google gives, as text or as an object. Needs `google-auth-library`. */
+  keyfile?: string | object | undefined;
+  /** Gives access tokens and says when they end; asked again before that. */
+  token?: (() => Promise<AccessToken>) | undefined;
+  /** @default Google's own */
+  endpoint?: string | undefined;
+  /** The project that is billed, where the requester pays. */
+  payer?: string | undefined;
+  /** The Cloud KMS key that encrypts what is written. @default that of the bucket */
+  kmsKeyName?: string | undefined;
+}
+
+/** What is used of a client of `@google-cloud/storage`. */
+export interface GoogleStorageLike {
+  readonly apiEndpoint: string;
+  readonly authClient: object;
+}
+
+export interface GcsClientOptions {
+  /** The project that is billed, where the requester pays. */
+  payer?: string | undefined;
+  /** The Cloud KMS key that encrypts what is written. @default that of the bucket */
+  kmsKeyName?: string | undefined;
+}
+
+export interface Gcs {
+  /**
+   * Opens the buckets of paths with their connections. The etag of an object is its generation, and so is its version.
+   * Everything but anonymous access needs `google-auth-library`.
+   */
+  (): DriverFactory;
+  /** Opens buckets with a key file or tokens, whatever connection a path names. */
+  (keys: GcsKeys): DriverFactory;
+  /**
+   * Opens buckets through a client of `@google-cloud/storage`, with its credentials, interceptors and retries, whatever
+   * connection a path names; reads have its credentials only. An aborted request is not taken back by the client: a
+   * write of up to 8 MiB that was under way may still be stored.
+   *
+   * @example createStorage({ drivers: [gcs.fromClient(new Storage())] })
+   */
+  fromClient(client: GoogleStorageLike, options?: GcsClientOptions): DriverFactory;
+}
+
+/** Google Cloud Storage, for `createStorage`. */
+export const gcs: Gcs = /* @__PURE__ */ Object.assign(
+  (...given: [] | [keys: GcsKeys]): DriverFactory =>
+    given.length === 0 ? { schemes: SCHEMES, open: openGcs } : byKeys(given[0]),
+  { fromClient },
+);
+
+const SCHEMES: readonly string[] = ["gs", "gcs"];
+const SCOPE = "https://www.googleapis.com/auth/devstorage.read_write";
+const NAMES: OptionNames<GcsKeys> = { keyfile: true, token: true, endpoint: true, payer: true, kmsKeyName: true };
+
+function byKeys(keys: GcsKeys): DriverFactory {
+  checkOptions("gcs", keys, NAMES);
+  const { keyfile, token, endpoint = GOOGLE, payer, kmsKeyName } = keys;
+  if ((keyfile === undefined) === (token === undefined)) throw invalid("gcs needs exactly one of keyfile and token");
+  let found: Promise<Tokens> | undefined;
+  const open = withOwnCredentials(async (bucket, _connection, shared) => {
+    found ??= token
+      ? Promise.resolve(issued(token))
+      : openTokens({ credentials: keyOf(keyfile), scopes: [SCOPE], project: undefined });
+    found.catch(() => {
+      found = undefined;
+    });
+    const place = placeOf(bucket, endpoint, { payer, kmsKeyName });
+    return gcsDriver(await connect(endpoint, place, await found, shared.env), shared);
+  });
+  return { schemes: SCHEMES, open };
+}
+
+function keyOf(keyfile: string | object | undefined) {
+  const text = typeof keyfile === "string" ? keyfile : JSON.stringify(keyfile);
+  return { kind: "keyfile", keyfile: new Secret(text) } as const;
+}
+
+function issued(token: () => Promise<AccessToken>): Tokens {
+  const cache = new CachedAccessToken(token);
+  const signer = async () => {
+    throw failure("Unsupported", "a token cannot sign; gcs({ keyfile }) can");
+  };
+  return { ...anonymous, signer, bearer: () => cache.current(), renew: (refused) => cache.renew(refused) };
+}
+
+function fromClient(client: GoogleStorageLike, options: GcsClientOptions = {}): DriverFactory {
+  checkOptions("gcs.fromClient", options, { payer: true, kmsKeyName: true });
+  if (typeof client?.apiEndpoint !== "string") throw invalid("gcs.fromClient needs a Storage of @google-cloud/storage");
+  const own = client as GoogleClient;
+  const open = withOwnCredentials(async (bucket, _connection, shared) => {
+    const place = placeOf(bucket, own.apiEndpoint, options);
+    const reads = await connect(own.apiEndpoint, place, clientTokens(own, place.google), shared.env);
+    return clientDriver(own, new ClientApi(own, place), reads, shared);
+  });
+  return { schemes: SCHEMES, open };
+}
+
+// Names of before `createStorage`, for those that have not moved to it yet.
+
 export const openGcs: OpenDriver = async (bucket, connection, shared) => {
   const options = gcsOptions(connection, shared.env);
   return gcsDriver(await openServer(bucket, options, shared.env), shared);
 };
 
-/**
- * Opens buckets through a client of `@google-cloud/storage`, with its credentials, interceptors and retries, whatever
- * connection a path names; reads have its credentials only. An aborted request is not taken back by the client: a write
- * of up to 8 MiB that was under way may still be stored.
- *
- * @example openStorage({ drivers: { gs: fromGoogleStorage(new Storage()) } })
- */
-export function fromGoogleStorage(
-  client: Storage,
-  { payer, kmsKeyName }: { payer?: string; kmsKeyName?: string } = {},
-): OpenDriver {
-  return withOwnCredentials(async (bucket, _connection, shared) => {
-    const { hostname, pathname } = new URL(client.apiEndpoint);
-    const base = pathname.replace(/\/+$/, "");
-    const place = { bucket, base, payer, kmsKeyName, google: isGoogle(hostname) };
-    const tokens = clientTokens(client, place.google);
-    const reads = await connect(client.apiEndpoint, place, tokens, shared.env);
-    return clientDriver(client, new ClientApi(client, place), reads, shared);
-  });
+export function fromGoogleStorage(client: GoogleStorageLike, options?: GcsClientOptions): OpenDriver {
+  return fromClient(client, options).open;
 }

@@ -6,7 +6,7 @@ import { type ObjectLocation, Server } from "./client.js";
 import { openTokens, type Tokens } from "./credentials.js";
 import { explain, passes } from "./errors.js";
 
-const GOOGLE = "https://storage.googleapis.com";
+export const GOOGLE = "https://storage.googleapis.com";
 
 /** Signs in and gets the transport ready; sends no request yet, unless the credentials must say which project pays. */
 export async function openServer(
@@ -49,6 +49,16 @@ async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | un
 }
 
 /** Google's own service, also by its private and restricted addresses. */
-export function isGoogle(hostname: string): boolean {
+function isGoogle(hostname: string): boolean {
   return hostname.endsWith(".googleapis.com");
+}
+
+/** The place of a bucket at an endpoint that no connection has named. */
+export function placeOf(
+  bucket: string,
+  endpoint: string,
+  { payer, kmsKeyName }: { payer?: string | undefined; kmsKeyName?: string | undefined },
+): ObjectLocation {
+  const { hostname, base } = originOf(endpoint);
+  return { bucket, base, payer, kmsKeyName, google: isGoogle(hostname) };
 }

@@ -1,5 +1,5 @@
 /** A bucket on a client of the official package, with all that its user has configured there. */
-import type { Storage } from "@google-cloud/storage";
+import type { Storage as GoogleClient } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
 import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
@@ -14,6 +14,8 @@ import { listObjects } from "./list.js";
 import { readObject, statObject } from "./read.js";
 import { Upload } from "./write.js";
 
+export type { GoogleClient };
+
 /** What the client answers: the body is JSON already, if it was any. */
 interface ClientAnswer {
   statusCode: number;
@@ -27,9 +29,9 @@ interface ClientError extends Error {
 }
 
 export class ClientApi extends Api {
-  readonly #client: Storage;
+  readonly #client: GoogleClient;
 
-  constructor(client: Storage, place: ObjectLocation) {
+  constructor(client: GoogleClient, place: ObjectLocation) {
     super(place);
     this.#client = client;
   }
@@ -81,7 +83,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
  * The driver on a client. `reads` has the client's credentials on this library's own transport: when one stream of the
  * client (7.22) is left early, its others on the same connections stop for good, without an error.
  */
-export function clientDriver(client: Storage, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
+export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,
     stat: (key, options) => statObject(api, key, options),
@@ -100,13 +102,18 @@ export function clientDriver(client: Storage, api: ClientApi, reads: Server, { u
 }
 
 /** The tokens of a client. It sends none to an address of its user's choice, unless it is told to. */
-export function clientTokens(client: Storage, google: boolean): Tokens {
+export function clientTokens(client: GoogleClient, google: boolean): Tokens {
   const { useAuthWithCustomEndpoint } = client as { useAuthWithCustomEndpoint?: boolean };
   if (!google && !useAuthWithCustomEndpoint) return anonymous;
   return { ...anonymous, bearer: async () => (await client.authClient.getAccessToken()) ?? undefined };
 }
 
-async function signObject(client: Storage, { place }: Api, key: string, options: DriverSignOptions): Promise<string> {
+async function signObject(
+  client: GoogleClient,
+  { place }: Api,
+  key: string,
+  options: DriverSignOptions,
+): Promise<string> {
   const { method, expiresIn } = options;
   const { bucket, payer } = place;
   try {

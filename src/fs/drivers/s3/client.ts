@@ -77,7 +77,31 @@ export async function openClient(
   return client;
 }
 
-export class S3Client {
+/** What the verbs send their requests with. */
+export interface BucketClient {
+  send(ask: S3Request): Promise<HttpResponse>;
+  text(ask: S3Request): Promise<HttpText>;
+  close(): void;
+}
+
+/** The request as the transport sends it, each try prepared by `prepare`. */
+export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): HttpRequest {
+  const { signal, idle: idleTimeoutMs, tries: maxAttempts } = ask;
+  return { prepare, signal, idleTimeoutMs, maxAttempts, statuses: statusesOf(ask) };
+}
+
+/** How S3 talks, and what `recover` does about refusals. */
+export function s3Dialect(recover: Dialect["recover"] & {}): Dialect {
+  return { parseError: explain, isErrorBody: hidden, isRetryable: transient, declined, aboutTime, recover };
+}
+
+/** Whether the keys of a request were refused as ones that have ended. */
+export function hasExpired({ code = "", method, status }: HttpError, headers: IncomingHttpHeaders): boolean {
+  // The answer to HEAD has no body that could say that a token has expired.
+  return EXPIRED.includes(code) || (method === "HEAD" && status === 400 && !headers.etag);
+}
+
+export class S3Client implements BucketClient {
   readonly #bucket: string;
   readonly #options: ClientOptions;
   readonly #keys: CredentialProvider;
@@ -99,15 +123,7 @@ export class S3Client {
   }
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const recover: Dialect["recover"] = (error, headers) => this.#mend(error, headers);
-    const dialect: Dialect = {
-      parseError: explain,
-      isErrorBody: hidden,
-      isRetryable: transient,
-      declined,
-      aboutTime,
-      recover,
-    };
+    const dialect = s3Dialect((error, headers) => this.#mend(error, headers));
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 
@@ -131,8 +147,7 @@ export class S3Client {
   }
 
   #request(ask: S3Request): HttpRequest {
-    const { signal, idle: idleTimeoutMs, tries: maxAttempts } = ask;
-    return { prepare: (now) => this.#prepare(ask, now), signal, idleTimeoutMs, maxAttempts, statuses: statusesOf(ask) };
+    return httpRequest(ask, (now) => this.#prepare(ask, now));
   }
 
   #prepare(ask: S3Request, now: number): Outgoing | Promise<Outgoing> {
@@ -168,10 +183,7 @@ export class S3Client {
 
   async #mend(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
     if (this.#isElsewhere(error)) return this.#move(error.hint);
-    // The answer to HEAD has no body that could say that a token has expired.
-    const expired =
-      EXPIRED.includes(error.code ?? "") || (error.method === "HEAD" && error.status === 400 && !headers.etag);
-    return expired && this.#keys.renew();
+    return hasExpired(error, headers) && this.#keys.renew();
   }
 
   #isElsewhere({ status, hint }: HttpError): boolean {
@@ -252,11 +264,13 @@ export function fixedKeys(keys: AccessKeys | undefined): CredentialProvider {
 /** What all verbs of the driver work with. */
 export interface Bucket {
   readonly name: string;
-  readonly client: S3Client;
+  readonly client: BucketClient;
   readonly profile: Profile;
   readonly encryption: EncryptionHeaders;
   /** Whether CRC32 goes with writes, and is asked for with reads. */
   readonly checksums: { readonly write: boolean; readonly read: boolean };
+  /** Whether the service lists in the order of keys. @default true */
+  readonly ordered?: boolean;
 }
 
 type Headers = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** Copies inside S3, by whatever client. */
+/** Copies inside S3. */
 import type { IncomingHttpHeaders } from "node:http";
 import { LinkedAbortController } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
@@ -9,17 +9,7 @@ import { leafFields } from "../../http/xml-fields.js";
 import { encodeKey } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 import { NONCE_HEADER, receiptOf } from "./object.js";
-import type { Profile } from "./profile.js";
-import {
-  type Conditions,
-  conditionHeaders,
-  Multipart,
-  nonceFor,
-  PATIENCE,
-  type PartDone,
-  partEtag,
-  putObject,
-} from "./write.js";
+import { conditionHeaders, Multipart, nonceFor, PATIENCE, type PartDone, partEtag, putObject } from "./write.js";
 
 const MIB = 2 ** 20;
 /** Largest source of CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -33,40 +23,24 @@ export interface CopySource {
   key: string;
 }
 
-/** The requests that copy one object to one place. */
-export interface CopyRoute {
-  readonly profile: Profile;
-  /** CopyObject. */
-  whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult>;
-  look(ifMatch: string | undefined, signal: Signal): Promise<Looked>;
-}
-
-/** A source whose version is known. */
-export interface Looked {
-  readonly size: number;
-  /** Writes an empty object with the source's description. */
-  empty(conditions: Conditions, signal: Signal): Promise<WriteResult>;
-  /** An upload with the source's description, whose parts are copied from this version. */
-  begin(conditions: Conditions, signal: Signal): Promise<PartCopies>;
-}
-
-export interface PartCopies {
-  part(number: number, range: string, signal: AbortSignal): Promise<PartDone>;
-  commit(parts: readonly PartDone[], signal: Signal): Promise<WriteResult>;
-  abort(): Promise<void>;
+/** The copy of one object to one place. */
+export interface CopyRequest {
+  readonly from: CopySource;
+  readonly to: Bucket;
+  readonly key: string;
 }
 
 /** Server-side. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one version. */
-export async function copy(route: CopyRoute, options: DriverCopyOptions): Promise<WriteResult> {
-  if (options.ifAbsent && !route.profile.conditionalCommit) {
+export async function copy(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
+  if (options.ifAbsent && !request.to.profile.conditionalCommit) {
     throw failure("Unsupported", "this provider does not enforce ifAbsent on copies");
   }
-  if (options.ifAbsent) return copyParts(route, options);
+  if (options.ifAbsent) return copyParts(request, options);
   try {
-    return await route.whole(options.ifMatch, options.signal);
+    return await copyWhole(request, options.ifMatch, options.signal);
   } catch (error) {
     if (!isTooLarge(error)) throw error;
-    return copyParts(route, options);
+    return copyParts(request, options);
   }
 }
 
@@ -77,14 +51,34 @@ function isTooLarge(error: unknown): boolean {
   return told || error.code === "EntityTooLarge";
 }
 
-async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<WriteResult> {
-  const source = await route.look(ifMatch, signal);
+/** CopyObject. */
+async function copyWhole(request: CopyRequest, ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
+  const { to, key } = request;
+  const headers = { ...to.encryption.create, ...sourceHeaders(request, ifMatch) };
+  const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
+  const { ETag } = leafFields(answer.text);
+  if (!ETag) throw strange("PUT", answer.status, "the answer to the copy has no ETag");
+  return receiptOf(answer.headers, ETag);
+}
+
+async function copyParts(request: CopyRequest, { ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<WriteResult> {
+  const { from, to, key } = request;
+  const { create, use } = to.encryption;
+  const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
+  const { headers } = await to.client.send({ method: "HEAD", ...from, headers: condition, signal });
+  const created = { ...create, ...described(headers) };
+  const size = sizeFrom(headers["content-length"]);
   const conditions = { ifAbsent, ifMatch: undefined };
   // A part has at least one byte.
-  if (source.size === 0) return source.empty(conditions, signal);
-  const upload = await source.begin(conditions, signal);
+  if (size === 0) {
+    const all = { ...created, ...conditionHeaders(conditions) };
+    return putObject(to, key, all, conditions, new Uint8Array(0), signal);
+  }
+  const begun = { conditions, nonce: nonceFor(conditions) };
+  const upload = await Multipart.begin(to, key, created, begun, signal);
   try {
-    return await upload.commit(await together(upload, source.size, signal), signal);
+    const parts = await together(upload, sourceHeaders(request, headers.etag), size, signal);
+    return await upload.commit(parts, signal);
   } catch (error) {
     await upload.abort().catch(() => {});
     throw error;
@@ -92,7 +86,7 @@ async function copyParts(route: CopyRoute, { ifAbsent, ifMatch, signal }: Driver
 }
 
 /** All parts; the first failure stops the others. */
-async function together(upload: PartCopies, size: number, signal: Signal): Promise<PartDone[]> {
+async function together(upload: Multipart, source: Headers, size: number, signal: Signal): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
   const done: PartDone[] = [];
   const stop = new LinkedAbortController(signal);
@@ -100,7 +94,8 @@ async function together(upload: PartCopies, size: number, signal: Signal): Promi
   async function lane(): Promise<void> {
     for (let index = next++; index * length < size; index = next++) {
       const range = `bytes=${index * length}-${Math.min(size, (index + 1) * length) - 1}`;
-      done[index] = await upload.part(index + 1, range, stop.signal);
+      const headers = { ...source, "x-amz-copy-source-range": range };
+      done[index] = await copyPart(upload, index + 1, headers, stop.signal);
     }
   }
   await Promise.all(Array.from({ length: PARALLEL }, () => lane().catch((error) => stop.abort(error))));
@@ -112,59 +107,11 @@ async function together(upload: PartCopies, size: number, signal: Signal): Promi
 type Headers = Record<string, string>;
 type Signal = AbortSignal | undefined;
 
-export class HttpCopy implements CopyRoute {
-  constructor(
-    readonly from: CopySource,
-    readonly to: Bucket,
-    readonly key: string,
-  ) {}
-
-  get profile() {
-    return this.to.profile;
-  }
-
-  async whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
-    const { to, key } = this;
-    const headers = { ...to.encryption.create, ...this.source(ifMatch) };
-    const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
-    const { ETag } = leafFields(answer.text);
-    if (!ETag) throw strange("PUT", answer.status, "the answer to the copy has no ETag");
-    return receiptOf(answer.headers, ETag);
-  }
-
-  async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
-    const { use } = this.to.encryption;
-    const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
-    const ask = { method: "HEAD", ...this.from, headers: condition, signal } as const;
-    const { headers } = await this.to.client.send(ask);
-    const created = { ...this.to.encryption.create, ...described(headers) };
-    return {
-      size: sizeFrom(headers["content-length"]),
-      empty: (conditions, stop) => {
-        const all = { ...created, ...conditionHeaders(conditions) };
-        return putObject(this.to, this.key, all, conditions, new Uint8Array(0), stop);
-      },
-      begin: (conditions, stop) => this.#begin(created, this.source(headers.etag), conditions, stop),
-    };
-  }
-
-  source(ifMatch: string | undefined): Headers {
-    const { bucket, key } = this.from;
-    const headers: Headers = { ...this.to.encryption.source };
-    headers["x-amz-copy-source"] = `/${encodeKey(bucket)}/${encodeKey(key)}`;
-    if (ifMatch !== undefined) headers["x-amz-copy-source-if-match"] = ifMatch;
-    return headers;
-  }
-
-  async #begin(created: Headers, source: Headers, conditions: Conditions, signal: Signal): Promise<PartCopies> {
-    const begun = { conditions, nonce: nonceFor(conditions) };
-    const upload = await Multipart.begin(this.to, this.key, created, begun, signal);
-    return {
-      part: (number, range, stop) => copyPart(upload, number, { ...source, "x-amz-copy-source-range": range }, stop),
-      commit: (parts, stop) => upload.commit(parts, stop),
-      abort: () => upload.abort(),
-    };
-  }
+function sourceHeaders({ from: { bucket, key }, to }: CopyRequest, ifMatch: string | undefined): Headers {
+  const headers: Headers = { ...to.encryption.source };
+  headers["x-amz-copy-source"] = `/${encodeKey(bucket)}/${encodeKey(key)}`;
+  if (ifMatch !== undefined) headers["x-amz-copy-source-if-match"] = ifMatch;
+  return headers;
 }
 
 async function copyPart(upload: Multipart, number: number, source: Headers, signal: AbortSignal): Promise<PartDone> {

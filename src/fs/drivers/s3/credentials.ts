@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
+import { CachedCredentials } from "../../driver/cached-credentials.js";
 import type { AccessKeys } from "../../signing/sigv4.js";
 import { type CredentialProvider, isLazy, type ProvidedCredentials, staticCredentials } from "./client.js";
 
@@ -11,60 +12,22 @@ type Find = (library: Library) => () => Promise<Found>;
 
 /** The keys that the credentials say, or that AWS's own library finds for them. */
 export function keySource(credentials: S3Credentials, region: string): CredentialProvider {
-  return isLazy(credentials) ? new CachedCredentials(credentials, region) : staticCredentials(credentials);
+  return isLazy(credentials) ? foundKeys(credentials, region) : staticCredentials(credentials);
 }
 
-/** Keys are renewed this long before they expire, milliseconds. */
-const REFRESH_WINDOW_MS = 5 * 60_000;
 /** Keys younger than this are not renewed again, milliseconds: another request has just done it. */
-const FRESH = 5_000;
+const FRESH_MS = 5_000;
 
-/** Keys that expire: found once for all that wait, kept until shortly before their end. */
-class CachedCredentials implements CredentialProvider {
-  readonly #credentials: ProvidedCredentials;
-  readonly #region: string;
-  #keys: Found | undefined;
-  #foundAt = 0;
-  #finding: Promise<Found> | undefined;
-
-  constructor(credentials: ProvidedCredentials, region: string) {
-    this.#credentials = credentials;
-    this.#region = region;
-  }
-
-  current(): Found | Promise<Found> {
-    const keys = this.#keys;
-    if (keys && !this.#ends(keys, REFRESH_WINDOW_MS)) return keys;
-    // Keys that still hold are better than none when they cannot be renewed.
-    return this.#find().catch((error) => {
-      if (keys && !this.#ends(keys, 0)) return keys;
-      throw error;
-    });
-  }
-
-  async renew(): Promise<boolean> {
-    if (Date.now() - this.#foundAt > FRESH) await this.#find();
-    return true;
-  }
-
-  #ends({ expiration }: Found, within: number): boolean {
-    return expiration !== undefined && expiration.getTime() - Date.now() < within;
-  }
-
-  #find(): Promise<Found> {
-    this.#finding ??= find(this.#credentials, this.#region)
-      .then((keys) => this.#keep(keys))
-      .finally(() => {
-        this.#finding = undefined;
-      });
-    return this.#finding;
-  }
-
-  #keep(keys: Found): Found {
-    this.#keys = keys;
-    this.#foundAt = Date.now();
-    return keys;
-  }
+/** Keys that expire. */
+function foundKeys(credentials: ProvidedCredentials, region: string): CredentialProvider {
+  const cache = new CachedCredentials(
+    () => find(credentials, region),
+    ({ expiration }: Found) => expiration?.getTime() ?? Number.POSITIVE_INFINITY,
+  );
+  return {
+    current: () => cache.current(),
+    renew: () => cache.renew((_, fetchedAt) => Date.now() - fetchedAt > FRESH_MS),
+  };
 }
 
 async function find(credentials: ProvidedCredentials, region: string): Promise<Found> {

@@ -1,4 +1,4 @@
-/** Deletes of many keys, by whatever client. */
+/** Deletes of many keys. */
 
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
@@ -14,26 +14,16 @@ const BATCH = 1000;
 /** How often keys that failed for a passing reason are sent in all. */
 const ROUNDS = 3;
 
-/** The requests that delete. */
-export interface DeleteRoute {
-  /** Whether there is DeleteObjects. */
-  readonly bulk: boolean;
-  /** DeleteObject; a missing key is success. */
-  one(object: ObjectIdentifier, signal: Signal): Promise<void>;
-  /** DeleteObjects of up to 1,000; the rows of its answer that tell of a failure. */
-  many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]>;
+interface FailedRow {
+  Key?: string;
+  VersionId?: string;
+  Code?: string;
+  Message?: string;
 }
 
-export interface FailedRow {
-  Key?: string | undefined;
-  VersionId?: string | undefined;
-  Code?: string | undefined;
-  Message?: string | undefined;
-}
-
-export async function remove(route: DeleteRoute, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
-  const one = (object: ObjectIdentifier) => route.one(object, signal);
-  if (objects.length < 2 || !route.bulk) return removeEach(one, objects, signal);
+export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
+  const one = (object: ObjectIdentifier) => removeObject(bucket, object, signal);
+  if (objects.length < 2 || !bucket.profile.bulkDelete) return removeEach(one, objects, signal);
   // The answer of DeleteObjects, too, is XML, which some keys cannot be written in.
   const batched = objects.filter(({ key }) => isWritable(key));
   const failures = await failuresOf(
@@ -42,20 +32,20 @@ export async function remove(route: DeleteRoute, objects: readonly ObjectIdentif
     signal,
   );
   for (let at = 0; at < batched.length; at += BATCH) {
-    failures.push(...(await removeBatch(route, batched.slice(at, at + BATCH), signal)));
+    failures.push(...(await removeBatch(bucket, batched.slice(at, at + BATCH), signal)));
   }
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
 async function removeBatch(
-  route: DeleteRoute,
+  bucket: Bucket,
   objects: readonly ObjectIdentifier[],
   signal: Signal,
 ): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   let doomed = objects;
   for (let round = 1; doomed.length > 0; round++) {
-    const rows = (await route.many(doomed, signal)).filter(({ Code = "" }) => !MISSING.has(Code));
+    const rows = (await removeMany(bucket, doomed, signal)).filter(({ Code = "" }) => !MISSING.has(Code));
     const keys = new Set(doomed.map(({ key }) => key));
     const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
     if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
@@ -126,26 +116,15 @@ async function failuresOf(
 /** Nothing else tells a quiet success from a page of something that is no S3. */
 const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
 
-export class HttpDelete implements DeleteRoute {
-  constructor(readonly bucket: Bucket) {}
-
-  get bulk(): boolean {
-    return this.bucket.profile.bulkDelete;
-  }
-
-  one(object: ObjectIdentifier, signal: Signal): Promise<void> {
-    return removeObject(this.bucket, object, signal);
-  }
-
-  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
-    const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
-    // Content-MD5 is the one checksum that every service takes here, where one is required.
-    const md5 = createHash("md5").update(body).digest("base64");
-    const headers = { "content-md5": md5, "content-type": "application/xml" };
-    const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
-    const { text } = await this.bucket.client.text(ask);
-    return readXml(text, DELETED, { Error: (row): FailedRow => row }).rows;
-  }
+/** DeleteObjects of up to 1,000; the rows of its answer that tell of a failure. */
+async function removeMany(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
+  const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
+  // Content-MD5 is the one checksum that every service takes here, where one is required.
+  const md5 = createHash("md5").update(body).digest("base64");
+  const headers = { "content-md5": md5, "content-type": "application/xml" };
+  const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;
+  const { text } = await bucket.client.text(ask);
+  return readXml(text, DELETED, { Error: (row): FailedRow => row }).rows;
 }
 
 function row({ key, version }: ObjectIdentifier): string {

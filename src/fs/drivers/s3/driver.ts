@@ -6,8 +6,8 @@ import type { Driver, DriverContext, ObjectDriver } from "../../driver/driver.js
 import type { HttpOptions } from "../../http/client.js";
 import { encodeKey, presign } from "../../signing/sigv4.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
-import { copy, HttpCopy } from "./copy.js";
-import { HttpDelete, remove, removeEach, removeObject } from "./delete.js";
+import { copy } from "./copy.js";
+import { remove, removeEach, removeObject } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
 import { profiles } from "./profile.js";
@@ -20,16 +20,18 @@ export async function openBucket(
   keys: CredentialProvider,
   shared: DriverContext,
 ): Promise<Driver> {
-  return s3Driver(await bucketOf(name, options, keys, shared.env), shared);
+  const bucket = await bucketOf(name, options, keys, shared.env);
+  return s3Driver(bucket, shared, (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn));
 }
 
-function s3Driver(bucket: Bucket, shared: DriverContext): Driver {
+/** The driver of a bucket, by whatever client. */
+export function s3Driver(bucket: Bucket, shared: DriverContext, signedUrl: Driver["signedUrl"]): Driver {
   return {
     ...objectDriver(bucket, shared),
     list: (prefix, options) => list(bucket, prefix, options),
-    copy: (from, to, options) => copy(new HttpCopy(from, bucket, to), options),
-    delete: (objects, { signal }) => remove(new HttpDelete(bucket), objects, signal),
-    signedUrl: (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn),
+    copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
+    delete: (objects, { signal }) => remove(bucket, objects, signal),
+    signedUrl,
   };
 }
 
@@ -49,7 +51,7 @@ export async function bucketOf(
   options: BucketOptions,
   keys: CredentialProvider,
   env: DriverContext["env"],
-): Promise<Bucket> {
+): Promise<Bucket & { client: S3Client }> {
   const { encryption, transport } = options;
   const client = await openClient(name, { ...options, keys }, { ...transport, env });
   const profile = profiles[options.provider];

@@ -1,82 +1,89 @@
-/** S3 on the thin transport, and on the official client. The first loads nothing of the second. */
-import type { S3Client } from "@aws-sdk/client-s3";
+/** S3 and what speaks like it: by the connection of a path, by keys, or by the caller's own client. */
 import type { Connection } from "../../../connections/connection.js";
 import { type S3Provider, s3Options } from "../../../connections/options/s3.js";
-import { failure } from "../../../errors.js";
-import { type DriverContext, type ObjectDriver, type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
-import { type CredentialProvider, fixedKeys, isLazy, NO_ENCRYPTION, staticCredentials } from "./client.js";
+import { checkOptions, failure, invalid } from "../../../errors.js";
+import {
+  type DriverContext,
+  type DriverFactory,
+  type ObjectDriver,
+  type OpenDriver,
+  withOwnCredentials,
+} from "../../driver/driver.js";
+import { type CredentialProvider, isLazy, staticCredentials } from "./client.js";
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
-import { prepared } from "./open.js";
+import { s3 as byKeys, s3Objects as objectsByKeys, type S3Keys, SCHEMES, unknownProvider } from "./keys.js";
+import { openS3, prepared } from "./open.js";
 import { profiles } from "./profile.js";
-import { loadSdk, sdkDriver } from "./sdk.js";
+import { gateOf, type SdkS3, sdkDriver } from "./sdk.js";
 
+export type { DriverFactory } from "../../driver/driver.js";
+export type { S3Keys } from "./keys.js";
 export { openS3 } from "./open.js";
 
-/**
- * Opens buckets through a client of `@aws-sdk/client-s3`, with its credentials, endpoints, middleware and retries,
- * whatever connection a path names: for FIPS, access points, Express buckets and SigV4a. `provider` says which dialect
- * the client's endpoint speaks. Signing also needs `@aws-sdk/s3-request-presigner`.
- *
- * @example openStorage({ drivers: { s3: fromS3Client(new S3Client()) } })
- */
-export function fromS3Client(client: S3Client, { provider = "aws" }: { provider?: S3Provider } = {}): OpenDriver {
-  return withOwnCredentials(async (bucket, _connection, shared) =>
-    sdkDriver({ client, library: await loadSdk(), bucket, profile: profiles[provider] }, shared),
-  );
+/** What is used of a client of `@aws-sdk/client-s3`. */
+export interface S3ClientLike {
+  readonly config: { readonly requestHandler: object };
+  readonly middlewareStack: { clone(): object };
 }
 
-// S3 with keys that are written down and nothing else, for small bundles.
-
-/** Keys, and the server that knows them. */
-export interface S3Keys {
-  accessKeyId: string;
-  secretAccessKey: string;
-  sessionToken?: string | undefined;
-  /** @default "us-east-1" */
-  region?: string | undefined;
-  /** `https://host`; left out, AWS's own of the region. */
-  endpoint?: string | undefined;
-  /** Which dialect of S3 the endpoint speaks. @default "aws" without an endpoint, else "generic" */
+export interface S3ClientOptions {
+  /** Which dialect of S3 the client's endpoint speaks. @default "aws" */
   provider?: S3Provider | undefined;
-  /** Whether the bucket is in the host or in the path. @default "auto" without an endpoint, else "path" */
-  addressing?: BucketOptions["addressing"] | undefined;
 }
 
-/**
- * Opens buckets with these keys, whatever connection a path names. No field of a connection is read, so a bundle of it
- * holds neither their reader nor AWS's credential chains.
- *
- * @example openStorage({ drivers: { s3: fromS3Keys({ accessKeyId, secretAccessKey, region: "eu-central-1" }) } })
- */
-export function fromS3Keys(given: S3Keys): OpenDriver {
-  const { options, keys } = settled(given);
-  return withOwnCredentials((name, _connection, shared) => openBucket(name, options, keys, shared));
+export interface S3 {
+  /**
+   * Opens the buckets of paths with their connections. Keys that are written down need no package; roles, profiles and
+   * AWS's default chain need `@aws-sdk/credential-providers`.
+   */
+  (): DriverFactory;
+  /** Opens buckets with these keys, whatever connection a path names. */
+  (keys: S3Keys): DriverFactory;
+  /**
+   * Opens buckets through a client of `@aws-sdk/client-s3`, whatever connection a path names: for FIPS, access points,
+   * directory buckets, SigV4a and proxies. The client finds endpoints, signs and sends; retries and checks are those of
+   * the driver, and middleware that was added to the client does not see the requests. Signed URLs also need
+   * `@aws-sdk/s3-request-presigner`.
+   *
+   * @example createStorage({ drivers: [s3.fromClient(new S3Client())] })
+   */
+  fromClient(client: S3ClientLike, options?: S3ClientOptions): DriverFactory;
 }
 
-/**
- * As `fromS3Keys`, for `openObjects`: the driver neither lists nor copies nor signs, and deletes key by key.
- *
- * @example openObjects({ drivers: { s3: s3Objects({ accessKeyId, secretAccessKey, region: "eu-central-1" }) } })
- */
-export function s3Objects(given: S3Keys): OpenDriver<ObjectDriver> {
-  const { options, keys } = settled(given);
-  return withOwnCredentials(async (name, _connection, shared) =>
-    objectDriver(await bucketOf(name, options, keys, shared.env), shared),
+/** S3 and what speaks like it, for `createStorage`. */
+export const s3: S3 = /* @__PURE__ */ Object.assign(
+  (...given: [] | [keys: S3Keys]): DriverFactory =>
+    given.length === 0 ? { schemes: SCHEMES, open: openS3 } : byKeys(given[0]),
+  { fromClient },
+);
+
+function fromClient(client: S3ClientLike, options: S3ClientOptions = {}): DriverFactory {
+  checkOptions("s3.fromClient", options, { provider: true });
+  const { provider = "aws" } = options;
+  if (!Object.hasOwn(profiles, provider)) throw unknownProvider(provider);
+  if (typeof client?.middlewareStack?.clone !== "function" || !client.config?.requestHandler)
+    throw invalid("s3.fromClient needs an S3Client of @aws-sdk/client-s3");
+  const sdk = client as unknown as SdkS3;
+  const gate = gateOf(sdk);
+  const open = withOwnCredentials((name, _connection, shared) =>
+    sdkDriver({ client: sdk, gate, name, profile: profiles[provider] }, shared),
   );
+  return { schemes: SCHEMES, open };
 }
 
-function settled({ accessKeyId, secretAccessKey, sessionToken, region, endpoint, ...said }: S3Keys) {
-  const { provider, addressing } = endpoint === undefined ? AMAZON : ELSEWHERE;
-  const options: BucketOptions = {
-    ...{ region, endpoint, encryption: NO_ENCRYPTION },
-    provider: said.provider ?? provider,
-    addressing: said.addressing ?? addressing,
-  };
-  return { options, keys: fixedKeys({ accessKeyId, secretAccessKey, sessionToken }) };
+// Names of before `createStorage`, for those that have not moved to it yet.
+
+export function fromS3Client(client: S3ClientLike, options?: S3ClientOptions): OpenDriver {
+  return fromClient(client, options).open;
 }
 
-const AMAZON = { provider: "aws", addressing: "auto" } as const;
-const ELSEWHERE = { provider: "generic", addressing: "path" } as const;
+export function fromS3Keys(keys: S3Keys): OpenDriver {
+  return byKeys(keys).open;
+}
+
+export function s3Objects(keys: S3Keys): OpenDriver<ObjectDriver> {
+  return objectsByKeys(keys).open;
+}
 
 /**
  * As `openS3` for connections that hold their keys, or ask for anonymous access. Unsupported for roles, profiles and

@@ -27,7 +27,7 @@ export async function* list(
     ["prefix", prefix],
   ];
   if (options.delimiter) fixed.push(["delimiter", options.delimiter]);
-  const listing = new Listing(prefix, options);
+  const listing = new Listing(prefix, options, bucket.ordered);
   let next: Query | undefined = first.start;
   while (next) {
     const query = canonicalQuery([...fixed, ...first.kind, ...next]);
@@ -114,7 +114,7 @@ function marker({ Key, VersionId, IsLatest, LastModified }: Fields): DriverListE
  * What turns the keys of a listing into those of objects. Many servers ignore `encoding-type=url`, which is how keys
  * with characters that XML has no way to write can be listed at all, and do not say `EncodingType` then: their `+` is one.
  */
-export function decoder(encodingType: string | undefined): (text: string) => string {
+function decoder(encodingType: string | undefined): (text: string) => string {
   return encodingType?.toLowerCase() === "url" ? decoded : same;
 }
 
@@ -131,7 +131,7 @@ function decoded(text: string): string {
   }
 }
 
-export function required(value: string | undefined, field: string): string {
+function required(value: string | undefined, field: string): string {
   if (value === undefined) throw failure("Corrupt", `the listing lacks the field ${field}`);
   return value;
 }

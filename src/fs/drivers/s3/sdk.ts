@@ -1,552 +1,313 @@
-import type {
-  GetObjectCommandOutput,
-  HeadObjectCommandOutput,
-  ListObjectsV2CommandOutput,
-  ListObjectVersionsCommandOutput,
-  ObjectVersion,
-  S3Client,
-} from "@aws-sdk/client-s3";
+/**
+ * A bucket on the caller's own `S3Client`. Every verb is that of the driver; the client says where the bucket is, signs
+ * and sends: its endpoint rules (FIPS, access points, directory buckets), its signer and its request handler with their
+ * agents and proxies. Its retries and its middleware are left out.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable } from "node:stream";
 import { failure } from "../../../errors.js";
-import { type ByteStream, single } from "../../../streams.js";
-import { reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
-import { decodeRfc2047, encodeRfc2047, parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
-import type {
-  Driver,
-  DriverContext,
-  DriverListEntry,
-  DriverListOptions,
-  DriverReadOptions,
-  DriverSignOptions,
-  DriverStatOptions,
-  DriverWriteOptions,
-  ObjectIdentifier,
-  ObjectInfo,
-  WriteResult,
-} from "../../driver/driver.js";
-import { Listing } from "../../driver/listing.js";
-import { clientBody } from "../../driver/sdk-body.js";
-import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
-import { HttpError, isSuccess, lineFailure, mayHaveLanded, refusal, strange } from "../../http/client.js";
-import { encodeKey } from "../../signing/sigv4.js";
-import { type CopyRoute, type CopySource, copy, type Looked, type PartCopies } from "./copy.js";
-import { type DeleteRoute, type FailedRow, remove } from "./delete.js";
-import { codeOf, declined } from "./errors.js";
-import { decoder, required } from "./list.js";
-import { md5In, NONCE, versionIn } from "./object.js";
-import type { Profile } from "./profile.js";
+import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
+import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
 import {
-  attemptOf,
-  type Begin,
-  type Conditions,
-  checkCommitConditions,
-  checkConditions,
-  etagOf,
-  etagOfWhole,
-  limitsOf,
-  type Marked,
-  nonceFor,
-  type PartDone,
-  partEtag,
-  uploadIdOf,
-} from "./write.js";
+  type Http,
+  type HttpError,
+  type HttpResponse,
+  type HttpText,
+  type Outgoing,
+  originOf,
+} from "../../http/client.js";
+import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
+import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
+import { s3Driver } from "./driver.js";
+import { CHECKSUM, checksumOf } from "./object.js";
+import type { Profile } from "./profile.js";
 
-export function conditionInput({ ifAbsent, ifMatch }: Conditions): { IfNoneMatch?: string; IfMatch?: string } {
-  if (ifAbsent) return { IfNoneMatch: "*" };
-  return ifMatch === undefined ? {} : { IfMatch: ifMatch };
+/** What is used of an `S3Client`. */
+export interface SdkS3 {
+  readonly config: SdkConfig;
+  readonly middlewareStack: { clone(): Stack };
 }
 
-/** What is at `key` now. */
-export async function look(
-  { client, library, bucket }: Sdk,
-  key: string,
-  signal: AbortSignal | undefined,
-): Promise<Marked> {
-  const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key });
-  const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-  const opaque = head.ServerSideEncryption?.startsWith("aws:kms") === true || head.SSECustomerAlgorithm !== undefined;
-  return { receipt: receiptOf(head), nonce: head.Metadata?.[NONCE], opaque };
-}
-
-/** What the client answered to a write, if it names an object. */
-function stored(found: { $metadata: { httpStatusCode?: number | undefined }; ETag?: string | undefined }) {
-  const { httpStatusCode: status = 200 } = found.$metadata;
-  if (status === 200 && found.ETag) return receiptOf(found);
-  throw strange("PUT", status, "the answer to the write has no ETag, or another status than 200");
-}
-
-/** PutObject; a lost answer is settled. */
-async function putObject(
-  sdk: Sdk,
-  key: string,
-  described: { Metadata?: Record<string, string> | undefined },
-  conditions: Conditions,
-  data: Uint8Array,
-  signal: AbortSignal | undefined,
-): Promise<WriteResult> {
-  const nonce = nonceFor(conditions);
-  const place = { Bucket: sdk.bucket, Key: key, Body: data };
-  const input = { ...place, ...marked(described, nonce), ...conditionInput(conditions) };
-  const command = new sdk.library.PutObjectCommand(input);
-  const since = performance.now();
-  try {
-    return stored(await calling("PutObject", signal, (o) => sdk.client.send(command, o)));
-  } catch (error) {
-    const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(data));
-    return reconcileAmbiguousWrite(error, attempt, () => look(sdk, key, signal));
-  }
-}
-
-function marked(described: { Metadata?: Record<string, string> | undefined }, nonce: string | undefined) {
-  return nonce === undefined ? described : { ...described, Metadata: { ...described.Metadata, [NONCE]: nonce } };
-}
-
-function describing({ contentType, metadata }: DriverWriteOptions) {
-  const values = Object.entries(metadata ?? {}).map(([name, value]) => [name, encodeRfc2047(value)]);
-  return {
-    ContentType: contentType,
-    ...(metadata && { Metadata: Object.fromEntries(values) as Record<string, string> }),
+interface SdkConfig {
+  readonly requestHandler: {
+    handle(request: SdkRequest, options: { abortSignal: AbortSignal }): Promise<{ response: SdkResponse }>;
+    httpHandlerConfigs?(): { httpAgent?: { maxSockets?: number }; httpsAgent?: { maxSockets?: number } };
   };
+  signer(scheme?: AuthScheme): Promise<Signer>;
+  credentials(options?: { forceRefresh: boolean }): Promise<object>;
+  readonly s3ExpressIdentityProvider?: {
+    getS3ExpressIdentity(credentials: object, where: { Bucket: string }): Promise<{ sessionToken?: string }>;
+  };
+  readonly followRegionRedirects?: boolean | (() => Promise<boolean>);
+  requestChecksumCalculation?(): Promise<string>;
+  responseChecksumValidation?(): Promise<string>;
 }
 
-class SdkTarget implements UploadTarget<PartDone> {
-  readonly limits;
+interface Stack {
+  add(middleware: Middleware, options: { step: "build"; name: string }): void;
+}
+type Middleware = (next: unknown, context: { endpointV2?: Endpoint }) => (args: unknown) => Promise<unknown>;
 
-  constructor(
-    readonly sdk: Sdk,
-    readonly key: string,
-    readonly options: DriverWriteOptions,
-  ) {
-    this.limits = limitsOf(sdk.profile);
-  }
-
-  async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
-    return putObject(this.sdk, this.key, describing(this.options), this.options, data, signal);
-  }
-
-  async createUpload(): Promise<SdkSession> {
-    checkCommitConditions(this.sdk.profile, this.options);
-    return SdkSession.begin(this.sdk, this.key, describing(this.options), this.options);
-  }
+interface SdkRequest {
+  method: string;
+  protocol: string;
+  hostname: string;
+  port: number | undefined;
+  path: string;
+  query: Record<string, string>;
+  headers: Record<string, string>;
+  body?: ClientRequestInit["body"];
+}
+interface SdkResponse {
+  statusCode: number;
+  headers: Record<string, string>;
+  body?: Readable | ReadableStream<Uint8Array>;
+}
+interface Signer {
+  sign(request: SdkRequest, options: SignOptions): Promise<SdkRequest>;
+  signWithCredentials?(request: SdkRequest, credentials: object, options: SignOptions): Promise<SdkRequest>;
+}
+interface SignOptions {
+  signingDate: Date;
+  signingRegion?: string | undefined;
+  signingService?: string | undefined;
 }
 
-/** An upload in parts; the client's own setting decides about checksums. */
-class SdkSession implements MultipartUpload<PartDone> {
-  private constructor(
-    readonly sdk: Sdk,
-    readonly upload: { Bucket: string; Key: string; UploadId: string },
-    readonly begun: Begin,
-  ) {}
-
-  static async begin(
-    sdk: Sdk,
-    key: string,
-    described: { Metadata?: Record<string, string> | undefined },
-    conditions: Conditions,
-  ): Promise<SdkSession> {
-    const place = { Bucket: sdk.bucket, Key: key };
-    const nonce = nonceFor(conditions);
-    const command = new sdk.library.CreateMultipartUploadCommand({ ...place, ...marked(described, nonce) });
-    const { UploadId } = await calling("CreateMultipartUpload", undefined, (o) => sdk.client.send(command, o));
-    return new SdkSession(sdk, { ...place, UploadId: uploadIdOf(UploadId) }, { conditions, nonce });
-  }
-
-  async uploadPart({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
-    const number = index + 1;
-    const command = new this.sdk.library.UploadPartCommand({ ...this.upload, PartNumber: number, Body: data });
-    const done = await calling("UploadPart", signal, (options) => this.sdk.client.send(command, options));
-    return { number, etag: partEtag(done.ETag), checksum: done.ChecksumCRC32 };
-  }
-
-  async copy(
-    number: number,
-    source: { CopySource: string; CopySourceIfMatch?: string },
-    range: string,
-    signal: AbortSignal,
-  ) {
-    const input = { ...this.upload, ...source, PartNumber: number, CopySourceRange: range };
-    const command = new this.sdk.library.UploadPartCopyCommand(input);
-    const { CopyPartResult } = await calling("UploadPartCopy", signal, (options) =>
-      this.sdk.client.send(command, options),
-    );
-    return { number, etag: partEtag(CopyPartResult?.ETag) };
-  }
-
-  async complete(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
-    const { sdk, upload } = this;
-    const { conditions, nonce } = this.begun;
-    const Parts = parts.map(({ number, etag, checksum }) => ({
-      PartNumber: number,
-      ETag: etag,
-      ChecksumCRC32: checksum,
-    }));
-    const input = { ...upload, MultipartUpload: { Parts }, ...conditionInput(conditions) };
-    const command = new sdk.library.CompleteMultipartUploadCommand(input);
-    const since = performance.now();
-    try {
-      return stored(await calling("CompleteMultipartUpload", signal, (o) => sdk.client.send(command, o)));
-    } catch (error) {
-      const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
-      return reconcileAmbiguousWrite(error, attempt, () => look(sdk, upload.Key, signal));
-    }
-  }
-
-  async abort(): Promise<void> {
-    const command = new this.sdk.library.AbortMultipartUploadCommand(this.upload);
-    await calling("AbortMultipartUpload", undefined, (options) => this.sdk.client.send(command, options));
-  }
+/** Where the client would send a request, and how it would sign it. */
+interface Endpoint {
+  url: URL;
+  headers?: Record<string, string[]>;
+  properties?: { authSchemes?: readonly AuthScheme[]; backend?: string };
+}
+interface AuthScheme {
+  name: string;
+  signingName?: string;
+  signingRegion?: string;
+  signingRegionSet?: readonly string[];
 }
 
-// What all verbs on the official client work with.
+type Library = typeof import("@aws-sdk/client-s3");
 
-export type Library = typeof import("@aws-sdk/client-s3");
+/** Connections of a request handler that does not say how many it has: the default of the SDK's own. */
+const CONNECTIONS = 50;
 
-interface Sdk {
-  readonly client: S3Client;
-  readonly library: Library;
-  readonly bucket: string;
-  readonly profile: Profile;
-}
-
-export async function loadSdk(): Promise<Library> {
-  try {
-    return await import("@aws-sdk/client-s3");
-  } catch (cause) {
-    throw failure("Unsupported", "fromS3Client needs the package @aws-sdk/client-s3", { cause });
-  }
-}
-
-type Signal = AbortSignal | undefined;
-
-/** `work` with its failure as an {@link HttpError}: the client's own errors hold the request, and what signed it. */
-async function calling<T>(
-  method: string,
-  signal: Signal,
-  work: (options: { abortSignal?: AbortSignal }) => Promise<T>,
-): Promise<T> {
-  signal?.throwIfAborted();
-  try {
-    return await work(signal ? { abortSignal: signal } : {});
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw failureOf(method, error);
-  }
-}
-
-interface SdkError extends Error {
-  Code?: string;
-  $metadata?: { httpStatusCode?: number; requestId?: string; attempts?: number };
-}
-
-function failureOf(method: string, error: unknown): Error {
-  const { name, message, Code, $metadata = {} } = error as SdkError;
-  if (name === "CredentialsProviderError") return failure("Unauthenticated", message.slice(0, 300));
-  const { httpStatusCode: status, requestId, attempts = 1 } = $metadata;
-  if (status !== undefined && isSuccess(status) && isUnreadable(error)) return unreadable(method, status);
-  const failed = status
-    ? refusal(method, status < 300 ? 500 : status, { code: Code ?? name, detail: message, requestId }, undefined)
-    : lineFailure(method, error);
-  failed.attempts = attempts;
-  // The client tells only how often it tried: each lost answer may have been that of a success.
-  failed.ambiguous = attempts > 1 || (mayHaveLanded(failed) && !declined(failed));
-  return failed;
-}
-
-/** What the client's reader of answers throws, besides what an answer says. */
-function isUnreadable(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError;
-}
-
-function unreadable(method: string, status: number): Error {
-  const why = "the official client cannot read the server's answer";
-  return /^(?:List|Get|Head)/.test(method) ? failure("Corrupt", why) : strange(method, status, why);
-}
-
-/** Whether the client found bytes that are not those that were stored. */
-function isChecksumMismatch(error: unknown): boolean {
-  return error instanceof Error && !(error instanceof HttpError) && /^Checksum mismatch/i.test(error.message);
-}
-
-type Described = HeadObjectCommandOutput | GetObjectCommandOutput;
-
-function infoOf(key: string, size: number, head: Described, { md5Etags }: Profile): ObjectInfo {
-  const info: ObjectInfo = { key, size, modified: head.LastModified ?? new Date(0), etag: head.ETag ?? "" };
-  const version = versionIn(head.VersionId);
-  if (version !== undefined) info.version = version;
-  const opaque = head.ServerSideEncryption?.startsWith("aws:kms") || head.SSECustomerAlgorithm !== undefined;
-  const md5 = md5Etags && !opaque ? md5In(info.etag) : undefined;
-  if (md5 !== undefined) info.md5 = md5;
-  if (head.ContentType !== undefined) info.contentType = head.ContentType;
-  const own = Object.entries(head.Metadata ?? {}).filter(([name]) => name !== NONCE);
-  const metadata = own.map(([name, value]) => [name, decodeRfc2047(value)]);
-  if (metadata.length > 0) info.metadata = Object.fromEntries(metadata);
-  return info;
-}
-
-function receiptOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): WriteResult {
-  const version = versionIn(VersionId);
-  return { ...(ETag === undefined ? {} : { etag: ETag }), ...(version === undefined ? {} : { version }) };
-}
-
-async function stat(
-  { client, library, bucket, profile }: Sdk,
-  key: string,
-  { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
-): Promise<ObjectInfo> {
-  const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch });
-  const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-  return infoOf(key, sizeFrom(head.ContentLength), head, profile);
-}
-
-async function read(
-  sdk: Sdk,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
-  try {
-    return await get(sdk, key, options);
-  } catch (error) {
-    if (!(error instanceof HttpError) || error.status !== 416) throw error;
-    // The range starts past the end, or the object is empty, where every range is refused.
-    return { info: await stat(sdk, key, options), body: single(new Uint8Array(0)) };
-  }
-}
-
-async function get({ client, library, bucket, profile }: Sdk, key: string, options: DriverReadOptions) {
-  const { start, end, ifMatch, version, signal } = options;
-  const whole = start === 0 && end === undefined;
-  const Range = rangeHeader(start, end);
-  const input = { Bucket: bucket, Key: key, VersionId: version, IfMatch: ifMatch, Range };
-  const got = await calling("GetObject", signal, (o) => client.send(new library.GetObjectCommand(input), o));
-  const stream = got.Body as unknown as ByteStream & { destroy(): void };
-  try {
-    const { size, length } = parseContentRange(answerOf(got), whole ? undefined : { start, end });
-    return {
-      info: infoOf(key, size, got, profile),
-      body: clientBody(stream, { expected: length, signal, failureOf: failureOfBody }),
-    };
-  } catch (error) {
-    stream.destroy();
-    throw error;
-  }
-}
-
-function answerOf({ ContentLength, ContentRange, $metadata: { httpStatusCode = 200 } }: GetObjectCommandOutput) {
-  const range = ContentRange === undefined ? {} : { "content-range": ContentRange };
-  return { status: httpStatusCode, headers: { "content-length": String(ContentLength), ...range } };
-}
-
-function failureOfBody(error: unknown): Error | undefined {
-  if (!isChecksumMismatch(error)) return undefined;
-  return failure("Corrupt", "the bytes do not have the stored checksum");
-}
-
-class SdkCopy implements CopyRoute {
-  constructor(
-    readonly from: CopySource,
-    readonly sdk: Sdk,
-    readonly key: string,
-  ) {}
-
-  get profile() {
-    return this.sdk.profile;
-  }
-
-  async whole(ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
-    const { client, library, bucket } = this.sdk;
-    const command = new library.CopyObjectCommand({ Bucket: bucket, Key: this.key, ...this.#source(ifMatch) });
-    const done = await calling("CopyObject", signal, (o) => client.send(command, o));
-    return stored({ ...done, ETag: done.CopyObjectResult?.ETag });
-  }
-
-  async look(ifMatch: string | undefined, signal: Signal): Promise<Looked> {
-    const { client, library } = this.sdk;
-    const { bucket, key } = this.from;
-    const command = new library.HeadObjectCommand({ Bucket: bucket, Key: key, IfMatch: ifMatch });
-    const head = await calling("HeadObject", signal, (options) => client.send(command, options));
-    return {
-      size: sizeFrom(head.ContentLength),
-      empty: (conditions, stop) => putObject(this.sdk, this.key, described(head), conditions, new Uint8Array(0), stop),
-      begin: (conditions) => this.#begin(head, conditions),
-    };
-  }
-
-  #source(ifMatch: string | undefined) {
-    const { bucket, key } = this.from;
-    const CopySource = `${encodeKey(bucket)}/${encodeKey(key)}`;
-    return { CopySource, ...(ifMatch === undefined ? {} : { CopySourceIfMatch: ifMatch }) };
-  }
-
-  async #begin(head: HeadObjectCommandOutput, conditions: Conditions): Promise<PartCopies> {
-    const upload = await SdkSession.begin(this.sdk, this.key, described(head), conditions);
-    const source = this.#source(head.ETag);
-    return {
-      part: (number, range, stop) => upload.copy(number, source, range, stop),
-      commit: (parts, stop) => upload.complete(parts, 0, stop),
-      abort: () => upload.abort(),
-    };
-  }
-}
-
-/** What CopyObject takes over by itself. */
-function described(head: HeadObjectCommandOutput) {
-  const { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage } = head;
-  const { [NONCE]: _, ...Metadata } = head.Metadata ?? {};
-  return { ContentType, CacheControl, ContentDisposition, ContentEncoding, ContentLanguage, Metadata };
-}
-
-class SdkDelete implements DeleteRoute {
-  constructor(readonly sdk: Sdk) {}
-
-  get bulk(): boolean {
-    return this.sdk.profile.bulkDelete;
-  }
-
-  async one({ key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
-    const { client, library, bucket } = this.sdk;
-    const command = new library.DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: version });
-    try {
-      await calling("DeleteObject", signal, (options) => client.send(command, options));
-    } catch (error) {
-      if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
-    }
-  }
-
-  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
-    const { client, library, bucket } = this.sdk;
-    const Objects = objects.map(({ key, version }) => ({ Key: key, VersionId: version }));
-    const command = new library.DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } });
-    const { Errors = [] } = await calling("DeleteObjects", signal, (options) => client.send(command, options));
-    return Errors;
-  }
+/** One for each client, whatever buckets it serves. */
+export function gateOf({ config: { requestHandler } }: SdkS3): Gate {
+  return new Gate(() => {
+    const { httpsAgent, httpAgent } = requestHandler.httpHandlerConfigs?.() ?? {};
+    return (httpsAgent ?? httpAgent)?.maxSockets ?? CONNECTIONS;
+  });
 }
 
 /** A bucket on the official client. The client stays the caller's: closing the driver leaves it open. */
-export function sdkDriver(sdk: Sdk, { uploads }: DriverContext): Driver {
-  return {
-    metadata: true,
-    stat: (key, options) => stat(sdk, key, options),
-    list: (prefix, options) => list(sdk, prefix, options),
-    read: (key, options) => read(sdk, key, options),
-    write: async (key, body, options) => {
-      checkConditions(sdk.profile, options);
-      const { size, signal, onProgress } = options;
-      return upload(body, new SdkTarget(sdk, key, options), { limiter: uploads, size, signal, onProgress });
-    },
-    copy: (from, to, options) => copy(new SdkCopy(from, sdk, to), options),
-    delete: (objects, { signal }) => remove(new SdkDelete(sdk), objects, signal),
-    signedUrl: (key, options) => sign(sdk, key, options),
-    codeOf,
-    close: async () => {},
+export async function sdkDriver(
+  { client, gate, name, profile }: { client: SdkS3; gate: Gate; name: string; profile: Profile },
+  shared: DriverContext,
+): Promise<Driver> {
+  const library = await loadSdk();
+  const sender = await SdkClient.open(client, library, gate, name);
+  const bucket = {
+    ...{ name, client: sender, profile, encryption: NO_ENCRYPTION },
+    checksums: await checksumsOf(client.config, profile),
+    // The names of directory buckets end so; they alone are not listed in order.
+    ordered: !name.endsWith("--x-s3"),
   };
+  return s3Driver(bucket, shared, (key, options) => presigned(client, library, name, key, options));
 }
 
-async function sign(
-  { client, library, bucket }: Sdk,
-  key: string,
+async function checksumsOf(config: SdkConfig, { checksums }: Profile) {
+  const [write, read] = await Promise.all([
+    config.requestChecksumCalculation?.(),
+    config.responseChecksumValidation?.(),
+  ]);
+  const WHEN_REQUIRED = "WHEN_REQUIRED";
+  return { write: checksums && write !== WHEN_REQUIRED, read: checksums && read !== WHEN_REQUIRED };
+}
+
+async function loadSdk(): Promise<Library> {
+  try {
+    return await import("@aws-sdk/client-s3");
+  } catch (cause) {
+    throw failure("Unsupported", "s3.fromClient needs the package @aws-sdk/client-s3", { cause });
+  }
+}
+
+class SdkClient implements BucketClient {
+  readonly #client: SdkS3;
+  readonly #library: Library;
+  readonly #bucket: string;
+  readonly #endpoints = new Map<string, Promise<Endpoint>>();
+  #http!: Http;
+  /** Where the bucket turned out to be, if the client follows. */
+  #region: string | undefined;
+
+  private constructor(client: SdkS3, library: Library, bucket: string) {
+    this.#client = client;
+    this.#library = library;
+    this.#bucket = bucket;
+  }
+
+  static async open(client: SdkS3, library: Library, gate: Gate, bucket: string): Promise<SdkClient> {
+    const opened = new SdkClient(client, library, bucket);
+    const { url } = await opened.#endpoint(bucket, false);
+    const protocol = url.protocol as "http:" | "https:";
+    const dialect = s3Dialect((error, headers) => opened.#recover(error, headers));
+    opened.#http = clientHttp(protocol, dialect, gate, (request) => send(client, protocol, request));
+    return opened;
+  }
+
+  send(ask: S3Request): Promise<HttpResponse> {
+    return this.#http.send(httpRequest(ask, (now) => this.#signed(ask, now)));
+  }
+
+  text(ask: S3Request): Promise<HttpText> {
+    return this.#http.text(httpRequest(ask, (now) => this.#signed(ask, now)));
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  async #signed(ask: S3Request, now: number): Promise<Outgoing> {
+    const { method, key, query = "", bucket = this.#bucket, body } = ask;
+    // The session of a directory bucket cannot read another bucket.
+    const endpoint = await this.#endpoint(bucket, ask.headers?.["x-amz-copy-source"] !== undefined);
+    const origin = originOf(endpoint.url.href);
+    const path = `${origin.base}/${encodeKey(key)}`;
+    const headers = { ...headersFor(endpoint, ask), host: origin.host };
+    const request = { method, ...whereOf(origin), path, query: queryOf(query), headers };
+    const signed = await this.#sign(request, endpoint, bucket, now).catch(refused);
+    const { host: _, ...rest } = signed.headers;
+    return { method, origin, path: query ? `${path}?${query}` : path, headers: rest, body };
+  }
+
+  async #sign(request: SdkRequest, endpoint: Endpoint, bucket: string, now: number): Promise<SdkRequest> {
+    const { config } = this.#client;
+    const scheme = endpoint.properties?.authSchemes?.[0];
+    const signer = await config.signer(scheme);
+    const signingDate = new Date(now);
+    if (scheme?.name === "sigv4-s3express" && config.s3ExpressIdentityProvider && signer.signWithCredentials) {
+      const credentials = await config.credentials();
+      const identity = await config.s3ExpressIdentityProvider.getS3ExpressIdentity(credentials, { Bucket: bucket });
+      if (identity.sessionToken) request.headers["x-amz-s3session-token"] = identity.sessionToken;
+      return signer.signWithCredentials(request, identity, { signingDate });
+    }
+    const signingRegion = scheme?.name === "sigv4a" ? scheme.signingRegionSet?.join(",") : scheme?.signingRegion;
+    return signer.sign(request, { signingDate, signingRegion, signingService: scheme?.signingName });
+  }
+
+  async #recover(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
+    const { config } = this.#client;
+    const { hint, status } = error;
+    if (hint !== undefined && hint !== this.#region && [301, 307, 400, 403].includes(status)) {
+      const { followRegionRedirects: follows = false } = config;
+      if (!(typeof follows === "function" ? await follows() : follows)) return false;
+      this.#region = hint;
+      this.#endpoints.clear();
+      return true;
+    }
+    if (!hasExpired(error, headers)) return false;
+    await config.credentials({ forceRefresh: true }).catch(refused);
+    return true;
+  }
+
+  #endpoint(bucket: string, sessionless: boolean): Promise<Endpoint> {
+    const name = `${sessionless}:${bucket}`;
+    let found = this.#endpoints.get(name);
+    if (!found) {
+      found = this.#resolve(bucket, sessionless);
+      this.#endpoints.set(name, found);
+      found.catch(() => this.#endpoints.delete(name));
+    }
+    return found;
+  }
+
+  /** Asks the client itself, since its endpoint may come from a profile or the environment: a command that is not sent. */
+  async #resolve(Bucket: string, sessionless: boolean): Promise<Endpoint> {
+    const { HeadObjectCommand, CopyObjectCommand } = this.#library;
+    const place = { Bucket, Key: "-" };
+    const command = sessionless ? new CopyObjectCommand({ ...place, CopySource: "-/-" }) : new HeadObjectCommand(place);
+    const stack = this.#client.middlewareStack.clone();
+    const take: Middleware = (_next, context) => async () => ({ response: {}, output: context.endpointV2 });
+    stack.add(take, { step: "build", name: "stowageEndpoint" });
+    const { config } = this.#client;
+    const region = this.#region;
+    const moved = region === undefined ? config : { ...config, region: async () => region };
+    const handler = (command as unknown as SdkCommand).resolveMiddleware(stack, moved, {});
+    const { output } = await handler({ input: command.input }).catch(refused);
+    if (output) return output;
+    throw failure("Unsupported", "this client of @aws-sdk/client-s3 does not say where a bucket is");
+  }
+}
+
+interface SdkCommand {
+  resolveMiddleware(stack: Stack, config: object, options: object): (args: object) => Promise<{ output?: Endpoint }>;
+}
+
+function headersFor({ headers = {}, properties }: Endpoint, ask: S3Request): Record<string, string> {
+  const all: Record<string, string> = { ...ask.headers, "x-amz-content-sha256": UNSIGNED_PAYLOAD };
+  for (const name in headers) all[name.toLowerCase()] = headers[name]!.join(", ");
+  // Directory buckets know no Content-MD5.
+  if (properties?.backend === "S3Express" && ask.body && all["content-md5"] !== undefined) {
+    delete all["content-md5"];
+    all[CHECKSUM] = checksumOf(ask.body);
+  }
+  return all;
+}
+
+function whereOf({ protocol, hostname, port }: { protocol: string; hostname: string; port: number | undefined }) {
+  return { protocol, hostname, port };
+}
+
+/** A canonical query as the SDK holds it. */
+function queryOf(text: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const pair of text ? text.split("&") : []) {
+    const [name = "", value = ""] = pair.split("=", 2);
+    query[decodeURIComponent(name)] = decodeURIComponent(value);
+  }
+  return query;
+}
+
+async function send({ config }: SdkS3, protocol: string, request: ClientRequestInit): Promise<ClientResponse> {
+  const { method, hostname, port, headers, body, signal } = request;
+  const [path = "", query = ""] = request.path.split("?", 2);
+  const sent: SdkRequest = { method, protocol, hostname, port, path, query: queryOf(query), headers };
+  if (body !== undefined) sent.body = body;
+  const { response } = await config.requestHandler.handle(sent, { abortSignal: signal });
+  return { status: response.statusCode, headers: response.headers, body: response.body };
+}
+
+const OFFLINE = /^(?:EAI_AGAIN|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EPIPE|ETIMEDOUT|TimeoutError)$/;
+
+/** The client's errors may hold the whole exchange with who gives the keys; only the reason is kept. */
+function refused(error: unknown): never {
+  const { code, name = "Error", message = "" } = error as Partial<NodeJS.ErrnoException>;
+  const passing = OFFLINE.test(code ?? name);
+  throw failure(
+    passing ? "Unavailable" : "Unauthenticated",
+    `the client cannot sign the request: ${name}: ${message.split("\n")[0]!.slice(0, 300)}`,
+  );
+}
+
+async function presigned(
+  client: SdkS3,
+  library: Library,
+  Bucket: string,
+  Key: string,
   { method, expiresIn }: DriverSignOptions,
 ): Promise<string> {
   const { getSignedUrl } = await loadPresigner();
-  const place = { Bucket: bucket, Key: key };
-  const command = method === "GET" ? new library.GetObjectCommand(place) : new library.PutObjectCommand(place);
-  return getSignedUrl(client, command, { expiresIn });
+  const command =
+    method === "GET" ? new library.GetObjectCommand({ Bucket, Key }) : new library.PutObjectCommand({ Bucket, Key });
+  return getSignedUrl(client as never, command as never, { expiresIn });
 }
 
 async function loadPresigner(): Promise<typeof import("@aws-sdk/s3-request-presigner")> {
   try {
     return await import("@aws-sdk/s3-request-presigner");
   } catch (cause) {
-    throw failure("Unsupported", "signing with fromS3Client needs the package @aws-sdk/s3-request-presigner", {
-      cause,
-    });
+    const why = "signing with s3.fromClient needs the package @aws-sdk/s3-request-presigner";
+    throw failure("Unsupported", why, { cause });
   }
-}
-
-function list(sdk: Sdk, prefix: string, options: DriverListOptions): AsyncGenerator<readonly DriverListEntry[]> {
-  return options.versions ? versions(sdk, prefix, options) : objects(sdk, prefix, options);
-}
-
-async function* objects({ client, library, bucket }: Sdk, prefix: string, options: DriverListOptions) {
-  const { delimiter, startAfter, signal } = options;
-  const fixed = { Bucket: bucket, Prefix: prefix, Delimiter: delimiter, EncodingType: "url" as const };
-  const listing = listingOf(bucket, prefix, options);
-  let token: string | undefined;
-  do {
-    const command = new library.ListObjectsV2Command({ ...fixed, StartAfter: startAfter, ContinuationToken: token });
-    const page: ListObjectsV2CommandOutput = await calling("ListObjectsV2", signal, (o) => client.send(command, o));
-    token = isTruncated(page) ? listing.next(required(page.NextContinuationToken, "NextContinuationToken")) : undefined;
-    const decode = decoder(page.EncodingType);
-    const files = (page.Contents ?? []).map((row) => file(row, decode));
-    yield* filled(listing.page([...files, ...directories(page, decode)]));
-  } while (token !== undefined);
-}
-
-async function* versions({ client, library, bucket }: Sdk, prefix: string, options: DriverListOptions) {
-  const { delimiter, startAfter, signal } = options;
-  const fixed = { Bucket: bucket, Prefix: prefix, Delimiter: delimiter, EncodingType: "url" as const };
-  const listing = listingOf(bucket, prefix, options);
-  let at: { KeyMarker?: string | undefined; VersionIdMarker?: string | undefined } | undefined;
-  do {
-    const command = new library.ListObjectVersionsCommand({ ...fixed, ...(at ?? { KeyMarker: startAfter }) });
-    const page: ListObjectVersionsCommandOutput = await calling("ListObjectVersions", signal, (o) =>
-      client.send(command, o),
-    );
-    const decode = decoder(page.EncodingType);
-    at = undefined;
-    if (isTruncated(page)) {
-      at = {
-        KeyMarker: decode(required(page.NextKeyMarker, "NextKeyMarker")),
-        VersionIdMarker: page.NextVersionIdMarker,
-      };
-      listing.next(JSON.stringify(at));
-    }
-    yield* filled(listing.page([...history(page, decode), ...directories(page, decode)]));
-  } while (at !== undefined);
-}
-
-type Decode = (text: string) => string;
-
-/** The names of directory buckets end so; they alone are not listed in order. */
-function listingOf(bucket: string, prefix: string, options: DriverListOptions): Listing {
-  return new Listing(prefix, options, !bucket.endsWith("--x-s3"));
-}
-
-function isTruncated({ IsTruncated }: { IsTruncated?: boolean | undefined }): boolean {
-  if (IsTruncated !== undefined) return IsTruncated;
-  throw failure("Corrupt", "the server's answer is no listing: it has no IsTruncated");
-}
-
-function* filled(items: readonly DriverListEntry[]): Generator<readonly DriverListEntry[]> {
-  if (items.length > 0) yield items;
-}
-
-function file(row: Pick<ObjectVersion, "Key" | "Size" | "LastModified" | "ETag">, decode: Decode): DriverListEntry {
-  const { Key, Size = Number.NaN, LastModified, ETag } = row;
-  const item: DriverListEntry = { key: decode(required(Key, "Key")), type: "file", size: Size };
-  if (LastModified) item.modified = LastModified;
-  if (ETag) item.etag = ETag;
-  return item;
-}
-
-function directories(
-  { CommonPrefixes = [] }: Pick<ListObjectsV2CommandOutput, "CommonPrefixes">,
-  decode: Decode,
-): DriverListEntry[] {
-  return CommonPrefixes.map(({ Prefix }) => ({ key: decode(required(Prefix, "Prefix")), type: "directory" }));
-}
-
-/** Versions and markers come as two lists; those of one key go from new to old. */
-function history(
-  { Versions = [], DeleteMarkers = [] }: ListObjectVersionsCommandOutput,
-  decode: Decode,
-): DriverListEntry[] {
-  const stored = Versions.map((row) => ({ ...file(row, decode), ...versioned(row), deleted: false }));
-  const markers = DeleteMarkers.map((row) => {
-    const { size: _, etag: __, ...item } = file(row, decode);
-    return { ...item, ...versioned(row), deleted: true };
-  });
-  return [...markers, ...stored].sort((a, b) => Number(b.modified) - Number(a.modified));
-}
-
-function versioned({ VersionId, IsLatest }: ObjectVersion): { version: string; latest: boolean } {
-  return { version: required(VersionId, "VersionId"), latest: IsLatest === true };
 }

@@ -27,7 +27,7 @@ const GROWING: UploadLimits = {
 };
 const UNIFORM: UploadLimits = { ...GROWING, uniformParts: true };
 
-export function limitsOf({ uniformParts }: Profile): UploadLimits {
+function limitsOf({ uniformParts }: Profile): UploadLimits {
   return uniformParts ? UNIFORM : GROWING;
 }
 
@@ -43,12 +43,12 @@ export async function write(
   return upload(body, new ObjectTarget(bucket, key, options), { limiter, size, signal, onProgress });
 }
 
-export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
+function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
   if (conditionalPut || !isConditional(conditions)) return;
   throw unenforced("");
 }
 
-export function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
+function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
   if (conditionalCommit || !isConditional(conditions)) return;
   throw unenforced(" in parts, above 8 MiB");
 }
@@ -57,13 +57,13 @@ function unenforced(which: string): Error {
   return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
-export function describing({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">) {
+function describing({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">) {
   const headers = metadataHeaders(metadata);
   if (contentType !== undefined) headers["content-type"] = contentType;
   return headers;
 }
 
-export function etagOfWhole(data: Uint8Array): string {
+function etagOfWhole(data: Uint8Array): string {
   return `"${createHash("md5").update(data).digest("hex")}"`;
 }
 
@@ -166,7 +166,7 @@ export interface Marked extends ObservedObject {
 }
 
 /** A write with `nonce`; `etagOf` tells the etag of an object made of these bytes, where it is made of them. */
-export function attemptOf(
+function attemptOf(
   { ifAbsent, ifMatch }: Conditions,
   nonce: string | undefined,
   since: number,
@@ -278,7 +278,7 @@ function committed({ text, status, headers }: HttpText & HttpHead): WriteResult 
 }
 
 /** The id of an upload that has begun. An empty one must go out with nothing: its abort deletes the object. */
-export function uploadIdOf(id: string | undefined): string {
+function uploadIdOf(id: string | undefined): string {
   if (id) return id;
   throw failure(
     "Unsupported",
@@ -309,7 +309,7 @@ function row({ number, etag, checksum }: PartDone): string {
 }
 
 /** The etag of the object that the parts make: the MD5 of their MD5s. Undefined where their etags are no such. */
-export function etagOf(parts: readonly PartDone[]): string | undefined {
+function etagOf(parts: readonly PartDone[]): string | undefined {
   const md5 = createHash("md5");
   for (const { etag } of parts) {
     const sum = /^"?([0-9a-f]{32})"?$/i.exec(etag)?.[1];

@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { expect, it } from "vitest";
 import type { BatchDeleteError, OperationContext } from "../../../../src/fs/driver/driver.js";
-import { fromBlobServiceClient } from "../../../../src/fs/drivers/azure/index.js";
+import { azure } from "../../../../src/fs/drivers/azure/index.js";
 import { openStorage } from "../../../../src/open.js";
 import { StoragePath } from "../../../../src/path.js";
 import { collect } from "../../../../src/streams.js";
@@ -27,12 +27,12 @@ const MIB = 2 ** 20;
 const CALL: OperationContext = { op: "read", ifAbsent: false, ifMatch: false };
 const caught = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 
-await describeOn("azurite", "fromBlobServiceClient keeps the contract", (server) => {
+await describeOn("azurite", "azure.fromClient keeps the contract", (server) => {
   const bucket = useBucket(server);
 
   async function open(): Promise<Harness> {
     const client = await azureClient(server);
-    const storage = openStorage({ drivers: { abfs: fromBlobServiceClient(client) }, env: {} });
+    const storage = openStorage({ drivers: { abfs: azure.fromClient(client).open }, env: {} });
     const base = StoragePath.of({ scheme: "abfs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,
@@ -45,12 +45,12 @@ await describeOn("azurite", "fromBlobServiceClient keeps the contract", (server)
   }
 
   const { exceptions = [], lacks = [] } = SERVERS.find(({ server: name }) => name === "azurite") ?? {};
-  for (const { id, title, run, skip } of driverContract({ name: "fromBlobServiceClient", open, exceptions, lacks })) {
+  for (const { id, title, run, skip } of driverContract({ name: "azure.fromClient", open, exceptions, lacks })) {
     it(`${id} ${title}`, { timeout: 180_000, skip: skip !== undefined }, run);
   }
 });
 
-await describeOn("azurite", "fromBlobServiceClient under faults", (server: ServerOf<"azurite">) => {
+await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"azurite">) => {
   const bucket = useBucket(server);
 
   async function faulty(rules: Parameters<typeof faultProxy>[1] = [], options = {}) {
@@ -58,7 +58,7 @@ await describeOn("azurite", "fromBlobServiceClient under faults", (server: Serve
     const client = BlobServiceClient.fromConnectionString(through(server, proxy).connectionString, {
       retryOptions: { maxTries: 2, retryDelayInMs: 10 },
     });
-    const seam = new Seam(await fromBlobServiceClient(client, options)(bucket().name, undefined, SHARED));
+    const seam = new Seam(await azure.fromClient(client, options).open(bucket().name, undefined, SHARED));
     const close = async () => {
       expect(proxy.pending()).toEqual([]);
       await proxy.close();
@@ -164,7 +164,7 @@ await describeOn("azurite", "fromBlobServiceClient under faults", (server: Serve
   it("A06: errors hold neither the key nor the request that the client puts into its own", async () => {
     const wrong = Buffer.alloc(64, "SECRET").toString("base64");
     const client = new BlobServiceClient(server.endpoint, new StorageSharedKeyCredential(server.account, wrong));
-    const seam = new Seam(await fromBlobServiceClient(client)(bucket().name, undefined, SHARED));
+    const seam = new Seam(await azure.fromClient(client).open(bucket().name, undefined, SHARED));
     for (const call of [() => seam.stat("k"), () => seam.open("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
       const error = await caught(call());
       expect(["Unauthenticated", "PermissionDenied"]).toContain(seam.driver.codeOf(error, CALL));
@@ -173,7 +173,7 @@ await describeOn("azurite", "fromBlobServiceClient under faults", (server: Serve
       expect(shown).not.toMatch(/SharedKey /);
     }
     const anonymous = new BlobServiceClient(`${server.endpoint}?sv=2024-11-04&sig=SECRET`);
-    const other = new Seam(await fromBlobServiceClient(anonymous)(bucket().name, undefined, SHARED));
+    const other = new Seam(await azure.fromClient(anonymous).open(bucket().name, undefined, SHARED));
     expect(inspect(await caught(other.stat("k")), { depth: 9, showHidden: true })).not.toContain("SECRET");
     await expect(other.driver.signedUrl("k", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
       code: "Unsupported",

@@ -17,7 +17,7 @@ import { noted } from "../../../support/canary.mjs";
 const CALL: OperationContext = { op: "stat", ifAbsent: false, ifMatch: false };
 
 interface Seen {
-  method: string | undefined;
+  method: string;
   url: URL;
   headers: IncomingMessage["headers"];
   form: URLSearchParams;
@@ -31,7 +31,7 @@ async function listening(
   const seen: Seen[] = [];
   const server = make(async (request, response) => {
     const one = {
-      method: request.method,
+      method: request.method ?? "",
       url: new URL(request.url ?? "/", "http://x"),
       headers: request.headers,
       form: new URLSearchParams(await text(request)),
@@ -57,9 +57,10 @@ describe("identities", () => {
 
   beforeEach(async () => {
     refused.clear();
-    service = await listening(createPlain as never, ({ headers, method }) =>
-      refused.has(String(headers.authorization)) ? 401 : method === "PUT" ? 201 : 200,
-    );
+    service = await listening(createPlain as never, ({ headers, method }) => {
+      if (refused.has(String(headers.authorization))) return 401;
+      return method === "PUT" ? 201 : 200;
+    });
   });
   afterEach(() => {
     service.close();

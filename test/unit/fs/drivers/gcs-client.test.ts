@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Storage as GoogleStorage } from "@google-cloud/storage";
 import { describe, expect, it, test } from "vitest";
-import { fromGoogleStorage } from "../../../../src/fs/drivers/gcs/index.js";
+import { gcs } from "../../../../src/fs/drivers/gcs/index.js";
 import { openStorage } from "../../../../src/open.js";
 import { StoragePath } from "../../../../src/path.js";
 import { driverContract, type Harness } from "../../../../src/testing/index.js";
@@ -12,11 +12,11 @@ import { describeOn, useBucket } from "../../../servers/use.js";
 import { recordingProxy } from "../../../support/proxy.js";
 import { Seam, SHARED } from "../../../support/seam.js";
 
-await describeOn("fake-gcs", "fromGoogleStorage keeps the contract", (server) => {
+await describeOn("fake-gcs", "gcs.fromClient keeps the contract", (server) => {
   const bucket = useBucket(server, { versioned: true });
 
   async function open(): Promise<Harness> {
-    const storage = openStorage({ drivers: { gs: fromGoogleStorage(await gcsClient(server)) }, env: {} });
+    const storage = openStorage({ drivers: { gs: gcs.fromClient(await gcsClient(server)).open }, env: {} });
     const base = StoragePath.of({ scheme: "gs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,
@@ -29,7 +29,7 @@ await describeOn("fake-gcs", "fromGoogleStorage keeps the contract", (server) =>
   }
 
   const cases = driverContract({
-    name: "fromGoogleStorage",
+    name: "gcs.fromClient",
     open,
     lacks: ["copyIfAbsent", "sign"],
     exceptions: [
@@ -48,7 +48,7 @@ await describeOn("fake-gcs", "fromGoogleStorage keeps the contract", (server) =>
     const proxy = await recordingProxy(server.endpoint);
     const client = await gcsClient({ ...server, endpoint: proxy.endpoint });
     const more = { payer: "paying", kmsKeyName: "key" };
-    const seam = new Seam(await fromGoogleStorage(client, more)(bucket().name, undefined, SHARED));
+    const seam = new Seam(await gcs.fromClient(client, more).open(bucket().name, undefined, SHARED));
     await seam.write("k", "hello");
     expect(await seam.text("k")).toBe("hello");
     await seam.delete("k");
@@ -61,7 +61,7 @@ await describeOn("fake-gcs", "fromGoogleStorage keeps the contract", (server) =>
   });
 });
 
-describe("fromGoogleStorage", () => {
+describe("gcs.fromClient", () => {
   test("errors hold neither the token nor the request that the client puts into its own", async () => {
     const server = createServer((_, response) => response.writeHead(403).end('{"error":{"code":403,"message":"no"}}'));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -70,7 +70,7 @@ describe("fromGoogleStorage", () => {
       projectId: "p",
       token: "TOKEN-SECRET",
     });
-    const seam = new Seam(await fromGoogleStorage(client)("b", undefined, SHARED));
+    const seam = new Seam(await gcs.fromClient(client).open("b", undefined, SHARED));
     for (const call of [() => seam.stat("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
       const error = await call().catch((e: unknown) => e);
       const { inspect } = await import("node:util");

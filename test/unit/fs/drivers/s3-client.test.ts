@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { inspect } from "node:util";
 import { S3Client } from "@aws-sdk/client-s3";
 import { expect, it } from "vitest";
-import { fromS3Client } from "../../../../src/fs/drivers/s3/index.js";
+import { s3 } from "../../../../src/fs/drivers/s3/index.js";
 import { openStorage } from "../../../../src/open.js";
 import { StoragePath } from "../../../../src/path.js";
 import { collect } from "../../../../src/streams.js";
@@ -21,7 +21,7 @@ import {
 import { through } from "../../../support/proxy.js";
 import { Seam, SHARED } from "../../../support/seam.js";
 
-await describeOn("minio", "fromS3Client keeps the contract", (server) => {
+await describeOn("minio", "s3.fromClient keeps the contract", (server) => {
   const plain = useBucket(server);
   // Apart, because MinIO lists directories of deleted objects in a bucket with versions.
   const versioned = useBucket(server, { versioned: true });
@@ -29,7 +29,7 @@ await describeOn("minio", "fromS3Client keeps the contract", (server) => {
   async function open(id: string): Promise<Harness> {
     const bucket = id === "R23" ? versioned : plain;
     const client = await s3Client(server);
-    const storage = openStorage({ drivers: { s3: fromS3Client(client, { provider: "minio" }) }, env: {} });
+    const storage = openStorage({ drivers: { s3: s3.fromClient(client, { provider: "minio" }).open }, env: {} });
     const key = randomBytes(6).toString("hex");
     const base = StoragePath.of({ scheme: "s3", bucket: bucket().name, key });
     return {
@@ -45,18 +45,18 @@ await describeOn("minio", "fromS3Client keeps the contract", (server) => {
   }
 
   const exceptions = SERVERS.find(({ server: name }) => name === "minio")?.exceptions ?? [];
-  for (const { id, title, run, skip } of driverContract({ name: "fromS3Client", open, exceptions })) {
+  for (const { id, title, run, skip } of driverContract({ name: "s3.fromClient", open, exceptions })) {
     it(`${id} ${title}`, { timeout: 180_000, skip: skip !== undefined }, run);
   }
 });
 
-await describeOn("minio", "fromS3Client under faults", (server: ServerOf<"minio">) => {
+await describeOn("minio", "s3.fromClient under faults", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server);
 
   async function faulty(rules: Parameters<typeof faultProxy>[1]) {
     const proxy = await faultProxy(server.endpoint, rules);
     const client = await s3Client(through(server, proxy));
-    const seam = new Seam(await fromS3Client(client, { provider: "minio" })(bucket().name, undefined, SHARED));
+    const seam = new Seam(await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED));
     const close = async () => {
       expect(proxy.pending()).toEqual([]);
       client.destroy();
@@ -124,7 +124,7 @@ await describeOn("minio", "fromS3Client under faults", (server: ServerOf<"minio"
   it("A06: errors hold neither the keys nor the request that the client puts into its own", async () => {
     const credentials = { accessKeyId: "ID-CANARY", secretAccessKey: "SECRET-CANARY", sessionToken: "TOKEN-CANARY" };
     const client = new S3Client({ endpoint: server.endpoint, region: "us-east-1", forcePathStyle: true, credentials });
-    const seam = new Seam(await fromS3Client(client, { provider: "minio" })(bucket().name, undefined, SHARED));
+    const seam = new Seam(await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED));
     for (const call of [() => seam.stat("k"), () => seam.open("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
       const error = await call().catch((reason: unknown) => reason);
       expect(["Unauthenticated", "PermissionDenied"]).toContain(codeOf(seam, error));

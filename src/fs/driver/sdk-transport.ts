@@ -1,0 +1,165 @@
+/** The transport of this library, with an official client in the place of Node's own `request`. */
+import { EventEmitter } from "node:events";
+import type { Agent, ClientRequest, IncomingHttpHeaders, RequestOptions } from "node:http";
+import { finished, Readable } from "node:stream";
+import { type Dialect, Http } from "../http/client.js";
+
+/** One signed try, for a client to send. */
+export interface ClientRequestInit {
+  method: string;
+  hostname: string;
+  port: number | undefined;
+  /** With the query, as it goes out. */
+  path: string;
+  /** With `host` and, where there is a body, `content-length`. */
+  headers: Record<string, string>;
+  /** Long bodies come as a stream, whose progress tells that the line is alive. */
+  body: Buffer | Readable | undefined;
+  signal: AbortSignal;
+}
+
+/** A response whose body is not read yet. */
+export interface ClientResponse {
+  status: number;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Left out where there is none. */
+  body?: Readable | ReadableStream<Uint8Array> | undefined;
+}
+
+/** Sends one request once, without retries of its own. */
+export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>;
+
+/** An `Http` that sends through a client: retries, time limits, checks and errors are those of every other driver. */
+export function clientHttp(protocol: "http:" | "https:", dialect: Dialect, gate: Gate, send: ClientSend): Http {
+  const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
+  return new Http({ protocol, dialect }, request, NO_AGENT as Agent);
+}
+
+/** The client keeps its own connections, which stay open when a driver is closed. */
+const NO_AGENT = { destroy() {} } as unknown;
+
+/**
+ * Lets as many requests through as the client has connections, so that waiting for one of them is not taken for the
+ * silence of a server. One for each client.
+ */
+export class Gate {
+  readonly #limit: () => number;
+  readonly #waiting: (() => void)[] = [];
+  #inside = 0;
+
+  constructor(limit: () => number) {
+    this.#limit = limit;
+  }
+
+  enter(start: () => void): void {
+    if (this.#inside >= this.#limit()) this.#waiting.push(start);
+    else this.#admit(start);
+  }
+
+  leave(): void {
+    this.#inside--;
+    const next = this.#waiting.shift();
+    if (next) this.#admit(next);
+  }
+
+  #admit(start: () => void): void {
+    this.#inside++;
+    start();
+  }
+}
+
+/** As much of a `ClientRequest` as the transport uses. */
+class ClientExchange extends EventEmitter {
+  writableEnded = false;
+  readonly #options: RequestOptions;
+  readonly #gate: Gate;
+  readonly #send: ClientSend;
+  readonly #abort = new AbortController();
+  #upload: Upload | undefined;
+  #response: Readable | undefined;
+
+  constructor(options: RequestOptions, gate: Gate, send: ClientSend) {
+    super();
+    this.#options = options;
+    this.#gate = gate;
+    this.#send = send;
+  }
+
+  write(chunk: Uint8Array, taken: () => void): void {
+    if (!this.#upload) {
+      this.#upload = new Upload();
+      this.#start(this.#upload);
+    }
+    this.#upload.give(chunk, taken);
+  }
+
+  end(body?: Uint8Array): void {
+    this.writableEnded = true;
+    if (this.#upload) this.#upload.push(null);
+    else this.#start(body && Buffer.from(body.buffer, body.byteOffset, body.byteLength));
+  }
+
+  destroy(): void {
+    this.#abort.abort();
+    this.#upload?.destroy();
+    this.#response?.destroy();
+  }
+
+  #start(body: ClientRequestInit["body"]): void {
+    this.#gate.enter(() => {
+      this.#exchange(body)
+        .catch((error: unknown) => void this.emit("error", error))
+        .finally(() => this.#gate.leave());
+    });
+  }
+
+  /** Ends when the response is read, or left. */
+  async #exchange(body: ClientRequestInit["body"]): Promise<void> {
+    const { signal } = this.#abort;
+    if (signal.aborted) return;
+    this.emit("socket");
+    const { method = "GET", host: hostname, port, path, headers } = this.#options;
+    const where = { method, hostname: String(hostname), port: port ? Number(port) : undefined, path: path ?? "/" };
+    const response = await this.#send({ ...where, headers: pairsOf(headers as unknown as string[]), body, signal });
+    const message = messageOf(response);
+    this.#response = message;
+    if (signal.aborted) message.destroy();
+    const closed = new Promise<void>((resolve) => void finished(message, { writable: false }, () => resolve()));
+    this.emit("response", message);
+    await closed;
+  }
+}
+
+/** The chunks of a long body; each is taken when the client asks for more. */
+class Upload extends Readable {
+  #taken: (() => void) | undefined;
+
+  give(chunk: Uint8Array, taken: () => void): void {
+    this.#taken = taken;
+    this.push(chunk);
+  }
+
+  override _read(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    taken?.();
+  }
+}
+
+/** The transport writes headers as a flat list. */
+function pairsOf(list: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < list.length; i += 2) headers[list[i]!] = list[i + 1]!;
+  return headers;
+}
+
+function messageOf({ status, headers, body }: ClientResponse): Readable {
+  const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+  const told = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
+  return Object.assign(streamOf(body), told);
+}
+
+function streamOf(body: ClientResponse["body"]): Readable {
+  if (body === undefined) return Readable.from([]);
+  return "on" in body ? body : Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+}
