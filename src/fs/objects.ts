@@ -1,10 +1,8 @@
 import type { Codecs } from "../codecs/codec.js";
 import { checkOptions, failure, isStorageError } from "../errors.js";
-import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { abortable, type Body, collect } from "../streams.js";
-import { Batch } from "./batch.js";
-import type { DriverContext, ObjectDriver, ObjectIdentifier, ObjectInfo, WriteResult } from "./driver/driver.js";
+import type { DriverContext, ObjectDriver, ObjectInfo, WriteResult } from "./driver/driver.js";
 import { Operation, onObject } from "./operation.js";
 import {
   checkRead,
@@ -121,23 +119,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
   }
 
-  /** Deletes objects. A missing one is a success; every one that could not be deleted is named in a {@link BatchError}. */
-  async delete(at: PathLike | readonly PathLike[], init: DeleteObjectOptions = {}): Promise<void> {
-    checkOptions("delete", init, REMOVE);
-    const groups = new Map<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>();
-    for (const one of toPathList(at)) {
-      const call = new Operation("delete", "delete", init);
-      const { key, driver } = await call.run(() => call.object(this.#reach, one));
-      const group = groups.get(driver) ?? { call, doomed: [] };
-      groups.set(driver, group);
-      group.doomed.push(init.version === undefined ? { key } : { key, version: init.version });
-    }
-    const { signal } = init;
-    const [first] = groups;
-    if (!first) return;
-    const [driver, { call, doomed }] = first;
-    if (groups.size === 1 && doomed.length === 1) await call.run(() => driver.delete(doomed, { signal }));
-    else await deleteGroups(groups, signal);
+  /** Deletes one object. A missing one is a success. */
+  async delete(at: PathLike, init: DeleteObjectOptions = {}): Promise<void> {
+    const { version, signal } = init;
+    await onObject(this.#reach, "delete", at, init, REMOVE, ({ key, driver }) =>
+      driver.delete([version === undefined ? { key } : { key, version }], { signal }),
+    );
   }
 
   /** Gives back sockets and caches; every later call fails. */
@@ -153,43 +140,4 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     // Not spread, which makes objects that are slow to extend in Node 20.
     return Object.assign(checkRead(init), { limiter: this.#shared.downloads });
   }
-}
-
-/** Deletes in all buckets, also when one has failed; all failures come in one error. */
-async function deleteGroups(
-  groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const batch = new Batch();
-  let first = "";
-  for (const [driver, { call, doomed }] of groups) {
-    first ||= call.at;
-    await deleteIn(batch, { call, driver }, doomed, signal);
-  }
-  batch.check("delete", first, "not deleted");
-}
-
-/** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
-export async function deleteIn(
-  batch: Batch,
-  { call, driver }: { call: Operation; driver: ObjectDriver },
-  doomed: readonly ObjectIdentifier[],
-  signal: AbortSignal | undefined,
-  count = doomed.length,
-): Promise<void> {
-  try {
-    await driver.delete(doomed, { signal });
-    batch.done(count);
-  } catch (error) {
-    if (signal?.aborted) throw call.toStorageError(error);
-    const keys = doomed.map(({ key }) => key);
-    const failures = call.failures(error, keys);
-    batch.done(Math.max(0, count - failures.length));
-    for (const failure of failures) batch.fail(failure.path, failure.error);
-  }
-}
-
-/** One place or several. */
-export function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
-  return typeof at === "string" || at instanceof StoragePath ? [at] : at;
 }

@@ -3,7 +3,6 @@ import { setMaxListeners } from "node:events";
 import { checkOptions, type EntryFailure, isStorageError, type OptionNames, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
-import { Batch } from "./batch.js";
 import { BatchDeleteError, type Driver, type ObjectDriver, type OperationContext } from "./driver/driver.js";
 import { checkKey, type PathLike } from "./options.js";
 import type { DriverRegistry, StorageContext } from "./registry.js";
@@ -134,7 +133,8 @@ export interface FailureContext {
 /** `error` as the caller sees it. Without a driver nothing can classify it, so it passes unchanged. */
 function told(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
-  if (error instanceof BatchDeleteError) return partial(error, call);
+  // Of a delete of one object; what becomes of many is a matter of {@link Operation.failures}.
+  if (error instanceof BatchDeleteError) return entriesOf(error, call)[0]?.error ?? error;
   if (!call.driver) return error;
   const { op, path } = call;
   const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);
@@ -147,15 +147,6 @@ function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryF
     const path = sibling(call.path, key);
     return { path, error: told(error, { ...call, path }) };
   });
-}
-
-function partial(error: BatchDeleteError, call: FailureContext): unknown {
-  const entries = entriesOf(error, call);
-  const [only] = entries;
-  if (only && entries.length === 1) return only.error;
-  const batch = new Batch();
-  for (const { path, error } of entries) batch.fail(path, error);
-  return batch.error(call.op, call.path, "not deleted");
 }
 
 /** The printed path of another key in the bucket of `path`. */

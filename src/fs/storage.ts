@@ -2,9 +2,16 @@ import { checkOptions, invalid, isStorageError, StorageError } from "../errors.j
 import { StoragePath } from "../path.js";
 import { toReadableStream } from "../streams.js";
 import { Batch } from "./batch.js";
-import type { Driver, DriverContext, DriverListEntry, ObjectInfo } from "./driver/driver.js";
+import type {
+  Driver,
+  DriverContext,
+  DriverListEntry,
+  ObjectDriver,
+  ObjectIdentifier,
+  ObjectInfo,
+} from "./driver/driver.js";
 import { globKeys } from "./glob/walk.js";
-import { Objects, type ReadStrategy, toPathList } from "./objects.js";
+import { Objects, type ReadStrategy } from "./objects.js";
 import { Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
   COPY,
@@ -12,6 +19,7 @@ import {
   checkRange,
   checkSign,
   DELETE,
+  type DeleteObjectOptions,
   type DeleteOptions,
   GLOB,
   type GlobOptions,
@@ -28,7 +36,7 @@ import {
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
-import { checkApart, copyAcross, removeTree, summed, transferTree, waitUntilDistinct } from "./tree.js";
+import { checkApart, copyAcross, deleteGroups, removeTree, summed, transferTree, waitUntilDistinct } from "./tree.js";
 import { StorageWritable } from "./writable.js";
 
 /**
@@ -148,11 +156,14 @@ export class Storage extends Objects<Driver> {
     if (moved) await this.delete(from, { signal: init.signal });
   }
 
-  /** Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. */
+  /**
+   * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
+   * success; every one that could not be deleted is named in a {@link BatchError}.
+   */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
     const { recursive, version, signal } = init;
-    if (!recursive) return super.delete(at, { version, signal });
+    if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
     const batch = new Batch();
     const calls: Operation[] = [];
     for (const one of toPathList(at)) {
@@ -171,6 +182,21 @@ export class Storage extends Objects<Driver> {
       const { key, driver } = await call.object(this.#reach, at);
       return driver.signedUrl(key, checkSign(init));
     });
+  }
+
+  /** Deletes single objects, those of a bucket in as few requests as its driver can. */
+  async #deleteObjects(paths: readonly PathLike[], { version, signal }: DeleteObjectOptions): Promise<void> {
+    const [first] = paths;
+    if (first !== undefined && paths.length === 1) return super.delete(first, { version, signal });
+    const groups = new Map<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>();
+    for (const one of paths) {
+      const call = new Operation("delete", "delete", { signal });
+      const { key, driver } = await call.run(() => call.object(this.#reach, one));
+      const group = groups.get(driver) ?? { call, doomed: [] };
+      groups.set(driver, group);
+      group.doomed.push(version === undefined ? { key } : { key, version });
+    }
+    await deleteGroups(groups, signal);
   }
 
   /** Whether one driver can copy between the two: same provider, same connection. */
@@ -249,4 +275,9 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
   const { scheme, connectionId, bucket } = base;
   const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
+}
+
+/** One place or several. */
+function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
+  return typeof at === "string" || at instanceof StoragePath ? [at] : at;
 }

@@ -5,8 +5,7 @@ import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { Batch } from "./batch.js";
-import type { DriverListEntry, ObjectIdentifier, ObjectInfo } from "./driver/driver.js";
-import { deleteIn } from "./objects.js";
+import type { DriverListEntry, ObjectDriver, ObjectIdentifier, ObjectInfo } from "./driver/driver.js";
 import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
 import type { CopyOptions, DeleteOptions } from "./options.js";
 import { readStream } from "./resumable-read.js";
@@ -378,4 +377,38 @@ function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject,
     },
     signal,
   });
+}
+
+/** Deletes in all buckets, also when one has failed; all failures come in one error. */
+export async function deleteGroups(
+  groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const batch = new Batch();
+  let first = "";
+  for (const [driver, { call, doomed }] of groups) {
+    first ||= call.at;
+    await deleteIn(batch, { call, driver }, doomed, signal);
+  }
+  batch.check("delete", first, "not deleted");
+}
+
+/** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
+export async function deleteIn(
+  batch: Batch,
+  { call, driver }: { call: Operation; driver: ObjectDriver },
+  doomed: readonly ObjectIdentifier[],
+  signal: AbortSignal | undefined,
+  count = doomed.length,
+): Promise<void> {
+  try {
+    await driver.delete(doomed, { signal });
+    batch.done(count);
+  } catch (error) {
+    if (signal?.aborted) throw call.toStorageError(error);
+    const keys = doomed.map(({ key }) => key);
+    const failures = call.failures(error, keys);
+    batch.done(Math.max(0, count - failures.length));
+    for (const failure of failures) batch.fail(failure.path, failure.error);
+  }
 }

@@ -156,7 +156,7 @@ describe("objects alone", async () => {
         for await (const chunk of objects.read(at("data"))) seen += chunk.byteLength;
         expect(seen).toBe(size);
       }
-      await objects.delete([at("data"), at("missing"), at("tab\tand\u0001")]);
+      for (const name of ["data", "missing", "tab\tand\u0001"]) await objects.delete(at(name));
       expect(await objects.exists(at("data"))).toBe(false);
       await objects.close();
     });
@@ -172,12 +172,10 @@ describe("objects alone", async () => {
       await expect(unknown).rejects.toThrow(/InvalidArgument \(no connection of this id in: /);
       await Promise.all([own.close(), asked.close()]);
     });
-    test("every key that could not be deleted is named", async () => {
+    test("a key that could not be deleted is named", async () => {
       const objects = opened({}, { drivers: { s3: s3Objects({ ...keys(), secretAccessKey: "wrong" }) } });
-      const failed = objects.delete([at("one"), at("two")]);
-      await expect(failed).rejects.toThrow(
-        /delete .*: Unauthenticated \(2 not deleted: (one|two): Unauthenticated, (one|two): /,
-      );
+      const failed = objects.delete(at("one"));
+      await expect(failed).rejects.toThrow(/delete .*\/one: Unauthenticated /);
       await objects.close();
     });
     test("an XCom backend stores, loads and purges on it", async () => {
