@@ -63,7 +63,7 @@ function settled(keys: S3Keys) {
 
 export function unknownProvider(provider: string): Error {
   const known = Object.keys(profiles).join(", ");
-  return invalid(`unknown provider ${JSON.stringify(String(provider).slice(0, 100))} of s3 (expected one of ${known})`);
+  return invalid(`unknown provider ${JSON.stringify(provider)} of s3 (expected one of ${known})`);
 }
 
 const AMAZON = { provider: "aws", addressing: "auto" } as const;
