@@ -1,5 +1,6 @@
 import { pause } from "../concurrency.js";
 import { failure, isStorageError } from "../errors.js";
+import { providerOf, type StoragePath } from "../path.js";
 import { refuse, withOperation } from "./errors.js";
 import { pathsOf } from "./layers/located.js";
 import type { LoadOptions, XComBackend } from "./options.js";
@@ -51,7 +52,8 @@ export class XCom {
   async set(at: RowKey, value: unknown, options: RowOptions = {}): Promise<void> {
     const stored = await this.#backend.storeValue(at, at.key, value, options);
     const old = await this.#replace(at, stored, options);
-    if (old && old.value !== stored) await purgeObjects(this.#backend, old.value, { ...options, owner: at });
+    if (old && !sharesObject(this.#backend, old.value, stored, at))
+      await purgeObjects(this.#backend, old.value, { ...options, owner: at });
   }
 
   /** The value; undefined when there is no row. */
@@ -77,7 +79,8 @@ export class XCom {
 
   /** Deletes the row, then its object; whether there was a row. An error after the row is gone names the object. */
   async delete(at: RowKey, options: RowOptions = {}): Promise<boolean> {
-    const row = await deleteRow(this.#rows, at, options);
+    const { row, error } = await deleteRow(this.#rows, at, options);
+    if (error) throw error.reason;
     if (!row) return false;
     await purgeObjects(this.#backend, row.value, { ...options, owner: at });
     return true;
@@ -102,7 +105,8 @@ export class XCom {
     }
     // The row has never held it, unless it is a name that every value of this task instance overwrites.
     const { value: standing } = (await this.#rows.get(at, options)) ?? {};
-    if (standing !== stored) await purgeObjects(this.#backend, stored, { ...options, owner: at });
+    if (!sharesObject(this.#backend, standing, stored, at))
+      await purgeObjects(this.#backend, stored, { ...options, owner: at });
     throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
   }
 
@@ -143,6 +147,8 @@ export interface ClearReport {
   objects: number;
   /** The rows that are gone, each with its objects that are. */
   deleted: { at: RowKey; objects: string[] }[];
+  /** Rows that were listed and that somebody else has deleted since; their objects are theirs to purge. */
+  gone: RowKey[];
   /** Rows that are gone although they may have referred to an object that this backend does not delete. */
   kept: {
     at: RowKey;
@@ -221,7 +227,7 @@ async function clearRows(places: Places, filter: RowFilter, options: ClearOption
   // Listed before anything is deleted, since a listing may leave rows out when others go. Keys only: values are large.
   const doomed: RowKey[] = [];
   for await (const row of places.rows.list(filter, options)) doomed.push(checkedKey(row, filter));
-  const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], kept: [], left: [] };
+  const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], gone: [], kept: [], left: [] };
   for (const at of doomed) await clearRow(places, at, options, cleared);
   return cleared;
 }
@@ -232,44 +238,64 @@ function checkedKey(row: XComRow, filter: RowFilter): RowKey {
   throw failure("Corrupt", `the rows list ${JSON.stringify(keyOfRow(row))}, which is not what was asked for`);
 }
 
-/** Deletes a row as it is at this moment. What it held; undefined when there was none. */
-async function deleteRow(rows: XComRows, at: RowKey, { signal }: RowOptions): Promise<XComRow | undefined> {
-  for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
-    const row = await rows.get(at, { signal });
-    if (!row) return undefined;
-    if (await rows.delete(at, { signal, ifVersion: row.version })) return row;
-    await pauseAfterConflict(attempt, signal);
+interface DeletedRow {
+  /** What was there; undefined when there was nothing. With an error it may still be. */
+  row: XComRow | undefined;
+  error?: { reason: unknown };
+}
+
+/** Deletes a row as it is at this moment. One that is gone although its delete failed counts as deleted. */
+async function deleteRow(rows: XComRows, at: RowKey, { signal }: RowOptions): Promise<DeletedRow> {
+  let row: XComRow | undefined;
+  try {
+    for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
+      row = await rows.get(at, { signal });
+      if (!row || (await rows.delete(at, { signal, ifVersion: row.version }))) return { row };
+      await pauseAfterConflict(attempt, signal);
+    }
+    throw failure("PreconditionFailed", `the row was not deleted in ${MAX_CONFLICTS} attempts; it stands`);
+  } catch (reason) {
+    const gone = row && !signal?.aborted && (await isGone(rows, at));
+    return gone ? { row } : { row, error: { reason } };
   }
-  throw failure("PreconditionFailed", `other writers changed the row ${MAX_CONFLICTS} times; it stands`);
+}
+
+async function look(rows: XComRows, at: RowKey, signal: AbortSignal | undefined): Promise<DeletedRow> {
+  return rows.get(at, { signal }).then(
+    (row) => ({ row }),
+    (reason: unknown) => ({ row: undefined, error: { reason } }),
+  );
+}
+
+async function isGone(rows: XComRows, at: RowKey): Promise<boolean> {
+  return rows.get(at).then(
+    (row) => row === undefined,
+    () => false,
+  );
 }
 
 async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: ClearOptions, cleared: ClearReport) {
-  let row: XComRow | undefined;
+  const { row, error: stuck } = await (dryRun ? look(places.rows, at, signal) : deleteRow(places.rows, at, { signal }));
   const stays = (objects: readonly string[], standing: boolean, error: unknown) => {
     signal?.throwIfAborted();
     const reference = typeof row?.value === "string" ? row.value : undefined;
     cleared.left.push({ at, row: standing, objects: [...objects], reference, error });
   };
-  try {
-    row = await (dryRun ? places.rows.get(at, { signal }) : deleteRow(places.rows, at, { signal }));
-  } catch (error) {
-    row ??= await places.rows.get(at, { signal }).catch(() => undefined);
-    return stays([], true, error);
-  }
-  if (!row) return;
+  if (stuck) return stays([], true, stuck.reason);
+  if (!row) return cleared.gone.push(at);
   cleared.rows++;
   const { gone, left, error } = await purged(places.backend, row.value, { owner: at, signal }, dryRun);
   cleared.objects += gone.length;
   cleared.deleted.push({ at, objects: gone });
   if (error) stays(left, false, error.reason);
-  else if (gone.length === 0 && looksLikeReference(row.value))
+  else if (gone.length === 0 && mayBeReference(row.value))
     cleared.kept.push({ at, reference: row.value, reason: NOT_OURS });
 }
 
 const NOT_OURS = "the backend does not delete what this text refers to, if it refers to an object";
 
 /** Text that begins as a URL does; the rows of another base, of a retired route or of an alias are of this kind. */
-function looksLikeReference(value: unknown): value is string {
+function mayBeReference(value: unknown): value is string {
   return typeof value === "string" && /^[a-z][a-z0-9+._-]*:\/\/[^\s]+$/i.test(value) && !/^https?:/i.test(value);
 }
 
@@ -291,6 +317,21 @@ async function purged(backend: XComBackend, stored: unknown, options: LoadOption
     const left = pathsIn(reason, paths);
     return { gone: paths.filter((path) => !left.includes(path)), left, error: { reason } };
   }
+}
+
+/**
+ * Whether two rows lead to one object, however they spell it: another connection or scheme is no other object. What was
+ * overwritten under its name must not be purged.
+ */
+function sharesObject(backend: XComBackend, one: unknown, other: unknown, owner: RowKey): boolean {
+  if (one === other) return true;
+  const objects = (stored: unknown) => (pathsOf(backend, stored, { owner }) ?? []).map(identityOf);
+  const others = objects(other);
+  return objects(one).some((object) => others.includes(object));
+}
+
+function identityOf({ scheme, bucket, key }: StoragePath): string {
+  return JSON.stringify([providerOf(scheme) ?? scheme, bucket, key]);
 }
 
 /** Purges what a row held; a backend that says that it refers to objects and then deletes none has failed. */

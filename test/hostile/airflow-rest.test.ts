@@ -88,6 +88,19 @@ describe("an answer that is not Airflow's", () => {
   });
 });
 
+test("a DELETE that was carried out and whose response was lost is not the absence of a row", async () => {
+  await xcom().set(AT, [1]);
+  let lost = false;
+  api.override = ({ method }, own) => {
+    if (method !== "DELETE" || lost) return undefined;
+    lost = true;
+    own();
+    return { status: 502, body: {} };
+  };
+  expect(await xcom().clear(TARGET)).toMatchObject({ rows: 1, objects: 1, left: [] });
+  expect(await objects()).toBe(0);
+});
+
 describe("fields", () => {
   test.each<[string, object]>([
     ["no value", { value: undefined }],
@@ -179,6 +192,37 @@ describe("pages", () => {
     };
     await expect(all(rows.list(TARGET))).rejects.toMatchObject({ code: "Corrupt", retryable: false });
     expect(api.calls.filter(({ url }) => url.pathname.endsWith("xcomEntries")).length).toBeLessThan(20);
+  });
+  test.each([60, 300, 500])("of a server that ignores the offset are no whole listing of %d rows", async (count) => {
+    for (let index = 0; index < count; index++) api.rows.push(row({ map_index: index }));
+    api.override = ({ url }, own) => {
+      url.searchParams.delete("offset");
+      return own();
+    };
+    await expect(xcom().clear(TARGET)).rejects.toMatchObject({ code: "Corrupt" });
+    expect(api.rows).toHaveLength(count);
+  });
+  test("with a row twice and another missing are no whole listing", async () => {
+    for (let index = 0; index < 60; index++) api.rows.push(row({ map_index: index }));
+    api.override = ({ url }, own) => {
+      if (!url.pathname.endsWith("xcomEntries")) return undefined;
+      const { status, body } = own() as { status: number; body: { xcom_entries: object[]; total_entries: number } };
+      return {
+        status,
+        body: { ...body, xcom_entries: body.xcom_entries.map((each, i, all) => (i === 1 ? all[0] : each)) },
+      };
+    };
+    await expect(xcom().clear(TARGET)).rejects.toMatchObject({ code: "Corrupt" });
+  });
+  test("with a total below what came are Corrupt", async () => {
+    for (let index = 0; index < 5; index++) api.rows.push(row({ map_index: index }));
+    api.override = ({ url }, own) => {
+      const { status, body } = own();
+      return url.pathname.endsWith("xcomEntries")
+        ? { status, body: { ...(body as object), total_entries: 0 } }
+        : undefined;
+    };
+    await expect(all(rows.list(TARGET))).rejects.toMatchObject({ code: "Corrupt" });
   });
   test("have every row that stays although others go meanwhile", async () => {
     for (let index = 0; index < 60; index++) api.rows.push(row({ map_index: index }));

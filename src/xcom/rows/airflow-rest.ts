@@ -113,8 +113,12 @@ class RowsApi {
       previous = total;
       // The row that comes next was at `offset` before `moved` rows in front of it went.
       offset = moved > 0 ? Math.max(0, offset - moved) : offset + keys.length;
-      if (moved === 0 && offset >= total) return;
+      if (offset > total && keys.length > 0 && moved === 0)
+        throw page.corrupt(`total_entries is ${total}, and there are ${offset} rows`);
+      if (moved === 0 && offset >= total && seen.size >= total) return;
       if (moved === 0 && keys.length === 0) throw page.corrupt(`total_entries is ${total}, and no row is at ${offset}`);
+      // As many rows came as there are, and some of them twice: rows have moved, or the server ignores the offset.
+      if (offset >= total) offset = 0;
       stale = fresh.length === 0 ? stale + 1 : 0;
       if (stale > MAX_STALE_PAGES) throw page.corrupt("the server sends the same rows again and again");
     }
@@ -261,15 +265,19 @@ class ApiClient {
     return undefined;
   }
 
-  /** Whether the server says that it deleted what the path leads to: 204 does, and a 404 of its own that there was none. */
+  /**
+   * Whether the server deleted what the path leads to: 204 says so, and a 404 of its own that there was none, unless an
+   * earlier try of this call may have deleted it.
+   */
   async deleted(path: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const { status, text } = await this.#send("DELETE", path, { expect: [204], signal }, [404]);
+    const { status, text, ambiguous } = await this.#send("DELETE", path, { expect: [204], signal }, [404]);
     if (status === 204) return true;
     const from = named("DELETE", path);
     if (status !== 404)
       throw new Document(from, {}).corrupt(`its status is ${status}; nothing says that the row is gone`);
     checkDetail(documentIn(from, text), status);
-    return false;
+    // An earlier try, whose response was lost, may have deleted it.
+    return ambiguous;
   }
 
   close(): void {

@@ -55,6 +55,7 @@ describe("clear", () => {
         { at: { ...at, key: "return_value" }, objects: there },
         { at: { ...at, key: "small" }, objects: [] },
       ],
+      gone: [],
       kept: [],
       left: [],
     });
@@ -74,6 +75,26 @@ describe("clear", () => {
     await rows.set(AT, theirs);
     const { left } = await xcom().clear(OWNER, { dryRun: true });
     expect(left).toMatchObject([{ row: false, reference: theirs, error: { code: "PermissionDenied" } }]);
+  });
+  test("deletes the objects of a row that is gone although its delete failed", async () => {
+    await xcom().set(AT, BIG);
+    const lossy: XComRows = {
+      ...rows,
+      delete: async (at, options) => {
+        await rows.delete(at, options);
+        throw failure("Unavailable", "the response was lost");
+      },
+    };
+    expect(await xcom({ rows: lossy }).clear(OWNER)).toMatchObject({ rows: 1, objects: 2, left: [] });
+    expect(await objects()).toEqual([]);
+    await xcom().set(AT, BIG);
+    expect(await xcom({ rows: lossy }).delete(AT)).toBe(true);
+    expect(await objects()).toEqual([]);
+  });
+  test("names a row that somebody else deleted after it was listed", async () => {
+    await xcom().set(AT, BIG);
+    const late: XComRows = { ...rows, get: async () => undefined };
+    expect(await xcom({ rows: late }).clear(OWNER)).toMatchObject({ rows: 0, gone: [AT], left: [] });
   });
   test("does not touch the object of a row that cannot be deleted", async () => {
     await xcom().set(AT, BIG);

@@ -3,6 +3,7 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
+import { routeXComs } from "../../../src/xcom/layers/route.js";
 import { memoryRows } from "../../../src/xcom/rows/memory.js";
 import type { RowKey, XComRows } from "../../../src/xcom/rows/rows.js";
 import type { Query } from "../../../src/xcom/rows/sql.js";
@@ -216,6 +217,20 @@ describe("XCom", () => {
     expect(await objects()).not.toEqual([first]);
     await xcom.set(AT, 1);
     expect(await objects()).toEqual([]);
+  });
+  test.each([
+    ["another connection", "s3://other@b/xcom", (text: string) => text],
+    ["another scheme", "s3://conn@b/xcom", (text: string) => text.replace("s3://", "s3a://")],
+  ])("an object that is overwritten under %s is not purged", async (_, path, spelled) => {
+    const keyTemplate = "{dag_id}/{run_id}/{task_id}/{map_index}/{key}.json";
+    const at = (base: string) =>
+      new XComObjectStorageBackend({ storage: here.storage, path: base, threshold: 0, keyTemplate });
+    const old = at("s3://conn@b/xcom");
+    await rows.set(AT, spelled(String(await old.storeValue(OWNER, AT.key, "one"))));
+    const fresh = at(path);
+    const routed = new XCom({ rows, backend: routeXComs({ backends: { fresh, old }, route: () => "fresh" }) });
+    await routed.set(AT, "two");
+    expect(await routed.get(AT)).toBe("two");
   });
   test("getMany gives every value in the order of the rows", async () => {
     for (let mapIndex = 0; mapIndex < 30; mapIndex++) await xcom.set({ ...AT, mapIndex }, { ...BIG, mapIndex });
