@@ -1,6 +1,7 @@
 // Only the types that a team agreed on: nothing else is stored, and nothing else is made of what others stored.
 import assert from "node:assert/strict";
-import { DataFrame, DateTime, Decimal, isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { DataFrame, DateTime, Decimal } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();

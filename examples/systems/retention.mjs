@@ -1,13 +1,7 @@
 // Values of different lifetimes below different prefixes, and the rules by which the bucket lets them expire.
 import assert from "node:assert/strict";
-import {
-  isStorageError,
-  lifecyclePolicy,
-  openStorage,
-  StoragePath,
-  withRetention,
-  XComObjectStorageBackend,
-} from "stowage";
+import { isStorageError, openStorage, StoragePath, XComObjectStorageBackend } from "stowage";
+import { lifecyclePolicy, withRetention } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();

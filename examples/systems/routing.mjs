@@ -1,6 +1,7 @@
 // Each value to the store and the codec that suit it; every reader finds it wherever it is.
 import assert from "node:assert/strict";
-import { defineSerializer, openStorage, routeXComs, XComObjectStorageBackend } from "stowage";
+import { openStorage, XComObjectStorageBackend } from "stowage";
+import { defineSerializer, routeXComs } from "stowage/xcom";
 import { base, otherBase } from "./lib/place.mjs";
 
 const images = defineSerializer({

@@ -1,6 +1,7 @@
 // Every value in two stores: the row names the first, and the second answers when the first cannot.
 import assert from "node:assert/strict";
-import { isStorageError, openStorage, replicate, XComObjectStorageBackend } from "stowage";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { replicate } from "stowage/xcom";
 import { base, otherBase } from "./lib/place.mjs";
 
 const storage = openStorage();

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
 import type { ConnectionInput } from "../../src/connections/connection.js";
 import { openStorage } from "../../src/open.js";
-import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/index.js";
+import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/presets.js";
 import { listStoredXComs } from "../../src/xcom/stored.js";
 import { describeOn, useBucket } from "../servers/use.js";
 import { noted } from "../support/canary.mjs";

@@ -57,7 +57,7 @@ const PLANTS: [file: string, line: string, rule: string][] = [
     "layers see nothing above them but the backend's class",
   ],
   ["objectstore-backend.ts", `import type {} from "./open.js";`, "the XCom backend sees only what lies below it"],
-  ["airflow/planted.ts", `import type {} from "../index.js";`, "nothing sees index"],
+  ["airflow/planted.ts", `import type {} from "../index.js";`, "nothing sees the package's doors"],
   [
     "airflow/planted.ts",
     `import type {} from "../cli/planted.js";`,

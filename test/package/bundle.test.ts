@@ -36,10 +36,10 @@ const LARGEST = 320 * 1024;
 /** Everything that S3 does, with the parts that are named and no other. */
 const LEAN = `
 import { gzip } from "stowage/codecs";
-import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage/lean";
+import { createStorage, isStorageError, XComObjectStorageBackend } from "stowage/core";
 import { fromS3Keys } from "stowage/s3";
 const { keys, base } = JSON.parse(process.env.PLACE);
-const storage = openStorage({ drivers: { s3: fromS3Keys(keys) }, codecs: [gzip] });
+const storage = createStorage({ drivers: [{ schemes: ["s3"], open: fromS3Keys(keys) }], codecs: [gzip] });
 await storage.write(base + "/a/b.gz", "text", { compression: "infer" });
 console.log(await storage.text(base + "/a/b.gz", { compression: "infer" }));
 for await (const { path } of storage.list(base, { recursive: true })) console.log(path.name);
@@ -54,10 +54,10 @@ await storage.close();
 `;
 /** Single objects: written, read and deleted. */
 const OBJECTS = `
-import { openObjects } from "stowage/lean";
+import { createObjects } from "stowage/core";
 import { s3Objects } from "stowage/s3";
 const { keys, base } = JSON.parse(process.env.PLACE);
-const objects = openObjects({ drivers: { s3: s3Objects(keys) } });
+const objects = createObjects({ drivers: [{ schemes: ["s3"], open: s3Objects(keys) }] });
 await objects.write(base + "/o/large", new Uint8Array(9 * 2 ** 20));
 console.log((await objects.bytes(base + "/o/large")).byteLength);
 await objects.delete(base + "/o/large");
@@ -65,19 +65,19 @@ console.log(await objects.exists(base + "/o/large"));
 `;
 /** One small get, on a Storage that nobody closes. */
 const GET = `
-import { openObjects } from "stowage/lean";
+import { createObjects } from "stowage/core";
 import { s3Objects } from "stowage/s3";
 const { keys, base } = JSON.parse(process.env.PLACE);
-const storage = openObjects({ drivers: { s3: s3Objects(keys) } });
+const storage = createObjects({ drivers: [{ schemes: ["s3"], open: s3Objects(keys) }] });
 console.log(await storage.text(base + "/small"));
 `;
 /** The same with all verbs. */
-const ALL_VERBS = GET.replaceAll("openObjects", "openStorage").replaceAll("s3Objects", "fromS3Keys");
+const ALL_VERBS = GET.replaceAll("createObjects", "createStorage").replaceAll("s3Objects", "fromS3Keys");
 /** The same, by the connection of an environment variable. */
 const BY_CONNECTION = `
-import { connectionsFromEnv, openStorage } from "stowage/lean";
+import { connectionsFromEnv, createStorage } from "stowage/core";
 import { openS3WithKeys } from "stowage/s3";
-const storage = openStorage({ drivers: { s3: openS3WithKeys }, connections: connectionsFromEnv(process.env) });
+const storage = createStorage({ drivers: [{ schemes: ["s3"], open: openS3WithKeys }], connections: connectionsFromEnv(process.env) });
 console.log(await storage.text("s3://it@" + process.env.PLACE));
 `;
 /** A task of Airflow with static keys. */
@@ -85,13 +85,13 @@ const TASK = `
 import { withObjectStorage } from "stowage/airflow/lean";
 import { s3Objects } from "stowage/s3";
 const keys = { accessKeyId: "id", secretAccessKey: "secret" };
-export const task = withObjectStorage(() => 1, { drivers: { s3: s3Objects(keys) } });
+export const task = withObjectStorage(() => 1, { drivers: [{ schemes: ["s3"], open: s3Objects(keys) }] });
 `;
 /** The same with the keys of the connection that the API server gives. */
 const ASKING_TASK = `
 import { taskConnections, withObjectStorage } from "stowage/airflow/lean";
 import { openS3Objects } from "stowage/s3";
-export const task = withObjectStorage(() => 1, { drivers: { s3: openS3Objects }, connections: taskConnections });
+export const task = withObjectStorage(() => 1, { drivers: [{ schemes: ["s3"], open: openS3Objects }], connections: taskConnections });
 `;
 /** Bytes, minified. The first and the third are promised: 60 and 100 KB. */
 const LARGEST_LEAN = {

@@ -81,7 +81,7 @@ describe("with static keys", () => {
     const names = 'import { withObjectStorage } from "stowage/airflow/lean"; import { s3Objects } from "stowage/s3";';
     const keys = '{ accessKeyId: "id", secretAccessKey: "secret" }';
     const size = await sizeOf(
-      `${names} export const task = withObjectStorage(() => 1, { drivers: { s3: s3Objects(${keys}) } });`,
+      `${names} export const task = withObjectStorage(() => 1, { drivers: [{ schemes: ["s3"], open: s3Objects(${keys}) }] });`,
     );
     console.log(`named parts: ${size} bytes minified, ${Math.round(more)} ms of processor time over the SDK alone`);
     expect(size).toBeLessThan(100_000);

@@ -13,9 +13,11 @@ import { fromGoogleStorage } from "stowage/gcs";
 import { fromS3Client } from "stowage/s3";
 
 const CLIENTS = {
-  s3: (options) => ({ s3: fromS3Client(new S3Client(options)) }),
-  gs: (options) => ({ gs: fromGoogleStorage(new Storage(options)) }),
-  abfs: (options) => ({ abfs: fromBlobServiceClient(BlobServiceClient.fromConnectionString(options)) }),
+  s3: (options) => [{ schemes: ["s3"], open: fromS3Client(new S3Client(options)) }],
+  gs: (options) => [{ schemes: ["gs"], open: fromGoogleStorage(new Storage(options)) }],
+  abfs: (options) => [
+    { schemes: ["abfs"], open: fromBlobServiceClient(BlobServiceClient.fromConnectionString(options)) },
+  ],
 };
 
 async function tried({ path, connections, client }) {

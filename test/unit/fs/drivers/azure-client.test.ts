@@ -32,7 +32,7 @@ await describeOn("azurite", "fromBlobServiceClient keeps the contract", (server)
 
   async function open(): Promise<Harness> {
     const client = await azureClient(server);
-    const storage = openStorage({ drivers: { abfs: fromBlobServiceClient(client) }, env: {} });
+    const storage = openStorage({ drivers: [{ schemes: ["abfs"], open: fromBlobServiceClient(client) }], env: {} });
     const base = StoragePath.of({ scheme: "abfs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,

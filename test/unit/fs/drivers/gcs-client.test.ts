@@ -16,7 +16,10 @@ await describeOn("fake-gcs", "fromGoogleStorage keeps the contract", (server) =>
   const bucket = useBucket(server, { versioned: true });
 
   async function open(): Promise<Harness> {
-    const storage = openStorage({ drivers: { gs: fromGoogleStorage(await gcsClient(server)) }, env: {} });
+    const storage = openStorage({
+      drivers: [{ schemes: ["gs"], open: fromGoogleStorage(await gcsClient(server)) }],
+      env: {},
+    });
     const base = StoragePath.of({ scheme: "gs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,

@@ -29,7 +29,10 @@ await describeOn("minio", "fromS3Client keeps the contract", (server) => {
   async function open(id: string): Promise<Harness> {
     const bucket = id === "R23" ? versioned : plain;
     const client = await s3Client(server);
-    const storage = openStorage({ drivers: { s3: fromS3Client(client, { provider: "minio" }) }, env: {} });
+    const storage = openStorage({
+      drivers: [{ schemes: ["s3"], open: fromS3Client(client, { provider: "minio" }) }],
+      env: {},
+    });
     const key = randomBytes(6).toString("hex");
     const base = StoragePath.of({ scheme: "s3", bucket: bucket().name, key });
     return {
