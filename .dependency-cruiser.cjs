@@ -1,14 +1,14 @@
 /**
  * The rooms of `src` and which of them each may see. The list has no circle, so there is none between rooms either:
  *
- *   errors <- path, streams, concurrency, connections <- codecs, fs/http, fs/signing <- fs/driver <- fs/drivers/*
+ *   brand, errors <- path, streams, concurrency, connections <- codecs, fs/http, fs/signing <- fs/driver <- fs/drivers/*
  *   fs/driver, codecs <- fs <- xcom <- objectstore-backend;  fs, fs/drivers/* <- open <- backend <- airflow, cli, testing
  *
  * A room is a folder, with the folders in it, or a file of the root. What a room does not list is forbidden to it.
  */
 const PROVIDERS = "node_modules/(@aws-sdk|@aws-crypto|@smithy|@google-cloud|google-auth-library|@azure)/";
 
-const ROOTS = ["errors", "path", "streams", "concurrency"];
+const ROOTS = ["brand", "errors", "path", "streams", "concurrency"];
 const file = (name) => `^src/${name}\\.ts$`;
 const folder = (name) => `^src/${name}/`;
 /** The core: what users call. Its helpers, transport, signatures and drivers are rooms of their own. */
@@ -60,41 +60,32 @@ const DOORS_TO_COME = [
 
 module.exports = {
   forbidden: [
+    room("brand", file("brand")),
     room("errors", file("errors")),
-    room("path", file("path"), file("errors")),
+    room("path", file("path"), file("brand"), file("errors")),
     room("streams", file("streams"), file("errors")),
     room("concurrency", file("concurrency"), file("errors")),
-    room("connections", folder("connections"), file("errors")),
+    room("connections", folder("connections"), file("brand"), file("errors")),
     room("codecs", folder("codecs"), file("errors"), file("streams")),
     room("transport", folder("fs/http"), file("errors"), file("streams"), file("concurrency")),
     room("signatures", folder("fs/signing"), file("errors")),
     room(
       "the driver interface",
       folder("fs/driver"),
-      ...["errors", "streams", "concurrency"].map(file),
+      ...["brand", "errors", "streams", "concurrency"].map(file),
       folder("connections"),
       folder("fs/http"),
     ),
     room(
       "drivers",
       folder("fs/drivers"),
-      ...["errors", "streams", "concurrency"].map(file),
+      ...["brand", "errors", "streams", "concurrency"].map(file),
       folder("connections"),
       ...SHARED,
     ),
     room("the core", CORE, ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs/driver")),
     room("open", file("open"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
-    {
-      // xcom/layers/{replicate,retention} ask `instanceof XComObjectStorageBackend` until classes have brands.
-      ...room("xcom", folder("xcom"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
-      from: { path: folder("xcom"), pathNot: "^src/xcom/layers/(replicate|retention)\\.ts$" },
-    },
-    {
-      name: "layers see nothing above them but the backend's class",
-      severity: "error",
-      from: { path: "^src/xcom/layers/(replicate|retention)\\.ts$" },
-      to: { path: "^src/(airflow|cli|testing|index|core|driver|open|backend)(/|\\.)" },
-    },
+    room("xcom", folder("xcom"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
     room("the XCom backend", file("objectstore-backend"), ...ROOTS.map(file), folder("codecs"), CORE, folder("xcom")),
     {
       name: "a driver never sees another",

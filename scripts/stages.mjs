@@ -17,7 +17,7 @@ import { nodeBinary } from "./node-versions.mjs";
 /** The contract of the drivers, on every backend. */
 export const CONTRACTS = ["test/conformance/contract.test.ts"];
 /** Tests of the built package; the rest of the tests needs no `dist`. */
-export const PACKAGED = ["test/package/exports.test.ts", "test/package/bundle.test.ts", "test/package/package.test.ts"];
+export const PACKAGED = ["builds", "bundle", "exports", "package"].map((name) => `test/package/${name}.test.ts`);
 /** Faults planted between the library and the servers. */
 const FAULTS = "test/faults/";
 /** What has to hold on every Node. */

@@ -1,3 +1,4 @@
+import { CLASS } from "./brand.js";
 import { pause } from "./concurrency.js";
 import { failure, invalid, isStorageError } from "./errors.js";
 import type { Objects } from "./fs/objects.js";
@@ -47,6 +48,11 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     this.#settings = checkOptions(options, features);
     this.storage = options.storage;
     this.path = this.#settings.base;
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "XComObjectStorageBackend" {
+    return "XComObjectStorageBackend";
   }
 
   /**

@@ -23,7 +23,7 @@ export type { ReadAliases } from "./xcom/features.js";
 export { type ImportOptions, type ImportReport, importExported, importReferences } from "./xcom/import.js";
 export type { LayoutName, Owner } from "./xcom/keys/layout.js";
 export { type LifecycleOptions, type LifecycleProvider, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
-export type { LocatableBackend } from "./xcom/layers/located.js";
+export type { LocatableBackend, ObjectStorageBackend } from "./xcom/layers/located.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";
 export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";

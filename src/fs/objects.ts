@@ -1,6 +1,7 @@
+import { isInstance } from "../brand.js";
 import type { Codecs } from "../codecs/codec.js";
 import { checkOptions, failure, isStorageError } from "../errors.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { abortable, type Body, collect } from "../streams.js";
 import { Batch } from "./batch.js";
@@ -191,5 +192,5 @@ export async function deleteIn(
 
 /** One place or several. */
 export function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
-  return typeof at === "string" || at instanceof StoragePath ? [at] : at;
+  return typeof at === "string" || isInstance<StoragePath>(at, "StoragePath") ? [at] : at;
 }

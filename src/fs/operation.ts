@@ -1,10 +1,12 @@
 /** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
+
 import { setMaxListeners } from "node:events";
+import { isInstance } from "../brand.js";
 import { checkOptions, type EntryFailure, isStorageError, type OptionNames, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
 import { Batch } from "./batch.js";
-import { BatchDeleteError, type Driver, type ObjectDriver, type OperationContext } from "./driver/driver.js";
+import type { BatchDeleteError, Driver, ObjectDriver, OperationContext } from "./driver/driver.js";
 import { checkKey, type PathLike } from "./options.js";
 import type { DriverRegistry, StorageContext } from "./registry.js";
 
@@ -90,7 +92,7 @@ export class Operation {
 
   /** What the caller gets to see of a failure that is about `keys` of the bucket: key by key. */
   failures(error: unknown, keys: readonly string[]): EntryFailure[] {
-    if (error instanceof BatchDeleteError) return entriesOf(error, this.#context(this.#path));
+    if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, this.#context(this.#path));
     return keys.map((key) => this.failure(key, error));
   }
 
@@ -134,7 +136,7 @@ export interface FailureContext {
 /** `error` as the caller sees it. Without a driver nothing can classify it, so it passes unchanged. */
 function told(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
-  if (error instanceof BatchDeleteError) return partial(error, call);
+  if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return partial(error, call);
   if (!call.driver) return error;
   const { op, path } = call;
   const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);

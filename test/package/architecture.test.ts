@@ -29,6 +29,7 @@ test("src keeps to the arrows", async () => {
 });
 
 const PLANTS: [file: string, line: string, rule: string][] = [
+  ["brand.ts", `import type {} from "./errors.js";`, "brand sees only what lies below it"],
   ["errors.ts", `import type {} from "./path.js";`, "errors sees only what lies below it"],
   ["path.ts", `import type {} from "./fs/driver/driver.js";`, "path sees only what lies below it"],
   ["streams.ts", `import type {} from "./path.js";`, "streams sees only what lies below it"],
@@ -53,8 +54,8 @@ const PLANTS: [file: string, line: string, rule: string][] = [
   ["xcom/planted.ts", `import type {} from "../cli/planted.js";`, "xcom sees only what lies below it"],
   [
     "xcom/layers/replicate.ts",
-    `import type {} from "../../open.js";`,
-    "layers see nothing above them but the backend's class",
+    `import type {} from "../../objectstore-backend.js";`,
+    "xcom sees only what lies below it",
   ],
   ["objectstore-backend.ts", `import type {} from "./open.js";`, "the XCom backend sees only what lies below it"],
   ["airflow/planted.ts", `import type {} from "../index.js";`, "nothing sees the package's doors"],
