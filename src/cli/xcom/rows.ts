@@ -1,6 +1,6 @@
 /** XComs in the rows of Airflow's metadata database. */
 import { failure, invalid } from "../../errors.js";
-import type { Storage } from "../../fs/storage.js";
+import type { Storage } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import { airflowRows, sqliteQuery } from "../../xcom/rows/airflow-database.js";
 import type { XComRow, XComRowReader } from "../../xcom/rows/rows.js";

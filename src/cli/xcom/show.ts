@@ -1,7 +1,7 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
 import { invalid } from "../../errors.js";
-import type { ObjectInfo } from "../../fs/driver/driver.js";
+import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import { jsonEncoding } from "../../xcom/encoding/airflow.js";
 import { jsonText } from "../../xcom/encoding/json-write.js";

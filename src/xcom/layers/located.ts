@@ -1,6 +1,6 @@
 /** What layers need of the backend that they are around. */
 import { CLASS } from "../../brand.js";
-import type { Storage } from "../../fs/storage.js";
+import type { Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { LoadOptions, XComBackend } from "../options.js";
 

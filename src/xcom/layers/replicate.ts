@@ -3,9 +3,8 @@
 import { createHash } from "node:crypto";
 import { CLASS, isInstance } from "../../brand.js";
 import { type ErrorCode, failure, isStorageError, StorageError } from "../../errors.js";
-import type { ObjectInfo } from "../../fs/driver/driver.js";
-import type { Abortable } from "../../fs/options.js";
-import type { Storage } from "../../fs/storage.js";
+import type { ObjectInfo } from "../../fs/driver/index.js";
+import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { refuse, withOperation } from "../errors.js";
 import { pathBelow } from "../keys/base.js";

@@ -1,7 +1,6 @@
 /** Values of different lifetimes in different places: a layer around one backend for each class. */
 import { isInstance } from "../../brand.js";
-import type { Abortable } from "../../fs/options.js";
-import type { Storage } from "../../fs/storage.js";
+import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { refuse, withOperation } from "../errors.js";
 import { printedBase, restBelow } from "../keys/base.js";
