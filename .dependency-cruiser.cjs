@@ -63,12 +63,16 @@ const DOORS = [
   doorOfStorage("fs", CORE),
   doorOfStorage("fs/driver", folder("fs/driver")),
   doorOfStorage("fs/http", folder("fs/http")),
+  // The backend is made of the files of this room, and through the door the bundle of an Airflow task is larger.
+  {
+    ...door("xcom"),
+    from: { path: "^src/", pathNot: ["^src/xcom/", ASSEMBLY, file("objectstore-backend"), folder("airflow")] },
+  },
 ];
 /** Rooms whose door is still to be made: `DOORS=all npx depcruise src` names what passes it by. */
 const DOORS_TO_COME = [
   door("codecs"),
   door("connections"),
-  door("xcom"),
   ...["fs/signing", "fs/drivers/s3", "fs/drivers/gcs", "fs/drivers/azure"].map((name) => door(name)),
 ];
 

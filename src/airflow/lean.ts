@@ -1,8 +1,7 @@
 /** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle that holds only the parts that are named. */
 import type { ConnectionSource } from "../connections/index.js";
 import type { ObjectDriver } from "../fs/driver/index.js";
-import type { Objects } from "../fs/index.js";
-import { type CreateStorageOptions, createObjects } from "../fs/index.js";
+import { type CreateStorageOptions, createObjects, type Objects } from "../fs/index.js";
 import type { XComFeatures } from "../xcom/features.js";
 import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 import type { TaskClient } from "./sdk.js";

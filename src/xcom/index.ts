@@ -1,0 +1,24 @@
+/**
+ * The door of the room: XComs as the command uses them. `src/xcom.ts` is what users get; the backend
+ * itself, `src/objectstore-backend.ts`, is made of the files of this room.
+ */
+export { airflowEncoding, jsonEncoding, objectForm } from "./encoding/airflow.js";
+export { readJson } from "./encoding/json-read.js";
+export { jsonBytes, jsonText } from "./encoding/json-write.js";
+export { type ImportReport, INDEX, importExported, importReferences, UNFINISHED } from "./import.js";
+export { asPath } from "./keys/base.js";
+export { type LayoutName, parseObjectName } from "./keys/layout.js";
+export {
+  type Expiring,
+  type LifecycleProvider,
+  lifecyclePolicy,
+  lifecycleProvider,
+  tooShort,
+} from "./layers/lifecycle.js";
+export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
+export { restRows } from "./rows/airflow-rest.js";
+export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";
+export { type Query, sqlRows } from "./rows/sql.js";
+export { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "./settings.js";
+export { listStoredXComs, placeOf, type StoredFilter, type StoredLocation } from "./stored.js";
+export { XCom } from "./xcom.js";
