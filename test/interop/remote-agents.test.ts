@@ -36,7 +36,7 @@ await describeOn("minio", "agents on MinIO", (minio) => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "stowage-agents-"));
     program = join(folder, "agent.mjs");
-    const alias = { stowage: join(ROOT, "src/index.ts") };
+    const alias = { stowage: join(ROOT, "src/index.ts"), "stowage/xcom": join(ROOT, "src/xcom.ts") };
     const external = Object.keys((await manifest()).peerDependencies ?? {});
     const fixed = { bundle: true, platform: "node", format: "esm", external } as const;
     await build({ entryPoints: [join(ROOT, "examples/systems/remote-agents.mjs")], outfile: program, alias, ...fixed });
