@@ -9,10 +9,10 @@ import { open as openStowage } from "./subjects/stowage.mjs";
 
 const HERE = import.meta.dirname;
 const PROGRAM = `
-import { openObjects } from "stowage/lean";
-import { s3Objects } from "stowage/s3";
+import { createObjects } from "stowage/core";
+import { s3Objects } from "stowage/s3/keys";
 const { keys, at } = JSON.parse(process.argv[2]);
-const storage = openObjects({ drivers: { s3: s3Objects(keys) } });
+const storage = createObjects({ drivers: [s3Objects(keys)] });
 console.log((await storage.text(at)).length);
 `;
 const MIN_RUNS = 5;
@@ -82,7 +82,7 @@ async function bundled(folder) {
   await build({
     stdin: { contents: PROGRAM, resolveDir: HERE, sourcefile: "program.mjs" },
     alias: {
-      "stowage/lean": join(HERE, "../dist/lean.js"),
+      "stowage/core": join(HERE, "../dist/core.js"),
       "stowage/s3": join(HERE, "../dist/fs/drivers/s3/index.js"),
     },
     bundle: true,

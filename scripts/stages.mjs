@@ -17,7 +17,9 @@ import { nodeBinary } from "./node-versions.mjs";
 /** The contract of the drivers, on every backend. */
 export const CONTRACTS = ["test/conformance/contract.test.ts"];
 /** Tests of the built package; the rest of the tests needs no `dist`. */
-export const PACKAGED = ["test/package/exports.test.ts", "test/package/bundle.test.ts", "test/package/package.test.ts"];
+export const PACKAGED = ["builds", "bundle", "driver-example", "exports", "package", "types"].map(
+  (name) => `test/package/${name}.test.ts`,
+);
 /** Faults planted between the library and the servers. */
 const FAULTS = "test/faults/";
 /** What has to hold on every Node. */
@@ -27,6 +29,8 @@ const EVERYWHERE = [...CONTRACTS, "test/package/bundle.test.ts", "test/package/p
 export const stages = [
   { name: "biome", command: ["biome", "check", "."] },
   { name: "types", command: ["tsc", "--noEmit"] },
+  { name: "dead exports", command: ["knip"] },
+  { name: "exported surface", command: ["node", "scripts/api.mjs"] },
   { name: "api reference", command: ["typedoc", "--emit", "none"] },
   { name: "servers", command: ["node", "test/servers/prepare.mjs"], minutes: 30 },
   { name: "unit and contract", vitest: [...PACKAGED, `${FAULTS}**`].map((file) => `--exclude=${file}`), minutes: 20 },

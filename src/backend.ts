@@ -5,7 +5,7 @@ import {
   type XComObjectStorageBackendOptions,
 } from "./objectstore-backend.js";
 import { openStorage } from "./open.js";
-import { ALL_FEATURES } from "./xcom/index.js";
+import { ALL_FEATURES } from "./xcom/presets.js";
 import { type Env, settingsFromEnv } from "./xcom/settings.js";
 
 /**

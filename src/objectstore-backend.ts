@@ -1,8 +1,7 @@
+import { CLASS } from "./brand.js";
 import { pause } from "./concurrency.js";
 import { failure, invalid, isStorageError } from "./errors.js";
-import type { Objects } from "./fs/objects.js";
-import type { Abortable } from "./fs/options.js";
-import type { Storage } from "./fs/storage.js";
+import type { Abortable, Objects, Storage } from "./fs/index.js";
 import type { StoragePath } from "./path.js";
 import type { ByteStream } from "./streams.js";
 import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
@@ -47,6 +46,11 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     this.#settings = checkOptions(options, features);
     this.storage = options.storage;
     this.path = this.#settings.base;
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "XComObjectStorageBackend" {
+    return "XComObjectStorageBackend";
   }
 
   /**

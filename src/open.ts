@@ -1,10 +1,10 @@
 /** The one place where schemes meet drivers. */
 import { ALL } from "./codecs/index.js";
 import { type ConnectionsOption, resolveConnections } from "./connections/index.js";
-import { checkOptions, type OptionNames } from "./errors.js";
+import { checkOptions, invalid, type OptionNames } from "./errors.js";
 import { contentTypeOf } from "./fs/driver/content.js";
-import type { OpenDriver } from "./fs/driver/driver.js";
-import { openStorage as openLean } from "./fs/open.js";
+import type { DriverFactory, OpenDriver } from "./fs/driver/driver.js";
+import { createStorage } from "./fs/open.js";
 import type { Storage } from "./fs/storage.js";
 import { type Provider, schemesOf } from "./path.js";
 
@@ -15,47 +15,51 @@ export interface OpenStorageOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The folder that `file://` cannot leave. @default "/" */
   fileRoot?: string | undefined;
-  /** More schemes, or other drivers for the known ones. */
-  drivers?: Readonly<Record<string, OpenDriver>> | undefined;
+  /** More schemes, or other drivers for the known ones: `[s3.fromClient(client)]`. */
+  drivers?: readonly DriverFactory[] | undefined;
 }
 
 const NAMES: OptionNames<OpenStorageOptions> = { connections: true, env: true, fileRoot: true, drivers: true };
 
-/** A Storage over all schemes. Sends no request, reads no file and loads no driver until a path needs one. */
+/**
+ * Returns a Storage over all schemes: `createStorage` with every driver, codec and source of connections. Sends no
+ * request, reads no file and loads no driver until a path needs one.
+ */
 export function openStorage(options: OpenStorageOptions = {}): Storage {
   checkOptions("openStorage", options, NAMES);
-  const { env = process.env, fileRoot = "/" } = options;
-  const drivers = { ...builtIn(fileRoot), ...options.drivers };
+  const { env = process.env, fileRoot = "/", drivers = [] } = options;
+  if (!Array.isArray(drivers))
+    throw invalid("drivers must be an array of driver factories, as [s3.fromClient(client)]");
   const connections = resolveConnections(options.connections, env);
-  return openLean({ drivers, connections, codecs: ALL, contentTypeOf, env });
+  return createStorage({ drivers: [...builtIn(fileRoot), ...drivers], connections, codecs: ALL, contentTypeOf, env });
 }
 
-/** Aliases share one function: by it the core knows that two paths are at the same provider. */
-function builtIn(fileRoot: string): Record<string, OpenDriver> {
-  return {
-    ...aliases("s3", async (...at) => (await import("./fs/drivers/s3/open.js")).openS3(...at)),
-    ...aliases("gs", async (...at) => (await import("./fs/drivers/gcs/index.js")).openGcs(...at)),
-    ...aliases("azure", async (...at) => (await import("./fs/drivers/azure/open.js")).openAzure(...at)),
-    ...aliases(
+/** The schemes of one factory share one function: by it the core knows that two paths are at the same provider. */
+function builtIn(fileRoot: string): DriverFactory[] {
+  return [
+    provider("s3", async (...at) => (await import("./fs/drivers/s3/open.js")).openS3(...at)),
+    provider("gs", async (...at) => (await import("./fs/drivers/gcs/open.js")).openGcs(...at)),
+    provider("azure", async (...at) => (await import("./fs/drivers/azure/open.js")).openAzure(...at)),
+    provider(
       "file",
-      once(async () => (await import("./fs/drivers/file/index.js")).fileDrivers(fileRoot)),
+      once(async () => (await import("./fs/drivers/file/index.js")).file(fileRoot)),
     ),
-    ...aliases(
+    provider(
       "memory",
-      once(async () => (await import("./fs/drivers/memory.js")).memoryDrivers()),
+      once(async () => (await import("./fs/drivers/memory.js")).memory()),
     ),
-  };
+  ];
 }
 
-function aliases(provider: Provider, open: OpenDriver): Record<string, OpenDriver> {
-  return Object.fromEntries(schemesOf(provider).map((scheme) => [scheme, open]));
+function provider(name: Provider, open: OpenDriver): DriverFactory {
+  return { schemes: schemesOf(name), open };
 }
 
 /** What memory and file keep between buckets lives once for each Storage. */
-function once(find: () => Promise<OpenDriver>): OpenDriver {
-  let found: Promise<OpenDriver> | undefined;
+function once(load: () => Promise<DriverFactory>): OpenDriver {
+  let loaded: Promise<DriverFactory> | undefined;
   return async (...at) => {
-    found ??= find();
-    return (await found)(...at);
+    loaded ??= load();
+    return (await loaded).open(...at);
   };
 }

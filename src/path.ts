@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { CLASS } from "./brand.js";
 import { invalid, type StorageError } from "./errors.js";
 
 /**
@@ -42,6 +43,11 @@ export class StoragePath {
   static of(parts: PathParts): StoragePath {
     checkParts(parts);
     return new StoragePath(parts.scheme, parts.connectionId, parts.bucket, parts.key);
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "StoragePath" {
+    return "StoragePath";
   }
 
   /** The last segment; empty at the bucket. */

@@ -1,6 +1,7 @@
 // Before a task runs again, deletes its rows and every object that they refer to, on all stores.
 import assert from "node:assert/strict";
-import { memoryRows, openStorage, replicate, XCom, XComObjectStorageBackend } from "stowage";
+import { openStorage, XComObjectStorageBackend } from "stowage";
+import { memoryRows, replicate, XCom } from "stowage/xcom";
 import { base, otherBase } from "./lib/place.mjs";
 
 const storage = openStorage();

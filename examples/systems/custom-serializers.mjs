@@ -1,6 +1,7 @@
 // Stores values that are not JSON: bytes, typed arrays, a Map with any keys, a Set, and instances of a class.
 import assert from "node:assert/strict";
-import { defineSerializer, isStorageError, openStorage, serializerOf, XComObjectStorageBackend } from "stowage";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { defineSerializer, serializerOf } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 async function whole(body) {

@@ -5,7 +5,8 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { listStoredXComs, openStorage, REMOTE_AGENT_OPTIONS, XComObjectStorageBackend } from "stowage";
+import { openStorage, XComObjectStorageBackend } from "stowage";
+import { listStoredXComs, REMOTE_AGENT_OPTIONS } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const owner = { dagId: "sales", runId: "manual__2026-11-21T00:00:00+00:00", taskId: "extract" };

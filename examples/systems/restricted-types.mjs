@@ -1,6 +1,7 @@
 // Allows only the types that a team agreed on, both for storing values and for loading those that others stored.
 import assert from "node:assert/strict";
-import { DataFrame, DateTime, Decimal, isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { DataFrame, DateTime, Decimal } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();

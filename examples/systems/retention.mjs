@@ -1,13 +1,7 @@
 // Stores values of different lifetimes below different prefixes, and prints the bucket rules that expire them.
 import assert from "node:assert/strict";
-import {
-  isStorageError,
-  lifecyclePolicy,
-  openStorage,
-  StoragePath,
-  withRetention,
-  XComObjectStorageBackend,
-} from "stowage";
+import { isStorageError, openStorage, StoragePath, XComObjectStorageBackend } from "stowage";
+import { lifecyclePolicy, withRetention } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();

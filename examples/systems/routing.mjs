@@ -1,6 +1,7 @@
 // Sends each value to the store and codec that suit it; every reader finds it in any of the stores.
 import assert from "node:assert/strict";
-import { defineSerializer, openStorage, routeXComs, XComObjectStorageBackend } from "stowage";
+import { openStorage, XComObjectStorageBackend } from "stowage";
+import { defineSerializer, routeXComs } from "stowage/xcom";
 import { base, otherBase } from "./lib/place.mjs";
 
 const images = defineSerializer({

@@ -1,6 +1,7 @@
 // Keeps every value in two stores: the row names the first, and reads fall back to the second.
 import assert from "node:assert/strict";
-import { isStorageError, openStorage, replicate, XComObjectStorageBackend } from "stowage";
+import { isStorageError, openStorage, XComObjectStorageBackend } from "stowage";
+import { replicate } from "stowage/xcom";
 import { base, otherBase } from "./lib/place.mjs";
 
 const storage = openStorage();

@@ -1,6 +1,7 @@
 // The database is lost: lists and reads the XComs of a run from storage alone, and recreates their rows.
 import assert from "node:assert/strict";
-import { importReferences, listStoredXComs, memoryRows, openStorage, XCom, XComObjectStorageBackend } from "stowage";
+import { openStorage, XComObjectStorageBackend } from "stowage";
+import { importReferences, listStoredXComs, memoryRows, XCom } from "stowage/xcom";
 import { base } from "./lib/place.mjs";
 
 const storage = openStorage();

@@ -1,7 +1,6 @@
 /** A task handler around which XComs go through object storage, whoever opens the Storage. */
 
-import type { Objects } from "../fs/objects.js";
-import type { Storage } from "../fs/storage.js";
+import type { Objects, Storage } from "../fs/index.js";
 import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
 import type { XComFeatures } from "../xcom/features.js";
 import type { XComBackend } from "../xcom/options.js";

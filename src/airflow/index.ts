@@ -5,7 +5,7 @@
  */
 import "./require.js";
 import { openStorage } from "../open.js";
-import { ALL_FEATURES } from "../xcom/index.js";
+import { ALL_FEATURES } from "../xcom/presets.js";
 import { taskConnections } from "./connections.js";
 import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 

@@ -1,8 +1,7 @@
 /** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle that holds only the parts that are named. */
 import type { ConnectionSource } from "../connections/index.js";
-import type { ObjectDriver } from "../fs/driver/driver.js";
-import type { Objects } from "../fs/objects.js";
-import { type LeanStorageOptions, openObjects } from "../fs/open.js";
+import type { ObjectDriver } from "../fs/driver/index.js";
+import { type CreateStorageOptions, createObjects, type Objects } from "../fs/index.js";
 import type { XComFeatures } from "../xcom/features.js";
 import { type ObjectStorageOptions, wrapHandler } from "./handler.js";
 import type { TaskClient } from "./sdk.js";
@@ -12,12 +11,12 @@ export { taskConnections } from "./connections.js";
 export type { GetXCom, SetXCom, TaskClient, TaskContext, XComTarget } from "./sdk.js";
 export type { SettingsOptions } from "./settings.js";
 export { type Log, unmapped, type WrappedTaskClient, wrapTaskClient } from "./task-client.js";
-export type { LeanStorageOptions, ObjectStorageOptions };
+export type { CreateStorageOptions, ObjectStorageOptions };
 
 /** The parts that a task's bundle is to hold, and the settings. */
 export interface LeanObjectStorageOptions
   extends Omit<ObjectStorageOptions<Objects>, "storage" | "env">,
-    Omit<LeanStorageOptions<ObjectDriver>, "connections"> {
+    Omit<CreateStorageOptions<ObjectDriver>, "connections"> {
   /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
   /** What reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. @default none */
@@ -28,7 +27,7 @@ export interface LeanObjectStorageOptions
  * As `withObjectStorage` of `stowage/airflow`, of the drivers and codecs that are given: a row that needs another is an
  * error that names it.
  *
- * @example withObjectStorage(handler, { drivers: { s3: openS3Objects }, codecs: [gzip], connections: taskConnections })
+ * @example withObjectStorage(handler, { drivers: [s3()], codecs: [gzip], connections: taskConnections })
  */
 export function withObjectStorage<A = unknown>(
   handler: (args: A) => unknown,
@@ -36,7 +35,7 @@ export function withObjectStorage<A = unknown>(
 ): (args: A) => Promise<unknown> {
   const { drivers, codecs, contentTypeOf, connections, features = {} } = options;
   return wrapHandler<A, Objects>(handler, options, {
-    open: (client, env) => openObjects({ drivers, codecs, contentTypeOf, connections: connections?.(client), env }),
+    open: (client, env) => createObjects({ drivers, codecs, contentTypeOf, connections: connections?.(client), env }),
     features,
   });
 }

@@ -4,7 +4,7 @@ import { lstat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { type BatchError, invalid, isBatchError, isStorageError, type StorageError } from "../errors.js";
-import type { Storage } from "../fs/storage.js";
+import type { Storage } from "../fs/index.js";
 import { openStorage } from "../open.js";
 import { providerOf, StoragePath } from "../path.js";
 import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";

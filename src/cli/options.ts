@@ -14,11 +14,6 @@ export function whole(text: string): number {
   throw new InvalidArgumentError("It must be a whole number, 0 or more.");
 }
 
-/** A whole number >= -1. */
-export function index(text: string): number {
-  return text === "-1" ? -1 : whole(text);
-}
-
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** `90`, `15m`, `2h` or `7d` in seconds. */

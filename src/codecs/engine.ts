@@ -73,14 +73,3 @@ export async function* convertErrors(
     throw source.corrupt(error instanceof Error ? error.message : String(error), offset());
   }
 }
-
-/** `bytes` through a zlib stream. */
-export async function* through(bytes: AsyncIterable<Uint8Array>, stream: ZlibStream): AsyncGenerator<Uint8Array> {
-  const engine = new Engine(stream);
-  try {
-    for await (const chunk of bytes) yield* engine.feed(chunk);
-    yield* engine.finish();
-  } finally {
-    engine.destroy();
-  }
-}

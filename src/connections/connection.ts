@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { CLASS, isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
 
 /** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name says that it is one. */
@@ -32,7 +33,7 @@ export interface ConnectionInput {
 
 /** The value with every {@link Secret} in it revealed. For the code that hands it to a provider, not for messages. */
 export function revealed(value: Extra | undefined): unknown {
-  if (value instanceof Secret) return value.reveal();
+  if (isInstance<Secret>(value, "Secret")) return value.reveal();
   if (Array.isArray(value)) return value.map(revealed);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revealed(inner)]));
@@ -44,6 +45,11 @@ export class Secret {
 
   constructor(value: string) {
     this.#value = value;
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Secret" {
+    return "Secret";
   }
 
   reveal(): string {
@@ -103,6 +109,11 @@ class Sealed implements Connection {
     Object.freeze(this);
   }
 
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Connection" {
+    return "Connection";
+  }
+
   toString(): string {
     return `connection ${JSON.stringify(this.id)}`;
   }
@@ -149,7 +160,7 @@ const NAMES: ReadonlySet<string> = new Set([...TEXTS, "password", "port", "extra
  * A field of the wrong kind or an unknown name fails with InvalidArgument.
  */
 export function connectionFrom(id: string, input: Connection | ConnectionInput): Connection {
-  if (input instanceof Sealed) return input;
+  if (isInstance<Sealed>(input, "Connection")) return input;
   const where = `connection ${JSON.stringify(id)}`;
   if (typeof input !== "object" || input === null) throw invalid(`${where} is not a record`);
   for (const name of Object.keys(input)) {
@@ -166,7 +177,7 @@ function checkFields(where: string, input: Connection | ConnectionInput): void {
   for (const name of TEXTS) {
     if (input[name] !== undefined && typeof input[name] !== "string") throw wrong(name, "text");
   }
-  if (password !== undefined && typeof password !== "string" && !(password instanceof Secret)) {
+  if (password !== undefined && typeof password !== "string" && !isInstance<Secret>(password, "Secret")) {
     throw wrong("password", "text or a Secret");
   }
   if (port !== undefined && !Number.isInteger(port)) throw wrong("port", "an integer");
@@ -229,7 +240,7 @@ function isSecretValue(text: string): boolean {
 export function redactValue(value: unknown, secret = false, depth = 0): Extra {
   if (depth > MAX_DEPTH) throw invalid(`a connection's extra is nested deeper than ${MAX_DEPTH}`);
   if (value === null || value === undefined) return null;
-  if (value instanceof Secret || typeof value === "boolean") return value;
+  if (isInstance<Secret>(value, "Secret") || typeof value === "boolean") return value;
   if (typeof value === "string") return sealedText(value, secret);
   if (typeof value === "number") return secret ? new Secret(String(value)) : value;
   if (Array.isArray(value)) return value.map((inner) => redactValue(inner, secret, depth + 1));

@@ -1,5 +1,5 @@
 /** Where connections come from. */
-import { failure, isStorageError, StorageError } from "../errors.js";
+import { failure, isStorageError } from "../errors.js";
 import { extraFromText, parseConnection, toConnection } from "./airflow-format.js";
 import { type Connection, type ConnectionInput, connectionOf, normalType } from "./connection.js";
 
@@ -107,7 +107,7 @@ export function withErrorContext<T>(where: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
+    if (!isStorageError(error)) throw error;
     throw failure(error.code, `${where}: ${error.detail}`);
   }
 }

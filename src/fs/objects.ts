@@ -41,7 +41,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   readonly #shared: DriverContext;
   readonly #reads: ReadStrategy;
 
-  /** @internal Use `openObjects` or `openStorage`. */
+  /** @internal Use `createObjects`, `createStorage` or `openStorage`. */
   constructor(reach: DriverRegistry<D>, shared: DriverContext, reads = OVER_ONE_CONNECTION) {
     this.#reach = reach;
     this.#shared = shared;

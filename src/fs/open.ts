@@ -1,30 +1,30 @@
-/** A Storage of named parts: nothing is in it, or in the bundle of a program, that is not given to it. */
+/** A Storage of named parts: it, and the bundle of a program, hold the parts that it is given and no others. */
 import type { Codec } from "../codecs/codec.js";
 import { codecsOf } from "../codecs/codec.js";
 import { memoryLimiter } from "../concurrency.js";
 import type { ConnectionSource } from "../connections/index.js";
-import { checkOptions, type OptionNames } from "../errors.js";
-import type { Driver, DriverContext, ObjectDriver, OpenDriver } from "./driver/driver.js";
+import { checkOptions, invalid, type OptionNames } from "../errors.js";
+import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import { Objects } from "./objects.js";
 import type { StorageContext } from "./registry.js";
 import { DriverRegistry } from "./registry.js";
 import { Storage } from "./storage.js";
 
-/** The parts of a Storage, or of {@link Objects}, whose drivers need do less. */
-export interface LeanStorageOptions<D extends ObjectDriver = Driver> {
-  /** By scheme: `{ s3: openS3 }`. Schemes with the same driver are one provider. */
-  drivers: Readonly<Record<string, OpenDriver<D>>>;
-  /** What `compression` can name or infer; a suffix of any other is Unsupported. @default none */
+/** The parts of a Storage, or of {@link Objects}, whose drivers need fewer methods. */
+export interface CreateStorageOptions<D extends ObjectDriver = Driver> {
+  /** `[s3(), memory()]`. If two of them serve one scheme, the later one does. */
+  drivers: readonly DriverFactory<D>[];
+  /** The codecs that `compression` can name or infer; the suffix of any other is Unsupported. @default none */
   codecs?: readonly Codec[] | undefined;
   /** Where connection ids are looked up. @default nowhere */
   connections?: ConnectionSource | undefined;
-  /** The content type that a suffix stands for, where `write` is not told one. @default none is known */
+  /** The content type that a suffix stands for, if the caller of `write` names none. @default none is known */
   contentTypeOf?: StorageContext["contentTypeOf"] | undefined;
   /** Where drivers look up the providers' own variables. @default process.env */
   env?: DriverContext["env"] | undefined;
 }
 
-const NAMES: OptionNames<LeanStorageOptions> = {
+const NAMES: OptionNames<CreateStorageOptions> = {
   drivers: true,
   codecs: true,
   connections: true,
@@ -37,22 +37,22 @@ const TRANSFER_BUDGET = 64 * 1024 * 1024;
 
 const NOWHERE: ConnectionSource = { name: "the option connections, which was left out", get: async () => undefined };
 
-/** A Storage over these drivers. Sends no request and reads no file until a path needs one. */
-export function openStorage(options: LeanStorageOptions): Storage {
+/** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
+export function createStorage(options: CreateStorageOptions): Storage {
   const { reach, shared } = assembled(options);
   return new Storage(reach, shared);
 }
 
-/** As `openStorage`, without the verbs that list, copy, move, sign and push: for the smallest bundles. */
-export function openObjects(options: LeanStorageOptions<ObjectDriver>): Objects {
+/** As `createStorage`, with the verbs of single objects only: for the smallest bundles. */
+export function createObjects(options: CreateStorageOptions<ObjectDriver>): Objects {
   const { reach, shared } = assembled(options);
   return new Objects(reach, shared);
 }
 
 function assembled<D extends ObjectDriver>(
-  options: LeanStorageOptions<D>,
+  options: CreateStorageOptions<D>,
 ): { reach: DriverRegistry<D>; shared: DriverContext } {
-  checkOptions("openStorage", options, NAMES as OptionNames<LeanStorageOptions<D>>);
+  checkOptions("createStorage", options, NAMES as OptionNames<CreateStorageOptions<D>>);
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: DriverContext = {
     uploads: memoryLimiter(TRANSFER_BUDGET),
@@ -60,6 +60,14 @@ function assembled<D extends ObjectDriver>(
     env,
   };
   const kit: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
-  const reach = new DriverRegistry(new Map(Object.entries(drivers)), connections, shared, kit);
+  const reach = new DriverRegistry(bySchemes(drivers), connections, shared, kit);
   return { reach, shared };
+}
+
+function bySchemes<D extends ObjectDriver>(drivers: readonly DriverFactory<D>[]): ReadonlyMap<string, OpenDriver<D>> {
+  if (!Array.isArray(drivers) || !drivers.every((one) => Array.isArray(one?.schemes) && one.open))
+    throw invalid("drivers must be an array of what s3(), memory() and the like return: { schemes, open }");
+  return new Map(
+    drivers.flatMap(({ schemes, open }: DriverFactory<D>) => schemes.map((scheme) => [scheme, open] as const)),
+  );
 }

@@ -1,9 +1,11 @@
 /** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
+
 import { setMaxListeners } from "node:events";
+import { isInstance } from "../brand.js";
 import { checkOptions, type EntryFailure, isStorageError, type OptionNames, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
-import { BatchDeleteError, type Driver, type ObjectDriver, type OperationContext } from "./driver/driver.js";
+import type { BatchDeleteError, Driver, ObjectDriver, OperationContext } from "./driver/driver.js";
 import { checkKey, type PathLike } from "./options.js";
 import type { DriverRegistry, StorageContext } from "./registry.js";
 
@@ -89,7 +91,7 @@ export class Operation {
 
   /** What the caller gets to see of a failure that is about `keys` of the bucket: key by key. */
   failures(error: unknown, keys: readonly string[]): EntryFailure[] {
-    if (error instanceof BatchDeleteError) return entriesOf(error, this.#context(this.#path));
+    if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, this.#context(this.#path));
     return keys.map((key) => this.failure(key, error));
   }
 
@@ -134,7 +136,7 @@ export interface FailureContext {
 function told(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
   // Of a delete of one object; what becomes of many is a matter of {@link Operation.failures}.
-  if (error instanceof BatchDeleteError) return entriesOf(error, call)[0]?.error ?? error;
+  if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, call)[0]?.error ?? error;
   if (!call.driver) return error;
   const { op, path } = call;
   const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);

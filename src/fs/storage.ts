@@ -1,3 +1,4 @@
+import { isInstance } from "../brand.js";
 import { checkOptions, invalid, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { toReadableStream } from "../streams.js";
@@ -279,5 +280,5 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
 
 /** One place or several. */
 function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
-  return typeof at === "string" || at instanceof StoragePath ? [at] : at;
+  return typeof at === "string" || isInstance<StoragePath>(at, "StoragePath") ? [at] : at;
 }

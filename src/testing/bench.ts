@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { type ErrorCode, isStorageError } from "../errors.js";
-import type { ObjectInfo, WriteResult } from "../fs/driver/driver.js";
-import type { ListOptions, ReadOptions, WriteOptions } from "../fs/options.js";
-import type { ListEntry, Storage } from "../fs/storage.js";
+import type { ObjectInfo, WriteResult } from "../fs/driver/index.js";
+import type { ListEntry, ListOptions, ReadOptions, Storage, WriteOptions } from "../fs/index.js";
 import { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 

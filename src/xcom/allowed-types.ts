@@ -1,6 +1,7 @@
 /** Which types may be stored and loaded, by patterns on their names. */
+import { isInstance } from "../brand.js";
 import { failure, invalid } from "../errors.js";
-import { type Encoding, Fields } from "./encoding/encoding.js";
+import type { Encoding, Fields } from "./encoding/encoding.js";
 import type { XComFeatures } from "./features.js";
 import { nameAndVersion } from "./serializer.js";
 
@@ -89,7 +90,7 @@ function restricted(encoding: Encoding, allows: AllowList): Encoding {
     ...encoding,
     lower(value, form) {
       const lowered = encoding.lower(value, form);
-      const name = lowered.value instanceof Fields ? classnameOf(lowered.value) : undefined;
+      const name = isInstance<Fields>(lowered.value, "Fields") ? classnameOf(lowered.value) : undefined;
       if (name !== undefined && !allows(name)) throw invalid(refusal(name));
       return lowered;
     },

@@ -1,6 +1,6 @@
 /** Rows made again from what is in storage. */
 import { failure } from "../errors.js";
-import type { Storage } from "../fs/storage.js";
+import type { Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import { airflowEncoding } from "./encoding/airflow.js";
 import { decodeText, readJson } from "./encoding/json-read.js";

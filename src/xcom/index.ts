@@ -1,21 +1,24 @@
-/** Options of the backend that belong together. */
-import { readAliases } from "./aliases.js";
-import { allowedTypes } from "./allowed-types.js";
-import type { XComFeatures } from "./features.js";
-import { keyTemplates } from "./keys/template.js";
-import type { XComObjectStorageBackendOptions } from "./options.js";
-import { serializers } from "./serializers.js";
-
 /**
- * For tasks that run apart from each other and share nothing but a bucket: every value becomes an object, compressed by
- * the codec that every reader has.
- *
- *     new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: "s3://my_conn@my_bucket/xcom" })
+ * The door of the room: XComs as the command uses them. `src/xcom.ts` is what users get; the backend
+ * itself, `src/objectstore-backend.ts`, is made of the files of this room.
  */
-export const REMOTE_AGENT_OPTIONS = Object.freeze({
-  threshold: 0,
-  compression: "gzip",
-}) satisfies Readonly<Partial<XComObjectStorageBackendOptions>>;
-
-/** For those who do not count bytes. */
-export const ALL_FEATURES: XComFeatures = { ...keyTemplates, ...readAliases, ...serializers, ...allowedTypes };
+export { airflowEncoding, jsonEncoding, objectForm } from "./encoding/airflow.js";
+export { readJson } from "./encoding/json-read.js";
+export { jsonBytes, jsonText } from "./encoding/json-write.js";
+export { type ImportReport, INDEX, importExported, importReferences, UNFINISHED } from "./import.js";
+export { asPath } from "./keys/base.js";
+export { type LayoutName, parseObjectName } from "./keys/layout.js";
+export {
+  type Expiring,
+  type LifecycleProvider,
+  lifecyclePolicy,
+  lifecycleProvider,
+  tooShort,
+} from "./layers/lifecycle.js";
+export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
+export { restRows } from "./rows/airflow-rest.js";
+export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";
+export { type Query, sqlRows } from "./rows/sql.js";
+export { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "./settings.js";
+export { listStoredXComs, placeOf, type StoredFilter, type StoredLocation } from "./stored.js";
+export { XCom } from "./xcom.js";

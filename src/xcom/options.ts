@@ -1,7 +1,5 @@
 /** The options of the backend, and what of them is refused. */
-import type { Objects } from "../fs/objects.js";
-import type { Abortable } from "../fs/options.js";
-import type { Storage } from "../fs/storage.js";
+import type { Abortable, Objects, Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import { airflowEncoding, jsonEncoding } from "./encoding/airflow.js";
 import type { Encoding } from "./encoding/encoding.js";

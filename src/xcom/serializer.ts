@@ -1,6 +1,6 @@
 /** How values that are not JSON become objects, and values again. */
 import { invalid, type StorageError } from "../errors.js";
-import type { Abortable } from "../fs/options.js";
+import type { Abortable } from "../fs/index.js";
 import type { ByteStream } from "../streams.js";
 import { isCompressed } from "./settings.js";
 

@@ -1,4 +1,5 @@
 /** A serializer for the instances of a class, from methods that the class has for Airflow's serialization already. */
+import { isInstance } from "../brand.js";
 import { failure, invalid, type StorageError } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 import { airflowEncoding, Envelope } from "./encoding/airflow.js";
@@ -64,7 +65,7 @@ function checkClass(Class: SerializableClass<Serializable>, type: string): void 
 
 async function envelopeOf(type: string, body: ByteStream, signal: AbortSignal | undefined): Promise<Envelope> {
   const value = await readJson(body, PLAIN_NUMBERS, signal);
-  if (value instanceof Envelope && value.classname === type) return value;
+  if (isInstance<Envelope>(value, "Envelope") && value.classname === type) return value;
   throw failure("Corrupt", `the object does not hold a ${type}`);
 }
 

@@ -1,7 +1,6 @@
 /** XComs as storage alone tells them: the paths of their objects hold ids, key and codec. */
 import { codecs } from "../codecs/index.js";
-import type { Abortable } from "../fs/options.js";
-import type { Storage } from "../fs/storage.js";
+import type { Abortable, Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
 import { printedBase } from "./keys/base.js";
 import { type LayoutName, parseObjectKey, parseObjectName } from "./keys/layout.js";

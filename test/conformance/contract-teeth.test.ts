@@ -1,7 +1,7 @@
 /** The suite bites: each of these drivers has one bug, and the case that is there for it fails. */
 import { describe, expect, it } from "vitest";
 import type { Driver, DriverListEntry, ObjectInfo, OpenDriver } from "../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../src/fs/drivers/memory.js";
+import { memory } from "../../src/fs/drivers/memory.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
 import { collect, single } from "../../src/streams.js";
@@ -193,7 +193,7 @@ const BUGS: Record<string, { cases: string[]; bug: Bug }> = {
 };
 
 function broken(bug: Bug): OpenDriver {
-  const open = memoryDrivers();
+  const open = memory().open;
   return async (...place) => {
     const driver = await open(...place);
     return { ...driver, ...bug(driver) };
@@ -206,7 +206,7 @@ describe("a driver that", () => {
       const suite = driverContract({
         ...MEMORY,
         open: async () => {
-          const storage = openStorage({ env: {}, drivers: { broken: broken(bug) } });
+          const storage = openStorage({ env: {}, drivers: [{ schemes: ["broken"], open: broken(bug) }] });
           const base = StoragePath.of({ scheme: "broken", bucket: "b", key: "base" });
           return { storage, base, cleanup: () => storage.close() };
         },

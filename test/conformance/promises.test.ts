@@ -6,8 +6,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { codecs } from "../../src/codecs/index.js";
 import { failure } from "../../src/errors.js";
 import { BatchDeleteError, type Driver, type DriverReadOptions } from "../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../src/fs/drivers/memory.js";
-import { openStorage as openLean } from "../../src/fs/open.js";
+import { memory } from "../../src/fs/drivers/memory.js";
+import { createStorage } from "../../src/fs/open.js";
 import type { Storage } from "../../src/fs/storage.js";
 import { openStorage } from "../../src/open.js";
 import { single } from "../../src/streams.js";
@@ -17,13 +17,13 @@ let changes: (driver: Driver) => Partial<Driver>;
 let storage: Storage;
 
 beforeEach(() => {
-  const open = memoryDrivers();
+  const open = memory().open;
   changes = () => ({});
   const changed = async (...place: Parameters<typeof open>) => {
     const driver = await open(...place);
     return { ...driver, ...changes(driver) };
   };
-  storage = openStorage({ env: {}, drivers: { memory: changed } });
+  storage = openStorage({ env: {}, drivers: [{ schemes: ["memory"], open: changed }] });
 });
 
 describe("Storage", () => {
@@ -117,8 +117,8 @@ describe("Storage", () => {
     };
     it.each(Object.entries(decoders))("%s", async (_, decode) => {
       let left = 0;
-      const open = memoryDrivers();
-      const memory = async (...place: Parameters<typeof open>) => {
+      const { open } = memory();
+      const watching = async (...place: Parameters<typeof open>) => {
         const driver = await open(...place);
         const body = {
           next: async () => ({ done: true as const, value: undefined }),
@@ -129,7 +129,7 @@ describe("Storage", () => {
         return { ...driver, read };
       };
       const codec = { ...codecs.get("gzip"), decode };
-      const lean = openLean({ drivers: { memory }, codecs: [codec], env: {} });
+      const lean = createStorage({ drivers: [{ schemes: ["memory"], open: watching }], codecs: [codec], env: {} });
       await lean.write("memory://b/a.gz", "x");
       const reads = [() => lean.text("memory://b/a.gz", { compression: "infer" }), () => firstOf(lean)];
       for (const read of reads) await expect(read()).rejects.toMatchObject({ code: "Corrupt" });

@@ -6,16 +6,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fileDrivers } from "../../src/fs/drivers/file/index.js";
+import { file } from "../../src/fs/drivers/file/index.js";
 import { Seam } from "../support/seam.js";
 
 /** What the processes below run, with the limit or the end that a test gives them. */
 const PROGRAM = `
 import { closeSync, openSync } from "node:fs";
-import { fileDrivers } from "DRIVER";
+import { file } from "DRIVER";
 const [, , task, root] = process.argv;
 const unlimited = { take: async () => () => {} };
-const driver = await fileDrivers(root)("", undefined, { uploads: unlimited, downloads: unlimited, env: {} });
+const driver = await file(root).open("", undefined, { uploads: unlimited, downloads: unlimited, env: {} });
 const options = { ifAbsent: false };
 const write = (body) => driver.write(root.slice(1) + "/x", body, options);
 async function* slow() { for (;;) { yield Buffer.alloc(300_000); await new Promise((done) => setTimeout(done, 10)); } }
@@ -89,7 +89,7 @@ describe("the file driver under the faults of a system", () => {
     await once(child, "exit");
     expect(readFileSync(join(root, "x"), "utf8")).toBe("old");
     expect(readdirSync(root).filter((name) => /^\.stowage-tmp-[0-9a-f]{16}$/.test(name))).toHaveLength(1);
-    const files = await Seam.open(fileDrivers(root));
+    const files = await Seam.open(file(root).open);
     expect(await files.keys(`${root}/`.slice(1))).toEqual([`${root}/x`.slice(1)]);
   });
 });

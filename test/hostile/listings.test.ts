@@ -81,7 +81,7 @@ describe.each(LISTING_CLOUDS)("$name", (cloud) => {
   test("nothing is deleted after a row that cannot be", async () => {
     const { endpoint, asked } = await hostile(() => cloud.listing({ rows: [{ key: "other/precious" }] }));
     const { driver } = await cloud.open(endpoint);
-    await using storage = openStorage({ drivers: { x: () => driver }, env: {} });
+    await using storage = openStorage({ drivers: [{ schemes: ["x"], open: () => driver }], env: {} });
     await expect(storage.delete("x://bucket/d", { recursive: true })).rejects.toMatchObject({ code: "Corrupt" });
     expect(asked.filter(({ method }) => method !== "GET" && method !== "HEAD")).toEqual([]);
   });
@@ -127,7 +127,7 @@ describe.each(LISTING_CLOUDS.filter(({ good }) => good.list.body?.includes("List
         : { body: `<R><IsTruncated>false</IsTruncated>${row("d/a+b")}${row("d/c")}</R>` },
     );
     const { driver } = await cloud.open(endpoint);
-    await using storage = openStorage({ drivers: { x: () => driver }, env: {} });
+    await using storage = openStorage({ drivers: [{ schemes: ["x"], open: () => driver }], env: {} });
     await storage.delete("x://bucket/d", { recursive: true });
     expect(String(asked.find(({ method }) => method === "POST")?.body)).toContain("<Key>d/a+b</Key>");
   });

@@ -74,7 +74,7 @@ describe("an object without an ETag", () => {
   async function storageOn(script: (asked: Asked) => Reply): Promise<{ storage: Storage; asked: Asked[] }> {
     const { endpoint, asked } = await hostile(script);
     const { driver } = await s3.open(endpoint);
-    return { storage: openStorage({ drivers: { x: () => driver }, env: {} }), asked };
+    return { storage: openStorage({ drivers: [{ schemes: ["x"], open: () => driver }], env: {} }), asked };
   }
 
   test("is not taken up again where its line broke: that would mix two versions", async () => {

@@ -5,7 +5,7 @@ import { buffer } from "node:stream/consumers";
 import { S3Client } from "@aws-sdk/client-s3";
 import { afterEach } from "vitest";
 import { resolveConnections } from "../../src/connections/index.js";
-import { openGcs } from "../../src/fs/drivers/gcs/index.js";
+import { openGcs } from "../../src/fs/drivers/gcs/open.js";
 import { s3 as s3Factory } from "../../src/fs/drivers/s3/index.js";
 import { openDriver as openAzureDriver } from "../support/azure.js";
 import { openDriver as openS3Driver } from "../support/s3.js";

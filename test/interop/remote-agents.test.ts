@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
 import type { ConnectionInput } from "../../src/connections/connection.js";
 import { openStorage } from "../../src/open.js";
-import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/index.js";
+import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/presets.js";
 import { listStoredXComs } from "../../src/xcom/stored.js";
 import { describeOn, useBucket } from "../servers/use.js";
 import { noted } from "../support/canary.mjs";
@@ -36,7 +36,7 @@ await describeOn("minio", "agents on MinIO", (minio) => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "stowage-agents-"));
     program = join(folder, "agent.mjs");
-    const alias = { stowage: join(ROOT, "src/index.ts") };
+    const alias = { stowage: join(ROOT, "src/index.ts"), "stowage/xcom": join(ROOT, "src/xcom.ts") };
     const external = Object.keys((await manifest()).peerDependencies ?? {});
     const fixed = { bundle: true, platform: "node", format: "esm", external } as const;
     await build({ entryPoints: [join(ROOT, "examples/systems/remote-agents.mjs")], outfile: program, alias, ...fixed });

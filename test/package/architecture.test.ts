@@ -29,6 +29,7 @@ test("src keeps to the arrows", async () => {
 });
 
 const PLANTS: [file: string, line: string, rule: string][] = [
+  ["brand.ts", `import type {} from "./errors.js";`, "brand sees only what lies below it"],
   ["errors.ts", `import type {} from "./path.js";`, "errors sees only what lies below it"],
   ["path.ts", `import type {} from "./fs/driver/driver.js";`, "path sees only what lies below it"],
   ["streams.ts", `import type {} from "./path.js";`, "streams sees only what lies below it"],
@@ -53,17 +54,21 @@ const PLANTS: [file: string, line: string, rule: string][] = [
   ["xcom/planted.ts", `import type {} from "../cli/planted.js";`, "xcom sees only what lies below it"],
   [
     "xcom/layers/replicate.ts",
-    `import type {} from "../../open.js";`,
-    "layers see nothing above them but the backend's class",
+    `import type {} from "../../objectstore-backend.js";`,
+    "xcom sees only what lies below it",
   ],
   ["objectstore-backend.ts", `import type {} from "./open.js";`, "the XCom backend sees only what lies below it"],
-  ["airflow/planted.ts", `import type {} from "../index.js";`, "nothing sees index"],
+  ["airflow/planted.ts", `import type {} from "../index.js";`, "nothing sees the package's doors"],
   [
     "airflow/planted.ts",
     `import type {} from "../cli/planted.js";`,
     "nothing sees the command or the conformance tests",
   ],
   ["cli/planted.ts", `import type {} from "../airflow/sdk.js";`, "airflow is entered by its index"],
+  ["cli/planted.ts", `import type {} from "../xcom/planted.js";`, "xcom is entered by its index"],
+  ["xcom/planted.ts", `import type {} from "../fs/storage.js";`, "fs is entered by its index"],
+  ["cli/planted.ts", `import type {} from "../fs/driver/driver.js";`, "fs/driver is entered by its index"],
+  ["xcom/planted.ts", `import type {} from "../fs/http/client.js";`, "fs/http is entered by its index"],
   ["fs/storage.ts", `await import("@azure/storage-blob");`, "provider packages in its own place only"],
   ["xcom/planted.ts", `await import("commander");`, "the argument parser in its own place only"],
   ["xcom/planted.ts", `await import("left-pad");`, "every import can be found"],

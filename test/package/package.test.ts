@@ -19,12 +19,12 @@ await storage.close();
 /** The error comes from a driver, which is in a file of its own. */
 const SAME = `
 import * as all from "stowage";
-import * as lean from "stowage/lean";
-import { fromS3Keys } from "stowage/s3";
-const s3 = fromS3Keys({ accessKeyId: "a", secretAccessKey: "b", endpoint: "ftp://nowhere" });
-const error = await lean.openStorage({ drivers: { s3 } }).stat("s3://bucket/key").catch((error) => error);
+import * as core from "stowage/core";
+import { s3 as fromKeys } from "stowage/s3";
+const s3 = fromKeys({ accessKeyId: "a", secretAccessKey: "b", endpoint: "ftp://nowhere" });
+const error = await core.createStorage({ drivers: [s3] }).stat("s3://bucket/key").catch((error) => error);
 const { name } = error.constructor;
-const same = [error instanceof all.StorageError, lean.StorageError === all.StorageError, lean.StoragePath === all.StoragePath];
+const same = [error instanceof all.StorageError, core.StorageError === all.StorageError, core.StoragePath === all.StoragePath];
 console.log(error.code, name, ...same);
 `;
 
@@ -76,7 +76,9 @@ describe("the packed package", () => {
     expect(stderr).toBe("");
   });
   test.each([
-    "stowage/lean",
+    "stowage/core",
+    "stowage/xcom",
+    "stowage/driver",
     "stowage/codecs",
     "stowage/s3",
     "stowage/gcs",

@@ -1,6 +1,6 @@
 /** The Azure driver opened on a connection record. */
 import { type ConnectionInput, resolveConnections } from "../../src/connections/index.js";
-import { openAzure } from "../../src/fs/drivers/azure/index.js";
+import { openAzure } from "../../src/fs/drivers/azure/open.js";
 import { Seam, SHARED } from "./seam.js";
 
 /** `extra` is laid over the record's own. */

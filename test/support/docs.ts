@@ -61,7 +61,9 @@ export async function documents(): Promise<string[]> {
 /** What the package promises under its names, in the sources. */
 const SOURCES: Record<string, string> = {
   stowage: "src/index.ts",
-  "stowage/lean": "src/lean.ts",
+  "stowage/core": "src/core.ts",
+  "stowage/xcom": "src/xcom.ts",
+  "stowage/driver": "src/driver.ts",
   "stowage/codecs": "src/codecs/formats.ts",
   "stowage/s3": "src/fs/drivers/s3/index.ts",
   "stowage/gcs": "src/fs/drivers/gcs/index.ts",

@@ -1,6 +1,6 @@
 /** The S3 driver opened on a test server's connection record. */
 import { resolveConnections } from "../../src/connections/index.js";
-import { openS3 } from "../../src/fs/drivers/s3/index.js";
+import { openS3 } from "../../src/fs/drivers/s3/open.js";
 import { Seam, SHARED } from "./seam.js";
 
 interface Record_ {

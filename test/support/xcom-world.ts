@@ -3,7 +3,7 @@ import { XComObjectStorageBackend } from "../../src/backend.js";
 import { codecs } from "../../src/codecs/index.js";
 import { isStorageError } from "../../src/errors.js";
 import type { Driver, OpenDriver } from "../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../src/fs/drivers/memory.js";
+import { memory } from "../../src/fs/drivers/memory.js";
 import type { Storage } from "../../src/fs/storage.js";
 import type { XComObjectStorageBackendOptions } from "../../src/objectstore-backend.js";
 import { openStorage } from "../../src/open.js";
@@ -37,13 +37,13 @@ export interface World {
 
 export function world(): World {
   const calls: string[] = [];
-  const open: OpenDriver = memoryDrivers();
+  const open: OpenDriver = memory().open;
   const counting: OpenDriver = async (...args) => counted(await open(...args), calls);
   const schemes = ["file", "local", "s3", "s3a", "gs", "abfs", "abfss", "memory"];
   const connection = { type: "aws" };
   const storage = openStorage({
     env: {},
-    drivers: Object.fromEntries(schemes.map((scheme) => [scheme, counting])),
+    drivers: [{ schemes, open: counting }],
     connections: { conn: connection, other: connection, extra: connection, minio: connection, az: connection },
   });
   return { storage, calls };

@@ -1192,4 +1192,27 @@ export const bugs = [
     tests: ["test/unit/fs/refusals.test.ts"],
     only: "a mistake in a program",
   },
+
+  // Copies of the library in one process
+  {
+    name: "values of another copy of the library are strangers",
+    file: "src/brand.ts",
+    find: 'Symbol.for("stowage.class")',
+    replace: 'Symbol("stowage.class")',
+    tests: ["test/unit/copies.test.ts"],
+  },
+  {
+    name: "a path of another copy inside an XCom is stored as text",
+    file: "src/xcom/encoding/to-airflow.ts",
+    find: 'isInstance<StoragePath>(value, "StoragePath")',
+    replace: "value instanceof StoragePath",
+    tests: ["test/unit/copies.test.ts"],
+  },
+  {
+    name: "replicas refuse the backends of another copy",
+    file: "src/objectstore-backend.ts",
+    find: 'return "XComObjectStorageBackend";',
+    replace: "return undefined as never;",
+    tests: ["test/unit/copies.test.ts"],
+  },
 ];

@@ -8,7 +8,7 @@ import {
   lifecyclePolicy,
   lifecycleProvider,
   tooShort,
-} from "../../xcom/layers/lifecycle.js";
+} from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { duration, input, printable, put } from "../format.js";
 import { seconds, whole } from "../options.js";

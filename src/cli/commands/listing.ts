@@ -1,7 +1,7 @@
 /** `ls` and `glob`. */
 import type { Command } from "commander";
 import { failure, isStorageError } from "../../errors.js";
-import type { ListEntry } from "../../fs/storage.js";
+import type { ListEntry } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";

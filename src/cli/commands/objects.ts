@@ -1,7 +1,7 @@
 /** `rm`, `stat` and `sign`. */
 import { type Command, Option } from "commander";
 import { failure } from "../../errors.js";
-import type { ObjectInfo } from "../../fs/driver/driver.js";
+import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";

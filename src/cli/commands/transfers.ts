@@ -1,7 +1,7 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
 import { invalid } from "../../errors.js";
-import type { Compression } from "../../fs/options.js";
+import type { Compression } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { collect } from "../../streams.js";
 import type { Cli, Session } from "../command.js";

@@ -1,6 +1,6 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
-import type { XComCompression } from "../../xcom/settings.js";
+import type { XComCompression } from "../../xcom/index.js";
 import type { Cli } from "../command.js";
 import { whole } from "../options.js";
 import { imported } from "../xcom/import.js";

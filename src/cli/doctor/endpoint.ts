@@ -1,6 +1,6 @@
 /** Whether the provider answers at all, and what its clock says. */
 import { readFile } from "node:fs/promises";
-import { type HttpOptions, openHttp, originOf } from "../../fs/http/client.js";
+import { type HttpOptions, openHttp, originOf } from "../../fs/http/index.js";
 import type { Session } from "../command.js";
 import { duration } from "../format.js";
 import { type Finding, failed, messageOf, ok, skipped, warning } from "./finding.js";

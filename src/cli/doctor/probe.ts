@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { readdir, rmdir, stat } from "node:fs/promises";
 import { isStorageError } from "../../errors.js";
-import type { Storage } from "../../fs/storage.js";
+import type { Storage } from "../../fs/index.js";
 import { providerOf, type StoragePath } from "../../path.js";
 import type { Session } from "../command.js";
 import { bytes } from "../format.js";

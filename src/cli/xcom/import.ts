@@ -3,13 +3,19 @@
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { type ImportReport, INDEX, importExported, importReferences, UNFINISHED } from "../../xcom/import.js";
-import { asPath } from "../../xcom/keys/base.js";
-import { restRows } from "../../xcom/rows/airflow-rest.js";
-import type { XComRows } from "../../xcom/rows/rows.js";
-import { sqlRows } from "../../xcom/rows/sql.js";
-import { listStoredXComs } from "../../xcom/stored.js";
-import { XCom } from "../../xcom/xcom.js";
+import {
+  asPath,
+  type ImportReport,
+  INDEX,
+  importExported,
+  importReferences,
+  listStoredXComs,
+  restRows,
+  sqlRows,
+  UNFINISHED,
+  XCom,
+  type XComRows,
+} from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";

@@ -1,8 +1,7 @@
 /** XComs listed and exported from their source. */
 import { failure, invalid, isStorageError } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import { INDEX, UNFINISHED } from "../../xcom/import.js";
-import { parseObjectName } from "../../xcom/keys/layout.js";
+import { INDEX, parseObjectName, UNFINISHED } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { bytes, jsonLine, moment, printable, put, styled } from "../format.js";
 import {

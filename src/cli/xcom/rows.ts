@@ -1,11 +1,17 @@
 /** XComs in the rows of Airflow's metadata database. */
 import { failure, invalid } from "../../errors.js";
-import type { Storage } from "../../fs/storage.js";
+import type { Storage } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
-import { airflowRows, sqliteQuery } from "../../xcom/rows/airflow-database.js";
-import type { XComRow, XComRowReader } from "../../xcom/rows/rows.js";
-import type { Query } from "../../xcom/rows/sql.js";
-import { placeOf, type StoredFilter, listStoredXComs as stored } from "../../xcom/stored.js";
+import {
+  airflowRows,
+  placeOf,
+  type Query,
+  type StoredFilter,
+  sqliteQuery,
+  listStoredXComs as stored,
+  type XComRow,
+  type XComRowReader,
+} from "../../xcom/index.js";
 import type { Session } from "../command.js";
 
 /** Where Airflow itself is told where its database is; not on a command line, as its password is part of it. */

@@ -1,10 +1,9 @@
 /** A reference, resolved for a person. */
 import { codecs } from "../../codecs/index.js";
 import { invalid } from "../../errors.js";
-import type { ObjectInfo } from "../../fs/driver/driver.js";
+import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
-import { jsonEncoding } from "../../xcom/encoding/airflow.js";
-import { jsonText } from "../../xcom/encoding/json-write.js";
+import { jsonEncoding, jsonText } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { bytes, facts, moment, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";

@@ -3,16 +3,24 @@
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid, isStorageError } from "../../errors.js";
 import { StoragePath } from "../../path.js";
-import { airflowEncoding, objectForm } from "../../xcom/encoding/airflow.js";
-import { readJson } from "../../xcom/encoding/json-read.js";
-import { jsonBytes } from "../../xcom/encoding/json-write.js";
-import type { LayoutName } from "../../xcom/keys/layout.js";
-import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../../xcom/settings.js";
-import { placeOf, type StoredLocation } from "../../xcom/stored.js";
+import {
+  airflowEncoding,
+  type Env,
+  jsonBytes,
+  type LayoutName,
+  objectForm,
+  placeOf,
+  readJson,
+  SETTING,
+  type StoredLocation,
+  settingsFromEnv,
+  type XComCompression,
+  type XComSettings,
+} from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { input, jsonLine, printable, put } from "../format.js";
 
-export type { StoredLocation } from "../../xcom/stored.js";
+export type { StoredLocation } from "../../xcom/index.js";
 
 export interface PushOptions extends BackendOptions {
   dag: string;

@@ -1,4 +1,5 @@
 /** Reads a connection's `extra` field by field, so that none is ignored in silence. */
+import { isInstance } from "../../brand.js";
 import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
 import { parsePythonJson } from "../airflow-format.js";
 import { type Connection, type Extra, revealed, Secret } from "../connection.js";
@@ -44,7 +45,7 @@ export class FieldReader {
 
   text(name: string): string | undefined {
     const value = this.#take(name);
-    const shown = value instanceof Secret ? value.reveal() : value;
+    const shown = isInstance<Secret>(value, "Secret") ? value.reveal() : value;
     if (shown === undefined || typeof shown === "string") return shown;
     if (typeof shown === "number") return String(shown);
     throw this.wrong(name, "must be text");
@@ -105,7 +106,9 @@ export class FieldReader {
   object(name: string): FieldReader {
     const value = this.#take(name) ?? {};
     const fields =
-      value instanceof Secret || typeof value === "string" ? this.#parsed(name, String(revealed(value))) : value;
+      isInstance<Secret>(value, "Secret") || typeof value === "string"
+        ? this.#parsed(name, String(revealed(value)))
+        : value;
     if (!isFields(fields)) throw this.wrong(name, "must be an object");
     return new FieldReader(this.#owner, fields, { path: `${this.#path}${name}.` });
   }
@@ -162,7 +165,7 @@ function own(fields: Fields, name: string): Extra | undefined {
 }
 
 function isFields(value: unknown): value is Fields {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isInstance<Secret>(value, "Secret");
 }
 
 // Addresses of storage services.

@@ -6,6 +6,7 @@
  * lower-case tokens and values have no line break; bodies yield non-empty chunks only and are consumed at most once.
  */
 
+import { CLASS } from "../../brand.js";
 import type { MemoryLimiter } from "../../concurrency.js";
 import type { Connection } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
@@ -71,6 +72,11 @@ export interface DeleteFailure {
 export class BatchDeleteError extends Error {
   constructor(readonly failures: readonly DeleteFailure[]) {
     super(`${failures.length} keys were not deleted`);
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "BatchDeleteError" {
+    return "BatchDeleteError";
   }
 }
 

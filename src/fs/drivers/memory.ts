@@ -2,12 +2,12 @@ import { failure } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import type {
   Driver,
+  DriverFactory,
   DriverListEntry,
   DriverListOptions,
   DriverWriteOptions,
   ObjectIdentifier,
   ObjectInfo,
-  OpenDriver,
 } from "../driver/driver.js";
 import { byUtf8, isAfter } from "../driver/listing.js";
 
@@ -23,15 +23,16 @@ const CHUNK = 1024 * 1024;
 const FIRST_GUESS = 16 * 1024;
 
 /**
- * Drivers over buckets in the memory of this process, made when they are first named. One call, one world: nothing
- * is shared with the drivers of another. Etags are a quoted count of writes; versions and signing are Unsupported.
+ * Returns drivers of `memory://`: buckets in the memory of this process, made when they are first named. One call, one
+ * world: nothing is shared with the drivers of another. Etags are a quoted count of writes; versions and signing are
+ * Unsupported.
  */
-export function memoryDrivers(): OpenDriver {
+export function memory(): DriverFactory {
   const buckets = new Map<string, Bucket>();
   const bucket = (name: string) => buckets.get(name) ?? buckets.set(name, new Map()).get(name)!;
   let writes = 0;
   const nextEtag = () => `"${++writes}"`;
-  return (name) => memoryDriver(bucket(name), bucket, nextEtag);
+  return { schemes: ["memory"], open: (name) => memoryDriver(bucket(name), bucket, nextEtag) };
 }
 
 function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextEtag: () => string): Driver {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { byUtf8 } from "../../fs/driver/listing.js";
+import { byUtf8 } from "../../fs/driver/index.js";
 import { StoragePath } from "../../path.js";
 import type { Spec, TestContext } from "../bench.js";
 import { DISPUTED_NAMES, expectRejection, gather, ODD_NAMES, pooled, same } from "../bench.js";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { byUtf8 } from "../../fs/driver/listing.js";
+import { byUtf8 } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Spec, TestContext } from "../bench.js";
 import { expectRejection, gather, pooled, same } from "../bench.js";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isStorageError } from "../../errors.js";
-import type { Range, ReadOptions } from "../../fs/options.js";
+import type { Range, ReadOptions } from "../../fs/index.js";
 import type { Spec, TestContext } from "../bench.js";
 import { expectRejection, gather, MIB, noise, rejectsWith, same } from "../bench.js";
 

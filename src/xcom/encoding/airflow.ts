@@ -1,9 +1,10 @@
 /** Airflow's value encoding, and plain JSON beside it. */
+import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import { type Encoding, Fields, type Form, type Lowered } from "./encoding.js";
 import { keepsFloats, revive } from "./from-airflow.js";
 import { lower } from "./to-airflow.js";
-import { Tuple } from "./types.js";
+import type { Tuple } from "./types.js";
 
 export * from "./types.js";
 
@@ -47,5 +48,5 @@ function jsonLower(value: object, form: Form): Lowered {
 
 /** The form in which a value goes to an object: Python encodes a tuple at the top wholly, further down not at all. */
 export function objectForm(value: unknown): Form {
-  return value instanceof Tuple ? "nested" : "object";
+  return isInstance<Tuple>(value, "Tuple") ? "nested" : "object";
 }

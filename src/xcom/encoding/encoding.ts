@@ -1,4 +1,5 @@
 /** What a value may hold and what stands for it in JSON. */
+import { CLASS } from "../../brand.js";
 
 /**
  * Where a value stands. Airflow writes the same value differently in an object, in the metadata row, and inside an
@@ -9,6 +10,11 @@ export type Form = "object" | "nested" | "row";
 /** A JSON object given by its entries; the keys need no check. */
 export class Fields {
   constructor(readonly entries: readonly (readonly [string, unknown])[]) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Fields" {
+    return "Fields";
+  }
 }
 
 /** What stands for a value, and the form of what is inside it. */
@@ -83,6 +89,11 @@ export const CLOSING = { list: "]", dict: "}", long: '"' };
  */
 export class Float {
   constructor(readonly value: number) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Float" {
+    return "Float";
+  }
 
   valueOf(): number {
     return this.value;

@@ -1,7 +1,8 @@
 /** From Airflow's envelopes to values. No class is looked up anywhere but in this table. */
+import { isInstance } from "../../brand.js";
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { providerOf } from "../../path.js";
-import { Float, pythonFloat } from "./encoding.js";
+import { type Float, pythonFloat } from "./encoding.js";
 import type { DataFrameClass, DateTimeClass } from "./types.js";
 import {
   DataFrame,
@@ -156,14 +157,14 @@ function scalar(data: unknown): unknown {
 }
 
 function decimalText(data: unknown): string {
-  if (data instanceof Float) return pythonFloat(data.value);
+  if (isInstance<Float>(data, "Float")) return pythonFloat(data.value);
   if (typeof data === "number" && !Number.isSafeInteger(data)) return pythonFloat(data);
   if (typeof data === "number" || typeof data === "bigint" || typeof data === "string") return String(data);
   throw corrupt("not a decimal");
 }
 
 function plain(data: unknown): unknown {
-  return data instanceof Float ? data.value : data;
+  return isInstance<Float>(data, "Float") ? data.value : data;
 }
 
 function list(data: unknown): unknown[] {

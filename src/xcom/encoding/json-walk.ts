@@ -1,11 +1,12 @@
 /** Walks through a value and tells a {@link Sink} its JSON, in steps that the caller may spread over time. */
+import { isInstance } from "../../brand.js";
 import { invalid, isStorageError, type StorageError } from "../../errors.js";
 import {
   CLOSING,
   type Dict,
   type Encoding,
-  Fields,
-  Float,
+  type Fields,
+  type Float,
   type Form,
   type Frame,
   isInt,
@@ -159,15 +160,15 @@ export class Walker {
     else if (!isArray && isPlain(value)) this.#dict(value, form);
     else {
       this.plain = false;
-      if (value instanceof Float) this.#float(value.value);
-      else if (value instanceof Fields) this.#fields(value, value.entries, form);
+      if (isInstance<Float>(value, "Float")) this.#float(value.value);
+      else if (isInstance<Fields>(value, "Fields")) this.#fields(value, value.entries, form);
       else this.#lowered(value, form);
     }
   }
 
   #lowered(source: object, form: Form): void {
     const { value, form: inside } = this.#lower(source, form);
-    if (value instanceof Fields) this.#fields(source, value.entries, inside);
+    if (isInstance<Fields>(value, "Fields")) this.#fields(source, value.entries, inside);
     else if (Array.isArray(value)) this.#list(source, value, inside);
     else if (value === source) throw this.#refuse("its toJSON gives itself");
     else this.#value(value, inside);

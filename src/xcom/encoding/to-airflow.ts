@@ -1,27 +1,28 @@
 /** From values to Airflow's envelopes. */
+import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import { providerOf } from "../../path.js";
 import { Fields, Float, type Form, isInt, type Lowered, pythonFloat } from "./encoding.js";
 import {
-  DataFrame,
+  type DataFrame,
   DateTime,
-  Decimal,
-  Envelope,
-  FrozenSet,
+  type Decimal,
+  type Envelope,
+  type FrozenSet,
   floorDivide,
   offsetOf,
   PlainDate,
   StoragePath,
   Timedelta,
-  TimeZone,
+  type TimeZone,
   Tuple,
   timestampOf,
-  Uuid,
+  type Uuid,
 } from "./types.js";
 
 /** What stands for `value`, which is neither plain object nor plain array. */
 export function lower(value: object, form: Form): Lowered {
-  if (value instanceof Tuple) return tuple(value, form);
+  if (isInstance<Tuple>(value, "Tuple")) return tuple(value, form);
   // Python's json.dumps writes what derives from list as a list.
   if (Array.isArray(value)) return { value, form };
   const temporal = temporalKind(value);
@@ -38,16 +39,17 @@ function tuple(value: Tuple, form: Form): Lowered {
 
 function envelopeOf(value: object, form: Form): Fields | undefined {
   if (value instanceof Date) return dateTime(value);
-  if (value instanceof FrozenSet) return envelope("builtins.frozenset", 1, [...value]);
+  if (isInstance<FrozenSet>(value, "FrozenSet")) return envelope("builtins.frozenset", 1, [...value]);
   if (value instanceof Set) return envelope("builtins.set", 1, [...value]);
-  if (value instanceof Envelope) return unknown(value);
-  if (value instanceof Decimal) return envelope("decimal.Decimal", 1, decimalData(value.text, form));
-  if (value instanceof Uuid) return envelope("uuid.UUID", 1, value.text);
-  if (value instanceof PlainDate) return envelope(value.classname, 2, value.iso);
-  if (value instanceof Timedelta) return envelope("datetime.timedelta", 2, seconds(value.seconds, form));
-  if (value instanceof TimeZone) return envelope(value.classname, 1, value.name);
-  if (value instanceof DataFrame) return envelope(value.classname, 1, value.hex);
-  if (value instanceof StoragePath) return envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value));
+  if (isInstance<Envelope>(value, "Envelope")) return unknown(value);
+  if (isInstance<Decimal>(value, "Decimal")) return envelope("decimal.Decimal", 1, decimalData(value.text, form));
+  if (isInstance<Uuid>(value, "Uuid")) return envelope("uuid.UUID", 1, value.text);
+  if (isInstance<PlainDate>(value, "PlainDate")) return envelope(value.classname, 2, value.iso);
+  if (isInstance<Timedelta>(value, "Timedelta")) return envelope("datetime.timedelta", 2, seconds(value.seconds, form));
+  if (isInstance<TimeZone>(value, "TimeZone")) return envelope(value.classname, 1, value.name);
+  if (isInstance<DataFrame>(value, "DataFrame")) return envelope(value.classname, 1, value.hex);
+  if (isInstance<StoragePath>(value, "StoragePath"))
+    return envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value));
   return undefined;
 }
 
@@ -76,7 +78,7 @@ function unknown({ classname, version, data }: Envelope): Fields {
 
 function dateTime(date: Date): Fields {
   if (Number.isNaN(date.getTime())) throw invalid("an invalid Date is not JSON");
-  const { zone, zoneClass, classname } = date instanceof DateTime ? date : new DateTime(0);
+  const { zone, zoneClass, classname } = isInstance<DateTime>(date, "DateTime") ? date : new DateTime(0);
   const tz = zone === null ? null : Tuple.of<unknown>(zone, zoneClass, 1, true);
   const data = new Fields([
     ["timestamp", new Float(timestampOf(date))],

@@ -1,4 +1,5 @@
 /** A moment as Airflow writes it. */
+import { CLASS, isInstance } from "../../brand.js";
 import { failure } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import { Float } from "./encoding.js";
@@ -36,6 +37,11 @@ export class DateTime extends Date {
     this.#micros = micros ?? 0n;
   }
 
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "DateTime" {
+    return "DateTime";
+  }
+
   /** Microseconds since 1970: its own, or those of the time that was set since. */
   get microseconds(): bigint {
     const own = Number(floorDivide(this.#micros, 1000n)) === this.getTime();
@@ -61,7 +67,7 @@ export function floorDivide(value: bigint, by: bigint): bigint {
 
 /** Microseconds since 1970 of any Date. */
 export function microsecondsOf(date: Date): bigint {
-  return date instanceof DateTime ? date.microseconds : BigInt(date.getTime()) * 1000n;
+  return isInstance<DateTime>(date, "DateTime") ? date.microseconds : BigInt(date.getTime()) * 1000n;
 }
 
 /** Seconds east of Greenwich by an offset such as `+01:00`, `+0100` or `+01`; undefined for any other text. */
@@ -74,7 +80,7 @@ export function offsetOf(text: string): number | undefined {
 
 /** Seconds since 1970 of any Date; the microseconds of a DateTime count as long as nobody has set its time. */
 export function timestampOf(date: Date): number {
-  if (!(date instanceof DateTime)) return date.getTime() / 1000;
+  if (!isInstance<DateTime>(date, "DateTime")) return date.getTime() / 1000;
   const unchanged = new DateTime(date.timestamp).getTime() === date.getTime();
   return unchanged ? date.timestamp : date.getTime() / 1000;
 }
@@ -93,6 +99,11 @@ export class DataFrame {
   constructor(parquet: Uint8Array | string, classname: DataFrameClass = "pandas.core.frame.DataFrame") {
     this.#hex = typeof parquet === "string" ? parquet : Buffer.from(parquet).toString("hex").toUpperCase();
     this.classname = classname;
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "DataFrame" {
+    return "DataFrame";
   }
 
   /** The Parquet file. */
@@ -149,14 +160,29 @@ export class Tuple<T = unknown> extends Array<T> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Tuple" {
+    return "Tuple";
+  }
 }
 
 /** A Python frozenset. */
-export class FrozenSet<T = unknown> extends Set<T> {}
+export class FrozenSet<T = unknown> extends Set<T> {
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "FrozenSet" {
+    return "FrozenSet";
+  }
+}
 
 /** A Python Decimal by its text, such as `1.10`, `1E+3` or `NaN`. */
 export class Decimal {
   constructor(readonly text: string) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Decimal" {
+    return "Decimal";
+  }
 
   toString(): string {
     return this.text;
@@ -166,6 +192,11 @@ export class Decimal {
 /** A Python UUID by its text. */
 export class Uuid {
   constructor(readonly text: string) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Uuid" {
+    return "Uuid";
+  }
 
   toString(): string {
     return this.text;
@@ -179,6 +210,11 @@ export class PlainDate {
     readonly classname: "datetime.date" | "pendulum.date.Date" = "datetime.date",
   ) {}
 
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "PlainDate" {
+    return "PlainDate";
+  }
+
   toString(): string {
     return this.iso;
   }
@@ -187,6 +223,11 @@ export class PlainDate {
 /** A span of time in seconds, with microseconds as fraction. */
 export class Timedelta {
   constructor(readonly seconds: number) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Timedelta" {
+    return "Timedelta";
+  }
 }
 
 /** A time zone: its IANA name, or seconds east of Greenwich. */
@@ -195,6 +236,11 @@ export class TimeZone {
     readonly name: string | number,
     readonly classname: string = "zoneinfo.ZoneInfo",
   ) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "TimeZone" {
+    return "TimeZone";
+  }
 }
 
 /**
@@ -207,4 +253,9 @@ export class Envelope {
     readonly version: number,
     readonly data: unknown,
   ) {}
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Envelope" {
+    return "Envelope";
+  }
 }

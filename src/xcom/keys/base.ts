@@ -1,10 +1,11 @@
 /** The base path, and paths below it. */
+import { isInstance } from "../../brand.js";
 import { providerOf, StoragePath } from "../../path.js";
 import { MAX_PATH_BYTES } from "./layout.js";
 
 /** A path that may come as text. */
 export function asPath(path: StoragePath | string): StoragePath {
-  return path instanceof StoragePath ? path : StoragePath.parse(path);
+  return isInstance<StoragePath>(path, "StoragePath") ? path : StoragePath.parse(path);
 }
 
 /** The base path as references print it: Azure's other schemes become `abfs`, which stock Airflow opens. */

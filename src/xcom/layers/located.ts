@@ -1,5 +1,6 @@
 /** What layers need of the backend that they are around. */
-import type { Storage } from "../../fs/storage.js";
+import { CLASS } from "../../brand.js";
+import type { Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { LoadOptions, XComBackend } from "../options.js";
 
@@ -12,6 +13,11 @@ export interface LocatableBackend extends XComBackend {
   pathsOf(stored: unknown, options?: LoadOptions): StoragePath[];
   /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
   refersTo(stored: unknown, options?: LoadOptions): boolean;
+}
+
+/** `XComObjectStorageBackend`, which the layers stand on, and nothing around it. */
+export interface ObjectStorageBackend extends LocatableBackend {
+  readonly [CLASS]: "XComObjectStorageBackend";
 }
 
 /** The objects of a row, undefined with a backend that cannot tell them. */

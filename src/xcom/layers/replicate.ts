@@ -1,23 +1,23 @@
 /** One value in several stores: a layer around one backend for each. */
+
 import { createHash } from "node:crypto";
+import { CLASS, isInstance } from "../../brand.js";
 import { type ErrorCode, failure, isStorageError, StorageError } from "../../errors.js";
-import type { ObjectInfo } from "../../fs/driver/driver.js";
-import type { Abortable } from "../../fs/options.js";
-import type { Storage } from "../../fs/storage.js";
-import { XComObjectStorageBackend } from "../../objectstore-backend.js";
+import type { ObjectInfo } from "../../fs/driver/index.js";
+import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { refuse, withOperation } from "../errors.js";
 import { pathBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
-import type { LocatableBackend } from "./located.js";
+import type { LocatableBackend, ObjectStorageBackend } from "./located.js";
 
 export interface ReplicaOptions {
   /**
    * The primary, whose references the rows hold, then the others in the order in which they are read. All have the
    * options of the primary but for their path, and share one Storage.
    */
-  targets: readonly XComObjectStorageBackend[];
+  targets: readonly ObjectStorageBackend[];
   /**
    * When a value counts as stored: when all have it, or as soon as the primary has it; then a copy that fails is told
    * to `onFailure` only. @default "all"
@@ -31,7 +31,7 @@ export interface ReplicaOptions {
 
 /** An object, the backend that reads it, and the text by which that backend knows it. */
 interface Copy {
-  backend: XComObjectStorageBackend;
+  backend: ObjectStorageBackend;
   path: StoragePath;
   reference: string;
 }
@@ -54,8 +54,8 @@ export class Replicas implements LocatableBackend {
   readonly storage: Storage;
   /** The base path of the primary. */
   readonly path: StoragePath;
-  readonly #primary: XComObjectStorageBackend;
-  readonly #targets: readonly XComObjectStorageBackend[];
+  readonly #primary: ObjectStorageBackend;
+  readonly #targets: readonly ObjectStorageBackend[];
   readonly #write: "all" | "primary";
   readonly #repair: boolean;
   readonly #onFailure: (error: unknown) => void;
@@ -73,6 +73,11 @@ export class Replicas implements LocatableBackend {
     this.#onFailure = onFailure;
     this.storage = this.#primary.storage;
     this.path = this.#primary.path;
+  }
+
+  /** By which another copy of this library knows it. */
+  get [CLASS](): "Replicas" {
+    return "Replicas";
   }
 
   /**
@@ -183,11 +188,11 @@ export class Replicas implements LocatableBackend {
   }
 }
 
-function checkTargets(targets: readonly XComObjectStorageBackend[]): void {
+function checkTargets(targets: readonly ObjectStorageBackend[]): void {
   if (!Array.isArray(targets) || targets.length < 2)
     refuse("targets must be two backends or more, the primary first; for one store use its backend alone");
   for (const target of targets) {
-    if (!(target instanceof XComObjectStorageBackend))
+    if (!isInstance<ObjectStorageBackend>(target, "XComObjectStorageBackend"))
       refuse("a target is no XComObjectStorageBackend; put other layers around replicate(), not inside");
   }
   if (targets.some(({ storage }) => storage !== targets[0]!.storage))

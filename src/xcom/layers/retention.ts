@@ -1,22 +1,21 @@
 /** Values of different lifetimes in different places: a layer around one backend for each class. */
-import type { Abortable } from "../../fs/options.js";
-import type { Storage } from "../../fs/storage.js";
-import { XComObjectStorageBackend } from "../../objectstore-backend.js";
+import { isInstance } from "../../brand.js";
+import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { refuse, withOperation } from "../errors.js";
 import { printedBase, restBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
 import { looksLikeAirflowReference } from "../reference.js";
-import type { LocatableBackend } from "./located.js";
-import { Replicas } from "./replicate.js";
+import type { LocatableBackend, ObjectStorageBackend } from "./located.js";
+import type { Replicas } from "./replicate.js";
 import { type Classify, classIn, classifier, type RetentionRule, segmentOf } from "./retention-rules.js";
 
 export interface RetentionOptions {
   /** The base path that all classes have in common, and that stock Airflow is configured with. */
   path: StoragePath | string;
   /** The backend, or the replicas, for objects below a path; asked for `path` itself and for the path of each class. */
-  backend: (path: StoragePath) => XComObjectStorageBackend | Replicas;
+  backend: (path: StoragePath) => ObjectStorageBackend | Replicas;
   /** What no rule applies to goes below the base, without a class. */
   rules: readonly RetentionRule[];
 }
@@ -96,7 +95,11 @@ export class Retention implements LocatableBackend {
 
 function made(make: RetentionOptions["backend"], path: StoragePath): LocatableBackend {
   const backend: unknown = make(path);
-  if (!(backend instanceof XComObjectStorageBackend || backend instanceof Replicas))
+  if (
+    !(
+      isInstance<ObjectStorageBackend>(backend, "XComObjectStorageBackend") || isInstance<Replicas>(backend, "Replicas")
+    )
+  )
     refuse(
       "backend makes something else than a backend or replicas; put other layers around withRetention(), not inside",
     );

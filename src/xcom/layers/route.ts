@@ -1,6 +1,6 @@
 /** Several backends behind one: what is stored goes where a function says, what is read comes from where it is. */
 import { invalid, isStorageError, type StorageError } from "../../errors.js";
-import type { Abortable } from "../../fs/options.js";
+import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions, XComBackend } from "../options.js";

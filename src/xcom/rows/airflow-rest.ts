@@ -1,6 +1,6 @@
 import type { Secret } from "../../connections/index.js";
 import { type ErrorCode, failure, invalid, isStorageError, type StorageError } from "../../errors.js";
-import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../../fs/http/client.js";
+import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../../fs/http/index.js";
 import { orAbort } from "../../streams.js";
 import { jsonEncoding } from "../encoding/airflow.js";
 import { isPlain } from "../encoding/encoding.js";

@@ -1,6 +1,6 @@
 /** The rows in which a workflow engine keeps one XCom each: the value itself, or a reference to its object. */
 import { invalid } from "../../errors.js";
-import type { Abortable } from "../../fs/options.js";
+import type { Abortable } from "../../fs/index.js";
 
 /** Which row. */
 export interface RowKey {

@@ -1,7 +1,8 @@
 /** Cells of a column on their way to a format: checked, and in the kind that the column has. */
+import { isInstance } from "../../brand.js";
 import { invalid, type StorageError } from "../../errors.js";
 import { fromTemporal, temporalKind } from "../encoding/to-airflow.js";
-import { DateTime, Float, floorDivide, microsecondsOf, PlainDate } from "../encoding/types.js";
+import { type DateTime, type Float, floorDivide, microsecondsOf, type PlainDate } from "../encoding/types.js";
 import type { ColumnType } from "./schema.js";
 
 const DAY = 86_400_000;
@@ -45,7 +46,7 @@ export function int64Of(cell: unknown): bigint {
 
 export function floatOf(cell: unknown): number {
   if (typeof cell === "number") return cell;
-  if (cell instanceof Float) return cell.value;
+  if (isInstance<Float>(cell, "Float")) return cell.value;
   if (typeof cell === "bigint" && BigInt(Number(cell)) === cell) return Number(cell);
   throw unfit("float", cell);
 }
@@ -59,7 +60,7 @@ export function stringOf(cell: unknown): string {
 /** Days since 1970. */
 export function daysOf(cell: unknown): number {
   const date = settled(cell);
-  if (!(date instanceof PlainDate)) throw unfit("date", cell);
+  if (!isInstance<PlainDate>(date, "PlainDate")) throw unfit("date", cell);
   const days = Date.parse(`${date.iso}T00:00:00Z`) / DAY;
   if (Number.isInteger(days) && new Date(days * DAY).toISOString().startsWith(date.iso)) return days;
   throw new Misfit(`${JSON.stringify(date.iso)} is no date`);
@@ -78,7 +79,8 @@ export function microsOf(cell: unknown, type: "timestamp" | "datetime"): bigint 
 /** ISO 8601 with as many digits as are needed: UTC, or the offset that the cell has; none in a column without zone. */
 export function momentText(cell: unknown, type: "timestamp" | "datetime"): string {
   const date = momentOf(cell, type);
-  const offset = type === "timestamp" && date instanceof DateTime && typeof date.zone === "number" ? date.zone : 0;
+  const offset =
+    type === "timestamp" && isInstance<DateTime>(date, "DateTime") && typeof date.zone === "number" ? date.zone : 0;
   const micros = microsecondsOf(date) + BigInt(offset) * 1_000_000n;
   const millis = floorDivide(micros, 1000n);
   const shown = new Date(Number(millis));
@@ -101,7 +103,7 @@ function momentOf(cell: unknown, type: "timestamp" | "datetime"): Date {
   const date = settled(cell);
   if (!(date instanceof Date)) throw unfit(type, cell);
   if (Number.isNaN(date.getTime())) throw new Misfit("the Date is invalid");
-  const naive = date instanceof DateTime && date.zone === null;
+  const naive = isInstance<DateTime>(date, "DateTime") && date.zone === null;
   if (naive === (type === "datetime")) return date;
   throw new Misfit(naive ? "a DateTime without a zone is no timestamp" : "a Date has a zone, so it is no datetime");
 }

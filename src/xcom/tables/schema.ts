@@ -1,8 +1,9 @@
 /** The types of columns: given, or told by the cells. */
+import { isInstance } from "../../brand.js";
 import { failure, invalid, type StorageError } from "../../errors.js";
 import { isInt, isPlain, setOwn } from "../encoding/encoding.js";
 import { temporalKind } from "../encoding/to-airflow.js";
-import { DateTime, Float, PlainDate } from "../encoding/types.js";
+import type { DateTime, Float, PlainDate } from "../encoding/types.js";
 
 /**
  * | type | cells that are written | cells that are read |
@@ -83,11 +84,11 @@ export function typeOf(cell: unknown): ColumnType | "other" | undefined {
 }
 
 function objectType(cell: object): ColumnType | "other" {
-  if (cell instanceof DateTime) return cell.zone === null ? "datetime" : "timestamp";
+  if (isInstance<DateTime>(cell, "DateTime")) return cell.zone === null ? "datetime" : "timestamp";
   if (cell instanceof Date) return "timestamp";
-  if (cell instanceof PlainDate) return "date";
+  if (isInstance<PlainDate>(cell, "PlainDate")) return "date";
   if (cell instanceof Uint8Array) return "binary";
-  if (cell instanceof Float) return "float";
+  if (isInstance<Float>(cell, "Float")) return "float";
   return Array.isArray(cell) || isRow(cell) ? "json" : temporalType(cell);
 }
 
@@ -153,7 +154,7 @@ function common(one: ColumnType | "other", other: ColumnType | "other"): ColumnT
 }
 
 function commonZone(zone: string | undefined, cell: unknown): string {
-  const own = cell instanceof DateTime && typeof cell.zone === "string" ? cell.zone : "UTC";
+  const own = isInstance<DateTime>(cell, "DateTime") && typeof cell.zone === "string" ? cell.zone : "UTC";
   return zone === undefined || zone === own ? own : "UTC";
 }
 

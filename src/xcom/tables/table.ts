@@ -1,7 +1,7 @@
 /** What a table is, and the serializer that stores tables as files of one format. */
 
 import { invalid } from "../../errors.js";
-import type { Abortable } from "../../fs/options.js";
+import type { Abortable } from "../../fs/index.js";
 import type { ByteStream } from "../../streams.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
 import { readArrow, readTable, tableRows } from "./arrow/read.js";

@@ -9,7 +9,7 @@ import { makeWorker, type Worker } from "./worker.js";
 
 /** Reads Airflow's SQLite file with the built package, in the Node that has SQLite. */
 const ROWS = `
-import { airflowRows, sqliteQuery } from "stowage";
+import { airflowRows, sqliteQuery } from "stowage/xcom";
 const query = sqliteQuery(process.argv[1]);
 const rows = [];
 for await (const row of airflowRows(query).list({ runId: "run1" })) rows.push(row);

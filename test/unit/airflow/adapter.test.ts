@@ -7,7 +7,7 @@ import { taskConnections, withObjectStorage as withParts } from "../../../src/ai
 import type { GetXCom, SetXCom, TaskClient, TaskContext } from "../../../src/airflow/sdk.js";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
 import { withOwnCredentials } from "../../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
 import { allowedTypes } from "../../../src/xcom/allowed-types.js";
 import { replicate } from "../../../src/xcom/layers/replicate.js";
 import { memoryRows } from "../../../src/xcom/rows/memory.js";
@@ -416,7 +416,7 @@ describe("the backend", () => {
 });
 
 describe("of named parts", () => {
-  const parts = (more: object = {}) => ({ ...settings(), drivers: { memory: memoryDrivers() }, ...more });
+  const parts = (more: object = {}) => ({ ...settings(), drivers: [memory()], ...more });
   const settings = () => ({ path: "memory://conn@b/xcom", threshold: 100, log, warn });
   const run = (handler: (args: Args) => unknown, more: object) =>
     withParts(handler, parts(more))({ ctx: client.ctx, client });
@@ -445,7 +445,7 @@ describe("of named parts", () => {
     expect(asked).toEqual(["conn", "other"]);
   });
   test("drivers with credentials of their own ask nobody, and values come back from their objects", async () => {
-    const drivers = { memory: withOwnCredentials(memoryDrivers()) };
+    const drivers = [{ schemes: ["memory"], open: withOwnCredentials(memory().open) }];
     const row = await run(() => BIG, { drivers });
     expect(row).toMatch(/^memory:\/\/conn@b\/xcom\/.*\/return_value\.json$/);
     await client.rows.set(client.at({ key: "big" }), row);
@@ -456,7 +456,7 @@ describe("of named parts", () => {
     await expect(run(never, { allowedTypes: [] })).rejects.toThrow(
       /InvalidArgument \(option allowedTypes requires the `allowedTypes` feature/,
     );
-    const drivers = { memory: withOwnCredentials(memoryDrivers()) };
+    const drivers = [{ schemes: ["memory"], open: withOwnCredentials(memory().open) }];
     const limited = run(() => new Date(0), { drivers, allowedTypes: [], features: allowedTypes });
     await expect(limited).rejects.toThrow(/datetime.datetime is not in allowed/);
   });

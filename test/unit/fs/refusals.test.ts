@@ -9,8 +9,8 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isStorageError } from "../../../src/errors.js";
 import type { Driver } from "../../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
-import { openStorage as openLean } from "../../../src/fs/open.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
+import { createStorage } from "../../../src/fs/open.js";
 import type { Storage } from "../../../src/fs/storage.js";
 import { openStorage } from "../../../src/open.js";
 import { all } from "../../support/all.js";
@@ -65,19 +65,19 @@ describe("an option that does not exist", () => {
   ];
   it.each(calls)("of %s is refused by name, before anything is done", async (_, call, words) => {
     let asked = 0;
-    const open = memoryDrivers();
+    const open = memory().open;
     const counted = async (...place: Parameters<typeof open>): Promise<Driver> => {
       asked += 1;
       return open(...place);
     };
-    const own = openStorage({ env: {}, drivers: { memory: counted } });
+    const own = openStorage({ env: {}, drivers: [{ schemes: ["memory"], open: counted }] });
     expect(await message(call(own))).toContain(words);
     expect(asked).toBe(0);
   });
 
   it("of openStorage is refused, too; one that is undefined counts as left out", async () => {
     expect(() => openStorage(of({ connection: {} }))).toThrow("did you mean connections?");
-    expect(() => openLean(of({ drivers: {}, codec: [] }))).toThrow("did you mean codecs?");
+    expect(() => createStorage(of({ drivers: [], codec: [] }))).toThrow("did you mean codecs?");
     await storage.write(at, "new", of({ ifabsent: undefined }));
     expect(await storage.text(at)).toBe("new");
   });
@@ -164,16 +164,19 @@ describe("a body that is used up", () => {
 });
 
 it("a mistake in a program is never told as something that may pass", async () => {
-  const open = memoryDrivers();
+  const open = memory().open;
   const broken = (error: unknown) =>
     openStorage({
       env: {},
-      drivers: {
-        memory: async (...place) => ({
-          ...(await open(...place)),
-          stat: () => Promise.reject(error),
-        }),
-      },
+      drivers: [
+        {
+          schemes: ["memory"],
+          open: async (...place) => ({
+            ...(await open(...place)),
+            stat: () => Promise.reject(error),
+          }),
+        },
+      ],
     });
   const bug = await broken(new TypeError("x is not a function"))
     .stat(at)
@@ -216,10 +219,10 @@ describe.runIf(linux)("files whose size says nothing", () => {
 describe("at a limit of 64 descriptors", () => {
   it.each(["whole", "streams", "reads", "copies"])("2,000 %s at once succeed", { timeout: 120_000 }, async (task) => {
     const contents = `
-      import { fileDrivers } from "./src/fs/drivers/file/index.ts";
-      import { openStorage } from "./src/fs/open.ts";
+      import { file } from "./src/fs/drivers/file/index.ts";
+      import { createStorage } from "./src/fs/open.ts";
       const [, , task, root] = process.argv;
-      const storage = openStorage({ drivers: { file: fileDrivers(root) } });
+      const storage = createStorage({ drivers: [file(root)] });
       const at = (name) => "file://" + root + "/" + name;
       const parts = async function* () { yield "a"; await new Promise((done) => setTimeout(done, 1)); yield "b"; };
       await storage.write(at("source"), "content");

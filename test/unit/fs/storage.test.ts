@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { beforeEach, describe, expect, it } from "vitest";
 import { isStorageError, StorageError } from "../../../src/errors.js";
 import type { Driver, OpenDriver } from "../../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
 import type { Storage } from "../../../src/fs/storage.js";
 import { openStorage } from "../../../src/open.js";
 import { StoragePath } from "../../../src/path.js";
@@ -196,8 +196,8 @@ describe("trees", () => {
   });
 
   it("a move between two connections that lead to one object keeps it", async () => {
-    const shared = memoryDrivers();
-    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers: { m: shared, n: shared } });
+    const drivers = [{ ...memory(), schemes: ["m", "n"] }];
+    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers });
     await two.write("m://b/k", "only copy");
     expect(await code(two.move("m://b/k", "n://x@b/k"))).toBe("ObjectChanged");
     expect(await two.text("m://b/k")).toBe("only copy");
@@ -225,7 +225,7 @@ describe("openStorage", () => {
       if (opened === 1) throw new Error("not yet");
       return { stat: async () => ({ key: "k", size: opened }), close: async () => {} } as unknown as Driver;
     };
-    const own = openStorage({ env: {}, drivers: { own: open } });
+    const own = openStorage({ env: {}, drivers: [{ schemes: ["own"], open: open }] });
     await expect(own.stat("own://b/k")).rejects.toThrow("not yet");
     await Promise.all([own.stat("own://b/k"), own.stat("own://b/k2")]);
     expect(opened).toBe(2);

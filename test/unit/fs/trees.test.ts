@@ -10,8 +10,8 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BatchError, failure, isBatchError, isStorageError } from "../../../src/errors.js";
 import type { Driver } from "../../../src/fs/driver/driver.js";
-import { fileDrivers } from "../../../src/fs/drivers/file/index.js";
-import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
+import { file } from "../../../src/fs/drivers/file/index.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
 import type { Storage } from "../../../src/fs/storage.js";
 import { openStorage } from "../../../src/open.js";
 import { StoragePath } from "../../../src/path.js";
@@ -255,7 +255,7 @@ describe("one file under two names", () => {
   });
 
   it("a move between two drivers that lead to one file keeps it", async () => {
-    const two = openStorage({ env: {}, drivers: { file: fileDrivers(root), local: fileDrivers("/") } });
+    const two = openStorage({ env: {}, drivers: [file(root), { ...file("/"), schemes: ["local"] }] });
     const move = two.move(url("real/f"), `local://${root}/latest/f`);
     expect(await code(move)).toBe("ObjectChanged");
     expect(await storage.text(url("real/f"))).toBe("only copy");
@@ -264,9 +264,9 @@ describe("one file under two names", () => {
   const mounts = possible("unshare -rm sh -c 'mkdir -p /tmp/m && mount --bind /tmp /mnt'");
   it.runIf(mounts)("a move by way of a bind mount keeps it", async () => {
     const contents = `
-      import { fileDrivers } from "./src/fs/drivers/file/index.ts";
-      import { openStorage } from "./src/fs/open.ts";
-      const storage = openStorage({ drivers: { file: fileDrivers("/") } });
+      import { file } from "./src/fs/drivers/file/index.ts";
+      import { createStorage } from "./src/fs/open.ts";
+      const storage = createStorage({ drivers: [file("/")] });
       const told = await storage.move("file://${root}/real/f", "file:///mnt/f").then(() => "moved", (e) => e.code);
       console.log(told, await storage.text("file://${root}/real/f"));`;
     const outfile = join(root, "program.mjs");
@@ -290,7 +290,7 @@ function possible(command: string): boolean {
 describe("one object under two names of a store", () => {
   /** As S3 without versions: the etag is of the content, times are whole seconds. */
   function store(name: string, clock: () => number) {
-    const open = memoryDrivers();
+    const open = memory().open;
     return async (_bucket: string, ...rest: [never, never]) => {
       const driver = await open(name, ...rest);
       const plain = <T extends { size?: number; etag?: string; modified?: Date }>(info: T): T => ({
@@ -315,14 +315,21 @@ describe("one object under two names of a store", () => {
 
   it.each(["x@b", "other"])("a move from one to the other within a second keeps the only copy (%s)", async (to) => {
     const frozen = store("one", () => 5000) as never;
-    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers: { m: frozen } });
+    const two = openStorage({
+      env: {},
+      connections: { x: { type: "generic" } },
+      drivers: [{ schemes: ["m"], open: frozen }],
+    });
     await two.write("m://b/k", "only copy");
     expect(await code(two.move("m://b/k", `m://${to}/k`))).toBe("ObjectChanged");
     expect(await two.text("m://b/k")).toBe("only copy");
   });
 
   it("a move to another object that looks alike is made", async () => {
-    const drivers = { m: store("one", () => 5000), n: store("two", Date.now) } as never;
+    const drivers = [
+      { schemes: ["m"], open: store("one", () => 5000) },
+      { schemes: ["n"], open: store("two", Date.now) },
+    ] as never;
     const two = openStorage({ env: {}, drivers });
     await two.write("m://b/k", "12345");
     await two.write("n://b/k", "54321");
@@ -332,8 +339,12 @@ describe("one object under two names of a store", () => {
   });
 
   it("a tree that is copied into itself by way of another connection ends", async () => {
-    const same = memoryDrivers();
-    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers: { m: same } });
+    const same = memory().open;
+    const two = openStorage({
+      env: {},
+      connections: { x: { type: "generic" } },
+      drivers: [{ schemes: ["m"], open: same }],
+    });
     for (let i = 0; i < 20; i++) await two.write(`m://b/d/${i}`, `${i}`);
     expect(await code(two.copy("m://b/d", "m://x@b/d/z", { recursive: true }))).toBe("done");
     expect(await code(two.copy("m://b/d", "m://x@b/d/z/y", { recursive: true }))).toBe("done");
@@ -342,7 +353,7 @@ describe("one object under two names of a store", () => {
 
 describe("a tree whose entries fail", () => {
   it("is gone through to the end; 1,000 failures are kept and all are counted", async () => {
-    const open = memoryDrivers();
+    const open = memory().open;
     const changed = async (...place: Parameters<typeof open>) => {
       const driver = await open(...place);
       const copy: Driver["copy"] = async (from, to, options) => {
@@ -351,7 +362,7 @@ describe("a tree whose entries fail", () => {
       };
       return { ...driver, copy };
     };
-    const own = openStorage({ env: {}, drivers: { memory: changed } });
+    const own = openStorage({ env: {}, drivers: [{ schemes: ["memory"], open: changed }] });
     for (let i = 0; i < 11_000; i++) await own.write(`memory://b/d/${i}`, "1");
     const error = await failed(own.copy("memory://b/d", "memory://b/e", { recursive: true }));
     expect(error).toMatchObject({
@@ -403,7 +414,7 @@ describe("a tree whose entries fail", () => {
   });
 
   it("a listing that ends early is told together with what was done", async () => {
-    const open = memoryDrivers();
+    const open = memory().open;
     const changed = async (...place: Parameters<typeof open>) => {
       const driver = await open(...place);
       async function* list(...args: Parameters<Driver["list"]>) {
@@ -412,7 +423,7 @@ describe("a tree whose entries fail", () => {
       }
       return { ...driver, list };
     };
-    const own = openStorage({ env: {}, drivers: { memory: changed } });
+    const own = openStorage({ env: {}, drivers: [{ schemes: ["memory"], open: changed }] });
     await own.write("memory://b/d/x", "1");
     const error = await failed(own.copy("memory://b/d", "memory://b/e", { recursive: true }));
     expect(error).toMatchObject({ code: "Unavailable", retryable: true, completed: 1, failureCount: 1 });

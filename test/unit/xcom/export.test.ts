@@ -6,8 +6,8 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
 import type { OpenDriver } from "../../../src/fs/driver/driver.js";
-import { memoryDrivers } from "../../../src/fs/drivers/memory.js";
-import { openStorage } from "../../../src/fs/open.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
+import { createStorage } from "../../../src/fs/open.js";
 import { openStorage as openEverything } from "../../../src/open.js";
 import { importExported, importReferences } from "../../../src/xcom/import.js";
 import { withRetention } from "../../../src/xcom/layers/retention.js";
@@ -189,9 +189,9 @@ describe("an export", () => {
   const from = (storage: World["storage"]) => ({ storage, path: "memory://exports/out" });
 
   test("is set line by line, while the rest of its index is still to come", async () => {
-    const memory = memoryDrivers();
+    const inner = memory();
     const open: OpenDriver = async (...args) => {
-      const driver = await memory(...args);
+      const driver = await inner.open(...args);
       return {
         ...driver,
         async read(key, options) {
@@ -204,7 +204,7 @@ describe("an export", () => {
       for await (const chunk of body) yield chunk.subarray(0, chunk.byteLength / 2);
       await new Promise(() => {});
     }
-    const storage = openStorage({ drivers: { memory: open } });
+    const storage = createStorage({ drivers: [{ schemes: ["memory"], open }] });
     await storage.write("memory://exports/out/k.json", '{"n":1}');
     await storage.write("memory://exports/out/index.jsonl", line("k").repeat(2));
     const xcom = xcomOf({ storage });

@@ -1,7 +1,7 @@
 /** Digests in the names of objects. */
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { defineSerializer, type XComObjectStorageBackendOptions } from "../../../src/index.js";
+import { defineSerializer, type XComObjectStorageBackendOptions } from "../../../src/xcom.js";
 import { BASE, canWrite, make as makeBackend, OWNER, TI, world } from "../../support/xcom-world.js";
 
 const DIGEST = /~sha256-([0-9a-f]{64})/;

@@ -5,7 +5,7 @@ import {
   routeXComs,
   XComObjectStorageBackend,
   type XComObjectStorageBackendOptions,
-} from "../../../src/index.js";
+} from "../../../src/xcom.js";
 import { buffers, OWNER, world } from "../../support/xcom-world.js";
 
 function make() {

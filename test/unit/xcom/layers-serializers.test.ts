@@ -1,7 +1,7 @@
 /** Serializers, and the list of types that are allowed. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Decimal, defineSerializer, Envelope, type Serializer, serializerOf } from "../../../src/index.js";
+import { Decimal, defineSerializer, Envelope, type Serializer, serializerOf } from "../../../src/xcom.js";
 import { all } from "../../support/all.js";
 import { BASE, buffers, make, OWNER, UUID, world } from "../../support/xcom-world.js";
 

@@ -3,7 +3,7 @@ import { Secret } from "../../../connections/connection.js";
 import type { AzureCredentials } from "../../../connections/options/azure.js";
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
-import { type DriverFactory, type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
 import { Gate } from "../../driver/sdk-transport.js";
 import { openServer } from "./client.js";
 import { azureDriver } from "./driver.js";
@@ -11,7 +11,6 @@ import { openAzure } from "./open.js";
 import { issuedBy, type SdkService, sdkDriver } from "./sdk.js";
 
 export type { DriverFactory } from "../../driver/driver.js";
-export { openAzure } from "./open.js";
 
 /** An account, and one way to sign in to it. */
 export interface AzureKeys {
@@ -114,10 +113,4 @@ function fromClient(client: BlobServiceClientLike, options: AzureClientOptions =
     sdkDriver(client as SdkService, gate, bucket, options.encryptionScope, shared),
   );
   return { schemes: SCHEMES, open };
-}
-
-// The name of before `createStorage`, for those that have not moved to it yet.
-
-export function fromBlobServiceClient(client: BlobServiceClientLike, options?: AzureClientOptions): OpenDriver {
-  return fromClient(client, options).open;
 }

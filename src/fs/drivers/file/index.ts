@@ -9,10 +9,10 @@ import {
   type DeleteFailure,
   type Driver,
   type DriverCopyOptions,
+  type DriverFactory,
   type DriverReadOptions,
   type FileSystem,
   type ObjectIdentifier,
-  type OpenDriver,
   type WriteResult,
 } from "../../driver/driver.js";
 import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
@@ -36,7 +36,7 @@ interface Disk extends Desk {
 }
 
 /**
- * Drivers over the files below `root`. The key is the absolute path without its first slash; the bucket is empty.
+ * Returns drivers of `file://`: over the files below `root`. The key is the absolute path without its first slash; the bucket is empty.
  *
  * A write is synced to the disk before it resolves; what a killed process leaves of one is a `.stowage-tmp-…` file
  * that no listing shows, and that a listing removes once it is a week old. A write keeps the permission bits of the
@@ -51,7 +51,7 @@ interface Disk extends Desk {
  * when they are empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are
  * Unsupported.
  */
-export function fileDrivers(root: string): OpenDriver {
+export function file(root: string): DriverFactory {
   const lanes = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
   const disk: Disk = {
     places: new PathResolver(root),
@@ -60,10 +60,11 @@ export function fileDrivers(root: string): OpenDriver {
     copies: lanes(),
     kept: 0,
   };
-  return (bucket) => {
+  const open = (bucket: string) => {
     if (bucket !== "") throw invalid("a file has no bucket: write file:///path");
     return fileDriver(disk);
   };
+  return { schemes: ["file", "local"], open };
 }
 
 function fileDriver(disk: Disk): Driver {

@@ -1,11 +1,11 @@
 /** Google Cloud Storage: by the connection of a path, by a key or token, or by the caller's own client. */
-import { gcsOptions, Secret } from "../../../connections/index.js";
+import { Secret } from "../../../connections/index.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../../../errors.js";
 import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
-import { type DriverFactory, type OpenDriver, withOwnCredentials } from "../../driver/driver.js";
+import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
 import { anonymous, openTokens, type Tokens } from "./credentials.js";
 import { gcsDriver } from "./driver.js";
-import { connect, GOOGLE, openServer, placeOf } from "./open.js";
+import { connect, GOOGLE, openGcs, placeOf } from "./open.js";
 import { ClientApi, clientDriver, clientTokens, type GoogleClient } from "./sdk.js";
 
 export type { DriverFactory } from "../../driver/driver.js";
@@ -107,15 +107,4 @@ function fromClient(client: GoogleStorageLike, options: GcsClientOptions = {}): 
     return clientDriver(own, new ClientApi(own, place), reads, shared);
   });
   return { schemes: SCHEMES, open };
-}
-
-// Names of before `createStorage`, for those that have not moved to it yet.
-
-export const openGcs: OpenDriver = async (bucket, connection, shared) => {
-  const options = gcsOptions(connection, shared.env);
-  return gcsDriver(await openServer(bucket, options, shared.env), shared);
-};
-
-export function fromGoogleStorage(client: GoogleStorageLike, options?: GcsClientOptions): OpenDriver {
-  return fromClient(client, options).open;
 }

@@ -1,12 +1,19 @@
-import type { GcsOptions } from "../../../connections/index.js";
+import { type GcsOptions, gcsOptions } from "../../../connections/index.js";
 import { invalid } from "../../../errors.js";
-import type { DriverContext } from "../../driver/driver.js";
+import type { DriverContext, OpenDriver } from "../../driver/driver.js";
 import { type Dialect, openHttp, originOf } from "../../http/client.js";
 import { type ObjectLocation, Server } from "./client.js";
 import { openTokens, type Tokens } from "./credentials.js";
+import { gcsDriver } from "./driver.js";
 import { explain, passes } from "./errors.js";
 
 export const GOOGLE = "https://storage.googleapis.com";
+
+/** Opens the driver of a bucket. InvalidArgument or Unsupported when the connection cannot be honoured. */
+export const openGcs: OpenDriver = async (bucket, connection, context) => {
+  const options = gcsOptions(connection, context.env);
+  return gcsDriver(await openServer(bucket, options, context.env), context);
+};
 
 /** Signs in and gets the transport ready; sends no request yet, unless the credentials must say which project pays. */
 export async function openServer(

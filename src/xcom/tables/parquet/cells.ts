@@ -1,5 +1,7 @@
 /** From what Parquet stores to cells. */
+
 import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
+import { isInstance } from "../../../brand.js";
 import { failure } from "../../../errors.js";
 import { jsonEncoding } from "../../encoding/airflow.js";
 import { parseJson } from "../../encoding/json-read.js";
@@ -92,7 +94,7 @@ function jsonReader(cell: unknown): unknown {
 }
 
 function momentReader(zone: string | null): (cell: unknown) => unknown {
-  return (cell) => (cell instanceof DateTime ? new DateTime(cell.microseconds, zone) : null);
+  return (cell) => (isInstance<DateTime>(cell, "DateTime") ? new DateTime(cell.microseconds, zone) : null);
 }
 
 function decimalReader(element: SchemaElement): (cell: unknown) => unknown {

@@ -8,14 +8,14 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { Storage } from "@google-cloud/storage";
 import { Dag, DagRegistry, serveDags } from "apache-airflow-ts-sdk";
 import { openStorage } from "stowage";
-import { fromBlobServiceClient } from "stowage/azure";
-import { fromGoogleStorage } from "stowage/gcs";
-import { fromS3Client } from "stowage/s3";
+import { azure } from "stowage/azure";
+import { gcs } from "stowage/gcs";
+import { s3 } from "stowage/s3";
 
 const CLIENTS = {
-  s3: (options) => ({ s3: fromS3Client(new S3Client(options)) }),
-  gs: (options) => ({ gs: fromGoogleStorage(new Storage(options)) }),
-  abfs: (options) => ({ abfs: fromBlobServiceClient(BlobServiceClient.fromConnectionString(options)) }),
+  s3: (options) => [s3.fromClient(new S3Client(options))],
+  gs: (options) => [gcs.fromClient(new Storage(options))],
+  abfs: (options) => [azure.fromClient(BlobServiceClient.fromConnectionString(options))],
 };
 
 async function tried({ path, connections, client }) {

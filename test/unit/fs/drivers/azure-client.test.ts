@@ -32,7 +32,7 @@ await describeOn("azurite", "azure.fromClient keeps the contract", (server) => {
 
   async function open(): Promise<Harness> {
     const client = await azureClient(server);
-    const storage = openStorage({ drivers: { abfs: azure.fromClient(client).open }, env: {} });
+    const storage = openStorage({ drivers: [azure.fromClient(client)], env: {} });
     const base = StoragePath.of({ scheme: "abfs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,

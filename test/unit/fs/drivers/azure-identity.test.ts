@@ -238,7 +238,7 @@ describe("identities", () => {
       const file = join(folder, "federated");
       await writeFile(file, noted(randomUUID()));
       vi.stubEnv("AZURE_AUTHORITY_HOST", `https://${login.origin}`);
-      const { openAzure } = await import("../../../../src/fs/drivers/azure/index.js");
+      const { openAzure } = await import("../../../../src/fs/drivers/azure/open.js");
       const { resolveConnections } = await import("../../../../src/connections/index.js");
       const { Seam, SHARED } = await import("../../../support/seam.js");
       const ids = { workload_identity_client_id: "the-client", workload_identity_tenant_id: "adfs" };

@@ -68,8 +68,8 @@ await describeOn("minio", "s3(keys)", (server: ServerOf<"minio">) => {
     ["of the small door", s3ByKeys],
   ])("%s writes, reads and lists under any connection id", async (_, make) => {
     const { endpoint, accessKey: accessKeyId, secretKey: secretAccessKey } = server;
-    const { schemes, open } = make({ accessKeyId, secretAccessKey, endpoint, provider: "minio" });
-    await using storage = openStorage({ drivers: Object.fromEntries(schemes.map((one) => [one, open])), env: {} });
+    const factory = make({ accessKeyId, secretAccessKey, endpoint, provider: "minio" });
+    await using storage = openStorage({ drivers: [factory], env: {} });
     const path = `s3://nobody@${bucket().name}/factory/a`;
     await storage.write(path, "1");
     expect(await storage.text(path)).toBe("1");

@@ -16,7 +16,7 @@ await describeOn("fake-gcs", "gcs.fromClient keeps the contract", (server) => {
   const bucket = useBucket(server, { versioned: true });
 
   async function open(): Promise<Harness> {
-    const storage = openStorage({ drivers: { gs: gcs.fromClient(await gcsClient(server)).open }, env: {} });
+    const storage = openStorage({ drivers: [gcs.fromClient(await gcsClient(server))], env: {} });
     const base = StoragePath.of({ scheme: "gs", bucket: bucket().name, key: randomBytes(6).toString("hex") });
     return {
       storage,

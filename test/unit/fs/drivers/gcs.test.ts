@@ -13,8 +13,7 @@ import type { ConnectionInput } from "../../../../src/connections/connection.js"
 import { gcsOptions } from "../../../../src/connections/index.js";
 import { BatchDeleteError, type Driver } from "../../../../src/fs/driver/driver.js";
 import { gcsDriver } from "../../../../src/fs/drivers/gcs/driver.js";
-import { openGcs } from "../../../../src/fs/drivers/gcs/index.js";
-import { openServer } from "../../../../src/fs/drivers/gcs/open.js";
+import { openGcs, openServer } from "../../../../src/fs/drivers/gcs/open.js";
 import { gcsClient } from "../../../servers/index.mjs";
 import { describeOn, useBucket } from "../../../servers/use.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";

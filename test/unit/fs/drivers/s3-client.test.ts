@@ -29,7 +29,7 @@ await describeOn("minio", "s3.fromClient keeps the contract", (server) => {
   async function open(id: string): Promise<Harness> {
     const bucket = id === "R23" ? versioned : plain;
     const client = await s3Client(server);
-    const storage = openStorage({ drivers: { s3: s3.fromClient(client, { provider: "minio" }).open }, env: {} });
+    const storage = openStorage({ drivers: [s3.fromClient(client, { provider: "minio" })], env: {} });
     const key = randomBytes(6).toString("hex");
     const base = StoragePath.of({ scheme: "s3", bucket: bucket().name, key });
     return {

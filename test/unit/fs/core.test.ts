@@ -1,23 +1,27 @@
 /** A Storage of named parts has these parts, and says what it lacks. */
 import { describe, expect, test } from "vitest";
 import { gzip, zstd } from "../../../src/codecs/formats.js";
-import { fromS3Keys, openS3Objects, openS3WithKeys, s3Objects } from "../../../src/fs/drivers/s3/index.js";
 import {
   allowedTypes,
   connectionsFromRecord,
   contentTypeOf,
+  createObjects,
+  createStorage,
+  file,
   keyTemplates,
-  memoryDrivers,
+  memory,
   Objects,
-  openObjects,
-  openStorage,
   readAliases,
   Storage,
   StoragePath,
   serializers,
   type XComFeatures,
   XComObjectStorageBackend,
-} from "../../../src/lean.js";
+} from "../../../src/core.js";
+import { s3, s3Objects } from "../../../src/fs/drivers/s3/keys.js";
+import { s3Objects as objectsByConnection, s3 as s3ByConnection } from "../../../src/fs/drivers/s3/static.js";
+import { openStorage } from "../../../src/open.js";
+import { schemesOf } from "../../../src/path.js";
 import { collect } from "../../../src/streams.js";
 import { defineSerializer } from "../../../src/xcom/serializer.js";
 import { describeOn, useBucket } from "../../servers/use.js";
@@ -28,24 +32,48 @@ const KEYS = { accessKeyId: "id", secretAccessKey: "not so secret" };
 /** A Storage on S3 whose one connection has this extra. */
 function onS3(connection: { login?: string; password?: string; extra?: Record<string, unknown> }, env = {}) {
   const connections = connectionsFromRecord({ it: { type: "aws", ...connection } });
-  return openStorage({ drivers: { s3: openS3WithKeys }, connections, env });
+  return createStorage({ drivers: [s3ByConnection()], connections, env });
 }
 
 describe("drivers", () => {
   test("a scheme that was not given is refused, with those that were", async () => {
-    const storage = openStorage({ drivers: { memory: memoryDrivers() } });
+    const storage = createStorage({ drivers: [memory()] });
     await expect(storage.stat("s3://bucket/key")).rejects.toThrow(/InvalidArgument .*s3:\/\/, there are memory/);
   });
+  test.each([
+    ["no array", { s3: memory() }],
+    ["a factory that was not called", [memory]],
+    ["a function that opens", [memory().open]],
+    ["a scheme instead of schemes", [{ schemes: "mem", open: memory().open }]],
+    ["no driver", [{ schemes: ["mem"] }]],
+    ["nothing", [undefined]],
+    ["left out", undefined],
+  ])("that are %s are refused", (_, drivers) => {
+    for (const make of [createStorage, createObjects])
+      expect(() => make({ drivers: drivers as never })).toThrow(/InvalidArgument \(drivers must be an array .*schemes/);
+    if (drivers)
+      expect(() => openStorage({ drivers: drivers as never })).toThrow(/InvalidArgument \(drivers must be an array /);
+  });
+  test("of two that serve one scheme the later does", async () => {
+    const [first, second] = [memory(), memory()];
+    const storage = createStorage({ drivers: [first, second] });
+    await storage.write("memory://bucket/key", "text");
+    expect(await createStorage({ drivers: [second] }).text("memory://bucket/key")).toBe("text");
+    expect(await createStorage({ drivers: [first] }).exists("memory://bucket/key")).toBe(false);
+  });
+  test("have the schemes that paths know", () => {
+    expect(memory().schemes).toEqual(schemesOf("memory"));
+    expect(file("/").schemes).toEqual(schemesOf("file"));
+  });
   test("schemes with the same driver are one provider, whose copies stay inside", async () => {
-    const memory = memoryDrivers();
-    const storage = openStorage({ drivers: { memory, mine: memory } });
+    const storage = createStorage({ drivers: [{ ...memory(), schemes: ["memory", "mine"] }] });
     await storage.write("memory://a/key", "text");
     const passed: number[] = [];
     await storage.copy("memory://a/key", "mine://b/key", { onProgress: (bytes) => passed.push(bytes) });
     expect(await storage.text("memory://b/key")).toBe("text");
     expect(passed).toEqual([]);
   });
-  test("openS3WithKeys signs with the keys of a connection, and of the environment without one", async () => {
+  test("s3 of stowage/s3/static signs with the keys of a connection, and of the environment without one", async () => {
     const given = onS3({ login: "of-connection", password: "x" });
     expect(await given.signedUrl(PATH)).toContain("X-Amz-Credential=of-connection%2F");
     const found = onS3({}, { AWS_ACCESS_KEY_ID: "of-environment", AWS_SECRET_ACCESS_KEY: "x" });
@@ -55,13 +83,13 @@ describe("drivers", () => {
     ["profile", { profile_name: "it" }],
     ["assume-role", { role_arn: "arn:aws:iam::1:role/it" }],
     ["default", {}],
-  ])("openS3WithKeys refuses credentials of the kind %s and names openS3", async (kind, extra) => {
+  ])("s3 of stowage/s3/static refuses credentials of the kind %s and names s3()", async (kind, extra) => {
     const refused = onS3({ extra }).stat(PATH);
-    await expect(refused).rejects.toThrow(new RegExp(`Unsupported .*of the kind ${kind}; use openS3`));
+    await expect(refused).rejects.toThrow(new RegExp(`Unsupported .*of the kind ${kind}; use s3\\(\\)`));
   });
-  test("fromS3Keys asks AWS in the region without an endpoint, else the endpoint with the bucket in the path", async () => {
+  test("s3 of stowage/s3/keys asks AWS in the region without an endpoint, else the endpoint with the bucket in the path", async () => {
     const signed = (place: object) =>
-      openStorage({ drivers: { s3: fromS3Keys({ ...KEYS, ...place }) } }).signedUrl("s3://bucket/key");
+      createStorage({ drivers: [s3({ ...KEYS, ...place })] }).signedUrl("s3://bucket/key");
     const amazon = new URL(await signed({ region: "eu-west-1", sessionToken: "token" }));
     expect(amazon.origin + amazon.pathname).toBe("https://bucket.s3.eu-west-1.amazonaws.com/key");
     expect(amazon.searchParams.get("X-Amz-Credential")).toMatch(/^id\/\d+\/eu-west-1\/s3\//);
@@ -73,8 +101,8 @@ describe("drivers", () => {
 
 describe("connections", () => {
   test("an id is refused when no source was given, and the default credentials are not tried", async () => {
-    const storage = openStorage({
-      drivers: { s3: openS3WithKeys },
+    const storage = createStorage({
+      drivers: [s3ByConnection()],
       env: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
     });
     await expect(storage.signedUrl(PATH)).rejects.toThrow(
@@ -84,9 +112,9 @@ describe("connections", () => {
 });
 
 describe("codecs and content types", () => {
-  const storage = openStorage({ drivers: { memory: memoryDrivers() }, codecs: [gzip] });
+  const storage = createStorage({ drivers: [memory()], codecs: [gzip] });
   test("a codec that was not given is refused by name and by suffix, for reading and for writing", async () => {
-    const none = openStorage({ drivers: { memory: memoryDrivers() } });
+    const none = createStorage({ drivers: [memory()] });
     await none.write("memory://bucket/a.zst", "text");
     await expect(none.text("memory://bucket/a.zst", { compression: "infer" })).rejects.toThrow(
       /Unsupported .*zstd.*no codec/,
@@ -102,7 +130,7 @@ describe("codecs and content types", () => {
     expect(await storage.text("memory://bucket/a.json", { compression: "infer" })).toBe("{}");
   });
   test("codecs that were given are found", async () => {
-    const both = openStorage({ drivers: { memory: memoryDrivers() }, codecs: [gzip, zstd] });
+    const both = createStorage({ drivers: [memory()], codecs: [gzip, zstd] });
     for (const [name, magic] of [
       ["a.gz", "1f8b"],
       ["a.zst", "28b52ffd"],
@@ -113,7 +141,7 @@ describe("codecs and content types", () => {
     }
   });
   test("content types are told by suffixes when their table was given", async () => {
-    const typed = openStorage({ drivers: { memory: memoryDrivers() }, contentTypeOf });
+    const typed = createStorage({ drivers: [memory()], contentTypeOf });
     for (const [on, type] of [
       [typed, "application/json"],
       [storage, "application/octet-stream"],
@@ -126,8 +154,8 @@ describe("codecs and content types", () => {
 
 describe("objects alone", async () => {
   test("a Storage is Objects with all other verbs, on the same drivers", async () => {
-    const drivers = { memory: memoryDrivers() };
-    const [objects, storage] = [openObjects({ drivers }), openStorage({ drivers })];
+    const drivers = [memory()];
+    const [objects, storage] = [createObjects({ drivers }), createStorage({ drivers })];
     expect(storage).toBeInstanceOf(Objects);
     expect(objects).not.toBeInstanceOf(Storage);
     await objects.write("memory://bucket/a", "text");
@@ -137,8 +165,7 @@ describe("objects alone", async () => {
   });
   await describeOn("minio", "on S3", (server) => {
     const bucket = useBucket(server);
-    const opened = (drivers: object, more = {}) =>
-      openObjects({ drivers: { s3: s3Objects(keys()) }, ...drivers, ...more });
+    const opened = (drivers: object, more = {}) => createObjects({ drivers: [s3Objects(keys())], ...drivers, ...more });
     const keys = () => {
       const { accessKey: accessKeyId, secretKey: secretAccessKey, region, endpoint } = server;
       return { accessKeyId, secretAccessKey, region, endpoint };
@@ -160,11 +187,11 @@ describe("objects alone", async () => {
       expect(await objects.exists(at("data"))).toBe(false);
       await objects.close();
     });
-    test("keys of its own need no connection; openS3Objects takes those of the connection, and refuses an unknown id", async () => {
+    test("keys of its own need no connection; that of stowage/s3/static takes those of the connection, and refuses an unknown id", async () => {
       const own = opened({}, { connections: { name: "nobody", get: () => Promise.reject(new Error("was asked")) } });
       await own.write(at("own"), "text");
-      const asked = openObjects({
-        drivers: { s3: openS3Objects },
+      const asked = createObjects({
+        drivers: [objectsByConnection()],
         connections: connectionsFromRecord({ any: server.connection }),
       });
       expect(await asked.text(at("own"))).toBe("text");
@@ -173,7 +200,7 @@ describe("objects alone", async () => {
       await Promise.all([own.close(), asked.close()]);
     });
     test("a key that could not be deleted is named", async () => {
-      const objects = opened({}, { drivers: { s3: s3Objects({ ...keys(), secretAccessKey: "wrong" }) } });
+      const objects = opened({}, { drivers: [s3Objects({ ...keys(), secretAccessKey: "wrong" })] });
       const failed = objects.delete(at("one"));
       await expect(failed).rejects.toThrow(/delete .*\/one: Unauthenticated /);
       await objects.close();
@@ -198,7 +225,7 @@ describe("objects alone", async () => {
 const OWNER = { dagId: "d", runId: "r", taskId: "t" };
 
 describe("options of the XCom backend", () => {
-  const storage = openStorage({ drivers: { memory: memoryDrivers() } });
+  const storage = createStorage({ drivers: [memory()] });
   const text = defineSerializer<Date>({
     name: "test.date@1",
     suffix: ".date",

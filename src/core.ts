@@ -1,7 +1,8 @@
 /**
- * stowage in parts, for small one-file bundles: `openStorage` holds the drivers, codecs and sources of connections that
- * it is given and no other, so that a bundler can leave the rest out.
+ * The door `stowage/core`: stowage in parts, for small one-file bundles. `createStorage` holds the drivers, codecs and
+ * sources of connections that it is given and no others, so that a bundler can leave the rest out.
  */
+export type { Codec } from "./codecs/codec.js";
 export {
   type Connection,
   type ConnectionInput,
@@ -15,11 +16,12 @@ export {
 } from "./connections/index.js";
 export { BatchError, isBatchError, isStorageError, StorageError } from "./errors.js";
 export { contentTypeOf } from "./fs/driver/content.js";
-export type { ObjectDriver, OpenDriver } from "./fs/driver/driver.js";
-export { fileDrivers } from "./fs/drivers/file/index.js";
-export { memoryDrivers } from "./fs/drivers/memory.js";
+export type { Driver, DriverFactory, ObjectDriver } from "./fs/driver/driver.js";
+export { file } from "./fs/drivers/file/index.js";
+export { memory } from "./fs/drivers/memory.js";
 export { Objects } from "./fs/objects.js";
-export { type LeanStorageOptions, openObjects, openStorage } from "./fs/open.js";
+export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
+export type { DeleteObjectOptions } from "./fs/options.js";
 export { Storage } from "./fs/storage.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
 export { StoragePath } from "./path.js";
@@ -27,5 +29,6 @@ export { readAliases } from "./xcom/aliases.js";
 export { allowedTypes } from "./xcom/allowed-types.js";
 export type { XComFeatures } from "./xcom/features.js";
 export { keyTemplates } from "./xcom/keys/template.js";
+export type { XComObjectStorageBackendOptions } from "./xcom/options.js";
 export { serializers } from "./xcom/serializers.js";
 export { settingsFromEnv, type XComSettings } from "./xcom/settings.js";

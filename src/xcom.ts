@@ -1,0 +1,62 @@
+/**
+ * The door `stowage/xcom`: Airflow's object storage backend for XComs, the layers around it, the rows that refer to its
+ * objects, serializers, and the values of Python that JavaScript has no type for.
+ */
+export { XComObjectStorageBackend } from "./backend.js";
+export type { Abortable } from "./fs/options.js";
+export type { FromEnvOptions } from "./objectstore-backend.js";
+export {
+  DataFrame,
+  DateTime,
+  Decimal,
+  Envelope,
+  Float,
+  FrozenSet,
+  PlainDate,
+  Timedelta,
+  TimeZone,
+  Tuple,
+  Uuid,
+} from "./xcom/encoding/airflow.js";
+export type { DataFrameClass, DateTimeClass } from "./xcom/encoding/types.js";
+export type { ReadAliases } from "./xcom/features.js";
+export { type ImportOptions, type ImportReport, importExported, importReferences } from "./xcom/import.js";
+export type { LayoutName, Owner } from "./xcom/keys/layout.js";
+export { type LifecycleOptions, type LifecycleProvider, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
+export type { LocatableBackend, ObjectStorageBackend } from "./xcom/layers/located.js";
+export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";
+export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
+export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
+export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
+export type { LoadOptions, XComBackend, XComObjectStorageBackendOptions } from "./xcom/options.js";
+export { REMOTE_AGENT_OPTIONS } from "./xcom/presets.js";
+export { airflowRows, airflowRuns, type RunFinder, sqliteQuery } from "./xcom/rows/airflow-database.js";
+export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows/airflow-rest.js";
+export { memoryRows } from "./xcom/rows/memory.js";
+export type {
+  RowCondition,
+  RowFilter,
+  RowKey,
+  RowOptions,
+  XComRow,
+  XComRowReader,
+  XComRows,
+} from "./xcom/rows/rows.js";
+export { type Query, type SqlRows, sqlRows } from "./xcom/rows/sql.js";
+export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
+export {
+  type ClassSerializerOptions,
+  type Serializable,
+  type SerializableClass,
+  serializerOf,
+} from "./xcom/serializers.js";
+export { settingsFromEnv, type XComCompression, type XComSettings } from "./xcom/settings.js";
+export { listStoredXComs, type StoredFilter, type StoredLocation, type StoredXCom } from "./xcom/stored.js";
+export {
+  type ClearOptions,
+  type ClearReport,
+  type ClearTarget,
+  XCom,
+  type XComEntry,
+  type XComOptions,
+} from "./xcom/xcom.js";

@@ -1,0 +1,21 @@
+/** Options of the backend that belong together. */
+import { readAliases } from "./aliases.js";
+import { allowedTypes } from "./allowed-types.js";
+import type { XComFeatures } from "./features.js";
+import { keyTemplates } from "./keys/template.js";
+import type { XComObjectStorageBackendOptions } from "./options.js";
+import { serializers } from "./serializers.js";
+
+/**
+ * For tasks that run apart from each other and share nothing but a bucket: every value becomes an object, compressed by
+ * the codec that every reader has.
+ *
+ *     new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: "s3://my_conn@my_bucket/xcom" })
+ */
+export const REMOTE_AGENT_OPTIONS = Object.freeze({
+  threshold: 0,
+  compression: "gzip",
+}) satisfies Readonly<Partial<XComObjectStorageBackendOptions>>;
+
+/** For those who do not count bytes. */
+export const ALL_FEATURES: XComFeatures = { ...keyTemplates, ...readAliases, ...serializers, ...allowedTypes };
