@@ -150,7 +150,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #row(value: unknown, { plain, beyondJson }: Measured): unknown {
     if (beyondJson) throw invalid(BEYOND_JSON);
-    if (typeof value === "string" && this.#settings.readAlias?.(value)) throw invalid(LIKE_AN_ALIAS);
+    if (typeof value === "string") this.#settings.readAlias?.checkText(value);
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
@@ -207,10 +207,6 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 const BEYOND_JSON =
   "a number of the value (a bigint beyond 2^53 - 1, NaN or an infinity) does not fit into a row; " +
   "give the backend a threshold >= 0, so that it becomes an object, or send a string";
-
-const LIKE_AN_ALIAS =
-  "a text that begins with a prefix of readAliases would be read as a reference; " +
-  "give the backend a threshold >= 0, so that it becomes an object, or send it in an array or an object";
 
 const OVERWRITTEN =
   "the object of a task instance is overwritten under its name, which digest cannot have in it; " +

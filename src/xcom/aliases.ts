@@ -1,9 +1,10 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { AliasReader, ReadAliases, XComFeatures } from "./features.js";
-import { asPath, pathBelow, startBelow } from "./keys/base.js";
-import { segmentsOf } from "./keys/layout.js";
+import type { ReadAliases, XComFeatures } from "./features.js";
+import { asPath, pathBelow, prefixOf, startBelow } from "./keys/base.js";
+import { type Owner, segmentsOf } from "./keys/layout.js";
+import { checkOwned, placesOf, type ReferenceRules, schemesAlike } from "./reference.js";
 
 interface Alias {
   prefix: string;
@@ -14,7 +15,13 @@ interface Alias {
 export const readAliases: XComFeatures = {
   readAliases(aliases, base) {
     const checked = checkAliases(aliases, base);
-    return (stored) => readAlias(stored, checked);
+    return {
+      matches: (stored) => targetOf(stored, checked) !== undefined,
+      resolve: (stored, rules, owner) => resolve(targetOf(stored, checked), rules, owner),
+      checkText(text) {
+        if (targetOf(text, checked)) throw invalid(LIKE_AN_ALIAS);
+      },
+    };
   },
 };
 
@@ -39,13 +46,45 @@ function checkAlias(prefix: string, at: StoragePath | string): Alias {
   return { prefix, base };
 }
 
-/** The object that such a row refers to; undefined for any other text, and for a path that leads elsewhere. */
-function readAlias(stored: string, aliases: readonly Alias[]): ReturnType<AliasReader> {
+const LIKE_AN_ALIAS =
+  "a text that begins with a prefix of readAliases would be read as a reference; " +
+  "give the backend a threshold >= 0, so that it becomes an object, or send it in an array or an object";
+
+/** Where a row leads, and what of it is below the base of the alias. */
+interface Target {
+  path: StoragePath;
+  base: StoragePath;
+  below: string;
+}
+
+/** Undefined for any other text, and for a path that leads elsewhere. */
+function targetOf(stored: string, aliases: readonly Alias[]): Target | undefined {
   const alias = aliases.find(({ prefix }) => stored.startsWith(prefix));
   if (!alias) return undefined;
   const { base } = alias;
   const below = stored.slice(alias.prefix.length);
   return segmentsOf(below) && { path: pathBelow(base, below), base, below };
+}
+
+/**
+ * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
+ * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
+ */
+function resolve(target: Target | undefined, { base, layouts }: ReferenceRules, owner: Owner | undefined) {
+  if (!target) return undefined;
+  const inside = keyInside(target.path, base);
+  const found = placesOf(inside ?? target.below, layouts);
+  if (inside !== undefined && found.length === 0) return undefined;
+  if (owner && found.length > 0) checkOwned(found, owner, inside === undefined ? target.base : base, target.path);
+  // The same object by the connection of the base, so that layers around the backend know it.
+  return inside === undefined ? target.path : pathBelow(base, inside);
+}
+
+/** The key below the base, of a path in the same bucket of the same provider; undefined elsewhere. */
+function keyInside(path: StoragePath, base: StoragePath): string | undefined {
+  if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
+  const start = prefixOf(base);
+  return path.key.startsWith(start) ? path.key.slice(start.length) : undefined;
 }
 
 function refuse(prefix: string, detail: string): StorageError {

@@ -2,7 +2,7 @@
 import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import type { AliasReader } from "./features.js";
-import { pathBelow, prefixOf, restBelow, roomBelow } from "./keys/base.js";
+import { pathBelow, restBelow, roomBelow } from "./keys/base.js";
 import { checkOwner, type KeyLayout, type Owner, type ParsedKey, segmentsOf } from "./keys/layout.js";
 
 /** What a backend takes for references. */
@@ -34,7 +34,7 @@ export function readReference(
   const rest = restBelow(base, stored);
   const found = rest === undefined ? [] : placesOf(rest, layouts);
   if (rest === undefined || found.length === 0)
-    return readAliased(stored, known, owner) ?? checkConnection(stored, known);
+    return known.readAlias?.resolve(stored, known, owner) ?? checkConnection(stored, known);
   const path = pathBelow(base, rest);
   if (owner) checkOwned(found, owner, base, path);
   return path;
@@ -42,34 +42,11 @@ export function readReference(
 
 /** The object to delete for a row: what it refers to, unless that is an alias and aliases are only read. */
 export function readPurged(stored: unknown, known: ReferenceRules, owner?: Owner | undefined): StoragePath | undefined {
-  if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.(stored)) return undefined;
+  if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.matches(stored)) return undefined;
   return readReference(stored, known, owner);
 }
 
-/**
- * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
- * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
- */
-function readAliased(stored: string, { base, layouts, readAlias }: ReferenceRules, owner: Owner | undefined) {
-  const alias = readAlias?.(stored);
-  if (!alias) return undefined;
-  const inside = keyInside(alias.path, base);
-  const found = placesOf(inside ?? alias.below, layouts);
-  if (inside !== undefined && found.length === 0) return undefined;
-  if (owner && found.length > 0) checkOwned(found, owner, inside === undefined ? alias.base : base, alias.path);
-  // The same object by the connection of the base, so that layers around the backend know it.
-  return inside === undefined ? alias.path : pathBelow(base, inside);
-}
-
-/** The key below the base, of a path in the same bucket of the same provider; undefined elsewhere. */
-function keyInside(path: StoragePath, base: StoragePath): string | undefined {
-  if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
-  const start = prefixOf(base);
-  if (!path.key.startsWith(start)) return undefined;
-  return path.key.slice(start.length);
-}
-
-function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
+export function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
   const segments = segmentsOf(rest);
   if (!segments) return [];
   return layouts.flatMap((layout) => {
@@ -78,7 +55,7 @@ function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
   });
 }
 
-function checkOwned(found: Found, owner: Owner, base: StoragePath, path: StoragePath): void {
+export function checkOwned(found: Found, owner: Owner, base: StoragePath, path: StoragePath): void {
   checkOwner(owner);
   if (found.some(({ layout, place }) => layout.isOwned(place, owner, roomBelow(base)))) return;
   const detail = `the reference ${path} is of ${found[0]!.place.owner}, not of ${owner.dagId}/${owner.runId}/${owner.taskId}`;
@@ -104,7 +81,7 @@ function checkConnection(stored: string, { base, layouts }: ReferenceRules): und
 
 /** Whether a string has to become an object, because a reader could take it for a reference. */
 export function looksLikeReference(text: string, { base, readAlias }: ReferenceRules): boolean {
-  return looksLikeAirflowReference(text, base) || readAlias?.(text) !== undefined;
+  return looksLikeAirflowReference(text, base) || readAlias?.matches(text) === true;
 }
 
 /**
@@ -124,7 +101,7 @@ export function looksLikeAirflowReference(text: string, base: StoragePath): bool
   return target.startsWith(wanted) && (target.length === wanted.length || target[wanted.length] === "/");
 }
 
-function schemesAlike(scheme: string, other: string): boolean {
+export function schemesAlike(scheme: string, other: string): boolean {
   const provider = providerOf(other);
   return scheme === other || (provider !== undefined && schemesOf(provider).includes(scheme));
 }

@@ -66,6 +66,8 @@ const SOURCES: Record<string, string> = {
   "stowage/driver": "src/driver.ts",
   "stowage/codecs": "src/codecs/formats.ts",
   "stowage/s3": "src/fs/drivers/s3/index.ts",
+  "stowage/s3/keys": "src/fs/drivers/s3/keys.ts",
+  "stowage/s3/static": "src/fs/drivers/s3/static.ts",
   "stowage/gcs": "src/fs/drivers/gcs/index.ts",
   "stowage/azure": "src/fs/drivers/azure/index.ts",
   "stowage/airflow": "src/airflow/index.ts",

@@ -758,14 +758,14 @@ export const bugs = [
   // Layers
   {
     name: "a text below the base is read by an alias",
-    file: "src/xcom/reference.ts",
+    file: "src/xcom/aliases.ts",
     find: "if (inside !== undefined && found.length === 0) return undefined;",
     replace: "",
     tests: ["test/unit/xcom/layers-templates.test.ts"],
   },
   {
     name: "an alias goes around the owner",
-    file: "src/xcom/reference.ts",
+    file: "src/xcom/aliases.ts",
     find: "if (owner && found.length > 0) checkOwned(found, owner, inside",
     replace: "if (!owner && found.length > 99) checkOwned(found, owner!, inside",
     tests: ["test/unit/xcom/layers-templates.test.ts"],
@@ -780,8 +780,8 @@ export const bugs = [
   {
     name: "a text that looks like an alias stays in its row",
     file: "src/objectstore-backend.ts",
-    find: 'if (typeof value === "string" && this.#settings.readAlias?.(value)) throw',
-    replace: 'if (value === "" && this.#settings.readAlias?.(value)) throw',
+    find: 'if (typeof value === "string") this.#settings.readAlias?.checkText(value);',
+    replace: 'if (value === "") this.#settings.readAlias?.checkText(value);',
     tests: ["test/unit/xcom/layers-templates.test.ts"],
   },
   {

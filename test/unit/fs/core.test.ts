@@ -38,7 +38,9 @@ function onS3(connection: { login?: string; password?: string; extra?: Record<st
 describe("drivers", () => {
   test("a scheme that was not given is refused, with those that were", async () => {
     const storage = createStorage({ drivers: [memory()] });
-    await expect(storage.stat("s3://bucket/key")).rejects.toThrow(/InvalidArgument .*s3:\/\/, there are memory/);
+    await expect(storage.stat("s3://bucket/key")).rejects.toThrow(
+      /InvalidArgument \(no driver registered for scheme "s3" \(registered: memory\)\)/,
+    );
   });
   test.each([
     ["no array", { s3: memory() }],
