@@ -4,7 +4,7 @@ import { failure, invalid, isStorageError } from "./errors.js";
 import type { Abortable, Objects, Storage } from "./fs/index.js";
 import type { StoragePath } from "./path.js";
 import type { ByteStream } from "./streams.js";
-import { compressed, decompressed, digested, digestOf, readChecked } from "./xcom/digest.js";
+import { decompressed, digestOf, readChecked } from "./xcom/digest.js";
 import { objectForm } from "./xcom/encoding/airflow.js";
 import { readJson, reviveTree } from "./xcom/encoding/json-read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/encoding/json-write.js";
@@ -41,7 +41,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   readonly path: StoragePath;
   readonly #settings: Settings;
 
-  /** `features`: what reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. */
+  /** `features`: what reads the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`. */
   constructor(options: XComObjectStorageBackendOptions<S>, features: XComFeatures = {}) {
     this.#settings = checkOptions(options, features);
     this.storage = options.storage;
@@ -135,7 +135,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
       await this.storage.write(path, body(), { compression, signal });
       return path;
     }
-    const stored = await digested(() => compressed(this.storage.codecs, body(), compression, signal), signal);
+    const stored = await digest(this.storage.codecs, body, compression, signal);
     const path = pathBelow(this.path, place(stored.digest));
     await this.storage.write(path, stored.body, { signal });
     return path;
@@ -205,12 +205,9 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 }
 
 const BEYOND_JSON =
-  "a number of the value (a bigint beyond 2^53 - 1, NaN or an infinity) does not fit into a row; " +
-  "give the backend a threshold >= 0, so that it becomes an object, or send a string";
+  "a row cannot hold a bigint beyond 2^53 - 1, NaN or an infinity; give the backend a threshold >= 0, or send a string";
 
-const OVERWRITTEN =
-  "the object of a task instance is overwritten under its name, which digest cannot have in it; " +
-  'leave out tiId, or give the backend layout "uuid"';
+const OVERWRITTEN = 'digest needs a new name for each value: leave out tiId, or use layout "uuid"';
 
 /** Missing, or not JSON: what Airflow answers with the reference. What a codec finds is an error of `read`, and there too. */
 function isUnreadable(error: unknown): boolean {

@@ -19,7 +19,7 @@ export interface LeanObjectStorageOptions
     Omit<CreateStorageOptions<ObjectDriver>, "connections"> {
   /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
-  /** What reads the options `keyTemplate`, `readAliases`, `serializers` and `allowedTypes`. @default none */
+  /** What reads the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`. @default none */
   features?: XComFeatures | undefined;
 }
 

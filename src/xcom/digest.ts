@@ -7,20 +7,21 @@ import type { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { abortable, type Body, toByteStream } from "../streams.js";
 import { errorAt } from "./errors.js";
+import type { Digested, XComFeatures } from "./features.js";
 import { parseObjectName } from "./keys/layout.js";
 import type { XComCompression } from "./settings.js";
 
 /** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
 const KEPT = 1024 * 1024;
 
-export interface Digested {
-  /** SHA-256 in lower-case hexadecimal. */
-  digest: string;
-  body: Body;
-}
+/** Reads the option `digest` of a backend. */
+export const digests: XComFeatures = {
+  digest: (codecs, body, compression, signal) =>
+    digested(() => compressed(codecs, body(), compression, signal), signal),
+};
 
 /** The digest of what `encode` gives, and a body of the same bytes. Memory is bounded whatever they are. */
-export async function digested(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
+async function digested(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash("sha256");
   const kept: Uint8Array[] = [];
   const pace = new Pace();
@@ -48,7 +49,7 @@ async function* same(bytes: ByteStream, digest: string): ByteStream {
 }
 
 /** The body with the codec applied, as it is stored. */
-export function compressed(
+function compressed(
   codecs: Codecs,
   body: Body,
   name: XComCompression | null,

@@ -2,11 +2,14 @@
  * Options that most backends do without. What reads one is a part of its own, which a small bundle holds only when it
  * is named; an option without its part is refused.
  */
+import type { Codecs } from "../codecs/codec.js";
 import type { StoragePath } from "../path.js";
+import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
 import type { KeyLayout, Owner } from "./keys/layout.js";
 import type { ReferenceRules } from "./reference.js";
 import type { Serializer } from "./serializer.js";
+import type { XComCompression } from "./settings.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
@@ -37,10 +40,23 @@ export interface Serializers {
   forSuffix(suffix: string): Serializer | undefined;
 }
 
+/** Stored bytes and their digest. */
+export interface Digested {
+  /** SHA-256 in lower-case hexadecimal. */
+  digest: string;
+  body: Body;
+}
+
 /** Each reads the option of its name. */
 export interface XComFeatures {
   keyTemplate?: (template: string) => KeyLayout;
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
   serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
+  digest?: (
+    codecs: Codecs,
+    body: () => string | ByteStream,
+    compression: XComCompression | null,
+    signal: AbortSignal | undefined,
+  ) => Promise<Digested>;
 }

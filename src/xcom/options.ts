@@ -84,7 +84,7 @@ export interface Settings extends ReferenceRules {
   onMissing: "error" | "reference";
   encoding: Encoding;
   serializers: Serializers;
-  digest: boolean;
+  digest: XComFeatures["digest"];
 }
 
 /** InvalidArgument, with the mend, for options that make no backend. */
@@ -111,7 +111,7 @@ export function checkOptions(options: Options, features: XComFeatures): Settings
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
     encoding: encodingOf(options, limits),
     serializers: serializers?.length ? feature("serializers", features)(serializers, limits, threshold) : JSON_ONLY,
-    digest,
+    digest: digest ? feature("digest", features) : undefined,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Options of the backend that belong together. */
 import { readAliases } from "./aliases.js";
 import { allowedTypes } from "./allowed-types.js";
+import { digests } from "./digest.js";
 import type { XComFeatures } from "./features.js";
 import { keyTemplates } from "./keys/template.js";
 import type { XComObjectStorageBackendOptions } from "./options.js";
@@ -18,4 +19,10 @@ export const REMOTE_AGENT_OPTIONS = Object.freeze({
 }) satisfies Readonly<Partial<XComObjectStorageBackendOptions>>;
 
 /** For those who do not count bytes. */
-export const ALL_FEATURES: XComFeatures = { ...keyTemplates, ...readAliases, ...serializers, ...allowedTypes };
+export const ALL_FEATURES: XComFeatures = {
+  ...keyTemplates,
+  ...readAliases,
+  ...serializers,
+  ...allowedTypes,
+  ...digests,
+};
