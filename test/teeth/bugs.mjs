@@ -1171,4 +1171,12 @@ export const bugs = [
     tests: ["test/unit/fs/refusals.test.ts"],
     only: "a mistake in a program",
   },
+  {
+    name: "a link is moved onto what it leads to",
+    file: "src/fs/drivers/file/index.ts",
+    find: "if (source !== target) await refuseOwnWay(source, target);",
+    replace: "void refuseOwnWay;",
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "a link that is moved onto its own way",
+  },
 ];

@@ -214,6 +214,47 @@ describe("a link that is named itself", () => {
   });
 });
 
+describe("a link that is moved onto its own way", () => {
+  beforeEach(async () => {
+    await storage.write(url("d/real"), "precious");
+    await symlink("d", join(root, "dl"));
+    await symlink("d/real", join(root, "link"));
+    await symlink(join(root, "d/real"), join(root, "absolute"));
+    await symlink("dl/real", join(root, "through"));
+    await symlink("link", join(root, "first"));
+    await symlink("nowhere", join(root, "dangling"));
+  });
+
+  it.each([
+    ["link", "d/real"],
+    ["absolute", "d/real"],
+    ["link", "dl/real"],
+    ["through", "d/real"],
+    ["through", "dl"],
+    ["first", "link"],
+    ["first", "d/real"],
+    ["dangling", "nowhere"],
+  ])("%s to %s is refused, and nothing has changed", async (from, to) => {
+    const text = readlinkSync(join(root, from));
+    for (const ifAbsent of [false, true])
+      expect(await code(storage.move(url(from), url(to), { recursive: true, ifAbsent }))).toBe("InvalidArgument");
+    expect(readlinkSync(join(root, from))).toBe(text);
+    expect(readlinkSync(join(root, "dl"))).toBe("d");
+    expect(await storage.text(url("d/real"))).toBe("precious");
+    expect(await storage.text(url("first"))).toBe("precious");
+  });
+
+  it("a circle of links, and a link onto itself, stay as they are", async () => {
+    await symlink("b", join(root, "a"));
+    await symlink("a", join(root, "b"));
+    expect(await code(storage.move(url("a"), url("b"), { recursive: true }))).toBe("InvalidArgument");
+    expect(readlinkSync(join(root, "b"))).toBe("a");
+    await storage.move(url("a"), url("c"), { recursive: true });
+    await storage.move(url("link"), url("link"), { recursive: true });
+    expect([readlinkSync(join(root, "c")), readlinkSync(join(root, "link"))]).toEqual(["b", "d/real"]);
+  });
+});
+
 describe("one file under two names", () => {
   beforeEach(async () => {
     await storage.write(url("real/f"), "only copy");

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, link, lstat, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, link, lstat, readlink, rename, unlink } from "node:fs/promises";
+import { basename, dirname, isAbsolute, parse, resolve, sep } from "node:path";
 import { type MemoryLimiter, memoryLimiter } from "../../../concurrency.js";
 import { failure, invalid } from "../../../errors.js";
 import { type ByteStream, single } from "../../../streams.js";
@@ -123,6 +123,7 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
       const target = await places.own(named);
       await turns
         .take(target, async () => {
+          if (source !== target) await refuseOwnWay(source, target);
           if (!ifAbsent) return rename(source, target);
           await link(source, target).catch(refuseTaken);
           await unlink(source);
@@ -135,6 +136,38 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
         throw failure("Unsupported", "a file is there: a file system holds either `a` or `a/…`, not both");
     },
   };
+}
+
+/** A link that takes the place of something on its own way leads to itself, and what it led to is lost. */
+async function refuseOwnWay(link: string, target: string): Promise<void> {
+  const there = await lstat(target, { bigint: true }).catch(ifGone);
+  for (const step of await wayOf(link)) {
+    const stats = there && (await lstat(step, { bigint: true }).catch(ifGone));
+    if (step === target || (stats && stats.ino === there.ino && stats.dev === there.dev))
+      throw invalid("the link leads there, or on by way of it; moved there it would lead to itself");
+  }
+}
+
+/** Links that are followed one after the other at most, as Linux does. */
+const MAX_LINKS = 40;
+
+/** Every further link on the way of `link`, and where it ends, which need not exist; each in its real directory. */
+async function wayOf(link: string): Promise<string[]> {
+  const passed: string[] = [];
+  let directory = dirname(link);
+  let rest = [basename(link)];
+  let links = 0;
+  while (rest.length > 0) {
+    const [name = "", ...others] = rest;
+    const path = resolve(directory, name);
+    const text = await readlink(path).catch((error) => (isErrno(error, "EINVAL") ? undefined : ifGone(error)));
+    if (text !== undefined && ++links > MAX_LINKS) break;
+    if (text !== undefined && path !== link) passed.push(path);
+    if (text === undefined) directory = path;
+    else if (isAbsolute(text)) directory = parse(text).root;
+    rest = text === undefined ? others : [...text.split(sep).filter((part) => part !== ""), ...others];
+  }
+  return [...passed, directory];
 }
 
 function refuseTaken(cause: unknown): never {
