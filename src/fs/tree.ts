@@ -175,12 +175,76 @@ async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): P
   await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
 }
 
-/** Whether one of two trees is in the other, whatever links lead there. */
+/** Whether one of two trees is in the other, whatever links lead there. All drivers of files share one disk. */
 async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
-  if (a.driver !== b.driver) return false;
-  const real = ({ key, driver }: ResolvedObject) => driver.fileSystem?.realKey(key) ?? key;
-  const [one, other] = await Promise.all([real(a), real(b)]);
+  if (a.driver !== b.driver && !(a.driver.fileSystem && b.driver.fileSystem)) return false;
+  const [one, other] = await Promise.all([realKey(a, a.key), realKey(b, b.key)]);
   return isWithin(one, other) || isWithin(other, one);
+}
+
+async function realKey({ driver }: ResolvedObject, key: string): Promise<string> {
+  return driver.fileSystem?.realKey(key) ?? key;
+}
+
+/** A directory of both trees, as its entries are about to be copied: where it really is. */
+interface Pair {
+  source: string;
+  target: string;
+}
+
+/** Directories that are remembered; a walk in the order of keys seldom comes back to others. */
+const REMEMBERED = 1000;
+
+/**
+ * Finds the directories of two trees of files that links inside lead into the other tree. There a copy would replace a
+ * source that nobody has read yet, a move would then delete it, and a tree would grow by itself each time it is copied.
+ */
+class CrossingLinks {
+  readonly #source: ResolvedObject;
+  readonly #target: ResolvedObject;
+  readonly #known = new Map<string, Promise<boolean>>();
+
+  constructor({ source, target }: Tree) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  /** Whether they cross on the way to the directory `rest` of both trees. */
+  async at(rest: string): Promise<boolean> {
+    let known = this.#known.get(rest);
+    if (known === undefined) {
+      if (this.#known.size >= REMEMBERED) this.#known.clear();
+      known = this.#look(rest);
+      this.#known.set(rest, known);
+    }
+    return known;
+  }
+
+  async #look(rest: string): Promise<boolean> {
+    if (rest === "") return false;
+    if (await this.at(parentOf(rest))) return true;
+    const [root, here] = await Promise.all([this.#pair(""), this.#pair(rest)]);
+    if (isWithin(here.target, root.source) || isWithin(here.source, root.target)) return true;
+    // Links of both trees to one directory outside: its files are copied onto themselves, which changes nothing.
+    if (here.source === here.target) return false;
+    return isWithin(here.target, here.source) || isWithin(here.source, here.target);
+  }
+
+  async #pair(rest: string): Promise<Pair> {
+    const [source, target] = await Promise.all(
+      [this.#source, this.#target].map((tree) => realKey(tree, rest === "" ? tree.key : keyBelow(tree.key, rest))),
+    );
+    return { source: source!, target: target! };
+  }
+}
+
+/** The directory that `rest` is in; empty for one directly in the tree. */
+function parentOf(rest: string): string {
+  return rest.slice(0, Math.max(0, rest.lastIndexOf("/")));
+}
+
+function keyBelow(directory: string, rest: string): string {
+  return directory === "" ? rest : `${directory}/${rest}`;
 }
 
 function isWithin(key: string, directory: string): boolean {
@@ -190,11 +254,14 @@ function isWithin(key: string, directory: string): boolean {
 class TreeWalk {
   readonly #tree: Tree;
   readonly #batch: Batch;
+  readonly #crossing: CrossingLinks | undefined;
   #over = false;
 
   constructor(tree: Tree, batch: Batch) {
     this.#tree = tree;
     this.#batch = batch;
+    const { source, target } = tree;
+    if (source.driver.fileSystem && target.driver.fileSystem) this.#crossing = new CrossingLinks(tree);
   }
 
   async run(): Promise<void> {
@@ -251,7 +318,12 @@ class TreeWalk {
     const { source, target, one, op } = this.#tree;
     if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
     const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
-    const key = target.key === "" ? rest : `${target.key}/${rest}`;
+    const key = keyBelow(target.key, rest);
+    if (await this.#crossing?.at(parentOf(rest)))
+      throw invalid("a link leads from one of the two trees into the other; nothing is copied there").at(
+        op,
+        String(from),
+      );
     await this.#checkEnd(item);
     if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
     // The marker of the tree itself, which a bucket neither has nor needs.

@@ -1179,4 +1179,12 @@ export const bugs = [
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a link that is moved onto its own way",
   },
+  {
+    name: "a tree is copied into its source by a link inside the target",
+    file: "src/fs/tree.ts",
+    find: "if (isWithin(here.target, root.source) || isWithin(here.source, root.target)) return true;",
+    replace: "",
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "trees with links into each other",
+  },
 ];

@@ -255,6 +255,70 @@ describe("a link that is moved onto its own way", () => {
   });
 });
 
+describe("trees with links into each other", () => {
+  beforeEach(async () => {
+    for (const name of ["s/a", "s/dir/a", "s/dir/sub/b", "s/other/c"]) await storage.write(url(name), name);
+    await mkdir(join(root, "t"));
+  });
+  const untouched = async () => {
+    for (const name of ["s/dir/a", "s/dir/sub/b", "s/other/c"]) expect(await storage.text(url(name))).toBe(name);
+    expect(readdirSync(join(root, "s/other"))).toEqual(["c"]);
+  };
+
+  it.each([
+    ["the source", "../s", "dir"],
+    ["a sibling in the source", "../s/other", "dir"],
+    ["the same directory of the source", "../s/dir", "dir"],
+  ])("nothing is copied or moved by way of a link of the target to %s", async (_, to, name) => {
+    await symlink(to, join(root, "t", name));
+    for (const verb of ["copy", "move"] as const) {
+      const error = await failed(storage[verb](url("s"), url("t"), { recursive: true }));
+      expect(error).toMatchObject({ code: "InvalidArgument", op: verb, failureCount: 2 });
+      expect(namesIn(error)).toEqual(["s/dir/a", "s/dir/sub/b"]);
+      expect(await storage.text(url("t/a"))).toBe("s/a");
+      if (verb === "copy") await untouched();
+    }
+    expect(await storage.text(url("s/dir/a"))).toBe("s/dir/a");
+    expect(await storage.text(url("s/dir/sub/b"))).toBe("s/dir/sub/b");
+  });
+
+  it("nor by way of another driver of the same disk", async () => {
+    const two = openStorage({ env: {}, drivers: { file: fileDrivers(root), local: fileDrivers("/") } });
+    await symlink("../s", join(root, "t/dir"));
+    const error = await failed(two.copy(url("s"), `local://${root}/t`, { recursive: true }));
+    expect(namesIn(error)).toEqual(["s/dir/a", "s/dir/sub/b"]);
+    await untouched();
+    expect(await code(two.copy(url("s"), `local://${root}/s/dir`, { recursive: true }))).toBe("InvalidArgument");
+  });
+
+  it("a copy that follows links does not copy the target into itself", async () => {
+    await symlink("../t", join(root, "s/l"));
+    await symlink("../t/deep", join(root, "s/m"));
+    await storage.write(url("t/deep/f"), "f");
+    for (let run = 0; run < 3; run++) {
+      const error = await failed(storage.copy(url("s"), url("t"), { recursive: true, followLinks: true }));
+      expect(error.code).toBe("InvalidArgument");
+      expect(namesIn(error).filter((name) => !/^s\/[lm]\//.test(name))).toEqual([]);
+    }
+    expect(await rows(url("t"), { recursive: true })).toEqual(
+      ["t/a", "t/deep/f", "t/dir/a", "t/dir/sub/b", "t/other/c"].map((name) => `${name} file`),
+    );
+  });
+
+  it("a folder outside that both lead to may be copied onto itself, not into itself", async () => {
+    await storage.write(url("o/f"), "f");
+    await storage.write(url("o/in/g"), "g");
+    await symlink("../o", join(root, "s/l"));
+    await symlink("../o", join(root, "t/l"));
+    await storage.copy(url("s"), url("t"), { recursive: true, followLinks: true });
+    rmSync(join(root, "t/l"));
+    await symlink("../o/in", join(root, "t/l"));
+    const error = await failed(storage.copy(url("s"), url("t"), { recursive: true, followLinks: true }));
+    expect(namesIn(error)).toEqual(["s/l/f", "s/l/in/g"]);
+    expect(await rows(url("o"), { recursive: true })).toEqual(["o/f file", "o/in/g file"]);
+  });
+});
+
 describe("one file under two names", () => {
   beforeEach(async () => {
     await storage.write(url("real/f"), "only copy");
