@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
-import { link, lstat, mkdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, link, lstat, mkdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -436,12 +436,162 @@ describe("one object under two names of a store", () => {
     expect(await two.exists("m://b/k")).toBe(false);
   });
 
-  it("a tree that is copied into itself by way of another connection ends", async () => {
-    const same = memoryDrivers();
-    const two = openStorage({ env: {}, connections: { x: { type: "generic" } }, drivers: { m: same } });
-    for (let i = 0; i < 20; i++) await two.write(`m://b/d/${i}`, `${i}`);
-    expect(await code(two.copy("m://b/d", "m://x@b/d/z", { recursive: true }))).toBe("done");
-    expect(await code(two.copy("m://b/d", "m://x@b/d/z/y", { recursive: true }))).toBe("done");
+  describe("by way of two connections", () => {
+    const opened = (open = memoryDrivers()) => {
+      const connections = { x: { type: "generic" }, y: { type: "generic" } };
+      return openStorage({ env: {}, connections, drivers: { m: open } });
+    };
+    async function contents(store: Storage): Promise<Record<string, string>> {
+      const found: Record<string, string> = {};
+      for await (const { path } of store.list("m://b", { recursive: true })) found[path.key] = await store.text(path);
+      return found;
+    }
+
+    it.each([
+      ["n", "n/y"],
+      ["n", "n/y/y"],
+      ["n/y", "n"],
+      ["", "n"],
+      ["n/y", ""],
+    ])("a tree is neither copied nor moved from %j to %j", async (from, to) => {
+      const store = opened();
+      for (let i = 0; i < 20; i++)
+        for (const directory of ["n", "n/y", "n/y/y"])
+          await store.write(`m://b/${directory}/z${i}`, `${directory} ${i}`);
+      const before = await contents(store);
+      for (const verb of ["copy", "move"] as const) {
+        const work = store[verb](`m://x@b/${from}`, `m://y@b/${to}`, { recursive: true });
+        expect(await code(work)).toBe("InvalidArgument");
+      }
+      expect(await contents(store)).toEqual(before);
+    });
+
+    it("a tree is moved into another bucket, whatever its keys", async () => {
+      const store = opened();
+      for (const key of ["n/y/z", "n/z"]) await store.write(`m://b/${key}`, key);
+      await store.write("m://c/n/y/z", "other");
+      await store.move("m://x@b/n", "m://y@c/n/y", { recursive: true });
+      expect(await contents(store)).toEqual({});
+      expect(await store.text("m://c/n/y/y/z")).toBe("n/y/z");
+    });
+
+    it.each(["x", "y"])(
+      "an object that changed since it was listed fails by name (%s)",
+      async (to) => {
+        const open = memoryDrivers();
+        const changing = async (...place: Parameters<typeof open>) => {
+          const driver = await open(...place);
+          async function* list(...args: Parameters<Driver["list"]>) {
+            for await (const page of driver.list(...args)) {
+              await driver.copy({ bucket: "b", key: "d/new" }, "d/1", {
+                ifAbsent: false,
+                ifMatch: undefined,
+                signal: undefined,
+              });
+              yield page;
+            }
+          }
+          return { ...driver, list };
+        };
+        const store = opened(changing as never);
+        for (const name of ["0", "1", "new"]) await store.write(`m://x@b/d/${name}`, name);
+        for (const verb of ["copy", "move"] as const) {
+          const error = await failed(store[verb]("m://x@b/d", `m://${to}@b/${verb}`, { recursive: true }));
+          expect(error).toMatchObject({ code: "ObjectChanged", op: verb, failureCount: 1, completed: 2 });
+          expect(error.failures[0]?.path).toBe("m://x@b/d/1");
+          expect(await store.text("m://x@b/d/1")).toBe("new");
+          await store.copy(`m://x@b/${verb}/new`, "m://x@b/d/new");
+        }
+      },
+      20_000,
+    );
+  });
+});
+
+describe("a source that changes while it is moved is kept", () => {
+  const newer = async (name: string, how: "replaced" | "appended") => {
+    if (how === "appended") await appendFile(join(root, name), " and more");
+    else await storage.write(url(name), "newer");
+  };
+  function changing(when: "before" | "after", change: () => Promise<unknown>, without: Partial<Driver> = {}) {
+    return (open: ReturnType<typeof memoryDrivers>) =>
+      (async (...place: [never, never, never]) => {
+        const driver = await open(...place);
+        const copy: Driver["copy"] = async (...args) => {
+          if (when === "before") await change();
+          const copied = await driver.copy(...args);
+          if (when === "after") await change();
+          return copied;
+        };
+        return { ...driver, copy, ...without };
+      }) as never;
+  }
+
+  it.each([
+    ["replaced", "before"],
+    ["replaced", "after"],
+    ["appended", "before"],
+    ["appended", "after"],
+  ] as const)("a file that is %s %s it is copied", async (how, when) => {
+    for (const recursive of [false, true]) {
+      await storage.write(url("d/f"), "old");
+      const own = openStorage({
+        env: {},
+        drivers: { file: changing(when, () => newer("d/f", how))(fileDrivers(root)) },
+      });
+      const work = recursive ? own.move(url("d"), url("e"), { recursive }) : own.move(url("d/f"), url("e/f"));
+      await expect(work).rejects.toMatchObject({ code: "ObjectChanged", op: "move" });
+      expect(await storage.text(url("d/f"))).toBe(how === "appended" ? "old and more" : "newer");
+    }
+  });
+
+  it("a link is taken away all the same, since what it leads to stays", async () => {
+    await storage.write(url("d/f"), "old");
+    await symlink("f", join(root, "d/l"));
+    const own = openStorage({
+      env: {},
+      drivers: { file: changing("after", () => newer("d/f", "appended"))(fileDrivers(root)) },
+    });
+    await own.move(url("d/l"), url("e"));
+    expect(existsSync(join(root, "d/l"))).toBe(false);
+    expect(await storage.text(url("d/f"))).toBe("old and more");
+  });
+
+  it.each([
+    ["compares and deletes in one step", {}, "before"],
+    ["compares and deletes in one step", {}, "after"],
+    ["cannot", { deleteIfMatch: undefined as never }, "before"],
+    ["cannot", { deleteIfMatch: undefined as never }, "after"],
+  ] as const)("an object of a store that %s (%o, %s the copy)", async (_, without, when) => {
+    const memory = memoryDrivers();
+    const plain = openStorage({ env: {}, drivers: { m: memory } });
+    const change = () => plain.write("m://b/d/k", "newer");
+    const own = openStorage({ env: {}, drivers: { m: changing(when, change, without)(memory) } });
+    for (const init of [{}, { ifAbsent: true }, { recursive: true }]) {
+      const { etag } = await plain.write("m://b/d/k", "old");
+      await plain.delete("m://b/e/k");
+      const [from, to] = "recursive" in init ? ["m://b/d", "m://b/e"] : ["m://b/d/k", "m://b/e/k"];
+      await expect(own.move(from, to, init)).rejects.toMatchObject({ code: "ObjectChanged", op: "move" });
+      expect(await plain.text("m://b/d/k")).toBe("newer");
+      expect(etag).toBeDefined();
+    }
+    await plain.write("m://b/d/k", "old");
+    const asked = own.move("m://b/d/k", "m://b/e/k", { ifMatch: '"0"' });
+    expect(await code(asked)).toBe("PreconditionFailed");
+  });
+
+  it("a source that somebody else deletes after the copy is moved", async () => {
+    const memory = memoryDrivers();
+    const plain = openStorage({ env: {}, drivers: { m: memory } });
+    for (const without of [{}, { deleteIfMatch: undefined as never }]) {
+      await plain.write("m://b/k", "k");
+      const own = openStorage({
+        env: {},
+        drivers: { m: changing("after", () => plain.delete("m://b/k"), without)(memory) },
+      });
+      await own.move("m://b/k", "m://b/to");
+      expect(await plain.text("m://b/to")).toBe("k");
+    }
   });
 });
 

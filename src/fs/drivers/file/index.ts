@@ -94,6 +94,9 @@ function fileDriver(disk: Disk): Driver {
       refuseVersions(doomed.some(({ version }) => version !== undefined));
       await removeAll(disk, doomed, signal);
     },
+    async deleteIfMatch(key, etag) {
+      await removeOne(disk, { key, etag });
+    },
     async signedUrl() {
       throw failure("Unsupported", "nobody can be given a signed link to a file");
     },
@@ -280,7 +283,7 @@ async function removeAll(
 ): Promise<void> {
   const failures: DeleteFailure[] = [];
   const attempt = ({ key }: ObjectIdentifier) =>
-    removeOne(disk, key).catch((error: unknown) => void failures.push({ key, error }));
+    removeOne(disk, { key }).catch((error: unknown) => void failures.push({ key, error }));
   for (let at = 0; at < doomed.length; at += TOGETHER) {
     signal?.throwIfAborted();
     await Promise.all(doomed.slice(at, at + TOGETHER).map(attempt));
@@ -288,13 +291,20 @@ async function removeAll(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-/** Removes a file or a link. Its directory is confined as for a write; that nothing is there, or a directory, is a success. */
-async function removeOne({ places, turns }: Disk, key: string): Promise<void> {
+/**
+ * Removes a file or a link, with `etag` only if it is that of the file; a link is no file, and what it leads to stays.
+ * Its directory is confined as for a write; that nothing is there, or a directory, is a success.
+ */
+async function removeOne({ places, turns }: Disk, { key, etag }: { key: string; etag?: string }): Promise<void> {
   if (places.isRoot(key)) return;
   const named = places.named(key);
   try {
     const path = await places.own(named);
-    await turns.take(path, () => remove(path));
+    await turns.take(path, async () => {
+      const stats = etag === undefined ? undefined : await lstat(path, { bigint: true });
+      if (etag !== undefined && stats?.isFile()) matches(stats, etag);
+      await remove(path);
+    });
   } catch (error) {
     if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) throw error;
   }
