@@ -37,7 +37,17 @@ import {
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
-import { checkApart, copyAcross, deleteGroups, removeTree, summed, transferTree, waitUntilDistinct } from "./tree.js";
+import {
+  checkApart,
+  copyAcross,
+  deleteGroups,
+  deleteUnchanged,
+  removeTree,
+  type SourceState,
+  summed,
+  transferTree,
+  waitUntilDistinct,
+} from "./tree.js";
 import { StorageWritable } from "./writable.js";
 
 /**
@@ -46,6 +56,14 @@ import { StorageWritable } from "./writable.js";
  */
 export interface ListEntry extends Omit<DriverListEntry, "key"> {
   path: StoragePath;
+}
+
+/** What became of one copy: what was copied, unless source and target are one object. */
+interface CopyOutcome {
+  /** Of a move. */
+  was?: SourceState;
+  /** The source was looked at after the copy. */
+  checked?: boolean;
 }
 
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
@@ -149,12 +167,16 @@ export class Storage extends Objects<Driver> {
   /**
    * As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays, and so does a source
    * that nothing proves to be another object than its copy.
+   *
+   * What is deleted is what was copied: a source that somebody changes meanwhile stays beside the copy, and the move
+   * fails with ObjectChanged. GCS, Azure, files and memory compare and delete in one step, files so against this
+   * process only. S3 is asked right before the delete: a change in between these two requests is lost, unless the
+   * bucket keeps versions.
    */
   async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
     if (init.recursive) return this.#tree("move", from, to, init);
-    const moved = await this.#copy("move", from, to, init);
-    if (moved) await this.delete(from, { signal: init.signal });
+    await this.#move(from, to, init);
   }
 
   /**
@@ -213,47 +235,77 @@ export class Storage extends Objects<Driver> {
     return call.run(async () => {
       const source = await call.bucket(this.#reach, from);
       const target = await writing.run(() => writing.bucket(this.#reach, to));
-      const one = (a: StoragePath, b: StoragePath) => {
+      const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
         const { ifAbsent, ifMatch } = init;
         const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
-        return op === "copy" ? this.copy(a, b, single) : this.move(a, b, single);
+        await (op === "copy" ? this.#copy("copy", a, b, single, listed) : this.#move(a, b, single, listed));
       };
-      await transferTree({ op, call, source, target, init, one });
+      const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
+      await transferTree({ op, call, writing, source, target, init, one, drop });
     });
   }
 
-  /** Whether source and target are two objects: one has more than one spelling, `s3a://` and a slash at the end among them. */
-  async #copy(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<boolean> {
-    const { signal, ifMatch, ifAbsent } = init;
-    const reading = new Operation(op, "read", { signal, ifMatch });
+  async #move(from: PathLike, to: PathLike, init: CopyOptions, listed?: SourceState): Promise<void> {
+    const { was, checked } = await this.#copy("move", from, to, init, listed);
+    if (checked) await this.delete(from, { signal: init.signal });
+    else if (was) await this.#deleteMoved(from, was, init.signal);
+  }
+
+  #deleteMoved(at: PathLike, was: SourceState, signal: AbortSignal | undefined): Promise<void> {
+    const call = new Operation("move", "delete", { signal });
+    return call.run(async () => deleteUnchanged(call, await call.object(this.#reach, at), was, signal));
+  }
+
+  /** One object has more than one spelling, `s3a://` and a slash at the end among them. */
+  async #copy(
+    op: "copy" | "move",
+    from: PathLike,
+    to: PathLike,
+    init: CopyOptions,
+    listed?: SourceState,
+  ): Promise<CopyOutcome> {
+    const { signal, ifAbsent } = init;
+    const reading = new Operation(op, "read", { signal, ifMatch: init.ifMatch });
     const writing = new Operation(op, "copy", init);
     const source = await reading.run(() => reading.object(this.#reach, from));
     const target = await writing.run(() => writing.object(this.#reach, to));
     if (source.driver === target.driver && source.key === target.key) {
       await this.stat(from, { signal });
-      return false;
+      return {};
     }
     const move = op === "move";
     if (!this.#together(source.path, target.path)) {
-      const told = (error: unknown) => reading.toStorageError(error);
-      const copied = await writing.run(() => copyAcross(source, target, init, told, move));
+      const ifMatch = init.ifMatch ?? listed?.etag;
+      const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
+      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, move));
       if (move) await reading.run(() => checkApart(source, copied, signal));
-      return true;
+      return { checked: move };
     }
     const { bucket, key } = source.path;
     const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
     if (info) await waitUntilDistinct(info, signal);
+    const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
+    const was = known ?? (move ? await this.#seen(reading, source, signal) : undefined);
+    // With ifAbsent a provider does not say which of two conditions has failed; a move looks again before it deletes.
+    const ifMatch = init.ifMatch ?? (ifAbsent ? undefined : was?.etag);
     const { same } = await writing.run(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
       // Within a provider the answer says only that something is missing: that is the source.
-      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : error),
+      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
-    if (info) {
-      const stored = await this.#seen(writing, target, signal);
-      await reading.run(() => checkApart(source, { info, stored }, signal));
-    }
-    return true;
+    if (!info) return move && was ? { was } : {};
+    const stored = await this.#seen(writing, target, signal);
+    await reading.run(() => checkApart(source, { info, stored }, signal));
+    return { checked: true };
+  }
+
+  /** A condition that the caller has not set fails in words that the caller knows. */
+  #unasked({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
+    if (ifMatch !== undefined || !isStorageError(error, "PreconditionFailed")) return error;
+    const { op, attempts } = error;
+    const detail = "it changed since it was looked at; nothing of it was copied";
+    return new StorageError({ code: "ObjectChanged", op, path: String(path), detail, attempts, cause: error });
   }
 
   #seen(call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined): Promise<ObjectInfo> {

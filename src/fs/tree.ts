@@ -1,7 +1,7 @@
 /** Copies that leave the provider, and copies of whole trees. */
 import { createHash, getFips } from "node:crypto";
 import { pause } from "../concurrency.js";
-import { failure, invalid } from "../errors.js";
+import { failure, invalid, isStorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { Batch } from "./batch.js";
@@ -47,6 +47,13 @@ export async function copyAcross(
   }
 }
 
+/** What is known of a source: by its listing or its stat, or only its etag. */
+export interface SourceState {
+  etag: string;
+  version?: string | undefined;
+  modified?: Date | undefined;
+}
+
 /** What was copied, and what is at the target now. */
 export interface Copied {
   info: ObjectInfo;
@@ -68,8 +75,8 @@ export async function waitUntilDistinct(
   if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
 }
 
-function sameSecond(a: ObjectInfo, b: ObjectInfo): boolean {
-  return Math.abs(a.modified.getTime() - b.modified.getTime()) < 1000;
+function sameSecond(a: Date, b: Date): boolean {
+  return Math.abs(a.getTime() - b.getTime()) < 1000;
 }
 
 async function* asStated({ md5 }: ObjectInfo, body: ByteStream, print: Md5Stream): ByteStream {
@@ -102,17 +109,49 @@ export async function checkApart(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const found = await driver.stat(key, { version: undefined, signal });
-  if (!isSame(found, info))
-    throw failure("ObjectChanged", "the source changed while it was moved; it is kept beside its copy");
-  if (info.version !== undefined || !sameSecond(stored, info)) return;
+  if (!isSame(found, info)) throw failure("ObjectChanged", CHANGED);
+  if (info.version !== undefined || !sameSecond(stored.modified, info.modified)) return;
   throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
 }
 
+const CHANGED = "the source changed while it was moved; it is kept beside its copy";
+
 /** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
-function isSame(found: ObjectInfo, copied: ObjectInfo): boolean {
-  if (found.etag !== copied.etag) return false;
-  if (found.version !== undefined) return found.version === copied.version;
-  return sameSecond(found, copied);
+function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): boolean {
+  if (found.etag !== etag) return false;
+  if (found.version !== undefined && version !== undefined) return found.version === version;
+  return modified === undefined || sameSecond(found.modified, modified);
+}
+
+/**
+ * Deletes what was moved, if it still is what was copied: in one step where the provider can, else after a look right
+ * before. ObjectChanged otherwise. One that is gone is a success.
+ */
+export async function deleteUnchanged(
+  call: Operation,
+  { key, driver }: ResolvedObject,
+  was: SourceState,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const told = (error: unknown) =>
+    isStorageError(error, "PreconditionFailed") ? failure("ObjectChanged", CHANGED, { cause: error }) : error;
+  if (driver.deleteIfMatch) return call.run(() => driver.deleteIfMatch!(key, was.etag, { signal }), told);
+  const found = await call.run(() => statIfThere(call, { key, driver }, signal));
+  if (found === undefined) return;
+  if (!isSame(found, was)) throw failure("ObjectChanged", CHANGED);
+  await driver.delete([{ key }], { signal });
+}
+
+async function statIfThere(
+  call: Operation,
+  { key, driver }: Pick<ResolvedObject, "key" | "driver">,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  return driver.stat(key, { version: undefined, signal }).catch((error: unknown) => {
+    const told = call.toStorageError(error);
+    if (!isStorageError(told, "NotFound")) throw told;
+    return undefined;
+  });
 }
 
 /** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
@@ -138,8 +177,8 @@ export function summed(onProgress: ((bytes: number) => void) | undefined): () =>
   };
 }
 
-/** Copies or moves one object. */
-type One = (from: StoragePath, to: StoragePath) => Promise<void>;
+/** Copies or moves one object; one of a store only as it was `listed`. */
+type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined) => Promise<void>;
 
 export interface Tree {
   op: "copy" | "move";
@@ -149,6 +188,10 @@ export interface Tree {
   target: ResolvedObject;
   init: CopyOptions;
   one: One;
+  /** Told of failures of the target. */
+  writing: Operation;
+  /** Deletes the marker of a directory that was moved. */
+  drop(marker: StoragePath, listed: SourceState): Promise<void>;
 }
 
 /**
@@ -175,12 +218,76 @@ async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): P
   await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
 }
 
-/** Whether one of two trees is in the other, whatever links lead there. */
+/** Whether one of two trees is in the other, whatever links lead there. All drivers of files share one disk. */
 async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
-  if (a.driver !== b.driver) return false;
-  const real = ({ key, driver }: ResolvedObject) => driver.fileSystem?.realKey(key) ?? key;
-  const [one, other] = await Promise.all([real(a), real(b)]);
+  if (a.driver !== b.driver && !(a.driver.fileSystem && b.driver.fileSystem)) return false;
+  const [one, other] = await Promise.all([realKey(a, a.key), realKey(b, b.key)]);
   return isWithin(one, other) || isWithin(other, one);
+}
+
+async function realKey({ driver }: ResolvedObject, key: string): Promise<string> {
+  return driver.fileSystem?.realKey(key) ?? key;
+}
+
+/** A directory of both trees, as its entries are about to be copied: where it really is. */
+interface Pair {
+  source: string;
+  target: string;
+}
+
+/** Directories that are remembered; a walk in the order of keys seldom comes back to others. */
+const REMEMBERED = 1000;
+
+/**
+ * Finds the directories of two trees of files that links inside lead into the other tree. There a copy would replace a
+ * source that nobody has read yet, a move would then delete it, and a tree would grow by itself each time it is copied.
+ */
+class CrossingLinks {
+  readonly #source: ResolvedObject;
+  readonly #target: ResolvedObject;
+  readonly #known = new Map<string, Promise<boolean>>();
+
+  constructor({ source, target }: Tree) {
+    this.#source = source;
+    this.#target = target;
+  }
+
+  /** Whether they cross on the way to the directory `rest` of both trees. */
+  async at(rest: string): Promise<boolean> {
+    let known = this.#known.get(rest);
+    if (known === undefined) {
+      if (this.#known.size >= REMEMBERED) this.#known.clear();
+      known = this.#look(rest);
+      this.#known.set(rest, known);
+    }
+    return known;
+  }
+
+  async #look(rest: string): Promise<boolean> {
+    if (rest === "") return false;
+    if (await this.at(parentOf(rest))) return true;
+    const [root, here] = await Promise.all([this.#pair(""), this.#pair(rest)]);
+    if (isWithin(here.target, root.source) || isWithin(here.source, root.target)) return true;
+    // Links of both trees to one directory outside: its files are copied onto themselves, which changes nothing.
+    if (here.source === here.target) return false;
+    return isWithin(here.target, here.source) || isWithin(here.source, here.target);
+  }
+
+  async #pair(rest: string): Promise<Pair> {
+    const [source, target] = await Promise.all(
+      [this.#source, this.#target].map((tree) => realKey(tree, rest === "" ? tree.key : keyBelow(tree.key, rest))),
+    );
+    return { source: source!, target: target! };
+  }
+}
+
+/** The directory that `rest` is in; empty for one directly in the tree. */
+function parentOf(rest: string): string {
+  return rest.slice(0, Math.max(0, rest.lastIndexOf("/")));
+}
+
+function keyBelow(directory: string, rest: string): string {
+  return directory === "" ? rest : `${directory}/${rest}`;
 }
 
 function isWithin(key: string, directory: string): boolean {
@@ -190,11 +297,14 @@ function isWithin(key: string, directory: string): boolean {
 class TreeWalk {
   readonly #tree: Tree;
   readonly #batch: Batch;
+  readonly #crossing: CrossingLinks | undefined;
   #over = false;
 
   constructor(tree: Tree, batch: Batch) {
     this.#tree = tree;
     this.#batch = batch;
+    const { source, target } = tree;
+    if (source.driver.fileSystem && target.driver.fileSystem) this.#crossing = new CrossingLinks(tree);
   }
 
   async run(): Promise<void> {
@@ -229,7 +339,13 @@ class TreeWalk {
       },
       signal,
     });
-    for await (const page of pages) yield* page;
+    let unseen = true;
+    for await (const page of pages) {
+      const [first] = page;
+      if (unseen && first) await refuseOneBucket(this.#tree, first);
+      unseen &&= first === undefined;
+      yield* page;
+    }
   }
 
   async #do(item: DriverListEntry): Promise<void> {
@@ -239,9 +355,9 @@ class TreeWalk {
       await this.#transfer(item, from);
       this.#batch.done(1, item.size);
     } catch (error) {
-      if (init.signal?.aborted || error instanceof Endless) {
+      if (init.signal?.aborted) {
         this.#over = true;
-        throw error instanceof Endless ? error.error : error;
+        throw error;
       }
       this.#batch.fail(String(from), error);
     }
@@ -251,17 +367,22 @@ class TreeWalk {
     const { source, target, one, op } = this.#tree;
     if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
     const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
-    const key = target.key === "" ? rest : `${target.key}/${rest}`;
-    await this.#checkEnd(item);
+    const key = keyBelow(target.key, rest);
+    if (await this.#crossing?.at(parentOf(rest)))
+      throw invalid("a link leads from one of the two trees into the other; nothing is copied there").at(
+        op,
+        String(from),
+      );
     if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
     // The marker of the tree itself, which a bucket neither has nor needs.
     if (key === "") return;
-    await one(from, below(target.path, key));
+    await one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
   }
 
   /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */
-  async #directory({ key, size = 0 }: DriverListEntry, from: StoragePath, directory: string): Promise<void> {
-    const { source, target, op, init, call } = this.#tree;
+  async #directory(marker: DriverListEntry, from: StoragePath, directory: string): Promise<void> {
+    const { target, op, drop, call } = this.#tree;
+    const { key, size = 0 } = marker;
     const where = String(from);
     if (size > 0)
       throw failure("Unsupported", `its name ends in a slash and it has ${size} bytes: no file can be so`).at(
@@ -272,23 +393,28 @@ class TreeWalk {
     await made?.catch((error) => {
       throw call.failure(key, error).error;
     });
-    if (op === "move") await source.driver.delete([{ key }], { signal: init.signal });
-  }
-
-  /** Two connections can lead to one bucket, and a tree that is copied into itself has no end. */
-  async #checkEnd({ key, etag, size }: DriverListEntry): Promise<void> {
-    const { source, target, init } = this.#tree;
-    if (source.driver === target.driver || !isWithin(target.key, source.key) || !isWithin(key, target.key)) return;
-    const { signal } = init;
-    const there = await target.driver.stat(key, { version: undefined, signal }).catch(() => undefined);
-    if (there?.etag === etag && there?.size === size)
-      throw new Endless(invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`));
+    if (op === "move") await drop(from, stateOf(marker) ?? { etag: "" });
   }
 }
 
-/** What ends the whole tree. */
-class Endless {
-  constructor(readonly error: unknown) {}
+function stateOf({ etag, modified }: DriverListEntry): SourceState | undefined {
+  return etag === undefined ? undefined : { etag, modified };
+}
+
+/**
+ * Two connections, or two names, can lead to one bucket. Where one tree then lies in the other, copies would replace
+ * objects that nobody has read yet. Whether it is one bucket shows in the first object, which both have.
+ */
+async function refuseOneBucket({ source, target, writing, init }: Tree, item: DriverListEntry): Promise<void> {
+  const { key, size, modified } = item;
+  const ofFiles = source.driver.fileSystem ?? target.driver.fileSystem;
+  if (source.driver === target.driver || source.key === target.key || ofFiles || modified === undefined) return;
+  if (!isWithin(target.key, source.key) && !isWithin(source.key, target.key)) return;
+  const there = await statIfThere(writing, { key, driver: target.driver }, init.signal);
+  if (there === undefined || there.size !== size || !sameSecond(there.modified, modified)) return;
+  // Another kind of provider, as S3's way to Google's buckets, has other etags.
+  if (there.etag !== item.etag && source.path.scheme === target.path.scheme) return;
+  throw invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`);
 }
 
 function adviceOn({ detail = "no regular file" }: DriverListEntry): string {

@@ -174,6 +174,11 @@ export interface Driver extends ObjectDriver {
   /** Within the provider, from any of its buckets that this connection can read. Two names of one object: see {@link WriteResult}. */
   copy(from: { bucket: string; key: string }, to: string, options: DriverCopyOptions): Promise<WriteResult>;
   signedUrl(key: string, options: DriverSignOptions): Promise<string>;
+  /**
+   * Deletes an object only if it has this etag: PreconditionFailed otherwise. A missing key is success. A driver leaves
+   * it out where the provider cannot compare and delete in one step; a move then looks right before it deletes.
+   */
+  deleteIfMatch?(key: string, etag: string, options: Cancel): Promise<void>;
 }
 
 /** What all drivers of one Storage have in common. Reads and writes have separate budgets, or a copy between stores deadlocks. */

@@ -73,6 +73,11 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       for (const { version } of doomed) refuseVersion(version);
       for (const { key } of doomed) objects.delete(key);
     },
+    async deleteIfMatch(key, etag) {
+      const kept = objects.get(key);
+      if (kept) match(kept, etag);
+      objects.delete(key);
+    },
     async signedUrl() {
       throw failure("Unsupported", "nobody else can reach the memory of this process");
     },

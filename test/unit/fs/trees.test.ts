@@ -2,14 +2,14 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
-import { link, lstat, mkdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { appendFile, link, lstat, mkdir, readFile, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BatchError, failure, isBatchError, isStorageError } from "../../../src/errors.js";
-import type { Driver } from "../../../src/fs/driver/driver.js";
+import type { Driver, OpenDriver } from "../../../src/fs/driver/driver.js";
 import { file } from "../../../src/fs/drivers/file/index.js";
 import { memory } from "../../../src/fs/drivers/memory.js";
 import type { Storage } from "../../../src/fs/storage.js";
@@ -214,6 +214,117 @@ describe("a link that is named itself", () => {
   });
 });
 
+describe("a link that is moved onto its own way", () => {
+  beforeEach(async () => {
+    await storage.write(url("d/real"), "precious");
+    await symlink("d", join(root, "dl"));
+    await symlink("d/real", join(root, "link"));
+    await symlink(join(root, "d/real"), join(root, "absolute"));
+    await symlink("dl/real", join(root, "through"));
+    await symlink("link", join(root, "first"));
+    await symlink("nowhere", join(root, "dangling"));
+  });
+
+  it.each([
+    ["link", "d/real"],
+    ["absolute", "d/real"],
+    ["link", "dl/real"],
+    ["through", "d/real"],
+    ["through", "dl"],
+    ["first", "link"],
+    ["first", "d/real"],
+    ["dangling", "nowhere"],
+  ])("%s to %s is refused, and nothing has changed", async (from, to) => {
+    const text = readlinkSync(join(root, from));
+    for (const ifAbsent of [false, true])
+      expect(await code(storage.move(url(from), url(to), { recursive: true, ifAbsent }))).toBe("InvalidArgument");
+    expect(readlinkSync(join(root, from))).toBe(text);
+    expect(readlinkSync(join(root, "dl"))).toBe("d");
+    expect(await storage.text(url("d/real"))).toBe("precious");
+    expect(await storage.text(url("first"))).toBe("precious");
+  });
+
+  it("a circle of links, and a link onto itself, stay as they are", async () => {
+    await symlink("b", join(root, "a"));
+    await symlink("a", join(root, "b"));
+    expect(await code(storage.move(url("a"), url("b"), { recursive: true }))).toBe("InvalidArgument");
+    expect(readlinkSync(join(root, "b"))).toBe("a");
+    await storage.move(url("a"), url("c"), { recursive: true });
+    await storage.move(url("link"), url("link"), { recursive: true });
+    expect([readlinkSync(join(root, "c")), readlinkSync(join(root, "link"))]).toEqual(["b", "d/real"]);
+  });
+});
+
+describe("trees with links into each other", () => {
+  beforeEach(async () => {
+    for (const name of ["s/a", "s/dir/a", "s/dir/sub/b", "s/other/c"]) await storage.write(url(name), name);
+    await mkdir(join(root, "t"));
+  });
+  const untouched = async () => {
+    for (const name of ["s/dir/a", "s/dir/sub/b", "s/other/c"]) expect(await storage.text(url(name))).toBe(name);
+    expect(readdirSync(join(root, "s/other"))).toEqual(["c"]);
+  };
+
+  it.each([
+    ["the source", "../s", "dir"],
+    ["a sibling in the source", "../s/other", "dir"],
+    ["the same directory of the source", "../s/dir", "dir"],
+  ])("nothing is copied or moved by way of a link of the target to %s", async (_, to, name) => {
+    await symlink(to, join(root, "t", name));
+    for (const verb of ["copy", "move"] as const) {
+      const error = await failed(storage[verb](url("s"), url("t"), { recursive: true }));
+      expect(error).toMatchObject({ code: "InvalidArgument", op: verb, failureCount: 2 });
+      expect(namesIn(error)).toEqual(["s/dir/a", "s/dir/sub/b"]);
+      expect(await storage.text(url("t/a"))).toBe("s/a");
+      if (verb === "copy") await untouched();
+    }
+    expect(await storage.text(url("s/dir/a"))).toBe("s/dir/a");
+    expect(await storage.text(url("s/dir/sub/b"))).toBe("s/dir/sub/b");
+  });
+
+  it("nor by way of another driver of the same disk", async () => {
+    const two = openStorage({
+      env: {},
+      drivers: [
+        { schemes: ["file"], open: file(root).open },
+        { schemes: ["local"], open: file("/").open },
+      ],
+    });
+    await symlink("../s", join(root, "t/dir"));
+    const error = await failed(two.copy(url("s"), `local://${root}/t`, { recursive: true }));
+    expect(namesIn(error)).toEqual(["s/dir/a", "s/dir/sub/b"]);
+    await untouched();
+    expect(await code(two.copy(url("s"), `local://${root}/s/dir`, { recursive: true }))).toBe("InvalidArgument");
+  });
+
+  it("a copy that follows links does not copy the target into itself", async () => {
+    await symlink("../t", join(root, "s/l"));
+    await symlink("../t/deep", join(root, "s/m"));
+    await storage.write(url("t/deep/f"), "f");
+    for (let run = 0; run < 3; run++) {
+      const error = await failed(storage.copy(url("s"), url("t"), { recursive: true, followLinks: true }));
+      expect(error.code).toBe("InvalidArgument");
+      expect(namesIn(error).filter((name) => !/^s\/[lm]\//.test(name))).toEqual([]);
+    }
+    expect(await rows(url("t"), { recursive: true })).toEqual(
+      ["t/a", "t/deep/f", "t/dir/a", "t/dir/sub/b", "t/other/c"].map((name) => `${name} file`),
+    );
+  });
+
+  it("a folder outside that both lead to may be copied onto itself, not into itself", async () => {
+    await storage.write(url("o/f"), "f");
+    await storage.write(url("o/in/g"), "g");
+    await symlink("../o", join(root, "s/l"));
+    await symlink("../o", join(root, "t/l"));
+    await storage.copy(url("s"), url("t"), { recursive: true, followLinks: true });
+    rmSync(join(root, "t/l"));
+    await symlink("../o/in", join(root, "t/l"));
+    const error = await failed(storage.copy(url("s"), url("t"), { recursive: true, followLinks: true }));
+    expect(namesIn(error)).toEqual(["s/l/f", "s/l/in/g"]);
+    expect(await rows(url("o"), { recursive: true })).toEqual(["o/f file", "o/in/g file"]);
+  });
+});
+
 describe("one file under two names", () => {
   beforeEach(async () => {
     await storage.write(url("real/f"), "only copy");
@@ -338,16 +449,165 @@ describe("one object under two names of a store", () => {
     expect(await two.exists("m://b/k")).toBe(false);
   });
 
-  it("a tree that is copied into itself by way of another connection ends", async () => {
-    const same = memory().open;
-    const two = openStorage({
-      env: {},
-      connections: { x: { type: "generic" } },
-      drivers: [{ schemes: ["m"], open: same }],
+  describe("by way of two connections", () => {
+    const opened = (open = memory().open) => {
+      const connections = { x: { type: "generic" }, y: { type: "generic" } };
+      return openStorage({ env: {}, connections, drivers: [{ schemes: ["m"], open }] });
+    };
+    async function contents(store: Storage): Promise<Record<string, string>> {
+      const found: Record<string, string> = {};
+      for await (const { path } of store.list("m://b", { recursive: true })) found[path.key] = await store.text(path);
+      return found;
+    }
+
+    it.each([
+      ["n", "n/y"],
+      ["n", "n/y/y"],
+      ["n/y", "n"],
+      ["", "n"],
+      ["n/y", ""],
+    ])("a tree is neither copied nor moved from %j to %j", async (from, to) => {
+      const store = opened();
+      for (let i = 0; i < 20; i++)
+        for (const directory of ["n", "n/y", "n/y/y"])
+          await store.write(`m://b/${directory}/z${i}`, `${directory} ${i}`);
+      const before = await contents(store);
+      for (const verb of ["copy", "move"] as const) {
+        const work = store[verb](`m://x@b/${from}`, `m://y@b/${to}`, { recursive: true });
+        expect(await code(work)).toBe("InvalidArgument");
+      }
+      expect(await contents(store)).toEqual(before);
     });
-    for (let i = 0; i < 20; i++) await two.write(`m://b/d/${i}`, `${i}`);
-    expect(await code(two.copy("m://b/d", "m://x@b/d/z", { recursive: true }))).toBe("done");
-    expect(await code(two.copy("m://b/d", "m://x@b/d/z/y", { recursive: true }))).toBe("done");
+
+    it("a tree is moved into another bucket, whatever its keys", async () => {
+      const store = opened();
+      for (const key of ["n/y/z", "n/z"]) await store.write(`m://b/${key}`, key);
+      await store.write("m://c/n/y/z", "other");
+      await store.move("m://x@b/n", "m://y@c/n/y", { recursive: true });
+      expect(await contents(store)).toEqual({});
+      expect(await store.text("m://c/n/y/y/z")).toBe("n/y/z");
+    });
+
+    it.each(["x", "y"])(
+      "an object that changed since it was listed fails by name (%s)",
+      async (to) => {
+        const open = memory().open;
+        const changing = async (...place: Parameters<typeof open>) => {
+          const driver = await open(...place);
+          async function* list(...args: Parameters<Driver["list"]>) {
+            for await (const page of driver.list(...args)) {
+              await driver.copy({ bucket: "b", key: "d/new" }, "d/1", {
+                ifAbsent: false,
+                ifMatch: undefined,
+                signal: undefined,
+              });
+              yield page;
+            }
+          }
+          return { ...driver, list };
+        };
+        const store = opened(changing as never);
+        for (const name of ["0", "1", "new"]) await store.write(`m://x@b/d/${name}`, name);
+        for (const verb of ["copy", "move"] as const) {
+          const error = await failed(store[verb]("m://x@b/d", `m://${to}@b/${verb}`, { recursive: true }));
+          expect(error).toMatchObject({ code: "ObjectChanged", op: verb, failureCount: 1, completed: 2 });
+          expect(error.failures[0]?.path).toBe("m://x@b/d/1");
+          expect(await store.text("m://x@b/d/1")).toBe("new");
+          await store.copy(`m://x@b/${verb}/new`, "m://x@b/d/new");
+        }
+      },
+      20_000,
+    );
+  });
+});
+
+describe("a source that changes while it is moved is kept", () => {
+  const newer = async (name: string, how: "replaced" | "appended") => {
+    if (how === "appended") await appendFile(join(root, name), " and more");
+    else await storage.write(url(name), "newer");
+  };
+  function changing(when: "before" | "after", change: () => Promise<unknown>, without: Partial<Driver> = {}) {
+    return (open: OpenDriver) =>
+      (async (...place: [never, never, never]) => {
+        const driver = await open(...place);
+        const copy: Driver["copy"] = async (...args) => {
+          if (when === "before") await change();
+          const copied = await driver.copy(...args);
+          if (when === "after") await change();
+          return copied;
+        };
+        return { ...driver, copy, ...without };
+      }) as never;
+  }
+
+  it.each([
+    ["replaced", "before"],
+    ["replaced", "after"],
+    ["appended", "before"],
+    ["appended", "after"],
+  ] as const)("a file that is %s %s it is copied", async (how, when) => {
+    for (const recursive of [false, true]) {
+      await storage.write(url("d/f"), "old");
+      const own = openStorage({
+        env: {},
+        drivers: [{ schemes: ["file"], open: changing(when, () => newer("d/f", how))(file(root).open) }],
+      });
+      const work = recursive ? own.move(url("d"), url("e"), { recursive }) : own.move(url("d/f"), url("e/f"));
+      await expect(work).rejects.toMatchObject({ code: "ObjectChanged", op: "move" });
+      expect(await storage.text(url("d/f"))).toBe(how === "appended" ? "old and more" : "newer");
+    }
+  });
+
+  it("a link is taken away all the same, since what it leads to stays", async () => {
+    await storage.write(url("d/f"), "old");
+    await symlink("f", join(root, "d/l"));
+    const own = openStorage({
+      env: {},
+      drivers: [{ schemes: ["file"], open: changing("after", () => newer("d/f", "appended"))(file(root).open) }],
+    });
+    await own.move(url("d/l"), url("e"));
+    expect(existsSync(join(root, "d/l"))).toBe(false);
+    expect(await storage.text(url("d/f"))).toBe("old and more");
+  });
+
+  it.each([
+    ["compares and deletes in one step", {}, "before"],
+    ["compares and deletes in one step", {}, "after"],
+    ["cannot", { deleteIfMatch: undefined as never }, "before"],
+    ["cannot", { deleteIfMatch: undefined as never }, "after"],
+  ] as const)("an object of a store that %s (%o, %s the copy)", async (_, without, when) => {
+    const inMemory = memory().open;
+    const plain = openStorage({ env: {}, drivers: [{ schemes: ["m"], open: inMemory }] });
+    const change = () => plain.write("m://b/d/k", "newer");
+    const own = openStorage({
+      env: {},
+      drivers: [{ schemes: ["m"], open: changing(when, change, without)(inMemory) }],
+    });
+    for (const init of [{}, { ifAbsent: true }, { recursive: true }]) {
+      const { etag } = await plain.write("m://b/d/k", "old");
+      await plain.delete("m://b/e/k");
+      const [from, to] = "recursive" in init ? ["m://b/d", "m://b/e"] : ["m://b/d/k", "m://b/e/k"];
+      await expect(own.move(from, to, init)).rejects.toMatchObject({ code: "ObjectChanged", op: "move" });
+      expect(await plain.text("m://b/d/k")).toBe("newer");
+      expect(etag).toBeDefined();
+    }
+    await plain.write("m://b/d/k", "old");
+    const asked = own.move("m://b/d/k", "m://b/e/k", { ifMatch: '"0"' });
+    expect(await code(asked)).toBe("PreconditionFailed");
+  });
+
+  it("a source that somebody else deletes after the copy is moved", async () => {
+    const inMemory = memory().open;
+    const plain = openStorage({ env: {}, drivers: [{ schemes: ["m"], open: inMemory }] });
+    for (const without of [{}, { deleteIfMatch: undefined as never }]) {
+      await plain.write("m://b/k", "k");
+      const own = openStorage({
+        env: {},
+        drivers: [{ schemes: ["m"], open: changing("after", () => plain.delete("m://b/k"), without)(inMemory) }],
+      });
+      await own.move("m://b/k", "m://b/to");
+      expect(await plain.text("m://b/to")).toBe("k");
+    }
   });
 });
 

@@ -122,7 +122,7 @@ describe("digest", () => {
   test("the place of a task instance is meant to be overwritten and takes none", async () => {
     const { backend, calls } = make();
     const storing = backend.storeValue({ ...OWNER, tiId: TI }, "k", small);
-    await expect(storing).rejects.toThrow(/InvalidArgument.*leave out tiId, or use the backend layout "uuid"/);
+    await expect(storing).rejects.toThrow(/InvalidArgument.*leave out tiId, or use layout "uuid"/);
     expect(calls).toEqual([]);
     await expect(
       make({ layout: "uuid" }).backend.storeValue({ ...OWNER, tiId: TI }, "k", small),

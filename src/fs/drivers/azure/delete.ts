@@ -16,9 +16,10 @@ export class BatchRequests implements BatchDelete {
 
   constructor(readonly server: Server) {}
 
-  async one({ key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
+  async one({ key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string }, signal: Signal): Promise<void> {
     try {
-      await this.server.text({ method: "DELETE", key, query: { versionid: version }, signal });
+      const headers = { "if-match": ifMatch };
+      await this.server.text({ method: "DELETE", key, query: { versionid: version }, headers, signal });
     } catch (error) {
       if (!isMissing(error)) throw error;
     }

@@ -25,6 +25,7 @@ export function azureDriver(server: Server, { uploads }: DriverContext): Driver 
     },
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
+    deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).one({ key, ifMatch }, signal),
     signedUrl: async (key, options) => signed(server, key, options),
     codeOf,
     close: async () => server.close(),

@@ -1,6 +1,6 @@
 import type { BigIntStats } from "node:fs";
-import { type FileHandle, link, lstat, rename, unlink } from "node:fs/promises";
-import { dirname } from "node:path";
+import { type FileHandle, link, lstat, readlink, rename, unlink } from "node:fs/promises";
+import { basename, dirname, isAbsolute, parse, resolve, sep } from "node:path";
 import { type MemoryLimiter, memoryLimiter } from "../../../concurrency.js";
 import { failure, invalid } from "../../../errors.js";
 import { type ByteStream, single } from "../../../streams.js";
@@ -95,6 +95,9 @@ function fileDriver(disk: Disk): Driver {
       refuseVersions(doomed.some(({ version }) => version !== undefined));
       await removeAll(disk, doomed, signal);
     },
+    async deleteIfMatch(key, etag) {
+      await removeOne(disk, { key, etag });
+    },
     async signedUrl() {
       throw failure("Unsupported", "nobody can be given a signed link to a file");
     },
@@ -124,6 +127,7 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
       const target = await places.own(named);
       await turns
         .take(target, async () => {
+          if (source !== target) await refuseOwnWay(source, target);
           if (!ifAbsent) return rename(source, target);
           await link(source, target).catch(refuseTaken);
           await unlink(source);
@@ -136,6 +140,38 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
         throw failure("Unsupported", "a file is there: a file system holds either `a` or `a/…`, not both");
     },
   };
+}
+
+/** A link that takes the place of something on its own way leads to itself, and what it led to is lost. */
+async function refuseOwnWay(link: string, target: string): Promise<void> {
+  const there = await lstat(target, { bigint: true }).catch(ifGone);
+  for (const step of await wayOf(link)) {
+    const stats = there && (await lstat(step, { bigint: true }).catch(ifGone));
+    if (step === target || (stats && stats.ino === there.ino && stats.dev === there.dev))
+      throw invalid("the link leads there, or on by way of it; moved there it would lead to itself");
+  }
+}
+
+/** Links that are followed one after the other at most, as Linux does. */
+const MAX_LINKS = 40;
+
+/** Every further link on the way of `link`, and where it ends, which need not exist; each in its real directory. */
+async function wayOf(link: string): Promise<string[]> {
+  const passed: string[] = [];
+  let directory = dirname(link);
+  let rest = [basename(link)];
+  let links = 0;
+  while (rest.length > 0) {
+    const [name = "", ...others] = rest;
+    const path = resolve(directory, name);
+    const text = await readlink(path).catch((error) => (isErrno(error, "EINVAL") ? undefined : ifGone(error)));
+    if (text !== undefined && ++links > MAX_LINKS) break;
+    if (text !== undefined && path !== link) passed.push(path);
+    if (text === undefined) directory = path;
+    else if (isAbsolute(text)) directory = parse(text).root;
+    rest = text === undefined ? others : [...text.split(sep).filter((part) => part !== ""), ...others];
+  }
+  return [...passed, directory];
 }
 
 function refuseTaken(cause: unknown): never {
@@ -248,7 +284,7 @@ async function removeAll(
 ): Promise<void> {
   const failures: DeleteFailure[] = [];
   const attempt = ({ key }: ObjectIdentifier) =>
-    removeOne(disk, key).catch((error: unknown) => void failures.push({ key, error }));
+    removeOne(disk, { key }).catch((error: unknown) => void failures.push({ key, error }));
   for (let at = 0; at < doomed.length; at += TOGETHER) {
     signal?.throwIfAborted();
     await Promise.all(doomed.slice(at, at + TOGETHER).map(attempt));
@@ -256,13 +292,20 @@ async function removeAll(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-/** Removes a file or a link. Its directory is confined as for a write; that nothing is there, or a directory, is a success. */
-async function removeOne({ places, turns }: Disk, key: string): Promise<void> {
+/**
+ * Removes a file or a link, with `etag` only if it is that of the file; a link is no file, and what it leads to stays.
+ * Its directory is confined as for a write; that nothing is there, or a directory, is a success.
+ */
+async function removeOne({ places, turns }: Disk, { key, etag }: { key: string; etag?: string }): Promise<void> {
   if (places.isRoot(key)) return;
   const named = places.named(key);
   try {
     const path = await places.own(named);
-    await turns.take(path, () => remove(path));
+    await turns.take(path, async () => {
+      const stats = etag === undefined ? undefined : await lstat(path, { bigint: true });
+      if (etag !== undefined && stats?.isFile()) matches(stats, etag);
+      await remove(path);
+    });
   } catch (error) {
     if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) throw error;
   }

@@ -26,8 +26,13 @@ export function deleteObjects(api: Api, objects: readonly ObjectIdentifier[], si
 /** Emulators answer 200, and as little with it. */
 const DELETED: readonly number[] = [204, 200, 404];
 
-async function deleteOne(api: Api, { key, version }: ObjectIdentifier, signal: Signal): Promise<void> {
-  const query = { generation: generationOf(version) };
+/** A missing one is a success. `ifMatch`: the generation that it must have. */
+export async function deleteOne(
+  api: Api,
+  { key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string },
+  signal: Signal,
+): Promise<void> {
+  const query = { generation: generationOf(version), ifGenerationMatch: generationOf(ifMatch) };
   const { status, text } = await api.text({
     method: "DELETE",
     path: api.objects(key),

@@ -3,7 +3,7 @@ import { upload } from "../../driver/upload.js";
 import { signGcs } from "../../signing/gcs-v4.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
-import { deleteObjects } from "./delete.js";
+import { deleteObjects, deleteOne } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { readObject, statObject } from "./read.js";
@@ -22,6 +22,11 @@ export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
     },
     copy: (from, to, options) => copyObject(server, from, to, options),
     delete: (objects, { signal }) => deleteObjects(server, objects, signal),
+    // Other servers ignore the condition.
+    ...(server.place.google && {
+      deleteIfMatch: (key: string, etag: string, { signal }: { signal: AbortSignal | undefined }) =>
+        deleteOne(server, { key, ifMatch: etag }, signal),
+    }),
     signedUrl: async (key, options) => {
       const { bucket, payer } = server.place;
       const { email, sign } = await server.tokens.signer();
