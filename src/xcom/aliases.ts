@@ -1,10 +1,10 @@
 /** References that other XCom classes left in rows, each kind told by its prefix. */
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { ReadAliases, XComFeatures } from "./features.js";
+import type { BaseAndLayouts, ReadAliases, XComFeatures } from "./features.js";
 import { asPath, pathBelow, prefixOf, startBelow } from "./keys/base.js";
 import { type Owner, segmentsOf } from "./keys/layout.js";
-import { checkOwned, placesOf, type ReferenceRules, schemesAlike } from "./reference.js";
+import { checkOwned, placesOf, schemesAlike } from "./reference.js";
 
 interface Alias {
   prefix: string;
@@ -70,7 +70,7 @@ function targetOf(stored: string, aliases: readonly Alias[]): Target | undefined
  * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
  * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
  */
-function resolve(target: Target | undefined, { base, layouts }: ReferenceRules, owner: Owner | undefined) {
+function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, owner: Owner | undefined) {
   if (!target) return undefined;
   const inside = keyInside(target.path, base);
   const found = placesOf(inside ?? target.below, layouts);

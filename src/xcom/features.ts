@@ -7,19 +7,24 @@ import type { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
 import type { KeyLayout, Owner } from "./keys/layout.js";
-import type { ReferenceRules } from "./reference.js";
 import type { Serializer } from "./serializer.js";
 import type { XComCompression } from "./settings.js";
 
 /** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
 
+/** Where a backend's own objects are. */
+export interface BaseAndLayouts {
+  base: StoragePath;
+  layouts: readonly KeyLayout[];
+}
+
 /** What knows the rows of other XCom classes. */
 export interface AliasReader {
   /** Whether a text begins as such a row does, and leads to a path. */
   matches(stored: string): boolean;
   /** The object that a row refers to; undefined for any other text. PermissionDenied when it is another owner's. */
-  resolve(stored: string, rules: ReferenceRules, owner: Owner | undefined): StoragePath | undefined;
+  resolve(stored: string, rules: BaseAndLayouts, owner: Owner | undefined): StoragePath | undefined;
   /** Throws InvalidArgument for a text that would be read as such a row. */
   checkText(text: string): void;
 }
