@@ -28,7 +28,7 @@ export { StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";
 export { allowedTypes } from "./xcom/allowed-types.js";
 export { digests } from "./xcom/digest.js";
-export type { XComFeatures } from "./xcom/features.js";
+export type { BaseAndLayouts, Digested, XComFeatures } from "./xcom/features.js";
 export { keyTemplates } from "./xcom/keys/template.js";
 export type { XComObjectStorageBackendOptions } from "./xcom/options.js";
 export { serializers } from "./xcom/serializers.js";

@@ -2,7 +2,7 @@
  * The door `stowage/driver`, for authors of drivers: what a driver owes to Storage, and the helpers that the drivers of
  * this package are made of. `stowage/testing` has the conformance tests.
  */
-export { LinkedAbortController, type MemoryLimiter, memoryLimiter, pause } from "./concurrency.js";
+export { type LimitedBuffer, LinkedAbortController, type MemoryLimiter, memoryLimiter, pause } from "./concurrency.js";
 export { type Connection, type Extra, revealed, type Secret } from "./connections/index.js";
 export {
   type BatchErrorInit,
