@@ -38,6 +38,7 @@ import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
 import {
   checkApart,
+  checkDoomed,
   copyAcross,
   deleteGroups,
   deleteUnchanged,
@@ -180,20 +181,29 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
-   * success; every one that could not be deleted is named in a {@link BatchError}.
+   * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
+   * are checked.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
     const { recursive, version, signal } = init;
     if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
-    const batch = new Batch();
-    const calls: Operation[] = [];
+    const trees: { call: Operation; reached: ResolvedObject }[] = [];
     for (const one of toPathList(at)) {
       const call = new Operation("delete", "delete", init);
-      calls.push(call);
-      await call.run(async () => removeTree(batch, call, await call.bucket(this.#reach, one), init));
+      const reached = await call.run(() => call.bucket(this.#reach, one));
+      await call.run(() => checkDoomed(reached, init));
+      trees.push({ call, reached });
     }
-    batch.check("delete", calls[0]?.at ?? "", "not deleted");
+    const batch = new Batch();
+    for (const { call, reached } of trees) {
+      const removed = call.run(() => removeTree(batch, call, reached, init));
+      await removed.catch((error: unknown) => {
+        if (signal?.aborted || trees.length === 1) throw error;
+        batch.fail(call.at, error);
+      });
+    }
+    batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */

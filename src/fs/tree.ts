@@ -451,6 +451,14 @@ class Md5Stream {
 /** A full page of a listing, and the most that a provider deletes in one request. */
 const BATCH = 1000;
 
+/** Fails for a tree that may not be deleted, and for a path that no file can have. */
+export async function checkDoomed({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
+  if (key === "" && !init.emptyBucket)
+    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
+  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
+  if (key !== "") await driver.fileSystem?.isLink(key);
+}
+
 /**
  * Deletes an object and everything below it; of a symbolic link, the link alone. Failed keys do not stop the others;
  * all of them go into the batch.
@@ -459,13 +467,9 @@ export async function removeTree(
   batch: Batch,
   call: Operation,
   reached: ResolvedObject,
-  init: DeleteOptions,
+  { signal }: DeleteOptions,
 ): Promise<void> {
   const { key, driver } = reached;
-  const { signal } = init;
-  if (key === "" && !init.emptyBucket)
-    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
-  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
   const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
     deleteIn(batch, { call, driver }, doomed, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);

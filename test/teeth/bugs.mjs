@@ -1228,4 +1228,20 @@ export const bugs = [
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a source that changes while it is moved",
   },
+  {
+    name: "a tree is refused after the one before it is gone",
+    file: "src/fs/storage.ts",
+    find: "await call.run(() => checkDoomed(reached, init));",
+    replace: "void checkDoomed;",
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "a delete of several trees",
+  },
+  {
+    name: "the text false turns a flag on",
+    file: "src/errors.ts",
+    find: 'if (FLAGS.has(name) && typeof value !== "boolean")',
+    replace: "if (FLAGS.has(name) && typeof value === 'number')",
+    tests: ["test/unit/fs/refusals.test.ts"],
+    only: "a flag",
+  },
 ];

@@ -675,6 +675,54 @@ describe("a tree whose entries fail", () => {
   });
 });
 
+describe("a delete of several trees", () => {
+  beforeEach(async () => {
+    for (const path of ["memory://m/a/1", "memory://n/b/1", url("f/1")]) await storage.write(path, "1");
+  });
+  const there = async () => {
+    const all = ["memory://m/a/1", "memory://n/b/1", url("f/1")];
+    return (await Promise.all(all.map((path) => storage.exists(path)))).filter(Boolean).length;
+  };
+
+  it.each([
+    ["a bucket that may not be emptied", "memory://m", "InvalidArgument"],
+    ["an unknown connection", "s3://nobody@b/x", "InvalidArgument"],
+    ["a scheme that nobody serves", "strange://b/x", "InvalidArgument"],
+    ["a path outside of the folder", "file:///etc/hostname", "PermissionDenied"],
+    ["text that is no path", "nothing", "InvalidArgument"],
+  ])("%s is refused before anything is deleted", async (_, last, expected) => {
+    const work = storage.delete(["memory://m/a", url("f"), last], { recursive: true });
+    expect(await code(work)).toBe(expected);
+    await expect(work).rejects.not.toBeInstanceOf(BatchError);
+    expect(await there()).toBe(3);
+  });
+
+  it("a tree that cannot be listed joins the error, and the others are deleted", async () => {
+    const open = memoryDrivers();
+    const broken = async (...place: Parameters<typeof open>) => {
+      const driver = await open(...place);
+      async function* list(...args: Parameters<Driver["list"]>) {
+        if (args[0] === "bad/") throw failure("Unavailable", "the line dropped");
+        yield* driver.list(...args);
+      }
+      return { ...driver, list };
+    };
+    const own = openStorage({ env: {}, drivers: { m: broken } });
+    for (const order of [
+      ["bad", "a", "c"],
+      ["a", "bad", "c"],
+    ]) {
+      for (const name of order) await own.write(`m://b/${name}/1`, "1");
+      const paths = order.map((name) => `m://b/${name}`);
+      const error = await failed(own.delete(paths, { recursive: true }));
+      expect(error).toMatchObject({ code: "Unavailable", op: "delete", failureCount: 1, completed: 2 });
+      expect(error.failures[0]?.path).toBe("m://b/bad");
+      expect(await own.exists("m://b/c/1")).toBe(false);
+    }
+    expect(await code(own.delete("m://b/bad", { recursive: true }))).toBe("Unavailable");
+  });
+});
+
 describe("the folder of a storage", () => {
   it("can be emptied: what is below its root goes, the root stays", async () => {
     await storage.write(url("a/b"), "1");
