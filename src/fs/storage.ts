@@ -176,7 +176,7 @@ export class Storage extends Objects<Driver> {
   async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
     if (init.recursive) return this.#tree("move", from, to, init);
-    await this.#move(from, to, init);
+    await this.#finishMove(from, await this.#copy("move", from, to, init), init.signal);
   }
 
   /**
@@ -247,17 +247,17 @@ export class Storage extends Objects<Driver> {
       const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
         const { ifAbsent, ifMatch } = init;
         const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
-        await (op === "copy" ? this.#copy("copy", a, b, single, listed) : this.#move(a, b, single, listed));
+        const copied = await this.#copy(op, a, b, single, listed);
+        return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
       };
       const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
       await transferTree({ op, call, writing, source, target, init, one, drop });
     });
   }
 
-  async #move(from: PathLike, to: PathLike, init: CopyOptions, listed?: SourceState): Promise<void> {
-    const { was, checked } = await this.#copy("move", from, to, init, listed);
-    if (checked) await this.delete(from, { signal: init.signal });
-    else if (was) await this.#deleteMoved(from, was, init.signal);
+  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, signal: AbortSignal | undefined): Promise<void> {
+    if (checked) await this.delete(from, { signal });
+    else if (was) await this.#deleteMoved(from, was, signal);
   }
 
   #deleteMoved(at: PathLike, was: SourceState, signal: AbortSignal | undefined): Promise<void> {

@@ -1126,7 +1126,7 @@ export const bugs = [
   {
     name: "the first entry that fails ends a tree",
     file: "src/fs/tree.ts",
-    find: "if (init.signal?.aborted) {\n        this.#over",
+    find: "if (this.#tree.init.signal?.aborted) {\n        this.#over",
     replace: "if (error) {\n        this.#over",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a tree whose entries fail",
@@ -1243,5 +1243,13 @@ export const bugs = [
     replace: "if (FLAGS.has(name) && typeof value === 'number')",
     tests: ["test/unit/fs/refusals.test.ts"],
     only: "a flag",
+  },
+  {
+    name: "links are moved beside the files that they lead to",
+    file: "src/fs/tree.ts",
+    find: 'if (op === "move" && source.driver.fileSystem) await this.#moveLinks();',
+    replace: 'if (op !== "move" && !source.driver) await this.#moveLinks();',
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "a tree with links to files beside them",
   },
 ];

@@ -255,6 +255,38 @@ describe("a link that is moved onto its own way", () => {
   });
 });
 
+describe("a tree with links to files beside them", () => {
+  const COUNT = 40;
+  const [first, last] = ["a-link", "z-link"];
+  beforeEach(async () => {
+    for (let i = 0; i < COUNT; i++) {
+      await storage.write(url(`v/lib${i}.so`), `${i}`);
+      for (const name of [first, last]) await symlink(`lib${i}.so`, join(root, `v/${name}${i}`));
+      await symlink(`${first}${i}`, join(root, `v/chain${i}`));
+    }
+  });
+
+  it.each(["file", "memory"])(
+    "is moved whole, to %s",
+    async (scheme) => {
+      const to = scheme === "file" ? url("w") : "memory://m/w";
+      await storage.move(url("v"), to, { recursive: true });
+      expect(readdirSync(join(root, "v"))).toEqual([]);
+      for (let i = 0; i < COUNT; i++)
+        for (const name of [`lib${i}.so`, `${first}${i}`, `${last}${i}`, `chain${i}`])
+          expect(await storage.text(`${to}/${name}`)).toBe(`${i}`);
+    },
+    30_000,
+  );
+
+  it("names a link that cannot be moved once, and leaves it", async () => {
+    await storage.write("memory://m/w/a-link0", "taken");
+    const error = await failed(storage.move(url("v"), "memory://m/w", { recursive: true, ifAbsent: true }));
+    expect(error).toMatchObject({ code: "AlreadyExists", failureCount: 1, completed: 4 * COUNT - 1 });
+    expect(readdirSync(join(root, "v"))).toEqual(["a-link0"]);
+  }, 30_000);
+});
+
 describe("trees with links into each other", () => {
   beforeEach(async () => {
     for (const name of ["s/a", "s/dir/a", "s/dir/sub/b", "s/other/c"]) await storage.write(url(name), name);
