@@ -320,7 +320,7 @@ export const bugs = [
   {
     name: "a tree is deleted although some of its keys were not",
     file: "src/fs/storage.ts",
-    find: 'batch.check("delete", calls[0]?.at ?? "", "not deleted");',
+    find: 'batch.check("delete", trees[0]?.call.at ?? "", "not deleted");',
     replace: "",
     tests: ["test/conformance/promises.test.ts"],
   },
