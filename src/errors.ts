@@ -212,16 +212,22 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Throws InvalidArgument for options that are no object, and for one that has no meaning here: a misspelled condition
- * that is ignored overwrites data. An option that is undefined counts as left out.
+ * Throws InvalidArgument for options that are no object, for one that has no meaning here, and for a flag that is no
+ * boolean: a misspelled condition that is ignored overwrites data. An option that is undefined counts as left out.
  */
 export function checkOptions<T>(verb: string, options: T, names: OptionNames<T>): void {
   if (typeof options !== "object" || options === null) throw invalid(`the options of ${verb} must be an object`);
   for (const name in options) {
-    if ((names as Readonly<Record<string, unknown>>)[name] !== true && options[name] !== undefined)
+    const value = options[name];
+    if (value === undefined) continue;
+    if ((names as Readonly<Record<string, unknown>>)[name] !== true)
       throw unknownOption(verb, name, Object.keys(names));
+    if (FLAGS.has(name) && typeof value !== "boolean") throw invalid(`${name} of ${verb} must be true or false`);
   }
 }
+
+/** Options that are on or off: the text "false", as a form or a query has it, would else turn them on. */
+const FLAGS: ReadonlySet<string> = new Set(["recursive", "ifAbsent", "followLinks", "emptyBucket", "versions"]);
 
 function unknownOption(verb: string, name: string, names: readonly string[]): StorageError {
   const near = nearest(name, names);

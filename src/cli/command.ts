@@ -1,6 +1,6 @@
 /** A failure as one line that says what to do next, and the exit code it means. */
 
-import { lstat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { type BatchError, invalid, isBatchError, isStorageError, type StorageError } from "../errors.js";
@@ -237,8 +237,9 @@ export class Session {
   }
 }
 
+/** Also by way of a link, as `latest -> 2026-01`: else the copy would take the place of the link. */
 async function isDirectory({ key }: StoragePath): Promise<boolean> {
-  return lstat(`/${key}`).then(
+  return stat(`/${key}`).then(
     (stats) => stats.isDirectory(),
     () => false,
   );

@@ -39,6 +39,7 @@ import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
 import {
   checkApart,
+  checkDoomed,
   copyAcross,
   deleteGroups,
   deleteUnchanged,
@@ -176,25 +177,34 @@ export class Storage extends Objects<Driver> {
   async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
     if (init.recursive) return this.#tree("move", from, to, init);
-    await this.#move(from, to, init);
+    await this.#finishMove(from, await this.#copy("move", from, to, init), init.signal);
   }
 
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
-   * success; every one that could not be deleted is named in a {@link BatchError}.
+   * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
+   * are checked.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
     const { recursive, version, signal } = init;
     if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
-    const batch = new Batch();
-    const calls: Operation[] = [];
+    const trees: { call: Operation; reached: ResolvedObject }[] = [];
     for (const one of toPathList(at)) {
       const call = new Operation("delete", "delete", init);
-      calls.push(call);
-      await call.run(async () => removeTree(batch, call, await call.bucket(this.#reach, one), init));
+      const reached = await call.run(() => call.bucket(this.#reach, one));
+      await call.run(() => checkDoomed(reached, init));
+      trees.push({ call, reached });
     }
-    batch.check("delete", calls[0]?.at ?? "", "not deleted");
+    const batch = new Batch();
+    for (const { call, reached } of trees) {
+      const removed = call.run(() => removeTree(batch, call, reached, init));
+      await removed.catch((error: unknown) => {
+        if (signal?.aborted || trees.length === 1) throw error;
+        batch.fail(call.at, error);
+      });
+    }
+    batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
   }
 
   /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */
@@ -238,17 +248,17 @@ export class Storage extends Objects<Driver> {
       const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
         const { ifAbsent, ifMatch } = init;
         const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
-        await (op === "copy" ? this.#copy("copy", a, b, single, listed) : this.#move(a, b, single, listed));
+        const copied = await this.#copy(op, a, b, single, listed);
+        return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
       };
       const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
       await transferTree({ op, call, writing, source, target, init, one, drop });
     });
   }
 
-  async #move(from: PathLike, to: PathLike, init: CopyOptions, listed?: SourceState): Promise<void> {
-    const { was, checked } = await this.#copy("move", from, to, init, listed);
-    if (checked) await this.delete(from, { signal: init.signal });
-    else if (was) await this.#deleteMoved(from, was, init.signal);
+  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, signal: AbortSignal | undefined): Promise<void> {
+    if (checked) await this.delete(from, { signal });
+    else if (was) await this.#deleteMoved(from, was, signal);
   }
 
   #deleteMoved(at: PathLike, was: SourceState, signal: AbortSignal | undefined): Promise<void> {

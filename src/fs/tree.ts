@@ -177,8 +177,11 @@ export function summed(onProgress: ((bytes: number) => void) | undefined): () =>
   };
 }
 
-/** Copies or moves one object; one of a store only as it was `listed`. */
-type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined) => Promise<void>;
+/** Deletes what was moved. */
+export type Finish = () => Promise<void>;
+
+/** Copies one object; one of a store only as it was `listed`. What is left to do of a move is returned. */
+type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined) => Promise<Finish | undefined>;
 
 export interface Tree {
   op: "copy" | "move";
@@ -298,6 +301,8 @@ class TreeWalk {
   readonly #tree: Tree;
   readonly #batch: Batch;
   readonly #crossing: CrossingLinks | undefined;
+  /** Links that could not be moved. */
+  readonly #left = new Set<string>();
   #over = false;
 
   constructor(tree: Tree, batch: Batch) {
@@ -308,10 +313,47 @@ class TreeWalk {
   }
 
   async run(): Promise<void> {
-    const items = this.#items();
+    const { op, source } = this.#tree;
+    if (op === "move" && source.driver.fileSystem) await this.#moveLinks();
+    await this.#each(this.#items(), (item, from) => this.#do(item, from));
+  }
+
+  /**
+   * Before the files that they lead to, which they could not be copied without. They are deleted when all are copied,
+   * since one may lead on to another.
+   */
+  async #moveLinks(): Promise<void> {
+    const copied: { item: DriverListEntry; from: StoragePath; finish: Finish | undefined }[] = [];
+    await this.#each(this.#items(true), async (item, from) => {
+      // Until its move is complete.
+      this.#left.add(item.key);
+      copied.push({ item, from, finish: await this.#transfer(item, from) });
+    });
+    for (const { item, from, finish } of copied)
+      await this.#named(from, async () => {
+        await finish?.();
+        this.#left.delete(item.key);
+        this.#batch.done(1, item.size);
+      });
+  }
+
+  async #do(item: DriverListEntry, from: StoragePath): Promise<void> {
+    if (this.#left.has(item.key)) return;
+    const finish = await this.#transfer(item, from);
+    await finish?.();
+    this.#batch.done(1, item.size);
+  }
+
+  async #each(
+    items: AsyncGenerator<DriverListEntry, void, undefined>,
+    work: (item: DriverListEntry, from: StoragePath) => Promise<void>,
+  ): Promise<void> {
     const worker = async () => {
-      for (let step = await items.next(); !step.done && !this.#over; step = await items.next())
-        await this.#do(step.value);
+      for (let step = await items.next(); !step.done && !this.#over; step = await items.next()) {
+        const { value } = step;
+        const from = below(this.#tree.source.path, value.key);
+        await this.#named(from, () => work(value, from));
+      }
     };
     // Nobody is left copying when the caller hears of the end.
     const ends = await Promise.allSettled(Array.from({ length: TREE_PARALLEL }, worker));
@@ -321,19 +363,23 @@ class TreeWalk {
     const { call, init } = this.#tree;
     if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
     // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    this.#over = true;
     this.#batch.fail(call.at, call.toStorageError(failed.reason));
   }
 
-  async *#items(): AsyncGenerator<DriverListEntry, void, undefined> {
+  async *#items(onlyLinks = false): AsyncGenerator<DriverListEntry, void, undefined> {
     const { call, source, init } = this.#tree;
     const { signal, followLinks } = init;
     const pages = source.driver.list(source.key === "" ? "" : `${source.key}/`, {
       delimiter: undefined,
       startAfter: undefined,
       versions: false,
-      others: true,
+      others: !onlyLinks,
+      onlyLinks,
       followLinks,
       unlisted: (key, error) => {
+        // All of it is listed again.
+        if (onlyLinks) return;
         const failed = call.failure(key, error);
         this.#batch.fail(failed.path, failed.error);
       },
@@ -348,14 +394,12 @@ class TreeWalk {
     }
   }
 
-  async #do(item: DriverListEntry): Promise<void> {
-    const { init, source } = this.#tree;
-    const from = below(source.path, item.key);
+  /** Does `work` for one entry, whose failure does not stop the others. */
+  async #named(from: StoragePath, work: () => Promise<void>): Promise<void> {
     try {
-      await this.#transfer(item, from);
-      this.#batch.done(1, item.size);
+      await work();
     } catch (error) {
-      if (init.signal?.aborted) {
+      if (this.#tree.init.signal?.aborted) {
         this.#over = true;
         throw error;
       }
@@ -363,7 +407,7 @@ class TreeWalk {
     }
   }
 
-  async #transfer(item: DriverListEntry, from: StoragePath): Promise<void> {
+  async #transfer(item: DriverListEntry, from: StoragePath): Promise<Finish | undefined> {
     const { source, target, one, op } = this.#tree;
     if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
     const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
@@ -375,12 +419,12 @@ class TreeWalk {
       );
     if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
     // The marker of the tree itself, which a bucket neither has nor needs.
-    if (key === "") return;
-    await one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
+    if (key === "") return undefined;
+    return one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
   }
 
   /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */
-  async #directory(marker: DriverListEntry, from: StoragePath, directory: string): Promise<void> {
+  async #directory(marker: DriverListEntry, from: StoragePath, directory: string): Promise<Finish | undefined> {
     const { target, op, drop, call } = this.#tree;
     const { key, size = 0 } = marker;
     const where = String(from);
@@ -393,7 +437,7 @@ class TreeWalk {
     await made?.catch((error) => {
       throw call.failure(key, error).error;
     });
-    if (op === "move") await drop(from, stateOf(marker) ?? { etag: "" });
+    return op === "move" ? () => drop(from, stateOf(marker) ?? { etag: "" }) : undefined;
   }
 }
 
@@ -451,6 +495,14 @@ class Md5Stream {
 /** A full page of a listing, and the most that a provider deletes in one request. */
 const BATCH = 1000;
 
+/** Fails for a tree that may not be deleted, and for a path that no file can have. */
+export async function checkDoomed({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
+  if (key === "" && !init.emptyBucket)
+    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
+  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
+  if (key !== "") await driver.fileSystem?.isLink(key);
+}
+
 /**
  * Deletes an object and everything below it; of a symbolic link, the link alone. Failed keys do not stop the others;
  * all of them go into the batch.
@@ -459,13 +511,9 @@ export async function removeTree(
   batch: Batch,
   call: Operation,
   reached: ResolvedObject,
-  init: DeleteOptions,
+  { signal }: DeleteOptions,
 ): Promise<void> {
   const { key, driver } = reached;
-  const { signal } = init;
-  if (key === "" && !init.emptyBucket)
-    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
-  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
   const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
     deleteIn(batch, { call, driver }, doomed, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);

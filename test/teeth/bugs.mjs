@@ -320,7 +320,7 @@ export const bugs = [
   {
     name: "a tree is deleted although some of its keys were not",
     file: "src/fs/storage.ts",
-    find: 'batch.check("delete", calls[0]?.at ?? "", "not deleted");',
+    find: 'batch.check("delete", trees[0]?.call.at ?? "", "not deleted");',
     replace: "",
     tests: ["test/conformance/promises.test.ts"],
   },
@@ -1147,7 +1147,7 @@ export const bugs = [
   {
     name: "the first entry that fails ends a tree",
     file: "src/fs/tree.ts",
-    find: "if (init.signal?.aborted) {\n        this.#over",
+    find: "if (this.#tree.init.signal?.aborted) {\n        this.#over",
     replace: "if (error) {\n        this.#over",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a tree whose entries fail",
@@ -1271,5 +1271,29 @@ export const bugs = [
     replace: "",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a source that changes while it is moved",
+  },
+  {
+    name: "a tree is refused after the one before it is gone",
+    file: "src/fs/storage.ts",
+    find: "await call.run(() => checkDoomed(reached, init));",
+    replace: "void checkDoomed;",
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "a delete of several trees",
+  },
+  {
+    name: "the text false turns a flag on",
+    file: "src/errors.ts",
+    find: 'if (FLAGS.has(name) && typeof value !== "boolean")',
+    replace: "if (FLAGS.has(name) && typeof value === 'number')",
+    tests: ["test/unit/fs/refusals.test.ts"],
+    only: "a flag",
+  },
+  {
+    name: "links are moved beside the files that they lead to",
+    file: "src/fs/tree.ts",
+    find: 'if (op === "move" && source.driver.fileSystem) await this.#moveLinks();',
+    replace: 'if (op !== "move" && !source.driver) await this.#moveLinks();',
+    tests: ["test/unit/fs/trees.test.ts"],
+    only: "a tree with links to files beside them",
   },
 ];

@@ -95,6 +95,8 @@ export interface DriverListOptions extends Cancel {
   others?: boolean | undefined;
   /** Goes through symbolic links to directories, where there are any. */
   followLinks?: boolean | undefined;
+  /** Among files: rows of links to files, and no others. */
+  onlyLinks?: boolean | undefined;
   /** Is told what exists and cannot be a row, or cannot be looked into; its key is spelled with escapes. The listing goes on. */
   unlisted?: ((key: string, error: unknown) => void) | undefined;
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -136,6 +136,13 @@ describe("cp and mv", () => {
   ])("%s gets the copy under the source's name", async (_, to, expected) => {
     await run(["cp", "notes.txt", to.replace("FOLDER", folder)]);
     expect(await content(expected)).toBe("hello\n");
+  });
+
+  test.each(["cp", "mv"])("%s goes into the folder that a link leads to", async (verb) => {
+    await symlink("reports", join(folder, "latest"));
+    expect((await run([verb, "notes.txt", "latest"])).code).toBe(0);
+    expect(await content("reports/notes.txt")).toBe("hello\n");
+    expect(await readlink(join(folder, "latest"))).toBe("reports");
   });
 
   test("-r copies what is below FROM to the same place below TO", async () => {

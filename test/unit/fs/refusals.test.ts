@@ -89,6 +89,29 @@ describe("an option that does not exist", () => {
   });
 });
 
+describe("a flag", () => {
+  const calls: [string, (value: never) => Promise<unknown>][] = [
+    ["recursive of delete", (recursive) => storage.delete("memory://b", { recursive, emptyBucket: true })],
+    ["emptyBucket of delete", (emptyBucket) => storage.delete("memory://b", { recursive: true, emptyBucket })],
+    ["ifAbsent of write", (ifAbsent) => storage.write(at, "new", { ifAbsent })],
+    ["ifAbsent of copy", (ifAbsent) => storage.copy(at, "memory://b/l", { ifAbsent })],
+    ["recursive of move", (recursive) => storage.move("memory://b", "memory://c", { recursive })],
+    [
+      "followLinks of copy",
+      (followLinks) => storage.copy("memory://b", "memory://c", { recursive: true, followLinks }),
+    ],
+    ["recursive of list", (recursive) => all(storage.list("memory://b", { recursive }))],
+    ["versions of list", (versions) => all(storage.list("memory://b", { versions }))],
+    ["followLinks of glob", (followLinks) => all(storage.glob("memory://b/*", { followLinks }))],
+  ];
+  it.each(calls)("%s is true or false, nothing else", async (name, call) => {
+    for (const value of ["false", "true", 0, 1, null])
+      expect(await message(call(value as never))).toContain(`${name} must be true or false`);
+    expect(await storage.text(at)).toBe("old");
+    expect(await storage.exists("memory://b/l")).toBe(false);
+  });
+});
+
 describe("a body that is used up", () => {
   async function ended(): Promise<Readable> {
     const stream = Readable.from(["content"]);

@@ -255,6 +255,38 @@ describe("a link that is moved onto its own way", () => {
   });
 });
 
+describe("a tree with links to files beside them", () => {
+  const COUNT = 40;
+  const [first, last] = ["a-link", "z-link"];
+  beforeEach(async () => {
+    for (let i = 0; i < COUNT; i++) {
+      await storage.write(url(`v/lib${i}.so`), `${i}`);
+      for (const name of [first, last]) await symlink(`lib${i}.so`, join(root, `v/${name}${i}`));
+      await symlink(`${first}${i}`, join(root, `v/chain${i}`));
+    }
+  });
+
+  it.each(["file", "memory"])(
+    "is moved whole, to %s",
+    async (scheme) => {
+      const to = scheme === "file" ? url("w") : "memory://m/w";
+      await storage.move(url("v"), to, { recursive: true });
+      expect(readdirSync(join(root, "v"))).toEqual([]);
+      for (let i = 0; i < COUNT; i++)
+        for (const name of [`lib${i}.so`, `${first}${i}`, `${last}${i}`, `chain${i}`])
+          expect(await storage.text(`${to}/${name}`)).toBe(`${i}`);
+    },
+    30_000,
+  );
+
+  it("names a link that cannot be moved once, and leaves it", async () => {
+    await storage.write("memory://m/w/a-link0", "taken");
+    const error = await failed(storage.move(url("v"), "memory://m/w", { recursive: true, ifAbsent: true }));
+    expect(error).toMatchObject({ code: "AlreadyExists", failureCount: 1, completed: 4 * COUNT - 1 });
+    expect(readdirSync(join(root, "v"))).toEqual(["a-link0"]);
+  }, 30_000);
+});
+
 describe("trees with links into each other", () => {
   beforeEach(async () => {
     for (const name of ["s/a", "s/dir/a", "s/dir/sub/b", "s/other/c"]) await storage.write(url(name), name);
@@ -688,6 +720,54 @@ describe("a tree whose entries fail", () => {
     const error = await failed(own.copy("memory://b/d", "memory://b/e", { recursive: true }));
     expect(error).toMatchObject({ code: "Unavailable", retryable: true, completed: 1, failureCount: 1 });
     expect(await failed(own.delete("memory://b/d", { recursive: true }))).toMatchObject({ completed: 1 });
+  });
+});
+
+describe("a delete of several trees", () => {
+  beforeEach(async () => {
+    for (const path of ["memory://m/a/1", "memory://n/b/1", url("f/1")]) await storage.write(path, "1");
+  });
+  const there = async () => {
+    const all = ["memory://m/a/1", "memory://n/b/1", url("f/1")];
+    return (await Promise.all(all.map((path) => storage.exists(path)))).filter(Boolean).length;
+  };
+
+  it.each([
+    ["a bucket that may not be emptied", "memory://m", "InvalidArgument"],
+    ["an unknown connection", "s3://nobody@b/x", "InvalidArgument"],
+    ["a scheme that nobody serves", "strange://b/x", "InvalidArgument"],
+    ["a path outside of the folder", "file:///etc/hostname", "PermissionDenied"],
+    ["text that is no path", "nothing", "InvalidArgument"],
+  ])("%s is refused before anything is deleted", async (_, last, expected) => {
+    const work = storage.delete(["memory://m/a", url("f"), last], { recursive: true });
+    expect(await code(work)).toBe(expected);
+    await expect(work).rejects.not.toBeInstanceOf(BatchError);
+    expect(await there()).toBe(3);
+  });
+
+  it("a tree that cannot be listed joins the error, and the others are deleted", async () => {
+    const open = memoryDrivers();
+    const broken = async (...place: Parameters<typeof open>) => {
+      const driver = await open(...place);
+      async function* list(...args: Parameters<Driver["list"]>) {
+        if (args[0] === "bad/") throw failure("Unavailable", "the line dropped");
+        yield* driver.list(...args);
+      }
+      return { ...driver, list };
+    };
+    const own = openStorage({ env: {}, drivers: { m: broken } });
+    for (const order of [
+      ["bad", "a", "c"],
+      ["a", "bad", "c"],
+    ]) {
+      for (const name of order) await own.write(`m://b/${name}/1`, "1");
+      const paths = order.map((name) => `m://b/${name}`);
+      const error = await failed(own.delete(paths, { recursive: true }));
+      expect(error).toMatchObject({ code: "Unavailable", op: "delete", failureCount: 1, completed: 2 });
+      expect(error.failures[0]?.path).toBe("m://b/bad");
+      expect(await own.exists("m://b/c/1")).toBe(false);
+    }
+    expect(await code(own.delete("m://b/bad", { recursive: true }))).toBe("Unavailable");
   });
 });
 

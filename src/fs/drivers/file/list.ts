@@ -134,6 +134,7 @@ class Walk {
 
   async #item(child: Child): Promise<DriverListEntry | undefined> {
     const { key, path, type, detail } = child;
+    if (this.#options.onlyLinks && type !== "link") return undefined;
     if (type === "directory") return (await holdsSomething(path)) ? { key, type } : undefined;
     if (type === "other") return this.#other(key, detail);
     try {
