@@ -746,7 +746,7 @@ describe("a delete of several trees", () => {
   });
 
   it("a tree that cannot be listed joins the error, and the others are deleted", async () => {
-    const open = memoryDrivers();
+    const open = memory().open;
     const broken = async (...place: Parameters<typeof open>) => {
       const driver = await open(...place);
       async function* list(...args: Parameters<Driver["list"]>) {
@@ -755,7 +755,7 @@ describe("a delete of several trees", () => {
       }
       return { ...driver, list };
     };
-    const own = openStorage({ env: {}, drivers: { m: broken } });
+    const own = openStorage({ env: {}, drivers: [{ schemes: ["m"], open: broken }] });
     for (const order of [
       ["bad", "a", "c"],
       ["a", "bad", "c"],
