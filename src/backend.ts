@@ -1,4 +1,4 @@
-/** The XCom backend as `stowage` exports it. */
+/** `XComObjectStorageBackend` as `stowage` exports it, with all features. */
 import {
   type FromEnvOptions,
   XComObjectStorageBackend as LeanBackend,
@@ -9,10 +9,10 @@ import { ALL_FEATURES } from "./xcom/presets.js";
 import { type Env, settingsFromEnv } from "./xcom/settings.js";
 
 /**
- * Airflow's object storage backend for XComs: large values become objects, the metadata row keeps a reference.
+ * Airflow's object storage backend for XComs: stores large values as objects and keeps a reference in the metadata row.
  *
- * Stock Airflow reads what this stores, and the reverse. Every refusal of a setting, an id or a value comes before
- * the first request.
+ * Interoperates with stock Airflow in both directions. Refuses an invalid setting, id or value before the first
+ * request.
  */
 export class XComObjectStorageBackend extends LeanBackend {
   constructor(options: XComObjectStorageBackendOptions) {
@@ -20,8 +20,8 @@ export class XComObjectStorageBackend extends LeanBackend {
   }
 
   /**
-   * The backend that Airflow's own settings describe: `AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH`, `_THRESHOLD` and
-   * `_COMPRESSION`. Without `storage` it opens one with the connections of `env`.
+   * Returns the backend that Airflow's own settings describe: `AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH`,
+   * `_THRESHOLD` and `_COMPRESSION`. Without `storage` it opens one with the connections of `env`.
    */
   static fromEnv(env: Env = process.env, options: FromEnvOptions = {}): XComObjectStorageBackend {
     const settings = settingsFromEnv(env);

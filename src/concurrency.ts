@@ -1,11 +1,11 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A byte budget that uploads, or downloads, share. */
+/** A byte budget shared by uploads, or by downloads. */
 export interface MemoryLimiter {
-  /** Waits until `bytes` are free. Returns how to give them back. */
+  /** Waits until `bytes` are free and returns a function that releases them. */
   acquire(bytes: number, signal?: AbortSignal): Promise<() => void>;
-  /** The same with a buffer of that size, which holds old data and must not be touched after `release`. */
+  /** As `acquire`, with a buffer of that size. It holds old data; the caller must not touch it after `release`. */
   acquireBuffer(bytes: number, signal?: AbortSignal): Promise<LimitedBuffer>;
 }
 
@@ -14,18 +14,18 @@ export interface LimitedBuffer {
   release(): void;
 }
 
-/** Bytes that the uploads, and separately the downloads, of one Storage may hold in buffers. */
+/** Bytes that the uploads of one Storage may hold in buffers; its downloads have the same limit of their own. */
 export const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
-/** Milliseconds without any byte given back after which the longest waiter is served over the limit. */
+/** Milliseconds without any release after which the longest waiter is admitted over the limit. */
 const DEADLOCK_TIMEOUT_MS = 5_000;
 
-/** Milliseconds after which buffers that nobody asked for again are left to the collector. */
+/** Milliseconds after which unused buffers are left to the garbage collector. */
 const IDLE_BUFFERS_MS = 1_000;
 
 /**
- * Buffers between two parts. They are inside of the limit: with those in use they never have more bytes, so that a
- * thousand uploads hold no more of them than ten.
+ * Keeps buffers between two parts. They count towards the limit: together with those in use they never exceed it, so
+ * that a thousand uploads keep no more of them than ten.
  */
 class BufferPool {
   #idle: Uint8Array[] = [];
@@ -34,17 +34,17 @@ class BufferPool {
 
   constructor(readonly limit: number) {}
 
-  /** A buffer of exactly `bytes`; `used` are the bytes in use, these among them. */
+  /** Returns a buffer of exactly `bytes`; `used` is the bytes in use, including this buffer. */
   take(bytes: number, used: number): Uint8Array {
     const at = this.#idle.findIndex(({ byteLength }) => byteLength === bytes);
     const [found] = at < 0 ? [] : this.#idle.splice(at, 1);
     if (found) this.#idleBytes -= bytes;
     this.#shrink(used);
-    // Never from Node's shared pool, and not cleared: every byte that is sent has been written.
+    // Never from Node's shared pool, and not zeroed: the driver overwrites every byte before it sends it.
     return found ?? Buffer.allocUnsafeSlow(bytes);
   }
 
-  /** `used` are the bytes in use, this buffer's no longer among them. */
+  /** Takes a buffer back; `used` is the bytes in use, without this buffer. */
   give(buffer: Uint8Array, used: number): void {
     this.#idle.push(buffer);
     this.#idleBytes += buffer.byteLength;
@@ -52,7 +52,7 @@ class BufferPool {
     this.#timer ??= setTimeout(() => this.#clear(), IDLE_BUFFERS_MS).unref();
   }
 
-  /** The buffers that waited longest go first. */
+  /** Drops the buffers that have waited longest. */
   #shrink(used: number): void {
     while (this.#idle.length > 0 && used + this.#idleBytes > this.limit)
       this.#idleBytes -= this.#idle.shift()!.byteLength;
@@ -71,10 +71,10 @@ interface Waiter {
 }
 
 /**
- * A weighted semaphore, first come first served. A request above `limit` is granted when nothing else is out.
+ * Returns a weighted semaphore, first come first served. Grants a request above `limit` when nothing else is held.
  *
- * Holders may depend on each other (one producer that feeds many uploads in turn), which no order of grants can
- * untie: after `patience` milliseconds in which nothing was given back, one waiter is let through.
+ * Holders may depend on each other (one producer that feeds many uploads in turn), a deadlock that no order of grants
+ * prevents: after `patience` milliseconds without a release, one waiter is admitted over the limit.
  */
 export function memoryLimiter(
   limit: number = MEMORY_LIMIT_BYTES,
@@ -158,7 +158,7 @@ export function memoryLimiter(
       const release = () => {
         if (!taken) return;
         taken = false;
-        // Into the pool first: whoever is let in by these bytes finds the buffer there.
+        // Into the pool first, so that the waiter that these bytes admit finds the buffer there.
         pool.give(data, used - bytes);
         free();
       };
@@ -167,22 +167,22 @@ export function memoryLimiter(
   };
 }
 
-/** Waits; rejects with the reason of `signal` when that aborts. */
+/** Waits; rejects with `signal.reason` when `signal` aborts. */
 export async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted());
 }
 
-/** An abort of our own, for tasks that end together, that also happens when the caller's `signal` aborts. */
+/** An abort controller for tasks that end together; it also aborts when the caller's `signal` does. */
 export class LinkedAbortController {
   readonly #own = new AbortController();
   readonly #outer: AbortSignal | undefined;
   readonly #forward = (): void => this.#own.abort(this.#outer?.reason);
 
-  /** Throws the reason of a `signal` that has aborted already. Call `free` when the tasks are over. */
+  /** Throws the reason of a `signal` that has already aborted. Call `free` when the tasks have ended. */
   constructor(outer: AbortSignal | undefined) {
     outer?.throwIfAborted();
     this.#outer = outer;
-    // As many listeners as there are tasks; Node would take more than ten for a leak and warn.
+    // One listener per task; Node would report more than ten as a leak.
     setMaxListeners(0, this.#own.signal);
     outer?.addEventListener("abort", this.#forward, { once: true });
   }
@@ -191,7 +191,7 @@ export class LinkedAbortController {
     return this.#own.signal;
   }
 
-  /** Only the first reason counts; it is `signal.reason` from then on. */
+  /** Aborts the tasks. Only the first reason counts; it becomes `signal.reason`. */
   abort(reason: unknown): void {
     this.#own.abort(reason);
   }

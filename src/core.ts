@@ -1,6 +1,6 @@
 /**
- * The door `stowage/core`: stowage in parts, for small one-file bundles. `createStorage` holds the drivers, codecs and
- * sources of connections that it is given and no others, so that a bundler can leave the rest out.
+ * Entry point `stowage/core`: stowage in parts, for small single-file bundles. `createStorage` holds only the drivers,
+ * codecs and connection sources passed to it, so that a bundler can leave out the rest.
  */
 export type { Codec } from "./codecs/codec.js";
 export {

@@ -1,6 +1,6 @@
 /**
- * The door `stowage/driver`, for authors of drivers: what a driver owes to Storage, and the helpers that the drivers of
- * this package are made of. `stowage/testing` has the conformance tests.
+ * Entry point `stowage/driver`, for authors of drivers: the interface that Storage expects, and the helpers that the
+ * drivers of this package use. `stowage/testing` has the conformance tests.
  */
 export { type LimitedBuffer, LinkedAbortController, type MemoryLimiter, memoryLimiter, pause } from "./concurrency.js";
 export { type Connection, type Extra, revealed, type Secret } from "./connections/index.js";

@@ -1,4 +1,4 @@
-/** Why an operation failed. Programs act on the code, never on the message. */
+/** The reason why an operation failed. Programs act on the code, never on the message. */
 export type ErrorCode =
   | "NotFound"
   | "AlreadyExists"
@@ -17,7 +17,7 @@ export type ErrorCode =
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["Throttled", "Timeout", "Unavailable"]);
 
-/** What a {@link StorageError} is made of; `op` and `path` are filled in by the core when left out. */
+/** The fields of a new {@link StorageError}; the core fills in `op` and `path` where they are missing. */
 export interface StorageErrorInit {
   code: ErrorCode;
   op?: string;
@@ -25,11 +25,11 @@ export interface StorageErrorInit {
   detail?: string;
   attempts?: number;
   cause?: unknown;
-  /** @default told by the code */
+  /** @default depends on the code */
   retryable?: boolean;
 }
 
-/** What a signed URL proves its right with, and a password before the host; also of paths and texts that come from outside. */
+/** The signatures of signed URLs, and a password before the host; also in paths and texts from outside. */
 const SECRETS =
   /([?&](?:sig|signature|token|awsaccesskeyid|x-(?:amz|goog)-(?:signature|credential|security-token))=)[^&\s"')]+|(:\/\/[^/@\s:]*:)[^/@\s]+(?=@)/gi;
 
@@ -40,19 +40,19 @@ function redacted(text: string): string {
 /** Marks the errors of all copies of this library; other libraries have a StorageError too. */
 const OURS: unique symbol = Symbol.for("stowage.StorageError");
 
-/** The one error of this library: `message` is `op path: Code (detail)`. */
+/** The only error class of this library: `message` is `op path: Code (detail)`. */
 export class StorageError extends Error {
   override readonly name = "StorageError";
   readonly code: ErrorCode;
   /** The verb that failed, as the caller named it: `read`, `write`, `storeValue` and so on. */
   readonly op: string;
-  /** The path it failed on, as `String(path)`; empty when there was none. */
+  /** The path that failed, as `String(path)`; empty if there was none. */
   readonly path: string;
-  /** What is wrong and, where it can be known, how to mend it; part of `message`. */
+  /** What is wrong and, where known, how to fix it; part of `message`. */
   readonly detail: string;
   /** Whether the same call may succeed later. The library has already retried what it could. */
   readonly retryable: boolean;
-  /** How many requests were sent before giving up; 0 when it was refused before the first. */
+  /** The number of requests sent before giving up; 0 if the call was refused before the first. */
   readonly attempts: number;
 
   constructor(init: StorageErrorInit) {
@@ -69,7 +69,7 @@ export class StorageError extends Error {
     this.attempts = attempts;
   }
 
-  /** The same error told from the caller's side. What is already known is kept. */
+  /** Returns the same error from the caller's point of view, keeping an `op` and `path` that are already known. */
   at(op: string, path: string): StorageError {
     if (this.op && this.path) return this;
     const { code, detail, attempts, cause } = this;
@@ -78,7 +78,7 @@ export class StorageError extends Error {
     return told;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to other copies of this library. */
   get [OURS](): true {
     return true;
   }
@@ -89,13 +89,15 @@ export class StorageError extends Error {
   }
 }
 
-/** Whether `error` is a {@link StorageError}, also one of another copy of this library; with `code`, of that code. */
+/**
+ * Returns whether `error` is a {@link StorageError} of this or another copy of the library and, if given, has `code`.
+ */
 export function isStorageError(error: unknown, code?: ErrorCode): error is StorageError {
   if (!(error instanceof Error) || !(OURS in error) || !("code" in error)) return false;
   return code === undefined || error.code === code;
 }
 
-/** A {@link StorageError} whose `op` and `path` the core fills in. */
+/** Returns a {@link StorageError} whose `op` and `path` the core fills in. */
 export function failure(
   code: ErrorCode,
   detail: string,
@@ -104,19 +106,19 @@ export function failure(
   return new StorageError({ code, detail, ...more });
 }
 
-/** What is wrong with an argument, an option or a setting, found before any request. */
+/** Returns the error for an invalid argument, option or setting, found before any request. */
 export function invalid(detail: string, more?: { cause?: unknown }): StorageError {
   return failure("InvalidArgument", detail, more);
 }
 
-/** One entry of an operation over many that failed. */
+/** A failed entry of an operation over many. */
 export interface EntryFailure {
-  /** The printed path. A name that no path can hold is spelled with escapes: `\xe9` is a byte that is not UTF-8. */
+  /** The printed path. A name that no path can hold is escaped: `\xe9` is a byte that is not UTF-8. */
   path: string;
   error: unknown;
 }
 
-/** What a {@link BatchError} is made of. */
+/** The fields of a new {@link BatchError}. */
 export interface BatchErrorInit {
   op: string;
   path: string;
@@ -129,21 +131,21 @@ export interface BatchErrorInit {
   retryable: boolean;
 }
 
-/** Entries that the message names. */
+/** The maximum number of entries that the message names. */
 const NAMED = 10;
 
 /**
- * An operation over many entries that went on past those that failed, and was carried out on all others. Its code is
- * that of the first failure; `retryable` is true only if every failure is.
+ * The failure of some entries of an operation that completed all others. Its code is that of the first failure;
+ * `retryable` is true only if every failure is.
  */
 export class BatchError extends StorageError {
-  /** The first 1,000 failures, in the order in which they came. */
+  /** The first 1,000 failures, in order of occurrence. */
   readonly failures: readonly EntryFailure[];
-  /** How many entries failed, which can be more than `failures` holds. */
+  /** The number of failed entries, which can exceed `failures.length`. */
   readonly failureCount: number;
-  /** How many entries were copied, moved, deleted or listed. */
+  /** The number of entries copied, moved, deleted or listed. */
   readonly completed: number;
-  /** The bytes of those entries, where they are known. */
+  /** The total size of those entries in bytes, where known. */
   readonly bytes: number | undefined;
 
   constructor(init: BatchErrorInit) {
@@ -171,7 +173,7 @@ export class BatchError extends StorageError {
   }
 }
 
-/** Whether `error` is a {@link BatchError}, also one of another copy of this library. */
+/** Returns whether `error` is a {@link BatchError} of this or another copy of the library. */
 export function isBatchError(error: unknown): error is BatchError {
   return isStorageError(error) && "failures" in error && Array.isArray(error.failures);
 }
@@ -182,7 +184,7 @@ function detailOf({ failures, failureCount, what }: BatchErrorInit): string {
   return `${failureCount} ${what}: ${names.join(", ")}${more}`;
 }
 
-/** The key of a printed path: the bucket is named before. */
+/** Returns the key of a printed path; the message names the bucket earlier. */
 function keyOf(path: string): string {
   return path.slice(path.indexOf("/", path.indexOf("://") + 3) + 1);
 }
@@ -191,10 +193,10 @@ function codeOf(error: unknown): ErrorCode {
   return isStorageError(error) ? error.code : "Unavailable";
 }
 
-/** The names of the options `T`, all of them: a new option that is not added here does not compile. */
+/** All option names of `T`: a new option that is missing here does not compile. */
 export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 
-/** What callers of other libraries write, by what it is called here. */
+/** Option names of other libraries, mapped to the names used here. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   ifnonematch: "ifAbsent",
   overwrite: "ifAbsent",
@@ -235,7 +237,9 @@ function unknownOption(verb: string, name: string, names: readonly string[]): St
   return invalid(`unknown option ${JSON.stringify(name.slice(0, 100))} of ${verb}${hint} (known: ${names.join(", ")})`);
 }
 
-/** What another library calls it, the same letters in another case or with hyphens, or a name that begins alike. */
+/**
+ * Returns the name used here for another library's option, for a different case or hyphens, or for the same beginning.
+ */
 function nearest(name: string, names: readonly string[]): string | undefined {
   const lower = name.toLowerCase().replaceAll(/[_-]/g, "");
   const other = OTHER_NAMES[lower];
@@ -246,5 +250,5 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   );
 }
 
-/** Letters at the beginning by which a misspelled name is still known. */
+/** The number of leading letters by which a misspelled name is still recognized. */
 const ALIKE = 3;

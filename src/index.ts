@@ -1,6 +1,6 @@
 /**
- * The door `stowage`: storage with every driver, codec and source of connections, and Airflow's XCom backend. What
- * drivers are written with is behind `stowage/driver`, what is beside the backend behind `stowage/xcom`.
+ * Entry point `stowage`: storage with every driver, codec and connection source, and Airflow's XCom backend. The
+ * helpers for drivers are in `stowage/driver`, everything around the backend is in `stowage/xcom`.
  */
 export { XComObjectStorageBackend } from "./backend.js";
 export type { CodecName, Codecs } from "./codecs/codec.js";

@@ -20,45 +20,45 @@ import { isCompressed, suffixOf } from "./xcom/settings.js";
 
 export type { Owner, XComObjectStorageBackendOptions };
 
-/** What `XComObjectStorageBackend.fromEnv` takes besides the settings of the environment. */
+/** The options of `XComObjectStorageBackend.fromEnv` besides the settings of the environment. */
 export type FromEnvOptions = Partial<Omit<XComObjectStorageBackendOptions, "path" | "threshold" | "compression">>;
 
-/** Python's length up to which the text of a value is made in one go: some milliseconds. */
+/** The maximum length, as Python counts it, of a value whose text is built in one go: a few milliseconds. */
 const WHOLE = 512 * 1024;
-/** Milliseconds after which a compressed object that was missing is looked for once more. */
+/** Milliseconds after which the backend looks once more for a missing compressed object. */
 const FRESH_MISS = 600;
 
 /**
- * Airflow's object storage backend for XComs: large values become objects, the metadata row keeps a reference.
+ * Airflow's object storage backend for XComs: stores large values as objects and keeps a reference in the metadata row.
  *
- * Stock Airflow reads what this stores, and the reverse. Every refusal of a setting, an id or a value comes before
- * the first request.
+ * Interoperates with stock Airflow in both directions. Refuses an invalid setting, id or value before the first
+ * request.
  */
 export class XComObjectStorageBackend<S extends Objects = Storage> implements XComBackend {
-  /** Where the objects are; whoever opened it closes it. */
+  /** The storage of the objects; the caller that opened it closes it. */
   readonly storage: S;
   /** The base path, as references print it. */
   readonly path: StoragePath;
   readonly #settings: Settings;
 
-  /** `features`: what reads the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`. */
+  /** `features` implements the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`. */
   constructor(options: XComObjectStorageBackendOptions<S>, features: XComFeatures = {}) {
     this.#settings = checkOptions(options, features);
     this.storage = options.storage;
     this.path = this.#settings.base;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to other copies of this library. */
   get [CLASS](): "XComObjectStorageBackend" {
     return "XComObjectStorageBackend";
   }
 
   /**
-   * Stores a value and returns what the metadata row is to hold: the value in JSON, or a reference to its object.
+   * Stores a value and returns the content of the metadata row: the value in JSON, or a reference to its object.
    *
-   * It becomes an object from the threshold on; with a threshold >= 0 also when a row cannot carry it: a string that
-   * Airflow would take for a reference, an integer beyond 2^53 - 1, NaN, an infinity. The object is complete when the
-   * promise resolves.
+   * Values from the threshold on become objects. With a threshold >= 0, so do values that a row cannot carry: a string
+   * that Airflow would take for a reference, an integer beyond 2^53 - 1, NaN, an infinity. The object is complete when
+   * the promise resolves.
    */
   storeValue(owner: Owner, key: string, value: unknown, { signal }: Abortable = {}): Promise<unknown> {
     return withOperation("storeValue", this.path, async () => {
@@ -75,10 +75,10 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   /**
-   * The value of a row. What is no reference costs no request, a reference one.
+   * Returns the value of a row. A plain value costs no request, a reference costs one.
    *
-   * NotFound and Corrupt, never the reference, for an object that is missing or damaged. A compressed object that is
-   * missing is looked for once more after a short while: some writers finish it after they have stored the row.
+   * Throws NotFound or Corrupt if the object is missing or damaged, and never returns the reference. Looks once more
+   * for a missing compressed object after a short pause: some writers finish it after they have stored the row.
    */
   loadValue(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<unknown> {
     return withOperation("loadValue", this.path, async () => {
@@ -89,7 +89,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     });
   }
 
-  /** Deletes the object that a row refers to, if it does; whether it did. A missing object is a success. */
+  /** Deletes the object that a row refers to and returns whether it refers to one. A missing object is a success. */
   purge(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<boolean> {
     return withOperation("purge", this.path, async () => {
       signal?.throwIfAborted();
@@ -99,18 +99,20 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     });
   }
 
-  /** The objects that `purge` of this row deletes: one, or none when the row holds a value. No request is made. */
+  /** Returns the objects that `purge` of this row deletes: one, or none if the row holds a value. Sends no request. */
   pathsOf(stored: unknown, { owner }: LoadOptions = {}): StoragePath[] {
     const path = readPurged(stored, this.#settings, owner);
     return path ? [path] : [];
   }
 
-  /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
+  /** Returns whether `loadValue` of this row reads an object, including one of an alias. Sends no request. */
   refersTo(stored: unknown, { owner }: LoadOptions = {}): boolean {
     return readReference(stored, this.#settings, owner) !== undefined;
   }
 
-  /** New places for one value. Ids and keys that make none are refused also where the value stays in its row. */
+  /**
+   * Returns a generator of new places for one value. Refuses unusable ids and keys even if the value stays in its row.
+   */
   #places(owner: Owner, key: string, serializer: Serializer | undefined): (digest?: string) => string {
     const { layout, compression, digest } = this.#settings;
     if (digest && layout.name === "ti" && owner.tiId !== undefined) throw invalid(OVERWRITTEN);
@@ -160,7 +162,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
   }
 
-  /** Never more than `loadValue` takes: a value that cannot come back is not stored. */
+  /** Fails above the limit of `loadValue`: a value that cannot be loaded is not stored. */
   #limited(bytes: ByteStream): ByteStream {
     return atMost(bytes, this.#settings.maxDecodedBytes);
   }
@@ -209,7 +211,10 @@ const BEYOND_JSON =
 
 const OVERWRITTEN = 'digest needs a new name for each value: leave out tiId, or use layout "uuid"';
 
-/** Missing, or not JSON: what Airflow answers with the reference. What a codec finds is an error of `read`, and there too. */
+/**
+ * Returns whether the object is missing or not JSON: the cases in which Airflow returns the reference. Codec errors are
+ * errors of `read`, in Airflow too.
+ */
 function isUnreadable(error: unknown): boolean {
   return isStorageError(error, "NotFound") || (isStorageError(error, "Corrupt") && error.op === "loadValue");
 }

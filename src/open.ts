@@ -1,4 +1,4 @@
-/** The one place where schemes meet drivers. */
+/** The only place that assigns drivers to schemes. */
 import { ALL } from "./codecs/index.js";
 import { type ConnectionsOption, resolveConnections } from "./connections/index.js";
 import { checkOptions, invalid, type OptionNames } from "./errors.js";
@@ -9,21 +9,21 @@ import type { Storage } from "./fs/storage.js";
 import { type Provider, schemesOf } from "./path.js";
 
 export interface OpenStorageOptions {
-  /** Connections by id, each a record or its text, or a function that finds one. The environment is asked after it. */
+  /** Connections by id, each a record or its text, or a function that finds one. The environment comes after it. */
   connections?: ConnectionsOption | undefined;
-  /** Where `AIRFLOW_CONN_*` and the providers' own variables are looked up. @default process.env */
+  /** The source of `AIRFLOW_CONN_*` and of the providers' own variables. @default process.env */
   env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** The folder that `file://` cannot leave. @default "/" */
+  /** The folder that confines `file://`. @default "/" */
   fileRoot?: string | undefined;
-  /** More schemes, or other drivers for the known ones: `[s3.fromClient(client)]`. */
+  /** Drivers for more schemes, or replacements for built-in ones: `[s3.fromClient(client)]`. */
   drivers?: readonly DriverFactory[] | undefined;
 }
 
 const NAMES: OptionNames<OpenStorageOptions> = { connections: true, env: true, fileRoot: true, drivers: true };
 
 /**
- * Returns a Storage over all schemes: `createStorage` with every driver, codec and source of connections. Sends no
- * request, reads no file and loads no driver until a path needs one.
+ * Returns a Storage over all schemes: `createStorage` with every driver, codec and connection source. Sends no request,
+ * reads no file and loads no driver until a path needs one.
  */
 export function openStorage(options: OpenStorageOptions = {}): Storage {
   checkOptions("openStorage", options, NAMES);
@@ -34,7 +34,7 @@ export function openStorage(options: OpenStorageOptions = {}): Storage {
   return createStorage({ drivers: [...builtIn(fileRoot), ...drivers], connections, codecs: ALL, contentTypeOf, env });
 }
 
-/** The schemes of one factory share one function: by it the core knows that two paths are at the same provider. */
+/** The schemes of one factory share one function, by which the core knows that two paths have the same provider. */
 function builtIn(fileRoot: string): DriverFactory[] {
   return [
     provider("s3", async (...at) => (await import("./fs/drivers/s3/open.js")).openS3(...at)),
@@ -55,7 +55,7 @@ function provider(name: Provider, open: OpenDriver): DriverFactory {
   return { schemes: schemesOf(name), open };
 }
 
-/** What memory and file keep between buckets lives once for each Storage. */
+/** Loads a factory once per Storage, so that memory and file keep their state across buckets. */
 function once(load: () => Promise<DriverFactory>): OpenDriver {
   let loaded: Promise<DriverFactory> | undefined;
   return async (...at) => {

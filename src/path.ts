@@ -3,16 +3,16 @@ import { CLASS } from "./brand.js";
 import { invalid, type StorageError } from "./errors.js";
 
 /**
- * Where an object lives: an immutable value, without I/O.
+ * The location of an object: an immutable value, without I/O.
  *
- * The text is `scheme://[connection@]bucket/key`, or `file:///path`. What stands before the last `@` of the
- * authority is a connection id, never a credential. Nothing is percent-decoded, normalised or resolved: `?`, `#`,
- * `%2F`, `..` and `::` are characters of the key. Every refusal is InvalidArgument.
+ * The text is `scheme://[connection@]bucket/key`, or `file:///path`. The part before the last `@` of the authority is a
+ * connection id, never a credential. Nothing is percent-decoded, normalised or resolved: `?`, `#`, `%2F`, `..` and `::`
+ * are characters of the key. Every refusal is InvalidArgument.
  */
 export class StoragePath {
-  /** Lower-case; `s3` and `s3a` are not the same scheme. */
+  /** Lower-case; `s3` and `s3a` are different schemes. */
   readonly scheme: string;
-  /** Undefined: the provider's default credentials. */
+  /** Undefined means the provider's default credentials. */
   readonly connectionId: string | undefined;
   /** The bucket or Azure container; empty for `file`. */
   readonly bucket: string;
@@ -28,8 +28,8 @@ export class StoragePath {
   }
 
   /**
-   * Reads the text of a path, as Airflow prints it. Trailing slashes are dropped; TAB, CR, LF, NUL, lone
-   * surrogates, a password and a missing bucket are refused. `parse(String(p))` equals `p` for every `p` it returns.
+   * Parses the text of a path, as Airflow prints it. Drops trailing slashes; throws InvalidArgument for TAB, CR, LF,
+   * NUL, lone surrogates, a password and a missing bucket. `parse(String(p))` equals `p` for every `p` it returns.
    */
   static parse(text: string): StoragePath {
     const { scheme, connectionId, bucket, key } = parseParts(text);
@@ -37,20 +37,20 @@ export class StoragePath {
   }
 
   /**
-   * A path to exactly this key, as listings need: `a/`, `a//b` and line breaks are kept. A key that ends in a slash
-   * prints with it, and one with TAB, CR or LF prints too, but `parse` does not give these two back.
+   * Returns a path to exactly this key, as listings need: keeps `a/`, `a//b` and line breaks. A key that ends in a
+   * slash prints with it, and one with TAB, CR or LF prints too, but `parse` returns neither.
    */
   static of(parts: PathParts): StoragePath {
     checkParts(parts);
     return new StoragePath(parts.scheme, parts.connectionId, parts.bucket, parts.key);
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to other copies of this library. */
   get [CLASS](): "StoragePath" {
     return "StoragePath";
   }
 
-  /** The last segment; empty at the bucket. */
+  /** The last segment; empty for the bucket. */
   get name(): string {
     const key = withoutTrailingSlashes(this.key);
     return key.slice(key.lastIndexOf("/") + 1);
@@ -63,7 +63,7 @@ export class StoragePath {
     return dot < 0 ? name : name.slice(0, dot);
   }
 
-  /** From the last dot of the name on, `.gz` for `a.tar.gz`; a leading dot counts. Empty without a dot. */
+  /** The name from its last dot on, `.gz` for `a.tar.gz`; a leading dot counts. Empty without a dot. */
   get suffix(): string {
     const { name } = this;
     const dot = name.lastIndexOf(".");
@@ -76,22 +76,22 @@ export class StoragePath {
     return rest.map((part) => `.${part}`);
   }
 
-  /** Without the last segment; the bucket is its own parent. */
+  /** The path without the last segment; the bucket is its own parent. */
   get parent(): StoragePath {
     const key = withoutTrailingSlashes(this.key);
     const cut = Math.max(0, key.lastIndexOf("/"));
     return this.#at(withoutTrailingSlashes(key.slice(0, cut)));
   }
 
-  /** `bucket/` (`/` for `file`) and the segments; empty segments are left out, except the first of all. */
+  /** `bucket/` (`/` for `file`) and the segments, without empty ones except the very first. */
   get parts(): string[] {
     const segments = this.key.split("/").filter((segment, i) => segment !== "" || (i === 0 && this.key !== ""));
     return [`${this.bucket}/`, ...segments];
   }
 
   /**
-   * The path below: segments are put after a `/` each, as text, and trailing slashes are dropped. A segment may hold
-   * several names. None replaces the path or climbs out of it: `/abs` gives an empty segment, `..` stays a name.
+   * Returns the path below: appends each segment as text after a `/` and drops trailing slashes. A segment may hold
+   * several names. No segment replaces the path or climbs out of it: `/abs` gives an empty segment, `..` stays a name.
    */
   join(...segments: string[]): StoragePath {
     const below = segments.join("/");
@@ -101,7 +101,9 @@ export class StoragePath {
     return this.#at(withoutTrailingSlashes(base + below));
   }
 
-  /** Whether this is `base` or below it: same scheme, connection and bucket, and the segments of `base` first. */
+  /**
+   * Returns whether this path is `base` or below it: same scheme, connection and bucket, and the same first segments.
+   */
   isRelativeTo(base: StoragePath): boolean {
     if (this.scheme !== base.scheme || this.connectionId !== base.connectionId || this.bucket !== base.bucket) {
       return false;
@@ -109,7 +111,10 @@ export class StoragePath {
     return startsWithSegments(this.key, base.key);
   }
 
-  /** The text that `base.join` needs to arrive here, empty at `base` itself; InvalidArgument when this is not below. */
+  /**
+   * Returns the text with which `base.join` yields this path, empty for `base` itself. Throws InvalidArgument if this
+   * path is not below `base`.
+   */
   relativeTo(base: StoragePath): string {
     if (!this.isRelativeTo(base)) throw invalid(`${this} is not ${base} or below it`);
     const rest = this.key.slice(base.key.length);
@@ -117,7 +122,7 @@ export class StoragePath {
     return joined ? rest.slice(1) : rest;
   }
 
-  /** Whether both print alike. */
+  /** Returns whether both paths print alike. */
   equals(other: StoragePath): boolean {
     return (
       this.key === other.key &&
@@ -150,24 +155,24 @@ function startsWithSegments(key: string, base: string): boolean {
   return key.length === base.length || base === "" || base.endsWith("/") || key.charCodeAt(base.length) === 0x2f;
 }
 
-// From text to the four parts of a path and the rules for each part. Pure, one pass, no backtracking.
+// Parsing of the four parts of a path, and the rules for each. Pure, one pass, no backtracking.
 
-/** What a path is made of. */
+/** The parts of a path. */
 export interface PathParts {
   /** Lower-case, without `://`. */
   scheme: string;
-  /** Which connection to use; the provider's default credentials when left out. */
+  /** The connection id; the provider's default credentials when omitted. */
   connectionId?: string | undefined;
   /** The bucket or Azure container; empty for `file`, and only there. */
   bucket: string;
-  /** What is in the bucket under this name, byte for byte; empty for the bucket itself. */
+  /** The name within the bucket, byte for byte; empty for the bucket itself. */
   key: string;
 }
 
 const SLASH = 0x2f;
 const FORM = "a path reads scheme://[connection@]bucket/key or file:///path";
 
-/** The parts of `text`, trailing slashes of the key dropped. Nothing is percent-decoded or normalised. */
+/** Returns the parts of `text`, without trailing slashes of the key. Percent-decodes and normalises nothing. */
 function parseParts(text: string): PathParts {
   if (typeof text !== "string") throw invalid(`expected the text of a path, not ${typeof text}; ${FORM}`);
   checkText("the path", text, true);
@@ -185,7 +190,7 @@ function parseParts(text: string): PathParts {
   return { scheme, connectionId, bucket, key: keyFrom(text, end + 1) };
 }
 
-/** Checks parts that did not come from a text. The key may be any well-formed string without NUL. */
+/** Checks parts that were not parsed. The key may be any well-formed string without NUL. */
 function checkParts({ scheme, connectionId, bucket, key }: PathParts): void {
   checkString("scheme", scheme);
   checkString("bucket", bucket);
@@ -206,7 +211,9 @@ function checkString(name: string, value: unknown): void {
   if (typeof value !== "string") throw invalid(`${name} is ${typeof value}, not a string`);
 }
 
-/** Refuses NUL and lone surrogates, which no provider stores, and with `oneLine` also TAB, CR and LF. */
+/**
+ * Throws InvalidArgument for NUL and lone surrogates, which no provider stores, and with `oneLine` for TAB, CR and LF.
+ */
 function checkText(what: string, text: string, oneLine: boolean): void {
   if (!text.isWellFormed()) throw invalid(`${what} has half a character (a lone surrogate)`);
   if (text.includes("\0")) throw invalid(`${what} has a NUL`);
@@ -215,19 +222,19 @@ function checkText(what: string, text: string, oneLine: boolean): void {
   }
 }
 
-/** `text` without the slashes at its end. */
+/** Returns `text` without trailing slashes. */
 function withoutTrailingSlashes(text: string): string {
   return keyFrom(text, 0);
 }
 
-/** The text from `start` without the slashes at its end. */
+/** Returns the text from `start` without trailing slashes. */
 function keyFrom(text: string, start: number): string {
   let end = text.length;
   while (end > start && text.charCodeAt(end - 1) === SLASH) end--;
   return text.slice(start, end);
 }
 
-/** Where the colon after a well-formed scheme is. */
+/** Returns the index of the colon after a well-formed scheme. */
 function schemeEnd(text: string): number {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
@@ -243,13 +250,13 @@ function isSchemeUnit(unit: number, first: boolean): boolean {
   return !first && ((unit >= 0x30 && unit <= 0x39) || unit === 0x2b || unit === 0x2d || unit === 0x2e);
 }
 
-/** `file:/path` is the short form of `file:///path`, and the only one. */
+/** Accepts `file:/path` as the short form of `file:///path`, the only one. */
 function shortFile(text: string, scheme: string, colon: number): number {
   if (providerOf(scheme) === "file" && text.charCodeAt(colon + 1) === SLASH) return colon + 1;
   throw invalid(`there is no :// after the scheme; ${FORM}`);
 }
 
-/** Refused values are never repeated: what stands before an `@` may be a password. */
+/** Never repeats a refused value: the part before an `@` may be a password. */
 function checkConnectionId(id: string): void {
   if (id === "") throw invalid("a connection id is not empty; leave it out for the default credentials");
   if (id.includes(":")) throw credentials();
@@ -277,12 +284,12 @@ function checkBucket(scheme: string, bucket: string, before: string | undefined)
   }
 }
 
-/** Whether the authority is an account's host name, as Hadoop writes it. A container has no dot. */
+/** Returns whether the authority is an account's host name, as Hadoop writes it. A container has no dot. */
 function isAccount(bucket: string): boolean {
   return bucket.includes(".dfs.") || bucket.includes(".blob.");
 }
 
-/** Which provider a scheme belongs to. The aliases are those of Airflow's providers and of fsspec. */
+/** The provider of a scheme. The aliases are those of Airflow's providers and of fsspec. */
 export type Provider = "s3" | "gs" | "azure" | "file" | "memory";
 
 const PROVIDERS: ReadonlyMap<string, Provider> = new Map([
@@ -301,12 +308,12 @@ const PROVIDERS: ReadonlyMap<string, Provider> = new Map([
   ["memory", "memory"],
 ]);
 
-/** The provider behind a lower-case scheme; undefined when it is none of ours, as a user's own driver is. */
+/** Returns the provider of a lower-case scheme; undefined for a scheme of the user's own driver. */
 export function providerOf(scheme: string): Provider | undefined {
   return PROVIDERS.get(scheme);
 }
 
-/** The schemes of a provider, the one that stock Airflow opens first. */
+/** Returns the schemes of a provider, starting with the one that stock Airflow opens. */
 export function schemesOf(provider: Provider): string[] {
   return [...PROVIDERS].filter(([, owner]) => owner === provider).map(([scheme]) => scheme);
 }

@@ -1,12 +1,12 @@
-/** All stream plumbing. The currency is {@link ByteStream}; nothing here uses events or pipes. */
+/** All stream plumbing, on {@link ByteStream}, without events or pipes. */
 import { Readable } from "node:stream";
 import { types } from "node:util";
 import { failure, invalid, type StorageError } from "./errors.js";
 
-/** Bytes in motion. Node streams, web streams, arrays and generators are all of this type already. */
+/** A stream of byte chunks. Node streams, web streams, arrays and generators already have this type. */
 export type ByteStream = AsyncIterable<Uint8Array>;
 
-/** What can be written: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
+/** A body to write: text (as UTF-8), binary data, or a stream of chunks of unknown length. */
 export type Body =
   | string
   | ArrayBuffer
@@ -15,7 +15,7 @@ export type Body =
   | AsyncIterable<Uint8Array | string>
   | Iterable<Uint8Array | string>;
 
-/** The whole body where it is in memory already, else undefined. Views keep their offset and length. */
+/** Returns the whole body if it is in memory already, else undefined. Views keep their offset and length. */
 export function whole(body: Body): Uint8Array | undefined {
   if (typeof body === "string") return Buffer.from(body, "utf8");
   try {
@@ -28,8 +28,8 @@ export function whole(body: Body): Uint8Array | undefined {
 }
 
 /**
- * Throws InvalidArgument for a stream that was read before, even in part, or that another reader holds: what is left of
- * it, often nothing, would replace the object. A generator cannot be asked; `seen` holds those that were written before.
+ * Throws InvalidArgument for a stream that was already read, even in part, or that another reader holds: its rest,
+ * often nothing, would replace the object. A generator does not show this, so `seen` holds those written before.
  */
 export function checkUnread(body: Body, seen: WeakSet<object>): void {
   if (typeof body !== "object" || body === null) return;
@@ -42,7 +42,7 @@ export function checkUnread(body: Body, seen: WeakSet<object>): void {
 
 const ONCE = "and a stream can be read once: make a new one for each write";
 
-/** Any body as bytes. Chunks of the wrong type fail with InvalidArgument when they come. */
+/** Returns any body as bytes. A chunk of the wrong type fails with InvalidArgument when it arrives. */
 export function toByteStream(body: Body): ByteStream {
   const data = whole(body);
   if (data) return single(data);
@@ -53,14 +53,14 @@ export function toByteStream(body: Body): ByteStream {
   throw invalid("a body is text, binary data, a Blob, or an iterable of chunks");
 }
 
-/** Bytes that are in memory already, all of them, so that nobody ever waits for them. */
+/** Bytes that are completely in memory, so that no reader waits for them. */
 export class InMemory implements ByteStream {
   constructor(
     readonly data: Uint8Array,
     readonly signal?: AbortSignal | undefined,
   ) {}
 
-  /** One chunk, or none when it is empty. */
+  /** Yields one chunk, or none if there are no bytes. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     this.signal?.throwIfAborted();
     if (this.data.byteLength > 0) yield this.data;
@@ -68,7 +68,7 @@ export class InMemory implements ByteStream {
   }
 }
 
-/** One chunk; nothing at all when it is empty. */
+/** Returns a stream of one chunk, or of none if `data` is empty. */
 export function single(data: Uint8Array): InMemory {
   return new InMemory(data);
 }
@@ -81,7 +81,7 @@ async function* chunks(source: AsyncIterable<unknown> | Iterable<unknown>): Byte
   }
 }
 
-/** `promise`, unless `signal` aborts first: then a rejection with its reason. Leaves no listener behind. */
+/** Returns `promise`, or rejects with `signal.reason` if `signal` aborts first. Leaves no listener behind. */
 export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise;
   return new Promise<T>((resolve, reject) => {
@@ -92,14 +92,14 @@ export function orAbort<T>(promise: Promise<T>, signal: AbortSignal | undefined)
   });
 }
 
-/** The same bytes, but a pending `next` rejects as soon as `signal` aborts, and the source is told to stop. */
+/** Yields the same bytes; when `signal` aborts, a pending `next` rejects at once and the source is closed. */
 export function abortable(bytes: ByteStream, signal: AbortSignal | undefined): ByteStream {
   if (!signal) return bytes;
   if (bytes instanceof InMemory) return new InMemory(bytes.data, signal);
   return {
     [Symbol.asyncIterator]() {
       const source = bytes[Symbol.asyncIterator]();
-      // A source that is stuck may never answer `return`; nobody waits for it.
+      // A source that is stuck may never answer `return`, so do not wait for it.
       const leave = () => void source.return?.().catch(() => {});
       return {
         async next() {
@@ -120,7 +120,7 @@ export function abortable(bytes: ByteStream, signal: AbortSignal | undefined): B
   };
 }
 
-/** The same bytes; calls `see` with the length of each chunk before it is handed on. */
+/** Yields the same bytes; calls `see` with the length of each chunk before yielding it. */
 export async function* counted(bytes: ByteStream, see: (length: number) => void): ByteStream {
   for await (const chunk of bytes) {
     see(chunk.byteLength);
@@ -128,12 +128,12 @@ export async function* counted(bytes: ByteStream, see: (length: number) => void)
   }
 }
 
-/** A body is not as long as was promised: it has `found` bytes. */
+/** Returns the error for a body of `found` bytes that should have `size`. */
 export function wrongSize(size: number, found: number | "more"): StorageError {
   return invalid(`size says ${size} bytes, the body has ${found}`);
 }
 
-/** The same bytes; fails with InvalidArgument as soon as they are more, or at the end when they are fewer, than `size`. */
+/** Yields the same bytes; throws InvalidArgument as soon as they exceed `size`, or at the end if they are fewer. */
 export async function* exactly(bytes: ByteStream, size: number): ByteStream {
   let seen = 0;
   for await (const chunk of bytes) {
@@ -144,7 +144,7 @@ export async function* exactly(bytes: ByteStream, size: number): ByteStream {
   if (seen < size) throw wrongSize(size, seen);
 }
 
-/** Everything in one array. With `size`, one preallocated buffer; with `max`, TooLarge above it. */
+/** Returns all bytes in one array. With `size`, one preallocated buffer; with `max`, throws TooLarge above it. */
 export async function collect(
   bytes: ByteStream,
   { size, max = Number.POSITIVE_INFINITY }: { size?: number; max?: number } = {},
@@ -177,7 +177,7 @@ async function fill(bytes: ByteStream, size: number): Promise<Uint8Array> {
   return into;
 }
 
-/** The bytes as a web stream, pulled chunk by chunk; cancelling it ends the source. */
+/** Returns the bytes as a web stream, pulled chunk by chunk; cancelling it closes the source. */
 export function toReadableStream(bytes: ByteStream): ReadableStream<Uint8Array> {
   const source = bytes[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(

@@ -1,6 +1,6 @@
 /**
- * The door `stowage/xcom`: Airflow's object storage backend for XComs, the layers around it, the rows that refer to its
- * objects, serializers, and the values of Python that JavaScript has no type for.
+ * Entry point `stowage/xcom`: Airflow's object storage backend for XComs, the layers around it, the rows that refer to
+ * its objects, serializers, and the Python values that have no JavaScript type.
  */
 export { XComObjectStorageBackend } from "./backend.js";
 export type { Abortable } from "./fs/options.js";

@@ -1,9 +1,9 @@
 import { BatchError, type EntryFailure, isStorageError } from "../errors.js";
 
-/** Failures that are kept; all are counted. */
+/** The maximum number of failures kept; all are counted. */
 const KEPT = 1000;
 
-/** What becomes of the entries of one operation over many, which goes on past those that fail. */
+/** The outcome of an operation over many entries, which continues after failures. */
 export class Batch {
   readonly #failures: EntryFailure[] = [];
   #count = 0;
@@ -11,7 +11,7 @@ export class Batch {
   #completed = 0;
   #bytes: number | undefined;
 
-  /** `count` entries are done. */
+  /** Counts `count` entries as done. */
   done(count: number, bytes?: number): void {
     this.#completed += count;
     if (bytes !== undefined) this.#bytes = (this.#bytes ?? 0) + bytes;
@@ -23,12 +23,12 @@ export class Batch {
     if (this.#failures.length < KEPT) this.#failures.push({ path, error });
   }
 
-  /** Whether nothing was done, and nothing has failed. */
+  /** Whether no entry has been done or has failed. */
   get untouched(): boolean {
     return this.#completed === 0 && this.#count === 0;
   }
 
-  /** Throws a {@link BatchError} if an entry has failed. `what` was not done to them: `not copied`. */
+  /** Throws a {@link BatchError} if an entry has failed. `what` says what was not done: `not copied`. */
   check(op: string, path: string, what: string): void {
     if (this.#count > 0) throw this.error(op, path, what);
   }

@@ -1,4 +1,4 @@
-/** The door of the room: storage as the other rooms use it. */
+/** Entry point of this folder: storage as the other folders use it. */
 export type { Objects } from "./objects.js";
 export { type CreateStorageOptions, createObjects } from "./open.js";
 export type { Abortable, Compression, ListOptions, Range, ReadOptions, WriteOptions } from "./options.js";

@@ -21,7 +21,7 @@ import type { DriverRegistry } from "./registry.js";
 import { readAll, readStream } from "./resumable-read.js";
 import { decoding, writeObject } from "./write.js";
 
-/** How bodies come: as streams, and in one array. */
+/** How objects are read: as streams, and into one array. */
 export interface ReadStrategy {
   stream(driver: ObjectDriver, key: string, wanted: LimitedReadRequest): Promise<{ body: ByteStream }>;
   whole(driver: ObjectDriver, key: string, wanted: LimitedReadRequest): Promise<Uint8Array>;
@@ -30,11 +30,10 @@ export interface ReadStrategy {
 const OVER_ONE_CONNECTION: ReadStrategy = { stream: readStream, whole: readAll };
 
 /**
- * Single objects by URL, on every provider: they are looked at, read, written and deleted. {@link Storage} has these
- * verbs and all others.
+ * Single objects by URL, on every provider: stat, read, write and delete. {@link Storage} adds all other verbs.
  *
- * Every verb takes a path or its text and rejects with a StorageError, with the reason of `signal`,
- * or with the very error that the caller's own body threw.
+ * Every verb takes a path or its text and rejects with a StorageError, with `signal.reason`, or with the unchanged
+ * error of the caller's own body.
  */
 export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisposable {
   readonly #reach: DriverRegistry<D>;
@@ -48,12 +47,17 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     this.#reads = reads;
   }
 
-  /** @internal What `compression` can name. */
+  /** @internal The codecs that `compression` can name. */
   get codecs(): Codecs {
     return this.#reach.kit.codecs;
   }
 
-  /** What is known of one object; NotFound when there is none. */
+  /**
+   * Returns the metadata of one object: size in bytes, etag, time of modification. Throws `NotFound` if it does not
+   * exist.
+   *
+   * @example const { size, etag } = await storage.stat("s3://bucket/data.csv");
+   */
   stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
     return onObject(this.#reach, "stat", at, init, STAT, ({ key, driver }) => {
       const { version, signal } = init;
@@ -61,7 +65,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     });
   }
 
-  /** Whether there is an object. Every other failure, a refused permission above all, is an error and not `false`. */
+  /**
+   * Returns whether the object exists. Every other failure, above all a missing permission, is an error and not
+   * `false`.
+   *
+   * @example if (!(await storage.exists("s3://bucket/done"))) throw new Error("not ready");
+   */
   async exists(at: PathLike, init: StatOptions = {}): Promise<boolean> {
     try {
       await this.stat(at, init);
@@ -72,7 +81,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     }
   }
 
-  /** The object's bytes, over one connection that is taken up again where it broke, always in the same version. */
+  /**
+   * Yields the object's bytes over one connection, which resumes after a drop. All bytes are of one version: throws
+   * `ObjectChanged` if the object changes meanwhile, `NotFound` if it does not exist.
+   *
+   * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
+   */
   async *read(at: PathLike, init: ReadOptions = {}): ByteStream {
     const call = new Operation("read", "read", init);
     try {
@@ -87,7 +101,12 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     }
   }
 
-  /** The whole object, or the range, in one array; a Storage fetches several ranges of it at the same time above 16 MiB. */
+  /**
+   * Returns the object, or the range, as one `Uint8Array`. A Storage fetches several ranges in parallel above 16 MiB.
+   * Throws `NotFound` if the object does not exist, `ObjectChanged` if it changes meanwhile.
+   *
+   * @example const head = await storage.bytes("s3://bucket/big.bin", { start: 0, end: 1024 });
+   */
   bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
     return onObject(this.#reach, "read", at, init, READ, async (reached) => {
       const { key, driver } = reached;
@@ -99,7 +118,11 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     });
   }
 
-  /** The object as UTF-8 text; Corrupt when it is none. */
+  /**
+   * Returns the object as text. Throws `Corrupt` if it is not UTF-8, `NotFound` if it does not exist.
+   *
+   * @example const config = JSON.parse(await storage.text("s3://bucket/config.json"));
+   */
   async text(at: PathLike, init: ReadOptions = {}): Promise<string> {
     const data = await this.bytes(at, init);
     try {
@@ -110,16 +133,23 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /**
-   * Stores `body`, whole or not at all.
+   * Stores `body` atomically and returns the receipt of the new object.
    *
-   * Readers see the previous object until the promise resolves. When the body throws or the signal aborts,
-   * nothing is stored and the promise rejects with that reason.
+   * Readers see the previous object until the promise resolves. When the body throws or the signal aborts, nothing is
+   * stored and the promise rejects with that reason. Throws `AlreadyExists` or `PreconditionFailed` if `ifAbsent` or
+   * `ifMatch` fails.
+   *
+   * @example const { etag } = await storage.write("s3://bucket/a.txt", "text", { ifAbsent: true });
    */
   write(at: PathLike, body: Body, init: WriteOptions = {}): Promise<WriteResult> {
     return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
   }
 
-  /** Deletes one object. A missing one is a success. */
+  /**
+   * Deletes one object. Succeeds if it does not exist.
+   *
+   * @example await storage.delete("s3://bucket/a.txt");
+   */
   async delete(at: PathLike, init: DeleteObjectOptions = {}): Promise<void> {
     const { version, signal } = init;
     await onObject(this.#reach, "delete", at, init, REMOVE, ({ key, driver }) =>
@@ -127,7 +157,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     );
   }
 
-  /** Gives back sockets and caches; every later call fails. */
+  /** Releases sockets and caches; every later call fails. */
   close(): Promise<void> {
     return this.#reach.close();
   }
@@ -137,7 +167,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   #wanted(init: ReadOptions): LimitedReadRequest {
-    // Not spread, which makes objects that are slow to extend in Node 20.
+    // No spread: it creates objects that are slow to extend in Node 20.
     return Object.assign(checkRead(init), { limiter: this.#shared.downloads });
   }
 }

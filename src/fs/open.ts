@@ -1,4 +1,4 @@
-/** A Storage of named parts: it, and the bundle of a program, hold the parts that it is given and no others. */
+/** Assembles a Storage from parts: it, and the program's bundle, hold only the parts passed to it. */
 import type { Codec } from "../codecs/codec.js";
 import { codecsOf } from "../codecs/codec.js";
 import { memoryLimiter } from "../concurrency.js";
@@ -12,15 +12,15 @@ import { Storage } from "./storage.js";
 
 /** The parts of a Storage, or of {@link Objects}, whose drivers need fewer methods. */
 export interface CreateStorageOptions<D extends ObjectDriver = Driver> {
-  /** `[s3(), memory()]`. If two of them serve one scheme, the later one does. */
+  /** `[s3(), memory()]`. If two of them serve one scheme, the later one wins. */
   drivers: readonly DriverFactory<D>[];
-  /** The codecs that `compression` can name or infer; the suffix of any other is Unsupported. @default none */
+  /** The codecs that `compression` can name or infer; the suffix of any other throws `Unsupported`. @default none */
   codecs?: readonly Codec[] | undefined;
-  /** Where connection ids are looked up. @default nowhere */
+  /** The source of connections by id. @default none */
   connections?: ConnectionSource | undefined;
-  /** The content type that a suffix stands for, if the caller of `write` names none. @default none is known */
+  /** Returns the content type of a suffix, for a `write` without `contentType`. @default none */
   contentTypeOf?: StorageContext["contentTypeOf"] | undefined;
-  /** Where drivers look up the providers' own variables. @default process.env */
+  /** The source of the providers' own variables. @default process.env */
   env?: DriverContext["env"] | undefined;
 }
 
@@ -43,7 +43,10 @@ export function createStorage(options: CreateStorageOptions): Storage {
   return new Storage(reach, shared);
 }
 
-/** As `createStorage`, with the verbs of single objects only: for the smallest bundles. */
+/**
+ * Returns an Objects over these drivers: `createStorage` with only the verbs of single objects, for the smallest
+ * bundles.
+ */
 export function createObjects(options: CreateStorageOptions<ObjectDriver>): Objects {
   const { reach, shared } = assembled(options);
   return new Objects(reach, shared);

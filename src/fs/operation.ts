@@ -1,4 +1,4 @@
-/** One verb on its way from the caller to a driver: where it goes, and how its failure is told. */
+/** The context of one operation: resolves the driver and converts failures into StorageErrors. */
 
 import { setMaxListeners } from "node:events";
 import { isInstance } from "../brand.js";
@@ -9,12 +9,12 @@ import type { BatchDeleteError, Driver, ObjectDriver, OperationContext } from ".
 import { checkKey, type PathLike } from "./options.js";
 import type { DriverRegistry, StorageContext } from "./registry.js";
 
-/** An error of the caller's own body on its way out: it is not ours to wrap. */
+/** Marks an error of the caller's own body, so that no layer wraps it. */
 export class CallerError {
   constructor(readonly error: unknown) {}
 }
 
-/** Where a call has arrived. */
+/** The object of a call, with its driver. */
 export interface ResolvedObject<D extends ObjectDriver = Driver> {
   path: StoragePath;
   key: string;
@@ -36,11 +36,11 @@ export class Operation {
   #driver: ObjectDriver | undefined;
 
   constructor(op: string, verb: OperationContext["op"], init: Init) {
-    // What is no object is refused by name, once it can be.
+    // An argument that is not an object is refused later, by a check that can name it.
     const { signal, ifAbsent, ifMatch } = init ?? {};
     this.#op = op;
     this.#signal = signal;
-    // One signal for many calls at once is usual, and no leak that Node should warn of.
+    // Sharing one signal among many calls is common, and no leak to warn of.
     if (signal) setMaxListeners(0, signal);
     this.#failed = { op: verb, ifAbsent: ifAbsent === true, ifMatch: ifMatch !== undefined };
   }
@@ -50,7 +50,7 @@ export class Operation {
     return this.#path;
   }
 
-  /** The path alone, for what needs no driver yet. */
+  /** Returns the path alone, for steps that need no driver yet. */
   path(at: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
     const path = typeof at === "string" ? StoragePath.parse(at) : at;
@@ -58,7 +58,7 @@ export class Operation {
     return path;
   }
 
-  /** The driver of a bucket. */
+  /** Resolves the driver of a bucket. */
   async bucket<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
     const path = this.path(at);
     const driver = await orAbort(reach.driver(path), this.#signal);
@@ -66,14 +66,14 @@ export class Operation {
     return { path, key: path.key, driver, kit: reach.kit };
   }
 
-  /** The driver of an object, whose key is checked first. */
+  /** Checks the key, then resolves the driver of an object. */
   object<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
     const path = this.path(at);
     checkKey(path);
     return this.bucket(reach, path);
   }
 
-  /** Runs `work`; its failure comes out as the caller is to see it, after `then` had a look. */
+  /** Runs `work` and converts its failure for the caller; `then` may replace the converted error. */
   async run<T>(work: () => Promise<T>, then: (error: unknown) => unknown = (error) => error): Promise<T> {
     try {
       return await work();
@@ -82,20 +82,20 @@ export class Operation {
     }
   }
 
-  /** What the caller gets to see of `error`. */
+  /** Converts `error` for the caller. */
   toStorageError(error: unknown): unknown {
     if (error instanceof CallerError) return error.error;
     if (this.#signal?.aborted) return this.#signal.reason;
     return told(error, this.#context(this.#path));
   }
 
-  /** What the caller gets to see of a failure that is about `keys` of the bucket: key by key. */
+  /** Converts a failure about `keys` of the bucket for the caller: one entry per key. */
   failures(error: unknown, keys: readonly string[]): EntryFailure[] {
     if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, this.#context(this.#path));
     return keys.map((key) => this.failure(key, error));
   }
 
-  /** What the caller gets to see of a failure that is about this key of the bucket. */
+  /** Converts a failure about this key of the bucket for the caller. */
   failure(key: string, error: unknown): EntryFailure {
     const path = sibling(this.#path, key);
     return { path, error: told(error, this.#context(path)) };
@@ -106,7 +106,7 @@ export class Operation {
   }
 }
 
-/** One verb on one object, with options of these names. */
+/** Runs one verb on one object, with options of these names. */
 export function onObject<T, D extends ObjectDriver, I extends Init>(
   reach: DriverRegistry<D>,
   op: OperationContext["op"],
@@ -122,7 +122,7 @@ export function onObject<T, D extends ObjectDriver, I extends Init>(
   });
 }
 
-// Provider errors become StorageErrors here, in one place.
+// The only place that converts provider errors into StorageErrors.
 
 /** What the core knows of a call when it fails. */
 export interface FailureContext {
@@ -132,10 +132,10 @@ export interface FailureContext {
   failed: OperationContext;
 }
 
-/** `error` as the caller sees it. Without a driver nothing can classify it, so it passes unchanged. */
+/** Converts `error` for the caller. Passes it unchanged without a driver, which could classify it. */
 function told(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
-  // Of a delete of one object; what becomes of many is a matter of {@link Operation.failures}.
+  // From a delete of one object; {@link Operation.failures} handles many.
   if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, call)[0]?.error ?? error;
   if (!call.driver) return error;
   const { op, path } = call;
@@ -143,7 +143,7 @@ function told(error: unknown, call: FailureContext): unknown {
   return new StorageError({ code, op, path, detail: reason(error), attempts: attempts(error), cause: error });
 }
 
-/** What the caller sees of each key that a driver could not delete. */
+/** Returns a failure per key that a driver could not delete. */
 function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryFailure[] {
   return failures.map(({ key, error }) => {
     const path = sibling(call.path, key);
@@ -151,15 +151,15 @@ function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryF
   });
 }
 
-/** The printed path of another key in the bucket of `path`. */
+/** Returns the printed path of another key in the bucket of `path`. */
 function sibling(path: string, key: string): string {
   const authority = path.indexOf("/", path.indexOf("://") + 3);
   return authority < 0 ? `${path}/${key}` : `${path.slice(0, authority)}/${key}`;
 }
 
 /**
- * Whether a program made a mistake, ours or the caller's, which no second try mends. The failure of a `fetch` is a
- * TypeError, too, that names its cause.
+ * Returns whether the error is a programming error, ours or the caller's, which no retry fixes. A failed `fetch` is
+ * also a TypeError, but has a cause.
  */
 function isBug(error: unknown): boolean {
   return (

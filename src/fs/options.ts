@@ -1,43 +1,43 @@
-/** What callers can ask of a verb, and the checks that need no request. */
+/** The options of every verb, and the checks that need no request. */
 import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
-/** Where: a path, or its text as {@link StoragePath.parse} takes it. */
+/** A path, or its text as {@link StoragePath.parse} accepts it. */
 export type PathLike = StoragePath | string;
 
-/** A codec by name, by the last suffix of the path, or none: the bytes as they are. */
+/** A codec by name, by the last suffix of the path, or none (`null`): the bytes as stored. */
 export type Compression = CodecName | "infer" | null;
 
 export interface Abortable {
-  /** Aborting it ends the call at once: it rejects with the signal's reason. */
+  /** Aborts the call at once: it rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
 export interface StatOptions extends Abortable {
-  /** One version of the object, as a listing with `versions` or a receipt names it. */
+  /** A version of the object, from a listing with `versions` or from a receipt. */
   version?: string | undefined;
 }
 
 export interface ListOptions extends Abortable {
-  /** Everything below, instead of one level with its directories. */
+  /** Lists everything below, instead of one level with its directories. */
   recursive?: boolean | undefined;
   /** Only entries whose key comes after this one, which need not exist. */
   startAfter?: string | undefined;
-  /** Every version of every object, the newest first for each key. Unsupported where there are none. */
+  /** Lists every version of every object, newest first per key. Throws `Unsupported` without versioning. */
   versions?: boolean | undefined;
-  /** Files only: goes through symbolic links to directories, which else are rows of the type `other`. */
+  /** Files only: follows symbolic links to directories, which otherwise are entries of type `other`. */
   followLinks?: boolean | undefined;
 }
 
 export interface GlobOptions extends Abortable {
-  /** Files only: wildcards match what is behind symbolic links to directories, too. */
+  /** Files only: wildcards also match behind symbolic links to directories. */
   followLinks?: boolean | undefined;
-  /** Called with the path of each link to a directory that could lead to matches and was not followed. */
+  /** Receives the path of each link to a directory that could lead to matches and was not followed. */
   onSkipped?: ((path: StoragePath) => void) | undefined;
 }
 
-/** Half open: `start` is the first byte, `end` the one after the last; past the end of the object it is clamped. */
+/** Half open: `start` is the first byte, `end` the one after the last; clamped to the size of the object. */
 export interface Range {
   start?: number | undefined;
   end?: number | undefined;
@@ -46,43 +46,43 @@ export interface Range {
 export interface ReadOptions extends Abortable, Range {
   /** @default null */
   compression?: Compression | undefined;
-  /** Fails with PreconditionFailed unless the object still has this etag. */
+  /** Throws `PreconditionFailed` unless the object still has this etag. */
   ifMatch?: string | undefined;
   version?: string | undefined;
-  /** How many ranges of one version are fetched at the same time, delivered in order. @default 1 */
+  /** The number of ranges of one version fetched in parallel and delivered in order. @default 1 */
   parallel?: number | undefined;
-  /** With `compression`: decoded bytes after which reading fails with TooLarge. */
+  /** With `compression`: the maximum number of decoded bytes; reading more throws `TooLarge`. */
   maxDecodedBytes?: number | undefined;
 }
 
 export interface WriteOptions extends Abortable {
-  /** Only if nothing is there: AlreadyExists otherwise. */
+  /** Throws `AlreadyExists` if the object exists. */
   ifAbsent?: boolean | undefined;
-  /** Only if the object there has this etag: PreconditionFailed otherwise. */
+  /** Throws `PreconditionFailed` unless the existing object has this etag. */
   ifMatch?: string | undefined;
   /** @default null */
   compression?: Compression | undefined;
   /** Compression level on the codec's own scale. */
   level?: number | undefined;
-  /** @default told by the suffix, else `application/octet-stream` */
+  /** @default from the suffix, else `application/octet-stream` */
   contentType?: string | undefined;
-  /** Names are stored in lower case; together with the values at most 2 KiB. */
+  /** User metadata. Names are stored in lower case; together with the values at most 2 KiB. */
   metadata?: Record<string, string> | undefined;
-  /** Exact length of `body` in bytes; the write fails when it lies. It spares buffering of large streams. */
+  /** Exact length of `body` in bytes; the write fails if it differs. Avoids buffering large streams. */
   size?: number | undefined;
-  /** Called with the number of stored bytes that the provider has accepted so far. */
+  /** Receives the number of stored bytes that the provider has accepted so far. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
 export interface CopyOptions extends Abortable {
-  /** Everything below the source path, each object on its own. */
+  /** Copies everything below the source path, each object separately. */
   recursive?: boolean | undefined;
   ifAbsent?: boolean | undefined;
-  /** Etag that the source must have. */
+  /** The etag that the source must have. */
   ifMatch?: string | undefined;
-  /** Of a recursive copy of files: goes through symbolic links to directories, which else are failures. Never of a move. */
+  /** For a recursive copy of files: follows symbolic links to directories, which otherwise fail. Never for a move. */
   followLinks?: boolean | undefined;
-  /** Called with the number of bytes that went through this process so far, of all objects together. */
+  /** Receives the number of bytes that have passed through this process so far, of all objects together. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
@@ -91,9 +91,9 @@ export interface DeleteObjectOptions extends Abortable {
 }
 
 export interface DeleteOptions extends DeleteObjectOptions {
-  /** The object and everything below it; a sibling that only begins with the same letters stays. */
+  /** Deletes the object and everything below it; a sibling that only shares the prefix stays. */
   recursive?: boolean | undefined;
-  /** Needed to empty a whole bucket with `recursive`. */
+  /** Required to empty a whole bucket with `recursive`. */
   emptyBucket?: boolean | undefined;
 }
 
@@ -154,7 +154,7 @@ const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;
 const MAX_SIGN_SECONDS = 604_800;
 
-/** The key of an object: neither empty nor longer than every provider takes. */
+/** Returns the key of an object. Throws InvalidArgument if it is empty or too long for some provider. */
 export function checkKey(path: StoragePath): string {
   const { key } = path;
   if (key === "") throw invalid("a bucket is not an object: the key is empty");
@@ -173,7 +173,7 @@ export function checkRange({ start = 0, end }: Range): { start: number; end: num
   return { start, end };
 }
 
-/** The options of a read, checked: what goes down to the driver. */
+/** Checks the options of a read and returns the request for the driver. */
 export function checkRead(init: ReadOptions) {
   const { ifMatch, version, signal, parallel } = init;
   checkCount("parallel", parallel, 1);
@@ -199,7 +199,7 @@ export function checkConditions(ifAbsent: boolean | undefined, ifMatch: string |
   if (ifMatch === "") throw invalid("ifMatch is empty; leave it out for an unconditional write");
 }
 
-/** Metadata with lower-case names, or undefined when there is none. */
+/** Returns metadata with lower-case names, or undefined if there is none. */
 export function checkMetadata(metadata: Record<string, string> | undefined): Record<string, string> | undefined {
   const pairs = Object.entries(metadata ?? {});
   if (pairs.length === 0) return undefined;
@@ -216,7 +216,7 @@ export function checkMetadata(metadata: Record<string, string> | undefined): Rec
   return lower;
 }
 
-/** Text that can travel in a header: no control characters, well-formed Unicode. */
+/** Checks that text can travel in a header: no control characters, well-formed Unicode. */
 export function checkHeader(what: string, value: string): void {
   if (typeof value !== "string") throw invalid(`${what} must be text`);
   if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(`${what} has a control character`);

@@ -1,4 +1,4 @@
-/** Reads of several ranges of one version at the same time: delivered in order, or each at its place in one array. */
+/** Parallel reads of ranges of one version: delivered in order, or placed into one array. */
 
 import { LinkedAbortController, type MemoryLimiter, memoryLimiter } from "../concurrency.js";
 import { failure } from "../errors.js";
@@ -17,26 +17,28 @@ import {
   sizeOf,
 } from "./resumable-read.js";
 
-/** Bytes of one range of a parallel read: on lines limited each on its own, 4 of 8 MiB gave 3.3 times one line. */
+/**
+ * Bytes per range of a parallel read. On connections with a rate limit each, 4 of 8 MiB were 3.3 times as fast as one.
+ */
 const RANGE = 8 * 2 ** 20;
 
-/** Bytes up to which `fetchedWhole` leaves it at one request, unless told otherwise. */
+/** Bytes up to which a read into one array sends one request, unless `parallel` is set. */
 const ONE_REQUEST = 16 * 2 ** 20;
 
-/** Ranges in flight of a large `fetchedWhole`. */
+/** Ranges in flight of a larger read into one array. */
 const PARALLEL_STREAM = 4;
 
-/** Bytes that a chunk of a range that was fetched ahead has at most. */
+/** The maximum size in bytes of a chunk of a prefetched range. */
 const CHUNK = 2 ** 20;
 
 export interface LimitedReadRequest extends ReadRequest {
-  /** Ranges in flight; when left out, 1 of a stream, and 4 of an array above 16 MiB. */
+  /** Ranges in flight; the default is 1 for a stream, and 4 for an array above 16 MiB. */
   parallel: number | undefined;
-  /** Holds the ranges that were fetched ahead of the consumer. */
+  /** Limits the memory of the ranges fetched ahead of the consumer. */
   limiter: MemoryLimiter;
 }
 
-/** As `resumed`; with `parallel`, ranges are fetched ahead. The first byte waits for no second request. */
+/** Reads as `readStream` does; with `parallel`, prefetches ranges. The first byte waits for no second request. */
 export async function readParallel(
   driver: ObjectDriver,
   key: string,
@@ -49,7 +51,7 @@ export async function readParallel(
   return { info: opened.info, body: inOrder(opened, wanted, parallel) };
 }
 
-/** As `readAll`; a large object comes in ranges, of which the first request may already bring several. */
+/** Reads as `readAll` does; fetches a large object in ranges, several of which the first request may already bring. */
 export async function readAllParallel(
   driver: ObjectDriver,
   key: string,
@@ -65,7 +67,7 @@ export async function readAllParallel(
   return fill(opened, start, size, parallel ?? PARALLEL_STREAM, signal);
 }
 
-/** Asks for the first range, and for all in one request where several could be of different versions. */
+/** Requests the first range, or everything in one request where several could return different versions. */
 async function openFirst(driver: ObjectDriver, key: string, wanted: ReadRequest): Promise<OpenedRead> {
   const opened = await openRead(driver, key, wanted, firstEnd(wanted));
   const { pinned, info, body } = opened;
@@ -78,7 +80,9 @@ function firstEnd({ start, end }: ReadRequest): number {
   return Math.min(end ?? Number.POSITIVE_INFINITY, start + RANGE);
 }
 
-/** The first request has the first range, even where it was sent for more; the others get the rest, each at its place. */
+/**
+ * The first request supplies the first range, even if it asked for more; the others get the rest, each at its offset.
+ */
 async function fill(
   { pinned, body }: OpenedRead,
   start: number,
@@ -107,7 +111,7 @@ async function fill(
   }
 }
 
-/** Fills `into` and lets the rest of `body` go. */
+/** Fills `into` and closes `body`. */
 async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal): Promise<void> {
   let at = 0;
   for await (const chunk of abortable(body, signal)) {
@@ -117,7 +121,7 @@ async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal)
   }
 }
 
-/** All of them; the first failure stops the others and is what is thrown when they have ended. */
+/** Waits for all tasks; the first failure stops the others and is thrown once they have ended. */
 async function together(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
   await Promise.all(tasks.map((task) => task.catch((error) => stop.abort(error))));
   stop.signal.throwIfAborted();
@@ -148,7 +152,7 @@ async function* inOrder({ pinned, info, body }: OpenedRead, wanted: LimitedReadR
   }
 }
 
-/** A range that is being fetched into a buffer before its turn. */
+/** A range that is fetched into a buffer before its turn. */
 class PrefetchedRange {
   readonly #pinned: ResumableRead;
   readonly #start: number;
@@ -163,11 +167,14 @@ class PrefetchedRange {
     this.#start = start;
     this.#end = end;
     this.#data = this.#fetch(budget);
-    // Told when its turn comes; until then nobody listens.
+    // The failure surfaces when its turn comes; until then nothing awaits it.
     this.#data.catch(() => {});
   }
 
-  /** The range whose turn it is must not wait for memory that the ones behind it hold, so it is streamed then. */
+  /**
+   * Streams the range when its turn comes before its memory is granted: it must not wait for memory that later ranges
+   * hold.
+   */
   async *deliver(): ByteStream {
     this.#queue.abort();
     try {
@@ -179,7 +186,7 @@ class PrefetchedRange {
     }
   }
 
-  /** Gives the memory back, now or when it has been granted. */
+  /** Releases the memory, now or once granted. */
   drop(): void {
     this.#dropped = true;
     this.#queue.abort();
@@ -198,10 +205,10 @@ class PrefetchedRange {
 
 // Many ranges of one version in few requests.
 
-/** Bytes between two ranges up to which they are fetched in one request. */
+/** The maximum gap in bytes between two ranges fetched in one request. */
 const GAP = 2 ** 20;
 
-/** Bytes that a request for several ranges has at most. A single range may be larger. */
+/** The maximum size in bytes of a request for several ranges. A single range may be larger. */
 const LARGEST = 16 * 2 ** 20;
 
 /** Requests in flight. */
@@ -215,13 +222,13 @@ interface ByteRange {
 interface Group {
   start: number;
   end: number;
-  /** Where in the list of the caller its ranges are. */
+  /** The indices of its ranges in the caller's list. */
   members: number[];
 }
 
 /**
- * The bytes of each range, in the order of `ranges`, all of one version: ObjectChanged otherwise. Near and overlapping
- * ranges share a request. What lies past the end of the object is cut off; an empty range sends no request.
+ * Returns the bytes of each range, in the order of `ranges`. Throws `ObjectChanged` unless all are of one version. Near
+ * and overlapping ranges share a request. Ranges are clamped to the object; an empty range sends no request.
  */
 export async function fetchRanges(
   driver: ObjectDriver,
@@ -247,7 +254,7 @@ export async function fetchRanges(
   return results;
 }
 
-/** Ranges in as few groups as `GAP` and `LARGEST` allow, in the order of their first bytes. */
+/** Groups ranges into as few requests as `GAP` and `LARGEST` allow, in the order of their first bytes. */
 function grouped(ranges: readonly ByteRange[]): Group[] {
   const sorted = ranges
     .map(({ start, end = Number.POSITIVE_INFINITY }, index) => ({ start, end, index }))
@@ -313,7 +320,7 @@ async function fetchOne(
   }
 }
 
-/** `grant`, or its failure after the line that waited for it has been let go. */
+/** Returns `grant`; if it fails, closes the connection that waited for it and rethrows. */
 async function held(grant: Promise<() => void>, body: ResumableBody): Promise<() => void> {
   try {
     return await grant;
@@ -323,7 +330,7 @@ async function held(grant: Promise<() => void>, body: ResumableBody): Promise<()
   }
 }
 
-/** A range of its own memory, unless it is all that was fetched. */
+/** Copies a range into its own memory, unless it is everything that was fetched. */
 function cut(group: Group, data: Uint8Array, { start, end }: ByteRange): Uint8Array {
   if (group.members.length === 1) return data;
   const to = end === undefined ? undefined : end - group.start;

@@ -1,4 +1,6 @@
-/** From a path to the driver of its bucket. One driver per scheme family, connection and bucket, opened when first needed. */
+/**
+ * Resolves a path to the driver of its bucket. Opens one driver per scheme family, connection and bucket, on demand.
+ */
 import type { Codecs } from "../codecs/codec.js";
 import type { Connection, ConnectionSource } from "../connections/index.js";
 import { invalid } from "../errors.js";
@@ -26,7 +28,7 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
     this.kit = kit;
   }
 
-  /** The driver of the bucket of `path`. A failed opening is not remembered. */
+  /** Returns the driver of the bucket of `path`. Does not cache a failure. */
   driver(path: StoragePath): Promise<D> {
     if (this.#closed) throw invalid("the storage is closed");
     const open = this.opener(path.scheme);
@@ -40,7 +42,7 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
     return opened;
   }
 
-  /** What opens the drivers of this scheme: those of one provider share it. */
+  /** Returns the function that opens drivers of this scheme; aliases of one provider share it. */
   opener(scheme: string): OpenDriver<D> {
     const open = this.#schemes.get(scheme);
     if (open) return open;
@@ -73,10 +75,10 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
   }
 }
 
-/** What a Storage brings along besides its drivers and connections. */
+/** The settings of a Storage besides its drivers and connections. */
 export interface StorageContext {
   readonly codecs: Codecs;
-  /** The content type that a name's suffix stands for. */
+  /** Returns the content type of a name's suffix. */
   readonly contentTypeOf: (name: string) => string | undefined;
   /** Generators that were written: each can be read once. */
   readonly written: WeakSet<object>;

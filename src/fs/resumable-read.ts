@@ -1,4 +1,4 @@
-/** One version of one object, and reads of it that survive a dropped line. */
+/** One version of one object, and reads of it that survive a dropped connection. */
 
 import { constants } from "node:buffer";
 import { pause } from "../concurrency.js";
@@ -6,13 +6,13 @@ import { type ErrorCode, failure, isStorageError } from "../errors.js";
 import { abortable, type ByteStream, collect } from "../streams.js";
 import type { ObjectDriver, ObjectInfo } from "./driver/driver.js";
 
-/** How often in a row a body is taken up again without a single byte in between. */
+/** The maximum number of resumes in a row without a single byte in between. */
 const MAX_RESUMES = 5;
 
-/** Milliseconds before the second fruitless try; doubled for each further one. */
+/** Milliseconds before the second fruitless resume; doubled for each further one. */
 const PAUSE_MS = 100;
 
-/** Which version of which object, and until when. */
+/** The range of a read, and the version. */
 export interface ReadRequest {
   /** First byte. */
   start: number;
@@ -23,15 +23,15 @@ export interface ReadRequest {
   signal: AbortSignal | undefined;
 }
 
-/** A read whose first request has been answered. */
+/** A read whose first response has arrived. */
 export interface OpenedRead {
   pinned: ResumableRead;
   info: ObjectInfo;
-  /** From `start` up to what was asked for, clamped to the size of the object. */
+  /** From `start` to the requested end, clamped to the size of the object. */
   body: ResumableBody;
 }
 
-/** Sends the first request of a read, of bytes up to `until`; its answer says which version all later ones must have. */
+/** Sends the first request of a read, for the bytes before `until`; its response pins the version of all later ones. */
 export async function openRead(
   driver: ObjectDriver,
   key: string,
@@ -44,7 +44,7 @@ export async function openRead(
   return { pinned, info, body: new ResumableBody(pinned, start, clamped(until, info.size), body) };
 }
 
-/** Where a range that ends at `end` ends in an object of `size` bytes. */
+/** Clamps the end of a range to an object of `size` bytes. */
 export function clamped(end: number | undefined, size: number): number {
   return Math.min(end ?? size, size);
 }
@@ -59,14 +59,14 @@ export class ResumableRead {
   ) {}
 
   /**
-   * Whether later requests can be held to this version. Times will not do: they are those of whole seconds, in which an
-   * object may be replaced.
+   * Whether later requests can be pinned to this version. Times are not enough: they are in whole seconds, within which
+   * an object may be replaced.
    */
   get isCertain(): boolean {
     return this.info.etag !== "" || this.version !== undefined;
   }
 
-  /** One request for this version; ObjectChanged when it is not the current one any more. */
+  /** Sends one request for this version. Throws `ObjectChanged` if it is no longer the current one. */
   async request(start: number, end: number): Promise<ByteStream> {
     const { driver, key, info, version, signal } = this;
     const ifMatch = info.etag || undefined;
@@ -84,7 +84,7 @@ export class ResumableRead {
   }
 }
 
-/** The same version, for tasks that end with another signal. */
+/** Returns the same version, for tasks that end with another signal. */
 export function endingWith(signal: AbortSignal, { driver, key, info, version }: ResumableRead): ResumableRead {
   return new ResumableRead(driver, key, info, version, signal);
 }
@@ -96,7 +96,7 @@ function changed(cause?: unknown): Error {
   return failure("ObjectChanged", "the object was replaced or deleted while it was read", { cause });
 }
 
-/** A stretch of one version: exactly its bytes, from as many requests as it takes, one at a time. */
+/** A range of one version: exactly its bytes, from as many requests as needed, one at a time. */
 export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
   readonly #pinned: ResumableRead;
   readonly #end: number;
@@ -112,7 +112,7 @@ export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
     this.#bytes = bytes?.[Symbol.asyncIterator]();
   }
 
-  /** Bytes that are still to come. */
+  /** The number of bytes still to come. */
   get left(): number {
     return this.#end - this.#at;
   }
@@ -135,12 +135,12 @@ export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
   async #connect(): Promise<AsyncIterator<Uint8Array>> {
     const body = await this.#pinned.request(this.#at, this.#end);
     this.#bytes = body[Symbol.asyncIterator]();
-    // The reader may have left while the request was on its way.
+    // The reader may have left while the request was in flight.
     if (this.#over) await this.#bytes.return?.();
     return this.#bytes;
   }
 
-  /** The next chunk or the end. Promises alone, since this runs for each chunk, and small objects are one chunk. */
+  /** Returns the next chunk or the end. Bare promises, since this runs per chunk and small objects are one chunk. */
   #pull(bytes: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
     return bytes.next().then(this.#came, this.#broken);
   }
@@ -162,7 +162,7 @@ export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
     throw failure("Corrupt", "the provider sent more bytes than the object or the range has");
   }
 
-  /** Takes the line up again where it broke, if that can help. */
+  /** Resumes at the byte reached, if that can help. */
   readonly #broken = async (error: unknown): Promise<IteratorResult<Uint8Array>> => {
     const { signal } = this.#pinned;
     signal?.throwIfAborted();
@@ -181,11 +181,11 @@ export class ResumableBody implements ByteStream, AsyncIterator<Uint8Array> {
   }
 }
 
-// Reads over one connection, which is taken up again where it broke.
+// Reads over one connection, resumed after a drop.
 
 /**
- * The info of an object with a body that is always of that one version: a line that drops, ends early or stalls is
- * taken up at the byte reached. ObjectChanged when the version is gone by then.
+ * Returns the info of an object with a body of that one version: resumes at the byte reached when the connection drops,
+ * ends early or stalls. Throws `ObjectChanged` if the version is gone by then.
  */
 export async function readStream(
   driver: ObjectDriver,
@@ -198,14 +198,16 @@ export async function readStream(
 
 async function* nothing(): ByteStream {}
 
-/** The same bytes in one array, which is filled in place. TooLarge above what an array of this Node can hold. */
+/**
+ * Returns the same bytes in one array, filled in place. Throws `TooLarge` above the maximum array size of this Node.
+ */
 export async function readAll(driver: ObjectDriver, key: string, wanted: ReadRequest): Promise<Uint8Array> {
   if (wanted.start === wanted.end) return driver.stat(key, wanted).then(() => new Uint8Array(0));
   const opened = await openRead(driver, key, wanted);
   return collect(abortable(opened.body, wanted.signal), { size: await sizeOf(opened, wanted) });
 }
 
-/** Bytes of what was asked for in the object as it is. */
+/** Returns the number of requested bytes that the object has. */
 export async function sizeOf({ info, body }: OpenedRead, { start, end }: ReadRequest): Promise<number> {
   const size = Math.max(0, clamped(end, info.size) - start);
   if (size <= constants.MAX_LENGTH) return size;

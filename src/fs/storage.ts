@@ -52,18 +52,18 @@ import {
 import { StorageWritable } from "./writable.js";
 
 /**
- * One row of a listing: an object, a directory, which is nothing but the common start of some keys, or among files what
- * is neither (`other`): `detail` says what it is.
+ * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
+ * (`other`), which `detail` describes.
  */
 export interface ListEntry extends Omit<DriverListEntry, "key"> {
   path: StoragePath;
 }
 
-/** What became of one copy: what was copied, unless source and target are one object. */
+/** The outcome of one copy: the source's state, unless source and target are one object. */
 interface CopyOutcome {
-  /** Of a move. */
+  /** Set for a move. */
   was?: SourceState;
-  /** The source was looked at after the copy. */
+  /** Whether the source was checked after the copy. */
   checked?: boolean;
 }
 
@@ -82,9 +82,11 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * What is in a directory, page by page; a directory without entries does not exist and lists nothing. Among files, a
-   * symbolic link to a directory and what is no regular file come as `other`. What cannot be listed, such as a name
-   * that is not UTF-8 or a folder that may not be read, is named in a BatchError after all others were yielded.
+   * Yields the entries of a directory, page by page; none if it does not exist. Among files, a symbolic link to a
+   * directory and anything but a regular file are `other`. Throws a BatchError after all other entries that names those
+   * it could not list, such as a name that is not UTF-8 or an unreadable folder.
+   *
+   * @example for await (const { path, size } of storage.list("s3://bucket/logs")) console.log(String(path), size);
    */
   async *list(at: PathLike, init: ListOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
     const call = new Operation("list", "list", init);
@@ -107,7 +109,7 @@ export class Storage extends Objects<Driver> {
       });
       for await (const page of pages) {
         batch.done(page.length);
-        // The marker object that some tools leave for a directory is not its own child.
+        // The marker object that some tools create for a directory is not its own child.
         for (const item of page) if (item.key !== prefix) yield entry(path, item);
       }
       batch.check("list", call.at, "not listed");
@@ -117,8 +119,10 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Objects and directories whose keys match: `*` `?` `[a-c]` inside a segment, `**` across segments, `{x,y}` either.
-   * Links and what cannot be listed are as in `list`.
+   * Yields objects and directories whose keys match: `*` `?` `[a-c]` inside a segment, `**` across segments, `{x,y}`
+   * either. Links, and entries that it could not list, are as in `list`.
+   *
+   * @example for await (const { path } of storage.glob("s3://bucket/logs/2026-*.csv")) console.log(path.name);
    */
   async *glob(pattern: PathLike, init: GlobOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
     const call = new Operation("glob", "list", init);
@@ -139,26 +143,42 @@ export class Storage extends Objects<Driver> {
     }
   }
 
-  /** As `read`, as a web stream. */
+  /**
+   * Returns a web stream of the bytes that `read` yields.
+   *
+   * @example return new Response(storage.readable("s3://bucket/a.bin"));
+   */
   readable(at: PathLike, init: ReadOptions = {}): ReadableStream<Uint8Array> {
     return toReadableStream(this.read(at, init));
   }
 
-  /** Several ranges of one version, in the order asked for; near ones are fetched together. */
+  /**
+   * Returns several ranges as one array each, in the order of `ranges`. All are of one version: throws `ObjectChanged`
+   * otherwise. Nearby ranges share a request.
+   *
+   * @example const [a, b] = await storage.ranges("s3://bucket/big.bin", [{ start: 0, end: 4 }, { start: 96, end: 100 }]);
+   */
   ranges(at: PathLike, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
     return onObject(this.#reach, "read", at, init, RANGES, ({ key, driver }) =>
       fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
     );
   }
 
-  /** A writer to push into; the object exists if and only if its `close()` resolves. */
+  /**
+   * Returns a push-style writer. Nothing is stored unless its `close()` resolves.
+   *
+   * @example await source.pipeTo(storage.writable("s3://bucket/a.bin"));
+   */
   writable(at: PathLike, init: WriteOptions = {}): StorageWritable {
     return new StorageWritable((body) => this.write(at, body, init));
   }
 
   /**
-   * Copies an object, or with `recursive` everything below a path; inside the provider where one connection reaches
-   * both. A recursive copy goes on past entries that fail, which come in one BatchError at the end.
+   * Copies an object, or with `recursive` everything below a path; inside the provider if one connection reaches both.
+   * Throws `NotFound` if the source does not exist. A recursive copy continues after failures and throws one BatchError
+   * at the end.
+   *
+   * @example await storage.copy("s3://bucket/a", "gs://backup/a", { recursive: true });
    */
   async copy(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("copy", init, COPY);
@@ -166,13 +186,15 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * As `copy`; a source is deleted when its own copy is complete. What is moved onto itself stays, and so does a source
-   * that nothing proves to be another object than its copy.
+   * Moves as `copy` copies; deletes a source once its own copy is complete. A source stays if it is moved onto itself,
+   * or if nothing proves that it and its copy are different objects.
    *
-   * What is deleted is what was copied: a source that somebody changes meanwhile stays beside the copy, and the move
-   * fails with ObjectChanged. GCS, Azure, files and memory compare and delete in one step, files so against this
-   * process only. S3 is asked right before the delete: a change in between these two requests is lost, unless the
-   * bucket keeps versions.
+   * Deletes only what it copied: a source that changes meanwhile stays beside the copy, and the move throws
+   * `ObjectChanged`. GCS, Azure, files and memory compare and delete in one step, files only against this process. On
+   * S3 the move checks right before the delete: a change between these two requests is lost, unless the bucket keeps
+   * versions.
+   *
+   * @example await storage.move("s3://bucket/new/a.csv", "s3://bucket/done/a.csv");
    */
   async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
@@ -207,7 +229,11 @@ export class Storage extends Objects<Driver> {
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
   }
 
-  /** A URL with which anybody can `GET` or `PUT` this one object until it expires. Sends no request. */
+  /**
+   * Returns a URL that lets any holder `GET` or `PUT` this one object until it expires. Sends no request.
+   *
+   * @example const url = await storage.signedUrl("s3://bucket/a.bin", { expiresIn: 600 });
+   */
   signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<string> {
     const call = new Operation("sign", "sign", {});
     return call.run(async () => {
@@ -217,7 +243,7 @@ export class Storage extends Objects<Driver> {
     });
   }
 
-  /** Deletes single objects, those of a bucket in as few requests as its driver can. */
+  /** Deletes single objects, in as few requests per bucket as its driver can. */
   async #deleteObjects(paths: readonly PathLike[], { version, signal }: DeleteObjectOptions): Promise<void> {
     const [first] = paths;
     if (first !== undefined && paths.length === 1) return super.delete(first, { version, signal });
@@ -232,7 +258,7 @@ export class Storage extends Objects<Driver> {
     await deleteGroups(groups, signal);
   }
 
-  /** Whether one driver can copy between the two: same provider, same connection. */
+  /** Returns whether one driver can copy between the two: same provider, same connection. */
   #together(a: StoragePath, b: StoragePath): boolean {
     return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
   }
@@ -266,7 +292,7 @@ export class Storage extends Objects<Driver> {
     return call.run(async () => deleteUnchanged(call, await call.object(this.#reach, at), was, signal));
   }
 
-  /** One object has more than one spelling, `s3a://` and a slash at the end among them. */
+  /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
   async #copy(
     op: "copy" | "move",
     from: PathLike,
@@ -296,11 +322,11 @@ export class Storage extends Objects<Driver> {
     if (info) await waitUntilDistinct(info, signal);
     const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
     const was = known ?? (move ? await this.#seen(reading, source, signal) : undefined);
-    // With ifAbsent a provider does not say which of two conditions has failed; a move looks again before it deletes.
+    // With ifAbsent a provider does not say which of two conditions failed; a move checks again before it deletes.
     const ifMatch = init.ifMatch ?? (ifAbsent ? undefined : was?.etag);
     const { same } = await writing.run(
       () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
-      // Within a provider the answer says only that something is missing: that is the source.
+      // Within a provider the response says only that an object is missing: that is the source.
       (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
@@ -310,7 +336,7 @@ export class Storage extends Objects<Driver> {
     return { checked: true };
   }
 
-  /** A condition that the caller has not set fails in words that the caller knows. */
+  /** Converts the failure of a condition that the caller did not set into terms that the caller knows. */
   #unasked({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
     if (ifMatch !== undefined || !isStorageError(error, "PreconditionFailed")) return error;
     const { op, attempts } = error;
@@ -340,7 +366,7 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
 }
 
-/** One place or several. */
+/** Returns the list of one or several paths. */
 function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
   return typeof at === "string" || isInstance<StoragePath>(at, "StoragePath") ? [at] : at;
 }

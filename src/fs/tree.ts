@@ -1,4 +1,4 @@
-/** Copies that leave the provider, and copies of whole trees. */
+/** Copies between providers, and copies of whole trees. */
 import { createHash, getFips } from "node:crypto";
 import { pause } from "../concurrency.js";
 import { failure, invalid, isStorageError } from "../errors.js";
@@ -11,13 +11,13 @@ import type { CopyOptions, DeleteOptions } from "./options.js";
 import { readStream } from "./resumable-read.js";
 import { writeObject } from "./write.js";
 
-/** How many objects of a tree are copied at the same time. */
+/** Objects of a tree copied in parallel. */
 const TREE_PARALLEL = 8;
 
 /**
- * Streams one version of the source, whose info it returns, with its content type and, where it can be kept, its
- * metadata. The bytes on their way are compared with the MD5 that the source's provider states, before anything is
- * stored, and with size and MD5 that the target's provider states then; where one states no MD5, only the size is.
+ * Streams one version of the source, with its content type and, where the target can keep it, its metadata; returns its
+ * info. Compares the bytes with the MD5 that the source's provider states, before anything is stored, and then with the
+ * size and MD5 that the target's provider states. Without an MD5 it compares only the size.
  */
 export async function copyAcross(
   source: ResolvedObject,
@@ -42,30 +42,30 @@ export async function copyAcross(
     checkStored(stored, { etag, size, print });
     return { info, stored };
   } finally {
-    // A write that is refused has not begun to read.
+    // A refused write has not begun to read.
     await body[Symbol.asyncIterator]().return?.();
   }
 }
 
-/** What is known of a source: by its listing or its stat, or only its etag. */
+/** The known state of a source: from its listing or its stat, or only its etag. */
 export interface SourceState {
   etag: string;
   version?: string | undefined;
   modified?: Date | undefined;
 }
 
-/** What was copied, and what is at the target now. */
+/** The source as copied, and the target as stored. */
 export interface Copied {
   info: ObjectInfo;
   stored: ObjectInfo;
 }
 
-/** Milliseconds after which times of modification differ by a second, also where one is told in whole seconds. */
+/** Milliseconds after which modification times differ by a second, even where one has whole seconds only. */
 const DISTINCT_MS = 2100;
 
 /**
- * Waits until the source is not that young: if the target is the same object, by way of another connection, the copy
- * then shows in the time of the source. Versions show it in any case.
+ * Waits until the source is older than that: if the target is the same object by another connection, the copy then
+ * shows in the source's time. Versions show it in any case.
  */
 export async function waitUntilDistinct(
   { version, modified }: ObjectInfo,
@@ -99,8 +99,8 @@ function checkStored(stored: ObjectInfo, { etag, size, print }: Sent): void {
 }
 
 /**
- * Fails with ObjectChanged when the source is not what was copied, or when nothing proves that source and copy are two
- * objects, so that a move deletes nothing that has no copy. Two connections, or two names of a bucket, can lead to one
+ * Throws `ObjectChanged` if the source is not what was copied, or if nothing proves that source and copy are different
+ * objects, so that a move deletes nothing without a copy. Two connections, or two names of a bucket, can lead to one
  * object. Then the copy has changed the source: its etag or version, or its time by the difference between the two.
  */
 export async function checkApart(
@@ -116,7 +116,7 @@ export async function checkApart(
 
 const CHANGED = "the source changed while it was moved; it is kept beside its copy";
 
-/** The time helps where etags repeat for equal content; headers tell it in seconds, listings and JSON more finely. */
+/** The time helps where etags repeat for equal content; headers have whole seconds, listings and JSON are finer. */
 function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): boolean {
   if (found.etag !== etag) return false;
   if (found.version !== undefined && version !== undefined) return found.version === version;
@@ -124,8 +124,8 @@ function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): bo
 }
 
 /**
- * Deletes what was moved, if it still is what was copied: in one step where the provider can, else after a look right
- * before. ObjectChanged otherwise. One that is gone is a success.
+ * Deletes a moved source if it still is what was copied: in one step where the provider can, else after a check right
+ * before. Throws `ObjectChanged` otherwise. Succeeds if it is gone.
  */
 export async function deleteUnchanged(
   call: Operation,
@@ -154,7 +154,7 @@ async function statIfThere(
   });
 }
 
-/** The same bytes; a failure is told as one of the read, and by the write as one of its caller's body. */
+/** Yields the same bytes; converts a failure into one of the read, which the write treats as from its caller's body. */
 async function* telling(bytes: ByteStream, told: (error: unknown) => unknown): ByteStream {
   try {
     yield* bytes;
@@ -163,7 +163,7 @@ async function* telling(bytes: ByteStream, told: (error: unknown) => unknown): B
   }
 }
 
-/** What each object of a tree reports its bytes to, so that the caller hears the sum of all. */
+/** Returns a factory of progress callbacks, one per object of a tree, that report the sum of all to the caller. */
 export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyOptions["onProgress"] {
   if (!onProgress) return () => undefined;
   let total = 0;
@@ -185,21 +185,21 @@ type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined)
 
 export interface Tree {
   op: "copy" | "move";
-  /** Told of failures of the source. */
+  /** Converts failures of the source. */
   call: Operation;
   source: ResolvedObject;
   target: ResolvedObject;
   init: CopyOptions;
   one: One;
-  /** Told of failures of the target. */
+  /** Converts failures of the target. */
   writing: Operation;
-  /** Deletes the marker of a directory that was moved. */
+  /** Deletes the marker of a moved directory. */
   drop(marker: StoragePath, listed: SourceState): Promise<void>;
 }
 
 /**
- * Copies or moves everything below a path to the same place below another, a few objects at a time. Entries that fail
- * do not stop the others; all of them come in one BatchError at the end.
+ * Copies or moves everything below a path to the same place below another, several objects in parallel. Continues after
+ * failures and throws one BatchError for all at the end.
  */
 export async function transferTree(tree: Tree): Promise<void> {
   const { op, call, source, target, init } = tree;
@@ -214,14 +214,14 @@ export async function transferTree(tree: Tree): Promise<void> {
   if (batch.untouched) throw failure("NotFound", "there is nothing below this path");
 }
 
-/** The link alone: what it leads to stays where it is. */
+/** Moves only the link: its target stays in place. */
 async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): Promise<void> {
   if (source.driver !== target.driver)
     throw failure("Unsupported", "it is a symbolic link, which only a folder can hold; copy what it leads to instead");
   await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
 }
 
-/** Whether one of two trees is in the other, whatever links lead there. All drivers of files share one disk. */
+/** Returns whether one of two trees contains the other, through any links. All file drivers share one disk. */
 async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
   if (a.driver !== b.driver && !(a.driver.fileSystem && b.driver.fileSystem)) return false;
   const [one, other] = await Promise.all([realKey(a, a.key), realKey(b, b.key)]);
@@ -232,18 +232,18 @@ async function realKey({ driver }: ResolvedObject, key: string): Promise<string>
   return driver.fileSystem?.realKey(key) ?? key;
 }
 
-/** A directory of both trees, as its entries are about to be copied: where it really is. */
+/** The real paths of a directory of both trees whose entries are about to be copied. */
 interface Pair {
   source: string;
   target: string;
 }
 
-/** Directories that are remembered; a walk in the order of keys seldom comes back to others. */
+/** The maximum number of directories remembered; a walk in key order seldom returns to others. */
 const REMEMBERED = 1000;
 
 /**
- * Finds the directories of two trees of files that links inside lead into the other tree. There a copy would replace a
- * source that nobody has read yet, a move would then delete it, and a tree would grow by itself each time it is copied.
+ * Finds directories in two file trees whose links lead into the other tree. There a copy would replace a source before
+ * it is read, a move would then delete it, and a tree would grow with each copy.
  */
 class CrossingLinks {
   readonly #source: ResolvedObject;
@@ -255,7 +255,7 @@ class CrossingLinks {
     this.#target = target;
   }
 
-  /** Whether they cross on the way to the directory `rest` of both trees. */
+  /** Returns whether the trees cross on the way to the directory `rest`. */
   async at(rest: string): Promise<boolean> {
     let known = this.#known.get(rest);
     if (known === undefined) {
@@ -284,7 +284,7 @@ class CrossingLinks {
   }
 }
 
-/** The directory that `rest` is in; empty for one directly in the tree. */
+/** Returns the directory that contains `rest`; empty for an entry directly in the tree. */
 function parentOf(rest: string): string {
   return rest.slice(0, Math.max(0, rest.lastIndexOf("/")));
 }
@@ -355,7 +355,7 @@ class TreeWalk {
         await this.#named(from, () => work(value, from));
       }
     };
-    // Nobody is left copying when the caller hears of the end.
+    // No worker is still copying when the call ends.
     const ends = await Promise.allSettled(Array.from({ length: TREE_PARALLEL }, worker));
     await items.return();
     const failed = ends.find(({ status }) => status === "rejected");
@@ -446,8 +446,8 @@ function stateOf({ etag, modified }: DriverListEntry): SourceState | undefined {
 }
 
 /**
- * Two connections, or two names, can lead to one bucket. Where one tree then lies in the other, copies would replace
- * objects that nobody has read yet. Whether it is one bucket shows in the first object, which both have.
+ * Refuses two connections, or two names, that lead to one bucket. Where one tree then contains the other, copies would
+ * replace objects before they are read. The first object, which both have, shows whether it is one bucket.
  */
 async function refuseOneBucket({ source, target, writing, init }: Tree, item: DriverListEntry): Promise<void> {
   const { key, size, modified } = item;
@@ -456,7 +456,7 @@ async function refuseOneBucket({ source, target, writing, init }: Tree, item: Dr
   if (!isWithin(target.key, source.key) && !isWithin(source.key, target.key)) return;
   const there = await statIfThere(writing, { key, driver: target.driver }, init.signal);
   if (there === undefined || there.size !== size || !sameSecond(there.modified, modified)) return;
-  // Another kind of provider, as S3's way to Google's buckets, has other etags.
+  // Another kind of provider, such as S3's interface to Google's buckets, has other etags.
   if (there.etag !== item.etag && source.path.scheme === target.path.scheme) return;
   throw invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`);
 }
@@ -465,19 +465,19 @@ function adviceOn({ detail = "no regular file" }: DriverListEntry): string {
   return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
 }
 
-/** The path of another key in the bucket of `path`; byte for byte. */
+/** Returns the path of another key in the bucket of `path`; byte for byte. */
 function below({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
   return StoragePath.of({ scheme, connectionId, bucket, key });
 }
 
-// The MD5 of bytes on their way.
+// The MD5 of bytes in transit.
 
 class Md5Stream {
   /** Node has no MD5 in FIPS mode. */
   readonly #hash = getFips() === 1 ? undefined : createHash("md5");
   #md5: string | undefined;
 
-  /** The same bytes, of which a note is taken. */
+  /** Yields the same bytes and hashes them. */
   async *of(bytes: ByteStream): ByteStream {
     for await (const chunk of bytes) {
       this.#hash?.update(chunk);
@@ -486,7 +486,7 @@ class Md5Stream {
     this.#md5 = this.#hash?.digest("hex");
   }
 
-  /** Whether the bytes, when they are over, are others than those of `md5`; false where either is not known. */
+  /** Returns whether the MD5 of the bytes, once complete, differs from `md5`; false if either is unknown. */
   differs(md5: string | undefined): boolean {
     return md5 !== undefined && this.#md5 !== undefined && md5 !== this.#md5;
   }
@@ -504,8 +504,8 @@ export async function checkDoomed({ key, driver }: ResolvedObject, init: DeleteO
 }
 
 /**
- * Deletes an object and everything below it; of a symbolic link, the link alone. Failed keys do not stop the others;
- * all of them go into the batch.
+ * Deletes an object and everything below it; of a symbolic link, only the link. Continues after failed keys and adds
+ * them to the batch.
  */
 export async function removeTree(
   batch: Batch,
@@ -517,9 +517,9 @@ export async function removeTree(
   const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
     deleteIn(batch, { call, driver }, doomed, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
-  // The next page is listed while this one is deleted.
+  // Lists the next page while this one is being deleted.
   let running: Promise<void> = Promise.resolve();
-  // The object itself goes with a page that has room, so that it costs no request of its own.
+  // The object itself joins a page that has room, so that it costs no extra request.
   const last: ObjectIdentifier[] = key === "" ? [] : [{ key }];
   try {
     for await (const page of pagesOf(batch, call, reached, signal)) {
@@ -532,7 +532,7 @@ export async function removeTree(
   } catch (error) {
     await running;
     if (signal?.aborted || batch.untouched) throw error;
-    // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    // The rest of the listing is unknown; the error still reports what was done.
     batch.fail(call.at, call.toStorageError(error));
   }
   await running;
@@ -553,7 +553,7 @@ function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject,
   });
 }
 
-/** Deletes in all buckets, also when one has failed; all failures come in one error. */
+/** Deletes in all buckets, even after one has failed; throws all failures in one error. */
 export async function deleteGroups(
   groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
   signal: AbortSignal | undefined,
@@ -567,7 +567,7 @@ export async function deleteGroups(
   batch.check("delete", first, "not deleted");
 }
 
-/** Deletes objects of one bucket, `count` of which are known to be there; failures go into the batch, an abort is thrown. */
+/** Deletes objects of one bucket, `count` of which are known to exist; adds failures to the batch, throws an abort. */
 export async function deleteIn(
   batch: Batch,
   { call, driver }: { call: Operation; driver: ObjectDriver },

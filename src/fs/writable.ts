@@ -1,9 +1,9 @@
-/** The one push-to-pull bridge. Everything else pulls. */
+/** The only push-to-pull bridge. Everything else pulls. */
 import { invalid } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 import type { WriteResult } from "./driver/driver.js";
 
-/** Starts a write that pulls `body`; rejects when nothing was stored. */
+/** Starts a write that pulls `body`; rejects if nothing was stored. */
 type Start = (body: ByteStream) => Promise<WriteResult>;
 
 interface Waiting {
@@ -12,10 +12,10 @@ interface Waiting {
 }
 
 /**
- * A writer that a program pushes into, also a web `WritableStream` for `pipeTo`.
+ * A push-style writer, also a web `WritableStream` for `pipeTo`.
  *
- * The object exists if and only if `close()` resolves. `abort()`, leaving an `await using` block
- * without `close()`, and dropping the writer store nothing.
+ * Nothing is stored unless `close()` resolves: not after `abort()`, after leaving an `await using` block without
+ * `close()`, or after dropping the writer.
  */
 export class StorageWritable extends WritableStream<Uint8Array | string> implements AsyncDisposable {
   readonly #bridge: Bridge;
@@ -31,7 +31,7 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
     this.#bridge = bridge;
   }
 
-  /** Hands over one chunk; resolves when the provider wants more. */
+  /** Passes on one chunk; resolves when the provider wants more. */
   async write(chunk: Uint8Array | string): Promise<void> {
     if (this.#closed) throw invalid("the writer is closed");
     const writer = this.getWriter();
@@ -42,13 +42,13 @@ export class StorageWritable extends WritableStream<Uint8Array | string> impleme
     }
   }
 
-  /** Stores what was written. A second call gives the same result. */
+  /** Stores the written data. A second call returns the same result. */
   override close(): Promise<void> & Promise<WriteResult> {
     this.#closed ??= super.close().then(() => this.#bridge.finish());
     return this.#closed as Promise<void> & Promise<WriteResult>;
   }
 
-  /** Stores nothing. After a successful `close` it fails: the object stays. */
+  /** Discards the written data. Fails after a successful `close`: the object stays. */
   override async abort(reason: unknown = invalid("the writer was aborted")): Promise<void> {
     if (this.#closed) throw invalid("the writer is closed");
     await super.abort(reason);
@@ -70,7 +70,7 @@ class Bridge {
 
   constructor(start: Start) {
     this.#done = start(this.#body());
-    // A write that fails early must wake a producer that waits; racing `#done` in every push would pile up reactions.
+    // A write that fails early must wake a waiting producer; racing `#done` in every push would pile up reactions.
     this.#done.catch((reason) => {
       this.#failure ??= { reason };
       this.#writer?.reject(reason);

@@ -24,7 +24,7 @@ import {
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
-/** One write: body, codec, driver, in one pull chain to which the provider sets the pace. */
+/** Writes one object: body, codec and driver form one pull chain, paced by the provider. */
 export function writeObject(
   reached: ResolvedObject<ObjectDriver>,
   body: Body,
@@ -45,7 +45,7 @@ export function writeObject(
   return driver.write(key, abortable(stored.bytes, signal), options);
 }
 
-/** The body as bytes of a length that is known, or that was promised and is held to. */
+/** Returns the body as bytes, with a length that is known, or promised and enforced. */
 function sized(body: Body, size: number | undefined): { bytes: ByteStream; size: number | undefined } {
   const data = whole(body);
   const bytes = data ? single(data) : foreign(toByteStream(body));
@@ -54,7 +54,7 @@ function sized(body: Body, size: number | undefined): { bytes: ByteStream; size:
   return { bytes: size === undefined ? bytes : exactly(bytes, size), size };
 }
 
-/** The same bytes; an error of the caller's own stream comes out marked, so that nobody wraps it. */
+/** Yields the same bytes; marks an error of the caller's own stream, so that no layer wraps it. */
 async function* foreign(bytes: ByteStream): ByteStream {
   try {
     yield* bytes;
@@ -71,7 +71,7 @@ type Stage = (bytes: ByteStream) => ByteStream;
 
 const asIs: Stage = (bytes) => bytes;
 
-/** The codec that `compression` means for this path; none for null, and for a suffix that says nothing. */
+/** Returns the codec that `compression` selects for this path; none for null and for an unknown suffix. */
 export function codecOf(compression: Compression | undefined, { path, kit }: Place): Codec | undefined {
   if (compression == null) return undefined;
   return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
@@ -82,7 +82,7 @@ export function decoding(place: Place, { compression, maxDecodedBytes, signal }:
   return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
 }
 
-/** What `read` makes of `bytes`, which are let go in the end, also when it fails before it has asked for the first. */
+/** Runs `read` over `bytes` and always closes the source, even if decoding fails before the first chunk. */
 async function* released(bytes: ByteStream, read: () => ByteStream): ByteStream {
   try {
     yield* read();

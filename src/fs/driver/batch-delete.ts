@@ -1,4 +1,4 @@
-/** Deletes of many objects, in batches that the provider answers call by call. */
+/** Deletes many objects, in batches that the provider answers call by call. */
 
 import { randomUUID } from "node:crypto";
 import { memoryLimiter } from "../../concurrency.js";
@@ -6,22 +6,22 @@ import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "./d
 
 type Signal = AbortSignal | undefined;
 
-/** What became of one call in a batch: it worked, it is to be made again on its own, or it failed for good. */
+/** The outcome of one call in a batch: it succeeded, must be repeated on its own, or failed for good. */
 export type DeleteOutcome = "gone" | "again" | Error;
 
 export interface BatchDelete {
-  /** Objects in one batch at most. */
+  /** The maximum number of objects in a batch. */
   readonly size: number;
-  /** A missing object is success. */
+  /** Succeeds for a missing object. */
   one(object: ObjectIdentifier, signal: Signal): Promise<void>;
-  /** By the place of the object in the batch; one without a verdict is made again. */
+  /** Returns outcomes by index; a call without one is repeated. */
   many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
-/** Deletes all of them; those that fail are named in a {@link BatchDeleteError}, each with its own error. */
+/** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
 export async function batchDelete(
   bulk: BatchDelete,
   objects: readonly ObjectIdentifier[],
@@ -71,14 +71,14 @@ async function again(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal
   }
 }
 
-// Batches of calls as `multipart/mixed`, RFC 2046, the way Azure and Google take them.
+// Batches of calls as `multipart/mixed`, RFC 2046, the way Azure and Google accept them.
 
 export interface MultipartMixed {
   boundary: string;
   body: Uint8Array;
 }
 
-/** `calls`: whole requests, from the request line to the empty line; `idOf` spells their numbers. */
+/** `calls`: whole requests, from the request line to the empty line; `idOf` formats their numbers. */
 export function writeMultipartMixed(
   calls: readonly string[],
   idOf: (index: number) => string = String,
@@ -98,7 +98,7 @@ export interface MixedResponse {
   text: string;
 }
 
-/** The answers by the number of their call; a call that got none is missing. */
+/** Returns the responses by the number of their call, without calls that got none. */
 export function readMultipartMixed(text: string): Map<number, MixedResponse> {
   const answers = new Map<number, MixedResponse>();
   const boundary = /^--\S+/m.exec(text)?.[0];

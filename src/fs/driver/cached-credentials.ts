@@ -1,15 +1,15 @@
-/** Credentials that end, shared by many requests: of every cloud. */
+/** Expiring credentials of any cloud, shared by many requests. */
 
-/** A bearer token as its issuer gives it. */
+/** A bearer token as its issuer returns it. */
 export interface AccessToken {
   token: string;
-  /** When it ends, in milliseconds since 1970. */
+  /** Expiry in milliseconds since 1970. */
   expiresAt: number;
 }
 
-/** Credentials are replaced this many milliseconds before they end. */
+/** Milliseconds before expiry at which credentials are replaced. */
 const REFRESH_WINDOW_MS = 5 * 60_000;
-/** After a failed refresh, credentials that still hold are used this many milliseconds before the next one. */
+/** Milliseconds between a failed refresh and the next one, while the credentials are still valid. */
 const REFRESH_PAUSE_MS = 10_000;
 
 interface Held<T> {
@@ -18,7 +18,7 @@ interface Held<T> {
   fetchedAt: number;
 }
 
-/** Fetched once for all that wait, and again before they end or when the service refuses them. */
+/** Fetches credentials once for all waiting requests, and again before they expire or when the service refuses them. */
 export class CachedCredentials<T> {
   readonly #fetchNew: (forceRefresh: boolean) => Promise<T>;
   readonly #expiresAt: (value: T) => number;
@@ -26,13 +26,13 @@ export class CachedCredentials<T> {
   #pending: Promise<T> | undefined;
   #nextRefresh = 0;
 
-  /** `fetchNew` gets credentials, with `forceRefresh` not those that it may still keep; `expiresAt` says when they end. */
+  /** `fetchNew` gets credentials, with `forceRefresh` no cached ones; `expiresAt` returns their expiry. */
   constructor(fetchNew: (forceRefresh: boolean) => Promise<T>, expiresAt: (value: T) => number) {
     this.#fetchNew = fetchNew;
     this.#expiresAt = expiresAt;
   }
 
-  /** The credentials, at once while they are good. Those that still hold are used when a refresh fails. */
+  /** Returns the credentials, synchronously while valid. Keeps using valid ones when a refresh fails. */
   current(): T | Promise<T> {
     const held = this.#held;
     if (!held) return this.#fetch(false);
@@ -46,7 +46,7 @@ export class CachedCredentials<T> {
     });
   }
 
-  /** Replaces credentials that were refused, once for all requests that had them. Returns whether there are others now. */
+  /** Replaces refused credentials, once for all requests that used them. Returns whether there are others now. */
   async renew(wasRefused: (value: T, fetchedAt: number) => boolean): Promise<boolean> {
     const held = this.#held;
     if (held && !wasRefused(held.value, held.fetchedAt)) return true;
@@ -80,7 +80,7 @@ export class CachedAccessToken {
     return found instanceof Promise ? found.then(({ token }) => token) : found.token;
   }
 
-  /** Gets another one after `refused` was; whether there is another. */
+  /** Replaces the token `refused`; returns whether there is another. */
   renew(refused: string): Promise<boolean> {
     return this.#cache.renew(({ token }) => token === refused);
   }

@@ -1,10 +1,12 @@
-/** What an answer to a read says about the object, after a check that it is the answer to this range. */
+/** Parses what a response to a read says about the object, after checking that it answers this range. */
 
 import { failure } from "../../errors.js";
 import type { HttpResponse } from "../http/client.js";
 import { CONTENT_TYPES } from "./content-types.data.js";
 
-/** Bytes of the whole object, and of this answer. Without `range` the whole object was asked for. */
+/**
+ * Returns the bytes of the whole object, and of this response. Without `range` the request was for the whole object.
+ */
 export function parseContentRange(
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
   range: { start: number; end: number | undefined } | undefined,
@@ -21,8 +23,8 @@ function isWhole(told: string, length: number): boolean {
 }
 
 /**
- * The time of the last change, which the answer about an object has next to its etag. What has neither is no answer
- * about an object, as the page by which a network asks its users to log in.
+ * Returns the modification time, which a response about an object has next to its etag. A response with neither is not
+ * about an object, such as the login page of a network.
  */
 export function modifiedIn(text: string | undefined, etag: string | undefined): Date {
   if (text === undefined && !etag)
@@ -32,7 +34,7 @@ export function modifiedIn(text: string | undefined, etag: string | undefined): 
   return modified;
 }
 
-/** The size that an answer tells. One that tells none is not taken for that of an empty object. */
+/** Returns the size that a response states. A response without one is not taken for an empty object. */
 export function sizeFrom(told: string | number | undefined): number {
   const size = told === "" ? Number.NaN : Number(told);
   if (Number.isSafeInteger(size) && size >= 0) return size;
@@ -41,7 +43,7 @@ export function sizeFrom(told: string | number | undefined): number {
 
 function rangeIn(status: number, text = "", start: number, end: number | undefined) {
   if (status !== 206 && status !== 200) throw failure("Unsupported", `the server answered ${status} to a read`);
-  // As it is told by servers that do not refuse every range of an empty object.
+  // The form of servers that do not refuse every range of an empty object.
   if (text === "bytes 0--1/0") return { size: 0, length: 0 };
   if (status === 200 && text === "")
     throw failure("Unsupported", "the server ignores ranges and sends the whole object");
@@ -51,13 +53,14 @@ function rangeIn(status: number, text = "", start: number, end: number | undefin
   throw failure("Unsupported", "the server sent another range than the one that was asked for");
 }
 
-/** The value of a `Range` header; undefined for the whole object. */
+/** Returns the value of a `Range` header; undefined for the whole object. */
 export function rangeHeader(start: number, end: number | undefined): string | undefined {
   if (start === 0 && end === undefined) return undefined;
   return `bytes=${start}-${end === undefined ? "" : end - 1}`;
 }
 
-// Content types by suffix; the table is made at build time, since mime-types itself is CommonJS and reads JSON at run time.
+// Content types by suffix; the build generates the table, since mime-types itself is CommonJS and reads JSON at run
+// time.
 
 /** Unpacks `family:subtype suffix suffix,subtype,…`, one family a line; a lone subtype is its own suffix. */
 function unpack(packed: string): ReadonlyMap<string, string> {
@@ -76,16 +79,16 @@ function unpack(packed: string): ReadonlyMap<string, string> {
 
 const TYPES = /* @__PURE__ */ unpack(CONTENT_TYPES);
 
-/** The content type that the last suffix of `name` (a file name or a key) stands for, if it stands for one; any case. */
+/** Returns the content type of the last suffix of `name` (a file name or a key), if known; case-insensitive. */
 export function contentTypeOf(name: string): string | undefined {
   const dot = name.lastIndexOf(".");
-  // A name like `.json` is hidden, not a suffix.
+  // A name like `.json` is a hidden file, not a suffix.
   if (dot <= name.lastIndexOf("/") + 1) return undefined;
   return TYPES.get(name.slice(dot + 1).toLowerCase());
 }
 
 // Text in headers, which are ASCII. Other text becomes RFC 2047 encoded words, as S3 itself returns them and the Java
-// and .NET clients write them; text that looks like one is encoded too, so that every value comes back.
+// and .NET clients write them; text that looks like one is encoded too, so that every value round-trips.
 
 const PLAIN = /^(?:[!-~](?:[ -~]*[!-~])?)?$/;
 const WORD = /=\?([\w-]+)\?([BbQq])\?([^?]*)\?=/g;

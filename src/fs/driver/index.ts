@@ -1,3 +1,5 @@
-/** The door of the room: the driver interface as the other rooms use it. `src/driver.ts` is what authors of drivers get. */
+/**
+ * Entry point of this folder: the driver interface as the other folders use it. Authors of drivers use `src/driver.ts`.
+ */
 export type { ObjectDriver, ObjectInfo, WriteResult } from "./driver.js";
 export { byUtf8 } from "./listing.js";

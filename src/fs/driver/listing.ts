@@ -1,15 +1,15 @@
-/** What the listing of a foreign server is held to: rows that can be, in pages that end. */
+/** Checks the listing of a foreign server: valid entries, in pages that end. */
 import { failure } from "../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "./driver.js";
 
-/** Pages in a row without a new row; a server may look through what was deleted for a while. */
+/** The maximum number of pages in a row without a new entry; a server may scan deleted keys for a while. */
 const EMPTY_PAGES = 10_000;
-/** Pages in a row whose rows all come before rows of earlier pages. Some emulators have an order of their own. */
+/** The maximum number of pages in a row before entries of earlier pages. Some emulators have an order of their own. */
 const STANDSTILL = 10;
 
 type Asked = Pick<DriverListOptions, "delimiter" | "startAfter" | "versions">;
 
-/** One listing under way. A recursive delete acts on what it lets pass. */
+/** A listing in progress. A recursive delete acts on the entries that it passes. */
 export class Listing {
   #last: DriverListEntry | undefined;
   #highest = "";
@@ -20,7 +20,7 @@ export class Listing {
   #steps = 0;
   #stride = 1;
 
-  /** `ordered`: whether the service lists in the order of keys, as all do but S3 Express. */
+  /** `ordered`: whether the service lists in key order, as all do but S3 Express. */
   constructor(
     readonly prefix: string,
     readonly asked: Asked,
@@ -28,8 +28,8 @@ export class Listing {
   ) {}
 
   /**
-   * The rows of one page in the order of UTF-8 bytes, each once, and only those after `startAfter`. Corrupt for rows
-   * that cannot be, and for pages that do not get anywhere.
+   * Returns the entries of one page after `startAfter` in the order of UTF-8 bytes, without duplicates. Throws Corrupt
+   * for invalid entries, and for pages that make no progress.
    */
   page(rows: readonly DriverListEntry[]): DriverListEntry[] {
     for (const row of rows) this.#check(row);
@@ -40,8 +40,8 @@ export class Listing {
   }
 
   /**
-   * Takes down the mark of the next page. Corrupt when the marks go round in a circle, however long: one mark of the
-   * past is kept, and replaced after twice as many pages each time (R. P. Brent, BIT 20, 1980).
+   * Records the marker of the next page. Throws Corrupt when the markers cycle, however long the cycle: keeps one past
+   * marker, and replaces it after twice as many pages each time (R. P. Brent, BIT 20, 1980).
    */
   next(mark: string): string {
     if (mark === this.#mark || mark === this.#before)
@@ -82,7 +82,7 @@ export class Listing {
     if (this.#still > STANDSTILL) throw failure("Corrupt", "the pages of the listing do not advance");
   }
 
-  /** Some services tell a directory once in each page; others repeat the row at which a page begins. */
+  /** Some services repeat a directory on each page; others repeat the entry at which a page begins. */
   #isNew(row: DriverListEntry): boolean {
     const before = this.#last;
     this.#last = row;
@@ -104,17 +104,17 @@ function wrong(field: string, key: string, what: string): Error {
   return failure("Corrupt", `the listing has a row whose ${field} ${what}: ${JSON.stringify(key.slice(0, 100))}`);
 }
 
-/** The number of bytes in the text of a row; NaN, which no row may have, for anything else. */
+/** Parses the size of an entry in bytes; returns NaN, which is invalid, for anything else. */
 export function sizeInRow(text: string | undefined): number {
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** The time in the text of a row: ISO 8601 or that of HTTP. An invalid date, which no row may have, for anything else. */
+/** Parses the time of an entry, in ISO 8601 or HTTP format; returns an invalid date for anything else. */
 export function dateInRow(text: string | undefined): Date {
   return new Date(text !== undefined && text.length >= 10 ? text : Number.NaN);
 }
 
-/** Negative, zero or positive as `a` comes before, with or after `b` in the order of their UTF-8 bytes, which is how object stores list. */
+/** Compares `a` and `b` by their UTF-8 bytes, the order of object stores: negative, zero or positive. */
 export function byUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -125,7 +125,7 @@ export function byUtf8(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Whether a row of a listing comes after `startAfter`; a directory by its own key, whatever is in it. */
+/** Returns whether an entry comes after `startAfter`; compares a directory by its own key, whatever it contains. */
 export function isAfter(key: string, startAfter: string | undefined): boolean {
   return startAfter === undefined || byUtf8(key, startAfter) > 0;
 }
@@ -136,13 +136,13 @@ function rank(unit: number): number {
 }
 
 /**
- * Turns the versions of each key around, which Google and Azure list oldest first and let run on over pages. Their
- * versions are numbers and timestamps, of which the longer, else the one that sorts later, is the newer.
+ * Reverses the versions of each key, which Google and Azure list oldest first and across pages. Their versions are
+ * numbers and timestamps: the longer, else the one that sorts later, is the newer.
  */
 export class NewestFirst {
   #open: DriverListEntry[] = [];
 
-  /** What is complete after these rows. */
+  /** Adds entries and returns those of complete keys. */
   add(items: readonly DriverListEntry[]): DriverListEntry[] {
     const done: DriverListEntry[] = [];
     for (const item of items) {
@@ -152,7 +152,7 @@ export class NewestFirst {
     return done;
   }
 
-  /** The versions of the last key. */
+  /** Returns the versions of the last key. */
   rest(): DriverListEntry[] {
     const versions = this.#open;
     this.#open = [];

@@ -1,30 +1,30 @@
-/** Cuts a body into the pieces in which it goes out. */
+/** Cuts a body into the parts of an upload. */
 import { constants } from "node:buffer";
 import type { MemoryLimiter } from "../../concurrency.js";
 import { failure } from "../../errors.js";
 import { type ByteStream, wrongSize } from "../../streams.js";
 
-/** One part on its way. `data` stays as it is until `part` settles, so that it can be sent again. */
+/** One part in transit. `data` is unchanged until `uploadPart` settles, so that it can be sent again. */
 export interface Part {
   /** Counted from 0. */
   readonly index: number;
-  /** Of the first byte in the body. */
+  /** Offset of the first byte in the body. */
   readonly offset: number;
   readonly size: number;
   readonly data: Uint8Array;
-  /** Whether the body ends with it. */
+  /** Whether it ends the body. */
   readonly last: boolean;
 }
 
-/** A piece of the body in a buffer of its own, or of a body that was in memory already. */
+/** A piece of the body in its own buffer, or of a body that was in memory already. */
 export interface ReadPart extends Part {
   readonly release: () => void;
 }
 
-/** Bytes read of a body of unknown size before it takes a part's worth from the budget. */
+/** Bytes read of a body of unknown size before it takes memory for a part from the budget. */
 const LOOK_AHEAD = 64 * 2 ** 10;
 
-/** At least one piece, the last marked. Every piece must be released. */
+/** Yields at least one piece, the last one marked. The caller must release every piece. */
 export async function* readParts(
   source: BufferedReader,
   limits: UploadLimits,
@@ -58,7 +58,9 @@ function sizesFor(limits: UploadLimits, size: number | undefined): PartSizes {
   return partSizes({ ...limits, maxPartSize: Math.min(limits.maxPartSize, constants.MAX_LENGTH) }, size);
 }
 
-/** A known size says by itself that more is to come; only the supposed end is checked, before the last part is sent. */
+/**
+ * Returns whether the body ends. A known size tells this until the expected end, which is checked before the last part.
+ */
 async function ends(source: BufferedReader, offset: number, size: number | undefined): Promise<boolean> {
   if (size !== undefined && offset < size && !source.ended) return false;
   if (!(await source.more())) {
@@ -88,7 +90,7 @@ class PartReader {
     readonly limiter: MemoryLimiter,
   ) {}
 
-  /** At most `capacity` bytes; `mayBeSmall` when the body may end long before. */
+  /** Reads at most `capacity` bytes; `mayBeSmall` if the body may end long before. */
   async fill(capacity: number, mayBeSmall: boolean): Promise<Filled> {
     const ahead = mayBeSmall ? await this.source.fill(room(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
     if (mayBeSmall && (ahead.byteLength === capacity || !(await this.source.more())))
@@ -107,38 +109,42 @@ class PartReader {
 
 const NOTHING = new Uint8Array(0);
 
-/** Never from Node's shared pool, and not cleared: every byte that is sent has been written. */
+/** Never from Node's shared pool, and not zeroed: the driver overwrites every byte before it sends it. */
 function room(bytes: number): Uint8Array {
   return Buffer.allocUnsafeSlow(bytes);
 }
 
 const MIB = 2 ** 20;
 
-/** What a provider allows in one upload. */
+/** The limits of a provider for one upload. */
 export interface UploadLimits {
-  /** Largest body that goes in one request, bytes. A body of unknown size is read ahead no further than one part. */
+  /** Largest body sent in one request, in bytes. A body of unknown size is read ahead no further than one part. */
   readonly maxSinglePut: number;
-  /** Size of a part when nothing asks for larger ones, bytes; a multiple of `multiple`. */
+  /** Default size of a part in bytes; a multiple of `partAlignment`. */
   readonly partSize: number;
-  /** Largest part that the provider takes, bytes. */
+  /** Largest part that the provider accepts, in bytes. */
   readonly maxPartSize: number;
-  /** Most parts of one upload. */
+  /** The maximum number of parts of one upload. */
   readonly maxParts: number;
   /** Every part but the last is a multiple of this many bytes. */
   readonly partAlignment: number;
-  /** Most parts in flight. */
+  /** The maximum number of parts in flight. */
   readonly concurrency: number;
   /** Whether all parts but the last must have the same size, as on R2. */
   readonly uniformParts: boolean;
 }
 
-/** Bytes of the part with this index, counted from 0, unless the body ends in it. Throws TooLarge past the last part. */
+/**
+ * Returns the bytes of the part with this index, from 0, unless the body ends in it. Throws TooLarge past the last
+ * part.
+ */
 type PartSizes = (index: number) => number;
 
 /**
- * A known size gets equal parts, as few bytes each as `count` allows (to the MiB). An unknown one gets parts of 1, 2, 4
- * and 8 times `part` for a tenth of `count` each, then a linear ramp: 10,000 parts from 8 MiB hold 5 TiB, and the
- * first 117 GiB never need more than 64 MiB for one. Throws TooLarge for a size that no plan can hold.
+ * Returns part sizes. A known size gets equal parts, as few bytes each as `maxParts` allows (to the MiB). An unknown
+ * one gets parts of 1, 2, 4 and 8 times `partSize` for a tenth of `maxParts` each, then a linear ramp: 10,000 parts
+ * from 8 MiB hold 5 TiB, and the first 117 GiB never need more than 64 MiB for one. Throws TooLarge for a size that no
+ * plan can hold.
  */
 export function partSizes(limits: UploadLimits, size: number | undefined): PartSizes {
   const sizeOf = size === undefined ? growing(limits) : equal(limits, size);
@@ -187,12 +193,12 @@ function tooMany({ maxParts }: UploadLimits, sizeOf: PartSizes): Error {
   );
 }
 
-/** Pulls a body into buffers of any size. A pull that waits rejects when `signal` aborts, however stuck the body is. */
+/** Pulls a body into buffers of any size. A pending pull rejects when `signal` aborts, even if the body is stuck. */
 export class BufferedReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
-  /** Ends a pull that waits. */
+  /** Ends a pending pull. */
   readonly signal: AbortSignal;
-  /** What is left of the last chunk. The producer may reuse its memory once the next is asked for. */
+  /** The rest of the last chunk. The producer may reuse its memory once the next is requested. */
   #rest: Uint8Array = NOTHING;
   #ended = false;
   #interrupt: ((reason: unknown) => void) | undefined;
@@ -207,7 +213,7 @@ export class BufferedReader {
     return this.#ended;
   }
 
-  /** Whether there is another byte; waits for it. */
+  /** Waits for the next byte; returns whether there is one. */
   async more(): Promise<boolean> {
     while (this.#rest.byteLength === 0 && !this.#ended) {
       const { done, value } = await this.#next();
@@ -217,7 +223,7 @@ export class BufferedReader {
     return this.#rest.byteLength > 0;
   }
 
-  /** The first chunk itself, when it alone has all `size` bytes. */
+  /** Returns the first chunk itself if it alone has all `size` bytes. */
   async entire(size: number): Promise<Uint8Array | undefined> {
     await this.more();
     if (this.#rest.byteLength !== size) return undefined;
@@ -226,7 +232,7 @@ export class BufferedReader {
     return data;
   }
 
-  /** The part of `into` that was filled; less than all of it only at the end of the body. */
+  /** Returns the part of `into` that it filled; less than all of it only at the end of the body. */
   async fill(into: Uint8Array): Promise<Uint8Array> {
     let at = 0;
     while (at < into.byteLength && (await this.more())) {
@@ -238,7 +244,7 @@ export class BufferedReader {
     return into.subarray(0, at);
   }
 
-  /** Tells the body to stop. A body that is stuck in a pull may never answer, so nobody waits for it then. */
+  /** Closes the body. Does not wait for a body that is stuck in a pull, which may never answer. */
   async close(): Promise<void> {
     if (this.#ended) return;
     const left = this.#iterator.return?.().catch(() => {});

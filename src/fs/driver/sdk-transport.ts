@@ -1,35 +1,38 @@
-/** The transport of this library, with an official client in the place of Node's own `request`. */
+/** The transport of this library, with an official client in place of Node's own `request`. */
 import { EventEmitter } from "node:events";
 import type { Agent, ClientRequest, IncomingHttpHeaders, RequestOptions } from "node:http";
 import { finished, Readable } from "node:stream";
 import { type Dialect, Http } from "../http/client.js";
 
-/** One signed try, for a client to send. */
+/** One signed attempt, for a client to send. */
 export interface ClientRequestInit {
   method: string;
   hostname: string;
   port: number | undefined;
-  /** With the query, as it goes out. */
+  /** With the query, as sent. */
   path: string;
-  /** With `host` and, where there is a body, `content-length`. */
+  /** With `host` and, for a body, `content-length`. */
   headers: Record<string, string>;
-  /** Long bodies come as a stream, whose progress tells that the line is alive. */
+  /** A long body is a stream, whose progress shows that the connection is alive. */
   body: Buffer | Readable | undefined;
   signal: AbortSignal;
 }
 
-/** A response whose body is not read yet. */
+/** A response with an unread body. */
 export interface ClientResponse {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Left out where there is none. */
+  /** Undefined if there is none. */
   body?: Readable | ReadableStream<Uint8Array> | undefined;
 }
 
-/** Sends one request once, without retries of its own. */
+/** Sends one request once, without retries. */
 export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>;
 
-/** An `Http` that sends through a client: retries, time limits, checks and errors are those of every other driver. */
+/**
+ * Returns an `Http` that sends through a client, with the same retries, timeouts, checks and errors as every other
+ * driver.
+ */
 export function clientHttp(protocol: "http:" | "https:", dialect: Dialect, gate: Gate, send: ClientSend): Http {
   const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
   return new Http({ protocol, dialect }, request, NO_AGENT as Agent);
@@ -39,8 +42,8 @@ export function clientHttp(protocol: "http:" | "https:", dialect: Dialect, gate:
 const NO_AGENT = { destroy() {} } as unknown;
 
 /**
- * Lets as many requests through as the client has connections, so that waiting for one of them is not taken for the
- * silence of a server. One for each client.
+ * Admits as many requests as the client has connections, so that waiting for one of them does not count as an idle
+ * server. One per client.
  */
 export class Gate {
   readonly #limit: () => number;
@@ -68,7 +71,7 @@ export class Gate {
   }
 }
 
-/** As much of a `ClientRequest` as the transport uses. */
+/** The subset of `ClientRequest` that the transport uses. */
 class ClientExchange extends EventEmitter {
   writableEnded = false;
   readonly #options: RequestOptions;
@@ -113,7 +116,7 @@ class ClientExchange extends EventEmitter {
     });
   }
 
-  /** Ends when the response is read, or left. */
+  /** Ends when the response is read, or abandoned. */
   async #exchange(body: ClientRequestInit["body"]): Promise<void> {
     const { signal } = this.#abort;
     if (signal.aborted) return;
@@ -130,7 +133,7 @@ class ClientExchange extends EventEmitter {
   }
 }
 
-/** The chunks of a long body; each is taken when the client asks for more. */
+/** The chunks of a long body, each taken on the client's demand. */
 class Upload extends Readable {
   #taken: (() => void) | undefined;
 

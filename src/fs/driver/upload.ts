@@ -1,4 +1,4 @@
-/** The one upload engine: a body goes in one request or in parts, in parallel, in bounded memory, whole or not at all. */
+/** The only upload engine: sends a body atomically, in one request or in parallel parts, in bounded memory. */
 
 import type { MemoryLimiter } from "../../concurrency.js";
 import { LinkedAbortController, memoryLimiter } from "../../concurrency.js";
@@ -10,40 +10,43 @@ import { BufferedReader, type Part, type ReadPart, readParts } from "./part-read
 
 export type { Part, UploadLimits } from "./part-reader.js";
 
-/** Where one body goes: one key with its conditions and headers. */
+/** The destination of one body: one key with its conditions and headers. */
 export interface UploadTarget<P> {
   readonly limits: UploadLimits;
-  /** The whole body, at most `limits.single` bytes, in one request. */
+  /** Sends the whole body, at most `limits.maxSinglePut` bytes, in one request. */
   putObject(data: Uint8Array, size: number, signal: AbortSignal | undefined): Promise<WriteResult>;
-  /** Not abortable: a request cut off here leaves a session that nobody knows. The engine aborts it when it comes. */
+  /**
+   * Must not be aborted: cancelling could leak an upload whose id we never see. The engine aborts the session once
+   * created.
+   */
   createUpload(): Promise<MultipartUpload<P>>;
 }
 
-/** An upload in parts that nobody sees until `commit`. */
+/** An upload in parts that stays invisible until `complete`. */
 export interface MultipartUpload<P> {
-  /** Called for `limits.parallel` parts at once; with 1, strictly in order. */
+  /** Called for `limits.concurrency` parts at once; with 1, strictly in order. */
   uploadPart(part: Part, signal: AbortSignal): Promise<P>;
-  /** `parts` in the order of the body. Resolves a lost answer itself, else fails with CommitUnknown. */
+  /** `parts` in body order. Settles a lost response itself, else fails with CommitUnknown. */
   complete(parts: readonly P[], size: number, signal: AbortSignal): Promise<WriteResult>;
-  /** Called once, after every part has settled, unless `commit` has resolved. Its failure is not reported. */
+  /** Called once, after every part has settled, unless `complete` has resolved. The engine ignores its failure. */
   abort(): Promise<void>;
 }
 
 export interface UploadOptions {
   limiter: MemoryLimiter;
-  /** Exact byte length when known. */
+  /** Exact length in bytes, if known. */
   size: number | undefined;
   signal: AbortSignal | undefined;
   onProgress: ((bytes: number) => void) | undefined;
 }
 
-/** Milliseconds that a failed upload waits for its own cleaning up. */
+/** Milliseconds that a failed upload waits for its own cleanup. */
 const CLEANUP_TIMEOUT_MS = 5_000;
 
 /**
- * Sends `body` to `target`. Bodies up to `limits.single` bytes are one request (of unknown size: up to one part, if
- * that is less). The first error wins, cancels the other parts and aborts the session; an abort of `signal` rejects
- * with its reason. A chunk that is the whole body of known `size` is sent without a copy; all others are copied.
+ * Sends `body` to `target`. Bodies up to `limits.maxSinglePut` bytes take one request (of unknown size: up to one part,
+ * if that is less). The first error wins, cancels the other parts and aborts the session; an abort of `signal` rejects
+ * with its reason. Sends a chunk that is the whole body of known `size` without a copy; copies all others.
  */
 export function upload<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { size } = options;
@@ -51,7 +54,7 @@ export function upload<P>(body: ByteStream, target: UploadTarget<P>, options: Up
   return ready ? atOnce(body.data, target, options) : pulled(body, target, options);
 }
 
-/** Most objects are small and in memory: they need none of what parts need, which costs as much as a request. */
+/** Most objects are small and in memory: they skip the machinery of parts, which costs as much as a request. */
 async function atOnce<P>(data: Uint8Array, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
@@ -115,7 +118,7 @@ class Transfer<P> {
     }
   }
 
-  /** Resolves when the piece is on its way, which is when a lane was free. */
+  /** Resolves once a lane was free and the piece is in flight. */
   async send(piece: ReadPart): Promise<void> {
     try {
       this.#begun ??= this.target.createUpload();
@@ -136,7 +139,7 @@ class Transfer<P> {
     return session.complete(this.#parts, this.#size, this.signal);
   }
 
-  /** Leaves nothing at the provider. The reason of the failure is elsewhere, so a failure here is not told. */
+  /** Leaves nothing at the provider. Ignores its own failure, since the caller gets the original one. */
   async undo(): Promise<void> {
     await Promise.all(this.#running);
     try {

@@ -11,21 +11,20 @@ import type {
 } from "../driver/driver.js";
 import { byUtf8, isAfter } from "../driver/listing.js";
 
-/** What is kept of one object. Its data is never changed, only replaced as a whole. */
+/** A stored object. Its data is never changed, only replaced as a whole. */
 interface Kept extends Omit<ObjectInfo, "key"> {
   data: Uint8Array;
 }
 type Bucket = Map<string, Kept>;
 
 const PAGE = 1000;
-/** Bytes that one chunk of a read has at most. */
+/** Maximum size in bytes of a chunk of a read. */
 const CHUNK = 1024 * 1024;
 const FIRST_GUESS = 16 * 1024;
 
 /**
- * Returns drivers of `memory://`: buckets in the memory of this process, made when they are first named. One call, one
- * world: nothing is shared with the drivers of another. Etags are a quoted count of writes; versions and signing are
- * Unsupported.
+ * Returns drivers of `memory://`: buckets in the memory of this process, created on first use. Each call has separate
+ * buckets, which it shares with no other. Etags are a quoted count of writes; versions and signing are Unsupported.
  */
 export function memory(): DriverFactory {
   const buckets = new Map<string, Bucket>();
@@ -114,7 +113,7 @@ function info(key: string, { size, modified, etag, contentType, metadata }: Kept
   return { key, size, modified: new Date(modified), etag, ...named({ contentType, metadata }) };
 }
 
-/** The body in one array of our own: its producer may reuse what it hands over. */
+/** Copies the body into one array of our own: its producer may reuse its chunks. */
 async function absorbed(
   body: ByteStream,
   size: number | undefined,
@@ -155,12 +154,12 @@ function* listed(
     directory = child;
     const after = isAfter(child ?? key, startAfter);
     if (after && child) yield { key: child, type: "directory" };
-    // Deleted since the keys were collected: not there any more.
+    // Skips keys deleted since they were collected.
     else if (after && objects.has(key)) yield file(key, objects.get(key)!);
   }
 }
 
-/** The directory of one level below `prefix` that `key` is in, with its delimiter. */
+/** Returns the directory one level below `prefix` that contains `key`, with its delimiter. */
 function childDirectory(key: string, prefix: string, delimiter: string): string | undefined {
   const at = key.indexOf(delimiter, prefix.length);
   return at < 0 ? undefined : key.slice(0, at + 1);

@@ -1,4 +1,4 @@
-/** From the text of a glob to a tree. Nothing here matches; see `matcher.ts`. */
+/** Globs: parses the text to a tree, and matches keys against it. */
 import { invalid, type StorageError } from "../../errors.js";
 
 type Glyph =
@@ -7,19 +7,21 @@ type Glyph =
   | { type: "any" }
   /** `*`: any number of characters of a segment. */
   | { type: "run" }
-  /** `**`: any number of characters, slashes too. */
+  /** `**`: any number of characters, including slashes. */
   | { type: "deep" }
   | { type: "class"; negated: boolean; ranges: readonly Range[] }
   | { type: "choice"; options: readonly Glyphs[] };
 type Glyphs = readonly Glyph[];
-/** First and last code point, both included. */
+/** First and last code point, inclusive. */
 export type Range = readonly [first: number, last: number];
 
 const SLASH = 0x2f;
-/** As long as the longest key. It bounds the time per key, too. */
+/** The length of the longest key. It also bounds the time per key. */
 const MAX_LENGTH = 1024;
 
-/** The tree of a pattern; InvalidArgument when a bracket or brace is left open or `**` is not a whole segment. */
+/**
+ * Returns the tree of a pattern. Throws InvalidArgument if a bracket or brace is open or `**` is not a whole segment.
+ */
 function parseGlob(pattern: string): Glyphs {
   if (pattern.length > MAX_LENGTH) throw invalid(`a pattern has at most ${MAX_LENGTH} characters`);
   return new Parser(pattern).all();
@@ -27,7 +29,7 @@ function parseGlob(pattern: string): Glyphs {
 
 class Parser {
   readonly #pattern: string;
-  /** Whole characters, so that `?` and a class take one each. */
+  /** Whole characters, so that `?` and a class consume one each. */
   readonly #chars: readonly string[];
   #at = 0;
 
@@ -99,7 +101,7 @@ class Parser {
     return (char === "\\" ? this.#take("\\") : char).codePointAt(0)!;
   }
 
-  /** The next character, which what `opener` began still needs. */
+  /** Returns the next character, which `opener` still requires. */
   #take(opener: string): string {
     const char = this.#chars[this.#at++];
     if (char === undefined) throw this.#wrong(`ends after an open ${opener}; a plain one is \\${opener}`);
@@ -112,30 +114,30 @@ class Parser {
 }
 
 /**
- * How to list for a pattern: `literal` has no wildcard, `last` only in its last segment, `middle` in another one too,
- * and `flat` can match at any depth.
+ * How to list for a pattern: `literal` has no wildcard, `last` only in its last segment, `middle` also in an earlier
+ * one, and `flat` can match at any depth.
  */
 export type GlobKind = "literal" | "last" | "middle" | "flat";
 
 /** A compiled pattern, or one segment of it. */
 export interface Matching {
-  /** What every match starts with. */
+  /** The common prefix of all matches. */
   readonly literalPrefix: string;
   /** Whether there is no wildcard: `literalPrefix` is the only match. */
   readonly literal: boolean;
-  /** Whether the whole of `key` matches. A directory is matched without the slash at its end. */
+  /** Returns whether the whole of `key` matches. A directory is matched without its trailing slash. */
   matches(key: string): boolean;
 }
 export interface Glob extends Matching {
   readonly kind: GlobKind;
-  /** What stands between the slashes; a `flat` pattern is one segment. */
+  /** The parts between the slashes; a `flat` pattern is one segment. */
   readonly segments: readonly Matching[];
 }
 
 /**
- * Compiles `*` (any characters of a segment, a leading dot too), `?` (one of them), `[a-c]` and `[!x]`, `{x,y}`,
- * `**` (any number of segments; all that is below at the end of the pattern) and `\` before a character that is to
- * stand for itself. Matching takes time linear in the key. InvalidArgument for a pattern that is not well-formed.
+ * Compiles `*` (any characters of a segment, a leading dot too), `?` (one of them), `[a-c]` and `[!x]`, `{x,y}`, `**`
+ * (any number of segments; everything below at the end of the pattern) and `\` before a literal character. Matching
+ * takes time linear in the key. Throws InvalidArgument for a malformed pattern.
  */
 export function compileGlob(pattern: string): Glob {
   const glyphs = parseGlob(pattern);
@@ -156,7 +158,7 @@ function compiled(glyphs: Glyphs): Matching {
   return { literalPrefix, literal: false, matches };
 }
 
-/** Whether a glyph other than a plain slash can match one. */
+/** Returns whether a glyph other than a plain slash can match one. */
 function crossesSegments(glyph: Glyph): boolean {
   if (glyph.type === "choice")
     return glyph.options.some((option) => option.some((one) => isSlash(one) || crossesSegments(one)));
@@ -177,16 +179,16 @@ function split(glyphs: Glyphs): Glyphs[] {
 }
 
 type Accepts = (code: number) => boolean;
-/** What a state does: take one character and go on, stand for other states, or be the end. */
+/** A state: accepts one character and advances, forks to other states, or is the end. */
 type State = { accepts: Accepts } | { forks: number[] } | { end: true };
 
 /**
- * Whether texts match a tree as a whole. All states are followed side by side, so the time grows with the length of
- * the text times the length of the pattern, whatever they hold; there is no going back.
+ * Matches whole texts against a tree. Follows all states in parallel, so the time is at most the length of the text
+ * times the length of the pattern, whatever they contain; there is no backtracking.
  */
 class Matcher {
   readonly #states: State[] = [];
-  /** In which round a state was last entered, so that none is followed twice. */
+  /** The round in which a state was last entered, so that none is followed twice. */
   readonly #entered: Int32Array;
   #round = 0;
 
@@ -196,7 +198,7 @@ class Matcher {
     this.#entered = new Int32Array(this.#states.length);
   }
 
-  /** Whether `text` from `start` on matches. */
+  /** Returns whether `text` matches from `start` on. */
   matches(text: string, start = 0): boolean {
     this.#entered.fill(0);
     this.#round = 1;
@@ -212,7 +214,7 @@ class Matcher {
     return states.some((state) => "end" in this.#states[state]!);
   }
 
-  /** Fills `next` with where `states` are after one more character. */
+  /** Fills `next` with the successors of `states` after one more character. */
   #step(states: readonly number[], code: number, next: number[]): void {
     next.length = 0;
     this.#round++;
@@ -222,7 +224,7 @@ class Matcher {
     }
   }
 
-  /** Adds to `reached` the states that `index` stands for. */
+  /** Adds the states that `index` leads to to `reached`. */
   #enter(index: number, reached: number[]): void {
     if (this.#entered[index] === this.#round) return;
     this.#entered[index] = this.#round;

@@ -1,4 +1,4 @@
-/** Which keys of a bucket match a pattern, in as few list requests as can be told beforehand. */
+/** Finds the keys of a bucket that match a pattern, in as few list requests as can be planned. */
 import type { Driver, DriverListEntry, DriverListOptions } from "../driver/driver.js";
 import { compileGlob, type Glob } from "./pattern.js";
 
@@ -9,15 +9,15 @@ const LINK_TO_DIRECTORY = "a link to a directory";
 type Lister = Pick<Driver, "list">;
 interface Options extends Pick<DriverListOptions, "followLinks" | "unlisted"> {
   signal?: AbortSignal | undefined;
-  /** Is told of a link to a directory in which more could match. */
+  /** Receives each link to a directory that could contain more matches. */
   skipped?: ((link: DriverListEntry) => void) | undefined;
 }
 
 /**
- * The objects and directories whose keys match `pattern` (see {@link compileGlob}), each once.
+ * Yields the objects and directories whose keys match `pattern` (see {@link compileGlob}), each once.
  *
  * A pattern with `**` is one flat listing from its literal prefix. With wildcards in the last segment only it is one
- * listing by delimiter. With wildcards before that it starts flat and goes on directory by directory when a whole
+ * listing by delimiter. With wildcards before that it starts flat and continues directory by directory once a whole
  * page of keys lay in one directory. An object that only marks a directory counts as that directory.
  */
 export function globKeys(
@@ -66,7 +66,7 @@ class Walk {
     if (child.crowded) yield* this.#descent(child);
   }
 
-  /** Directory by directory from the child on that the flat listing did not get out of. */
+  /** Continues directory by directory from the child that the flat listing got stuck in. */
   async *#descent({ before, matched }: Child): AsyncGenerator<DriverListEntry, void, undefined> {
     const { segments, literalPrefix } = this.#glob;
     const wild = segments.findIndex(({ literal }) => !literal);
@@ -81,7 +81,7 @@ class Walk {
     }
   }
 
-  /** What matches from segment `index` on in a directory, whose own segments match. */
+  /** Yields the matches from segment `index` on in a directory that matches itself. */
   async *#below(
     directory: string,
     index: number,
@@ -102,7 +102,7 @@ class Walk {
     }
   }
 
-  /** What is in the directory `base` and matches segment `index`. */
+  /** Yields the entries of the directory `base` that match segment `index`. */
   async *#children(
     base: string,
     index: number,
@@ -126,7 +126,7 @@ class Walk {
     return this.#driver.list(prefix, { delimiter, startAfter, versions: false, others, followLinks, unlisted, signal });
   }
 
-  /** Of what cannot be listed only that counts which could have matched, or in which something could. */
+  /** Reports an unlisted entry only if it, or something below it, could have matched. */
   readonly #unlisted = (key: string, error: unknown): void => {
     if ((key.endsWith("/") && this.#leads(named(key))) || this.#glob.matches(named(key)))
       this.#options.unlisted?.(key, error);
@@ -137,7 +137,7 @@ class Walk {
     if (type === "other" && detail === LINK_TO_DIRECTORY && this.#leads(key)) this.#options.skipped?.(item);
   }
 
-  /** Whether a key below this one could match. */
+  /** Returns whether a key below this one could match. */
   #leads(key: string): boolean {
     const { kind, segments } = this.#glob;
     if (kind === "flat") return true;
@@ -146,11 +146,11 @@ class Walk {
   }
 }
 
-/** Makes the directories out of a flat listing, in which they show only as the common start of neighbours. */
+/** Derives directories from a flat listing, where they are only the common prefix of neighbours. */
 class Seen {
   #previous = "";
 
-  /** The directories that begin at this item, outermost first, and the item if it is more than their marker. */
+  /** Yields the directories that begin at this item, outermost first, and the item unless it is only their marker. */
   *add(item: DriverListEntry): Generator<DriverListEntry, void, undefined> {
     const { key } = item;
     for (let slash = key.indexOf("/"); slash >= 0; slash = key.indexOf("/", slash + 1)) {
@@ -162,13 +162,13 @@ class Seen {
   }
 }
 
-/** The directory that a flat listing is in, one level below where it started. */
+/** The current directory of a flat listing, one level below its start. */
 class Child {
-  /** Whether two pages in a row lay in it entirely, so that the first was a full one. */
+  /** Whether two pages in a row lay entirely in it, so that the first was a full one. */
   crowded = false;
   /** The last key before it. */
   before: string | undefined;
-  /** What has matched in it. */
+  /** The matches in it. */
   readonly matched = new Set<string>();
   readonly #depth: number;
   #name: string | undefined;
@@ -210,7 +210,7 @@ function named(key: string): string {
   return key.endsWith("/") ? key.slice(0, -1) : key;
 }
 
-/** Whether a listing by delimiter that has come to `key` can no longer bring `name` or the directory `name/`. */
+/** Returns whether a listing by delimiter at `key` can no longer yield `name` or the directory `name/`. */
 function isPast(key: string, name: string): boolean {
   return key.length > name.length && key.charCodeAt(name.length) >= 0x2f;
 }

@@ -3,9 +3,9 @@ import { failure } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import { IncompleteBodyError } from "./errors.js";
 
-/** Bytes that wait for a slow consumer before the socket is paused. */
+/** Bytes buffered for a slow consumer before the socket is paused. */
 const AHEAD = 256 * 1024;
-/** A rest up to this size is read and dropped, so that the connection can serve again; above it is closed. */
+/** A remainder up to this size is read and dropped, so that the connection can be reused; a larger one closes it. */
 const DRAIN = 64 * 1024;
 
 interface Waiter {
@@ -13,21 +13,21 @@ interface Waiter {
   refuse(error: unknown): void;
 }
 
-/** What a body needs of the exchange that it belongs to. */
+/** What a body needs of its exchange. */
 export interface BodyOwner {
-  /** Somebody waits for bytes from now on; `quiet` ends that. */
+  /** Starts the idle timeout, since the reader waits for bytes; `quiet` stops it. */
   waiting(): void;
   quiet(): void;
-  /** The answer is whole: the connection is free again. */
+  /** The response is complete: the connection is free again. */
   done(): void;
   /** Closes the connection. */
   cut(): void;
 }
 
 /**
- * The bytes of an answer, at most once. Chunks are the socket's own buffers, not copies.
- * Small bodies arrive by themselves and never hold a connection; ending early drains a small rest and cuts a large one.
- * Fails with {@link IncompleteBodyError} when fewer or more bytes come than promised, or with the reason of an abort.
+ * The bytes of a response, readable at most once. Chunks are the socket's own buffers, not copies. Small bodies arrive
+ * unasked and never hold a connection; ending early drains a small remainder and cuts a large one. Fails with {@link
+ * IncompleteBodyError} if fewer or more bytes arrive than promised, or with the reason of an abort.
  */
 export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
   readonly #line: BodyOwner;
@@ -41,7 +41,7 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
   #failed = false;
   #waiter: Waiter | undefined;
   #expected: number | undefined;
-  /** Bytes that came so far. */
+  /** Bytes received so far. */
   received = 0;
 
   constructor(from: IncomingMessage, expected: number | undefined, line: BodyOwner) {
@@ -52,12 +52,12 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     else this.#listen();
   }
 
-  /** Bytes that the body must have, where the head of the answer says so. */
+  /** The number of bytes that the response headers promise, if any. */
   get expected(): number | undefined {
     return this.#expected;
   }
 
-  /** Promises the length of a body whose head does not (chunked, but of a known object). */
+  /** Sets the expected length of a body whose headers do not (chunked, but of a known object). */
   expect(length: number): void {
     this.#expected ??= length;
     if (this.received > this.#expected) this.#cut("long");
@@ -84,7 +84,7 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     return { done: true, value: undefined };
   }
 
-  /** Nobody wants the rest. */
+  /** Discards the rest. */
   discard(): void {
     this.#queue.length = 0;
     if (this.#ended || this.#failed) return;
@@ -93,14 +93,14 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     else this.#drain();
   }
 
-  /** All of it as UTF-8; TooLarge above `max` bytes. */
+  /** Returns all of it as UTF-8; throws TooLarge above `max` bytes. */
   async text(max: number): Promise<string> {
     const { data, more } = await this.head(max);
     if (more) throw failure("TooLarge", `the answer has more than ${max} bytes`);
     return data.toString("utf8");
   }
 
-  /** The first `max` bytes, and whether there are more, which are discarded. */
+  /** Returns the first `max` bytes, and whether there are more, which it discards. */
   async head(max: number): Promise<{ data: Buffer; more: boolean }> {
     const parts: Uint8Array[] = [];
     let length = 0;
@@ -122,12 +122,12 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     this.#answer()?.refuse(error);
   }
 
-  /** The line broke, or stopped giving bytes. Nothing to a body that is whole. */
+  /** Handles a connection that dropped or stalled. Does not affect a complete body. */
   broken(kind: "reset" | "stalled"): void {
     if (!this.#ended) this.#cut(kind);
   }
 
-  /** Nothing that could come or fail: so end the answers to nearly all requests that are no reads. */
+  /** Skips everything for an empty body: nearly all responses to requests other than reads have one. */
   #none(): void {
     this.#from.resume();
     this.#end();
@@ -181,7 +181,7 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     this.#answer()?.give({ done: true, value: undefined });
   }
 
-  /** Who waits for bytes, and is answered now. */
+  /** Returns the reader to answer now. */
   #answer(): Waiter | undefined {
     const waiter = this.#waiter;
     if (waiter) this.#line.quiet();

@@ -1,4 +1,6 @@
-/** The one HTTP client of all clouds: keep-alive, retries, time limits and byte accounting; nothing of any provider. */
+/**
+ * The only HTTP client, for all clouds: keep-alive, retries, timeouts and byte accounting, nothing provider-specific.
+ */
 import type { Agent, IncomingHttpHeaders } from "node:http";
 import { pause } from "../../concurrency.js";
 import { invalid } from "../../errors.js";
@@ -52,12 +54,12 @@ const IDLE_TIMEOUT_MS = 10_000;
 const MAX_ATTEMPTS = 6;
 const MAX_RECOVERIES = 3;
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
-/** Bytes of an answer that is read as text: a page of a listing with 1,000 keys fits with room. */
+/** Maximum size in bytes of a response read as text: a page of a listing with 1,000 keys fits easily. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;
-/** Signed requests are refused from 5 (GCS presigned), 15 (S3, Azure) minutes on. */
+/** Servers refuse signed requests from a skew of 5 (GCS presigned) or 15 (S3, Azure) minutes on. */
 const MAX_CLOCK_SKEW_MS = 4 * 60_000;
 
-/** `http://127.0.0.1:9000` or the like, taken apart; a path becomes `base`. */
+/** Parses an endpoint such as `http://127.0.0.1:9000`; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
   const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
   if (search || username) throw invalid("an endpoint has neither a user nor a query");
@@ -78,7 +80,7 @@ function parsed(endpoint: string): URL {
   return url;
 }
 
-/** A client for the origins of one protocol. Loads `node:https` only where it is needed. */
+/** Opens a client for the origins of one protocol. Loads `node:https` only if needed. */
 export async function openHttp(options: HttpOptions): Promise<Http> {
   const { protocol, maxSockets = MAX_SOCKETS, tls = {}, env = {} } = options;
   const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
@@ -90,21 +92,21 @@ export async function openHttp(options: HttpOptions): Promise<Http> {
   return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), maxSockets));
 }
 
-/** An agent's options are copied for each request, its properties are not. */
+/** Node copies an agent's options for each request, but not its properties. */
 function limited(agent: Agent, sockets: number): Agent {
   agent.maxSockets = sockets;
   agent.maxFreeSockets = sockets;
   return agent;
 }
 
-/** One try that got no further: the failure, the headers of the answer if there was one, and what was sent. */
+/** One failed attempt: the failure, the response headers if any, and the request as sent. */
 interface FailedAttempt {
   error: HttpError;
   headers: IncomingHttpHeaders;
   sent: SignedRequest;
 }
 
-/** How one request has fared so far. */
+/** The progress of one request. */
 interface RequestProgress {
   attempts: number;
   recoveries: number;
@@ -117,11 +119,11 @@ export class Http {
   readonly #wire: Transport;
   readonly #options: HttpOptions;
   readonly #budget = new RetryBudget();
-  /** The server's clock less ours in milliseconds, learned when a signature was refused for it. */
+  /** The server's clock minus ours in milliseconds, learned when the server refused a signature for it. */
   #skew = 0;
   #closed = false;
 
-  /** By {@link openHttp}. */
+  /** Use {@link openHttp}. */
   constructor(options: HttpOptions, request: Transport["request"], agent: Agent) {
     const {
       connectTimeoutMs = CONNECT_TIMEOUT_MS,
@@ -134,17 +136,19 @@ export class Http {
     this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
   }
 
-  /** The time by the server's clock in milliseconds since 1970, as far as it is known. */
+  /** Returns the time by the server's clock in milliseconds since 1970, as far as it is known. */
   now(): number {
     return Date.now() + this.#skew;
   }
 
-  /** Sends until there is an answer that is accepted; its body is still to be read, or to be discarded. */
+  /** Sends until a response is accepted; the caller reads its body or discards it. */
   send(request: HttpRequest): Promise<HttpResponse> {
     return this.#run(request, responseOf);
   }
 
-  /** The same with the body read as UTF-8 within the retries; TooLarge above `max` bytes, 16 MiB when left out. */
+  /**
+   * As `send`, but reads the body as UTF-8 within the retries. Throws TooLarge above `max` bytes, 16 MiB by default.
+   */
   text(request: HttpRequest, max = MAX_TEXT_BYTES): Promise<HttpText> {
     return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
@@ -155,7 +159,7 @@ export class Http {
     });
   }
 
-  /** Closes all connections, those in use included. */
+  /** Closes all connections, including those in use. */
   close(): void {
     this.#closed = true;
     this.#wire.agent.destroy();
@@ -220,7 +224,7 @@ export class Http {
     };
   }
 
-  /** Returns when the request is to be sent again, else throws. */
+  /** Returns if the request should be sent again, else throws. */
   async #again(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
     const { error } = failed;
     request.signal?.throwIfAborted();
@@ -242,7 +246,7 @@ export class Http {
     return true;
   }
 
-  /** A refused signature with a clock that is minutes off is the clock's fault. */
+  /** Blames a refused signature on the clock if it is minutes off. */
   #learnClock(error: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
     const { status } = error;
     if (status !== 400 && status !== 401 && status !== 403) return false;
@@ -279,14 +283,14 @@ const COST = 5;
 const COST_OF_TIMEOUT = 10;
 const REFUND = 1;
 
-/** Failures that seldom pass within seconds are tried this often at most. */
+/** The maximum number of attempts for failures that seldom pass within seconds. */
 const TRIES_WHEN_HOPELESS = 3;
 
-/** What one client may still spend on retries, so that a storm of failures does not multiply its requests. */
+/** The retries that one client may still send, so that a storm of failures does not multiply its requests. */
 class RetryBudget {
   #tokens = TOKENS;
 
-  /** Pays for sending again after `error`; false when it cannot be paid. */
+  /** Pays for a retry after `error`; returns false if the budget is too low. */
   spend(error: HttpError): boolean {
     const cost = error.kind === "timeout" ? COST_OF_TIMEOUT : COST;
     if (cost > this.#tokens) return false;
@@ -299,14 +303,17 @@ class RetryBudget {
   }
 }
 
-/** Milliseconds to wait before sending again: decorrelated jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter), or what the server asks for if that is more. */
+/**
+ * Returns the milliseconds before a retry: decorrelated jitter
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter), or the server's own delay if longer.
+ */
 function delayAfter(error: HttpError, previous: number): number {
   const most = Math.max(FIRST_DELAY, previous * 3);
   const jitter = Math.min(LONGEST_DELAY, FIRST_DELAY + Math.random() * (most - FIRST_DELAY));
   return Math.max(jitter, Math.min(LONGEST_RETRY_AFTER, error.retryAfter ?? 0));
 }
 
-/** How often a request that failed with `error` may be sent in all. */
+/** Returns the maximum number of attempts for a request that failed with `error`. */
 function triesFor(error: HttpError, tries: number): number {
   const hopeless = error.kind === "timeout" || error.code === "ENOTFOUND";
   return hopeless ? Math.min(tries, TRIES_WHEN_HOPELESS) : tries;
@@ -314,13 +321,13 @@ function triesFor(error: HttpError, tries: number): number {
 
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-/** Whether the failure passes by itself as far as HTTP says. */
+/** Returns whether the failure is transient as far as HTTP says. */
 function isRetryable(error: HttpError): boolean {
   if (error.kind === "answer") return PASSING.has(error.status);
   return error.kind !== "tls" && error.code !== "DEADLINE";
 }
 
-/** `Retry-After` in milliseconds: seconds or a date. */
+/** Parses `Retry-After`, in seconds or as a date, to milliseconds. */
 function retryAfter(header: string | undefined, now: number): number | undefined {
   if (!header) return undefined;
   const seconds = Number(header);

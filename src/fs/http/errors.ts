@@ -1,35 +1,35 @@
 import type { ErrorCode } from "../../errors.js";
 
-/** What a provider's answer says about a failure. */
+/** The explanation of a failure in a provider's response. */
 export interface Explanation {
   code?: string | undefined;
   detail?: string | undefined;
   requestId?: string | undefined;
-  /** For the dialect's own `mend`: what would have been right. */
+  /** For the dialect's own `recover`: the right value. */
   hint?: string | undefined;
 }
 
-/** `answer`: the server said no. The others: no whole answer came. */
+/** `answer`: the server refused. The others: no complete response arrived. */
 export type HttpFailure = "answer" | "network" | "tls" | "timeout";
 
-/** A request that failed. Holds neither query, header nor body, so that nothing secret is in it. */
+/** A failed request. Holds neither query, header nor body, and so no secret. */
 export class HttpError extends Error {
   override readonly name = "HttpError";
-  /** How many times the request was sent. */
+  /** The number of times the request was sent. */
   attempts = 1;
-  /** Whether a try whose answer was lost, this one or an earlier, may have been carried out. */
+  /** Whether an attempt whose response was lost, this one or an earlier, may have taken effect. */
   ambiguous = false;
-  /** Whether `ambiguous` is a suspicion: an official client tries again by itself and does not say so. */
+  /** Whether `ambiguous` is only a suspicion: an official client retries by itself without reporting it. */
   suspected = false;
-  /** What the dialect made of the answer for its own use. */
+  /** A detail of the response for the dialect's own use. */
   hint: string | undefined;
 
   constructor(
     readonly kind: HttpFailure,
     readonly method: string,
-    /** 0 without an answer. */
+    /** 0 without a response. */
     readonly status: number,
-    /** The provider's code, or Node's (`ECONNRESET`) without an answer. */
+    /** The provider's code, or Node's (`ECONNRESET`) without a response. */
     readonly code: string | undefined,
     readonly detail: string,
     readonly requestId: string | undefined = undefined,
@@ -41,16 +41,19 @@ export class HttpError extends Error {
   }
 }
 
-/** The rest of a body did not come, or too much came. The part that was delivered before is good. */
+/** The failure of a body that ended early or exceeded its length. The part already delivered is valid. */
 export class IncompleteBodyError extends Error {
   override readonly name = "BodyCut";
 
   constructor(
-    /** `reset`: the line dropped; `short`: the end came early; `long`: more came than promised; `stalled`: nothing came for too long. */
+    /**
+     * `reset`: the connection dropped; `short`: the end came early; `long`: more bytes than promised; `stalled`: no
+     * bytes for too long.
+     */
     readonly kind: "reset" | "short" | "long" | "stalled",
-    /** Bytes that came. */
+    /** Bytes received. */
     readonly received: number,
-    /** Bytes that were promised, where that is known. */
+    /** Bytes promised, if known. */
     readonly expected: number | undefined,
   ) {
     super(`the body ended ${kind} after ${received} of ${expected ?? "unknown"} bytes`);
@@ -58,16 +61,16 @@ export class IncompleteBodyError extends Error {
 }
 
 const LONGEST_DETAIL = 300;
-/** Of a provider's code, and of the id of a request. */
+/** Maximum length of a provider's code, and of a request id. */
 const LONGEST_NAME = 100;
 
-/** What a server says as part of a message: one line without control characters. */
+/** Formats the server's text for a message: one line without control characters. */
 function printable(text: string | undefined, longest: number): string | undefined {
   const line = text?.slice(0, 4 * longest).replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, " ");
   return line?.trim().slice(0, longest) || undefined;
 }
 
-/** The failure that an answer with an error status describes. */
+/** Returns the failure that an error response describes. */
 export function responseError(
   method: string,
   status: number,
@@ -81,7 +84,9 @@ export function responseError(
   return error;
 }
 
-/** The failure behind an error of a socket, a resolver or the parser. The original is left out: it may carry bytes. */
+/**
+ * Returns the failure behind an error of a socket, a resolver or the parser. Omits the original: it may carry bytes.
+ */
 export function networkError(method: string, error: unknown): HttpError {
   if (error instanceof IncompleteBodyError) {
     return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "BODY_CUT", error.message);
@@ -97,7 +102,7 @@ function kindOf(code: string): HttpFailure {
 
 const TLS = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO$)/;
 
-/** Whether the server may have carried out a request that failed so. */
+/** Returns whether the server may have carried out a request that failed in this way. */
 export function mayHaveSucceeded(error: HttpError): boolean {
   if (error.kind === "answer") return isSuccess(error.status) || (error.status >= 500 && error.status !== 501);
   return error.kind !== "tls" && !NEVER_SENT.has(error.code ?? "");
@@ -107,7 +112,7 @@ export function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
 
-/** The failure that is a success which the protocol does not have: the answer of something else than the service. */
+/** Returns the failure for a success status outside the protocol: something other than the service responded. */
 export function unexpectedResponse(method: string, status: number, detail: string): HttpError {
   const error = new HttpError("answer", method, status, "UnexpectedAnswer", detail);
   error.ambiguous = true;
@@ -123,7 +128,7 @@ const NEVER_SENT = new Set([
   "CONNECT_TIMEOUT",
 ]);
 
-/** The category of a transport error by status alone; drivers look at the provider's codes, 409 and 412 first. */
+/** Returns the category of a transport error by status alone; drivers check the provider's codes, 409 and 412 first. */
 export function codeOfHttp(error: unknown): ErrorCode | undefined {
   if (error instanceof IncompleteBodyError) return BY_CUT[error.kind];
   if (!(error instanceof HttpError)) return undefined;
@@ -132,7 +137,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
   return BY_STATUS[error.status] ?? (error.status >= 500 ? "Unavailable" : "InvalidArgument");
 }
 
-/** A body that runs over is a lie of the server's that the next try repeats; what is missing may come then. */
+/** A body that is too long is a server bug that a retry repeats; missing bytes may arrive then. */
 const BY_CUT: Record<IncompleteBodyError["kind"], ErrorCode> = {
   reset: "Unavailable",
   short: "Unavailable",

@@ -4,11 +4,11 @@ import { type BodyOwner, HttpBody } from "./body.js";
 import { HttpError, networkError } from "./errors.js";
 import type { SignedRequest } from "./types.js";
 
-/** Bytes of a large body handed to the socket at once; each hand-over counts as progress. */
+/** Bytes of a large body passed to the socket at once; each pass counts as progress. */
 const SLICE = 256 * 1024;
 const HEADERS_LIMIT = 64 * 1024;
 
-/** What all exchanges of one client share. */
+/** The settings that all exchanges of one client share. */
 export interface Transport {
   request(options: RequestOptions): ClientRequest;
   agent: Agent;
@@ -27,7 +27,7 @@ export interface ExchangeLimits {
   signal: AbortSignal | undefined;
   /** Milliseconds without a byte. */
   idleTimeoutMs: number;
-  /** By `performance.now()`: when the whole request must have ended. */
+  /** `performance.now()` by which the whole request must have ended. */
   deadline: number;
 }
 
@@ -36,11 +36,11 @@ export function exchange(wire: Transport, out: SignedRequest, limits: ExchangeLi
   return new Promise((resolve, reject) => new Exchange(wire, out, limits, resolve, reject).start());
 }
 
-/** One request and its answer on a connection, until the last byte of the body. */
+/** One request and its response on a connection, until the last byte of the body. */
 class Exchange implements Watched, BodyOwner {
   limit: number;
   slot = -1;
-  /** Since when bytes are waited for, by `performance.now()`. */
+  /** `performance.now()` since which the reader waits for bytes. */
   #since = 0;
   #request: ClientRequest | undefined;
   #body: HttpBody | undefined;
@@ -59,10 +59,10 @@ class Exchange implements Watched, BodyOwner {
   start(): void {
     const request = this.#open();
     this.#request = request;
-    // Waiting for one of the client's own connections to get free is nobody's silence.
+    // Waiting for one of the client's own connections does not count as an idle server.
     request.on("socket", () => this.#wait(Math.min(this.wire.connectTimeoutMs, this.limits.idleTimeoutMs)));
     request.on("response", (message) => this.#respond(message));
-    // Stays for the life of the connection: an error after the answer must not be an uncaught one.
+    // Stays for the life of the connection: an error after the response must not be an uncaught one.
     request.on("error", (error) => this.#broken(error));
     this.wire.watch.add(this);
     this.limits.signal?.addEventListener("abort", this, { once: true });
@@ -81,7 +81,7 @@ class Exchange implements Watched, BodyOwner {
     this.#over = true;
     this.wire.watch.delete(this);
     this.limits.signal?.removeEventListener("abort", this);
-    // Answered before it had all of the request: the connection cannot serve another one.
+    // Answered before the whole request was sent: the connection cannot be reused.
     if (!this.#request?.writableEnded) this.#request?.destroy();
   }
 
@@ -168,16 +168,16 @@ function* slices(pieces: readonly Uint8Array[]): Generator<Uint8Array, undefined
   }
 }
 
-/** The length that the head promises; a body that may not exist (HEAD, 204, 304) has none. */
+/** Returns the length that the headers promise; a body that may not exist (HEAD, 204, 304) has none. */
 function promised(method: string, status: number, message: IncomingMessage): number | undefined {
   if (method === "HEAD" || status === 204 || status === 304) return 0;
   const length = message.headers["content-length"];
   return length === undefined ? undefined : Number(length);
 }
 
-/** Node copies these three times for each request, so there are only those that say something. */
+/** Returns only options that differ from the default, since Node copies them three times per request. */
 function optionsFor(agent: Agent, { method, origin, path, headers, body }: SignedRequest): RequestOptions {
-  // A flat list is written as it is, without a look-up and a check per header name.
+  // Node writes a flat list as it is, without a look-up and a check per header name.
   const list = ["host", origin.host];
   for (const name in headers) list.push(name, headers[name]!);
   if (body) list.push("content-length", String(lengthOf(body)));
@@ -190,19 +190,20 @@ function lengthOf(body: Uint8Array | readonly Uint8Array[]): number {
   return body.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
-/** Something that must not wait beyond a point in time. */
+/** A wait that must end by a point in time. */
 interface Watched {
-  /** By `performance.now()`; Infinity while nobody waits. */
+  /** By `performance.now()`; Infinity while nothing waits. */
   limit: number;
-  /** The watchdog's own note of where it keeps this. */
+  /** Index of this entry in the watchdog's list. */
   slot: number;
-  /** Called when the limit has passed, until the watch ends or the limit moves. */
+  /** Called after the limit has passed, until the watch ends or the limit moves. */
   overdue(now: number): void;
 }
 
-/** Looks after all exchanges of one client with a single timer, so that no chunk or request arms its own. */
+/** Watches all exchanges of one client with a single timer, so that no chunk or request starts its own. */
 export class Watchdog {
-  // No Set: the tables that it outgrows point to the next one, so that the collector would keep ended exchanges for long.
+  // No Set: the tables that it outgrows point to the next one, so that the collector would keep ended exchanges for
+  // long.
   readonly #watched: Watched[] = [];
   readonly #tick: number;
   #timer: NodeJS.Timeout | undefined;
@@ -217,7 +218,7 @@ export class Watchdog {
     this.#timer ??= setInterval(() => this.#look(), this.#tick).unref();
   }
 
-  /** Does nothing when it has been deleted before. */
+  /** Does nothing if already deleted. */
   delete(watched: Watched): void {
     if (this.#watched[watched.slot] !== watched) return;
     const last = this.#watched.pop()!;
@@ -233,7 +234,7 @@ export class Watchdog {
       return;
     }
     const now = performance.now();
-    // A copy, since those that are overdue leave.
+    // A copy, since overdue entries remove themselves.
     for (const watched of [...this.#watched]) if (watched.limit <= now) watched.overdue(now);
   }
 }

@@ -1,16 +1,16 @@
-/** What is used of saxen, which has no types of its own. */
+/** The part of saxen that is used; it has no types of its own. */
 declare module "saxen" {
   export class Parser {
-    /** `attributes` are as they are written, references and all. An empty element is opened and closed. */
+    /** `attributes` are raw, with references. An empty element is opened and closed. */
     on(event: "openTag", listener: (name: string, attributes: () => Record<string, string>) => void): this;
     on(event: "closeTag", listener: (name: string) => void): this;
-    /** Text between tags, references and all, but for that outside of all elements. */
+    /** Raw text between tags, with references, except outside of all elements. */
     on(event: "text" | "cdata" | "comment", listener: (text: string) => void): this;
     /** `<!…>` and `<?…?>`, whole. */
     on(event: "attention" | "question", listener: (markup: string) => void): this;
-    /** What the parser goes on after. */
+    /** Errors that the parser recovers from. */
     on(event: "warn", listener: (warning: Error) => void): this;
-    /** Throws what it cannot go on after. */
+    /** Throws errors that the parser cannot recover from. */
     parse(text: string): void;
   }
 }

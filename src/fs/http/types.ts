@@ -4,19 +4,19 @@ import type { Explanation, HttpError } from "./errors.js";
 
 export type { Explanation } from "./errors.js";
 
-/** Where requests of one endpoint go; made once by `originOf`, not per request. */
+/** The origin of requests to one endpoint; created once by `originOf`, not per request. */
 export interface Origin {
   protocol: "http:" | "https:";
   hostname: string;
-  /** The scheme's own port when left out. */
+  /** The scheme's default port if omitted. */
   port: number | undefined;
-  /** The value of the `Host` header: the port is part of it unless it is the scheme's own. */
+  /** The value of the `Host` header, with the port unless it is the scheme's default. */
   host: string;
-  /** Path of the endpoint that every request path starts with, which the driver puts there: `` or `/some/path`. */
+  /** The endpoint's own path, which the driver puts before every request path: `` or `/some/path`. */
   base: string;
 }
 
-/** One try of a request, built and signed. */
+/** One attempt of a request, built and signed. */
 export interface SignedRequest {
   method: string;
   origin: Origin;
@@ -24,31 +24,31 @@ export interface SignedRequest {
   path: string;
   /** Without `host` and `content-length`, which the transport adds. */
   headers: Readonly<Record<string, string>>;
-  /** Sent with its length; PUT and POST without content send an empty one. One body may come in pieces. */
+  /** Sent with its length; PUT and POST without content send an empty one. A body may have several pieces. */
   body?: Uint8Array | readonly Uint8Array[] | undefined;
 }
 
 export interface HttpRequest {
-  /** Builds and signs one try. Called again for each; `now` is milliseconds since 1970 by the server's clock. */
+  /** Builds and signs one attempt, on each attempt anew; `now` is milliseconds since 1970 by the server's clock. */
   prepare(now: number): SignedRequest | Promise<SignedRequest>;
   signal?: AbortSignal | undefined;
-  /** Statuses that are an answer besides 2xx, for example 308. All others are thrown as {@link HttpError}. */
+  /** Statuses accepted besides 2xx, for example 308. All others are thrown as {@link HttpError}. */
   accept?: readonly number[] | undefined;
-  /** When given, exactly these statuses are an answer, and any other 2xx is a failure that may have been carried out. */
+  /** If given, exactly these statuses are accepted, and any other 2xx is a failure that may have taken effect. */
   statuses?: readonly number[] | undefined;
-  /** Milliseconds without a byte after which the try is given up; the client's `idle` when left out. */
+  /** Milliseconds without a byte after which the attempt fails; the client's by default. */
   idleTimeoutMs?: number | undefined;
-  /** How often it is sent at most; 1 = never again. The client's `tries` when left out. */
+  /** The maximum number of attempts; 1 = no retry. The client's by default. */
   maxAttempts?: number | undefined;
 }
 
-/** The head of an answer. */
+/** Status and headers of a response. */
 export interface HttpHead {
   status: number;
   headers: IncomingHttpHeaders;
-  /** How many tries it took. */
+  /** The number of attempts. */
   attempts: number;
-  /** Whether an earlier try, whose answer was lost, may have been carried out. */
+  /** Whether an earlier attempt, whose response was lost, may have taken effect. */
   ambiguous: boolean;
 }
 
@@ -60,36 +60,39 @@ export interface HttpText extends HttpHead {
   text: string;
 }
 
-/** How one provider's server talks. */
+/** The protocol of one provider's server. */
 export interface ServiceProtocol {
   /** `text` is the error body, at most 64 KiB of it. */
   parseError(status: number, headers: IncomingHttpHeaders, text: string): Explanation;
-  /** Whether a 2xx body read by `text` hides a failure, which then counts as a 500. */
+  /** Returns whether a 2xx body read by `text` hides a failure, which then counts as a 500. */
   isErrorBody?(text: string): boolean;
-  /** Whether the failure passes by itself, besides the statuses 408, 429, 500, 502, 503 and 504. */
+  /** Returns whether the failure is transient, besides the statuses 408, 429, 500, 502, 503 and 504. */
   isRetryable?(error: HttpError): boolean;
-  /** Whether the answer says that the request was not carried out, where its status leaves that open. */
+  /** Returns whether the response says that the request was not carried out, where its status leaves that open. */
   declined?(error: HttpError): boolean;
-  /** Whether a refusal (400, 401, 403) is about the time or the signature that holds it; any of them when left out. */
+  /** Returns whether a refusal (400, 401, 403) concerns the time or its signature; any of them if omitted. */
   aboutTime?(error: HttpError): boolean;
-  /** Removes the cause (new credentials, another region). True: send again at once. Called at most 3 times a request. */
+  /**
+   * Removes the cause (new credentials, another region). Returns true to retry at once. Called at most 3 times per
+   * request.
+   */
   recover?(error: HttpError, headers: IncomingHttpHeaders, sent: SignedRequest): boolean | Promise<boolean>;
 }
 
 export interface HttpOptions {
   protocol: "http:" | "https:";
   dialect: ServiceProtocol;
-  /** Sockets at most; further requests wait. 256 when left out. */
+  /** Maximum number of sockets; further requests wait. 256 by default. */
   maxSockets?: number | undefined;
-  /** Milliseconds until a connection must stand. 10,000 when left out. */
+  /** Milliseconds to establish a connection. 10,000 by default. */
   connectTimeoutMs?: number | undefined;
-  /** Milliseconds of waiting without a byte; time that the consumer spends does not count. 10,000 when left out. */
+  /** Milliseconds of waiting without a byte; the consumer's own time does not count. 10,000 by default. */
   idleTimeoutMs?: number | undefined;
-  /** Milliseconds for a request from its first try to the last byte of its body. No limit when left out. */
+  /** Milliseconds for a request from its first attempt to the last byte of its body. No limit by default. */
   requestTimeoutMs?: number | undefined;
-  /** How often a request is sent at most. 6 when left out. */
+  /** The maximum number of attempts per request. 6 by default. */
   maxAttempts?: number | undefined;
   tls?: { ca?: string | Buffer | undefined; rejectUnauthorized?: boolean | undefined } | undefined;
-  /** Read for `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
+  /** The source of `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -1,4 +1,4 @@
-/** XML as storage services speak it: small documents without DTDs or mixed content. */
+/** Reads the XML of storage services: small documents without DTDs or mixed content. */
 import { Parser } from "saxen";
 import { failure, isStorageError } from "../../errors.js";
 import { type Fields, isWritable, unescaped } from "./xml-fields.js";
@@ -6,25 +6,28 @@ import { type Fields, isWritable, unescaped } from "./xml-fields.js";
 export type { Fields } from "./xml-fields.js";
 
 const LONGEST = 16 * 1024 * 1024;
-/** Elements inside of each other, and characters of a path of names: no service comes near, and paths are made anew for each element. */
+/**
+ * Maximum depth of elements, and length of a path of names: no service comes near, and each element builds its path
+ * anew.
+ */
 const DEEPEST = 16;
 const LONGEST_PATH = 1000;
 
 /**
- * Is told of each element at its end: its path below the root (`Name`, `Owner/ID`, the root's own is empty), and its
- * text, or undefined where it holds others. An attribute is told first, as `Name@Encoded`.
+ * Receives each element at its end: its path below the root (`Name`, `Owner/ID`, the root's own is empty), and its
+ * text, or undefined if it has child elements. An attribute comes first, as `Name@Encoded`.
  */
 export type Visit = (path: string, text: string | undefined) => void;
 
 /**
- * The name of the root, where it tells what a document is. Services that imitate another one misspell it, so what has
- * required fields is judged by these; an `Error` is never taken for something else.
+ * The name of the root, if it identifies a document. Services that imitate another one misspell it, so a document with
+ * required fields is identified by these; an `Error` is never taken for another document.
  */
 type Root = string | RegExp | undefined;
 
 /**
- * Reads a document. Corrupt when it is none, has a DTD, more than 16 Mi characters, more than 16 levels or another root
- * than `root`.
+ * Reads a document. Throws Corrupt if it is not XML, has a DTD, more than 16 Mi characters, more than 16 levels or
+ * another root than `root`.
  */
 function visit(text: string, root: Root, tell: Visit): void {
   try {
@@ -36,14 +39,14 @@ function visit(text: string, root: Root, tell: Visit): void {
   }
 }
 
-/** The byte order mark of Azure, and the declaration, which may be here only. */
+/** The byte order mark of Azure, and the declaration, allowed only here. */
 const START =
   /^\ufeff?(?:<\?xml\s+version\s*=\s*(["'])1\.\d+\1(?:\s+encoding\s*=\s*(["'])[A-Za-z][\w.-]*\2)?(?:\s+standalone\s*=\s*(["'])(?:yes|no)\3)?\s*\?>)?/;
 const INSTRUCTION = /^<\?(?!xml[\s?])[a-z_:][\w:.-]*(?:\s|\?>$)/i;
 
-/** Tells what the parser finds, and refuses what the parser lets pass. */
+/** Reports what the parser finds, and refuses what it tolerates. */
 class Reader {
-  /** Of each open element, from the root on. */
+  /** The path of each open element, from the root on. */
   readonly #paths: string[] = [];
   #text = "";
   #leaf = false;
@@ -116,18 +119,18 @@ function attributeOf(markup: string): string {
   return unescaped(markup.replace(/[\t\n]/g, " "));
 }
 
-// XML that lists things.
+// XML lists.
 
-/** What becomes of each element at a path below the root. Its fields count from itself. */
+/** Converts each element at a path below the root. Its fields are relative to it. */
 export type Kinds<Row> = Readonly<Record<string, (fields: Fields) => Row>>;
 
-/** The rows of a document in their order, and the fields outside of them. */
+/** The rows of a document in order, and the fields outside of them. */
 export interface Parsed<Row> {
   rows: Row[];
   fields: Fields;
 }
 
-/** Reads a document that lists things: a row for each element of one of the kinds, as deep as it may be inside another. */
+/** Reads a list document: one row per element of one of the kinds, at any depth. */
 export function readXml<Row>(text: string, root: Root, kinds: Kinds<Row>): Parsed<Row> {
   const rows: Row[] = [];
   const fields = empty();
@@ -148,7 +151,7 @@ function empty(): Record<string, string> {
   return Object.create(null);
 }
 
-/** Whether a segment of `path`, and not only a part of one, ends at `length`. */
+/** Returns whether a segment of `path`, not only a part of one, ends at `length`. */
 function isAt(path: string, length: number): boolean {
   return path.length === length || path[length] === "/" || path[length] === "@";
 }

@@ -1,4 +1,4 @@
-/** V4 signed addresses of Google Cloud Storage. https://cloud.google.com/storage/docs/authentication/canonical-requests */
+/** V4 signed URLs of Google Cloud Storage. https://cloud.google.com/storage/docs/authentication/canonical-requests */
 import { createHash } from "node:crypto";
 import { canonicalQuery, encodeKey } from "./sigv4.js";
 
@@ -6,7 +6,7 @@ const ALGORITHM = "GOOG4-RSA-SHA256";
 
 export interface GcsSignRequest {
   method: "GET" | "PUT";
-  /** `https://` or `http://`, the host with its port, and what comes before the bucket. */
+  /** `https://` or `http://`, the host with its port, and the path before the bucket. */
   endpoint: { protocol: string; host: string; base: string };
   bucket: string;
   key: string;
@@ -14,15 +14,15 @@ export interface GcsSignRequest {
   expiresIn: number;
   /** Milliseconds since 1970. */
   now: number;
-  /** The account that signs. */
+  /** The signing account. */
   email: string;
-  /** The project that is billed, where the requester pays. */
+  /** The billed project, for requester pays. */
   payer: string | undefined;
-  /** The RSA-SHA256 signature of the text by the account's key. */
+  /** Returns the RSA-SHA256 signature of the text by the account's key. */
   sign(text: string): Promise<Uint8Array>;
 }
 
-/** An address with which anybody can send this one request until it expires. */
+/** Returns a URL that lets any holder send this one request until it expires. */
 export async function signGcs(request: GcsSignRequest): Promise<string> {
   const { method, endpoint, bucket, key, email, payer } = request;
   const date = new Date(request.now).toISOString().replace(/[-:]|\.\d{3}/g, "");

@@ -5,11 +5,11 @@ export interface SharedKeyRequest {
   method: string;
   /** The path as sent, percent-encoded. */
   path: string;
-  /** Names and values as they are, not encoded. */
+  /** Raw names and values, not encoded. */
   query: readonly (readonly [string, string])[];
-  /** Lower-case names; `x-ms-date` is among them. */
+  /** Lower-case names, including `x-ms-date`. */
   headers: Readonly<Record<string, string>>;
-  /** Of the body, in bytes. */
+  /** Length of the body in bytes. */
   length: number;
 }
 
@@ -20,14 +20,14 @@ export interface SasRequest {
   permissions: "r" | "cw";
   /** ISO 8601 in seconds, UTC. */
   expiry: string;
-  /** Whether the URL may be used over plain HTTP too. */
+  /** Whether the URL also works over plain HTTP. */
   plain: boolean;
 }
 
-/** Version of the service that both the requests and the tokens are made for. */
+/** The service version of both the requests and the tokens. */
 export const AZURE_VERSION = "2024-11-04";
 
-/** The headers whose values are signed by their place. */
+/** The headers whose values are signed by position. */
 const PLACED = [
   "content-encoding",
   "content-language",
@@ -42,10 +42,10 @@ const PLACED = [
   "range",
 ];
 
-/** The value of the `Authorization` header. `key`: the account's key, decoded. */
+/** Returns the value of the `Authorization` header. `key`: the account's key, decoded. */
 export function sharedKey(account: string, key: Uint8Array, request: SharedKeyRequest): string {
   const { method, headers, length } = request;
-  // The length of an empty body is signed as nothing.
+  // The signature uses an empty string for the length of an empty body.
   const placed = PLACED.map((name) =>
     name === "content-length" ? (length > 0 ? String(length) : "") : (headers[name] ?? ""),
   );
@@ -68,19 +68,19 @@ function canonicalResource(account: string, { path, query }: SharedKeyRequest): 
   return text;
 }
 
-/** The service orders names as Windows does: a hyphen counts only between names that are alike without it. */
+/** The service orders names as Windows does: a hyphen counts only between names that are equal without it. */
 function byWeight(a: string, b: string): number {
   const [x, y] = [a.replaceAll("-", ""), b.replaceAll("-", "")];
   if (x !== y) return weighed(x) < weighed(y) ? -1 : 1;
   return a < b ? -1 : 1;
 }
 
-/** Other marks come before digits, digits before letters; the underscore is the only mark that ASCII puts after digits. */
+/** Other punctuation comes before digits, digits before letters; only the underscore follows digits in ASCII. */
 function weighed(name: string): string {
   return name.replaceAll("_", "!");
 }
 
-/** The query of a service SAS for one object, encoded, without `?`. */
+/** Returns the query of a service SAS for one object, encoded, without `?`. */
 export function serviceSas(key: Uint8Array, request: SasRequest): string {
   const { account, bucket, key: name, permissions, expiry, plain } = request;
   const protocol = plain ? "https,http" : "https";

@@ -3,7 +3,7 @@ import { createHmac, hash } from "node:crypto";
 
 const ALGORITHM = "AWS4-HMAC-SHA256";
 
-/** The hash that stands for a body that is not signed. */
+/** The hash value for an unsigned body. */
 export const UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD";
 
 export interface AccessKeys {
@@ -18,7 +18,7 @@ export interface Signable {
   host: string;
   /** The canonical path: for S3 the path as sent, with every segment encoded once. */
   path: string;
-  /** The canonical query by `canonicalQuery`, without `?`. */
+  /** The canonical query from `canonicalQuery`, without `?`. */
   query: string;
 }
 
@@ -29,7 +29,7 @@ export interface SignableRequest extends Signable {
   payload: string;
 }
 
-/** What is the same for all requests that the same keys sign on one day. */
+/** The state that all requests with the same keys share for one day. */
 export interface Day {
   keys: AccessKeys;
   /** `20150830` */
@@ -39,11 +39,11 @@ export interface Day {
   key: Buffer;
 }
 
-/** A signer of one region and service. Derives its signing key once a day and for each object with keys. */
+/** A signer of one region and service. Derives its signing key once per day and key object. */
 export class SigV4 {
   readonly #region: string;
   readonly #service: string;
-  // The last ones are kept, since many requests fall into one second and nearly all into one day.
+  // Caches the last ones, since many requests share a second and nearly all a day.
   #second = Number.NaN;
   #date = "";
   #day: Day | undefined;
@@ -53,12 +53,15 @@ export class SigV4 {
     this.#service = service;
   }
 
-  /** The headers to send: those of the request, the date, the session token and the signature. `now`: milliseconds. */
+  /**
+   * Returns the headers to send: those of the request, the date, the session token and the signature. `now`:
+   * milliseconds.
+   */
   sign(request: SignableRequest, keys: AccessKeys, now: number): Record<string, string> {
     const day = this.today(keys, now);
-    // Not spread: Node 20 takes a microsecond for each header that is added to what a spread has made.
+    // No spread: Node 20 takes a microsecond for each header that is added to its result.
     const headers: Record<string, string> = Object.assign({}, request.headers);
-    // S3 alone also wants the hash as a header.
+    // Only S3 also needs the hash as a header.
     if (this.#service === "s3") headers["x-amz-content-sha256"] = request.payload;
     headers["x-amz-date"] = this.#date;
     if (keys.sessionToken) headers["x-amz-security-token"] = keys.sessionToken;
@@ -81,7 +84,7 @@ export class SigV4 {
     return createHmac("sha256", key).update(text).digest("hex");
   }
 
-  /** What these keys sign with today; also sets the date. */
+  /** Returns the signing state of these keys for today; also sets the date. */
   today(keys: AccessKeys, now: number): Day {
     const second = Math.floor(now / 1000);
     if (second !== this.#second) {
@@ -105,19 +108,19 @@ function canonical({ method, path }: Signable, query: string, lines: string, sig
   return `${method}\n${path}\n${query}\n${lines}\n${signed}\n${payload}`;
 }
 
-/** Without spaces at the ends and with single ones inside, as the signature wants values. */
+/** Trims the ends and collapses inner spaces, as the signature requires. */
 function trimmed(value: string): string {
   return value.includes("  ") || value.trim() !== value ? value.trim().replace(/ +/g, " ") : value;
 }
 
-/** Sorted names and `host` among them. */
+/** Returns sorted names, with `host`. */
 function withHost(names: string[]): string[] {
   const after = names.findIndex((name) => name > "host");
   names.splice(after < 0 ? names.length : after, 0, "host");
   return names;
 }
 
-/** Sorted; most requests are so already. */
+/** Sorts names; most requests are already sorted. */
 function inOrder(names: string[]): string[] {
   return names.every((name, i) => i === 0 || names[i - 1]! <= name) ? names : names.sort();
 }
@@ -126,36 +129,38 @@ function hmac(key: Buffer, text: string): Buffer {
   return createHmac("sha256", key).update(text).digest();
 }
 
-// Percent-encoding as signatures want it: all bytes but the unreserved ones of RFC 3986.
+// Percent-encoding for signatures: all bytes but the unreserved ones of RFC 3986.
 
 const PLAIN_PATH = /^[A-Za-z0-9\-_.~/]*$/;
 const KEPT_BY_NODE = /[!'()*]/g;
 
-/** One name or value. The text must be well-formed Unicode. */
+/** Encodes one name or value. The text must be well-formed Unicode. */
 export function encodeComponent(text: string): string {
   return encodeURIComponent(text).replace(KEPT_BY_NODE, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** A key as the path of a request: slashes stay, also doubled and leading ones. */
+/** Encodes a key as the path of a request: keeps slashes, also doubled and leading ones. */
 export function encodeKey(key: string): string {
   return PLAIN_PATH.test(key) ? key : encodeComponent(key).replaceAll("%2F", "/");
 }
 
-/** A query in the one form that is both sent and signed: encoded, sorted by name, `name=` where there is no value. */
+/** Returns a query in the one form that is both sent and signed: encoded, sorted by name, `name=` without a value. */
 export function canonicalQuery(pairs: Iterable<readonly [string, string]>): string {
   const encoded = Array.from(pairs, ([name, value]) => [encodeComponent(name), encodeComponent(value)] as const);
   encoded.sort(([a, x], [b, y]) => order(a, b) || order(x, y));
   return encoded.map((pair) => pair.join("=")).join("&");
 }
 
-/** By code units, which for encoded text are its bytes; not by a locale. */
+/** Compares by code units, which for encoded text are its bytes; not by locale. */
 function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
 // AWS Signature Version 4 in the query, https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
-/** Path and query of a presigned request, which signs the host only. `now`: milliseconds; `expiresIn`: seconds. */
+/**
+ * Returns path and query of a presigned request, which signs the host only. `now`: milliseconds; `expiresIn`: seconds.
+ */
 export function presign(
   signer: SigV4,
   request: Signable,

@@ -1,4 +1,4 @@
-/** One container as a place to send requests to. */
+/** Sends the requests of one container. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
 import { invalid } from "../../../errors.js";
@@ -25,13 +25,13 @@ export interface AzureRequest {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Empty for the container itself. */
   key: string;
-  /** Undefined values are left out. */
+  /** Undefined values are omitted. */
   query?: Readonly<Record<string, string | undefined>>;
-  /** Lower-case names; undefined values are left out. */
+  /** Lower-case names; undefined values are omitted. */
   headers?: Readonly<Record<string, string | undefined>>;
   body?: Uint8Array | undefined;
   signal: AbortSignal | undefined;
-  /** Statuses that are an answer, where they are not the usual one of the method. */
+  /** Accepted statuses, if not the usual one of the method. */
   statuses?: readonly number[];
   tries?: number;
 }
@@ -45,7 +45,7 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
   DELETE: [202],
 };
 
-/** With `token`, requests are signed with that alone. */
+/** Opens a container. With `token`, signs requests with that alone. */
 export async function openServer(
   bucket: string,
   options: AzureOptions,
@@ -59,7 +59,7 @@ export async function openServer(
   return new Server({ account, bucket, origin, access, http, encryptionScope });
 }
 
-/** How the service talks; a token that it refuses is replaced. */
+/** Returns the protocol of the service; replaces a token that it refuses. */
 export function azureDialect(access: Access): Dialect {
   const recover: Dialect["recover"] = async ({ status }, headers, { headers: { authorization } }) =>
     status === 401 && authorization !== undefined && (await access.renew(authorization, headers));
@@ -100,7 +100,7 @@ export class Server {
     return this.#http.text(this.#request(ask));
   }
 
-  /** By the server's clock, milliseconds since 1970. */
+  /** Returns the server's time, milliseconds since 1970. */
   now(): number {
     return this.#http.now();
   }
@@ -109,13 +109,16 @@ export class Server {
     this.#http.close();
   }
 
-  /** The encoded path of an object, or of a container without a key. InvalidArgument for a key that would be changed. */
+  /**
+   * Returns the encoded path of an object, or of a container without a key. Throws InvalidArgument for a key that the
+   * service would change.
+   */
   path(key: string, bucket = this.bucket): string {
     const container = `${this.origin.base}/${encodeComponent(bucket)}`;
     return key === "" ? container : `${container}/${encodeKey(faithful(key))}`;
   }
 
-  /** The address of an object for the service itself, which reads a copy's source with it. */
+  /** Returns the URL of an object for the service itself, which reads a copy's source with it. */
   address(key: string, bucket: string): string {
     const { protocol, host } = this.origin;
     const { query } = this.access;
@@ -158,24 +161,24 @@ export function withQuery(path: string, query: readonly (readonly [string, strin
   return all.length > 0 ? `${path}?${all.join("&")}` : path;
 }
 
-// What makes a request acceptable: a signature, a SAS, a token, or nothing.
+// The authorization of a request: a signature, a SAS, a token, or none.
 
 export interface Access {
-  /** The `Authorization` header of a request; undefined where none is sent. */
+  /** Returns the `Authorization` header of a request; undefined for none. */
   authorize(request: SharedKeyRequest): string | undefined | Promise<string | undefined>;
-  /** The same of a call inside a batch, where that differs. */
+  /** Returns the same for a call inside a batch, if different. */
   authorizeInBatch?(request: SharedKeyRequest): string;
-  /** Goes with every query: encoded, without `?`. */
+  /** Added to every query: encoded, without `?`. */
   readonly query: string;
   /** The account's key, which alone can sign for others. */
   readonly key: Uint8Array | undefined;
-  /** Whether a request that was refused with this header can be sent again with another. */
+  /** Returns whether a request that was refused with this header can be sent again with another. */
   renew(refused: string, headers: IncomingHttpHeaders): Promise<boolean>;
 }
 
 export const NOTHING: Access = { authorize: () => undefined, query: "", key: undefined, renew: async () => false };
 
-/** Loads `@azure/identity` only where somebody must sign in. */
+/** Loads `@azure/identity` only if an identity must sign in. */
 async function accessOf(account: string, credentials: AzureCredentials): Promise<Access> {
   switch (credentials.kind) {
     case "anonymous":
@@ -202,12 +205,12 @@ function bearer(token: CachedAccessToken): string | Promise<string> {
   return current instanceof Promise ? current.then((text) => `Bearer ${text}`) : `Bearer ${current}`;
 }
 
-/** Control characters and backslashes, and segments that end with a dot, `.` and `..` among them. */
+/** Control characters and backslashes, and segments that end with a dot, including `.` and `..`. */
 const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
 
 /**
- * The key, if the service keeps it as it is. It takes others too, and stores them under another name, over what may be
- * there: `a/../b` as `b`, `./a` as `a`, `a.` as `a`, `a\b` as `a/b`, in every way of encoding them.
+ * Returns the key if the service keeps it unchanged. It accepts others too, but stores them under another name, over an
+ * object that may exist there: `a/../b` as `b`, `./a` as `a`, `a.` as `a`, `a\b` as `a/b`, in every encoding.
  * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata and
  * https://github.com/Azure/azure-sdk-for-rust/issues/5275
  */

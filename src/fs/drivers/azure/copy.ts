@@ -1,4 +1,4 @@
-/** Copies inside the account. The service does them by itself, and mostly at once. */
+/** Copies inside the account, by the service itself and mostly at once. */
 import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
@@ -12,21 +12,21 @@ import { receiptOf } from "./object.js";
 type Signal = AbortSignal | undefined;
 
 interface Progress {
-  /** Of the copy that made, or makes, the object. */
+  /** Id of the copy that created, or creates, the object. */
   id: string | undefined;
   status: string | undefined;
   description: string | undefined;
   receipt: WriteResult;
 }
 
-/** Milliseconds between looks at a copy that takes longer. */
+/** Milliseconds between checks of a copy that takes longer. */
 const POLL = 250;
 
 export async function copyObject(route: CopyRequests, options: DriverCopyOptions): Promise<WriteResult> {
   try {
     return await settled(route, await route.begin(options), options.signal);
   } catch (error) {
-    // The object that is in the way may be our own, from a try whose answer was lost.
+    // The existing object may be our own, from an attempt whose response was lost.
     const ours = options.ifAbsent && error instanceof HttpError && error.ambiguous && error.status === 409;
     throw ours ? commitUnknown(error) : error;
   }
@@ -48,7 +48,7 @@ async function settled(route: CopyRequests, begun: Progress, signal: Signal): Pr
   throw failure("Unavailable", `the service gave up the copy: ${now.description ?? "no reason given"}`);
 }
 
-/** Stops what nobody waits for any more, and deletes the empty object that the service leaves in its place. */
+/** Aborts an abandoned copy, and deletes the empty object that the service leaves in its place. */
 async function abandon(route: CopyRequests, id: string): Promise<void> {
   try {
     await route.stop(id);
@@ -57,7 +57,7 @@ async function abandon(route: CopyRequests, id: string): Promise<void> {
   } catch {}
 }
 
-/** Tries of what only tidies up. */
+/** Options of cleanup requests. */
 const TIDY = { signal: undefined, tries: 2 };
 
 /** The requests that copy to one key. */
@@ -82,7 +82,7 @@ export class CopyRequests {
     throw strange("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
   }
 
-  /** How far it has got, by the object that is there. */
+  /** Returns the progress, from the object at the target. */
   async look(signal: AbortSignal | undefined): Promise<Progress> {
     return progressIn((await this.server.text({ method: "HEAD", key: this.key, signal })).headers);
   }

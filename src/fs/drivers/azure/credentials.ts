@@ -6,17 +6,17 @@ import type { AccessToken } from "../../driver/cached-credentials.js";
 
 type Library = typeof import("@azure/identity");
 
-/** Whoever must sign in to get a token. */
+/** An identity that must sign in to get a token. */
 export type Identity = Exclude<AzureCredentials, { kind: "anonymous" | "sas" | "shared-key" }>;
 
 export const SCOPE = "https://storage.azure.com/.default";
 
-/** What issues the tokens of `identity`. Loads `@azure/identity`. */
+/** Returns the token issuer of `identity`. Loads `@azure/identity`. */
 export async function issuerOf(identity: Identity): Promise<(forceRefresh: boolean) => Promise<AccessToken>> {
   const library = await load();
   let credential = credentialOf(library, identity);
   return async (forceRefresh) => {
-    // A credential hands out the token that it has until that ends, refused or not; a new one asks again.
+    // A credential returns its cached token until expiry, refused or not; a new one asks again.
     if (forceRefresh) credential = credentialOf(library, identity);
     const grant = await credential.getToken(SCOPE).catch(refused);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
@@ -65,7 +65,7 @@ function hostOf(authority: string | undefined): { authorityHost?: string } {
   return authority === undefined ? {} : { authorityHost: authority };
 }
 
-/** The library's errors may carry the exchange with the identity service; the first line is the reason. */
+/** Keeps only the first line, the reason: the library's errors may carry the exchange with the identity service. */
 export function refused(error: unknown): never {
   const { name = "Error", message = "", errors = [] } = error as Partial<Error> & { errors?: readonly Error[] };
   const tried = errors.map((one) => /\w+Credential\b/.exec(one.message)?.[0]).filter(Boolean);

@@ -40,7 +40,7 @@ export class BatchRequests implements BatchDelete {
   }
 }
 
-/** One call inside the batch is signed for itself, with the date alone: the version is that of the batch. */
+/** Formats one call of the batch, signed separately with the date alone: the version is that of the batch. */
 async function call(server: Server, { key, version }: ObjectIdentifier): Promise<string> {
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
@@ -53,14 +53,14 @@ async function call(server: Server, { key, version }: ObjectIdentifier): Promise
   return `DELETE ${withQuery(path, query, access.query)} HTTP/1.1\r\n${head}\r\n`;
 }
 
-/** Calls in one batch. https://learn.microsoft.com/rest/api/storageservices/blob-batch */
+/** Maximum number of calls in a batch. https://learn.microsoft.com/rest/api/storageservices/blob-batch */
 const BATCH = 256;
 
 function isMissing(error: unknown): boolean {
   return error instanceof HttpError && error.status === 404 && error.code !== "ContainerNotFound";
 }
 
-/** Inside a batch nothing is tried again by itself. */
+/** Converts the response to a call; the transport does not retry calls inside a batch. */
 function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
   if (status === 429 || status >= 500) return "again";
   if (status === 202) return "gone";

@@ -11,7 +11,7 @@ import { listBlobs } from "./list.js";
 import { readObject, statObject } from "./read.js";
 import { Upload, WriteRequests } from "./write.js";
 
-/** The container of `server` behind the seam. */
+/** Returns the driver for the container of `server`. */
 export function azureDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,

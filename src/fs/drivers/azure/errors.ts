@@ -1,11 +1,11 @@
-/** How Azure Storage says that something failed. */
+/** Parses errors of Azure Storage. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { leafFieldsIf } from "../../http/xml-fields.js";
 
-/** The code is a header, so that an answer to HEAD has one too; the sentence is in the body. */
+/** Returns the code from a header, so that a response to HEAD has one too, and the message from the body. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
   const { Code, Message } = text.includes("<Error") ? leafFieldsIf(text, "Error") : {};
   const code = one(headers["x-ms-error-code"]) ?? Code;
@@ -21,7 +21,7 @@ const TIMED: ReadonlySet<string | undefined> = new Set([
   "RequestTimeTooSkewed",
 ]);
 
-/** Whether a refusal may be one of the date that is signed. */
+/** Returns whether a refusal may concern the signed date. */
 export function aboutTime({ code }: HttpError): boolean {
   return TIMED.has(code);
 }
@@ -42,7 +42,7 @@ const CODES: ReadonlyMap<string, ErrorCode> = new Map([
   ["Crc64Mismatch", "Corrupt"],
   ["RequestBodyTooLarge", "TooLarge"],
   ["MetadataTooLarge", "TooLarge"],
-  // Another writer has committed meanwhile, which discards blocks that wait.
+  // Another writer has committed meanwhile, which discards uncommitted blocks.
   ["InvalidBlockList", "Unavailable"],
   ["PendingCopyOperation", "Unavailable"],
   ["BlobArchived", "Unsupported"],

@@ -19,15 +19,15 @@ export interface AzureKeys {
   key?: string | undefined;
   /** A shared access signature, with or without its `?`. */
   sas?: string | undefined;
-  /** What gives tokens, such as a credential of `@azure/identity`. */
+  /** A source of tokens, such as a credential of `@azure/identity`. */
   credential?: AzureTokenCredential | undefined;
   /** @default `https://<account>.blob.core.windows.net` */
   endpoint?: string | undefined;
-  /** The encryption scope of what is written. @default that of the container */
+  /** The encryption scope of new blobs. @default that of the container */
   encryptionScope?: string | undefined;
 }
 
-/** As much of a `TokenCredential` as is used. */
+/** The part of a `TokenCredential` that is used. */
 export interface AzureTokenCredential {
   getToken(
     scope: string | string[],
@@ -35,7 +35,7 @@ export interface AzureTokenCredential {
   ): Promise<{ token: string; expiresOnTimestamp: number } | null>;
 }
 
-/** What is used of a client of `@azure/storage-blob`. */
+/** The part of a client of `@azure/storage-blob` that is used. */
 export interface BlobServiceClientLike {
   readonly url: string;
   readonly accountName: string;
@@ -43,7 +43,7 @@ export interface BlobServiceClientLike {
 }
 
 export interface AzureClientOptions {
-  /** The encryption scope of what is written. @default that of the container */
+  /** The encryption scope of new blobs. @default that of the container */
   encryptionScope?: string | undefined;
 }
 
@@ -53,11 +53,11 @@ export interface Azure {
    * `@azure/identity`.
    */
   (): DriverFactory;
-  /** Opens containers with one of a key, a SAS or a credential, whatever connection a path names. */
+  /** Opens containers with one of a key, a SAS or a credential; ignores the connection in the path. */
   (keys: AzureKeys): DriverFactory;
   /**
-   * Opens containers through a client of `@azure/storage-blob`, whatever connection a path names. Its pipeline signs and
-   * sends; retries and checks are those of the driver.
+   * Opens containers through a client of `@azure/storage-blob`; ignores the connection in the path. Its pipeline signs
+   * and sends; retries and checks are those of the driver.
    *
    * @example createStorage({ drivers: [azure.fromClient(BlobServiceClient.fromConnectionString(text))] })
    */

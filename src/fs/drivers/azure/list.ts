@@ -1,20 +1,20 @@
-/** Listings. */
+/** Lists blobs. */
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { dateInRow, Listing, NewestFirst, sizeInRow } from "../../driver/listing.js";
 import { type Fields, readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
 
-/** Rows of a page. The service gives up to 5,000; smaller pages keep a listing that stops early cheap. */
+/** Entries per page. The service returns up to 5,000; smaller pages keep a listing that stops early cheap. */
 const PAGE = 1000;
 
-/** One page of the service, and the mark of the next one. */
+/** One page of the service, and the marker of the next one. */
 interface Page {
   items: readonly DriverListEntry[];
   next: string | undefined;
 }
 
-/** The pages of the service, each in the order of UTF-8 bytes, and the versions of a key newest first. */
+/** Yields the pages of the service, each in the order of UTF-8 bytes, and the versions of a key newest first. */
 export async function* listBlobs(
   server: Server,
   prefix: string,
@@ -24,8 +24,8 @@ export async function* listBlobs(
   const listing = new Listing(prefix, options);
   for await (const page of pagesOf(server, prefix, options)) {
     if (page.next !== undefined) listing.next(page.next);
-    // The service has no way to start in the middle, so rows before `startAfter` are fetched and left out. Azurite puts
-    // the prefixes of a page before its blobs; the sort is stable, so versions keep their order.
+    // The service cannot start in the middle, so entries before `startAfter` are fetched and dropped. Azurite puts the
+    // prefixes of a page before its blobs; the sort is stable, so versions keep their order.
     const sorted = listing.page(page.items);
     const items = options.versions ? newestFirst.add(sorted) : sorted;
     if (items.length > 0) yield items;
@@ -34,14 +34,14 @@ export async function* listBlobs(
   if (rest.length > 0) yield rest;
 }
 
-/** A row that is an object. */
+/** Converts a blob entry. */
 function fileItem(
   key: string,
   { size, modified, etag }: { size: number; modified: Date; etag: string | undefined },
   version?: { id: string; latest: boolean },
 ): DriverListEntry {
   const item: DriverListEntry = { key, type: "file", size, modified };
-  // Listings leave out the quotes that are part of the etag everywhere else.
+  // Listings omit the quotes that are part of the etag everywhere else.
   if (etag) item.etag = etag.startsWith('"') ? etag : `"${etag}"`;
   return version === undefined ? item : { ...item, version: version.id, latest: version.latest, deleted: false };
 }
@@ -78,7 +78,7 @@ function directory(row: Fields): DriverListEntry {
 }
 
 function file(row: Fields): DriverListEntry | undefined {
-  // A hierarchical namespace has directories that exist by themselves; they are no objects.
+  // A hierarchical namespace has real directories; they are not objects.
   if (row["Properties/ResourceType"] === "directory") return undefined;
   const { VersionId: id, IsCurrentVersion: current } = row;
   const version = id === undefined ? undefined : { id, latest: current === "true" };
@@ -90,7 +90,7 @@ function propertiesOf(row: Fields): { size: number; modified: Date; etag: string
   return { size: sizeInRow(row["Properties/Content-Length"]), modified, etag: row["Properties/Etag"] };
 }
 
-/** Names with characters that XML cannot write come percent-encoded and say so. */
+/** Decodes names with characters that XML cannot represent: they are percent-encoded and marked so. */
 function nameOf({ Name, "Name@Encoded": encoded }: Fields): string {
   if (Name === undefined) throw failure("Corrupt", "the listing has a row without a name");
   if (encoded !== "true") return Name;

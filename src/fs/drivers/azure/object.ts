@@ -1,4 +1,4 @@
-/** Objects in our words and in the service's. */
+/** Converts between our descriptions of objects and the service's. */
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import { decodeRfc2047, encodeRfc2047, modifiedIn } from "../../driver/content.js";
@@ -7,10 +7,12 @@ import { one } from "./errors.js";
 
 export const META = "x-ms-meta-";
 
-/** User metadata by which a conditional write knows its own object again when an answer is lost. */
+/**
+ * The user metadata name of a conditional write's nonce, by which it recognizes its own object when a response is lost.
+ */
 export const NONCE = "stowage_nonce";
 
-/** What is told of an object. */
+/** The service's description of an object. */
 export interface Told {
   modified: Date | undefined;
   etag: string | undefined;
@@ -18,7 +20,7 @@ export interface Told {
   contentType: string | undefined;
   /** Of the data, in base64. */
   md5?: string | undefined;
-  /** As it travels. */
+  /** In wire format. */
   metadata: Iterable<readonly [name: string, value: string]>;
 }
 
@@ -48,7 +50,7 @@ export function toldIn(headers: IncomingHttpHeaders): Told {
     etag: headers.etag,
     version: one(headers["x-ms-version-id"]),
     contentType: headers["content-type"],
-    // With a range, the plain header is of the range.
+    // With a range, the plain header is that of the range.
     md5: one(headers[headers["content-range"] ? "x-ms-blob-content-md5" : "content-md5"]),
     metadata: metadata.map(([name, value]) => [name.slice(META.length), String(value)]),
   };
@@ -62,7 +64,10 @@ export function receipt(etag: string | undefined, version: string | undefined): 
   return { ...(etag !== undefined && { etag }), ...(version !== undefined && { version }) };
 }
 
-/** Metadata as it travels. Azure takes names that C# takes. https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
+/**
+ * Returns metadata in wire format. Azure accepts names that are valid in C#.
+ * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+ */
 export function wireMetadata(metadata: Record<string, string> | undefined): Record<string, string> {
   const entries = Object.entries(metadata ?? {});
   const wrong = entries.find(([name]) => !/^[a-z_][a-z0-9_]*$/.test(name));

@@ -5,7 +5,7 @@ import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../dri
 import type { Server } from "./client.js";
 import { infoOf, toldIn } from "./object.js";
 
-/** The service refuses a range that an empty object does not have. */
+/** The service refuses every range of an empty object. */
 const WHOLE: readonly number[] = [200, 416];
 const RANGED: readonly number[] = [206, 200, 416];
 

@@ -1,6 +1,6 @@
 /**
- * A container on the caller's own `BlobServiceClient`. Every verb is that of the driver; the client's pipeline signs and
- * sends, with its policies, proxies and transport. Its retries and redirects are left out.
+ * A container on the caller's own `BlobServiceClient`. Every verb is that of the driver; the client's pipeline signs
+ * and sends, with its policies, proxies and transport, but without its retries and redirects.
  */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
@@ -14,12 +14,12 @@ import { type Access, azureDialect, NOTHING, Server, tokenAccess } from "./clien
 import { refused, SCOPE } from "./credentials.js";
 import { azureDriver } from "./driver.js";
 
-/** What is used of a `BlobServiceClient`. */
+/** The part of a `BlobServiceClient` that is used. */
 export interface SdkService {
   readonly url: string;
   readonly accountName: string;
   readonly credential: object;
-  /** Not in its types, which know of no request that is not an operation. */
+  /** Missing from its types, which have no request that is not an operation. */
   readonly storageClientContext?: Context;
   readonly pipeline?: { readonly options?: { readonly audience?: string | string[] } };
 }
@@ -50,7 +50,7 @@ interface PipelineResponse {
   readableStreamBody?: Readable;
 }
 
-/** A container on the official client. The client stays the caller's: closing the driver leaves it open. */
+/** Returns a container on the official client. The caller keeps the client: closing the driver leaves it open. */
 export async function sdkDriver(
   service: SdkService,
   gate: Gate,
@@ -70,7 +70,7 @@ export async function sdkDriver(
   return azureDriver(new Server({ account, bucket, origin, access, http, encryptionScope }), shared);
 }
 
-/** Sends through the client's pipeline, each request once. */
+/** Returns the client's pipeline, which sends each request once. */
 function contextOf({ storageClientContext: context }: SdkService): Context {
   if (!context?.pipeline) throw failure("Unsupported", "this client is none of @azure/storage-blob 12");
   const pipeline = context.pipeline.clone();
@@ -97,7 +97,7 @@ async function send(context: Context, { protocol }: Origin, request: ClientReque
   return { status, headers: found.toJSON(), body: readableStreamBody };
 }
 
-/** Headers as the policies of a pipeline take them. */
+/** Headers as the policies of a pipeline expect them. */
 class PipelineHeaders extends Map<string, string> {
   constructor(headers: Readonly<Record<string, string>>) {
     super();
@@ -137,7 +137,7 @@ interface Token {
   expiresOnTimestamp: number;
 }
 
-/** A pipeline with an account's key signs by itself, when its other policies have had their say; calls in a batch it does not see. */
+/** Signs only calls in a batch, which the pipeline does not see: it signs requests itself, after its other policies. */
 function accessOf(service: SdkService): Access {
   const { credential } = service;
   if ("getToken" in credential) return issuedAccess(credential as TokenIssuer, service);
@@ -146,7 +146,7 @@ function accessOf(service: SdkService): Access {
   return { ...NOTHING, authorizeInBatch: (request) => sharedKey(accountName, key, request), key };
 }
 
-/** What gets tokens of a credential; `tenantOf` is asked each time. */
+/** Returns an issuer of a credential's tokens; calls `tenantOf` each time. */
 export function issuedBy(
   credential: TokenIssuer,
   scope: string | string[] = SCOPE,
@@ -165,7 +165,7 @@ function issuedAccess(credential: TokenIssuer, { pipeline }: SdkService): Access
   return {
     ...access,
     renew(authorization, headers) {
-      // An account of another tenant says so with its first refusal.
+      // An account of another tenant names it in its first refusal.
       const tenantId = /authorization_uri="?https:\/\/[^/\s"]+\/([\w.-]+)\//.exec(
         String(headers["www-authenticate"]),
       )?.[1];

@@ -1,4 +1,4 @@
-/** Uploads. */
+/** Uploads blobs. */
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -26,7 +26,7 @@ const LIMITS = {
 
 interface Found extends ObservedObject {
   nonce: string | undefined;
-  /** Of the data, in base64; the service keeps it of what came in one request. */
+  /** Of the data, in base64; the service keeps it for single-request uploads. */
   md5: string | undefined;
 }
 
@@ -64,7 +64,10 @@ function md5(data: Uint8Array): string {
   return createHash("md5").update(data).digest("base64");
 }
 
-/** Blocks are invisible until their list is committed, and expire after a week. The nonce keeps two writers' apart. */
+/**
+ * Blocks are invisible until their list is committed, and expire after a week. The nonce separates those of two
+ * writers.
+ */
 class Blocks implements MultipartUpload<string> {
   readonly #nonce = randomBytes(12).toString("hex");
 
@@ -88,13 +91,13 @@ class Blocks implements MultipartUpload<string> {
     }
   }
 
-  /** Nothing to do: blocks without a list are no object, and cannot be deleted. */
+  /** Does nothing: blocks without a list are no object, and cannot be deleted. */
   async abort(): Promise<void> {}
 }
 
 type Signal = AbortSignal | undefined;
 
-/** The requests that write one key, with its conditions and what describes it. */
+/** The requests that write one key, with its conditions and headers. */
 export class WriteRequests {
   readonly #headers: Readonly<Record<string, string | undefined>>;
 
@@ -106,7 +109,7 @@ export class WriteRequests {
     this.#headers = describing(server, options);
   }
 
-  /** The whole object, with a mark in its metadata if there is one. */
+  /** Writes the whole object, with a nonce in its metadata if given. */
   async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
     const headers = { ...this.#headers, "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
     return stored(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
@@ -125,14 +128,14 @@ export class WriteRequests {
     return stored(await this.server.text({ ...ask, body, signal }));
   }
 
-  /** What is there now. */
+  /** Returns the current object. */
   async look(signal: Signal): Promise<Found> {
     const { headers } = await this.server.text({ method: "HEAD", key: this.key, signal, tries: 3 });
     const found = { nonce: one(headers[META + NONCE]), md5: one(headers["content-md5"]) };
     return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
   }
 
-  /** The ids of the blocks that are there now. */
+  /** Returns the ids of the current blocks. */
   async committed(signal: Signal): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });

@@ -1,4 +1,4 @@
-/** A file that appears with all of its bytes or not at all. */
+/** Writes a file so that it appears with all of its bytes or not at all. */
 import { randomBytes } from "node:crypto";
 import type { BigIntStats, Stats } from "node:fs";
 import { type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from "node:fs/promises";
@@ -13,16 +13,16 @@ import { type PathResolver, UNFINISHED } from "./paths.js";
 
 export type Conditions = Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">;
 
-/** What all writes of a Storage share. */
+/** The state that all writes of a Storage share. */
 export interface Desk {
   places: PathResolver;
   turns: KeyedMutex;
   descriptors: MemoryLimiter;
-  /** How many drafts keep their file open while they wait for more. */
+  /** The number of drafts that keep their file open while they wait for data. */
   kept: number;
 }
 
-/** Where a file is to be, in a directory that exists, and the permission bits of the file that is there. */
+/** The destination of a file, in a directory that exists, and the permission bits of the existing file. */
 interface Target {
   path: string;
   mode: number | undefined;
@@ -30,18 +30,18 @@ interface Target {
 
 const ATTEMPTS = 3;
 
-/** Stores `body` at `named`: a temporary file beside it, synced, then renamed over it, or linked when nothing may be there. */
+/** Stores `body` at `named`: in a temporary file beside it, synced, then renamed over it, or linked for `ifAbsent`. */
 export async function replace(
   desk: Desk,
   named: string,
   body: ByteStream,
   { signal, onProgress, ...conditions }: Conditions & Pick<DriverWriteOptions, "signal" | "onProgress">,
 ): Promise<WriteResult> {
-  // Fails early where the write cannot succeed, before the body is read.
+  // Fails early if the write cannot succeed, before the body is read.
   const target = await targetOf(desk.places, named, conditions, signal).catch(inTheWay);
   const draft = new Draft(desk, named, target, conditions, signal);
   try {
-    // All of it is here: one stay at the disk, without a wait for anybody in between.
+    // The body is in memory: one visit to the disk, without waiting in between.
     if (body instanceof InMemory) return await draft.publish(body, onProgress);
     await draft.write();
     let written = 0;
@@ -59,7 +59,7 @@ export async function replace(
 /** Between two chunks a draft keeps its file open only if fewer than this many drafts do. */
 const KEPT_OPEN = 16;
 
-/** A temporary file on its way to its name. Whoever has a descriptor of it waits for the disk only. */
+/** A temporary file on its way to its name. A draft with a descriptor waits only for the disk. */
 class Draft {
   readonly #desk: Desk;
   readonly #named: string;
@@ -78,7 +78,7 @@ class Draft {
     this.#signal = signal;
   }
 
-  /** Puts a chunk after what is there; without one, only begins, so that a write that waits for its body shows. */
+  /** Appends a chunk; without one, only begins, so that a write that waits for its body is visible. */
   async write(chunk?: Uint8Array): Promise<void> {
     const leave = await this.#desk.descriptors.acquire(1, this.#signal);
     try {
@@ -90,7 +90,7 @@ class Draft {
     }
   }
 
-  /** Gives it its name, with `last` after what is there. */
+  /** Appends `last` and renames the file. */
   async publish(last?: ByteStream, onProgress?: DriverWriteOptions["onProgress"]): Promise<WriteResult> {
     const { turns, descriptors } = this.#desk;
     const leave = await descriptors.acquire(1, this.#signal);
@@ -105,7 +105,7 @@ class Draft {
       await stamp(file);
       await file.sync();
       const etag = etagOf(await file.stat({ bigint: true }));
-      // One descriptor after the other: many writers that each hold one and wait for another would never end.
+      // One descriptor after the other: many writers that each hold one and wait for another would deadlock.
       await this.#close();
       this.#signal?.throwIfAborted();
       // Opened before anything has happened, since a lack of descriptors afterwards would leave the outcome unknown.
@@ -123,7 +123,7 @@ class Draft {
     }
   }
 
-  /** What is left when it has its name, or shall have none. */
+  /** Removes what is left after publishing, or instead of it. */
   async discard(): Promise<void> {
     await this.#close();
     if (this.#path !== undefined) await unlink(this.#path).catch(ifMissing);
@@ -145,11 +145,11 @@ class Draft {
         const file = await patiently(() => open(temporary, "ax", mode ?? 0o666), this.#signal);
         this.#path = temporary;
         this.#file = file;
-        // The umask may have taken bits that the file to be replaced has.
+        // The umask may have cleared bits that the replaced file has.
         if (mode !== undefined) await file.chmod(mode);
         return file;
       } catch (error) {
-        // The directory was empty and somebody has removed it meanwhile.
+        // The directory was empty and another process has removed it meanwhile.
         if (!isErrno(error, "ENOENT") || attempt === ATTEMPTS) throw error;
       }
       this.#target = await targetOf(this.#desk.places, this.#named, this.#conditions, this.#signal);
@@ -183,13 +183,13 @@ async function targetOf(
   return { path, mode: await admitted(path, conditions) };
 }
 
-/** Fails early where the write cannot succeed. The permission bits of the file that will be replaced, if there is one. */
+/** Fails early if the write cannot succeed. Returns the permission bits of the file to replace, if there is one. */
 async function admitted(target: string, conditions: Conditions): Promise<number | undefined> {
   const there = await lstat(target).catch(ifMissing);
-  // Directories are not objects: an empty one does not keep an object from having its name.
+  // Directories are not objects: an empty one does not block an object of its name.
   if (there?.isDirectory()) await rmdir(target);
   else if (there && conditions.ifAbsent) throw failure("AlreadyExists", "a file is there");
-  // A rename would take away what the whole machine may use, /dev/null above all.
+  // A rename would replace a file that the whole machine may use, above all /dev/null.
   if (there && !isReplaceable(there)) throw failure("Unsupported", "a device, a pipe or a socket is there");
   await match(target, conditions.ifMatch);
   return there?.isFile() ? there.mode & 0o777 : undefined;
@@ -200,8 +200,8 @@ function isReplaceable(there: Stats): boolean {
 }
 
 /**
- * Sets the time of modification to now, finer than the tick of the kernel (up to 10 ms): inodes are used again at
- * once, so that within one tick a third file could be told from the first by nothing else.
+ * Sets the time of modification to now, finer than the kernel's tick (up to 10 ms): inodes are reused at once, so that
+ * within one tick only this distinguishes a third file from the first.
  */
 function stamp(file: FileHandle): Promise<void> {
   const beyondMillisecond = Number(process.hrtime.bigint() % 1_000_000n) / 1e6;
@@ -221,7 +221,7 @@ async function match(target: string, ifMatch: string | undefined): Promise<void>
   matches(there, ifMatch);
 }
 
-/** PreconditionFailed unless it is a file with this etag. */
+/** Throws PreconditionFailed unless it is a file with this etag. */
 export function matches(there: BigIntStats | undefined, ifMatch: string): void {
   if (!there) throw failure("PreconditionFailed", "no such file");
   const etag = etagOf(there);
@@ -232,7 +232,7 @@ function ifMissing(error: unknown): undefined {
   if (!isErrno(error, "ENOENT")) throw error;
 }
 
-/** A file where a directory has to be, or the reverse. */
+/** Reports a file in place of a directory, or the reverse. */
 export function inTheWay(cause: unknown): never {
   if (!isErrno(cause, "ENOTDIR", "EISDIR", "ENOTEMPTY")) throw cause;
   throw failure("Unsupported", "a file system holds either `a` or `a/…`, not both", { cause });
@@ -248,7 +248,7 @@ function unknown(cause: unknown): never {
   throw failure("CommitUnknown", "the file is there, but whether it outlives a power cut is not known", { cause });
 }
 
-/** Who changes a path next: one at a time, in the order of asking. */
+/** Serializes changes of a path, first come first served. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 

@@ -1,19 +1,19 @@
-/** What the driver asks of the disk, one small step each. */
+/** The driver's disk operations, one small step each. */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pause } from "../../../concurrency.js";
 import { type ErrorCode, failure } from "../../../errors.js";
 import type { ByteStream } from "../../../streams.js";
 
-/** Bytes that one chunk of a read has at most. */
+/** Maximum size in bytes of a chunk of a read. */
 export const CHUNK = 256 * 1024;
-/** Bytes that small chunks of a write are gathered into: a call to the disk costs more than a copy of 64 KiB. */
+/** Bytes into which small chunks of a write are gathered: a call to the disk costs more than a copy of 64 KiB. */
 const GATHER = 1024 * 1024;
-/** Chunks from here on are written as they come. */
+/** Chunks from this size on are written as they arrive. */
 const LARGE = 256 * 1024;
-/** Where gathering begins. */
+/** Initial size of the gathering buffer. */
 const FIRST = 64 * 1024;
-/** Bytes that are read at most of a file that states no size, or a wrong one, as those of /proc and /sys. */
+/** Maximum bytes read of a file that states no size, or a wrong one, such as those of /proc and /sys. */
 const UNSIZED = 64 * 1024 * 1024;
 /** Milliseconds to wait for a file descriptor while the process has none left. */
 const DESCRIPTOR_WAIT = 10_000;
@@ -22,7 +22,7 @@ export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(error.code as string);
 }
 
-/** `work`, tried again while the process or the system is out of file descriptors. */
+/** Runs `work`, and again while the process or the system is out of file descriptors. */
 export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let waited = 0, next = 5; ; waited += next, next = Math.min(2 * next, 250)) {
     try {
@@ -34,12 +34,12 @@ export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal)
   }
 }
 
-/** Opens for reading. NONBLOCK: opening a named pipe would else hang until somebody writes to it. */
+/** Opens for reading. NONBLOCK: opening a named pipe would otherwise hang until a process writes to it. */
 export function openToRead(path: string, signal: AbortSignal | undefined): Promise<FileHandle> {
   return patiently(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), signal);
 }
 
-/** The bytes [start, end) of an open file, each chunk in a buffer of its own. Ending early closes the file. */
+/** Returns the bytes [start, end) of an open file, each chunk in its own buffer. Ending early closes the file. */
 export function chunksOf(file: FileHandle, start: number, end: number): ByteStream {
   let at = start;
   const done = async () => {
@@ -60,7 +60,7 @@ export function chunksOf(file: FileHandle, start: number, end: number): ByteStre
   return { [Symbol.asyncIterator]: () => ({ next, return: done }) };
 }
 
-/** The same bytes in fewer chunks, when they come in many small ones. A chunk is good until the next is asked for. */
+/** Yields the same bytes, gathering many small chunks into fewer. A chunk is valid until the next is requested. */
 export async function* gathered(body: ByteStream): ByteStream {
   let buffer: Buffer = Buffer.alloc(0);
   let used = 0;
@@ -80,7 +80,7 @@ export async function* gathered(body: ByteStream): ByteStream {
   if (used > 0) yield buffer.subarray(0, used);
 }
 
-/** `buffer`, or a larger one with what is in it: the first is small, since a single small chunk is the common case. */
+/** Returns `buffer`, or a larger copy: the first is small, since a single small chunk is the common case. */
 function roomFor(chunk: Uint8Array, buffer: Buffer, used: number): Buffer {
   if (used + chunk.byteLength <= buffer.byteLength) return buffer;
   const larger = Buffer.allocUnsafeSlow(used + chunk.byteLength > FIRST ? GATHER : FIRST);
@@ -107,7 +107,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** The bytes [start, end) of an open file in one array; fewer when it ends before. */
+/** Returns the bytes [start, end) of an open file in one array; fewer if it ends before. */
 export async function readUpTo(file: FileHandle, start: number, end: number): Promise<Buffer> {
   const into = Buffer.allocUnsafeSlow(Math.max(0, end - start));
   let length = 0;
@@ -119,7 +119,7 @@ export async function readUpTo(file: FileHandle, start: number, end: number): Pr
   return into.subarray(0, length);
 }
 
-/** Everything up to the end that is found by reading, for files whose size says nothing. */
+/** Reads to the end, for files whose size means nothing. */
 export async function readToEnd(file: FileHandle): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for (let length = 0; ; ) {
@@ -139,7 +139,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   EACCES: "PermissionDenied",
   EPERM: "PermissionDenied",
   EROFS: "PermissionDenied",
-  // What O_NOFOLLOW answers to a link, which a moment ago was none; also a loop of links.
+  // O_NOFOLLOW fails so for a name that has just become a link; also a loop of links.
   ELOOP: "PermissionDenied",
   ENAMETOOLONG: "InvalidArgument",
   EILSEQ: "InvalidArgument",
@@ -150,7 +150,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   ETIMEDOUT: "Timeout",
 };
 
-/** ENOSPC, EDQUOT, EMFILE, EIO, ESTALE and what nobody has thought of may pass: Unavailable. */
+/** ENOSPC, EDQUOT, EMFILE, EIO, ESTALE and unknown codes may be transient: Unavailable. */
 export function codeOfErrno(error: unknown): ErrorCode {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   return CODES[code] ?? "Unavailable";

@@ -21,35 +21,35 @@ import { listFiles } from "./list.js";
 import { etagOf, infoOf, opened, statOf } from "./object.js";
 import { PathResolver } from "./paths.js";
 
-/** How many files are deleted together. */
+/** The number of files deleted in parallel. */
 const TOGETHER = 64;
 
 /**
- * Reads and writes that may open a file at the same time; what has one then waits for the disk only, never for its
- * caller. More would not be faster, since Node does four at a time, and a process may have no more than 256 open.
+ * Reads and writes that may have a file open at the same time; an open one then waits only for the disk, never for its
+ * caller. More would not be faster, since Node runs four at a time, and a process may have as few as 256 descriptors.
  */
 const MAX_OPEN = 16;
 
 interface Disk extends Desk {
-  /** Who may copy a file now: a copy has the source open all the time. */
+  /** Limits copies, which keep the source open all the time. */
   copies: MemoryLimiter;
 }
 
 /**
- * Returns drivers of `file://`: over the files below `root`. The key is the absolute path without its first slash; the bucket is empty.
+ * Returns drivers of `file://` for the files below `root`. The key is the absolute path without its first slash; the
+ * bucket is empty.
  *
- * A write is synced to the disk before it resolves; what a killed process leaves of one is a `.stowage-tmp-…` file
- * that no listing shows, and that a listing removes once it is a week old. A write keeps the permission bits of the
- * file it replaces; a new file has those of the umask. The temporary file never has more.
- * `ifMatch` guards against writers of the same Storage only, `ifAbsent` against everybody.
+ * A write is synced to disk before it resolves. A killed process leaves a `.stowage-tmp-…` file, which listings hide,
+ * and remove once it is a week old. A write keeps the permission bits of the file it replaces; a new file gets those of
+ * the umask. The temporary file never has more. `ifMatch` guards only against writers of the same Storage, `ifAbsent`
+ * against all writers.
  *
- * Symbolic links are read where they stay inside the root, replaced by a write, and removed, not followed, by a
- * delete; docs/symlinks.md has the whole rule. Between the check of a directory and its use another process could put a link in its place: who can rename
- * inside the root is trusted.
+ * Reads follow symbolic links that stay inside the root, writes replace them, and deletes remove them without
+ * following; docs/symlinks.md has the whole rule. Between the check of a directory and its use another process could
+ * put a link in its place: processes that can rename inside the root are trusted.
  *
- * Directories are made as needed, exist to listings only as long as there is a file below them, and stay on the disk
- * when they are empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are
- * Unsupported.
+ * Directories are created as needed, exist to listings only while there is a file below them, and stay on disk when
+ * empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are Unsupported.
  */
 export function file(root: string): DriverFactory {
   const lanes = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
@@ -142,7 +142,9 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
   };
 }
 
-/** A link that takes the place of something on its own way leads to itself, and what it led to is lost. */
+/**
+ * Refuses a link that would replace something on its own way: it would lead to itself, and its target would be lost.
+ */
 async function refuseOwnWay(link: string, target: string): Promise<void> {
   const there = await lstat(target, { bigint: true }).catch(ifGone);
   for (const step of await wayOf(link)) {
@@ -152,10 +154,10 @@ async function refuseOwnWay(link: string, target: string): Promise<void> {
   }
 }
 
-/** Links that are followed one after the other at most, as Linux does. */
+/** The maximum number of links followed in a row, as in Linux. */
 const MAX_LINKS = 40;
 
-/** Every further link on the way of `link`, and where it ends, which need not exist; each in its real directory. */
+/** Returns every further link on the way of `link`, and its end, which need not exist; each in its real directory. */
 async function wayOf(link: string): Promise<string[]> {
   const passed: string[] = [];
   let directory = dirname(link);
@@ -178,7 +180,7 @@ function refuseTaken(cause: unknown): never {
   throw isErrno(cause, "EEXIST") ? failure("AlreadyExists", "a file is there", { cause }) : cause;
 }
 
-/** Whether what is at `path` is this very file, whatever leads there: a link, a mount, another spelling of the name. */
+/** Returns whether `path` leads to this very file, by a link, a mount, or another spelling of the name. */
 async function isAt(places: PathResolver, path: string, { dev, ino }: BigIntStats): Promise<boolean> {
   const there = await places
     .own(path)
@@ -195,7 +197,7 @@ function refuseVersions(asked: boolean): void {
   if (asked) throw failure("Unsupported", "a file has no versions");
 }
 
-/** The content of the file, and how long it is: what is read counts where the stated size says nothing. */
+/** The content of the file and its length: the bytes read count where the stated size means nothing. */
 interface Content {
   size: number;
   body: ByteStream;
@@ -225,9 +227,9 @@ async function read(
 }
 
 /**
- * The bytes [start, end), which close the file. What fits in one chunk is read at once, so that no open file waits for
- * whoever may never read it. A file that grows is cut at the size it had; those of /proc state 0 bytes and those of
- * /sys a page, whatever is in them, so that they are read to the end.
+ * Returns the bytes [start, end) and closes the file after them. Reads at once what fits in one chunk, so that no open
+ * file waits for a caller that may never read it. Cuts a growing file at its first size; files of /proc state 0 bytes
+ * and those of /sys a page, whatever they contain, so they are read to the end.
  */
 async function contentOf(
   file: FileHandle,
@@ -241,14 +243,14 @@ async function contentOf(
   return closing(file, async () => {
     const data = await readUpTo(file, start, last);
     if (size > 0 && data.byteLength === Math.max(0, last - start)) return { size, body: single(data) };
-    // Somebody has cut it off since.
+    // The file was truncated meanwhile.
     if (size > 0 && (await file.stat({ bigint: true })).size !== stats.size) return { size, body: single(data) };
     const whole = await readToEnd(file);
     return { size: whole.byteLength, body: single(whole.subarray(start, end)) };
   });
 }
 
-/** `work`, after which the file is closed, however it ends. */
+/** Runs `work` and closes the file, however it ends. */
 async function closing<T>(file: FileHandle, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -293,8 +295,8 @@ async function removeAll(
 }
 
 /**
- * Removes a file or a link, with `etag` only if it is that of the file; a link is no file, and what it leads to stays.
- * Its directory is confined as for a write; that nothing is there, or a directory, is a success.
+ * Removes a file or a link, with `etag` only if it is that of the file; a link is no file, and its target stays.
+ * Confines its directory as a write does. Succeeds if there is nothing, or a directory.
  */
 async function removeOne({ places, turns }: Disk, { key, etag }: { key: string; etag?: string }): Promise<void> {
   if (places.isRoot(key)) return;
@@ -315,7 +317,7 @@ async function remove(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    // What macOS answers for a directory.
+    // macOS returns EPERM for a directory.
     if (!isErrno(error, "EPERM") || !(await lstat(path)).isDirectory()) throw error;
   }
 }

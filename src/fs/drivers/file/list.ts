@@ -1,4 +1,4 @@
-/** Listings in the order of keys. Memory is bounded by the names of the directories that are open, since order needs them all. */
+/** Lists in key order. Memory is bounded by the names of the open directories, since sorting needs them all. */
 import { isUtf8 } from "node:buffer";
 import type { Dirent } from "node:fs";
 import { lstat, opendir, readdir, unlink } from "node:fs/promises";
@@ -11,23 +11,23 @@ import { infoOf } from "./object.js";
 import { type PathResolver, UNFINISHED } from "./paths.js";
 
 const PAGE = 1000;
-/** How many entries are looked at together. */
+/** The number of entries checked in parallel. */
 const TOGETHER = 64;
 
-/** Milliseconds after which a `.stowage-tmp-…` that nobody writes to any more was left by a killed process: a week. */
+/** Milliseconds without a write after which a `.stowage-tmp-…` counts as left by a killed process: a week. */
 const ABANDONED = 7 * 24 * 3600 * 1000;
 
 interface Child {
   key: string;
   path: string;
   type: "file" | "directory" | "link" | "other";
-  /** Of a directory: where it really is, and where those above it are, so that a link back to one of them is not followed. */
+  /** For a directory: the real paths of it and its parents, so that a link back to one of them is not followed. */
   chain: readonly string[];
-  /** Of what is neither file nor directory. */
+  /** For an entry that is neither file nor directory. */
   detail?: string;
 }
 
-/** A directory that is open: where it really is, the key of what is in it, and the way to it. */
+/** An open directory: its real path, the key prefix of its entries, and the way to it. */
 interface Level {
   directory: string;
   base: string;
@@ -36,9 +36,9 @@ interface Level {
 }
 
 /**
- * Pages of what is below `prefix`. A link is listed as the file it leads to inside the root. Links to directories,
- * dangling links, links out of the root and special files are `other` rows for who asks for them; with `followLinks`
- * a link to a directory inside the root is that directory, unless it leads back to one that it lies in.
+ * Yields pages of the entries below `prefix`. Lists a link as the file it leads to inside the root. Links to
+ * directories, dangling links, links out of the root and special files are `other` entries if requested; with
+ * `followLinks` a link to a directory inside the root is that directory, unless it leads back to one that contains it.
  */
 export function listFiles(
   places: PathResolver,
@@ -94,7 +94,7 @@ class Walk {
     }
   }
 
-  /** What is in a directory, the first key last; nothing when it is gone. */
+  /** Returns the entries of a directory in reverse key order; none if it is gone. */
   async #sorted(level: Level): Promise<Child[]> {
     const { directory, partial } = level;
     const entries = await entriesOf(directory).catch(ifGone);
@@ -102,7 +102,7 @@ class Walk {
     for (const { entry, name, exact } of entries ?? []) {
       if (!name.startsWith(partial)) continue;
       if (name.startsWith(UNFINISHED)) await removeIfAbandoned(join(directory, name));
-      // A backslash is refused in keys, so that what is listed can be read.
+      // Keys may not contain backslashes; listing only valid keys keeps every entry readable.
       else if (!exact || name.includes("\\")) {
         const key = `${level.base}${name}${entry.isDirectory() ? "/" : ""}`;
         this.#unlisted(key, failure("InvalidArgument", UNNAMEABLE));
@@ -115,7 +115,7 @@ class Walk {
     const path = join(directory, name);
     const key = base + name;
     if (entry.isFile()) return { key, path, type: "file", chain };
-    // With its delimiter a directory sorts where the keys below it do.
+    // A directory with its delimiter sorts where the keys below it do.
     if (entry.isDirectory())
       return { key: `${key}/`, path, type: "directory", chain: this.#options.followLinks ? [...chain, path] : chain };
     if (!entry.isSymbolicLink()) return { key, path, type: "other", chain, detail: kindOf(entry) };
@@ -150,7 +150,7 @@ class Walk {
     return this.#options.others ? { key, type: "other", detail } : undefined;
   }
 
-  /** Tells of what exists and is no row. If nobody listens, an error of the disk ends the listing. */
+  /** Reports what exists and is no entry. Without a listener, a disk error ends the listing. */
   #unlisted(key: string, error: unknown): never[] {
     if (this.#options.unlisted) this.#options.unlisted(key, error);
     else if (!isStorageError(error)) throw error;
@@ -172,12 +172,14 @@ async function* groups(children: AsyncIterable<Child>): AsyncGenerator<Child[]> 
 
 interface Named {
   entry: Dirent;
-  /** With escapes where it is not exact. */
+  /** Escaped if not exact. */
   name: string;
   exact: boolean;
 }
 
-/** The entries of a directory. Names are read as bytes only where one seems not to be UTF-8, since that takes longer. */
+/**
+ * Returns the entries of a directory. Reads names as bytes only if one seems not to be UTF-8, since that takes longer.
+ */
 async function entriesOf(directory: string): Promise<Named[]> {
   const entries = await patiently(() => readdir(directory, { withFileTypes: true }));
   if (!entries.some(({ name }) => name.includes("\ufffd") || !name.isWellFormed()))
@@ -190,7 +192,7 @@ async function entriesOf(directory: string): Promise<Named[]> {
   });
 }
 
-/** ASCII as it is, every other byte as `\xe9`. */
+/** Returns ASCII unchanged, every other byte as `\xe9`. */
 function escaped(bytes: Buffer): string {
   return Array.from(bytes, (byte) =>
     byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`,
@@ -219,7 +221,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** On the way, since nobody else knows of it. That it cannot be removed is no failure of a listing. */
+/** Removes it during the listing, the only place that finds it. A failure to remove it does not fail the listing. */
 async function removeIfAbandoned(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats?.isFile() && Date.now() - stats.mtimeMs > ABANDONED) await unlink(path).catch(() => {});
@@ -229,7 +231,10 @@ function fileItem({ key, size, modified, etag }: ObjectInfo): DriverListEntry {
   return { key, type: "file", size, modified, etag };
 }
 
-/** Whether there is something at any depth: a directory without does not exist to us. An unreadable one may have. */
+/**
+ * Returns whether there is a file at any depth: a directory without one does not exist to us. An unreadable one may
+ * have.
+ */
 async function holdsSomething(directory: string): Promise<boolean> {
   const below: string[] = [];
   try {

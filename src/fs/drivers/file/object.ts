@@ -1,4 +1,4 @@
-/** A file seen as an object. */
+/** Describes a file as an object. */
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, lstat } from "node:fs/promises";
 import { failure } from "../../../errors.js";
@@ -10,8 +10,8 @@ import type { PathResolver } from "./paths.js";
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /**
- * Changes with every write: a file that replaces another is a different inode, and writes stamp their own time of
- * modification. Neither a hard link nor a change of permissions changes it, as they would the time of status change.
+ * Returns an etag that changes with every write: a replacement is a different inode, and writes stamp their own time of
+ * modification. Unlike the time of status change, it ignores hard links and changes of permissions.
  */
 export function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
   return `"${[ino, mtimeNs, size].map((number) => number.toString(36)).join("-")}"`;
@@ -33,7 +33,7 @@ export async function statOf(places: PathResolver, key: string): Promise<ObjectI
   return infoOf(key, regular(stats));
 }
 
-/** The open file and what is known of that very file, whatever happens to its name meanwhile. */
+/** Returns the open file with the metadata of that very file, whatever happens to its name meanwhile. */
 export async function opened(
   places: PathResolver,
   key: string,

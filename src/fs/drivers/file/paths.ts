@@ -1,13 +1,16 @@
-/** From a key to a place on the disk that is below the root, or an error before anything is touched. */
+/** Resolves a key to a path below the root, or throws before anything is touched. */
 import { mkdir, realpath } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { failure, invalid } from "../../../errors.js";
 import { isErrno, syncDirectory } from "./disk.js";
 
-/** What the names of unfinished writes begin with; listings hide them and no key may have such a segment. */
+/** The prefix of unfinished writes' names; listings hide them and no key may have such a segment. */
 export const UNFINISHED = ".stowage-tmp-";
 
-/** The longest part of a path that exists is inside the root; what a symbolic link leads to counts, not its name. */
+/**
+ * Confines paths: the longest existing part must be inside the root; a symbolic link counts by its target, not its
+ * name.
+ */
 export class PathResolver {
   readonly #root: string;
   #realRoot: string | undefined;
@@ -16,14 +19,14 @@ export class PathResolver {
     this.#root = resolve(root);
   }
 
-  /** The absolute path that `key` names. Pure. */
+  /** Returns the absolute path that `key` names. Pure. */
   named(key: string): string {
     const path = this.#checked(key);
     if (path === this.#root) throw invalid("the root is a directory");
     return path;
   }
 
-  /** The directory of a listing's prefix and the beginning of a name in it. Pure. */
+  /** Returns the directory of a listing's prefix and the beginning of a name in it. Pure. */
   namedPrefix(prefix: string): { directory: string; partial: string } {
     const slash = prefix.lastIndexOf("/");
     const partial = prefix.slice(slash + 1);
@@ -31,19 +34,19 @@ export class PathResolver {
     return { directory: slash < 0 ? this.#below(sep) : this.#checked(prefix.slice(0, slash)), partial };
   }
 
-  /** Where `path` really is, links resolved. Rejects with ENOENT when it is not, PermissionDenied when it is outside. */
+  /** Returns the real path of `path`. Rejects with ENOENT if it does not exist, PermissionDenied if it is outside. */
   async real(path: string): Promise<string> {
     const [root, real] = await Promise.all([this.#rootOnDisk(), realpath(path)]);
     if (isBelow(root, real)) return real;
     throw failure("PermissionDenied", `a symbolic link leads out of ${this.#root}; it is not followed`);
   }
 
-  /** Where `path` itself is: its directory is resolved, its own name is not. */
+  /** Returns the path with its directory resolved, but not its own name. */
   async own(path: string): Promise<string> {
     return join(await this.real(dirname(path)), basename(path));
   }
 
-  /** As `real`, of the longest part that exists; the rest is put after it. */
+  /** Resolves the longest existing part as `real` does, and appends the rest. */
   async resolved(path: string): Promise<string> {
     if (path === this.#root) return this.real(path).catch(() => path);
     try {
@@ -54,7 +57,7 @@ export class PathResolver {
     return join(await this.resolved(dirname(path)), basename(path));
   }
 
-  /** Where a directory and those above it really are. */
+  /** Returns the real paths of a directory and its parents. */
   async chain(directory: string): Promise<string[]> {
     const real = await this.real(directory);
     if (directory === this.#root) return [real];
@@ -65,7 +68,7 @@ export class PathResolver {
     return `${sep}${key}` === this.#root;
   }
 
-  /** As `real`, for a directory, which is made when it is missing. */
+  /** As `real`, for a directory, which it creates if missing. */
   async made(directory: string): Promise<string> {
     try {
       return await this.real(directory);
@@ -76,7 +79,7 @@ export class PathResolver {
       await mkdir(directory, { recursive: true });
       return this.real(directory);
     }
-    // Level by level: a recursive mkdir would follow a link out of the root before anyone has looked.
+    // Level by level: a recursive mkdir would follow a link out of the root before the check.
     const parent = await this.made(dirname(directory));
     await mkdir(join(parent, basename(directory))).catch(unlessThere);
     await syncDirectory(parent);

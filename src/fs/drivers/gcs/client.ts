@@ -1,4 +1,4 @@
-/** One bucket as a place to send requests to. */
+/** Sends the requests of one bucket. */
 import { type ErrorCode, failure, invalid } from "../../../errors.js";
 import {
   type Http,
@@ -16,63 +16,63 @@ import type { Tokens } from "./credentials.js";
 /** A request before it is signed. */
 export interface GcsRequest {
   method: string;
-  /** Encoded; with a query only where the server itself has made it. */
+  /** Encoded; with a query only if the server itself has created it. */
   path: string;
   query?: Readonly<Record<string, string | undefined>>;
   headers?: Readonly<Record<string, string>>;
   body?: Uint8Array | readonly Uint8Array[] | undefined;
   signal: AbortSignal | undefined;
-  /** Statuses that are an answer; 200 alone when left out. */
+  /** Accepted statuses; only 200 by default. */
   statuses?: readonly number[];
   tries?: number | undefined;
   idle?: number;
-  /** Sent in place of a repetition. */
+  /** Sent instead of a repetition. */
   again?: GcsRequest;
 }
 
-/** The answer to a call, read as text. */
+/** The response to a call, read as text. */
 export type Answer = Pick<HttpText, "status" | "headers" | "text">;
 
-/** What is known of a bucket's place. */
+/** The location of a bucket. */
 export interface ObjectLocation {
   bucket: string;
-  /** What comes before the path of a request in all of them. */
+  /** The common prefix of all request paths. */
   base: string;
-  /** The project that is billed, where the requester pays. */
+  /** The billed project, for requester pays. */
   payer: string | undefined;
-  /** Encrypts what is written. */
+  /** Encrypts new objects. */
   kmsKeyName: string | undefined;
   /**
-   * Whether this is Google's own service. Emulators lack what that has: conditions on copies, and the question how far
-   * an upload has got, which fake-gcs-server takes for its end. Reads go by the XML API on Google's own, which alone
-   * gives user metadata with the data, and by the JSON API elsewhere.
+   * Whether this is Google's own service. Emulators lack conditions on copies, and the status query of an upload, which
+   * fake-gcs-server takes for its end. Reads use the XML API on Google's own, which alone returns user metadata with
+   * the data, and the JSON API elsewhere.
    */
   google: boolean;
 }
 
-/** The success of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+/** The success status of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
 export const OK: readonly number[] = [200];
 
-/** A bucket that answers requests of the JSON API. */
+/** A bucket on the JSON API. */
 export abstract class Api {
-  /** Whether batches of calls are tried; until the server says that it has none. */
+  /** Whether to try batches of calls; false once the server has refused one. */
   hasBatches = true;
 
   constructor(readonly place: ObjectLocation) {}
 
   abstract text(call: GcsRequest): Promise<Answer>;
 
-  /** The path of a bucket's objects, or of one of them. */
+  /** Returns the path of a bucket's objects, or of one of them. */
   objects(key?: string, bucket = this.place.bucket): string {
     return `${this.place.base}/storage/v1${named(bucket, key)}`;
   }
 
-  /** The path of a copy of one object to another. */
+  /** Returns the path of a copy of one object to another. */
   rewrite(from: { bucket: string; key: string }, to: string): string {
     return `${this.objects(from.key, from.bucket)}/rewriteTo${named(this.place.bucket, to)}`;
   }
 
-  /** The path where objects are uploaded to. */
+  /** Returns the path of uploads. */
   uploads(): string {
     return `${this.place.base}/upload/storage/v1${named(this.place.bucket)}`;
   }
@@ -81,7 +81,7 @@ export abstract class Api {
     return `${this.place.base}/batch/storage/v1`;
   }
 
-  /** The answer as JSON. */
+  /** Returns the response as JSON. */
   async json(call: GcsRequest): Promise<Document> {
     return parseDocument((await this.text(call)).text);
   }
@@ -92,7 +92,7 @@ function named(bucket: string, key?: string): string {
   return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
 }
 
-/** A bucket on the thin transport. */
+/** A bucket on this library's transport. */
 export class Server extends Api {
   readonly #http: Http;
   readonly origin: Origin;
@@ -113,7 +113,7 @@ export class Server extends Api {
     return this.#signedIn(call, (request) => this.#http.text(request));
   }
 
-  /** By the server's clock, milliseconds since 1970. */
+  /** Returns the server's time, milliseconds since 1970. */
   now(): number {
     return this.#http.now();
   }
@@ -122,7 +122,7 @@ export class Server extends Api {
     this.#http.close();
   }
 
-  /** A token that is refused before its time is replaced, once. */
+  /** Replaces a token that is refused before its expiry, once. */
   async #signedIn<T>(call: GcsRequest, send: (request: HttpRequest) => Promise<T>): Promise<T> {
     const used: { bearer?: string | undefined } = {};
     try {
@@ -164,14 +164,14 @@ export class Server extends Api {
   }
 }
 
-/** A JSON answer of the server. One that was cut to nothing must not pass for an object of size 0 or an empty listing. */
+/** Parses a JSON response. A truncated (empty) one must not pass for an object of size 0 or an empty listing. */
 export function parseDocument(text: string, otherwise: ErrorCode = "Unavailable"): Document {
   const found = jsonIn(text);
   if (isDocument(found) && Object.keys(found).length > 0) return found;
   throw failure(otherwise, "the server's answer has no content, or is something else than JSON");
 }
 
-/** With its `?`; nothing when there is nothing to say. */
+/** Returns the query with its `?`; empty without parameters. */
 export function queryOf(query: Readonly<Record<string, string | undefined>>): string {
   let text = "";
   for (const name in query) {
@@ -181,7 +181,7 @@ export function queryOf(query: Readonly<Record<string, string | undefined>>): st
   return text;
 }
 
-/** The key, if objects may have it: https://cloud.google.com/storage/docs/objects#naming */
+/** Returns the key if it is valid for objects: https://cloud.google.com/storage/docs/objects#naming */
 export function allowed(key: string): string {
   if (key !== "." && key !== "..") return key;
   throw invalid("no object of Google Cloud Storage is named . or ..");

@@ -5,10 +5,10 @@ import { documentOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { generationOf, storedReceipt } from "./object.js";
 
-/** Milliseconds: one step of a large copy takes up to half a minute before it answers. */
+/** Milliseconds: one step of a large copy takes up to half a minute to respond. */
 const STEP = 90_000;
 
-/** A copy inside the service, in as many steps as it takes; all of them copy the version that the first has seen. */
+/** Copies inside the service, in as many steps as needed, all of the version that the first has seen. */
 export async function copyObject(
   api: Api,
   from: { bucket: string; key: string },
@@ -38,7 +38,7 @@ export async function copyObject(
   }
 }
 
-/** The object that is in the way may be our own, from a try whose answer was lost. */
+/** Returns whether the existing object may be our own, from an attempt whose response was lost. */
 function isOwnDoing(error: unknown): boolean {
   return error instanceof HttpError && error.status === 412 && error.ambiguous;
 }

@@ -4,24 +4,24 @@ import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "../../
 import { failure } from "../../../errors.js";
 import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
 
-/** Who signs, and how; the name becomes part of the signed address. */
+/** Signs for an account, whose name becomes part of the signed URL. */
 export interface Signer {
   email: string;
   sign(text: string): Promise<Buffer>;
 }
 
-/** What one connection may do. */
+/** The tokens of one connection. */
 export interface Tokens {
-  /** The current token, at once while it is good; undefined for anonymous access. */
+  /** Returns the current token, synchronously while valid; undefined for anonymous access. */
   bearer(): string | undefined | Promise<string | undefined>;
-  /** Gets another token after `refused` was; whether there is another. */
+  /** Replaces the token `refused`; returns whether there is another. */
   renew(refused: string): Promise<boolean>;
-  /** The project of the credentials. */
+  /** Returns the project of the credentials. */
   project(): Promise<string | undefined>;
   signer(): Promise<Signer>;
 }
 
-/** How long a token is taken to last when nobody says it, milliseconds. */
+/** Assumed lifetime in milliseconds of a token without a stated expiry. */
 const UNTOLD_MS = 10 * 60_000;
 
 export const anonymous: Tokens = {
@@ -33,10 +33,10 @@ export const anonymous: Tokens = {
   },
 };
 
-/** Who signs in, and for what. */
+/** The identity to sign in, and its scopes. */
 export type SignIn = Pick<GcsOptions, "credentials" | "scopes" | "project">;
 
-/** The tokens of a connection. Loads the library only where somebody must sign in. */
+/** Returns the tokens of a connection. Loads the library only if it must sign in. */
 export async function openTokens(options: SignIn): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return anonymous;
   const library = await load();
@@ -104,7 +104,7 @@ async function configOf(config: GoogleKey): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(config.path, "utf8"));
 }
 
-/** A token of the identity provider by the client credentials grant (RFC 6749, 4.4). */
+/** Gets a token from the identity provider by the client credentials grant (RFC 6749, 4.4). */
 async function subjectToken(source: Extract<GoogleSource, { kind: "oidc" }>): Promise<string> {
   const { issuerUrl, clientId, clientSecret, params } = source;
   const form = {
@@ -153,12 +153,12 @@ class GoogleTokens implements Tokens {
   }
 
   async #issue(forceRefresh: boolean): Promise<AccessToken> {
-    // The library hands out what it has until it ends, refused or not; only a new client asks again.
+    // The library returns its cached token until expiry, refused or not; only a new client asks again.
     if (forceRefresh) this.#auth = await this.#renewed();
     const client = await this.#auth.getClient().catch(refused);
     const { token } = await client.getAccessToken().catch(refused);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");
-    // Clients that do not tell how long a token lasts keep it themselves, so they are asked again soon.
+    // Clients that do not report an expiry cache the token themselves, so they are asked again soon.
     return { token, expiresAt: client.credentials.expiry_date ?? Date.now() + UNTOLD_MS };
   }
 }
@@ -168,7 +168,7 @@ const OFFLINE: ReadonlySet<unknown> = new Set([
   ...[408, 429, 500, 502, 503, 504],
 ]);
 
-/** The library's errors carry the whole exchange, secrets and all; only the reason is kept. */
+/** Keeps only the reason: the library's errors carry the whole exchange, including secrets. */
 function refused(error: unknown): never {
   const { code, status } = error as { code?: unknown; status?: unknown };
   const reason = error instanceof Error ? error.message.split("\n")[0]!.slice(0, 300) : "";

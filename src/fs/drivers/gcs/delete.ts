@@ -12,21 +12,21 @@ import type { Api } from "./client.js";
 import { explain, passes } from "./errors.js";
 import { generationOf } from "./object.js";
 
-/** Calls in one batch at most. https://cloud.google.com/storage/docs/batch */
+/** The maximum number of calls in a batch. https://cloud.google.com/storage/docs/batch */
 const BATCH = 100;
 
 type Signal = AbortSignal | undefined;
 
-/** Deletes all of them; those that fail are named, each with its own error. */
+/** Deletes all objects. Throws an error that names those that failed, each with its own error. */
 export function deleteObjects(api: Api, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
   const one = (object: ObjectIdentifier) => deleteOne(api, object, signal);
   return batchDelete({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
 }
 
-/** Emulators answer 200, and as little with it. */
+/** Emulators answer 200, with an empty body too. */
 const DELETED: readonly number[] = [204, 200, 404];
 
-/** A missing one is a success. `ifMatch`: the generation that it must have. */
+/** Deletes an object; succeeds if it is missing. `ifMatch`: the generation that it must have. */
 export async function deleteOne(
   api: Api,
   { key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string },
@@ -60,7 +60,7 @@ async function deleteBatch(api: Api, batch: readonly ObjectIdentifier[], signal:
   }
 }
 
-/** What servers say that imitate Google's and have no batches; each object is deleted on its own there. */
+/** The statuses of servers that imitate Google's without batches; there each object is deleted on its own. */
 const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
 
 function call(api: Api, { key, version }: ObjectIdentifier): string {
@@ -70,7 +70,7 @@ function call(api: Api, { key, version }: ObjectIdentifier): string {
   return `DELETE ${api.objects(key)}${query} HTTP/1.1\r\n${head}\r\n`;
 }
 
-/** Inside a batch nothing is tried again by itself. */
+/** Converts the response to a call; the transport does not retry calls inside a batch. */
 function verdictOf(answer: MixedResponse | undefined): DeleteOutcome {
   if (!answer || answer.status === 429 || answer.status >= 500) return "again";
   const { status, text } = answer;

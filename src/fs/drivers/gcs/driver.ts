@@ -9,7 +9,7 @@ import { listObjects } from "./list.js";
 import { readObject, statObject } from "./read.js";
 import { Upload } from "./write.js";
 
-/** The bucket of `server` behind the seam. */
+/** Returns the driver for the bucket of `server`. */
 export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
     metadata: true,

@@ -1,17 +1,17 @@
-/** How Google Cloud Storage tells failures: JSON from its JSON API, XML from its XML API. */
+/** Parses errors of Google Cloud Storage: JSON from its JSON API, XML from its XML API. */
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { isDocument, jsonIn } from "../../http/json.js";
 
-/** The reason that the JSON API names, or the code of the XML API, with the message. */
+/** Returns the reason of the JSON API, or the code of the XML API, with the message. */
 export function explain(headers: Record<string, string | string[] | undefined>, text: string): Explanation {
   const requestId = String(headers["x-guploader-uploadid"] ?? "").slice(0, 64) || undefined;
   const found = text.trimStart().startsWith("{") ? fromJson(text) : fromXml(text);
   return { ...found, requestId };
 }
 
-/** Nothing in the document is believed to be what it should be: explaining a failure must not become another one. */
+/** Checks every field of the document: explaining a failure must not cause another one. */
 function fromJson(text: string): Explanation {
   const document = jsonIn(text);
   return isDocument(document) ? explanationIn(document.error, NESTED) : {};
@@ -38,15 +38,15 @@ function fromXml(text: string): Explanation {
   return { code: of("Code"), detail: of("Message") };
 }
 
-/** Limits of rate that are told as 403. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
+/** Rate limits with status 403. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
 const TOO_FAST: ReadonlySet<string> = new Set(["rateLimitExceeded", "userRateLimitExceeded"]);
 
-/** Whether a refusal passes by itself, besides what its status says. */
+/** Returns whether a refusal is transient, beyond what its status says. */
 export function passes({ status, code = "" }: HttpError): boolean {
   return status === 403 && TOO_FAST.has(code);
 }
 
-/** The category of anything that the driver throws. */
+/** Returns the category of any error that the driver throws. */
 export function codeOf(error: unknown, { op, ifAbsent }: OperationContext): ErrorCode {
   if (!(error instanceof HttpError) || error.kind !== "answer") return codeOfHttp(error) ?? "Unavailable";
   if (error.status === 412 && ifAbsent) return "AlreadyExists";

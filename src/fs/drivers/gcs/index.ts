@@ -12,28 +12,28 @@ export type { DriverFactory } from "../../driver/driver.js";
 
 /** One way to sign in to Google Cloud Storage. */
 export interface GcsKeys {
-  /** A service account's key: the JSON that Google gives, as text or as an object. Needs `google-auth-library`. */
+  /** A service account's key: Google's JSON, as text or as an object. Needs `google-auth-library`. */
   keyfile?: string | object | undefined;
-  /** Gives access tokens and says when they end; asked again before that. */
+  /** Returns an access token and its expiry; called again before that. */
   token?: (() => Promise<AccessToken>) | undefined;
   /** @default Google's own */
   endpoint?: string | undefined;
-  /** The project that is billed, where the requester pays. */
+  /** The billed project, for requester pays. */
   payer?: string | undefined;
-  /** The Cloud KMS key that encrypts what is written. @default that of the bucket */
+  /** The Cloud KMS key that encrypts new objects. @default that of the bucket */
   kmsKeyName?: string | undefined;
 }
 
-/** What is used of a client of `@google-cloud/storage`. */
+/** The part of a client of `@google-cloud/storage` that is used. */
 export interface GoogleStorageLike {
   readonly apiEndpoint: string;
   readonly authClient: object;
 }
 
 export interface GcsClientOptions {
-  /** The project that is billed, where the requester pays. */
+  /** The billed project, for requester pays. */
   payer?: string | undefined;
-  /** The Cloud KMS key that encrypts what is written. @default that of the bucket */
+  /** The Cloud KMS key that encrypts new objects. @default that of the bucket */
   kmsKeyName?: string | undefined;
 }
 
@@ -43,12 +43,12 @@ export interface Gcs {
    * Everything but anonymous access needs `google-auth-library`.
    */
   (): DriverFactory;
-  /** Opens buckets with a key file or tokens, whatever connection a path names. */
+  /** Opens buckets with a key file or tokens; ignores the connection in the path. */
   (keys: GcsKeys): DriverFactory;
   /**
-   * Opens buckets through a client of `@google-cloud/storage`, with its credentials, interceptors and retries, whatever
-   * connection a path names; reads have its credentials only. An aborted request is not taken back by the client: a
-   * write of up to 8 MiB that was under way may still be stored.
+   * Opens buckets through a client of `@google-cloud/storage`, with its credentials, interceptors and retries; ignores
+   * the connection in the path. Reads use only its credentials. The client does not cancel an aborted request: a write
+   * of up to 8 MiB in flight may still be stored.
    *
    * @example createStorage({ drivers: [gcs.fromClient(new Storage())] })
    */

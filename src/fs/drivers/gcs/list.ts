@@ -5,7 +5,7 @@ import { type Document, isDocument, listOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { ITEM_FIELDS, itemOf } from "./object.js";
 
-/** Pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
+/** Yields pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
 export async function* listObjects(
   api: Api,
   prefix: string,
@@ -31,7 +31,7 @@ interface Page {
 
 async function* pages(api: Api, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
-  // The kind is there even when nothing else is, which tells an empty listing from an answer that was cut.
+  // `kind` is always present, which distinguishes an empty listing from a truncated response.
   const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
   const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: "1000", fields };
   let pageToken: string | undefined;

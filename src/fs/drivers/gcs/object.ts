@@ -1,4 +1,4 @@
-/** What the server says about objects, in our words. */
+/** Converts the server's descriptions of objects. */
 import type { IncomingHttpHeaders } from "node:http";
 import { failure } from "../../../errors.js";
 import { modifiedIn } from "../../driver/content.js";
@@ -7,18 +7,20 @@ import { dateInRow, sizeInRow } from "../../driver/listing.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
 import { parseDocument } from "./client.js";
 
-/** Which fields of an object are asked for. */
+/** The requested fields of an object. */
 export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
 export const ITEM_FIELDS = "name,size,updated,generation";
 
-/** What an upload says of its object. */
+/** The description of an uploaded object. */
 export interface Resource {
   name: string;
   contentType?: string;
   metadata?: Record<string, string>;
 }
 
-/** User metadata under which a conditional write leaves its mark, to know its own object again when an answer is lost. */
+/**
+ * The user metadata name of a conditional write's nonce, by which it recognizes its own object when a response is lost.
+ */
 export const NONCE = "stowage-nonce";
 
 const META = "x-goog-meta-";
@@ -40,7 +42,7 @@ export function infoOf(key: string, resource: Document): ObjectInfo {
   };
 }
 
-/** What the server says of every object. A field that is missing, or is something else, is Corrupt. */
+/** Returns what the server states of every object. Throws Corrupt for a missing or invalid field. */
 function knownOf(resource: Document): { size: number; modified: Date; etag: string } {
   const size = sizeInRow(textOf(resource, "size"));
   const modified = toSecond(dateInRow(textOf(resource, "updated")));
@@ -55,7 +57,7 @@ function missing(field: string): Error {
   return failure("Corrupt", `the server's answer about an object has no usable field ${field}`);
 }
 
-/** The same from the headers that come with an object's data; `size` is that of the whole object. */
+/** Returns the same from the headers that come with an object's data; `size` is that of the whole object. */
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
   const generation = one(headers["x-goog-generation"]) ?? "";
   const contentType = headers["content-type"];
@@ -83,12 +85,12 @@ export function itemOf(row: Document): DriverListEntry {
   return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row) };
 }
 
-/** Without the fraction, which only the JSON API tells: every way to ask gives the same time. */
+/** Drops the fraction, which only the JSON API has, so that every request gives the same time. */
 function toSecond(time: Date): Date {
   return new Date(Math.floor(time.getTime() / 1000) * 1000);
 }
 
-/** `etag` as a generation. Nothing else can be one, so a foreign etag matches no object. */
+/** Returns `etag` as a generation. Nothing else can be one, so a foreign etag matches no object. */
 export function generationOf(etag: string | undefined): string | undefined {
   if (etag === undefined || /^\d+$/.test(etag)) return etag;
   throw failure("PreconditionFailed", "the etag is not a generation, so no object here can have it");
@@ -113,12 +115,12 @@ function utf8(header: string): string {
   }
 }
 
-/** The receipt in the answer to an upload; CommitUnknown when it does not say what was stored. */
+/** Returns the receipt in an upload's response. Throws CommitUnknown if the response does not say what was stored. */
 export function parsedReceipt(text: string): WriteResult {
   return storedReceipt(parseDocument(text, "CommitUnknown"));
 }
 
-/** The receipt of what an upload has stored; CommitUnknown when the server does not say which generation that is. */
+/** Returns the receipt of a stored upload. Throws CommitUnknown if the server does not state its generation. */
 export function storedReceipt(stored: Document): WriteResult {
   const generation = textOf(stored, "generation", "CommitUnknown") ?? "";
   if (!/^\d+$/.test(generation))

@@ -9,13 +9,13 @@ import { explain, passes } from "./errors.js";
 
 export const GOOGLE = "https://storage.googleapis.com";
 
-/** Opens the driver of a bucket. InvalidArgument or Unsupported when the connection cannot be honoured. */
+/** Opens the driver of a bucket. Throws InvalidArgument or Unsupported for a connection that it cannot honour. */
 export const openGcs: OpenDriver = async (bucket, connection, context) => {
   const options = gcsOptions(connection, context.env);
   return gcsDriver(await openServer(bucket, options, context.env), context);
 };
 
-/** Signs in and gets the transport ready; sends no request yet, unless the credentials must say which project pays. */
+/** Signs in and prepares the transport; sends no request yet, unless the credentials must name the billed project. */
 export async function openServer(
   bucket: string,
   options: GcsOptions,
@@ -30,7 +30,7 @@ export async function openServer(
   return connect(endpoint, place, tokens, env, attempts);
 }
 
-/** The bucket at `endpoint`, on the thin transport. */
+/** Opens the bucket at `endpoint` on this library's transport. */
 export async function connect(
   endpoint: string,
   place: ObjectLocation,
@@ -42,7 +42,7 @@ export async function connect(
   const dialect: Dialect = {
     parseError: (_status, headers, text) => explain(headers, text),
     isRetryable: passes,
-    // Only signed addresses hold a time here; a token that is refused says nothing about the clock.
+    // Only signed URLs contain a time here; a refused token says nothing about the clock.
     aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
   return new Server(place, await openHttp({ protocol: origin.protocol, dialect, maxAttempts, env }), origin, tokens);
@@ -55,12 +55,12 @@ async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | un
   throw invalid("gcs.requester-pays needs a project: name it there or in the field project");
 }
 
-/** Google's own service, also by its private and restricted addresses. */
+/** Returns whether the host is Google's own service, including its private and restricted addresses. */
 function isGoogle(hostname: string): boolean {
   return hostname.endsWith(".googleapis.com");
 }
 
-/** The place of a bucket at an endpoint that no connection has named. */
+/** Returns the location of a bucket at an endpoint that no connection has named. */
 export function placeOf(
   bucket: string,
   endpoint: string,

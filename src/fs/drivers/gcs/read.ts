@@ -20,7 +20,7 @@ export async function statObject(
   return infoOf(key, resource);
 }
 
-/** Data as it is stored: an object with `Content-Encoding: gzip` is not unpacked on the way. */
+/** Reads data as stored: does not unpack an object with `Content-Encoding: gzip`. */
 export async function readObject(
   server: Server,
   key: string,
@@ -59,20 +59,20 @@ function media(server: Server, key: string, options: DriverReadOptions, range: s
   return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
 }
 
-/** The length at rest stands in where an answer without a range comes in pieces and says none. */
+/** Uses the stored length for a chunked response without a range, which states none. */
 function withLength(answer: HttpResponse): HttpResponse {
   const stored = one(answer.headers["x-goog-stored-content-length"]);
   if (stored === undefined || answer.headers["content-length"] !== undefined) return answer;
   return { ...answer, headers: { ...answer.headers, "content-length": stored } };
 }
 
-/** Emulators ignore conditions on reads, so the answer itself is looked at. */
+/** Checks the response itself, since emulators ignore conditions on reads. */
 export function matched({ etag }: ObjectInfo, ifMatch: string | undefined): void {
   if (ifMatch === undefined || ifMatch === etag) return;
   throw failure("PreconditionFailed", `the etag is ${etag}, not ${ifMatch}`);
 }
 
-/** The answer to a range that the object does not reach tells nothing of the object, so it is asked for. */
+/** Requests the metadata, since the response to a range past the end does not describe the object. */
 async function pastTheEnd(server: Server, key: string, options: DriverReadOptions, answer: HttpResponse) {
   answer.body.discard();
   const info = await statObject(server, key, options, options.ifMatch);

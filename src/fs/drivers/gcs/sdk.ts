@@ -1,4 +1,4 @@
-/** A bucket on a client of the official package, with all that its user has configured there. */
+/** A bucket on a client of the official package, with its user's whole configuration. */
 import type { Storage as GoogleClient } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
@@ -16,13 +16,13 @@ import { Upload } from "./write.js";
 
 export type { GoogleClient };
 
-/** What the client answers: the body is JSON already, if it was any. */
+/** The client's response: the body is already parsed if it was JSON. */
 interface ClientAnswer {
   statusCode: number;
   headers: Answer["headers"];
 }
 interface ClientError extends Error {
-  /** A status, or what Node calls the failure. */
+  /** A status, or Node's code of the failure. */
   code?: number | string;
   errors?: readonly { reason?: string }[];
   response?: ClientAnswer;
@@ -66,22 +66,22 @@ function textOf(body: unknown): string {
   return typeof body === "string" ? body : JSON.stringify(body ?? {});
 }
 
-/** The client's errors carry requests with their tokens; only what they say is kept. */
+/** Keeps only the message: the client's errors carry requests with their tokens. */
 function asHttpError(method: string, error: ClientError): HttpError {
   const { code, errors, message } = error;
   const told =
     typeof code === "number"
       ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
       : lineFailure(method, error);
-  // The client tries again by itself and does not say so.
+  // The client retries by itself without reporting it.
   told.ambiguous = true;
   told.suspected = true;
   return told;
 }
 
 /**
- * The driver on a client. `reads` has the client's credentials on this library's own transport: when one stream of the
- * client (7.22) is left early, its others on the same connections stop for good, without an error.
+ * Returns the driver on a client. `reads` has the client's credentials on this library's own transport: when one stream
+ * of the client (7.22) is left early, its others on the same connections stop for good, without an error.
  */
 export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
   return {
@@ -101,7 +101,7 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
   };
 }
 
-/** The tokens of a client. It sends none to an address of its user's choice, unless it is told to. */
+/** Returns the tokens of a client. It sends none to a custom endpoint, unless configured to. */
 export function clientTokens(client: GoogleClient, google: boolean): Tokens {
   const { useAuthWithCustomEndpoint } = client as { useAuthWithCustomEndpoint?: boolean };
   if (!google && !useAuthWithCustomEndpoint) return anonymous;

@@ -11,7 +11,7 @@ import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt }
 
 const MIB = 2 ** 20;
 
-/** Chunks of one upload come one after the other, so they are larger than the parts of other providers. 5 TiB in all. */
+/** Chunks of one upload are sequential, so they are larger than the parts of other providers. 5 TiB in all. */
 const LIMITS: UploadLimits = {
   maxSinglePut: 8 * MIB,
   partSize: 16 * MIB,
@@ -22,7 +22,7 @@ const LIMITS: UploadLimits = {
   uniformParts: true,
 };
 
-/** Where one write goes. */
+/** The destination of one write. */
 export class Upload implements UploadTarget<void> {
   readonly limits = LIMITS;
   readonly #api: Api;
@@ -30,7 +30,7 @@ export class Upload implements UploadTarget<void> {
   readonly #query: Record<string, string | undefined>;
   readonly #resource: Resource;
   readonly #nonce: string | undefined;
-  /** By `performance.now()`, before the request that makes the object. */
+  /** `performance.now()` before the request that creates the object. */
   #since = 0;
 
   constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: DriverWriteOptions) {
@@ -79,10 +79,10 @@ export class Upload implements UploadTarget<void> {
     return new Resumable(this.#api, headers.location, (error, signal) => this.#settled(error, signal));
   }
 
-  /** A condition that fails after a lost answer may have been broken by our own first try. */
+  /** A condition that fails after a lost response may have been broken by our own first attempt. */
   async #settled(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
     if (!isUnsure(error)) throw error;
-    // Without a condition the same write may simply be made again, unless it is told to have worked.
+    // Without a condition the same write can simply be repeated, unless the server reported success.
     if (this.#nonce === undefined)
       throw error instanceof HttpError && isSuccess(error.status) ? unsettled(error) : error;
     const found = await this.#look(error, signal);
@@ -91,7 +91,7 @@ export class Upload implements UploadTarget<void> {
     throw this.#isSettled(found, error) ? error : unsettled(error);
   }
 
-  /** Whether it is certain that the object that is there is not ours, as in `isSettled` of `lost.ts`. */
+  /** Returns whether the existing object is certainly not ours, as `isSettled` of `ambiguous-write.ts` does. */
   #isSettled(found: Found | undefined, error: unknown): boolean {
     const { ifGenerationMatch } = this.#query;
     if (error instanceof HttpError && error.suspected && error.status === 412) return true;
@@ -115,7 +115,7 @@ export class Upload implements UploadTarget<void> {
   }
 }
 
-/** The object that is there, and when that was by the server's clock. */
+/** The existing object, and the time of the look by the server's clock. */
 interface Found {
   resource: Document;
   seen: Date;
@@ -140,25 +140,25 @@ function related(boundary: string, resource: Resource, data: Uint8Array): Uint8A
   ];
 }
 
-/** How often in a row the service may take nothing of a chunk. */
+/** The maximum number of times in a row that the service may accept nothing of a chunk. */
 const MAX_RESUMES = 5;
 
-/** A session that is over: expired, cancelled, or finished. */
+/** Statuses of a session that is over: expired, cancelled, or finished. */
 const GONE: ReadonlySet<number> = new Set([404, 410]);
 const ENDED: readonly number[] = [499, 204, 200, ...GONE];
-/** Made an object of all chunks, or keeps what has come so far. */
+/** Statuses of a request that created the object, or keeps the chunks so far. */
 const TAKEN: readonly number[] = [200, 201, 308];
 
-/** The receipt of a write that failed with `error` but did happen; else throws. */
+/** Returns the receipt of a write that failed with `error` but did happen; else throws. */
 type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<WriteResult>;
 
 /**
- * A resumable upload: chunks one after the other, the last of which makes the object.
+ * A resumable upload: sequential chunks, the last of which creates the object.
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 class Resumable implements MultipartUpload<void> {
   readonly #api: Api;
-  /** Knows the secret of the session, so it never gets into a message. */
+  /** Contains the secret of the session, so it never appears in a message. */
   readonly #path: string;
   readonly #settle: Settle;
   #receipt: WriteResult | undefined;
@@ -166,7 +166,7 @@ class Resumable implements MultipartUpload<void> {
   constructor(api: Api, location: string, settle: Settle) {
     this.#api = api;
     this.#settle = settle;
-    // The server's own address is kept: what it answers does not decide where the data goes.
+    // Keeps the configured origin: the response does not decide where the data goes.
     const { pathname, search } = new URL(location, "https://any.invalid");
     this.#path = `${pathname}${search}`;
   }
@@ -176,7 +176,7 @@ class Resumable implements MultipartUpload<void> {
     try {
       await this.#chunk(part, signal);
     } catch (error) {
-      // The last chunk makes the object.
+      // The last chunk creates the object.
       this.#receipt = await this.#settle(error, signal);
     }
   }
@@ -207,7 +207,10 @@ class Resumable implements MultipartUpload<void> {
     await this.#api.text({ method: "DELETE", path: this.#path, signal: undefined, statuses: ENDED });
   }
 
-  /** Sends the rest of a chunk; when the line breaks, asks how far the service has got instead of sending it again. */
+  /**
+   * Sends the rest of a chunk; when the connection breaks, asks how far the service has got instead of sending it
+   * again.
+   */
   async #put(part: Part, at: number, signal: AbortSignal): Promise<Answer> {
     const common = { method: "PUT", path: this.#path, signal, statuses: TAKEN };
     const data = part.data.subarray(at - part.offset);
@@ -228,7 +231,7 @@ function contentRange({ offset, size, last }: Part, at: number): string {
   return `bytes ${range}/${last ? end : "*"}`;
 }
 
-/** Bytes that the service keeps, from the start of the object; without the header none. */
+/** Returns the bytes that the service keeps, from the start of the object; none without the header. */
 function persisted({ headers }: Answer): number {
   const last = /^bytes=0-(\d+)$/.exec(one(headers.range) ?? "")?.[1];
   return last === undefined ? 0 : Number(last) + 1;

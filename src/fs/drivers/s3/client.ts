@@ -1,4 +1,4 @@
-/** Signed requests to one bucket. */
+/** Sends signed requests to one bucket. */
 
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -29,13 +29,13 @@ export interface S3Request {
   bucket?: string;
   /** Empty for the bucket itself. */
   key: string;
-  /** By `canonicalQuery`. */
+  /** From `canonicalQuery`. */
   query?: string;
   /** Lower-case names. */
   headers?: Readonly<Record<string, string>>;
   body?: Uint8Array | undefined;
   signal: AbortSignal | undefined;
-  /** Milliseconds without a byte, where the server may think longer than usual. */
+  /** Milliseconds without a byte, for requests that take the server longer than usual. */
   idle?: number;
   tries?: number;
 }
@@ -50,17 +50,17 @@ const STATUSES: Readonly<Record<S3Request["method"], readonly number[]>> = {
   POST: [200],
   DELETE: [204],
 };
-/** A range that is the whole object may come as 200, which its `Content-Range` tells. */
+/** A range of the whole object may come as 200, which its `Content-Range` shows. */
 const RANGED: readonly number[] = [206, 200];
 
 function statusesOf({ method, headers = NONE }: S3Request): readonly number[] {
   return method === "GET" && headers.range !== undefined ? RANGED : STATUSES[method];
 }
 
-/** Where nobody says one. */
+/** The default region. */
 export const USUAL_REGION = "us-east-1";
 
-/** Who asks, where. */
+/** The credentials and location of a client. */
 export interface ClientOptions
   extends Pick<S3Options, "region" | "endpoint" | "addressing">,
     Partial<Pick<S3Options, "requesterPays">> {
@@ -77,27 +77,27 @@ export async function openClient(
   return client;
 }
 
-/** What the verbs send their requests with. */
+/** Sends the requests of the verbs. */
 export interface BucketClient {
   send(ask: S3Request): Promise<HttpResponse>;
   text(ask: S3Request): Promise<HttpText>;
   close(): void;
 }
 
-/** The request as the transport sends it, each try prepared by `prepare`. */
+/** Returns the request for the transport; `prepare` builds each attempt. */
 export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): HttpRequest {
   const { signal, idle: idleTimeoutMs, tries: maxAttempts } = ask;
   return { prepare, signal, idleTimeoutMs, maxAttempts, statuses: statusesOf(ask) };
 }
 
-/** How S3 talks, and what `recover` does about refusals. */
+/** Returns the protocol of S3, with `recover` for refusals. */
 export function s3Dialect(recover: Dialect["recover"] & {}): Dialect {
   return { parseError: explain, isErrorBody: hidden, isRetryable: transient, declined, aboutTime, recover };
 }
 
-/** Whether the keys of a request were refused as ones that have ended. */
+/** Returns whether the server refused the keys of a request as expired. */
 export function hasExpired({ code = "", method, status }: HttpError, headers: IncomingHttpHeaders): boolean {
-  // The answer to HEAD has no body that could say that a token has expired.
+  // The response to HEAD has no body that could report an expired token.
   return EXPIRED.includes(code) || (method === "HEAD" && status === 400 && !headers.etag);
 }
 
@@ -111,7 +111,7 @@ export class S3Client implements BucketClient {
   #region: string;
   #signer: SigV4;
 
-  /** By {@link openClient}. */
+  /** Use {@link openClient}. */
   constructor(bucket: string, options: ClientOptions) {
     this.#bucket = bucket;
     this.#options = options;
@@ -135,7 +135,7 @@ export class S3Client implements BucketClient {
     return this.#http.text(this.#request(ask));
   }
 
-  /** Who signs for where, for requests that somebody else sends. */
+  /** Returns keys and location for requests that another client sends. */
   async signing() {
     const { origin, path } = this.#address;
     const keys = await this.#keys.current();
@@ -190,7 +190,7 @@ export class S3Client implements BucketClient {
     return hint !== undefined && hint !== this.#region && [301, 307, 400, 403].includes(status);
   }
 
-  /** Signs for the bucket's own region from now on. Only AWS's own host follows; another endpoint stays what it is. */
+  /** Signs for the bucket's own region from now on. Only AWS's own host follows; another endpoint stays. */
   #move(region = ""): boolean {
     if (!/^[a-z0-9-]{1,64}$/.test(region)) return false;
     this.#region = region;
@@ -200,17 +200,17 @@ export class S3Client implements BucketClient {
   }
 }
 
-// Where a bucket is.
+// The location of a bucket.
 
 interface Address {
   origin: Origin;
-  /** Path of the bucket, with a slash at its end; keys follow encoded. */
+  /** Path of the bucket, with a trailing slash; encoded keys follow. */
   path: string;
 }
 
 type Place = Pick<S3Options, "endpoint" | "addressing">;
 
-/** The address of `bucket` at an endpoint, or in AWS's `region` without one. */
+/** Returns the location of `bucket` at an endpoint, or in AWS's `region` without one. */
 export function addressOf({ endpoint, addressing }: Place, bucket: string, region: string): Address {
   const origin = originOf(endpoint ?? amazon(region));
   if (!inHost(addressing, bucket, origin)) return { origin, path: `${origin.base}/${encodeKey(bucket)}/` };
@@ -224,7 +224,7 @@ function amazon(region: string): string {
 
 const LABEL = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 
-/** With a dot in its name a bucket is under no wildcard certificate. */
+/** Returns whether the bucket is in the host: no wildcard certificate covers a name with a dot. */
 function inHost(addressing: Place["addressing"], bucket: string, { protocol }: Origin): boolean {
   if (addressing === "path") return false;
   const fits = LABEL.test(protocol === "http:" ? bucket.replaceAll(".", "") : bucket);
@@ -232,17 +232,17 @@ function inHost(addressing: Place["addressing"], bucket: string, { protocol }: O
   return fits;
 }
 
-// Access keys that are written down.
+// Static access keys.
 
-/** Who signs. */
+/** A source of access keys. */
 export interface CredentialProvider {
-  /** Undefined: requests are not signed. A promise only when the keys must be found or renewed first. */
+  /** Undefined: requests are unsigned. A promise only if the keys must be found or renewed first. */
   current(): AccessKeys | undefined | Promise<AccessKeys>;
-  /** The provider has refused the keys: whether there are others now. */
+  /** Renews keys that the provider has refused; returns whether there are others now. */
   renew(): Promise<boolean>;
 }
 
-/** Credentials that say themselves who signs. */
+/** Credentials that contain their keys. */
 export type Stated = Extract<S3Credentials, { kind: "static" | "anonymous" }>;
 /** Credentials that have to be found first. */
 export type ProvidedCredentials = Exclude<S3Credentials, Stated>;
@@ -261,27 +261,27 @@ export function fixedKeys(keys: AccessKeys | undefined): CredentialProvider {
   return { current: () => keys, renew: async () => false };
 }
 
-/** What all verbs of the driver work with. */
+/** The context of all verbs of the driver. */
 export interface Bucket {
   readonly name: string;
   readonly client: BucketClient;
   readonly profile: Profile;
   readonly encryption: EncryptionHeaders;
-  /** Whether CRC32 goes with writes, and is asked for with reads. */
+  /** Whether writes send CRC32, and reads request it. */
   readonly checksums: { readonly write: boolean; readonly read: boolean };
-  /** Whether the service lists in the order of keys. @default true */
+  /** Whether the service lists in key order. @default true */
   readonly ordered?: boolean;
 }
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The headers that server-side encryption needs. */
+/** The headers of server-side encryption. */
 export interface EncryptionHeaders {
-  /** With what creates an object. */
+  /** For requests that create an object. */
   readonly create: Headers;
-  /** With reads and parts: the customer's own key. */
+  /** For reads and parts: the customer's own key. */
   readonly use: Headers;
-  /** With the source of a copy. */
+  /** For the source of a copy. */
   readonly source: Headers;
 }
 

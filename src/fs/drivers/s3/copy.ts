@@ -30,7 +30,10 @@ export interface CopyRequest {
   readonly key: string;
 }
 
-/** Server-side. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one version. */
+/**
+ * Copies on the server. A source above 5 GiB, or a condition on the target, needs parts; the source is pinned to one
+ * version.
+ */
 export async function copy(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
   if (options.ifAbsent && !request.to.profile.conditionalCommit) {
     throw failure("Unsupported", "this provider does not enforce ifAbsent on copies");
@@ -44,14 +47,14 @@ export async function copy(request: CopyRequest, options: DriverCopyOptions): Pr
   }
 }
 
-/** The code is that of any malformed request; only the words tell. */
+/** Checks the message: the code is that of any malformed request. */
 function isTooLarge(error: unknown): boolean {
   if (!(error instanceof HttpError)) return false;
   const told = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
   return told || error.code === "EntityTooLarge";
 }
 
-/** CopyObject. */
+/** Sends CopyObject. */
 async function copyWhole(request: CopyRequest, ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
   const { to, key } = request;
   const headers = { ...to.encryption.create, ...sourceHeaders(request, ifMatch) };
@@ -85,7 +88,7 @@ async function copyParts(request: CopyRequest, { ifAbsent, ifMatch, signal }: Dr
   }
 }
 
-/** All parts; the first failure stops the others. */
+/** Copies all parts; the first failure stops the others. */
 async function together(upload: Multipart, source: Headers, size: number, signal: Signal): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
   const done: PartDone[] = [];
@@ -131,7 +134,7 @@ const KEPT: ReadonlySet<string> = new Set([
   "expires",
 ]);
 
-/** What CopyObject takes over by itself. */
+/** Returns the headers that CopyObject would copy by itself. */
 function described(headers: IncomingHttpHeaders): Headers {
   const kept: Headers = {};
   for (const name in headers) {

@@ -1,4 +1,4 @@
-/** Access keys that AWS's own library finds. */
+/** Access keys found by AWS's own library. */
 import { readFile } from "node:fs/promises";
 import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
@@ -10,15 +10,15 @@ type Library = typeof import("@aws-sdk/credential-providers");
 type Found = AccessKeys & { expiration?: Date | undefined };
 type Find = (library: Library) => () => Promise<Found>;
 
-/** The keys that the credentials say, or that AWS's own library finds for them. */
+/** Returns the source of the credentials' own keys, or of those that AWS's library finds for them. */
 export function keySource(credentials: S3Credentials, region: string): CredentialProvider {
   return isLazy(credentials) ? foundKeys(credentials, region) : staticCredentials(credentials);
 }
 
-/** Keys younger than this are not renewed again, milliseconds: another request has just done it. */
+/** Keys younger than this many milliseconds are not renewed again: another request has just done it. */
 const FRESH_MS = 5_000;
 
-/** Keys that expire. */
+/** Returns a source of expiring keys. */
 function foundKeys(credentials: ProvidedCredentials, region: string): CredentialProvider {
   const cache = new CachedCredentials(
     () => find(credentials, region),
@@ -37,7 +37,7 @@ async function find(credentials: ProvidedCredentials, region: string): Promise<F
   } catch (error) {
     if (isStorageError(error)) throw error;
     const { name, message } = error as Error;
-    // The original holds the whole conversation with STS.
+    // The original error holds the whole exchange with STS.
     throw failure(
       "Unauthenticated",
       `no credentials from ${TRIED[credentials.kind]}: ${name}: ${message.slice(0, 200)}`,
@@ -62,7 +62,7 @@ async function load(kind: string): Promise<Library> {
   }
 }
 
-/** The library keeps what it has once read of a file, for the whole process; then keys that were replaced are not found. */
+/** The library caches files for the whole process and would miss replaced keys. */
 const ANEW = { ignoreCache: true };
 
 function finder(credentials: ProvidedCredentials | Extract<S3Credentials, { kind: "static" }>, region: string): Find {
@@ -126,7 +126,7 @@ function sts(role: RoleRequest, region: string) {
 /** https://cloud.google.com/compute/docs/instances/verifying-instance-identity */
 const IDENTITY = "computeMetadata/v1/instance/service-accounts/default/identity";
 
-/** Read anew each time: the file and the instance's token are replaced before they expire. */
+/** Reads it anew each time: the file and the instance's token are replaced before they expire. */
 async function tokenOf(token: IdentityToken): Promise<string> {
   if (token.kind === "file") return (await readFile(token.path, "utf8")).trim();
   const query = new URLSearchParams({ audience: token.audience, format: "full" });

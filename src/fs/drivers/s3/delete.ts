@@ -1,4 +1,4 @@
-/** Deletes of many keys. */
+/** Deletes many keys. */
 
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
@@ -9,9 +9,9 @@ import { escaped, isWritable } from "../../http/xml-fields.js";
 import type { Bucket } from "./client.js";
 import { versionQuery } from "./read.js";
 
-/** Keys that one DeleteObjects takes. */
+/** Maximum number of keys per DeleteObjects. */
 const BATCH = 1000;
-/** How often keys that failed for a passing reason are sent in all. */
+/** Maximum number of attempts for keys with transient failures. */
 const ROUNDS = 3;
 
 interface FailedRow {
@@ -24,7 +24,7 @@ interface FailedRow {
 export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
   const one = (object: ObjectIdentifier) => removeObject(bucket, object, signal);
   if (objects.length < 2 || !bucket.profile.bulkDelete) return removeEach(one, objects, signal);
-  // The answer of DeleteObjects, too, is XML, which some keys cannot be written in.
+  // The response of DeleteObjects is XML too, which cannot represent some keys.
   const batched = objects.filter(({ key }) => isWritable(key));
   const failures = await failuresOf(
     one,
@@ -59,13 +59,13 @@ async function removeBatch(
 const MISSING: ReadonlySet<string> = new Set(["NoSuchKey", "NoSuchVersion"]);
 const PASSING: ReadonlySet<string> = new Set(["InternalError", "ServiceUnavailable", "SlowDown"]);
 
-/** A row has the code of a failure, but no status. */
+/** Converts a failed row, which has a code but no status. */
 function failureOf({ Key = "", Code = "", Message = "" }: FailedRow): DeleteFailure {
   const status = PASSING.has(Code) ? 503 : Code === "AccessDenied" ? 403 : 400;
   return { key: Key, error: new HttpError("answer", "DELETE", status, Code, Message.slice(0, 300)) };
 }
 
-// Deletes that are a request for each key.
+// Deletes with one request per key.
 
 /** Single deletes in flight. */
 const PARALLEL = 16;
@@ -73,7 +73,7 @@ const PARALLEL = 16;
 type Signal = AbortSignal | undefined;
 type RemoveOne = (object: ObjectIdentifier) => Promise<void>;
 
-/** DeleteObject; a missing key is success. */
+/** Sends DeleteObject; succeeds for a missing key. */
 export async function removeObject(
   { client }: Bucket,
   { key, version }: ObjectIdentifier,
@@ -82,12 +82,12 @@ export async function removeObject(
   try {
     await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
   } catch (error) {
-    // AWS answers 204 for a missing key; other services say what they see.
+    // AWS answers 204 for a missing key; other services may report it.
     if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
   }
 }
 
-/** The failure of a single object as it is; those of several together. */
+/** Throws the failure of a single object as it is; those of several together. */
 export async function removeEach(one: RemoveOne, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
   if (objects.length === 1) return one(objects[0]!);
   const failures = await failuresOf(one, objects, signal);
@@ -113,13 +113,13 @@ async function failuresOf(
   return failures;
 }
 
-/** Nothing else tells a quiet success from a page of something that is no S3. */
+/** Only this distinguishes a quiet success from a page of another service. */
 const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
 
-/** DeleteObjects of up to 1,000; the rows of its answer that tell of a failure. */
+/** Sends DeleteObjects for up to 1,000 keys; returns the rows of failed ones. */
 async function removeMany(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
   const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
-  // Content-MD5 is the one checksum that every service takes here, where one is required.
+  // Content-MD5 is the one checksum that every service accepts here, where one is required.
   const md5 = createHash("md5").update(body).digest("base64");
   const headers = { "content-md5": md5, "content-type": "application/xml" };
   const ask = { method: "POST", key: "", query: "delete=", headers, body, signal } as const;

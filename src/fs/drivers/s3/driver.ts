@@ -1,4 +1,4 @@
-/** The driver of an S3 bucket on the thin transport. */
+/** The driver of an S3 bucket on this library's transport. */
 
 import type { S3Options } from "../../../connections/options/s3.js";
 import { failure, invalid } from "../../../errors.js";
@@ -24,7 +24,7 @@ export async function openBucket(
   return s3Driver(bucket, shared, (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn));
 }
 
-/** The driver of a bucket, by whatever client. */
+/** Returns the driver of a bucket, on any client. */
 export function s3Driver(bucket: Bucket, shared: DriverContext, signedUrl: Driver["signedUrl"]): Driver {
   return {
     ...objectDriver(bucket, shared),
@@ -37,7 +37,7 @@ export function s3Driver(bucket: Bucket, shared: DriverContext, signedUrl: Drive
 
 // The part of the driver that small bundles need: single objects.
 
-/** What is known of a bucket besides its name and who asks. */
+/** The settings of a bucket besides its name and credentials. */
 export interface BucketOptions extends Pick<S3Options, "provider" | "addressing" | "region" | "endpoint"> {
   readonly requesterPays?: boolean;
   readonly encryption: EncryptionHeaders;
@@ -59,7 +59,7 @@ export async function bucketOf(
   return { name, client, profile, encryption, checksums };
 }
 
-/** Each key of a `delete` is a request of its own. */
+/** Returns a driver of single objects, whose `delete` sends one request per key. */
 export function objectDriver(bucket: Bucket, { uploads }: DriverContext): ObjectDriver {
   return {
     metadata: true,
@@ -72,10 +72,10 @@ export function objectDriver(bucket: Bucket, { uploads }: DriverContext): Object
   };
 }
 
-/** Seconds that a signed request is valid at most. */
+/** Maximum validity of a signed request in seconds. */
 const WEEK = 7 * 24 * 60 * 60;
 
-/** A request that anybody may send until it expires. `expiresIn`: seconds. */
+/** Returns a URL that lets any holder send this request until it expires. `expiresIn`: seconds. */
 async function presigned(client: S3Client, method: "GET" | "PUT", key: string, expiresIn: number): Promise<string> {
   if (expiresIn > WEEK) throw invalid(`expiresIn is at most ${WEEK} seconds`);
   const { origin, path, keys, common, signer, now } = await client.signing();

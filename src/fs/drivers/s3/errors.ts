@@ -1,11 +1,11 @@
-/** How S3 says that something failed. */
+/** Parses errors of S3. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
 import { leafFieldsIf } from "../../http/xml-fields.js";
 
-/** The error document. `hint` is the region that the request should have been signed for. */
+/** Parses the error document. `hint` is the correct region for the signature. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
   const { Code, Message, RequestId, Region } = text.startsWith("<") ? leafFieldsIf(text, "Error") : {};
   const requestId = RequestId ?? one(headers["x-amz-request-id"]);
@@ -17,12 +17,12 @@ function one(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** CopyObject and CompleteMultipartUpload send 200 first and may fail later. */
+/** Returns whether a 200 hides a failure: CopyObject and CompleteMultipartUpload send it first and may fail later. */
 export function hidden(text: string): boolean {
   return /^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text);
 }
 
-/** Temporary keys that have to be renewed; the third is what MinIO says of them without their token. */
+/** Codes of expired temporary keys; the third is MinIO's for such keys without their token. */
 export const EXPIRED: readonly string[] = ["ExpiredToken", "InvalidToken", "InvalidTokenId", "TokenRefreshRequired"];
 
 const THROTTLED = [
@@ -35,7 +35,7 @@ const THROTTLED = [
   "RequestLimitExceeded",
 ];
 
-/** Passing, whatever the status. */
+/** Transient, whatever the status. */
 const PASSING = [
   ...THROTTLED,
   "ConditionalRequestConflict",
@@ -48,26 +48,26 @@ export function transient({ code = "" }: HttpError): boolean {
   return PASSING.includes(code);
 }
 
-/** A request that was turned away for the rate of requests has changed nothing. */
+/** Returns whether the request was throttled, which changes nothing. */
 export function declined({ code = "" }: HttpError): boolean {
   return THROTTLED.includes(code);
 }
 
 const TIMED = ["RequestTimeTooSkewed", "SignatureDoesNotMatch", "RequestExpired"];
 
-/** The answer to HEAD has no code. What is denied is about the time where the words say so. */
+/** Returns whether a refusal concerns the time: by the message for AccessDenied; a response to HEAD has no code. */
 export function aboutTime({ code, detail }: HttpError): boolean {
   if (code === undefined) return true;
   if (code === "AccessDenied" || code === "InvalidRequest") return /\b(?:time|date|expired)\b/i.test(detail);
   return TIMED.includes(code);
 }
 
-/** What statuses alone would say otherwise. */
+/** Codes whose meaning differs from that of their status. */
 const CODES: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
   Unauthenticated: [...EXPIRED, "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"],
   Throttled: THROTTLED,
   Timeout: ["RequestTimeout"],
-  // The second: the upload was aborted by somebody, or has expired; the whole write may succeed later.
+  // The second: the upload was aborted by another party, or has expired; the whole write may succeed later.
   Unavailable: ["OperationAborted", "NoSuchUpload"],
   TooLarge: ["EntityTooLarge", "MetadataTooLarge"],
   Corrupt: ["BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"],
@@ -83,12 +83,12 @@ export function codeOf(error: unknown, call: OperationContext): ErrorCode {
   return conditionOf(error, call) ?? named(error.code) ?? codeOfHttp(error) ?? "Unavailable";
 }
 
-/** The statuses whose meaning depends on what was asked. */
+/** Returns the code for statuses whose meaning depends on the request. */
 function conditionOf({ status, code }: HttpError, { op, ifAbsent, ifMatch }: OperationContext): ErrorCode | undefined {
   if (status === 412 || code === "ConditionalRequestConflict") return ifAbsent ? "AlreadyExists" : "PreconditionFailed";
-  // A condition on an object that is not there fails as 404.
+  // A condition on a missing object fails as 404.
   if (status === 404 && code === "NoSuchKey" && op === "write" && ifMatch) return "PreconditionFailed";
-  // A delete marker is there, but cannot be read.
+  // A delete marker exists, but cannot be read.
   if (status === 405 && (op === "stat" || op === "read")) return "NotFound";
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** S3 and what speaks like it: by the connection of a path, by keys, or by the caller's own client. */
+/** S3 and compatible services: by the connection of a path, by keys, or by the caller's own client. */
 import type { S3Provider } from "../../../connections/options/s3.js";
 import { checkOptions, invalid } from "../../../errors.js";
 import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
@@ -10,29 +10,29 @@ import { gateOf, type SdkS3, sdkDriver } from "./sdk.js";
 export type { DriverFactory } from "../../driver/driver.js";
 export type { S3Keys } from "./keys.js";
 
-/** What is used of a client of `@aws-sdk/client-s3`. */
+/** The part of a client of `@aws-sdk/client-s3` that is used. */
 export interface S3ClientLike {
   readonly config: { readonly requestHandler: object };
   readonly middlewareStack: { clone(): object };
 }
 
 export interface S3ClientOptions {
-  /** Which dialect of S3 the client's endpoint speaks. @default "aws" */
+  /** The S3 dialect of the client's endpoint. @default "aws" */
   provider?: S3Provider | undefined;
 }
 
 export interface S3 {
   /**
-   * Opens the buckets of paths with their connections. Keys that are written down need no package; roles, profiles and
-   * AWS's default chain need `@aws-sdk/credential-providers`.
+   * Opens the buckets of paths with their connections. Static keys need no package; roles, profiles and AWS's default
+   * chain need `@aws-sdk/credential-providers`.
    */
   (): DriverFactory;
-  /** Opens buckets with these keys, whatever connection a path names. */
+  /** Opens buckets with these keys; ignores the connection in the path. */
   (keys: S3Keys): DriverFactory;
   /**
-   * Opens buckets through a client of `@aws-sdk/client-s3`, whatever connection a path names: for FIPS, access points,
-   * directory buckets, SigV4a and proxies. The client finds endpoints, signs and sends; retries and checks are those of
-   * the driver, and middleware that was added to the client does not see the requests. Signed URLs also need
+   * Opens buckets through a client of `@aws-sdk/client-s3`, for FIPS, access points, directory buckets, SigV4a and
+   * proxies; ignores the connection in the path. The client finds endpoints, signs and sends; retries and checks are
+   * those of the driver, and middleware added to the client does not see the requests. Signed URLs also need
    * `@aws-sdk/s3-request-presigner`.
    *
    * @example createStorage({ drivers: [s3.fromClient(new S3Client())] })
@@ -40,7 +40,7 @@ export interface S3 {
   fromClient(client: S3ClientLike, options?: S3ClientOptions): DriverFactory;
 }
 
-/** S3 and what speaks like it, for `createStorage`. */
+/** S3 and compatible services, for `createStorage`. */
 export const s3: S3 = /* @__PURE__ */ Object.assign(
   (...given: [] | [keys: S3Keys]): DriverFactory =>
     given.length === 0 ? { schemes: SCHEMES, open: openS3 } : byKeys(given[0]),

@@ -1,4 +1,4 @@
-/** S3 with keys that are written down, for the smallest bundles: no connection is read, nothing is loaded later. */
+/** S3 with static keys, for the smallest bundles: reads no connection and loads nothing later. */
 import type { S3Provider } from "../../../connections/options/s3.js";
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { type DriverFactory, type ObjectDriver, withOwnCredentials } from "../../driver/driver.js";
@@ -6,16 +6,16 @@ import { fixedKeys, NO_ENCRYPTION } from "./client.js";
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
 import { profiles } from "./profile.js";
 
-/** Keys, and the server that knows them. */
+/** Keys, and their server. */
 export interface S3Keys {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string | undefined;
   /** @default "us-east-1" */
   region?: string | undefined;
-  /** `https://host`; left out, AWS's own of the region. */
+  /** `https://host`; by default AWS's own for the region. */
   endpoint?: string | undefined;
-  /** Which dialect of S3 the endpoint speaks. @default "aws" without an endpoint, else "generic" */
+  /** The S3 dialect of the endpoint. @default "aws" without an endpoint, else "generic" */
   provider?: S3Provider | undefined;
   /** Whether the bucket is in the host or in the path. @default "auto" without an endpoint, else "path" */
   addressing?: BucketOptions["addressing"] | undefined;
@@ -34,14 +34,14 @@ const NAMES: OptionNames<S3Keys> = {
 /** The schemes of S3. */
 export const SCHEMES: readonly string[] = ["s3", "s3a"];
 
-/** Opens buckets with these keys, whatever connection a path names. */
+/** Returns drivers that open buckets with these keys; they ignore the connection in the path. */
 export function s3(keys: S3Keys): DriverFactory {
   const { options, provider } = settled(keys);
   const open = withOwnCredentials((name, _connection, shared) => openBucket(name, options, provider, shared));
   return { schemes: SCHEMES, open };
 }
 
-/** As `s3`, for `createObjects`: the driver neither lists nor copies nor signs, and deletes key by key. */
+/** Returns drivers for `createObjects`: they neither list nor copy nor sign, and delete key by key. */
 export function s3Objects(keys: S3Keys): DriverFactory<ObjectDriver> {
   const { options, provider } = settled(keys);
   const open = withOwnCredentials(async (name, _connection, shared) =>

@@ -14,7 +14,7 @@ interface Page {
   next: Query | undefined;
 }
 
-/** Pages of up to 1,000 rows. */
+/** Yields pages of up to 1,000 entries. */
 export async function* list(
   bucket: Bucket,
   prefix: string,
@@ -72,13 +72,13 @@ function versionsPage(text: string): Page {
   return { items: itemsOf(rows, fields), next };
 }
 
-/** The field that every listing has, by which another document is known. */
+/** Checks the field that every listing has, which identifies the document. */
 function isTruncated({ IsTruncated }: Fields): boolean {
   if (IsTruncated === "true" || IsTruncated === "false") return IsTruncated === "true";
   throw failure("Corrupt", "the server's answer is no listing: it has no IsTruncated");
 }
 
-/** How keys are written stands anywhere in the document, so they are decoded when it is over. */
+/** Decodes keys at the end, since the document can state their encoding anywhere. */
 function itemsOf(rows: DriverListEntry[], { EncodingType }: Fields): DriverListEntry[] {
   const decode = decoder(EncodingType);
   for (const row of rows) row.key = decode(row.key);
@@ -111,8 +111,8 @@ function marker({ Key, VersionId, IsLatest, LastModified }: Fields): DriverListE
 }
 
 /**
- * What turns the keys of a listing into those of objects. Many servers ignore `encoding-type=url`, which is how keys
- * with characters that XML has no way to write can be listed at all, and do not say `EncodingType` then: their `+` is one.
+ * Returns a decoder from keys of a listing to those of objects. Many servers ignore `encoding-type=url`, the only way
+ * to list keys with characters that XML cannot represent, and then omit `EncodingType`: their `+` is one.
  */
 function decoder(encodingType: string | undefined): (text: string) => string {
   return encodingType?.toLowerCase() === "url" ? decoded : same;

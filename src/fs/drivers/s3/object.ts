@@ -1,4 +1,4 @@
-/** CRC32 as S3 writes it: big endian, base64. */
+/** CRC32 in S3's format: big endian, base64. */
 import type { IncomingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
 import { failure } from "../../../errors.js";
@@ -20,8 +20,8 @@ function encoded(value: number): string {
 }
 
 /**
- * The checksum of all bytes of an object. One of checksums of parts says nothing about the bytes: what it is of is told
- * by the answer alone, since a server need not do what the upload has asked for.
+ * Returns the checksum of all bytes of an object. A checksum of part checksums says nothing about the bytes; only the
+ * response states which it is, since a server may ignore the upload's choice.
  */
 export function promisedChecksum(headers: IncomingHttpHeaders): string | undefined {
   const value = headers[CHECKSUM];
@@ -30,7 +30,7 @@ export function promisedChecksum(headers: IncomingHttpHeaders): string | undefin
   return whole && typeof value === "string" && value.length === 8 ? value : undefined;
 }
 
-/** The same bytes; Corrupt at the end when they are not those that were stored. */
+/** Yields the same bytes; throws Corrupt at the end if they are not those that were stored. */
 export function verified(body: ByteStream, expected: string): ByteStream {
   return {
     [Symbol.asyncIterator]: () => new Verified(body[Symbol.asyncIterator](), expected),
@@ -62,7 +62,7 @@ class Verified implements AsyncIterator<Uint8Array> {
   }
 }
 
-// What the headers of an answer say about an object.
+// Parses the response headers that describe an object.
 
 export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): ObjectInfo {
   const { "last-modified": time, etag } = headers;
@@ -82,18 +82,18 @@ export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): Wr
   return { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) };
 }
 
-/** What is written while a bucket keeps no versions is called `null`, one object after the other: that names none. */
+/** Returns the version id; none for `null`, which all writes without versioning share, one object after the other. */
 export function versionIn(id: string | string[] | undefined): string | undefined {
   return typeof id === "string" && id !== "null" ? id : undefined;
 }
 
-/** Whether the etag is not made of the data alone. */
+/** Returns whether the etag derives from more than the data. */
 export function isOpaque(headers: IncomingHttpHeaders): boolean {
   const managed = String(headers["x-amz-server-side-encryption"] ?? "").startsWith("aws:kms");
   return managed || headers["x-amz-server-side-encryption-customer-algorithm"] !== undefined;
 }
 
-/** That of an object of several parts has a `-` and is of their MD5s. */
+/** Returns the MD5 of an etag. That of an object of several parts has a `-` and is of their MD5s. */
 export function md5In(etag: string): string | undefined {
   return /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
 }
@@ -102,7 +102,10 @@ export function md5In(etag: string): string | undefined {
 
 const PREFIX = "x-amz-meta-";
 
-/** User metadata by which a conditional write knows its own object again when an answer is lost. Nobody is shown it. */
+/**
+ * The user metadata name of a conditional write's nonce, by which it recognizes its own object when a response is lost.
+ * Hidden from callers.
+ */
 export const NONCE = "stowage-nonce";
 export const NONCE_HEADER = PREFIX + NONCE;
 

@@ -1,4 +1,4 @@
-/** S3 and what speaks like it, as a connection says: no package is needed with keys that are written down. */
+/** Opens S3 and compatible services from a connection; static keys need no package. */
 
 import { readFile } from "node:fs/promises";
 import { type S3Options, s3Options } from "../../../connections/options/s3.js";
@@ -8,7 +8,7 @@ import { keySource } from "./credentials.js";
 import { type BucketOptions, openBucket } from "./driver.js";
 import { profiles } from "./profile.js";
 
-/** Opens the driver of an S3 bucket. InvalidArgument or Unsupported when the connection cannot be honoured. */
+/** Opens the driver of an S3 bucket. Throws InvalidArgument or Unsupported for a connection that it cannot honour. */
 export const openS3: OpenDriver = async (name, connection, shared) => {
   const options = s3Options(connection, shared.env);
   return openBucket(
@@ -19,9 +19,9 @@ export const openS3: OpenDriver = async (name, connection, shared) => {
   );
 };
 
-// What a connection says about S3, in the words of the driver.
+// Converts the options of a connection for the driver.
 
-/** Reads the file of authorities, if there is one. */
+/** Reads the CA file, if there is one. */
 export async function prepared(options: S3Options): Promise<BucketOptions> {
   const { provider, addressing, region, endpoint, requesterPays, verify } = options;
   const {

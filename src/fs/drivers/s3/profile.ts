@@ -1,8 +1,8 @@
 import type { S3Provider } from "../../../connections/options/s3.js";
 
-/** In what the services that speak S3 differ. */
+/** How an S3-compatible service differs. */
 export interface Profile {
-  /** CRC32 goes with writes and is asked for with reads. Older services refuse or misread its headers. */
+  /** Sends CRC32 with writes and requests it with reads. Older services refuse or misread its headers. */
   readonly checksums: boolean;
   /** All parts but the last must have the same size. */
   readonly uniformParts: boolean;
@@ -12,7 +12,7 @@ export interface Profile {
   readonly conditionalPut: boolean;
   /** Enforces them on CompleteMultipartUpload. */
   readonly conditionalCommit: boolean;
-  /** The etag of an object that came in one request is the MD5 of its data, unless KMS or a customer's key is in play. */
+  /** The etag of a single-request object is the MD5 of its data, unless KMS or a customer's key is used. */
   readonly md5Etags: boolean;
 }
 
@@ -25,7 +25,7 @@ const MODERN: Profile = {
   md5Etags: true,
 };
 
-/** What no service lacks. */
+/** The features of every service. */
 const LEAST: Profile = {
   checksums: false,
   uniformParts: false,
@@ -38,9 +38,9 @@ const LEAST: Profile = {
 /**
  * Sources: AWS's API reference; MinIO by test; R2's compatibility table
  * (https://developers.cloudflare.com/r2/api/s3/api/), Ceph's (https://docs.ceph.com/en/latest/radosgw/s3/) and B2's
- * (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api). What a service does not promise counts as missing.
- * VersityGW, SeaweedFS and `rclone serve s3` look first and write then, if they know conditions at all: of two writers
- * at once both may win.
+ * (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api). A feature that a service does not promise counts as
+ * missing. VersityGW, SeaweedFS and `rclone serve s3` check first and write then, if they support conditions at all: of
+ * two concurrent writers both may win.
  */
 export const profiles: Readonly<Record<S3Provider, Profile>> = {
   aws: MODERN,

@@ -1,7 +1,7 @@
 /**
- * A bucket on the caller's own `S3Client`. Every verb is that of the driver; the client says where the bucket is, signs
- * and sends: its endpoint rules (FIPS, access points, directory buckets), its signer and its request handler with their
- * agents and proxies. Its retries and its middleware are left out.
+ * A bucket on the caller's own `S3Client`. Every verb is that of the driver; the client locates the bucket, signs and
+ * sends: its endpoint rules (FIPS, access points, directory buckets), its signer and its request handler with their
+ * agents and proxies, but without its retries and middleware.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
@@ -22,7 +22,7 @@ import { s3Driver } from "./driver.js";
 import { CHECKSUM, checksumOf } from "./object.js";
 import type { Profile } from "./profile.js";
 
-/** What is used of an `S3Client`. */
+/** The part of an `S3Client` that is used. */
 export interface SdkS3 {
   readonly config: SdkConfig;
   readonly middlewareStack: { clone(): Stack };
@@ -73,7 +73,7 @@ interface SignOptions {
   signingService?: string | undefined;
 }
 
-/** Where the client would send a request, and how it would sign it. */
+/** The client's destination for a request, and its way of signing. */
 interface Endpoint {
   url: URL;
   headers?: Record<string, string[]>;
@@ -88,10 +88,10 @@ interface AuthScheme {
 
 type Library = typeof import("@aws-sdk/client-s3");
 
-/** Connections of a request handler that does not say how many it has: the default of the SDK's own. */
+/** Assumed connections of a request handler that does not state them: the default of the SDK's own. */
 const CONNECTIONS = 50;
 
-/** One for each client, whatever buckets it serves. */
+/** Returns the gate of a client, one for all of its buckets. */
 export function gateOf({ config: { requestHandler } }: SdkS3): Gate {
   return new Gate(() => {
     const { httpsAgent, httpAgent } = requestHandler.httpHandlerConfigs?.() ?? {};
@@ -99,7 +99,7 @@ export function gateOf({ config: { requestHandler } }: SdkS3): Gate {
   });
 }
 
-/** A bucket on the official client. The client stays the caller's: closing the driver leaves it open. */
+/** Returns a bucket on the official client. The caller keeps the client: closing the driver leaves it open. */
 export async function sdkDriver(
   { client, gate, name, profile }: { client: SdkS3; gate: Gate; name: string; profile: Profile },
   shared: DriverContext,
@@ -109,7 +109,7 @@ export async function sdkDriver(
   const bucket = {
     ...{ name, client: sender, profile, encryption: NO_ENCRYPTION },
     checksums: await checksumsOf(client.config, profile),
-    // The names of directory buckets end so; they alone are not listed in order.
+    // Names of directory buckets have this suffix; only they are not listed in order.
     ordered: !name.endsWith("--x-s3"),
   };
   return s3Driver(bucket, shared, (key, options) => presigned(client, library, name, key, options));
@@ -138,7 +138,7 @@ class SdkClient implements BucketClient {
   readonly #bucket: string;
   readonly #endpoints = new Map<string, Promise<Endpoint>>();
   #http!: Http;
-  /** Where the bucket turned out to be, if the client follows. */
+  /** The actual region of the bucket, if the client follows. */
   #region: string | undefined;
 
   private constructor(client: SdkS3, library: Library, bucket: string) {
@@ -222,7 +222,7 @@ class SdkClient implements BucketClient {
     return found;
   }
 
-  /** Asks the client itself, since its endpoint may come from a profile or the environment: a command that is not sent. */
+  /** Resolves a command that is not sent, since the client's endpoint may come from a profile or the environment. */
   async #resolve(Bucket: string, sessionless: boolean): Promise<Endpoint> {
     const { HeadObjectCommand, CopyObjectCommand } = this.#library;
     const place = { Bucket, Key: "-" };
@@ -247,7 +247,7 @@ interface SdkCommand {
 function headersFor({ headers = {}, properties }: Endpoint, ask: S3Request): Record<string, string> {
   const all: Record<string, string> = { ...ask.headers, "x-amz-content-sha256": UNSIGNED_PAYLOAD };
   for (const name in headers) all[name.toLowerCase()] = headers[name]!.join(", ");
-  // Directory buckets know no Content-MD5.
+  // Directory buckets do not support Content-MD5.
   if (properties?.backend === "S3Express" && ask.body && all["content-md5"] !== undefined) {
     delete all["content-md5"];
     all[CHECKSUM] = checksumOf(ask.body);
@@ -259,7 +259,7 @@ function whereOf({ protocol, hostname, port }: { protocol: string; hostname: str
   return { protocol, hostname, port };
 }
 
-/** A canonical query as the SDK holds it. */
+/** Converts a canonical query to the SDK's format. */
 function queryOf(text: string): Record<string, string> {
   const query: Record<string, string> = {};
   for (const pair of text ? text.split("&") : []) {
@@ -280,7 +280,7 @@ async function send({ config }: SdkS3, protocol: string, request: ClientRequestI
 
 const OFFLINE = /^(?:EAI_AGAIN|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EPIPE|ETIMEDOUT|TimeoutError)$/;
 
-/** The client's errors may hold the whole exchange with who gives the keys; only the reason is kept. */
+/** Keeps only the reason: the client's errors may hold the whole exchange with the credential provider. */
 function refused(error: unknown): never {
   const { code, name = "Error", message = "" } = error as Partial<NodeJS.ErrnoException>;
   const passing = OFFLINE.test(code ?? name);

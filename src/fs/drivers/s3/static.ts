@@ -1,4 +1,4 @@
-/** S3 by connections that hold their keys, for small bundles: nothing of AWS's credential chains is in them. */
+/** S3 with connections that hold their keys, for small bundles: without AWS's credential chains. */
 import type { Connection } from "../../../connections/connection.js";
 import { s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
@@ -11,8 +11,8 @@ import { prepared } from "./open.js";
 export type { DriverFactory } from "../../driver/driver.js";
 
 /**
- * Opens the buckets of paths with their connections, or with the keys of the environment. `Unsupported` for roles,
- * profiles and other credentials that have to be found first.
+ * Returns drivers that open the buckets of paths with their connections, or with the keys of the environment. They
+ * throw `Unsupported` for roles, profiles and other credentials that must be found first.
  */
 export function s3(): DriverFactory {
   return {
@@ -24,7 +24,7 @@ export function s3(): DriverFactory {
   };
 }
 
-/** As `s3`, for `createObjects`: the driver neither lists nor copies nor signs, and deletes key by key. */
+/** Returns drivers for `createObjects`: they neither list nor copy nor sign, and delete key by key. */
 export function s3Objects(): DriverFactory<ObjectDriver> {
   return {
     schemes: SCHEMES,

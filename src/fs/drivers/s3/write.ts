@@ -67,7 +67,7 @@ function etagOfWhole(data: Uint8Array): string {
   return `"${createHash("md5").update(data).digest("hex")}"`;
 }
 
-/** PutObject with `headers`, those of its conditions among them; a lost answer is settled. */
+/** Sends PutObject with `headers`, including those of its conditions; settles a lost response. */
 export async function putObject(
   bucket: Bucket,
   key: string,
@@ -139,7 +139,7 @@ class ObjectSession implements MultipartUpload<PartDone> {
   }
 }
 
-// What must be at a key for a write to happen, and the mark by which such a write knows its own object again.
+// The conditions of a write, and the nonce by which it recognizes its own object.
 
 export interface Conditions {
   ifAbsent: boolean;
@@ -155,17 +155,19 @@ function isConditional({ ifAbsent, ifMatch }: Conditions): boolean {
   return ifAbsent || ifMatch !== undefined;
 }
 
-/** A new mark for a write under a condition; other writes need none. */
+/** Returns a new nonce for a write under a condition; other writes need none. */
 export function nonceFor(conditions: Conditions): string | undefined {
   return isConditional(conditions) ? randomUUID() : undefined;
 }
 
-/** What is seen of an object when an answer was lost. */
+/** The object observed after a response was lost. */
 export interface Marked extends ObservedObject {
   nonce: string | undefined;
 }
 
-/** A write with `nonce`; `etagOf` tells the etag of an object made of these bytes, where it is made of them. */
+/**
+ * Describes a write with `nonce`; `etagOf` returns the etag of an object with these bytes, if etags derive from them.
+ */
 function attemptOf(
   { ifAbsent, ifMatch }: Conditions,
   nonce: string | undefined,
@@ -184,22 +186,22 @@ function attemptOf(
   };
 }
 
-// The requests of a multipart upload, which parts and copies have in common.
+// The requests of a multipart upload, shared by parts and copies.
 
-/** Milliseconds that the server may be silent while it puts an object together or copies one. */
+/** Milliseconds that the server may be silent while it assembles or copies an object. */
 export const PATIENCE = 5 * 60_000;
 
-/** A part that the server has. */
+/** A stored part. */
 export interface PartDone {
   number: number;
   etag: string;
   checksum?: string | undefined;
 }
 
-/** What an upload is begun with besides its headers. */
+/** The start of an upload besides its headers. */
 export interface Begin {
   conditions: Conditions;
-  /** That of `nonceFor(conditions)`. */
+  /** From `nonceFor(conditions)`. */
   nonce: string | undefined;
 }
 
@@ -225,7 +227,7 @@ export class Multipart {
     try {
       return upload(leafFields(text).UploadId);
     } catch (error) {
-      // What the server has begun is not left behind where its odd answer names it.
+      // Aborts the upload if the server's invalid response names one.
       const id = /<UploadId>([^<>&\s]+)<\/UploadId>/.exec(text)?.[1];
       if (id !== undefined)
         await upload(id)
@@ -277,7 +279,7 @@ function committed({ text, status, headers }: HttpText & HttpHead): WriteResult 
   return receiptOf(headers, ETag);
 }
 
-/** The id of an upload that has begun. An empty one must go out with nothing: its abort deletes the object. */
+/** Returns the id of a started upload. Refuses an empty one before any request: its abort would delete the object. */
 function uploadIdOf(id: string | undefined): string {
   if (id) return id;
   throw failure(
@@ -291,7 +293,7 @@ export function partEtag(etag: string | undefined): string {
   throw failure("Unsupported", "the server took a part of an upload without saying its ETag");
 }
 
-/** What is at `key` now. */
+/** Returns the current object at `key`. */
 async function look({ client, encryption }: Bucket, key: string, signal: AbortSignal | undefined): Promise<Marked> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
@@ -308,7 +310,7 @@ function row({ number, etag, checksum }: PartDone): string {
   return `<Part><PartNumber>${number}</PartNumber><ETag>${escaped(etag)}</ETag>${sum}</Part>`;
 }
 
-/** The etag of the object that the parts make: the MD5 of their MD5s. Undefined where their etags are no such. */
+/** Returns the etag of the object that the parts form: the MD5 of their MD5s. Undefined if their etags are not MD5s. */
 function etagOf(parts: readonly PartDone[]): string | undefined {
   const md5 = createHash("md5");
   for (const { etag } of parts) {
