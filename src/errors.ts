@@ -31,7 +31,7 @@ export interface StorageErrorInit {
 
 /** The signatures of signed URLs, and a password before the host; also in paths and texts from outside. */
 const SECRETS =
-  /([?&](?:sig|signature|token|awsaccesskeyid|x-(?:amz|goog)-(?:signature|credential|security-token))=)[^&\s"')]+|(:\/\/[^/@\s:]*:)[^/@\s]+(?=@)/gi;
+  /([?&](?:sig|signature|token|x-(?:amz|goog)-(?:si|cr|se)[a-z-]*)=)[^&\s"')]+|(:\/\/[^/@\s:]*:)[^/@\s]+(?=@)/gi;
 
 function redacted(text: string): string {
   return text.replace(SECRETS, "$1$2[redacted]");
@@ -200,13 +200,7 @@ export type OptionNames<T> = Readonly<Record<keyof T, true>>;
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   ifnonematch: "ifAbsent",
   overwrite: "ifAbsent",
-  exclusive: "ifAbsent",
   etag: "ifMatch",
-  versionid: "version",
-  generation: "version",
-  abortsignal: "signal",
-  expires: "expiresIn",
-  contentlength: "size",
   length: "size",
   concurrency: "parallel",
   force: "emptyBucket",
@@ -233,7 +227,7 @@ const FLAGS: ReadonlySet<string> = new Set(["recursive", "ifAbsent", "followLink
 
 function unknownOption(verb: string, name: string, names: readonly string[]): StorageError {
   const near = nearest(name, names);
-  const hint = near === undefined ? "" : `; did you mean ${near}?`;
+  const hint = near ? `; did you mean ${near}?` : "";
   return invalid(`unknown option ${JSON.stringify(name.slice(0, 100))} of ${verb}${hint} (known: ${names.join(", ")})`);
 }
 
