@@ -118,9 +118,7 @@ function dateTime(data: unknown, name: string): DateTime {
   return new DateTime(number(timestamp), zone, zoneClass, name as DateTimeClass);
 }
 
-/**
- * Returns name and class. Python loses the offset of a `datetime.timezone` and then writes no name; the moment is kept.
- */
+/** Returns name and class. Python loses the offset of a `datetime.timezone`, then writes no name; the moment is kept. */
 function zoneOf(tz: unknown): [string | number | null, string | undefined] {
   if (tz == null) return [null, undefined];
   if (typeof tz === "string") return [tz, undefined];
@@ -134,7 +132,7 @@ function dataFrame(data: unknown, name: string): DataFrame {
   return new DataFrame(hex, name as DataFrameClass);
 }
 
-/** Returns an unsupported path, or one with options for its file system, as an unchanged envelope. */
+/** Returns the path, or an unchanged envelope if its scheme is not ours or it has options for its file system. */
 function path(data: unknown, name: string): StoragePath | Envelope {
   const { path: at, conn_id: id, kwargs } = data as Record<string, unknown>;
   const bare = kwargs == null || Object.keys(kwargs).length === 0;
