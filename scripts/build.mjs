@@ -4,8 +4,7 @@
  * "stowage"` needs one file, which all sub-paths share, so that a StorageError is the same class in all of them;
  * drivers, codecs and other lazy imports stay separate files.
  *
- * Bundlers use the first form, module by module as tsc writes it (the condition `module`): it lets them drop unused
- * code.
+ * Bundlers use the first form, module by module as tsc writes it (the condition `module`): it enables tree shaking.
  *
  * Usage: node scripts/build.mjs [folder of dist]
  */

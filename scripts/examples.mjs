@@ -6,8 +6,7 @@
  *     node scripts/examples.mjs routing       # only examples whose name contains this text
  *
  * An example is one program `examples/systems/<system>.mjs`; the script discovers it, so a new one needs no
- * registration. It imports "stowage", checks its claims with `node:assert`, and exits with code 0. Its environment
- * contains
+ * registration. It imports "stowage", checks with `node:assert`, and exits with code 0. Its environment contains
  *
  *     XCOM_PATH          s3://store@bucket/<system>, gs://…, abfs://…   its own empty location
  *     XCOM_OTHER_PATH    the same in a second bucket, under the connection `other`

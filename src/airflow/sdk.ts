@@ -53,10 +53,7 @@ export interface TaskCall extends TaskScope {
   forward<A>(handler: (args: A) => unknown, client: TaskClient, bound: object | undefined): unknown;
 }
 
-/**
- * The symbol under which Airflow's SDK keeps the results of `getContext()` and `getClient()`; all of its copies share
- * it.
- */
+/** Airflow's SDK keeps the results of `getContext()` and `getClient()` here; all of its copies share the symbol. */
 const TASK_SCOPE = Symbol.for("airflow.ts-sdk.task-scope");
 
 /**

@@ -211,10 +211,7 @@ function packedBlock(data: Uint8Array, start: number, end: number, table: Int32A
   return new Uint8Array(scratch.subarray(0, 4 + (packed || size)));
 }
 
-/**
- * Compresses one block into `out`, which is as long as the block. Returns the packed size; 0 if it would not be
- * smaller.
- */
+/** Compresses one block into `out`, which has the block's length. Returns the packed size; 0 if not smaller. */
 function compress(data: Uint8Array, start: number, end: number, out: Uint8Array, table: Int32Array): number {
   const view = viewOf(data);
   const outView = viewOf(out);

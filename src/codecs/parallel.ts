@@ -16,10 +16,7 @@ export interface Block {
   last: boolean;
 }
 
-/**
- * Cuts the bytes into blocks of `size` bytes, regardless of chunk borders; yields at least one block, the last one
- * shorter.
- */
+/** Cuts bytes into blocks of `size` bytes, regardless of chunks; yields at least one block, the last one shorter. */
 export async function* blocks(bytes: ByteStream, size: number): AsyncGenerator<Block> {
   let block = Buffer.allocUnsafeSlow(size);
   let filled = 0;

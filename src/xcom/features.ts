@@ -44,7 +44,7 @@ export interface TypeLimits {
 export interface Serializers {
   /**
    * Returns the serializer that stores a value; undefined for JSON. Throws InvalidArgument if the value must not be
-   * stored, or if only rows are available.
+   * stored, or if the threshold allows only rows.
    */
   forValue(value: unknown): Serializer | undefined;
   /**

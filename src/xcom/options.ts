@@ -62,10 +62,7 @@ export interface XComObjectStorageBackendOptions<S extends Objects = Storage> {
   onMissing?: "error" | "reference" | undefined;
   /** `airflow`: Airflow's envelopes keep Python's types. `json`: plain JSON. @default "airflow" */
   encoding?: "airflow" | "json" | undefined;
-  /**
-   * For values that are not JSON, or should not be stored as JSON; the first whose `test` returns true stores the
-   * value.
-   */
+  /** For values that are not, or should not be stored as, JSON; the first with a true `test` stores the value. */
   serializers?: readonly Serializer[] | undefined;
   /**
    * The only types, besides JSON's own, that may be stored and loaded: names of Airflow's envelopes

@@ -1,7 +1,4 @@
-/**
- * Reads Azure Blob settings from a `wasb` or `adls` connection and the environment. Pure: no file, no request, no
- * package.
- */
+/** Reads Azure Blob settings from a `wasb` or `adls` connection and the environment. No files, requests or packages. */
 
 import { invalid } from "../../errors.js";
 import { cut } from "../airflow-format.js";

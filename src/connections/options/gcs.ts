@@ -1,7 +1,4 @@
-/**
- * Reads GCS settings from a `google_cloud_platform` connection and the environment. Pure: no file, no request, no
- * package.
- */
+/** Reads GCS settings from a `google_cloud_platform` connection and the environment. No files, requests or packages. */
 
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";

@@ -133,10 +133,7 @@ export function isSimple(text: string, encoding: Encoding): boolean {
   return !LONG_INT.test(text) && !encoding.mayRevive(text);
 }
 
-/**
- * Parses with the built-in parser; returns undefined for invalid JSON, which our parser reports better, or Python's
- * tokens.
- */
+/** Parses with the built-in parser; undefined for invalid JSON, which our parser reports better, or Python's tokens. */
 export function builtIn(text: string): unknown {
   try {
     return JSON.parse(text);

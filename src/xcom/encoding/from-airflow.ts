@@ -118,7 +118,7 @@ function dateTime(data: unknown, name: string): DateTime {
   return new DateTime(number(timestamp), zone, zoneClass, name as DateTimeClass);
 }
 
-/** Returns name and class. Python loses the offset of a `datetime.timezone`, then writes no name; the moment is kept. */
+/** Returns name and class. Python loses the offset of a `datetime.timezone` and writes no name; we keep the moment. */
 function zoneOf(tz: unknown): [string | number | null, string | undefined] {
   if (tz == null) return [null, undefined];
   if (typeof tz === "string") return [tz, undefined];

@@ -264,10 +264,7 @@ function readString(inside: string): string | undefined {
   }
 }
 
-/**
- * Returns the end of the array or object that begins at `start`; -1 if it is too far away or nested deeper than
- * `levels`.
- */
+/** Returns the end of the array or object that begins at `start`; -1 if too far away or nested deeper than `levels`. */
 function closingOf(text: string, start: number, levels: number): number {
   const limit = Math.min(text.length, start + NEAR);
   for (let at = start, depth = 0; at < limit; at++) {

@@ -52,10 +52,7 @@ export class DateTime extends Date {
 /** Above this many seconds a number has no exact microseconds, so only milliseconds remain. */
 const MAX_EXACT_SECONDS = Number.MAX_SAFE_INTEGER / 1e6;
 
-/**
- * Returns the microseconds of float seconds; a float may lie just below the intended decimal, so flooring would lose
- * one.
- */
+/** Returns the microseconds of float seconds; a float may lie just below its decimal, so flooring would lose one. */
 function microsecondsIn(seconds: number): bigint | undefined {
   if (!Number.isFinite(seconds)) return undefined;
   if (Math.abs(seconds) <= MAX_EXACT_SECONDS) return BigInt(Math.round(seconds * 1e6));
@@ -158,10 +155,7 @@ async function hyparquet() {
 
 export { Float, StoragePath };
 
-/**
- * A Python tuple: an array that is read back as a tuple. `Tuple.of(1, 2)`; `map` and similar methods return a plain
- * array.
- */
+/** A Python tuple: an array that is read back as a tuple. `Tuple.of(1, 2)`; its `map` returns a plain array. */
 export class Tuple<T = unknown> extends Array<T> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
