@@ -1,10 +1,10 @@
 /**
- * The surface of the package, one file for each door: every exported name with its declaration, as TypeScript sees it.
+ * Reports the public API, one file per entry point: every exported name with its declaration, as TypeScript sees it.
  *
- *     node scripts/api.mjs            # compares with etc/*.api.md; exits with 1 where they differ
+ *     node scripts/api.mjs            # compares with etc/*.api.md; exits with 1 on a difference
  *     node scripts/api.mjs --write    # writes them: `npm run api`
  *
- * The declarations come from the sources, so nothing has to be built.
+ * The declarations come from the sources, so no build is needed.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -13,7 +13,7 @@ import ts from "typescript";
 const ROOT = resolve(import.meta.dirname, "..");
 const ETC = join(ROOT, "etc");
 
-/** What tsc would write to `dist`: declarations only, by their paths. */
+/** Returns the declarations that tsc would write to `dist`, by path. */
 function declarations() {
   const { config } = ts.readConfigFile(join(ROOT, "tsconfig.build.json"), ts.sys.readFile);
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
@@ -23,7 +23,7 @@ function declarations() {
   return emitted;
 }
 
-/** A program over these declarations. @param {Map<string, string>} emitted @param {string[]} doors */
+/** Returns a program over these declarations. @param {Map<string, string>} emitted @param {string[]} doors */
 function programOf(emitted, doors) {
   const options = {
     module: ts.ModuleKind.NodeNext,
@@ -55,7 +55,7 @@ function reportOf(checker, source) {
   return blocks.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The text of each report, by its file name. */
+/** Returns the text of each report, by file name. */
 async function reports() {
   const { exports } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const doors = Object.entries(exports).filter(([, target]) => typeof target === "object");
@@ -82,7 +82,7 @@ async function write(wanted) {
   for (const [name, text] of wanted) await writeFile(join(ETC, name), text);
 }
 
-/** The names of the reports that are not as committed. @param {Map<string, string>} wanted */
+/** Returns the names of reports that differ from the committed ones. @param {Map<string, string>} wanted */
 async function differing(wanted) {
   const present = await readdir(ETC).catch(() => []);
   const names = new Set([...present, ...wanted.keys()]);

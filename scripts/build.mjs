@@ -1,11 +1,10 @@
 /**
- * The second form of the package, which Node itself loads: the modules of `dist` joined into few files. To find, read and
- * link hundreds of small ones takes Node several times as long as to run them. What `import "stowage"` needs is one
- * file, which all sub-paths share, so that a StorageError is the same class in all of them; drivers, codecs and
- * whatever else is imported lazily stay files of their own.
+ * Builds the package's second form, which Node itself loads: the modules of `dist` bundled into few files. For hundreds
+ * of small ones, Node spends several times as long finding, reading and linking them as running them. `import
+ * "stowage"` needs one file, which all sub-paths share, so that a StorageError is the same class in all of them;
+ * drivers, codecs and other lazy imports stay separate files.
  *
- * Bundlers take the first form, module by module as tsc writes it (the condition `module`): from it they can leave out
- * what a program does not use.
+ * Bundlers use the first form, module by module as tsc writes it (the condition `module`): it enables tree shaking.
  *
  * Usage: node scripts/build.mjs [folder of dist]
  */
@@ -17,17 +16,17 @@ const ROOT = resolve(import.meta.dirname, "..");
 const dist = resolve(process.argv[2] ?? join(ROOT, "dist"));
 const manifest = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
 
-/** Where both forms of every sub-path are, by its place in the second. */
+/** Returns the location of both forms of every sub-path, by its place in the second. */
 function entryPoints() {
   const targets = Object.values(manifest.exports).filter((target) => typeof target === "object");
   const pairs = targets.map((target) => [target.default, join(dist, target.module.replace("./dist/", ""))]);
   return Object.fromEntries(pairs.map(([at, from]) => [at.replace(/^\.\/dist\/node\/|\.js$/g, ""), from]));
 }
 
-/** What an index exports beside the rest, and drivers alone use. */
+/** Exported by an index for drivers only. */
 const FOR_DRIVERS = "/connections/options/";
 
-/** The module and all that it imports, but for what it imports lazily. */
+/** Returns the module and all its imports except lazy ones. */
 function closure(start, graph) {
   const found = new Set([start]);
   for (const id of found) for (const imported of graph.getModuleInfo(id)?.importedIds ?? []) found.add(imported);

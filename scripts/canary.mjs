@@ -1,13 +1,13 @@
 /**
- * Searches what a test run printed, logged, dumped and left in temporary files for the secrets that it used.
- * The run's folder comes from `scripts/test.mjs`; `test/support/canary.mjs` notes the secrets.
+ * Searches a test run's output, logs, dumps and temporary files for the secrets that the run used. The run's folder
+ * comes from `scripts/test.mjs`; `test/support/canary.mjs` records the secrets.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { SECRETS_FOLDER } from "../test/support/canary.mjs";
 
 /**
- * Where secrets were found, as `file: secret 3 of 7, base64`; the secrets themselves are not told again.
+ * Returns the locations of secrets, as `file: secret 3 of 7, base64`, without the secrets themselves.
  * @param {string} run folder of the run
  * @returns {Promise<{ secrets: number, files: number, leaks: string[] }>}
  */
@@ -32,7 +32,11 @@ async function secretsOf(run) {
   return [...new Set(texts.flatMap((text) => text.split("\n")).filter(Boolean))];
 }
 
-/** A secret as it is, and as URLs, JSON and headers may carry it. @param {string} secret @returns {[string, string][]} */
+/**
+ * Returns a secret and its encodings in URLs, JSON and headers.
+ * @param {string} secret
+ * @returns {[string, string][]}
+ */
 function formsOf(secret) {
   return [
     ["plain", secret],

@@ -1,18 +1,18 @@
 /**
- * The section of one version in CHANGELOG.md, as the notes of its release.
+ * Returns one version's section of CHANGELOG.md, for its release notes.
  *
  *     node scripts/changelog.mjs 0.1.0      prints it; fails if there is none. `v0.1.0` is the same version
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-/** `## [0.1.0] - 2026-12-24`, with or without the brackets, and ` [YANKED]` for a version that was withdrawn. */
+/** `## [0.1.0] - 2026-12-24`, with or without the brackets, and ` [YANKED]` for a withdrawn version. */
 const HEADING = /^## \[?([^\]\s]+)\]?(?: - (\S+))?(?: \[YANKED\])?\s*$/;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 
 /**
- * Returns the text below the heading of `version`, up to the next version. Throws if the section is missing, there more
- * than once, without a date, or without an entry.
+ * Returns the text below the heading of `version`, up to the next version. Throws if the section is missing,
+ * duplicated, without a date, or without an entry.
  * @param {string} changelog in the form of Keep a Changelog 1.1.0
  * @param {string} version with or without a leading `v`
  */
@@ -37,7 +37,7 @@ function sectionsIn(changelog) {
   });
 }
 
-/** Without the definitions of links such as `[0.1.0]: https://…`, which end the file. @param {string[]} lines */
+/** Removes the final definitions of links such as `[0.1.0]: https://…`. @param {string[]} lines */
 function withoutLinks(lines) {
   return lines.filter((line) => !/^\[[^\]]+\]: /.test(line)).join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run test:containers`: the server tests and the contract, on servers in containers. Needs a Docker API; Node 22 is
- * taken from npm where this is an older one.
+ * `npm run test:containers`: runs the server tests and the contract on servers in containers. Needs a Docker API; on an
+ * older Node it takes Node 22 from npm.
  */
 import { spawn } from "node:child_process";
 import { whyNoContainers } from "../test/servers/containers.mjs";

@@ -1,13 +1,13 @@
 /**
  * Writes src/fs/driver/content-types.data.ts: suffixes and their content types, from the npm package `mime-types`.
  *
- * The whole table is 30 KB. Kept are the types registered outside the vendor tree, and from the vendor tree and
- * the unregistered `x-` names what people keep in object stores: office documents, archives, data, map and web files.
+ * The whole table is 30 KB. We keep the types registered outside the vendor tree and, from the vendor tree and the
+ * unregistered `x-` names, common contents of object stores: office documents, archives, data, map and web files.
  */
 import { writeFileSync } from "node:fs";
 import { types } from "mime-types";
 
-/** Suffixes whose vendor or `x-` type is kept. */
+/** Suffixes with a vendor or `x-` type that we keep. */
 const KEPT = new Set(
   `doc docx dotx xls xlsx xlsm xltx ppt pptx ppsx odt ods odp odg mpp vsd vsdx msg
    7z bz2 bz deb dmg iso rar rpm tar xz jar apk cab
@@ -19,9 +19,9 @@ const KEPT = new Set(
 );
 
 /**
- * What the package does not have. Arrow and Parquet: IANA, application/vnd.apache.*. Zstandard: RFC 8878. NDJSON: the
- * type of ndjson-spec, which JSON Lines files carry as well, since their own is still a proposal. Avro: what CloudEvents
- * names; its `avro/binary` is no legal type. Compressed forms: freedesktop's shared-mime-info.
+ * Types that the package lacks. Arrow and Parquet: IANA, application/vnd.apache.*. Zstandard: RFC 8878. NDJSON: the
+ * type of ndjson-spec, also used for JSON Lines files, since their own is still a proposal. Avro: the type in
+ * CloudEvents; its `avro/binary` is not a legal type. Compressed forms: freedesktop's shared-mime-info.
  */
 const ADDED = {
   arrow: "application/vnd.apache.arrow.file",
@@ -48,7 +48,9 @@ for (const [suffix, type] of Object.entries(table)) {
   families.set(family, subtypes.set(subtype, [...(subtypes.get(subtype) ?? []), suffix]));
 }
 
-/** One line per family: `application:json json map,gzip gz tgz,…`. A type whose only suffix is its name stands alone. */
+/**
+ * One line per family: `application:json json map,gzip gz tgz,…`. A type whose only suffix is its name stands alone.
+ */
 const lines = [...families].sort().map(([family, subtypes]) => {
   const entries = [...subtypes].sort().map(([subtype, suffixes]) => {
     return suffixes.length === 1 && suffixes[0] === subtype ? subtype : [subtype, ...suffixes.sort()].join(" ");

@@ -1,21 +1,21 @@
 /**
- * Runs every example of `examples/systems` against MinIO, fake-gcs-server and Azurite and prints a table: system x store.
+ * Runs every example of `examples/systems` against MinIO, fake-gcs-server and Azurite and prints a table: system x
+ * store.
  *
  *     node scripts/examples.mjs               # all; `npm run test:examples` builds the package first
- *     node scripts/examples.mjs routing       # those whose name has this text
+ *     node scripts/examples.mjs routing       # only examples whose name contains this text
  *
- * An example is one program `examples/systems/<system>.mjs`; it is found by its place, so a new one needs no line here.
- * It imports "stowage", proves what it shows with `node:assert`, and ends with exit code 0. It gets
+ * An example is one program `examples/systems/<system>.mjs`; the script discovers it, so a new one needs no
+ * registration. It imports "stowage", checks with `node:assert`, and exits with code 0. Its environment contains
  *
- *     XCOM_PATH          s3://store@bucket/<system>, gs://…, abfs://…   an empty place of its own
+ *     XCOM_PATH          s3://store@bucket/<system>, gs://…, abfs://…   its own empty location
  *     XCOM_OTHER_PATH    the same in a second bucket, under the connection `other`
  *     AIRFLOW_CONN_STORE, AIRFLOW_CONN_OTHER    the connections, as openStorage() finds them
  *     MINIO_IP, MINIO_ACCESS_KEY, MINIO_SECRET_KEY    with MinIO
  *
- * and nothing else of this environment but PATH and HOME. `examples/systems/lib/place.mjs` reads them, and leads to a
- * folder where they are not set, so that an example also runs by itself. A system that does not exist on a store exits
- * with code 77, having printed why; the table shows it as a dash. Files in folders below `examples/systems` are no
- * examples.
+ * and nothing else of this environment except PATH and HOME. `examples/systems/lib/place.mjs` reads them and falls back
+ * to a folder, so that an example also runs by itself. A system that does not exist on a store prints why and exits
+ * with code 77; the table shows it as a dash. Files in folders below `examples/systems` are not examples.
  */
 import { spawn } from "node:child_process";
 import { readdir } from "node:fs/promises";
@@ -30,7 +30,7 @@ const STORES = [
   { name: "Azurite", scheme: "abfs", start: startAzurite },
 ];
 const NOT_HERE = 77;
-/** Milliseconds after which an example counts as failed. */
+/** Milliseconds after which an example fails. */
 const LIMIT = 120_000;
 
 /** @typedef {{ mark: string, failed: boolean, output: string }} Result */

@@ -1,6 +1,6 @@
 /**
- * `npm run hops`: how many files of `src` a reader meets on the way of one call. Counts the files of which a function ran,
- * by V8's precise coverage, on the modules as tsc emits them. Cold: the first call, with what it loads. Warm: the second.
+ * `npm run hops`: counts the files of `src` that one call passes through, that is in which it ran a function, by V8's
+ * precise coverage on the modules as tsc emits them. Cold: the first call, including lazy loading. Warm: the second.
  *
  *     node scripts/hops.mjs              a table
  *     node scripts/hops.mjs --files      and the files of each flow
@@ -20,7 +20,11 @@ const inspector = new Session();
 inspector.connect();
 await inspector.post("Profiler.enable");
 
-/** The files of `dist` in which a function ran during `work`. @param {() => Promise<unknown>} work @returns {Promise<string[]>} */
+/**
+ * Returns the files of `dist` in which a function ran during `work`.
+ * @param {() => Promise<unknown>} work
+ * @returns {Promise<string[]>}
+ */
 async function filesOf(work) {
   await inspector.post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
   await inspector.post("Profiler.takePreciseCoverage");
@@ -28,7 +32,7 @@ async function filesOf(work) {
   const { result } = await inspector.post("Profiler.takePreciseCoverage");
   await inspector.post("Profiler.stopPreciseCoverage");
   const ran = result.filter(({ url, functions }) => {
-    // The body of a module, which has no name and spans it, runs when it is loaded, and is no hop.
+    // The body of a module, which is unnamed and spans it, runs on load and does not count as a hop.
     const called = functions.some(
       ({ functionName, ranges: [range] }) => range.count > 0 && (functionName !== "" || range.startOffset > 0),
     );

@@ -1,5 +1,5 @@
 /**
- * The Node versions that the package promises to run on, as binaries from npm, kept in the cache folder.
+ * Provides the supported Node versions as binaries from npm, kept in the cache folder.
  *
  *     node scripts/node-versions.mjs 22 path/to/script.mjs     runs it on that version
  */
@@ -10,10 +10,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { cacheFolder, locked } from "../test/servers/binaries.mjs";
 
-/** By major version; the one that runs the tests is not needed again. */
+/** By major version; the version that runs the tests is not included. */
 export const NODE_VERSIONS = { 22: "22.23.3", 24: "24.21.0" };
 
-/** The path of that Node, installed if need be. @param {keyof typeof NODE_VERSIONS} major */
+/** Returns the path of that Node; installs it if necessary. @param {keyof typeof NODE_VERSIONS} major */
 export async function nodeBinary(major) {
   const version = NODE_VERSIONS[major];
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;

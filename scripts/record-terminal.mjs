@@ -1,7 +1,7 @@
 /**
  * Records a session of the built command as docs/terminal.svg. Usage: npm run build && node scripts/record-terminal.mjs
  *
- * The commands run for real, in a folder of their own that is printed as /data. Times of files are set and random ids
+ * The commands really run, in their own folder, which the output shows as /data. File times are set and random ids
  * replaced, so that the same build records the same picture.
  */
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const WHEN = new Date("2026-11-21T09:30:00Z");
-/** Of a writer, another in every run. */
+/** A writer's id, different in every run. */
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const COLUMNS = 110;
 
@@ -28,7 +28,7 @@ const SESSION = [
   "stowage doctor s3://lake@bucket",
 ];
 
-/** The folder as it is before the first command. @param {string} folder */
+/** Prepares the folder for the first command. @param {string} folder */
 async function furnish(folder) {
   const orders = Array.from({ length: 20_000 }, (_, i) => ({ order: i + 1, total: (i * 37) % 500 }));
   await mkdir(join(folder, "reports"));
@@ -43,7 +43,7 @@ async function setTimes(folder) {
   for (const name of await readdir(folder, { recursive: true })) await utimes(join(folder, name), WHEN, WHEN);
 }
 
-/** What a person would see of one command. @param {string} command @param {string} folder */
+/** Returns the visible output of one command. @param {string} command @param {string} folder */
 function shown(command, folder) {
   const stowage = `stowage() { "${process.execPath}" "${ROOT}/dist/cli/main.js" "$@"; }; export -f stowage`;
   const script = `${stowage}; xargs() { command xargs bash -c '"$@"' x "$@"; }; ${command}`;
@@ -52,7 +52,7 @@ function shown(command, folder) {
   return stdout.replaceAll(folder, "/data").replaceAll(UUID, "0198a2b4-6c1d-4e3f-8a5b-9c0d1e2f3a4b");
 }
 
-/** Text with its style, as SGR codes say it. @typedef {{ text: string, style: string }} Run */
+/** Text with its style as SGR codes. @typedef {{ text: string, style: string }} Run */
 
 const STYLES = new Map([
   ["1", "bold"],

@@ -1,7 +1,7 @@
 /**
- * What `npm test` runs, in this order. To add a stage, add a line: `vitest` for test files, `command` for anything else.
- * A command is one test, unless it prints a line of its own such as `12 passed, 0 failed, 1 skipped`; lines that start
- * with `SKIPPED:` are repeated in the summary.
+ * The stages of `npm test`, in order. To add a stage, add a line: `vitest` for test files, `command` for anything else.
+ * A command is one test, unless it prints its own line such as `12 passed, 0 failed, 1 skipped`; the summary repeats
+ * lines that start with `SKIPPED:`.
  */
 import { nodeBinary } from "./node-versions.mjs";
 
@@ -14,15 +14,15 @@ import { nodeBinary } from "./node-versions.mjs";
  * @property {number} [minutes] after which it is stopped and counts as failed; 10 when not given
  */
 
-/** The contract of the drivers, on every backend. */
+/** The driver contract, on every backend. */
 export const CONTRACTS = ["test/conformance/contract.test.ts"];
-/** Tests of the built package; the rest of the tests needs no `dist`. */
+/** Tests of the built package; all others work without `dist`. */
 export const PACKAGED = ["builds", "bundle", "driver-example", "exports", "package", "types"].map(
   (name) => `test/package/${name}.test.ts`,
 );
-/** Faults planted between the library and the servers. */
+/** Fault injection between the library and the servers. */
 const FAULTS = "test/faults/";
-/** What has to hold on every Node. */
+/** Tests that must pass on every Node version. */
 const EVERYWHERE = [...CONTRACTS, "test/package/bundle.test.ts", "test/package/package.test.ts"];
 
 /** @type {Stage[]} */

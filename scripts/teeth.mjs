@@ -1,9 +1,9 @@
 /**
- * `npm run test:teeth`: plants each bug of `test/teeth/bugs.mjs` in a copy of the tree and runs the tests that are there
- * for it, then, if they see nothing, the whole unit suite. A bug that no test sees, whose line is gone, or whose file
- * does not load, is a failure, and so is one whose test is red in any case.
+ * `npm run test:teeth`: plants each bug of `test/teeth/bugs.mjs` in a copy of the tree and runs its own tests, then, if
+ * they pass, the whole unit suite. A bug is a failure if no test detects it, its line is gone, its file does not load,
+ * or its test also fails without it.
  *
- *     node scripts/teeth.mjs "in place" gzip     only the bugs whose name, file or tests have one of these words
+ *     node scripts/teeth.mjs "in place" gzip     only the bugs whose name, file or tests contain one of these words
  */
 import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
@@ -20,11 +20,11 @@ import { PACKAGED } from "./stages.mjs";
 const ROOT = resolve(import.meta.dirname, "..");
 const LEFT_OUT = new Set(["node_modules", "dist", ".git", "coverage", "quickstart-data", "bench"]);
 const LANES = 2;
-/** Milliseconds that the tests of one bug may take. A hang is no verdict. */
+/** Milliseconds for the tests of one bug. A hang gives no verdict. */
 const PATIENCE = 3 * 60_000;
 const SUITE_PATIENCE = 15 * 60_000;
 
-/** A tree of our own, with the packages of the real one. @param {string} folder */
+/** Copies the tree and links the real one's packages. @param {string} folder */
 async function copyTree(folder) {
   await mkdir(folder);
   const top = (/** @type {string} */ path) => relative(ROOT, path).split("/")[0] ?? "";
@@ -38,7 +38,7 @@ async function vitest(tree, args, patience) {
   const report = join(tree, "report.json");
   await rm(report, { force: true });
   const program = [join(tree, "node_modules/vitest/vitest.mjs"), "run", "--reporter=json", `--outputFile=${report}`];
-  // What these runs write is full of bugs: the search for secrets in `npm test` must not see it.
+  // The output of these runs is full of planted bugs: the search for secrets in `npm test` must not see it.
   const { STOWAGE_TEST_RUN: _, ...env } = process.env;
   const child = spawn(process.execPath, [...program, ...args], { cwd: tree, env, stdio: "ignore" });
   const timer = setTimeout(() => child.kill("SIGTERM"), patience);
@@ -57,7 +57,13 @@ function failuresIn(tree, { name, assertionResults }) {
     .map((/** @type {any} */ test) => ({ file: relative(tree, name), title: test.fullName }));
 }
 
-/** Runs `work` with the bug in the tree, which is clean again after it. @template T @param {string} tree @param {Bug} bug @param {() => Promise<T>} work */
+/**
+ * Runs `work` with the bug in the tree and restores it afterwards.
+ * @template T
+ * @param {string} tree
+ * @param {Bug} bug
+ * @param {() => Promise<T>} work
+ */
 async function planted(tree, { file, find, replace }, work) {
   const path = join(tree, file);
   const text = await readFile(path, "utf8");
@@ -78,14 +84,18 @@ async function judge(tree, bug) {
   if (!first) return { caught: false, words: green ? "no test sees it" : "the tests came to no verdict" };
   const { file, title } = first;
   const words = `by ${file}: ${title}`;
-  // A test that is red in any case has caught nothing.
+  // A test that fails without the bug has detected nothing.
   const alone = await vitest(tree, [file, "-t", `^${title.replace(/[^\w ]/g, "\\$&")}$`], PATIENCE);
   if (!alone.green || alone.passed === 0)
     return { caught: false, words: `${words}, which is not green without the bug` };
   return { caught: true, words: bug.tests.includes(file) ? words : `${words}, which is not among its tests` };
 }
 
-/** The tests until the first is red, then those of the whole suite. @param {string} tree @param {Bug} bug */
+/**
+ * Runs the bug's tests until the first failure, then those of the whole suite.
+ * @param {string} tree
+ * @param {Bug} bug
+ */
 async function redden(tree, { tests, only }) {
   const filter = only === undefined ? [] : ["-t", only];
   const named = await vitest(tree, [...tests, ...filter, "--bail=1", "--maxWorkers=1"], PATIENCE);

@@ -1,6 +1,7 @@
 /**
- * Runs the stages of `stages.mjs` and adds up what they say. Usage: node scripts/test.mjs [stage name ...]
- * The last line is `N passed, N failed`, with `, N skipped` when something was; the exit code is 1 when anything failed.
+ * Runs the stages of `stages.mjs` and adds up their results. Usage: node scripts/test.mjs [stage name ...]
+ *
+ * The last line is `N passed, N failed`, with `, N skipped` if any; the exit code is 1 if anything failed.
  */
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
@@ -16,7 +17,11 @@ import { stages } from "./stages.mjs";
 const ROOT = resolve(import.meta.dirname, "..");
 const MINUTE = 60_000;
 
-/** A vitest stage: its own report says what passed. @param {import("./stages.mjs").Stage} stage @param {string} run */
+/**
+ * Runs a vitest stage and reads the counts from its report.
+ * @param {import("./stages.mjs").Stage} stage
+ * @param {string} run
+ */
 async function vitestStage(stage, run) {
   const report = join(run, "reports", `${stage.name}.json`);
   const node = stage.node ? await stage.node() : process.execPath;
@@ -36,7 +41,7 @@ function countedReport(report, code) {
   return { passed: of("passed").length, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
 }
 
-/** A file that could not even be read into tests has no failed test, and has failed. @param {any} file */
+/** A test file that failed to load has no failed test, but has failed. @param {any} file */
 function hasFailure(file) {
   return file.assertionResults.some((/** @type {any} */ test) => test.status === "failed");
 }
@@ -54,7 +59,7 @@ async function commandStage(stage, run) {
   return { passed: Number(count[1]), failed, skipped: [...reasons, ...Array(unnamed).fill(stage.name)] };
 }
 
-/** Searches everything that the other stages left for their secrets. @param {string} run @returns {Promise<Outcome>} */
+/** Searches the output of all other stages for their secrets. @param {string} run @returns {Promise<Outcome>} */
 async function canaryStage(run) {
   const { secrets, files, leaks } = await leaksIn(run);
   for (const leak of leaks) console.log(`secret found in ${leak}`);
@@ -64,13 +69,15 @@ async function canaryStage(run) {
 }
 
 /**
- * Runs a command, its output shown as it comes and kept in the run's folder. Temporary files land there too.
- * @param {import("./stages.mjs").Stage} stage @param {string[]} command @param {string} run
+ * Runs a command; shows its output immediately and keeps it in the run's folder, with temporary files.
+ * @param {import("./stages.mjs").Stage} stage
+ * @param {string[]} command
+ * @param {string} run
  * @returns {Promise<{ code: number, output: string }>}
  */
 async function execute(stage, [program = "", ...args], run) {
   const temporary = join(run, "tmp");
-  // Of this Node's folder only `node` itself: a folder such as /usr/bin would put its python3 before the one of the PATH.
+  // Of this Node's folder only `node` itself: a folder such as /usr/bin would put its python3 before that of the PATH.
   const path = [join(run, "bin"), join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
   const env = { ...process.env, PATH: path, STOWAGE_TEST_RUN: run, TMPDIR: temporary };
   const child = spawn(program, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
@@ -140,7 +147,7 @@ await chmod(run, 0o711);
 for (const folder of ["bin", "logs", "reports", "tmp"]) await mkdir(join(run, folder));
 await symlink(process.execPath, join(run, "bin", "node"));
 const results = [];
-/** What ended a stage before it could say what passed. @type {string[]} */
+/** Reasons why stages ended before reporting results. @type {string[]} */
 const problems = [];
 for (const stage of chosen(process.argv.slice(2))) {
   console.log(`\n=== ${stage.name}`);

@@ -1,7 +1,7 @@
 import { type ConnectionSource, connectionsFromTaskClient, rememberConnections } from "../connections/index.js";
 import type { TaskClient } from "./sdk.js";
 
-/** The connections that Airflow's API server gives to a task; each is asked for once, however many buckets it opens. */
+/** Returns the connections of Airflow's API server; each is requested once, however many buckets use it. */
 export function taskConnections(client: TaskClient): ConnectionSource {
   return rememberConnections(connectionsFromTaskClient(client, "the API server (client.getConnection)"));
 }

@@ -1,4 +1,4 @@
-/** A task handler around which XComs go through object storage, whoever opens the Storage. */
+/** Wraps a task handler so that its XComs go through object storage; the caller opens the Storage. */
 
 import type { Objects, Storage } from "../fs/index.js";
 import { XComObjectStorageBackend, type XComObjectStorageBackendOptions } from "../objectstore-backend.js";
@@ -12,13 +12,13 @@ import { type Log, rowOf, wrapTaskClient } from "./task-client.js";
 export interface ObjectStorageOptions<S extends Objects = Storage>
   extends SettingsOptions,
     Omit<XComObjectStorageBackendOptions, "storage" | keyof SettingsOptions> {
-  /** A Storage of your own, with drivers on configured clients for example; it is not closed. */
+  /** Your own Storage, for example with drivers on configured clients; it is not closed. */
   storage?: S | undefined;
   /** Layers around the backend, such as `(backend) => replicate({ targets: [backend, …] })`. @default none */
   layers?: ((backend: XComObjectStorageBackend<S>) => XComBackend) | undefined;
   /** @default process.env */
   env?: Env | undefined;
-  /** Where the line about the settings goes. @default console.log, which is the task's log */
+  /** Receives the line about the settings. @default console.log, which is the task's log */
   log?: Log | undefined;
   /** @default console.warn */
   warn?: Log | undefined;
@@ -28,7 +28,7 @@ const RETURN_VALUE = "return_value";
 
 /** The parts of an adapter. */
 export interface Parts<S extends Objects> {
-  /** Opens the Storage of a task run, which is closed after it. */
+  /** Opens the Storage of a task run, which is closed afterwards. */
   open(client: TaskClient, env: Env): S;
   features: XComFeatures;
 }
@@ -39,7 +39,7 @@ export function wrapHandler<A, S extends Objects>(
   parts: Parts<S>,
 ): (args: A) => Promise<unknown> {
   const wrapped = (args: A) => run(handler, taskCall(args), options, parts);
-  // The SDK finds a handler's name, and the names of its arguments, on the function.
+  // The SDK reads a handler's name, and the names of its arguments, from the function.
   return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(handler));
 }
 
@@ -76,8 +76,8 @@ async function runOn<A>(
 }
 
 /**
- * The arguments that an SDK has bound by name, with the values of rows in place of the rows. Names are still looked up
- * by the SDK's own object, which knows more spellings of a name than it lists.
+ * Returns the arguments that an SDK has bound by name, with the values of rows in place of the rows. The SDK's own
+ * object still resolves names, since it accepts more spellings than it lists.
  */
 async function bindObjects(bound: object, backend: XComBackend, signal: AbortSignal): Promise<object> {
   const rows = new Set(Object.keys(bound).map((name) => Reflect.get(bound, name)));

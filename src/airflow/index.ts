@@ -16,11 +16,11 @@ export type { SettingsOptions } from "./settings.js";
 export { type Log, unmapped, type WrappedTaskClient, wrapTaskClient } from "./task-client.js";
 
 /**
- * A task handler whose XComs go through object storage: what it reads by `getXCom` and what is bound to its parameters
- * are values and not references, and what it writes by `setXCom` or returns becomes an object when it is large.
+ * Wraps a task handler so that its XComs go through object storage: `getXCom` and bound parameters give values instead
+ * of references, and large values from `setXCom` or the return value become objects.
  *
- * Connections are asked of `client.getConnection`, then of the environment; settings come from the options, then from
- * `AIRFLOW__COMMON_IO__*`. It works with the handlers of every shape that the SDK has had.
+ * Connections come from `client.getConnection`, then from the environment; settings from the options, then from
+ * `AIRFLOW__COMMON_IO__*`. Works with the handlers of every shape that the SDK has had.
  */
 export function withObjectStorage<A = unknown>(
   handler: (args: A) => unknown,

@@ -1,4 +1,4 @@
-/** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle that holds only the parts that are named. */
+/** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle of only the named parts. */
 import type { ConnectionSource } from "../connections/index.js";
 import type { ObjectDriver } from "../fs/driver/index.js";
 import { type CreateStorageOptions, createObjects, type Objects } from "../fs/index.js";
@@ -13,19 +13,22 @@ export type { SettingsOptions } from "./settings.js";
 export { type Log, unmapped, type WrappedTaskClient, wrapTaskClient } from "./task-client.js";
 export type { CreateStorageOptions, ObjectStorageOptions };
 
-/** The parts that a task's bundle is to hold, and the settings. */
+/** The parts of a task's bundle, and the settings. */
 export interface LeanObjectStorageOptions
   extends Omit<ObjectStorageOptions<Objects>, "storage" | "env">,
     Omit<CreateStorageOptions<ObjectDriver>, "connections"> {
-  /** Where connection ids are looked up: `taskConnections` asks Airflow's API server. @default nowhere */
+  /** The source of connections: `taskConnections` asks Airflow's API server. @default none */
   connections?: ((client: TaskClient) => ConnectionSource) | undefined;
-  /** What reads the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`. @default none */
+  /**
+   * Implementations of the options `keyTemplate`, `readAliases`, `serializers`, `allowedTypes` and `digest`.
+   * @default none
+   */
   features?: XComFeatures | undefined;
 }
 
 /**
- * As `withObjectStorage` of `stowage/airflow`, of the drivers and codecs that are given: a row that needs another is an
- * error that names it.
+ * Like `withObjectStorage` of `stowage/airflow`, with only the given drivers and codecs: a row that needs another
+ * throws an error that names it.
  *
  * @example withObjectStorage(handler, { drivers: [s3()], codecs: [gzip], connections: taskConnections })
  */

@@ -1,26 +1,26 @@
-/** What is needed of Airflow's TypeScript task SDK, by shape: none of its packages is imported. */
+/** The required part of Airflow's TypeScript task SDK, by shape: we import none of its packages. */
 import type { AsyncLocalStorage } from "node:async_hooks";
 import type { TaskConnection } from "../connections/index.js";
 import { failure } from "../errors.js";
 
-/** The running task instance as the SDK tells it. */
+/** The running task instance as the SDK describes it. */
 export interface TaskContext {
   readonly dagId: string;
   readonly runId: string;
   readonly taskId: string;
-  /** -1 when the task is not mapped. */
+  /** -1 if the task is not mapped. */
   readonly mapIndex: number;
   /** Aborts when Airflow ends the task. */
   readonly signal: AbortSignal;
 }
 
-/** Which XCom; ids that are left out are the running task's own. */
+/** The target of a call; omitted ids are the running task's own. */
 export interface XComTarget {
   key: string;
   dagId?: string | undefined;
   runId?: string | undefined;
   taskId?: string | undefined;
-  /** Left out, it is the running task's own index, also for another task. -1 or null: not mapped. */
+  /** Defaults to the running task's own index, also for another task. -1 or null: not mapped. */
   mapIndex?: number | null | undefined;
 }
 
@@ -39,26 +39,26 @@ export interface TaskClient {
   getConnection(id: string): Promise<TaskConnection | null>;
 }
 
-/** What an SDK hands to a handler, or puts in scope around it. */
+/** The context and client that an SDK passes to a handler or puts in scope around it. */
 export interface TaskScope {
   readonly ctx: TaskContext;
   readonly client: TaskClient;
 }
 
-/** A call of a handler by an SDK. */
+/** An SDK's call of a handler. */
 export interface TaskCall extends TaskScope {
-  /** Values that the SDK bound to the handler's parameter by name; undefined where it binds none. */
+  /** Values that the SDK bound to the handler's parameter by name; undefined if it binds none. */
   readonly bound: object | undefined;
-  /** Calls the handler as the SDK would, with this client instead of its own, and with these bound values. */
+  /** Calls the handler as the SDK would, with this client and these bound values instead of its own. */
   forward<A>(handler: (args: A) => unknown, client: TaskClient, bound: object | undefined): unknown;
 }
 
-/** Where Airflow's SDK keeps what `getContext()` and `getClient()` give; it is shared by all of its copies. */
+/** Airflow's SDK keeps the results of `getContext()` and `getClient()` here; all of its copies share the symbol. */
 const TASK_SCOPE = Symbol.for("airflow.ts-sdk.task-scope");
 
 /**
- * The call that is under way. It knows both shapes of the SDK: context and client in the handler's parameter
- * (0.1.0-beta1), and in scope around it, with the bound arguments as parameter (`getContext()`, `getClient()`).
+ * Returns the current call. Supports both shapes of the SDK: context and client in the handler's parameter
+ * (0.1.0-beta1), and in scope around it, with the bound arguments as parameter (`getContext()`, `getClient()`). Throws
  * Unsupported for any other.
  */
 export function taskCall(args: unknown): TaskCall {
@@ -104,7 +104,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-/** The id of the task instance, where the SDK tells it under one of the names that Airflow uses for it. */
+/** Returns the id of the task instance, if the SDK gives it under one of Airflow's names for it. */
 export function taskInstanceId(ctx: TaskContext): string | undefined {
   const { tiId, taskInstanceId, id } = ctx as { tiId?: unknown; taskInstanceId?: unknown; id?: unknown };
   return [tiId, taskInstanceId, id].find((found): found is string => typeof found === "string" && UUID.test(found));

@@ -1,26 +1,27 @@
-/** Which settings hold for the XComs of this process, and where they come from. */
+/** Determines the settings for this process's XComs, and their source. */
 import { invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "../xcom/settings.js";
 
 /** The three settings of Airflow's backend, for processes whose environment lacks them. */
 export interface SettingsOptions {
-  /** `s3://my_conn@my_bucket/xcom`; the same as Airflow's own setting where both are there. */
+  /** `s3://my_conn@my_bucket/xcom`; must equal Airflow's own setting if both are given. */
   path?: StoragePath | string | undefined;
-  /** Bytes of Python's JSON text from which on a value becomes an object; 0 is all, -1 none. */
+  /** Values whose Python JSON has at least this many bytes become objects; 0 stores all, -1 none. */
   threshold?: number | undefined;
   /** `null`: none. */
   compression?: XComCompression | null | undefined;
 }
 
-/** The settings that hold, and one line that says so. */
+/** The effective settings, and one line that describes them. */
 export interface EffectiveSettings extends XComSettings {
   readonly line: string;
 }
 
 /**
- * Options come first, then the environment. InvalidArgument when there is no path, when a setting cannot be read, and
- * when option and environment name two paths: Python tasks use the one of the environment.
+ * Returns the effective settings: options take precedence over the environment. Throws InvalidArgument if there is no
+ * path, if a setting is invalid, and if option and environment name different paths: Python tasks use the
+ * environment's.
  */
 export function effectiveSettings(options: SettingsOptions, env: Env): EffectiveSettings {
   const path = options.path === undefined ? undefined : String(options.path);
@@ -62,7 +63,7 @@ function sourceOf(name: keyof typeof SETTING, options: SettingsOptions, env: Env
 
 const BACKEND = "AIRFLOW__CORE__XCOM_BACKEND";
 
-/** What to tell the user when Python tasks will not read what is written here. */
+/** Returns a warning if Python tasks will not read the objects written here. */
 export function backendWarning(env: Env): string | undefined {
   const backend = env[BACKEND];
   if (!backend || backend.endsWith("XComObjectStorageBackend")) return undefined;

@@ -11,15 +11,15 @@ import {
   type XComTarget,
 } from "./sdk.js";
 
-/** The client with values of every kind where the SDK has JSON. */
+/** A client that accepts any value where the SDK accepts JSON. */
 export type WrappedTaskClient<C extends TaskClient> = Omit<C, "setXCom"> & { setXCom(options: SetXCom): Promise<void> };
 
-/** Where warnings go; `console.warn` is the task's log. */
+/** Receives warnings; `console.warn` is the task's log. */
 export type Log = (line: string) => void;
 
 /**
- * The client with `getXCom` and `setXCom` on a backend: references come back as their values, large values become
- * objects. All other methods are the client's own. `ctx.signal` ends every transfer.
+ * Returns the client with `getXCom` and `setXCom` on a backend: references are read as their values, large values
+ * become objects. All other methods are the client's own. `ctx.signal` aborts every transfer.
  */
 export function wrapTaskClient<C extends TaskClient>(
   client: C,
@@ -55,7 +55,7 @@ async function getXCom(client: TaskClient, ctx: TaskContext, backend: XComBacken
   return backend.loadValue(row, { owner, signal: ctx.signal });
 }
 
-/** What the row of a value is to hold: the value itself or a reference, either safe to send. */
+/** Returns the row of a value: the value itself or a reference, either safe to send. */
 export async function rowOf(
   backend: XComBackend,
   ctx: TaskContext,
@@ -80,8 +80,8 @@ function ownerOf(target: XComTarget, ctx: TaskContext): Owner {
 }
 
 /**
- * Reads or writes the XCom of a task that is not mapped, from one that is: without it the SDK asks for the running
- * task's own index and finds nothing.
+ * Lets a mapped task read or write the XCom of an unmapped one: without it the SDK uses the running task's own index
+ * and finds nothing.
  *
  *     await client.getXCom(unmapped({ key: "return_value", taskId: "extract" }))
  */
@@ -89,7 +89,7 @@ export function unmapped<T extends XComTarget>(target: T): T & { mapIndex: numbe
   return { ...target, mapIndex: -1 };
 }
 
-/** What to tell the user of a mapped task that read another task without a map index and found nothing. */
+/** Returns a warning for a mapped task that read another task without a map index and found nothing. */
 function mapIndexWarning({ key, taskId, mapIndex }: GetXCom, ctx: TaskContext): string | undefined {
   const trap = mapIndex === undefined && ctx.mapIndex >= 0 && taskId !== undefined && taskId !== ctx.taskId;
   if (!trap) return undefined;
@@ -99,18 +99,18 @@ function mapIndexWarning({ key, taskId, mapIndex }: GetXCom, ctx: TaskContext): 
   );
 }
 
-// What the SDK can carry to Airflow's supervisor without losing the task.
+// Limits of a row that the SDK can send to Airflow's supervisor without losing the task.
 
-/** Bytes of a row: the SDK gives up on an answer after 30 s, which 64 MiB take, and stands still meanwhile. */
+/** Maximum bytes of a row: the SDK gives up on a response after 30 s, which 64 MiB take, and blocks meanwhile. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Levels of a row: MessagePack is written up to 100, of which the SDK's own envelope takes some. */
+/** Maximum nesting of a row: MessagePack is written up to 100 levels, some of them for the SDK's own envelope. */
 const MAX_DEPTH = 90;
 
 const MEND = "a lower threshold (0 is every value) makes it an object";
 
 /**
- * Refuses a row that would hang or kill the supervisor: InvalidArgument for half a character, for what is not JSON and
- * for deep nesting, TooLarge above 16 MiB.
+ * Refuses a row that would hang or kill the supervisor: throws InvalidArgument for a lone surrogate, for a value that
+ * is not JSON and for deep nesting, TooLarge above 16 MiB.
  */
 function checkWire(row: unknown): void {
   new WireCheck().visit(row);

@@ -1,4 +1,4 @@
-/** A failure as one line that says what to do next, and the exit code it means. */
+/** Reports a failure as one line with advice, and determines its exit code. */
 
 import { lstat, stat } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -10,7 +10,7 @@ import { providerOf, StoragePath } from "../path.js";
 import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";
 import { Progress } from "./progress.js";
 
-/** 0 is success; 1 a failure; 2 a command that was wrong before anything was tried. */
+/** 0 is success; 1 a failure; 2 an invalid command, refused before any work. */
 export type ExitCode = 0 | 1 | 2;
 
 export interface ReportOptions {
@@ -18,11 +18,11 @@ export interface ReportOptions {
   json?: boolean | undefined;
 }
 
-/** Says on stderr what went wrong. Nothing when the reader of stdout has seen enough, as `head` does. */
+/** Reports a failure on stderr. Reports nothing if the reader of stdout has closed it, as `head` does. */
 export function report(io: Io, error: unknown, { debug, json }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
   if (isClosedPipe(error)) return 0;
-  // Something was tried, and done to all entries but these.
+  // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
   const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
   if (signal.aborted) stderr.stream.write("stowage: interrupted; what was not complete is not there\n");
@@ -33,7 +33,7 @@ export function report(io: Io, error: unknown, { debug, json }: ReportOptions): 
   return signal.aborted ? 1 : code;
 }
 
-/** Every failure on a line of its own, and how many there were. */
+/** Lists every failure on its own line, and their number. */
 function listed(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
   const mark = styled(out, "red", "stowage:");
   const lines = failures.map(({ path, error }) => {
@@ -51,7 +51,7 @@ function isClosedPipe(error: unknown): boolean {
 
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  // What the command itself refuses is about no path.
+  // The command's own refusals concern no path.
   if (isStorageError(error) && error.op === "") return printable(error.detail);
   return printable(message.replace(/\s*\n\s*/g, " "));
 }
@@ -60,7 +60,7 @@ function asJson(error: unknown): object {
   return isStorageError(error) ? error.toJSON() : { message: oneLine(error) };
 }
 
-/** What to try next, as far as the code tells. */
+/** Returns advice on the next step, as far as the code allows. */
 export function advice({ code, op, path, detail }: StorageError): string | undefined {
   switch (code) {
     case "Unauthenticated":
@@ -94,7 +94,7 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(root + 1, slash));
 }
 
-/** As a shell takes it. */
+/** Quotes text for a shell. */
 function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", "'\\''")}'`;
 }
@@ -104,19 +104,19 @@ function stackOf(error: Error): string {
   return `${error.stack ?? error.message}${cause}`;
 }
 
-// What all commands of the tree are made with.
+// Building blocks of all commands.
 
 export interface Description {
   name: string;
-  /** One line, as the list of commands shows it. */
+  /** One line, for the list of commands. */
   summary: string;
-  /** What the help says besides. */
+  /** Further help text. */
   details?: string;
-  /** Commands as they are typed, each with what it does. */
+  /** Example commands, each with its explanation. */
   examples: readonly (readonly [command: string, purpose: string])[];
 }
 
-/** Adds commands to the tree; knows the exit code after one of them has run. */
+/** Adds commands to the tree; holds the exit code after one has run. */
 export class Cli {
   readonly io: Io;
   exitCode: ExitCode = 0;
@@ -125,7 +125,7 @@ export class Cli {
     this.io = io;
   }
 
-  /** A new command below `parent`. */
+  /** Adds a new command below `parent`. */
   add(parent: Command, { name, summary, details, examples }: Description): Command {
     const command = parent
       .command(name)
@@ -136,7 +136,7 @@ export class Cli {
     return command;
   }
 
-  /** An action: runs `work` in a session of its own, with the arguments and options that were given. */
+  /** Returns an action that runs `work` in its own session, with the command line's arguments and options. */
   run<A extends unknown[]>(work: (session: Session, ...args: A) => Promise<void>) {
     return async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
@@ -156,7 +156,7 @@ export class Cli {
     return `\n${styled(stdout, "bold", "Examples:")}\n${lines.join("\n")}`;
   }
 
-  /** Commander's message on one line, in the words of the other errors. */
+  /** Returns Commander's message on one line, in the style of our other errors. */
   #usageError(command: Command, text: string): string {
     const said = text
       .replace(/^error: /, "")
@@ -167,14 +167,14 @@ export class Cli {
   }
 }
 
-/** `stowage xcom ls`. */
+/** Returns a command's full name, such as `stowage xcom ls`. */
 export function nameOf(command: Command): string {
   return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 }
 
-// One run of a command: its storage, its output, its way of naming paths.
+// One run of a command: its storage, output and path parsing.
 
-/** The options that every command has. */
+/** The options common to all commands. */
 export interface CommonOptions {
   json?: boolean;
   debug?: boolean;
@@ -184,10 +184,10 @@ export interface CommonOptions {
 export class Session {
   readonly io: Io;
   readonly json: boolean;
-  /** The environment, with the secrets file that `--connections` names. */
+  /** The environment, including the secrets file from `--connections`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly storage: Storage;
-  /** Of a command that did what it was told and has bad news. */
+  /** The exit code of a command that succeeded but has bad news. */
   exitCode: ExitCode = 0;
 
   constructor(io: Io, { json = false, connections }: CommonOptions) {
@@ -202,26 +202,28 @@ export class Session {
     return this.io.signal;
   }
 
-  /** A path as it is typed: a URL, or a file relative to the working directory. */
+  /** Parses a path argument: a URL, or a file relative to the working directory. */
   path(text: string): StoragePath {
     if (text === "") throw invalid("a path is empty");
     if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
     return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
   }
 
-  /** Where a copy of `source` goes: the path that is typed, or into it, under the source's name, where it is a directory. */
+  /**
+   * Returns the target of a copy of `source`: the given path or, if that is a directory, the source's name inside it.
+   */
   async target(text: string, source: StoragePath): Promise<StoragePath> {
     const path = this.path(text);
     const into = text.endsWith("/") || path.key === "" || (!text.includes("://") && (await isDirectory(path)));
     return into ? path.join(source.name) : path;
   }
 
-  /** Says one thing: `value` as JSON, or `text` for a person. */
+  /** Prints one result: `value` as JSON, or `text` for a person. */
   say(value: unknown, text: string): Promise<void> {
     return this.json ? jsonLine(this.io.stdout, value) : put(this.io.stdout, `${text}\n`);
   }
 
-  /** Runs a transfer with its bar. The total is asked for only where there is a bar to show it. */
+  /** Runs a transfer with a progress bar. Requests the total only if a bar is shown. */
   async transfer<T>(label: string, total: () => Promise<number | undefined>, work: (bar: Progress) => Promise<T>) {
     const { stderr } = this.io;
     const bar = new Progress(stderr, label, stderr.terminal ? await total() : undefined);
@@ -245,7 +247,7 @@ async function isDirectory({ key }: StoragePath): Promise<boolean> {
   );
 }
 
-/** Whether a local path is a symbolic link, which also may lead nowhere. */
+/** Returns whether a local path is a symbolic link, including a dangling one. */
 export async function isLink({ scheme, key }: StoragePath): Promise<boolean> {
   if (providerOf(scheme) !== "file") return false;
   return lstat(`/${key}`).then(

@@ -1,4 +1,4 @@
-/** Completion scripts for shells, made from the tree of commands. */
+/** Generates shell completion scripts from the tree of commands. */
 import { Argument, type Command, type Option } from "commander";
 import type { Cli } from "./command.js";
 import { jsonLine, put } from "./format.js";
@@ -38,12 +38,12 @@ interface Choice {
   values: readonly string[];
 }
 
-/** A point that a command line can have come to: `` or `xcom` or `xcom ls`. */
+/** A position in a command line: `` or `xcom` or `xcom ls`. */
 interface Place {
   path: string;
   commands: readonly Word[];
   options: readonly Choice[];
-  /** Of the first argument, where there are only these. */
+  /** The first argument's values, if limited to these. */
   values: readonly string[];
 }
 
@@ -67,7 +67,7 @@ function choice({ short, long, description, required, argChoices = [] }: Option)
 
 const WRITERS: Readonly<Record<Shell, (places: readonly Place[]) => string>> = { bash, zsh, fish };
 
-/** Finds out how far the line has come: words that are commands, one below the other. */
+/** Determines the position: the words that are commands, each below the previous. */
 function descent(all: readonly Place[]): string {
   const known = all.filter(({ path }) => path).map(({ path }) => `"${path}"`);
   return `case "\${place:+$place }$word" in ${known.join("|")}) place="\${place:+$place }$word";; esac`;
@@ -162,12 +162,12 @@ function fishOption({ flags, summary, takesValue, values }: Choice): string {
   return [...named, ...value, `-d ${single(summary)}`].join(" ");
 }
 
-/** What can come next besides options. */
+/** Returns the possible next words besides options. */
 function wordsOf({ commands, values }: Place): string[] {
   return [...commands.map(({ text }) => text), ...values];
 }
 
-/** Options with few possible values, as patterns of "place option". */
+/** Returns options with few possible values, as patterns of "place option". */
 function valueCases(all: readonly Place[]): { pattern: string; values: readonly string[] }[] {
   return all.flatMap(({ path, options }) =>
     options
@@ -176,7 +176,7 @@ function valueCases(all: readonly Place[]): { pattern: string; values: readonly 
   );
 }
 
-/** Options with a free value, for which the shell's own completion of file names is best. */
+/** Returns options with a free value, for which the shell's own file name completion is best. */
 function fileCases(all: readonly Place[]): string[] {
   return all.flatMap(({ path, options }) =>
     options
@@ -197,7 +197,7 @@ function described({ flags, summary }: Choice): string[] {
   return flags.map((text) => colon({ text, summary }));
 }
 
-/** `'word:what it does'`, as zsh's _describe takes it. */
+/** Formats `'word:what it does'`, as zsh's _describe takes it. */
 function colon({ text, summary }: Word): string {
   return single(summary ? `${text}:${summary.replaceAll(":", "\\:")}` : text);
 }

@@ -1,11 +1,11 @@
-/** Numbers, times and text as a person reads them. */
+/** Formats numbers, times and text for people. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ByteStream, single } from "../streams.js";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-/** `1.5 MiB`, `200 B`, `14 KiB`: two or three digits. */
+/** Formats bytes with two or three digits: `1.5 MiB`, `200 B`, `14 KiB`. */
 export function bytes(count: number): string {
   let unit = 0;
   let value = count;
@@ -18,14 +18,14 @@ export function bytes(count: number): string {
   return `${rounded} ${UNITS[unit]}`;
 }
 
-/** Local time of the reader, to the second. */
+/** Formats a date in the reader's local time, to the second. */
 export function moment(date: Date): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
-/** `1:05` or `2:03:04`. */
+/** Formats seconds as `1:05` or `2:03:04`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   const two = (n: number) => String(n).padStart(2, "0");
@@ -42,7 +42,7 @@ export function styled({ color }: Output, style: Style, text: string): string {
   return color ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text;
 }
 
-/** Control characters and those that turn the direction of text, which could play tricks with a terminal, made visible. */
+/** Makes control and bidirectional characters visible, which could otherwise manipulate a terminal. */
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, (c) => {
     const code = c.charCodeAt(0).toString(16);
@@ -50,7 +50,7 @@ export function printable(text: string): string {
   });
 }
 
-/** Text that begins at column `indent`, broken at spaces where the line ends; a word longer than a line stays whole. */
+/** Wraps text that begins at column `indent` at spaces; a word longer than a line stays whole. */
 export function wrapped({ columns }: Output, indent: number, text: string): string {
   const room = (columns ?? Number.POSITIVE_INFINITY) - indent;
   if (text.length <= room || room < 20) return text;
@@ -63,7 +63,7 @@ export function wrapped({ columns }: Output, indent: number, text: string): stri
   return lines.join(`\n${" ".repeat(indent)}`);
 }
 
-/** Rows of a name and a value, the values under each other. */
+/** Prints rows of a name and a value, with aligned values. */
 export async function facts(out: Output, rows: readonly (readonly [string, string])[]): Promise<void> {
   const width = Math.max(...rows.map(([name]) => name.length));
   for (const [name, value] of rows) {
@@ -71,20 +71,20 @@ export async function facts(out: Output, rows: readonly (readonly [string, strin
   }
 }
 
-/** One JSON value on a line of its own. */
+/** Prints one JSON value on its own line. */
 export function jsonLine(out: Output, value: unknown): Promise<void> {
   return put(out, `${JSON.stringify(value)}\n`);
 }
 
-// What the command line sees of the world. Everything else gets it as an argument.
+// The command line's interface to the process; all other code gets it as an argument.
 
-/** A stream that people or programs read. */
+/** An output stream for people or programs. */
 export interface Output {
   readonly stream: NodeJS.WritableStream;
-  /** Whether it is a terminal, so that a bar can be drawn on it. */
+  /** Whether the stream is a terminal, so that it can show a bar. */
   readonly terminal: boolean;
   readonly color: boolean;
-  /** Characters in a line; undefined where lines have no end, as in a file. */
+  /** Characters per line; undefined without a line limit, as in a file. */
   readonly columns: number | undefined;
 }
 
@@ -94,17 +94,17 @@ export interface Io {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Aborts at Ctrl-C. */
+  /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal;
 }
 
-/** The process itself. */
+/** Returns the interface to the process itself. */
 export function processIo(signal: AbortSignal): Io {
   const { stdin, stdout, stderr, env } = process;
   return { stdin, stdout: output(stdout, env), stderr: output(stderr, env), env, cwd: process.cwd(), signal };
 }
 
-/** Colours on a terminal that can show them, unless https://no-color.org is set; `FORCE_COLOR` asks for them anywhere. */
+/** Uses colours on a terminal that supports them, unless https://no-color.org is set; `FORCE_COLOR` forces them. */
 function output(stream: NodeJS.WriteStream, env: Io["env"]): Output {
   const terminal = stream.isTTY === true;
   const color = env.NO_COLOR ? false : forced(env.FORCE_COLOR) || (terminal && env.TERM !== "dumb");
@@ -115,12 +115,12 @@ function forced(text: string | undefined): boolean {
   return text !== undefined && text !== "" && text !== "0";
 }
 
-/** What is in a file; `-` is stdin. */
+/** Opens a file; `-` is stdin. */
 export async function input({ stdin, cwd }: Io, file: string): Promise<ByteStream> {
   return file === "-" ? stdin : single(await readFile(resolve(cwd, file)));
 }
 
-/** Writes and waits until there is room; an error of the stream, a closed pipe above all, rejects. */
+/** Writes and waits for room; rejects on a stream error, above all a closed pipe. */
 export function put({ stream }: Output, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(data as string, (error) => (error ? reject(error) : resolve()));

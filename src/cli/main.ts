@@ -3,10 +3,10 @@ import { processIo } from "./format.js";
 import { run } from "./program.js";
 
 const stop = new AbortController();
-// Once: a second Ctrl-C ends the process at once.
+// Once: a second Ctrl-C ends the process immediately.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort(new Error(signal)));
-// A reader that goes away is told by the write that fails, not by an event.
+// The failing write reports a closed reader; the event is ignored.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 const code = await run(process.argv.slice(2), processIo(stop.signal));
-// Whatever still waits, a terminal for its next line above all, is of no use any more.
+// Pending work, above all a terminal waiting for its next line, is no longer needed.
 process.exit(code);

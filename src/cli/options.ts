@@ -1,4 +1,4 @@
-/** Options that several commands have, and how their text is read. */
+/** Options shared by several commands, and their parsers. */
 import { InvalidArgumentError, Option } from "commander";
 import { codecs } from "../codecs/index.js";
 
@@ -7,7 +7,7 @@ export function compressionOption(what: string): Option {
   return new Option("--compression <codec>", what).choices([...codecs.names, "infer"]);
 }
 
-/** A whole number >= 0. */
+/** Parses an integer >= 0. */
 export function whole(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
@@ -16,7 +16,7 @@ export function whole(text: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** `90`, `15m`, `2h` or `7d` in seconds. */
+/** Parses `90`, `15m`, `2h` or `7d` into seconds. */
 export function seconds(text: string): number {
   const [, count, unit = "s"] = /^(\d{1,9})([smhd])?$/.exec(text) ?? [];
   if (count === undefined) throw new InvalidArgumentError("It must be seconds, or a time such as 15m, 2h or 7d.");

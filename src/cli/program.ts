@@ -13,10 +13,10 @@ import { addDoctor } from "./doctor/index.js";
 import type { Io } from "./format.js";
 import { styled } from "./format.js";
 
-/** Widest help, in characters: longer lines are hard to read. */
+/** Maximum width of help text, in characters: longer lines are hard to read. */
 const WIDEST_HELP = 100;
 
-/** Runs one command line, `args` without `node` and the file, and says how it ended. Never rejects. */
+/** Runs one command line, `args` without `node` and the file, and returns its exit code. Never rejects. */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const cli = new Cli(io);
   const program = programOf(cli, await version());
@@ -24,7 +24,7 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     await program.parseAsync(args, { from: "user" });
     return cli.exitCode;
   } catch (error) {
-    // Commander has said what was wrong.
+    // Commander has already reported the error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     return report(io, error, program.opts<CommonOptions>());
   }

@@ -1,14 +1,14 @@
 import type { Output } from "./format.js";
 import { bytes, duration } from "./format.js";
 
-/** Milliseconds between two drawings. */
+/** Milliseconds between redraws. */
 const EVERY = 100;
-/** Milliseconds that pass before there is a bar at all: short transfers show none. */
+/** Milliseconds before the bar appears: short transfers show none. */
 const PATIENCE = 300;
 const WIDEST_BAR = 30;
 const NARROWEST_BAR = 8;
 
-/** One transfer on a terminal: bar, share, rate and time left. In a pipe it shows nothing. */
+/** The progress of one transfer on a terminal: bar, share, rate and time left. Shows nothing in a pipe. */
 export class Progress {
   readonly #out: Output;
   readonly #label: string;
@@ -39,13 +39,13 @@ export class Progress {
     return this.#done;
   }
 
-  /** Takes the bar away; what is worth keeping is said by the command. */
+  /** Removes the bar; the command prints any lasting result. */
   end(): void {
     if (this.#visible) this.#out.stream.write("\r\u001b[K");
     this.#visible = false;
   }
 
-  /** A terminal can change its width meanwhile. */
+  /** A terminal's width may change meanwhile. */
   #columns(): number {
     const { columns } = this.#out.stream as { columns?: number };
     return columns || this.#out.columns || 80;
@@ -58,7 +58,7 @@ interface State {
   seconds: number;
 }
 
-/** One line of at most `columns - 1` characters, so that the cursor never wraps. */
+/** Returns one line of at most `columns - 1` characters, so that the cursor never wraps. */
 export function line(label: string, state: State, columns: number): string {
   const numbers = numbersOf(state);
   const room = columns - 1 - numbers.length - 1;

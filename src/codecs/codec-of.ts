@@ -4,18 +4,18 @@ import { abortable } from "../streams.js";
 import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
 import { Pace, Source } from "./stream.js";
 
-/** What one format adds: the bare transformation. Limits, cancelling and clean-up are the same for all of them. */
+/** The raw transformation of one format. All formats share limits, cancelling and clean-up. */
 export interface Format {
   readonly name: CodecName;
-  /** The scale of `level`, both ends included; left out when the format has none. */
+  /** The range of `level`, inclusive; omitted if the format has none. */
   readonly levels?: { readonly min: number; readonly max: number; readonly default: number };
-  /** Loads what encodes. */
+  /** Loads the encoder. */
   encoder(): Promise<{ encode(bytes: ByteStream, level: number): ByteStream }>;
-  /** Loads what decodes: it reads `source` to its end. */
+  /** Loads the decoder, which reads `source` to its end. */
   decoder(): Promise<{ decode(source: Source): ByteStream }>;
 }
 
-/** The codec of a format. */
+/** Returns the codec of a format. */
 export function codecOf(format: Format): Codec {
   return {
     name: format.name,
@@ -49,7 +49,7 @@ async function* encoded(format: Format, bytes: ByteStream, level: number, signal
   const source = new Source(format.name, abortable(bytes, signal));
   const pace = new Pace();
   try {
-    // The first pull comes before the first byte: a stream that was never started could not be closed.
+    // The first pull precedes the first byte: a generator that never started cannot be closed.
     await source.has(1);
     const { encode } = await format.encoder();
     for await (const chunk of encode(rest(source), level)) {

@@ -1,10 +1,10 @@
 import { failure, invalid } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 
-/** The names of fsspec. */
+/** fsspec's names of the codecs. */
 export type CodecName = "zip" | "gzip" | "bz2" | "xz" | "lzma" | "zstd" | "lz4" | "snappy";
 
-/** The suffixes of all codecs: with the dot, lower-case, the one that is written first. */
+/** The suffixes of all codecs: with the dot, lower-case, the default first. */
 export const SUFFIXES = {
   zip: [".zip"],
   gzip: [".gz"],
@@ -17,15 +17,18 @@ export const SUFFIXES = {
 } as const satisfies Record<CodecName, readonly string[]>;
 
 export interface EncodeOptions {
-  /** The format's own scale; the codec's default when left out. InvalidArgument when the format has none or it is out of range. */
+  /**
+   * The level on the format's own scale; defaults to the codec's. InvalidArgument if the format has none or it is out
+   * of range.
+   */
   level?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 export interface DecodeOptions {
-  /** Decoded bytes after which decoding fails with TooLarge. No limit when left out. */
+  /** Maximum decoded bytes; decoding more fails with TooLarge. Unlimited by default. */
   maxDecodedBytes?: number | undefined;
-  /** Decoded bytes per compressed byte after which decoding fails with TooLarge. No limit when left out. */
+  /** Maximum decoded bytes per compressed byte; a higher ratio fails with TooLarge. Unlimited by default. */
   maxRatio?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -33,28 +36,28 @@ export interface DecodeOptions {
 /** Two functions from bytes to bytes, a name and its suffixes. */
 export interface Codec {
   readonly name: CodecName;
-  /** With the dot, lower-case, the one that is written first; empty when no suffix infers this codec. */
+  /** With the dot, lower-case, the default first; empty if no suffix infers this codec. */
   readonly suffixes: readonly string[];
-  /** InvalidArgument at the call for a level that the format does not have. */
+  /** Compresses bytes. Throws InvalidArgument immediately for a level that the format does not have. */
   encode(bytes: ByteStream, options?: EncodeOptions): ByteStream;
-  /** Fails with Corrupt, naming the compressed offset, on anything but whole and valid data. */
+  /** Decompresses bytes. Fails with Corrupt, naming the compressed offset, unless the data is complete and valid. */
   decode(bytes: ByteStream, options?: DecodeOptions): ByteStream;
 }
 
-/** Look-up of codecs by name and by suffix. */
+/** Finds codecs by name and by suffix. */
 export interface Codecs {
-  /** All names, as fsspec spells them. */
+  /** All names, in fsspec's spelling. */
   readonly names: readonly CodecName[];
-  /** The codec of that name. InvalidArgument, listing the names, when there is none. */
+  /** Returns the codec of that name. Throws InvalidArgument, listing the names, if there is none. */
   get(name: string): Codec;
   /**
-   * The codec that the last suffix stands for, whatever its case; undefined when it stands for none. Unsupported for a
-   * codec that was left out: its bytes are not content.
+   * Returns the codec of the last suffix, ignoring case; undefined if there is none. Throws Unsupported for a codec
+   * that is not included: its compressed bytes must not pass as content.
    */
   forSuffix(path: string | { readonly name: string }): Codec | undefined;
 }
 
-/** These codecs and no other. */
+/** Returns a look-up of only these codecs. */
 export function codecsOf(list: readonly Codec[]): Codecs {
   const byName: ReadonlyMap<string, Codec> = new Map(list.map((codec) => [codec.name, codec]));
   const names = list.map(({ name }) => name);
@@ -79,7 +82,7 @@ function nameFor(suffix: string): CodecName | undefined {
   return all.find(([, suffixes]) => suffixes.includes(suffix))?.[0];
 }
 
-/** The last suffix with its dot, lower-case; dots that begin the name begin none, as in Python's `splitext`. */
+/** Returns the last suffix with its dot, lower-case; leading dots start no suffix, as in Python's `splitext`. */
 function suffixOf(path: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1).replace(/^\.+/, "");
   const dot = name.lastIndexOf(".");

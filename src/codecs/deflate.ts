@@ -5,16 +5,16 @@ import { convertErrors, Engine } from "./engine.js";
 import { type Block, blocks, inOrder, width } from "./parallel.js";
 import type { Source } from "./stream.js";
 
-/** Bytes that one thread compresses at a time. */
+/** Bytes that one thread compresses in one job. */
 const BLOCK = 1024 * 1024;
-/** How far back deflate can refer (RFC 1951). */
+/** The maximum distance of a back reference (RFC 1951). */
 const WINDOW = 32 * 1024;
-/** Output buffer of zlib: 2.3 times the decoding speed of its default of 16 KiB, measured. */
+/** Output buffer of zlib: measured 2.3 times the decoding speed of its default of 16 KiB. */
 const CHUNK = 256 * 1024;
 
 const compress = promisify<Uint8Array, object, Uint8Array>(deflateRaw);
 
-/** CRC-32 and length of the bytes that passed. */
+/** CRC-32 and length of the bytes so far. */
 export class Tally {
   crc = 0;
   size = 0;
@@ -26,9 +26,9 @@ export class Tally {
 }
 
 /**
- * One raw deflate stream, its blocks compressed on several threads. Each block but the last ends with a sync flush and
- * each but the first starts with the 32 KiB before it as dictionary, so that joined they are one valid stream. The
- * output depends on content and level only.
+ * Encodes one raw deflate stream, compressing its blocks on several threads. Each block but the last ends with a sync
+ * flush and each but the first uses the 32 KiB before it as dictionary, so that joined they are one valid stream. The
+ * output depends only on content and level.
  */
 export async function* deflate(bytes: ByteStream, level: number, tally: Tally): ByteStream {
   let dictionary: Uint8Array | undefined;
@@ -41,7 +41,7 @@ export async function* deflate(bytes: ByteStream, level: number, tally: Tally): 
   });
 }
 
-/** Decodes one raw deflate stream and leaves `source` right behind it. */
+/** Decodes one raw deflate stream and leaves `source` immediately after it. */
 export async function* inflate(source: Source, tally: Tally): ByteStream {
   const engine = new Engine(createInflateRaw({ chunkSize: CHUNK }));
   try {
@@ -71,7 +71,7 @@ const HAS_NAME = 8;
 const HAS_COMMENT = 16;
 const RESERVED = 0xe0;
 
-/** One gzip member (RFC 1952). */
+/** Encodes one gzip member (RFC 1952). */
 export async function* encode(bytes: ByteStream, level: number): ByteStream {
   const tally = new Tally();
   yield Uint8Array.from(HEADER);
@@ -82,7 +82,7 @@ export async function* encode(bytes: ByteStream, level: number): ByteStream {
   yield trailer;
 }
 
-/** Members one after the other, then zeros, then the end. Empty input is empty content, as in Python. */
+/** Decodes consecutive members, then optional zeros, then the end. Empty input is empty content, as in Python. */
 export async function* decode(source: Source): ByteStream {
   while (await source.has(1)) {
     await header(source);

@@ -1,10 +1,10 @@
 import type { Transform } from "node:stream";
 import type { Source } from "./stream.js";
 
-/** A transform of node:zlib, or one that behaves like it. */
+/** A transform of node:zlib, or a compatible one. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };
 
-/** A zlib stream that is fed and drained step by step, so that the consumer sets the pace. */
+/** Feeds and drains a zlib stream step by step, so that the consumer sets the pace. */
 export class Engine {
   readonly #stream: ZlibStream;
   #error: unknown;
@@ -19,17 +19,17 @@ export class Engine {
     });
   }
 
-  /** How many of the bytes fed so far have been consumed. Fewer than were fed: the compressed stream has ended. */
+  /** The number of fed bytes consumed so far. If it is below the number fed, the compressed stream has ended. */
   get taken(): number {
     return this.#stream.bytesWritten;
   }
 
-  /** Takes `chunk` in and yields what comes out until it is used up. `chunk` must not change meanwhile. */
+  /** Feeds `chunk` and yields the output until the chunk is used up. `chunk` must not change meanwhile. */
   feed(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
     return this.#drain((done) => this.#stream.write(chunk, done));
   }
 
-  /** Says that no more comes in and yields the rest. */
+  /** Ends the input and yields the rest. */
   finish(): AsyncGenerator<Uint8Array> {
     return this.#drain((done) => this.#stream.end(done));
   }
@@ -61,7 +61,9 @@ export class Engine {
   }
 }
 
-/** The output of an engine that decodes `source`; its errors as Corrupt, at `offset` when it is known better. */
+/**
+ * Yields the output of an engine that decodes `source`; its errors become Corrupt, at `offset` if that is more precise.
+ */
 export async function* convertErrors(
   source: Source,
   output: AsyncGenerator<Uint8Array>,

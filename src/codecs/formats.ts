@@ -1,4 +1,4 @@
-/** The eight codecs, each loaded when it is first used. Marked as pure, so that bundlers can leave out what nobody names. */
+/** The eight codecs, each loaded on first use. Marked as pure, so that bundlers can drop unused ones. */
 import type { Codec } from "./codec.js";
 import { codecOf } from "./codec-of.js";
 
@@ -25,7 +25,7 @@ export const bz2: Codec = /* @__PURE__ */ codecOf({
   decoder: () => import("./bz2/decode.js"),
 });
 
-/** Two names of one format. */
+/** Returns one format under either of its two names. */
 function xzOf(name: "xz" | "lzma"): Codec {
   return codecOf({
     name,

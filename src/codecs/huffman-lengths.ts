@@ -1,13 +1,15 @@
-/** Huffman code lengths of symbols that come so often, at most `longest`. A symbol that never comes counts as one that does once. */
+/**
+ * Returns Huffman code lengths for symbols with these counts, at most `longest`. A symbol with count 0 is treated as 1.
+ */
 export function codeLengths(counts: Int32Array, longest: number): Uint8Array {
-  // A scale of 1 is exact; a higher one evens the counts out until no code is too long.
+  // A scale of 1 is exact; a higher one flattens the counts until no code is too long.
   for (let scale = 1; ; scale *= 2) {
     const lengths = tryLengths(counts, scale);
     if (lengths.every((length) => length <= longest)) return lengths;
   }
 }
 
-/** The two least subtrees become one until one is left: sorted leaves and merged nodes are two queues. */
+/** Merges the two smallest subtrees until one is left: sorted leaves and merged nodes are two queues. */
 function tryLengths(counts: Int32Array, scale: number): Uint8Array {
   const size = counts.length;
   const weights = new Float64Array(2 * size);

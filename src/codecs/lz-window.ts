@@ -1,11 +1,11 @@
-/** Most bits of a hash: one slot for every few positions keeps the chains of noise short. */
+/** Maximum bits of a hash: one slot for every few positions keeps the chains of noise short. */
 const MOST_BITS = 19;
-/** A match that is this long is taken without looking for a better one. */
+/** A match of this length is taken without searching for a better one. */
 const LONG_ENOUGH = 128;
 
-/** Finds earlier occurrences of what comes next, along chains of positions whose four bytes have the same hash. */
+/** Finds earlier occurrences of the following bytes, along chains of positions whose four bytes have the same hash. */
 export class MatchFinder {
-  /** Of the last match that was found. */
+  /** The last match's position and length. */
   length = 0;
   distance = 0;
   readonly #data: Uint8Array;
@@ -16,7 +16,7 @@ export class MatchFinder {
   readonly #depth: number;
   /** Positions below this are in the chains. */
   #next = 0;
-  /** Where it looked last. */
+  /** The last search position. */
   #last = -1;
 
   /** Follows chains to at most `depth` positions. */
@@ -30,7 +30,10 @@ export class MatchFinder {
     this.#depth = depth;
   }
 
-  /** Looks for the longest match at `at` that ends by `limit`; the nearest of equals. Whether there is one of four bytes. Positions only go up. */
+  /**
+   * Finds the longest match at `at` that ends by `limit`, the nearest of equals. Returns whether one has at least four
+   * bytes. Positions only increase.
+   */
   find(at: number, limit: number): boolean {
     if (at === this.#last) return this.length > 3;
     this.#last = at;
@@ -53,7 +56,7 @@ export class MatchFinder {
     return this.length > 3;
   }
 
-  /** Puts all positions up to `at`, itself included, into the chains. */
+  /** Adds all positions up to and including `at` to the chains. */
   #insert(at: number): void {
     const heads = this.#heads;
     const before = this.#before;
@@ -70,13 +73,13 @@ export class MatchFinder {
   }
 }
 
-/** How far the bytes at `ref` and at `at` agree, up to `limit`. */
+/** Returns how many bytes at `ref` and at `at` agree, up to `limit`. */
 export function matchLength(data: Uint8Array, view: DataView, ref: number, at: number, limit: number): number {
   let a = ref;
   let b = at;
   for (; b + 4 <= limit; a += 4, b += 4) {
     const differ = view.getInt32(a, true) ^ view.getInt32(b, true);
-    // The lowest bit that differs is in the first byte that does.
+    // The lowest differing bit is in the first differing byte.
     if (differ !== 0) return b - at + ((31 - Math.clz32(differ & -differ)) >>> 3);
   }
   while (b < limit && data[a] === data[b]) {
@@ -86,25 +89,25 @@ export function matchLength(data: Uint8Array, view: DataView, ref: number, at: n
   return b - at;
 }
 
-/** Room for output before the first growth. */
+/** Initial size of the output buffer. */
 const FIRST = 256 * 1024;
 
 /**
- * Decoded bytes, of which the last `reach` stay readable for back references. It grows with the content, not with the
- * reach that a header promises, up to a quarter more than `reach`.
+ * Decoded bytes, of which the last `reach` stay readable for back references. The buffer grows with the content, not
+ * with the reach declared in a header, up to a quarter more than `reach`.
  */
 export class History {
   bytes: Uint8Array;
-  /** Of the same memory. */
+  /** A view of the same memory. */
   view: DataView;
-  /** Where the next byte goes. */
+  /** The position of the next byte. */
   at = 0;
-  /** Where the readable bytes begin. */
+  /** The start of the readable bytes. */
   low = 0;
   readonly #reach: number;
   readonly #room: number;
 
-  /** `room` is the most that is asked for at once. */
+  /** `room` is the maximum requested at once. */
   constructor(reach: number, room: number) {
     this.#reach = reach;
     this.#room = room;
@@ -112,14 +115,14 @@ export class History {
     this.view = viewOf(this.bytes);
   }
 
-  /** Makes place for `count` more bytes. Positions before are void after it: the bytes may have moved. */
+  /** Makes room for `count` more bytes. Invalidates earlier positions: the bytes may have moved. */
   reserve(count: number): void {
     if (this.at + count <= this.bytes.byteLength) return;
     if (this.bytes.byteLength < this.#most()) this.#grow(count);
     if (this.at + count > this.bytes.byteLength) this.#slide();
   }
 
-  /** A copy of what was written from `from` on, for handing on. */
+  /** Returns a copy of the bytes written since `from`, for the consumer. */
   since(from: number): Uint8Array {
     return this.bytes.slice(from, this.at);
   }
@@ -154,7 +157,7 @@ export function copyMatch(bytes: Uint8Array, at: number, distance: number, lengt
   else for (let to = at, end = at + length; to < end; ) bytes[to++] = bytes[from++]!;
 }
 
-/** The same memory, for numbers of several bytes. */
+/** Returns a view of the same memory, for multi-byte numbers. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -10,7 +10,7 @@ interface Frame {
   contentSize: number | undefined;
 }
 
-/** Frames one after the other, skippable ones dropped; at least one frame. */
+/** Decodes consecutive frames and drops skippable ones; requires at least one frame. */
 export async function* decode(source: Source): ByteStream {
   do {
     const start = source.offset;
@@ -89,12 +89,12 @@ async function blockData(source: Source, flags: number, size: number): Promise<U
   return data.subarray(0, size);
 }
 
-/** Expands one block. Where the output ends, at most `end`; -1 for a damaged block. */
+/** Expands one block. Returns the end of the output, at most `end`; -1 for a damaged block. */
 function expand(block: Uint8Array, history: History, end: number): number {
   const { bytes, view, low } = history;
   const blockView = viewOf(block);
   const size = block.byteLength;
-  // Short copies go by four bytes and may write up to three too many: not at the very end of a buffer.
+  // Short copies move four bytes and may write up to three too many: not at the very end of a buffer.
   const safeFrom = size - 4;
   const safeTo = bytes.byteLength - 4;
   let to = history.at;
@@ -145,9 +145,9 @@ function expand(block: Uint8Array, history: History, end: number): number {
 // The frame format, version 1.6.3 (github.com/lz4/lz4, doc/lz4_Frame_format.md). All numbers are little-endian.
 const MAGIC = 0x184d2204;
 const SKIPPABLE = 0x184d2a50;
-/** Set in the size of a block that is not compressed. */
+/** Marks an uncompressed block in its size field. */
 const RAW = 0x8000_0000;
-/** How far back a match can refer. */
+/** The maximum distance of a match. */
 const REACH = 65_535;
 
 const VERSION = 0x40;
@@ -157,7 +157,7 @@ const CONTENT_SIZE = 0x08;
 const CONTENT_CHECKSUM = 0x04;
 const DICTIONARY = 0x01;
 
-/** Largest block by its code in the header. */
+/** The maximum block size by its code in the header. */
 const BLOCK_SIZES: ReadonlyMap<number, number> = new Map([
   [4, 65_536],
   [5, 262_144],
@@ -165,16 +165,16 @@ const BLOCK_SIZES: ReadonlyMap<number, number> = new Map([
   [7, 4_194_304],
 ]);
 
-/** Bytes of a block: what Python's lz4.frame writes. */
+/** Bytes per block: what Python's lz4.frame writes. */
 const BLOCK = 65_536;
-/** Bytes in one buffer. Matches do not refer back beyond it, which costs 0.1 % and spares a sliding window. */
+/** Bytes per buffer. Matches do not cross its start, which costs 0.1 % and avoids a sliding window. */
 const SEGMENT = 1024 * 1024;
 const HASH_BITS = 13;
 /** A block ends with at least five literals, and its last match begins at least twelve bytes before the end. */
 const LAST_LITERALS = 5;
 const LAST_MATCH = 12;
 
-/** One frame with linked blocks and a checksum of the content. */
+/** Encodes one frame with linked blocks and a checksum of the content. */
 export async function* encode(bytes: ByteStream): ByteStream {
   const hash = new Xxh32();
   const table = new Int32Array(1 << HASH_BITS);
@@ -202,7 +202,7 @@ function frameHeader(): Uint8Array {
   return record;
 }
 
-/** One block behind its size; as it is when compressing would not make it smaller. */
+/** Returns one block with its size in front; uncompressed if compression would not make it smaller. */
 function packedBlock(data: Uint8Array, start: number, end: number, table: Int32Array, scratch: Buffer): Uint8Array {
   const size = end - start;
   const packed = compress(data, start, end, scratch.subarray(4, 4 + size), table);
@@ -211,7 +211,7 @@ function packedBlock(data: Uint8Array, start: number, end: number, table: Int32A
   return new Uint8Array(scratch.subarray(0, 4 + (packed || size)));
 }
 
-/** Compresses one block into `out`, which is as long as the block. The packed size; 0 when it would not be smaller. */
+/** Compresses one block into `out`, which has the block's length. Returns the packed size; 0 if not smaller. */
 function compress(data: Uint8Array, start: number, end: number, out: Uint8Array, table: Int32Array): number {
   const view = viewOf(data);
   const outView = viewOf(out);
@@ -266,7 +266,7 @@ function lastLiterals(data: Uint8Array, out: Uint8Array, at: number): number {
   return to + length;
 }
 
-/** The slot of four bytes. Numbers stand here as literals, because bundlers turn named ones into variables. */
+/** Returns the hash slot of four bytes. The numbers are literals because bundlers turn named ones into variables. */
 function hashed(word: number): number {
   return Math.imul(word, 0x9e3779b1) >>> 19;
 }

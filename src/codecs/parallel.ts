@@ -1,22 +1,22 @@
 import { availableParallelism } from "node:os";
 import type { ByteStream } from "../streams.js";
 
-/** Most blocks under way at once. libuv's pool has four threads; one more block waits, so that none of them idles. */
+/** Maximum blocks in progress. libuv's pool has four threads; one more block waits, so that none of them idles. */
 const MOST = 5;
 
-/** How many blocks are compressed at once on this machine. */
+/** Returns how many blocks to compress concurrently on this machine. */
 export function width(): number {
   return Math.min(MOST, availableParallelism() + 1);
 }
 
-/** A piece of a stream, in a buffer of its own. */
+/** A piece of a stream in its own buffer. */
 export interface Block {
   data: Uint8Array;
-  /** Whether it ends the stream. */
+  /** Whether it is the last block. */
   last: boolean;
 }
 
-/** The bytes cut into blocks of `size` bytes, wherever the chunks begin; at least one block, the last one shorter. */
+/** Cuts bytes into blocks of `size` bytes, regardless of chunks; yields at least one block, the last one shorter. */
 export async function* blocks(bytes: ByteStream, size: number): AsyncGenerator<Block> {
   let block = Buffer.allocUnsafeSlow(size);
   let filled = 0;
@@ -36,7 +36,7 @@ export async function* blocks(bytes: ByteStream, size: number): AsyncGenerator<B
   yield { data: block.subarray(0, filled), last: true };
 }
 
-/** The results of `work` in the order of the items, at most `most` of them under way. */
+/** Yields the results of `work` in the order of the items, with at most `most` in progress. */
 export async function* inOrder<A, B>(
   items: AsyncIterable<A>,
   most: number,
@@ -46,7 +46,7 @@ export async function* inOrder<A, B>(
   try {
     for await (const item of items) {
       const task = work(item);
-      // Its failure is told when its turn comes.
+      // The failure surfaces when its turn comes.
       task.catch(() => {});
       running.push(task);
       if (running.length >= most) yield await running.shift()!;

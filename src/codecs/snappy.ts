@@ -9,10 +9,10 @@ import type { Source } from "./stream.js";
 const LITERAL = 0;
 const COPY1 = 1;
 const COPY2 = 2;
-/** No match is looked for in the last bytes of a block. */
+/** The last bytes of a block, in which no match is searched. */
 const MARGIN = 15;
 
-/** The content of a block; undefined when it is damaged or longer than `most`. */
+/** Returns the content of a block; undefined if it is damaged or longer than `most`. */
 export function expand(block: Uint8Array, most: number): Uint8Array | undefined {
   let size = 0;
   let from = 0;
@@ -150,7 +150,7 @@ function matchLength(data: Uint8Array, view: DataView, ref: number, at: number):
   return b - at;
 }
 
-/** Writes the head of `length` literals. Where they go. */
+/** Writes the head of `length` literals. Returns the literals' position. */
 function literalHead(out: Uint8Array, at: number, length: number): number {
   const rest = length - 1;
   let to = at;
@@ -185,21 +185,21 @@ const UNCOMPRESSED = 0x01;
 const FIRST_SKIPPABLE = 0x80;
 const IDENTIFIER = 0xff;
 const MAGIC = Buffer.from("sNaPpY");
-/** Most content of a chunk. */
+/** Maximum content of a chunk. */
 const BLOCK = 65_536;
 
-/** CRC-32C of the content, rotated and offset so that a checksum of checksums stays sound. Unsigned. */
+/** Returns CRC-32C of the content, rotated and offset so that a checksum of checksums stays sound. Unsigned. */
 function masked(data: Uint8Array): number {
   const crc = crc32c(data);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
 
-/** A block of 64 KiB that does not compress grows by at most this (snappy's own bound). */
+/** Maximum packed size of an incompressible 64 KiB block (snappy's own bound). */
 const MOST = 4 + 32 + BLOCK + Math.ceil(BLOCK / 6);
 
 /**
- * Streams one after the other; each begins with its identifier. Empty input is empty content, as in Python. The format
- * has no end mark: input that is cut between two chunks cannot be told from whole input.
+ * Decodes consecutive streams; each begins with its identifier. Empty input is empty content, as in Python. The format
+ * has no end mark: input cut between two chunks cannot be distinguished from complete input.
  */
 export async function* decode(source: Source): ByteStream {
   for (let first = true; await source.has(1); first = false) {
@@ -232,7 +232,7 @@ async function readChunk(source: Source, type: number, size: number): Promise<Ui
   return data;
 }
 
-/** A stream identifier and chunks of 64 KiB; nothing at all for empty content, as Python writes it. */
+/** Encodes a stream identifier and chunks of 64 KiB; nothing at all for empty content, as in Python. */
 export async function* encode(bytes: ByteStream): ByteStream {
   const table = new Uint16Array(1 << 14);
   let first = true;
@@ -250,7 +250,7 @@ function head(type: number, size: number): Uint8Array {
 
 function packedChunk(data: Uint8Array, table: Uint16Array): Uint8Array {
   const packed = compress(data, table);
-  // The format's own advice: a saving below an eighth is not worth the decoding.
+  // The format's own advice: a saving below an eighth does not justify the decoding.
   const small = packed.byteLength < data.byteLength - (data.byteLength >>> 3);
   const body = small ? packed : data;
   const sum = Buffer.alloc(4);

@@ -5,7 +5,7 @@ import type { CodecName } from "./codec.js";
 
 const NOTHING = new Uint8Array(0);
 
-/** Compressed bytes, pulled as far as a decoder asks. It knows how far it is, so that errors can say where. */
+/** Compressed bytes, pulled on the decoder's demand. Tracks the offset for error messages. */
 export class Source {
   readonly #name: CodecName;
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -19,25 +19,25 @@ export class Source {
     this.#chunks = bytes[Symbol.asyncIterator]();
   }
 
-  /** How many compressed bytes have been consumed. */
+  /** The number of compressed bytes consumed. */
   get offset(): number {
     return this.#passed + this.#at;
   }
 
-  /** How many compressed bytes have been pulled: those consumed and those buffered. */
+  /** The number of compressed bytes pulled, both consumed and buffered. */
   get pulled(): number {
     return this.#passed + this.#chunk.byteLength;
   }
 
-  /** What is pulled and not yet consumed. Valid until the next `has`, `peek` or `take`. */
+  /** The bytes pulled and not yet consumed. Valid until the next `has`, `peek` or `take`. */
   get buffered(): Uint8Array {
     return this.#at === 0 ? this.#chunk : this.#chunk.subarray(this.#at);
   }
 
-  /** Whether `count` bytes are left, all of them in `buffered` then. */
+  /** Returns whether `count` bytes are left; if so, all of them are in `buffered`. */
   async has(count: number): Promise<boolean> {
     if (this.#chunk.byteLength - this.#at >= count) return true;
-    // Copies, because a producer may reuse its buffer once it is asked for the next one.
+    // Copies, because a producer may reuse its buffer for the next chunk.
     const parts: Uint8Array[] = [new Uint8Array(this.buffered)];
     let length = parts[0]!.byteLength;
     while (length < count) {
@@ -50,12 +50,15 @@ export class Source {
     return length >= count;
   }
 
-  /** The buffered bytes, at least one; undefined at the end. Consumes nothing. */
+  /** Returns the buffered bytes, at least one; undefined at the end. Consumes nothing. */
   async peek(): Promise<Uint8Array | undefined> {
     return (await this.has(1)) ? this.buffered : undefined;
   }
 
-  /** Exactly `count` bytes, consumed. Valid until the next `has`, `peek` or `take`. Corrupt when there are fewer. */
+  /**
+   * Consumes and returns exactly `count` bytes. Valid until the next `has`, `peek` or `take`. Throws Corrupt if there
+   * are fewer.
+   */
   async take(count: number): Promise<Uint8Array> {
     if (!(await this.has(count))) throw this.truncated();
     const from = this.#at;
@@ -68,7 +71,7 @@ export class Source {
     this.#at += count;
   }
 
-  /** Consumes `count` bytes, buffered or not. Corrupt when there are fewer. */
+  /** Consumes `count` bytes, buffered or not. Throws Corrupt if there are fewer. */
   async pass(count: number): Promise<void> {
     for (let left = count; left > 0; ) {
       const chunk = await this.peek();
@@ -83,7 +86,7 @@ export class Source {
     return failure("Corrupt", `${this.#name}: ${what} at compressed byte ${offset}`);
   }
 
-  /** The input ended too early. */
+  /** Returns the error for input that ended too early. */
   truncated(): StorageError {
     return this.corrupt("the data is cut off", this.pulled);
   }
@@ -92,7 +95,7 @@ export class Source {
     return failure("Unsupported", `${this.#name}: ${what}`);
   }
 
-  /** Ends the source of the bytes. */
+  /** Closes the source of the bytes. */
   async close(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
@@ -115,14 +118,14 @@ export class Source {
   }
 }
 
-/** How long, in milliseconds, work may hold the event loop at a stretch. */
+/** Maximum milliseconds for which work may block the event loop. */
 const STRETCH = 5;
 
-/** Lets the event loop turn during long work. */
+/** Yields to the event loop during long work. */
 export class Pace {
   #since = performance.now();
 
-  /** Resolves after a turn of the event loop when this work has held it for long, else at once. */
+  /** Resolves after a turn of the event loop if this work has blocked it for long, else immediately. */
   async rest(): Promise<void> {
     if (performance.now() - this.#since < STRETCH) return;
     await setImmediate();

@@ -1,4 +1,4 @@
-/** A URL taken apart exactly as Python's `urllib.parse.urlsplit` does, which Airflow's URIs are defined by. */
+/** Splits a URL exactly as Python's `urllib.parse.urlsplit` does, which defines Airflow's URIs. */
 
 import { isIP } from "node:net";
 import { invalid } from "../errors.js";
@@ -22,13 +22,13 @@ interface SplitUrl {
   password: string | undefined;
   /** Lower-cased up to the first `%`, still percent-encoded. */
   hostname: string;
-  /** As it stands; `portOf` reads it. */
+  /** Unparsed; `portOf` reads it. */
   port: string | undefined;
 }
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):/i;
 
-/** Fails with InvalidArgument where Python raises ValueError: brackets that are no IPv6 address, unsafe characters. */
+/** Throws InvalidArgument where Python raises ValueError: brackets without an IPv6 address, unsafe characters. */
 function urlsplit(text: string): SplitUrl {
   const [scheme, afterScheme] = splitScheme(text.replace(/^[\0- ]+/, "").replace(/[\t\r\n]/g, ""));
   const [netloc, tail] = splitNetloc(afterScheme);
@@ -39,19 +39,19 @@ function urlsplit(text: string): SplitUrl {
   return { scheme, netloc, path, query, ...userOf(netloc), ...hostOf(netloc) };
 }
 
-/** Both sides of the first separator; the second is undefined without one. */
+/** Splits at the first separator; the second part is undefined without one. */
 export function cut(text: string, separator: string): [string, string | undefined] {
   const at = text.indexOf(separator);
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
-/** Both sides of the last separator; the first is undefined without one. */
+/** Splits at the last separator; the first part is undefined without one. */
 function cutLast(text: string, separator: string): [string | undefined, string] {
   const at = text.lastIndexOf(separator);
   return at < 0 ? [undefined, text] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
-/** Percent escapes as UTF-8, once; what is no escape stays, what is no UTF-8 becomes U+FFFD. */
+/** Decodes percent escapes as UTF-8, once; invalid escapes stay, invalid UTF-8 becomes U+FFFD. */
 function unquote(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8"));
 }
@@ -75,7 +75,7 @@ function checkBrackets(netloc: string): void {
   if (!paired || !(future || isIP(inside) === 6)) throw invalid("the host is not an IPv6 address");
 }
 
-/** Characters that would turn into a separator later must not hide in the authority. */
+/** Rejects characters in the authority that would later normalise to a separator. */
 function checkCompatibility(netloc: string): void {
   const plain = netloc.replace(/[@:#?]/g, "");
   const folded = plain.normalize("NFKC");
@@ -98,7 +98,7 @@ function hostOf(netloc: string): Pick<SplitUrl, "hostname" | "port"> {
   return { hostname: address.toLowerCase() + (zone === undefined ? "" : `%${zone}`), port };
 }
 
-/** The port as a number; `""` is none. One that is not 0 to 65535 fails with InvalidArgument. */
+/** Returns the port as a number; undefined for `""`. Throws InvalidArgument unless it is 0 to 65535. */
 function portOf(text: string | undefined): number | undefined {
   if (!text) return undefined;
   if (!/^[0-9]+$/.test(text) || Number(text) > 65535) {
@@ -116,7 +116,7 @@ const NOT_NUMBERS = new Map([
 ]);
 const MARK = "\u0000number:";
 
-/** JSON, with Python's NaN and infinities too. Throws a SyntaxError that quotes the text: never pass it on. */
+/** Parses JSON, including Python's NaN and infinities. Throws a SyntaxError that quotes the text: never pass it on. */
 export function parsePythonJson(text: string): unknown {
   const marked = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*(?:"|$)|-?\b(?:NaN|Infinity)\b/gs, (token) =>
     NOT_NUMBERS.has(token) ? JSON.stringify(MARK + token) : token,
@@ -129,8 +129,8 @@ export function parsePythonJson(text: string): unknown {
 }
 
 /**
- * `extra` as fields. Text that is not a JSON object has no fields: it is kept whole, as a secret, in the one field
- * `__extra__`, which is how Airflow's URIs spell a whole extra, and no driver accepts it.
+ * Returns `extra` as fields. Text that is not a JSON object has no fields: it is kept whole, as a secret, in the single
+ * field `__extra__`, which is how Airflow's URIs spell a whole extra, and no driver accepts it.
  */
 export function extraFromText(text: string): object {
   if (text.trim() === "") return {};
@@ -160,14 +160,16 @@ const NAMES: ReadonlySet<string> = new Set([
   "extra",
 ]);
 
-/** The fields of a connection in JSON, as Airflow reads it; secrets are not sealed yet. */
+/** Returns the fields of a connection in JSON, as Airflow reads it; secrets are not sealed yet. */
 function fieldsFromJson(text: string): Fields {
   const record = objectOf(text);
   if (Object.keys(record).join() === "uri" && typeof record.uri === "string") return fieldsFromUri(record.uri);
   return fieldsFromRecord(record);
 }
 
-/** The fields of a record under Airflow's names (`conn_type`, …). An unknown name fails with InvalidArgument. */
+/**
+ * Returns the fields of a record under Airflow's names (`conn_type`, …). Throws InvalidArgument for an unknown name.
+ */
 export function fieldsFromRecord(record: Record<string, unknown>): Fields {
   for (const name of Object.keys(record)) if (!NAMES.has(name)) throw unknownName(name);
   return {
@@ -182,7 +184,9 @@ export function fieldsFromRecord(record: Record<string, unknown>): Fields {
   };
 }
 
-/** Why a record was refused; a name that is no plain word may be a part of a secret and is not repeated. */
+/**
+ * Returns why a record was refused; a name that is not a plain word may be a part of a secret, so the message omits it.
+ */
 export function unknownName(name: string): Error {
   const shown = /^\w{1,40}$/.test(name) ? `: ${name}` : "";
   return invalid(`the connection has a field that connections do not have${shown}`);
@@ -203,7 +207,7 @@ function typeOf(value: unknown): string {
   return normalType(value);
 }
 
-/** Numbers become text; Airflow keeps them as numbers, which no provider takes. */
+/** Numbers become text; Airflow keeps them as numbers, which no provider accepts. */
 function textOf(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === "string" || Number.isSafeInteger(value)) return String(value);
@@ -216,7 +220,7 @@ function passwordOf(value: unknown): string | undefined {
   throw invalid("the connection's password is not text; put it in quotes");
 }
 
-/** As Python's `int()`: fractions are cut, true is 1; what counts as false in Python is no port. */
+/** Follows Python's `int()`: fractions are cut, true is 1; values that are false in Python mean no port. */
 function portOfJson(value: unknown): number | undefined {
   if (!value) return undefined;
   if (value === true) return 1;
@@ -237,15 +241,17 @@ function extraOfJson(value: unknown): object | undefined {
   return Array.isArray(value) || typeof value !== "object" ? extraFromText(JSON.stringify(value)) : value;
 }
 
-/** What Python's `str.strip()` takes off: white space and four control characters, but no byte order mark. */
+/**
+ * The characters that Python's `str.strip()` removes: white space and four control characters, but no byte order mark.
+ */
 const PYTHON_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/;
 
 /**
- * The connection that a text in one of Airflow's two forms describes: JSON when it starts with `{`, else a URI.
- * Read as Airflow's task SDK reads it, so a URI's query values stay text; `__extra__` holds a whole JSON extra.
+ * Parses a connection in one of Airflow's two text forms: JSON if it starts with `{`, else a URI. Follows Airflow's
+ * task SDK, so a URI's query values stay text; `__extra__` holds a whole JSON extra.
  *
- * @param id the connection id that the text belongs to; `""` when it has none
- * @throws StorageError InvalidArgument when the text is neither. The message never repeats the text.
+ * @param id the text's connection id; `""` without one
+ * @throws StorageError InvalidArgument if the text is neither. The message never repeats the text.
  */
 export function parseConnection(text: string, id = ""): Connection {
   if (typeof text !== "string") throw invalid("the connection is not text");
@@ -254,7 +260,7 @@ export function parseConnection(text: string, id = ""): Connection {
   return connectionOf(id, stripped.startsWith("{") ? fieldsFromJson(stripped) : fieldsFromUri(stripped));
 }
 
-/** The connection `id` that a program wrote down, as a record or in one of Airflow's text forms. */
+/** Returns the connection `id` from a record or from one of Airflow's text forms. */
 export function toConnection(id: string, input: Connection | ConnectionInput | string): Connection {
   return typeof input === "string" ? parseConnection(input, id) : connectionFrom(id, input);
 }
@@ -270,7 +276,7 @@ function strip(text: string): string {
 
 const EXTRA = "__extra__";
 
-/** The fields of a connection URI, as Airflow reads it; a secret in it is not sealed yet. */
+/** Returns the fields of a connection URI, as Airflow reads it; a secret in it is not sealed yet. */
 export function fieldsFromUri(text: string): Fields {
   const { type, nested, rest } = splitType(text);
   const parts = urlsplit(rest);

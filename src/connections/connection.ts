@@ -2,10 +2,10 @@ import { inspect } from "node:util";
 import { CLASS, isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
 
-/** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name says that it is one. */
+/** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name marks it as one. */
 export type Extra = string | number | boolean | null | Secret | readonly Extra[] | { readonly [name: string]: Extra };
 
-/** What a connection id resolves to. Credentials live here and nowhere else. */
+/** A resolved connection. The only place that holds credentials. */
 export interface Connection {
   readonly id: string;
   /** Airflow's conn_type: `aws`, `google_cloud_platform`, `wasb`, … */
@@ -19,7 +19,7 @@ export interface Connection {
   readonly description: string | undefined;
 }
 
-/** A connection as a program writes it down; secrets may be plain strings here. */
+/** A connection in a program's code; secrets may be plain strings here. */
 export interface ConnectionInput {
   type: string;
   host?: string | undefined;
@@ -31,7 +31,7 @@ export interface ConnectionInput {
   description?: string | undefined;
 }
 
-/** The value with every {@link Secret} in it revealed. For the code that hands it to a provider, not for messages. */
+/** Returns the value with every {@link Secret} in it revealed. For passing it to a provider, not for messages. */
 export function revealed(value: Extra | undefined): unknown {
   if (isInstance<Secret>(value, "Secret")) return value.reveal();
   if (Array.isArray(value)) return value.map(revealed);
@@ -39,7 +39,7 @@ export function revealed(value: Extra | undefined): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revealed(inner)]));
 }
 
-/** A value that no message, log, inspection, JSON or string form shows; `reveal()` is the only way to it. */
+/** A value hidden from messages, logs, inspection, JSON and strings; only `reveal()` returns it. */
 export class Secret {
   readonly #value: string;
 
@@ -47,7 +47,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Secret" {
     return "Secret";
   }
@@ -83,7 +83,7 @@ export interface Fields {
   description?: string | undefined;
 }
 
-/** A connection that shows no secret in JSON, string or inspection, also where a wrong text put one into the host. */
+/** A connection that shows no secret in JSON, string or inspection, even if malformed text put one into the host. */
 class Sealed implements Connection {
   readonly id: string;
   readonly type: string;
@@ -109,7 +109,7 @@ class Sealed implements Connection {
     Object.freeze(this);
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Connection" {
     return "Connection";
   }
@@ -129,12 +129,12 @@ class Sealed implements Connection {
   }
 }
 
-/** A connection of these fields, frozen, with every secret in a {@link Secret}. */
+/** Returns a frozen connection of these fields, with every secret in a {@link Secret}. */
 export function connectionOf(id: string, fields: Fields): Connection {
   return new Sealed(id, fields);
 }
 
-/** Airflow's name of a type: `postgresql` is `postgres`, and `-` is `_`. */
+/** Returns Airflow's name of a type: `postgresql` is `postgres`, and `-` is `_`. */
 export function normalType(type: string): string {
   return type === "postgresql" ? "postgres" : type.replaceAll("-", "_");
 }
@@ -147,7 +147,7 @@ function shownHost(host: string | undefined): string | undefined {
   return host === undefined || (/^[\w.:/[\],-]*$/.test(host) && !isSecretValue(host)) ? host : HIDDEN;
 }
 
-/** Without names that have an empty value: an unencoded `&` in a secret makes such names out of its rest. */
+/** Drops names with an empty value: an unencoded `&` in a secret turns its rest into such names. */
 function shownExtra(extra: Connection["extra"]): Connection["extra"] {
   return Object.fromEntries(Object.entries(extra).filter(([, value]) => value !== ""));
 }
@@ -156,8 +156,8 @@ const TEXTS = ["type", "host", "login", "schema", "description"] as const;
 const NAMES: ReadonlySet<string> = new Set([...TEXTS, "password", "port", "extra", "id"]);
 
 /**
- * The connection that a program wrote down: a {@link ConnectionInput}, or a {@link Connection} as it is.
- * A field of the wrong kind or an unknown name fails with InvalidArgument.
+ * Returns the connection of a {@link ConnectionInput}; a {@link Connection} is returned unchanged. Throws
+ * InvalidArgument for a field of the wrong kind or an unknown name.
  */
 export function connectionFrom(id: string, input: Connection | ConnectionInput): Connection {
   if (isInstance<Sealed>(input, "Connection")) return input;
@@ -186,29 +186,29 @@ function checkFields(where: string, input: Connection | ConnectionInput): void {
   }
 }
 
-// Which values inside a connection's `extra` are secrets, told by their name or by the value itself.
+// Recognises secrets inside a connection's `extra` by name or value.
 
-/** How deep an `extra` may be nested. Airflow's own records need three levels. */
+/** Maximum nesting of an `extra`. Airflow's own records need three levels. */
 const MAX_DEPTH = 64;
 
-/** Last words that make a name secret: the plain ones, and ones that are written together (`apikey`, `mytoken`). */
+/** Last words that make a name secret: alone, or as the end of a compound (`apikey`, `mytoken`). */
 const SECRET_WORD =
   /^(pass|pwd|passcode|key|keyfile|pem|sas|sig|signature|dsn|jwt|bearer|auth|authorization|cookie|credentials?|(saml)?assertion|connectionstring|connstr)$/;
 const SECRET_END = /(password|passwd|passphrase|secret|token|(api|access|account|private|shared|signing|master)key)s?$/;
 
-/** Last words that make a name secret only together. */
+/** Last words that make a name secret only in combination. */
 const SECRET_WORDS = /(^|_)(connection_string|conn_str(ing)?|token_code|service_account_(json|info|dict|data))$/;
 
-/** Last words, without their digits, that only say in which form a secret is written: `private_key_base64`, `sas_url`. */
+/** Last words, without their digits, that describe only the format of a secret: `private_key_base64`, `sas_url`. */
 const FORM = /_(dict|json|data|contents?|value|text|info|base|b|url|uri|raw|plain)$/;
 
-/** Names that say where, not what: the address to fetch tokens from is not a token. */
+/** Names of a location, not of a secret: the address of a token service is not a token. */
 const LOCATOR = /(^|_)(token|secret|key|credential|jwt|auth|authorization)s?_(url|uri)$/;
 
 /**
- * Whether a field of this name holds a secret. The name is read as words (`secretAccessKey`, `x-api-key` and
- * `extra__aws__aws_secret_access_key` alike); what counts is its end, so `private_key` and `private_key_base64` are
- * secret, `key_path`, `key_secret_name`, `aws_access_key_id`, `token_uri` and `private_key_id` are not.
+ * Returns whether a field of this name holds a secret. The name is split into words (`secretAccessKey`, `x-api-key` and
+ * `extra__aws__aws_secret_access_key` alike), and its end decides: `private_key` and `private_key_base64` are secret;
+ * `key_path`, `key_secret_name`, `aws_access_key_id`, `token_uri` and `private_key_id` are not.
  */
 export function isSecretName(name: string): boolean {
   const words = name
@@ -228,15 +228,17 @@ const SECRET_VALUES = [
   /[?&](sig|signature|x-amz-signature|x-goog-signature|access_token)=/i, // a signed address
   /(^|[?&;])(sig|accountkey|sharedaccesssignature)=/i, // a SAS, or an Azure connection string
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
-  /^\s*[[{]/, // JSON as text may hold secrets of its own
+  /^\s*[[{]/, // JSON as text may contain secrets
 ];
 
-/** Whether the text is a secret whatever its name is: a signed address, a private key, JSON written as text, … */
+/** Returns whether the text is a secret regardless of its name: a signed address, a private key, JSON as text, … */
 function isSecretValue(text: string): boolean {
   return SECRET_VALUES.some((pattern) => pattern.test(text));
 }
 
-/** JSON as an {@link Extra}: every secret becomes a {@link Secret}, everything below a secret name included. */
+/**
+ * Returns JSON as an {@link Extra}: every secret becomes a {@link Secret}, including everything below a secret name.
+ */
 export function redactValue(value: unknown, secret = false, depth = 0): Extra {
   if (depth > MAX_DEPTH) throw invalid(`a connection's extra is nested deeper than ${MAX_DEPTH}`);
   if (value === null || value === undefined) return null;
@@ -258,7 +260,7 @@ function sealedText(text: string, secret: boolean): Extra {
   return text !== "" && (secret || isSecretValue(text)) ? new Secret(text) : text;
 }
 
-/** The fields of an object, each sealed by its own name unless all of them are secret. */
+/** Returns the fields of an object, each sealed by its own name unless all of them are secret. */
 function redactFields(fields: object, secret = false, depth = 0): { readonly [name: string]: Extra } {
   return Object.fromEntries(
     Object.entries(fields)

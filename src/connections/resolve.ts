@@ -1,4 +1,4 @@
-/** Which sources a Storage asks, and in which order. */
+/** Determines a Storage's connection sources and their order. */
 import { invalid } from "../errors.js";
 import { parsePythonJson } from "./airflow-format.js";
 import type { Connection } from "./connection.js";
@@ -16,16 +16,16 @@ import {
   rememberConnections,
 } from "./sources.js";
 
-/** What `openStorage({ connections })` takes: a record by id, a function, or a source such as `connectionsFromFile`. */
+/** The option `connections` of `openStorage`: a record by id, a function, or a source such as `connectionsFromFile`. */
 export type ConnectionsOption =
   | Readonly<Record<string, ConnectionLike>>
   | ((id: string) => Promise<ConnectionLike | null | undefined>)
   | ConnectionSource;
 
 /**
- * All sources as one, asked in this order: the option, the secrets file of the environment (`STOWAGE_CONNECTIONS_FILE`,
- * else the file of Airflow's LocalFilesystemBackend), the variables `AIRFLOW_CONN_*`. Found connections are kept.
- * An id that no source knows fails with InvalidArgument, which says where it was looked for.
+ * Combines all sources, in this order: the option, the environment's secrets file (`STOWAGE_CONNECTIONS_FILE`, else the
+ * file of Airflow's LocalFilesystemBackend), the variables `AIRFLOW_CONN_*`. Found connections are kept. An id that no
+ * source knows throws InvalidArgument, which lists the sources searched.
  */
 export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
   const { name, get } = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
@@ -55,8 +55,8 @@ function fileSources(env: Env): ConnectionSource[] {
 const LOCAL_BACKEND = /(^|\.)LocalFilesystemBackend$/;
 
 /**
- * The path of the secrets file that the environment names, if any: `STOWAGE_CONNECTIONS_FILE`, else
- * `connections_file_path` of Airflow's LocalFilesystemBackend, whose worker settings come before the common ones.
+ * Returns the path of the environment's secrets file, if any: `STOWAGE_CONNECTIONS_FILE`, else `connections_file_path`
+ * of Airflow's LocalFilesystemBackend, whose worker settings come before the common ones.
  */
 export function connectionsFileOf(env: Env): string | undefined {
   return (

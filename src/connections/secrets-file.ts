@@ -1,4 +1,4 @@
-/** Connections in a file, as Airflow's LocalFilesystemBackend reads them. */
+/** Reads connections from a file, as Airflow's LocalFilesystemBackend does. */
 import { readFile } from "node:fs/promises";
 import { extname } from "node:path";
 import { failure, invalid } from "../errors.js";
@@ -10,9 +10,9 @@ import { type ConnectionSource, displayId, withErrorContext } from "./sources.js
 type Entries = Readonly<Record<string, unknown>>;
 
 /**
- * The connections of a `.json`, `.yaml`, `.yml` or `.env` file: a connection URI, a record, or a list of one of them
- * under each id. The file is read at the first look-up and kept. YAML needs the optional package `yaml`.
- * A file that is missing or malformed fails with InvalidArgument and its path; the message repeats nothing else of it.
+ * Returns the connections of a `.json`, `.yaml`, `.yml` or `.env` file: a connection URI, a record, or a list of one of
+ * them under each id. The first look-up reads the file and keeps its content. YAML needs the optional package `yaml`. A
+ * missing or malformed file throws InvalidArgument with its path; the message contains nothing else of the file.
  */
 export function connectionsFromFile(path: string): ConnectionSource {
   let entries: Promise<Entries> | undefined;
@@ -56,7 +56,7 @@ const PARSERS: ReadonlyMap<string, Parse> = new Map<string, Parse>([
   [".env", envEntries],
 ]);
 
-/** Parsers' own errors quote the text, so they are neither repeated nor kept as cause. */
+/** Parsers' own errors quote the text, so we neither repeat them nor keep them as cause. */
 function object(path: string, parse: () => unknown): Entries {
   let value: unknown;
   try {
@@ -72,7 +72,7 @@ function object(path: string, parse: () => unknown): Entries {
 
 async function yamlEntries(text: string, path: string): Promise<Entries> {
   const yaml = await yamlPackage(path);
-  // YAML 1.1 as Airflow's parser speaks it: `yes` and `on` are booleans there.
+  // YAML 1.1, as in Airflow's parser: `yes` and `on` are booleans.
   return object(path, () => yaml.parse(text, { version: "1.1", prettyErrors: false, logLevel: "error" }));
 }
 
@@ -84,7 +84,7 @@ async function yamlPackage(path: string): Promise<typeof import("yaml")> {
   }
 }
 
-/** Lines `ID=URI`, taken as they are: no quotes, no `export`, no trimming. */
+/** Parses lines `ID=URI` literally: no quotes, no `export`, no trimming. */
 function envEntries(text: string, path: string): Entries {
   const entries = new Map<string, string>();
   for (const [index, line] of text.split(/\r\n|\r|\n/).entries()) {
@@ -106,7 +106,7 @@ function connectionOfEntry(id: string, entry: unknown): Connection {
   return connectionOfRecord(id, { ...single });
 }
 
-/** Airflow reads text in files as a URI only; JSON as text would turn into nonsense without an error. */
+/** Airflow reads text in files as a URI only; JSON as text would silently produce garbage. */
 function fieldsFromText(text: string): Fields {
   if (!text.trimStart().startsWith("{")) return fieldsFromUri(text);
   throw invalid("JSON as text is not read from files; write a URI, or the object itself");

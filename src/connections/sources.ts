@@ -1,28 +1,30 @@
-/** Where connections come from. */
+/** Sources of connections. */
 import { failure, isStorageError } from "../errors.js";
 import { extraFromText, parseConnection, toConnection } from "./airflow-format.js";
 import { type Connection, type ConnectionInput, connectionOf, normalType } from "./connection.js";
 
-/** One place that knows connections by id. It says undefined for an id that it does not know, and fails otherwise. */
+/** A source of connections by id. Returns undefined for an unknown id and fails otherwise. */
 export interface ConnectionSource {
-  /** What messages call it. Holds no secret. */
+  /** Its name in messages. Contains no secret. */
   readonly name: string;
   get(id: string): Promise<Connection | undefined>;
 }
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** What a program may hand over as a connection: a record, or one of Airflow's text forms. */
+/** The accepted forms of a connection: a record, or one of Airflow's text forms. */
 export type ConnectionLike = Connection | ConnectionInput | string;
 
-/** The environment variable that holds connection `id`: `AIRFLOW_CONN_` and the id in upper case, nothing else changed. */
+/**
+ * Returns the environment variable for connection `id`: `AIRFLOW_CONN_` and the id in upper case, otherwise unchanged.
+ */
 export function connectionVariable(id: string): string {
   return `AIRFLOW_CONN_${id.toUpperCase()}`;
 }
 
 /**
- * The connections of the environment, under Airflow's names; an empty variable is an absent one.
- * A variable that cannot be read fails with InvalidArgument and its name, where Airflow says "not defined".
+ * Returns the connections of the environment, under Airflow's names; an empty variable counts as absent. An unreadable
+ * variable throws InvalidArgument with its name, where Airflow reports "not defined".
  */
 export function connectionsFromEnv(env: Env): ConnectionSource {
   return {
@@ -35,7 +37,7 @@ export function connectionsFromEnv(env: Env): ConnectionSource {
   };
 }
 
-/** The connections of a plain record by id. One that cannot be read fails with InvalidArgument and its id. */
+/** Returns the connections of a plain record by id. An unreadable one throws InvalidArgument with its id. */
 export function connectionsFromRecord(
   record: Readonly<Record<string, ConnectionLike>>,
   name = "the connections option",
@@ -51,7 +53,7 @@ export function connectionsFromRecord(
   };
 }
 
-/** The connections that a function finds; null and undefined say that it knows none of this id. */
+/** Returns the connections that a function finds; null and undefined mean an unknown id. */
 export function connectionsFromFunction(
   find: (id: string) => Promise<ConnectionLike | null | undefined>,
   name = "the connections function",
@@ -68,8 +70,8 @@ export function connectionsFromFunction(
 }
 
 /**
- * The sources as one: each is asked in the order given, the first that knows the id wins, and one that fails ends
- * the search, so that a broken entry never lets another credential slip in.
+ * Combines sources: the first in the given order that knows the id wins, and a failing source ends the search, so that
+ * a broken entry never lets another credential take its place.
  */
 export function chainConnections(...sources: readonly ConnectionSource[]): ConnectionSource {
   return {
@@ -84,7 +86,7 @@ export function chainConnections(...sources: readonly ConnectionSource[]): Conne
   };
 }
 
-/** The source with every connection that it found kept; calls at the same time share one look-up, failures are not kept. */
+/** Caches every connection that the source finds; concurrent calls share one look-up, failures are not cached. */
 export function rememberConnections(source: ConnectionSource): ConnectionSource {
   const known = new Map<string, Promise<Connection | undefined>>();
   const look = (id: string) => {
@@ -97,12 +99,12 @@ export function rememberConnections(source: ConnectionSource): ConnectionSource 
   return { name: source.name, get: (id) => known.get(id) ?? look(id) };
 }
 
-/** An id as messages show it; only what Airflow allows in ids is repeated. */
+/** Returns an id as messages show it: only characters that Airflow allows in ids. */
 export function displayId(id: string): string {
   return /^[\w#!()\-.:/\\]{1,250}$/.test(id) ? JSON.stringify(id) : "(not a valid connection id)";
 }
 
-/** Runs `read` and says in its error where the connection stands. */
+/** Runs `read` and adds the connection's location to its error. */
 export function withErrorContext<T>(where: string, read: () => T): T {
   try {
     return read();
@@ -112,7 +114,7 @@ export function withErrorContext<T>(where: string, read: () => T): T {
   }
 }
 
-/** Runs `ask`; an error that is not ours says which source could not be asked. */
+/** Runs `ask`; a foreign error is wrapped in one that names the failing source. */
 async function lookUp<T>(name: string, id: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -122,9 +124,9 @@ async function lookUp<T>(name: string, id: string, ask: () => Promise<T>): Promi
   }
 }
 
-// Connections that a workflow engine's task client resolves.
+// Connections from a workflow engine's task client.
 
-/** A connection as a task client answers it: secrets in clear, `extra` as JSON text. */
+/** A connection as a task client returns it: secrets in clear, `extra` as JSON text. */
 export interface TaskConnection {
   id?: string | null | undefined;
   type?: string | null | undefined;
@@ -142,7 +144,7 @@ export interface TaskClient {
   getConnection(id: string): Promise<TaskConnection | null | undefined>;
 }
 
-/** The connections that the task client's server knows. A server that cannot be asked fails with Unavailable. */
+/** Returns the connections of the task client's server. Throws Unavailable if the server cannot be reached. */
 export function connectionsFromTaskClient(client: TaskClient, name = "the task client"): ConnectionSource {
   return {
     name,

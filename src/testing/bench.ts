@@ -6,7 +6,7 @@ import type { ListEntry, ListOptions, ReadOptions, Storage, WriteOptions } from 
 import { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 
-/** A harness with the words that cases are written in: names below the base stand for paths. */
+/** A harness with the vocabulary of the cases: names below the base stand for paths. */
 export class TestContext {
   readonly storage: Storage;
   readonly base: StoragePath;
@@ -18,13 +18,13 @@ export class TestContext {
     this.other = other ?? StoragePath.of({ scheme: "memory", bucket: "contract", key: randomBytes(6).toString("hex") });
   }
 
-  /** The path of exactly this name below the base. */
+  /** Returns the path of exactly this name below the base. */
   at(name: string, base: StoragePath = this.base): StoragePath {
     const { scheme, connectionId, bucket, key } = base;
     return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? name : `${key}/${name}` });
   }
 
-  /** The name below the base that a path has. */
+  /** Returns a path's name below the base. */
   name(path: StoragePath): string {
     const { key } = this.base;
     return key === "" ? path.key : path.key.slice(key.length + 1);
@@ -52,13 +52,13 @@ export class TestContext {
     return entries;
   }
 
-  /** Names below the base; a directory's ends with a slash. */
+  /** Lists names below the base; a directory's ends with a slash. */
   async names(at: StoragePath = this.base, init: ListOptions = {}): Promise<string[]> {
     const entries = await this.entries(at, init);
     return entries.map(({ path, type }) => this.name(path) + (type === "directory" ? "/" : ""));
   }
 
-  /** Names of everything below. */
+  /** Lists the names of all objects below. */
   all(at: StoragePath = this.base): Promise<string[]> {
     return this.names(at, { recursive: true });
   }
@@ -72,7 +72,7 @@ export class TestContext {
     same(await this.bytes(name), expected, name);
   }
 
-  /** `work` leaves old content at `x` alone, and puts nothing beside it. */
+  /** Checks that `work` neither changes the old content at `x` nor leaves anything beside it. */
   async keepsOld(work: () => Promise<unknown>): Promise<void> {
     await this.write("x", "old");
     await work();
@@ -84,7 +84,7 @@ export class TestContext {
     assert.equal(await this.storage.exists(this.at(name)), false, `${name} exists`);
   }
 
-  /** A path in a bucket that nobody has made. */
+  /** Returns a path in a bucket that does not exist. */
   elsewhere(): StoragePath {
     const { scheme, connectionId } = this.base;
     return StoragePath.of({
@@ -96,16 +96,19 @@ export class TestContext {
   }
 }
 
-/** One place to try things out in. */
+/** An isolated location for one case. */
 export interface Harness {
   storage: Storage;
-  /** A directory that nothing else writes to; empty, new for each run. */
+  /** A directory for this run only, initially empty. */
   base: StoragePath;
-  /** A place at another provider that `storage` reaches as well, for copies across. @default below `memory://` */
+  /** A location at another provider that `storage` also reaches, for copies across. @default below `memory://` */
   other?: StoragePath;
-  /** Unfinished uploads, temporary files or open descriptors below `base`; asked for after each case, which fails if there are any. */
+  /**
+   * Lists unfinished uploads, temporary files or open descriptors below `base`. Called after each case, which fails if
+   * there are any.
+   */
   leftovers?(): Promise<string[]>;
-  /** Removes what the case has left. */
+  /** Removes the case's leftovers. */
   cleanup(): Promise<void>;
 }
 
@@ -113,7 +116,7 @@ export interface Harness {
 
 export const MIB = 2 ** 20;
 
-/** `work` on each, sixteen at a time. */
+/** Runs `work` on each item, sixteen at a time. */
 export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = items.values();
   const lane = async () => {
@@ -122,7 +125,7 @@ export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<
   await Promise.all(Array.from({ length: 16 }, lane));
 }
 
-/** Rejects with a StorageError of this code, which says where. */
+/** Checks that `work` rejects with a StorageError of this code that names its location. */
 export async function expectRejection(
   work: Promise<unknown>,
   code: ErrorCode | readonly ErrorCode[],
@@ -138,7 +141,7 @@ export async function expectRejection(
   assert.ok(codes.includes(error.code), `${why} ${codes} expected, not ${error.message}`);
 }
 
-/** Rejects with this very reason. */
+/** Checks that `work` rejects with exactly this reason. */
 export async function rejectsWith(work: Promise<unknown>, reason: unknown): Promise<void> {
   const outcome = await work.then(
     () => "it succeeded",
@@ -147,7 +150,7 @@ export async function rejectsWith(work: Promise<unknown>, reason: unknown): Prom
   assert.strictEqual(outcome, reason);
 }
 
-/** Fails with lengths and digests, not with megabytes. */
+/** Compares bytes; a failure shows lengths and digests, not megabytes. */
 export function same(actual: Uint8Array, expected: string | Uint8Array, why = ""): void {
   const wanted = typeof expected === "string" ? Buffer.from(expected) : expected;
   if (Buffer.compare(actual, wanted) === 0) return;
@@ -159,7 +162,7 @@ function summary(data: Uint8Array): string {
   return `${data.byteLength} bytes (sha256 ${createHash("sha256").update(data).digest("hex").slice(0, 12)})`;
 }
 
-/** `size` bytes that look random and are the same every time. */
+/** Returns `size` bytes of deterministic pseudo-random data. */
 export function noise(size: number, seed = 1): Uint8Array {
   const data = new Uint8Array(size);
   let state = seed;
@@ -170,7 +173,7 @@ export function noise(size: number, seed = 1): Uint8Array {
   return data;
 }
 
-/** The data as a stream of chunks of `size` bytes; the producer uses one buffer for all of them. */
+/** Streams the data in chunks of `size` bytes; all chunks share one buffer. */
 export async function* stream(data: Uint8Array, size = 64 * 1024): ByteStream {
   const shared = new Uint8Array(size);
   for (let at = 0; at < data.byteLength; at += size) {
@@ -180,7 +183,7 @@ export async function* stream(data: Uint8Array, size = 64 * 1024): ByteStream {
   }
 }
 
-/** The data, then an error. */
+/** Yields the data, then throws an error. */
 export async function* broken(data: Uint8Array, error: unknown): ByteStream {
   yield* stream(data);
   throw error;
@@ -192,7 +195,7 @@ export async function gather(bytes: ByteStream): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** A promise and what settles it. */
+/** Returns a promise and the function that resolves it. */
 export function gate(): { opened: Promise<void>; open(): void } {
   let open = (): void => {};
   const opened = new Promise<void>((resolve) => {
@@ -201,7 +204,7 @@ export function gate(): { opened: Promise<void>; open(): void } {
   return { opened, open };
 }
 
-/** Names that libraries are known to change, refuse or confuse, all of them legal keys everywhere. */
+/** Names that libraries are known to change, refuse or confuse; all are legal keys everywhere. */
 export const ODD_NAMES: readonly string[] = [
   "two words",
   " leading and trailing ",
@@ -233,7 +236,7 @@ export const ODD_NAMES: readonly string[] = [
   "very/deep/er/than/most",
 ];
 
-/** Names that some providers refuse or would change: they are stored exactly, or refused as InvalidArgument. */
+/** Names that some providers refuse or would change: they must be stored exactly, or refused with InvalidArgument. */
 export const DISPUTED_NAMES: readonly string[] = [
   "tab\there",
   "new\nline",
@@ -249,10 +252,10 @@ export const DISPUTED_NAMES: readonly string[] = [
 ];
 
 /**
- * What not every provider has. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a slash at
- * either end, or a backslash. `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be missing.
- * `contentType`: it is stored as given, not told by the suffix. `copyIfAbsent`: a copy inside the provider can be
- * create-only.
+ * A feature that not every provider has. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a
+ * slash at either end, or a backslash. `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be
+ * missing. `contentType`: it is stored as given, not derived from the suffix. `copyIfAbsent`: a copy inside the
+ * provider can be create-only.
  */
 export type Capability =
   | "anyKey"
@@ -265,18 +268,18 @@ export type Capability =
   | "sign"
   | "versions";
 
-/** A server that does not keep a promise of the contract. */
+/** A known deviation of a server from the contract. */
 export interface Exception {
-  /** Of the case. */
+  /** The id of the case. */
   id: string;
   reason: string;
-  /** How that is known: an issue, a line of its source, a measurement with its version. */
+  /** The evidence: an issue, a line of the server's source, a measurement with its version. */
   evidence: string;
-  /** What is true there instead. */
+  /** Checks the server's actual behaviour. */
   instead?(bench: TestContext): Promise<void>;
 }
 
-/** A case before it meets a driver. */
+/** A case before it is bound to a driver. */
 export interface Spec {
   id: string;
   title: string;

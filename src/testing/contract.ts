@@ -1,4 +1,4 @@
-/** What a driver is held to, as data: any test runner can run it. */
+/** The contract of drivers as data, for any test runner. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, Exception, Harness, Spec } from "./bench.js";
 import { TestContext } from "./bench.js";
@@ -12,31 +12,31 @@ import { rangeCases } from "./cases/ranges.js";
 import { readCases } from "./cases/read.js";
 import { writeCases } from "./cases/write.js";
 
-/** Milliseconds until which what a case has begun must be given back. */
+/** Milliseconds within which a case's resources must be released. */
 const GRACE = 1000;
 
-/** One promise of the contract, ready to be run. */
+/** One rule of the contract, ready to run. */
 export interface Case {
-  /** As in the table of the contract: `W01`, `C08`. */
+  /** The id in the contract's table: `W01`, `C08`. */
   id: string;
   title: string;
-  /** Opens a harness, checks, and cleans up; rejects with an AssertionError when the promise is broken. */
+  /** Opens a harness, checks, and cleans up; rejects with an AssertionError if the driver breaks the rule. */
   run(): Promise<void>;
-  /** Why there is nothing to check here. */
+  /** The reason why the case does not apply. */
   skip?: string;
-  /** Capability without which this case checks that the call is refused, or what else is true there. */
+  /** The capability without which this case checks that the call is refused, or the documented alternative. */
   lacking?: Capability;
   exception?: Exception;
 }
 
 export interface ContractOptions {
-  /** What the driver is called in titles. */
+  /** The driver's name in titles. */
   name: string;
-  /** A storage and a place of its own in it. Called for every case, with its id. */
+  /** Opens a storage with its own location. Called for every case, with its id. */
   open(id: string): Promise<Harness>;
-  /** What the driver or its provider does not have at all. */
+  /** Capabilities that the driver or its provider lacks. */
   lacks?: readonly Capability[];
-  /** Where this server is known to break a promise. A case that holds in spite of its exception fails. */
+  /** Known deviations of this server. A case that passes in spite of its exception fails. */
   exceptions?: readonly Exception[];
 }
 
@@ -56,7 +56,7 @@ const SPECS: readonly Spec[] = [
 ];
 
 /**
- * The cases that every driver must pass, through the public API of Storage. With any test runner:
+ * Returns the cases that every driver must pass, through the public API of Storage. With any test runner:
  *
  * @example
  * for (const { id, title, run, skip } of driverContract({ name: "mine", open })) {
@@ -98,14 +98,14 @@ async function run(harness: Harness, check: Check): Promise<void> {
     await check(new TestContext(harness));
     await leavesNothing(harness);
   } catch (error) {
-    // What the case has found says more than what follows from it.
+    // The case's own failure is more informative than a consequence of it.
     await harness.cleanup().catch(() => {});
     throw error;
   }
   await harness.cleanup();
 }
 
-/** What an abort has left may need a moment to go. */
+/** An abort's clean-up may take a moment. */
 async function leavesNothing({ leftovers }: Harness): Promise<void> {
   if (!leftovers) return;
   const deadline = Date.now() + GRACE;
@@ -117,7 +117,7 @@ async function leavesNothing({ leftovers }: Harness): Promise<void> {
   if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}`);
 }
 
-/** What is true instead of the case; where nothing is said about it, the case must fail. */
+/** Checks the exception's alternative; without one, the case must fail. */
 function excepted(check: Check, { instead, id, reason }: Exception): Check {
   if (instead) return instead;
   return async (bench) => {

@@ -1,4 +1,4 @@
-/** References that other XCom classes left in rows, each kind told by its prefix. */
+/** References that other XCom classes left in rows; a prefix identifies each kind. */
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { BaseAndLayouts, ReadAliases, XComFeatures } from "./features.js";
@@ -11,7 +11,7 @@ interface Alias {
   base: StoragePath;
 }
 
-/** Reads the option `readAliases` of a backend. */
+/** Implements the backend's option `readAliases`. */
 export const readAliases: XComFeatures = {
   readAliases(aliases, base) {
     const checked = checkAliases(aliases, base);
@@ -25,7 +25,7 @@ export const readAliases: XComFeatures = {
   },
 };
 
-/** The aliases, checked against each other and against the base of new references. */
+/** Checks the aliases against each other and against the base of new references. */
 function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[] {
   const checked = Object.entries(aliases).map(([prefix, at]) => checkAlias(prefix, at));
   const taken = [startBelow(base)];
@@ -50,14 +50,14 @@ const LIKE_AN_ALIAS =
   "a text that begins with a prefix of readAliases would be read as a reference; " +
   "give the backend a threshold >= 0, so that it becomes an object, or send it in an array or an object";
 
-/** Where a row leads, and what of it is below the base of the alias. */
+/** The target of a row, and its path below the alias's base. */
 interface Target {
   path: StoragePath;
   base: StoragePath;
   below: string;
 }
 
-/** Undefined for any other text, and for a path that leads elsewhere. */
+/** Returns undefined for any other text, and for a path that leaves the alias's base. */
 function targetOf(stored: string, aliases: readonly Alias[]): Target | undefined {
   const alias = aliases.find(({ prefix }) => stored.startsWith(prefix));
   if (!alias) return undefined;
@@ -67,8 +67,8 @@ function targetOf(stored: string, aliases: readonly Alias[]): Target | undefined
 }
 
 /**
- * What an alias leads to. Below the backend's own base, whatever the connection, only what has a layout is an object of
- * an XCom. Where the path has a layout, it tells the owner; any other old name does not.
+ * Resolves an alias. Below the backend's own base, under any connection, only a path with a layout is an XCom object. A
+ * path with a layout identifies its owner; any other old name does not.
  */
 function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, owner: Owner | undefined) {
   if (!target) return undefined;
@@ -76,11 +76,11 @@ function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, 
   const found = placesOf(inside ?? target.below, layouts);
   if (inside !== undefined && found.length === 0) return undefined;
   if (owner && found.length > 0) checkOwned(found, owner, inside === undefined ? target.base : base, target.path);
-  // The same object by the connection of the base, so that layers around the backend know it.
+  // The same object by the base's connection, so that layers around the backend recognise it.
   return inside === undefined ? target.path : pathBelow(base, inside);
 }
 
-/** The key below the base, of a path in the same bucket of the same provider; undefined elsewhere. */
+/** Returns the key below the base for a path in the same bucket of the same provider; undefined elsewhere. */
 function keyInside(path: StoragePath, base: StoragePath): string | undefined {
   if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
   const start = prefixOf(base);

@@ -1,4 +1,4 @@
-/** Which types may be stored and loaded, by patterns on their names. */
+/** Restricts the types that may be stored and loaded, by patterns on their names. */
 import { isInstance } from "../brand.js";
 import { failure, invalid } from "../errors.js";
 import type { Encoding, Fields } from "./encoding/encoding.js";
@@ -7,16 +7,16 @@ import { nameAndVersion } from "./serializer.js";
 
 type AllowList = (name: string) => boolean;
 
-/** Always allowed: with JSON itself, the class that stands for lists which Python must not change. */
+/** Always allowed, like JSON itself: the class for lists that Python must not change. */
 const TUPLE = "builtins.tuple";
 
-/** Reads the option `allowedTypes` of a backend. */
+/** Implements the backend's option `allowedTypes`. */
 export const allowedTypes: XComFeatures = {
   allowedTypes(patterns) {
     const allows = allowList(patterns);
     return {
       checkSerializer(name, code) {
-        // A pattern can name it with its version and without.
+        // A pattern can name the type with or without its version.
         if (!allows(name) && !allows(nameAndVersion(name).type)) throw failure(code, refusal(name));
       },
       restricted: (encoding) => restricted(encoding, allows),
@@ -25,8 +25,8 @@ export const allowedTypes: XComFeatures = {
 };
 
 /**
- * Patterns as in Airflow's `allowed_deserialization_classes`, in a list or separated by spaces: `*`, `?`, `[ab]` and
- * `[!ab]`, matched against whole names.
+ * Compiles patterns as in Airflow's `allowed_deserialization_classes`, given as a list or separated by spaces: `*`,
+ * `?`, `[ab]` and `[!ab]`, matched against whole names.
  */
 function allowList(patterns: readonly string[] | string): AllowList {
   const all = typeof patterns === "string" ? patterns.split(/\s+/).filter(Boolean) : patterns;
@@ -34,7 +34,7 @@ function allowList(patterns: readonly string[] | string): AllowList {
   return (name) => name === TUPLE || matchers.some((matches) => matches.test(name));
 }
 
-/** Characters of a class name above which no pattern allows it; Python's own are far shorter. */
+/** Maximum length of a class name, in characters; no pattern allows a longer one. Python's own are far shorter. */
 const MAX_NAME = 1000;
 
 interface Matcher {
@@ -42,8 +42,8 @@ interface Matcher {
 }
 
 /**
- * A pattern cut at its stars. Every piece takes as many characters as it has, so that the first place where it fits is
- * as good as any later one: nothing is tried twice, however many stars there are.
+ * Compiles a pattern cut at its stars. Each piece matches a fixed number of characters, so its first match is as good
+ * as any later one: there is no backtracking, however many stars there are.
  */
 function matcher(pattern: string): Matcher {
   if (typeof pattern !== "string" || pattern === "" || /\s/.test(pattern))
@@ -69,7 +69,7 @@ function isMatch(name: string, first: RegExp, between: readonly RegExp[], last: 
   return last.test(rest);
 }
 
-/** The sources of the pieces between the stars, of which a bracket holds none. */
+/** Returns the regular expressions of the pieces between the stars; brackets contain no star. */
 function piecesOf(pattern: string): string[] {
   const pieces = [""];
   for (const [token, not, set] of pattern.matchAll(/\[(!?)(\]?[^\]]*)\]|[\s\S]/gu)) {
@@ -84,7 +84,7 @@ function translated(token: string, not: string | undefined, set: string | undefi
   return token === "?" ? "." : escaped(token);
 }
 
-/** The encoding, less the classes that are not allowed: refused when they are written, and when they are read. */
+/** Returns the encoding without the classes that are not allowed: both writing and reading one is refused. */
 function restricted(encoding: Encoding, allows: AllowList): Encoding {
   return {
     ...encoding,
@@ -111,7 +111,7 @@ function classnameOf({ entries }: Fields): string | undefined {
   return first?.[0] === "__classname__" ? String(first[1]) : undefined;
 }
 
-/** The class of an envelope, also of the older form of one. */
+/** Returns the class of an envelope, including the older form. */
 function typeNameOf(object: Record<string, unknown>): string | undefined {
   if (Object.hasOwn(object, "__classname__") && Object.hasOwn(object, "__version__"))
     return String(object.__classname__);
@@ -126,7 +126,7 @@ const OLDER: ReadonlyMap<unknown, string> = new Map([
   ["timedelta", "datetime.timedelta"],
 ]);
 
-/** Text as a part of a regular expression. */
+/** Escapes text for a regular expression. */
 export function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }

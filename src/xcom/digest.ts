@@ -1,4 +1,4 @@
-/** The digest of stored bytes in the name of their object. */
+/** Digests of stored bytes in object names. */
 import { createHash } from "node:crypto";
 import type { Codecs } from "../codecs/codec.js";
 import { Pace } from "../codecs/stream.js";
@@ -11,16 +11,16 @@ import type { Digested, XComFeatures } from "./features.js";
 import { parseObjectName } from "./keys/layout.js";
 import type { XComCompression } from "./settings.js";
 
-/** Stored bytes up to which they are kept between hashing and writing; more are made a second time. */
+/** Maximum stored bytes kept between hashing and writing; larger values are encoded a second time. */
 const KEPT = 1024 * 1024;
 
-/** Reads the option `digest` of a backend. */
+/** Implements the backend's option `digest`. */
 export const digests: XComFeatures = {
   digest: (codecs, body, compression, signal) =>
     digested(() => compressed(codecs, body(), compression, signal), signal),
 };
 
-/** The digest of what `encode` gives, and a body of the same bytes. Memory is bounded whatever they are. */
+/** Returns the digest of `encode`'s output and a body of the same bytes. Memory is bounded, whatever their size. */
 async function digested(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash("sha256");
   const kept: Uint8Array[] = [];
@@ -29,7 +29,7 @@ async function digested(encode: () => ByteStream, signal: AbortSignal | undefine
   for await (const chunk of abortable(encode(), signal)) {
     hash.update(chunk);
     length += chunk.byteLength;
-    // A producer may use its chunk again.
+    // A producer may reuse its chunk.
     if (length <= KEPT) kept.push(Buffer.from(chunk));
     else kept.length = 0;
     await pace.rest();
@@ -48,7 +48,7 @@ async function* same(bytes: ByteStream, digest: string): ByteStream {
   throw invalid("the value changed while it was stored, or its serializer encodes it differently");
 }
 
-/** The body with the codec applied, as it is stored. */
+/** Returns the body compressed by the codec, as it is stored. */
 function compressed(
   codecs: Codecs,
   body: Body,
@@ -59,7 +59,7 @@ function compressed(
   return name === null ? bytes : codecs.get(name).encode(bytes, signal ? { signal } : {});
 }
 
-/** The stored bytes with the codec of the path undone. What it finds is an error of `read`. */
+/** Yields the stored bytes decompressed by the path's codec. Errors belong to `read`. */
 export async function* decompressed(
   codecs: Codecs,
   path: StoragePath,
@@ -74,13 +74,13 @@ export async function* decompressed(
   }
 }
 
-/** The digest that the name of an object tells; none in a place that is meant to be overwritten. */
+/** Returns the digest in an object's name; undefined for a name that is meant to be overwritten. */
 export function digestOf(path: StoragePath): string | undefined {
   const { digest } = parseObjectName(path.name);
   return digest === undefined || path.parent.name.startsWith("ti-") ? undefined : digest;
 }
 
-/** What `read` makes of the bytes, once all of them have shown to be those of the digest; else Corrupt. */
+/** Returns the result of `read` once all bytes match the digest; throws Corrupt otherwise. */
 export async function readChecked<T>(
   path: string,
   stored: ByteStream,
@@ -95,7 +95,7 @@ export async function readChecked<T>(
     return step;
   };
   try {
-    // It has no `return`: what a reader leaves is still to be hashed.
+    // No `return` method: bytes that the reader leaves must still be hashed.
     const outcome = await outcomeOf(read({ [Symbol.asyncIterator]: () => ({ next }) }));
     while (!(await next()).done);
     if (hash.digest("hex") !== digest) throw failure("Corrupt", OTHER_BYTES).at("read", path);
@@ -107,7 +107,7 @@ export async function readChecked<T>(
 
 const OTHER_BYTES = "the stored bytes do not have the SHA-256 that the object's name tells";
 
-/** How it ended. Damage is no end: the digest is the better witness of it. */
+/** Captures the outcome. Corrupt data does not abort the hashing: the digest is the better evidence of it. */
 async function outcomeOf<T>(work: Promise<T>): Promise<() => T> {
   try {
     const value = await work;

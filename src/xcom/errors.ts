@@ -1,18 +1,18 @@
-/** How the backend and its layers refuse, and how they tell what failed. */
+/** Errors of the backend and its layers. */
 import { invalid, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
-/** Throws what {@link invalid} makes. */
+/** Throws the error that {@link invalid} creates. */
 export function refuse(detail: string): never {
   throw invalid(detail);
 }
 
-/** An error as one of `op`; what it tells already is kept. */
+/** Returns an error attributed to `op`; keeps an operation and path that it already has. */
 export function errorAt(op: string, at: StoragePath | string, error: unknown): unknown {
   return isStorageError(error) ? error.at(op, String(at)) : error;
 }
 
-/** What `work` fails with, told as a failure of `op`. */
+/** Runs `work` and attributes its failure to `op`. */
 export async function withOperation<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,6 +1,6 @@
 /**
- * Options that most backends do without. What reads one is a part of its own, which a small bundle holds only when it
- * is named; an option without its part is refused.
+ * Options that most backends do not use. The code behind each is a separate part, which a small bundle contains only if
+ * it names it. The backend refuses an option whose part is missing.
  */
 import type { Codecs } from "../codecs/codec.js";
 import type { StoragePath } from "../path.js";
@@ -10,38 +10,47 @@ import type { KeyLayout, Owner } from "./keys/layout.js";
 import type { Serializer } from "./serializer.js";
 import type { XComCompression } from "./settings.js";
 
-/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: what stands after the prefix is a path below the base. */
+/** `{ "xcom_s3://": "s3://my_conn@my_bucket" }`: the text after the prefix is a path below the base. */
 export type ReadAliases = Readonly<Record<string, StoragePath | string>>;
 
-/** Where a backend's own objects are. */
+/** The base path and the layouts of a backend's own objects. */
 export interface BaseAndLayouts {
   base: StoragePath;
   layouts: readonly KeyLayout[];
 }
 
-/** What knows the rows of other XCom classes. */
+/** A reader for the rows of other XCom classes. */
 export interface AliasReader {
-  /** Whether a text begins as such a row does, and leads to a path. */
+  /** Returns whether a text starts like such a row and resolves to a path. */
   matches(stored: string): boolean;
-  /** The object that a row refers to; undefined for any other text. PermissionDenied when it is another owner's. */
+  /**
+   * Returns the object that a row refers to; undefined for any other text. Throws PermissionDenied if it belongs to
+   * another owner.
+   */
   resolve(stored: string, rules: BaseAndLayouts, owner: Owner | undefined): StoragePath | undefined;
-  /** Throws InvalidArgument for a text that would be read as such a row. */
+  /** Throws InvalidArgument for a text that readers would take for such a row. */
   checkText(text: string): void;
 }
 
 /** Which types may be stored and loaded. */
 export interface TypeLimits {
-  /** Throws when a serializer's type may not: InvalidArgument on the way in, PermissionDenied on the way out. */
+  /** Throws for a serializer whose type is not allowed: InvalidArgument on store, PermissionDenied on load. */
   checkSerializer(name: string, code: "InvalidArgument" | "PermissionDenied"): void;
-  /** The encoding, less the classes that may not. */
+  /** Returns the encoding without the classes that are not allowed. */
   restricted(encoding: Encoding): Encoding;
 }
 
-/** Which serializer has a value. */
+/** Chooses the serializer of a value. */
 export interface Serializers {
-  /** The one that stores a value; none for JSON. InvalidArgument when it must not, or when rows are all there is. */
+  /**
+   * Returns the serializer that stores a value; undefined for JSON. Throws InvalidArgument if the value must not be
+   * stored, or if the threshold allows only rows.
+   */
   forValue(value: unknown): Serializer | undefined;
-  /** The one of an object by the suffix of its name; none for JSON. Unsupported, saying what is missing. */
+  /**
+   * Returns the serializer of an object by the suffix of its name; undefined for JSON. Throws Unsupported and names the
+   * missing part.
+   */
   forSuffix(suffix: string): Serializer | undefined;
 }
 
@@ -52,7 +61,7 @@ export interface Digested {
   body: Body;
 }
 
-/** Each reads the option of its name. */
+/** The optional parts; each implements the option of its name. */
 export interface XComFeatures {
   keyTemplate?: (template: string) => KeyLayout;
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;

@@ -1,4 +1,4 @@
-/** Rows made again from what is in storage. */
+/** Restores rows from storage. */
 import { failure } from "../errors.js";
 import type { Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
@@ -11,25 +11,25 @@ import type { StoredXCom } from "./stored.js";
 import type { XCom } from "./xcom.js";
 
 export interface ImportOptions extends RowOptions {
-  /** The key of objects whose path does not tell it; without one they are passed over. */
+  /** The key of objects whose path does not contain it; without it they are skipped. */
   key?: string | undefined;
-  /** Whether a row that is there gets the new value. @default false */
+  /** Whether an existing row gets the new value. @default false */
   replace?: boolean | undefined;
 }
 
-/** What an import did. */
+/** The result of an import. */
 export interface ImportReport {
   rows: number;
-  /** What was passed over, and why: a reference, or a file of an export. */
+  /** Skipped references or files of an export, each with the reason. */
   skipped: { from: string; why: string }[];
-  /** What could not be read or set; it did not end the rest. */
+  /** Objects that could not be read or set; they do not stop the import. */
   failed: { from: string; error: unknown }[];
 }
 
 /**
- * Makes rows with the references of objects, as {@link listStoredXComs} finds them. Of several objects of a task under one
- * key, attempts, map indexes or retention classes that a path cannot tell apart, the newest of the whole listing gets
- * the row, with map index -1. In memory are the keys of the rows that were set.
+ * Restores rows with references to objects, as {@link listStoredXComs} finds them. If a path cannot tell apart the
+ * attempts, map indexes or retention classes of a task's objects under one key, the newest of the whole listing gets
+ * the row, with map index -1. Memory holds the keys of the rows that were set.
  */
 export async function importReferences(
   rows: XComRows,
@@ -56,9 +56,9 @@ const THERE = "there is a row";
 
 const UNDATED = "the index has another file of the same task and key, and does not say which is newer";
 
-/** Gives each row to the newest of what is offered for it, whatever the order in which it comes. */
+/** Gives each row to its newest candidate, in whatever order the candidates arrive. */
 class NewestRows {
-  /** The rows that this import has set: what they hold, and how new that is. */
+  /** The rows that this import has set: their content and its age. */
   readonly #set = new Map<string, { from: string; time: number | undefined }>();
 
   constructor(
@@ -67,7 +67,7 @@ class NewestRows {
     readonly done: ImportReport,
   ) {}
 
-  /** Runs `set` when the row is free, may be replaced, or holds something older that this import put there. */
+  /** Runs `set` if the row is free, may be replaced, or holds something older from this import. */
   async offer(at: RowKey, time: number | undefined, from: string, set: () => Promise<void>): Promise<void> {
     const { replace, signal } = this.options;
     const id = JSON.stringify([at.dagId, at.runId, at.taskId, at.mapIndex ?? -1, at.key]);
@@ -95,7 +95,7 @@ function isNewer(time: number | undefined, than: number | undefined): boolean {
   return time !== undefined && (than === undefined || time > than);
 }
 
-/** A listing has the objects of a task one after the other, so that no more than these are held. */
+/** A listing returns the objects of a task together, so only these are held in memory. */
 async function* byTask(found: AsyncIterable<StoredXCom>): AsyncGenerator<StoredXCom[]> {
   let group: StoredXCom[] = [];
   for await (const one of found) {
@@ -110,7 +110,7 @@ async function* byTask(found: AsyncIterable<StoredXCom>): AsyncGenerator<StoredX
   if (group.length > 0) yield group;
 }
 
-/** The objects of each key, the newest first. */
+/** Groups the objects by key, newest first. */
 function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done: ImportReport) {
   const keys = new Map<string, [StoredXCom, ...StoredXCom[]]>();
   const newestFirst = group.toSorted((a, b) => (b.modified?.getTime() ?? 0) - (a.modified?.getTime() ?? 0));
@@ -124,13 +124,13 @@ function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done
   return keys;
 }
 
-/** Says of each file of an export which XCom it was. */
+/** The file of an export that maps each file to its XCom. */
 export const INDEX = "index.jsonl";
 
-/** Characters of a line of the index; one has some hundreds. Above it is TooLarge. */
+/** Maximum characters of an index line; a typical one has some hundreds. A longer one is TooLarge. */
 const MAX_LINE = 1024 * 1024;
 
-/** Stands beside an export for as long as it is being made. */
+/** Exists beside an export until the export is complete. */
 export const UNFINISHED = "index.jsonl.unfinished";
 
 /** A line of the `index.jsonl` that `stowage xcom export` writes. */
@@ -141,14 +141,14 @@ interface Line {
   taskId: string;
   mapIndex: number | undefined;
   key: string | undefined;
-  /** When the object was stored, in milliseconds since 1970. */
+  /** The object's storage time, in milliseconds since 1970. */
   time: number | undefined;
 }
 
 /**
  * Sets the values that `stowage xcom export` has written below `path`: small ones in their rows, large ones as new
- * objects of the backend of `xcom`. The index is read as it comes: what it names before a damaged line is set. Of
- * several files of one row the one that was stored last gets it.
+ * objects of `xcom`'s backend. The index is streamed: entries before a damaged line are set. Of several files of one
+ * row, the one stored last wins.
  */
 export async function importExported(
   xcom: XCom,
@@ -179,7 +179,7 @@ function whyNot(file: string): string | undefined {
   return file.endsWith(".json") ? undefined : "it is no JSON; store it with its serializer";
 }
 
-/** The lines as they come: no more than one of them is held, and what is read at a time. */
+/** Yields the lines as they arrive; memory holds one line and one chunk at most. */
 async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): AsyncGenerator<Line> {
   const lines = new Lines(INDEX, MAX_LINE);
   try {
@@ -231,12 +231,12 @@ function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefi
 
 // Text in lines.
 
-/** The lines of text that comes in pieces. TooLarge once one that has not ended has more than `max` characters. */
+/** Splits text that arrives in pieces into lines. Throws TooLarge if an unfinished line exceeds `max` characters. */
 export class Lines {
   #text = "";
   #start = 0;
   #seen = 0;
-  /** The number of the line that was handed out last. */
+  /** The number of the last line returned. */
   at = 0;
 
   /** `name` is for messages. */
@@ -251,7 +251,7 @@ export class Lines {
     this.#start = 0;
   }
 
-  /** The next line without its LF; undefined until more is pushed. */
+  /** Returns the next line without its LF; undefined until more is pushed. */
   next(): string | undefined {
     const end = this.#text.indexOf("\n", this.#seen);
     if (end < 0) return this.#wait();
@@ -262,7 +262,7 @@ export class Lines {
     return line;
   }
 
-  /** What follows the last LF. */
+  /** Returns the text after the last LF. */
   get rest(): string {
     return this.#text.slice(this.#start);
   }

@@ -1,6 +1,6 @@
 /**
- * The door of the room: XComs as the command uses them. `src/xcom.ts` is what users get; the backend
- * itself, `src/objectstore-backend.ts`, is made of the files of this room.
+ * The folder's entry point: XComs as the command uses them. `src/xcom.ts` is the users' entry point; the backend
+ * itself, `src/objectstore-backend.ts`, is built from the files of this folder.
  */
 export { airflowEncoding, jsonEncoding, objectForm } from "./encoding/airflow.js";
 export { readJson } from "./encoding/json-read.js";

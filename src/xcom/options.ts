@@ -1,4 +1,4 @@
-/** The options of the backend, and what of them is refused. */
+/** The options of the backend and their checks. */
 import type { Abortable, Objects, Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import { airflowEncoding, jsonEncoding } from "./encoding/airflow.js";
@@ -13,7 +13,7 @@ import type { Serializer } from "./serializer.js";
 import { JSON_ONLY } from "./serializers.js";
 import { checkCompression, type XComCompression } from "./settings.js";
 
-/** The three methods of a backend; layers around one have the same. */
+/** The three methods of a backend; layers around a backend have the same. */
 export interface XComBackend {
   storeValue(owner: Owner, key: string, value: unknown, options?: Abortable): Promise<unknown>;
   loadValue(stored: unknown, options?: LoadOptions): Promise<unknown>;
@@ -21,7 +21,7 @@ export interface XComBackend {
 }
 
 export interface LoadOptions extends Abortable {
-  /** Whose the row is: then a reference to an object of another task is PermissionDenied. */
+  /** The owner of the row. If given, a reference to another task's object throws PermissionDenied. */
   owner?: Owner | undefined;
 }
 
@@ -29,46 +29,50 @@ const MAX_DECODED_BYTES = 512 * 1024 * 1024;
 
 export interface XComObjectStorageBackendOptions<S extends Objects = Storage> {
   storage: S;
-  /** Where objects go: `s3://my_conn@my_bucket/xcom`. */
+  /** The base path of the objects: `s3://my_conn@my_bucket/xcom`. */
   path: StoragePath | string;
-  /** Values of at least this many bytes of Python's JSON are stored as objects; 0 is all, -1 none. @default -1 */
+  /** Values whose Python JSON has at least this many bytes are stored as objects; 0 stores all, -1 none. @default -1 */
   threshold?: number | undefined;
   /** @default null */
   compression?: XComCompression | null | undefined;
-  /** Where new objects go; both layouts are read. @default "ti", as Airflow 3.4 writes */
+  /** The layout of new objects; both layouts are read. @default "ti", as Airflow 3.4 writes */
   layout?: LayoutName | undefined;
   /**
-   * Instead of `layout`: where new objects go, as in `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`.
-   * Each id becomes one segment or a part of one, percent-quoted. Airflow's layouts are read too.
+   * Replaces `layout`: the template of new keys, as in
+   * `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. Each id becomes one segment or a part of one,
+   * percent-quoted. Airflow's layouts are read too.
    */
   keyTemplate?: string | undefined;
   /**
-   * What rows of other XCom classes begin with, and where their objects are:
-   * `{ "xcom_s3://": "s3://my_conn@old_bucket" }`. They are read, never written.
+   * Prefixes of rows that other XCom classes wrote, with the location of their objects: `{ "xcom_s3://":
+   * "s3://my_conn@old_bucket" }`. They are read, never written.
    */
   readAliases?: ReadAliases | undefined;
   /**
-   * Whether `purge` and `clear` also delete what a row of `readAliases` leads to. Old names do not say whose an object
-   * is, so that any text with the prefix deletes the object that it names. @default false
+   * Whether `purge` and `clear` also delete the targets of `readAliases`. Old names do not identify an owner, so any
+   * text with the prefix deletes the object that it names. @default false
    */
   purgeAliases?: boolean | undefined;
-  /** Decoded bytes of an object after which loading fails with TooLarge. @default 512 MiB */
+  /** Maximum decoded bytes of an object; loading a larger one fails with TooLarge. @default 512 MiB */
   maxDecodedBytes?: number | undefined;
-  /** What a reference to an object that is missing, or that is not JSON, gives: an error, or itself as in Airflow. @default "error" */
+  /**
+   * Result of loading a reference whose object is missing or not JSON: an error, or the reference itself as in Airflow.
+   * @default "error"
+   */
   onMissing?: "error" | "reference" | undefined;
-  /** `airflow`: Python's types are kept by Airflow's envelopes. `json`: JSON as it is. @default "airflow" */
+  /** `airflow`: Airflow's envelopes keep Python's types. `json`: plain JSON. @default "airflow" */
   encoding?: "airflow" | "json" | undefined;
-  /** For values that are not JSON, or not to be stored as JSON; the first whose `test` says so stores a value. */
+  /** For values that are not, or should not be stored as, JSON; the first with a true `test` stores the value. */
   serializers?: readonly Serializer[] | undefined;
   /**
-   * The only types, besides JSON's own, that are stored and loaded: names of Airflow's envelopes
+   * The only types, besides JSON's own, that may be stored and loaded: names of Airflow's envelopes
    * (`datetime.datetime`, `my_package.*`) and of serializers, with the wildcards of Airflow's
    * `allowed_deserialization_classes`. @default all
    */
   allowedTypes?: readonly string[] | string | undefined;
   /**
-   * Puts `~sha256-` and the digest of the stored bytes into each new name. Whether or not it is set, what a name tells
-   * is checked when its object is read. @default false
+   * Puts `~sha256-` and the digest of the stored bytes into each new name. Reads always verify a digest that a name
+   * contains. @default false
    */
   digest?: boolean | undefined;
 }
@@ -87,7 +91,7 @@ export interface Settings extends ReferenceRules {
   digest: XComFeatures["digest"];
 }
 
-/** InvalidArgument, with the mend, for options that make no backend. */
+/** Checks the options. Throws InvalidArgument, with the mend, for invalid ones. */
 export function checkOptions(options: Options, features: XComFeatures): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
@@ -115,7 +119,7 @@ export function checkOptions(options: Options, features: XComFeatures): Settings
   };
 }
 
-/** What reads the option of this name. */
+/** Returns the part that implements the option of this name. */
 function feature<K extends keyof XComFeatures>(name: K, features: XComFeatures): NonNullable<XComFeatures[K]> {
   return features[name] ?? refuse(`option ${name} requires the \`${name}\` feature; pass it to the constructor`);
 }

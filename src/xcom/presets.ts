@@ -1,4 +1,4 @@
-/** Options of the backend that belong together. */
+/** Option presets of the backend. */
 import { readAliases } from "./aliases.js";
 import { allowedTypes } from "./allowed-types.js";
 import { digests } from "./digest.js";
@@ -8,7 +8,7 @@ import type { XComObjectStorageBackendOptions } from "./options.js";
 import { serializers } from "./serializers.js";
 
 /**
- * For tasks that run apart from each other and share nothing but a bucket: every value becomes an object, compressed by
+ * Options for tasks that run on separate machines and share only a bucket: every value becomes an object, compressed by
  * the codec that every reader has.
  *
  *     new XComObjectStorageBackend({ ...REMOTE_AGENT_OPTIONS, storage, path: "s3://my_conn@my_bucket/xcom" })
@@ -18,7 +18,7 @@ export const REMOTE_AGENT_OPTIONS = Object.freeze({
   compression: "gzip",
 }) satisfies Readonly<Partial<XComObjectStorageBackendOptions>>;
 
-/** For those who do not count bytes. */
+/** All features, for programs whose bundle size does not matter. */
 export const ALL_FEATURES: XComFeatures = {
   ...keyTemplates,
   ...readAliases,

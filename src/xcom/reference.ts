@@ -5,24 +5,24 @@ import type { AliasReader } from "./features.js";
 import { pathBelow, restBelow, roomBelow } from "./keys/base.js";
 import { checkOwner, type KeyLayout, type Owner, type ParsedKey, segmentsOf } from "./keys/layout.js";
 
-/** What a backend takes for references. */
+/** The rules by which a backend recognises references. */
 export interface ReferenceRules {
   base: StoragePath;
-  /** The layouts below the base; where several tell the same path, any of them may own it. */
+  /** The layouts below the base; if several match one path, any of them may own it. */
   layouts: readonly KeyLayout[];
   readAlias?: AliasReader | undefined;
-  /** Whether what an alias leads to is deleted too. */
+  /** Whether deletes include the targets of aliases. */
   purgeAliases: boolean;
 }
 
 type Found = { layout: KeyLayout; place: ParsedKey<string> }[];
 
 /**
- * The object that a row refers to; undefined when what it holds is a value.
+ * Returns the object that a row refers to; undefined if the row holds a value.
  *
- * A reference has scheme, connection, bucket and path of the base, and below it one of the layouts; or the prefix of
- * an alias. InvalidArgument when only the connection is another, PermissionDenied when `owner` is given and the object
- * is another's.
+ * A reference has the scheme, connection, bucket and path of the base followed by one of the layouts, or the prefix of
+ * an alias. Throws InvalidArgument if only the connection differs, and PermissionDenied if `owner` is given and the
+ * object belongs to another.
  */
 export function readReference(
   stored: unknown,
@@ -40,7 +40,7 @@ export function readReference(
   return path;
 }
 
-/** The object to delete for a row: what it refers to, unless that is an alias and aliases are only read. */
+/** Returns the object to delete for a row: its target, unless that is an alias and aliases are read-only. */
 export function readPurged(stored: unknown, known: ReferenceRules, owner?: Owner | undefined): StoragePath | undefined {
   if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.matches(stored)) return undefined;
   return readReference(stored, known, owner);
@@ -62,7 +62,7 @@ export function checkOwned(found: Found, owner: Owner, base: StoragePath, path: 
   throw failure("PermissionDenied", detail);
 }
 
-/** The same path under another connection is surely a reference, but not one that these credentials are for. */
+/** The same path under another connection is certainly a reference, but these credentials do not apply to it. */
 function checkConnection(stored: string, { base, layouts }: ReferenceRules): undefined {
   const start = `${base.scheme}://`;
   const slash = stored.indexOf("/", start.length);
@@ -79,17 +79,17 @@ function checkConnection(stored: string, { base, layouts }: ReferenceRules): und
   throw invalid(`the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
 }
 
-/** Whether a string has to become an object, because a reader could take it for a reference. */
+/** Returns whether a string must be stored as an object because a reader could take it for a reference. */
 export function looksLikeReference(text: string, { base, readAlias }: ReferenceRules): boolean {
   return looksLikeAirflowReference(text, base) || readAlias?.matches(text) === true;
 }
 
 /**
- * Whether Airflow would take this string for a reference: scheme of the same provider, then bucket and base path, then
- * the end or a slash. It looks at neither connection nor layout.
+ * Returns whether Airflow would take this string for a reference: a scheme of the same provider, then bucket and base
+ * path, then the end or a slash. Airflow checks neither connection nor layout.
  */
 export function looksLikeAirflowReference(text: string, base: StoragePath): boolean {
-  // What Python's urlsplit drops before it looks.
+  // Python's urlsplit drops these characters before parsing.
   const cleaned = text.replace(/^[\0-\x20]+/, "").replace(/[\t\r\n]/g, "");
   const colon = cleaned.indexOf(":");
   const scheme = cleaned.slice(0, Math.max(0, colon)).toLowerCase();

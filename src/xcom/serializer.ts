@@ -1,4 +1,4 @@
-/** How values that are not JSON become objects, and values again. */
+/** Serializers convert values that are not JSON into objects and back. */
 import { invalid, type StorageError } from "../errors.js";
 import type { Abortable } from "../fs/index.js";
 import type { ByteStream } from "../streams.js";
@@ -6,26 +6,26 @@ import { isCompressed } from "./settings.js";
 
 export type SerializerOptions = Abortable;
 
-/** How values of one kind are stored: chosen by `test` on write, by the suffix of the object's name on read. */
+/** The storage format of one kind of value: chosen by `test` on write, by the suffix of the object's name on read. */
 export interface Serializer<T = unknown> {
-  /** What it writes, and in which version: `acme.invoice@1`. */
+  /** The type and version of the format: `acme.invoice@1`. */
   readonly name: string;
-  /** The end of its objects' names, before the codec's: `.csv`. Lower-case, one dot; `.json` is the default's. */
+  /** The suffix of object names, before the codec's: `.csv`. Lower-case, one dot; `.json` belongs to the default. */
   readonly suffix: string;
-  /** Whether this value is one of its own. The first serializer that says so stores it. */
+  /** Whether this serializer handles the value. The first serializer that returns true stores it. */
   test(value: unknown): value is T;
-  /** The bytes to store, the same each time; they are compressed after it. */
+  /** Returns the bytes to store, identical on each call; they are compressed afterwards. */
   encode(value: T, options: SerializerOptions): ByteStream;
-  /** The value of such bytes. Corrupt when there is none in them. */
+  /** Returns the value of such bytes. Throws Corrupt if they contain none. */
   decode(body: ByteStream, options: SerializerOptions): Promise<T>;
 }
 
-/** The suffix of the values that no serializer takes. */
+/** The suffix of values without a serializer. */
 export const JSON_SUFFIX = ".json";
-/** Characters of a suffix with its dot. */
+/** Maximum characters of a suffix with its dot. */
 const MAX_SUFFIX = 32;
 
-/** A serializer, checked. InvalidArgument, with the mend, when it cannot be one. */
+/** Checks and returns a serializer. Throws InvalidArgument, with the mend, for an invalid one. */
 export function defineSerializer<T>(serializer: Serializer<T>): Serializer<T> {
   const { name, suffix } = serializer;
   nameAndVersion(name);
@@ -39,14 +39,14 @@ export function defineSerializer<T>(serializer: Serializer<T>): Serializer<T> {
   return serializer;
 }
 
-/** The two parts of a name such as `acme.invoice@1`. */
+/** Splits a name such as `acme.invoice@1` into its two parts. */
 export function nameAndVersion(name: string): { type: string; version: number } {
   const [, type, version] = /^([A-Za-z_][\w.-]*)@([1-9]\d{0,8})$/.exec(String(name)) ?? [];
   if (type !== undefined) return { type, version: Number(version) };
   throw refuse(String(name).slice(0, 100), 'a name has its version behind it, as in "acme.invoice@1"');
 }
 
-/** All serializers of a backend, checked against each other. */
+/** Checks all serializers of a backend against each other. */
 export function checkSerializers(serializers: readonly Serializer[]): readonly Serializer[] {
   const bySuffix = new Map<string, Serializer>();
   for (const one of serializers.map((serializer) => defineSerializer(serializer))) {

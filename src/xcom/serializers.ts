@@ -1,4 +1,4 @@
-/** A serializer for the instances of a class, from methods that the class has for Airflow's serialization already. */
+/** Derives a serializer for a class from the methods it already has for Airflow's serialization. */
 import { isInstance } from "../brand.js";
 import { failure, invalid, type StorageError } from "../errors.js";
 import type { ByteStream } from "../streams.js";
@@ -10,30 +10,32 @@ import { jsonBytes } from "./encoding/json-write.js";
 import type { Serializers, TypeLimits, XComFeatures } from "./features.js";
 import { checkSerializers, defineSerializer, JSON_SUFFIX, nameAndVersion, type Serializer } from "./serializer.js";
 
-/** What an instance has: the value that stands for it, which Airflow's encoding can carry. */
+/** An instance that returns its data as a value that Airflow's encoding can carry. */
 export interface Serializable {
   serialize(): unknown;
 }
 
-/** A class whose instances tell their data, and that makes an instance of such data, also of an older version's. */
+/**
+ * A class whose instances return their data and that restores an instance from it, also from an older version's data.
+ */
 export interface SerializableClass<T extends Serializable> {
   readonly prototype: T;
   deserialize(data: never, version: number): T | Promise<T>;
 }
 
 export interface ClassSerializerOptions {
-  /** The class as Airflow names it, and the version of its data: `acme.invoice@2`. */
+  /** The class's name in Airflow and the version of its data: `acme.invoice@2`. */
   name: string;
-  /** @default made of the name: `.acme-invoice` */
+  /** @default derived from the name: `.acme-invoice` */
   suffix?: string | undefined;
 }
 
-/** Numbers come back as numbers, whatever digits they have. */
+/** Numbers are read as plain numbers, whatever digits they have. */
 const PLAIN_NUMBERS: Encoding = { ...airflowEncoding, opensExact: () => false };
 
 /**
- * Stores the instances of a class, not those of its subclasses, as JSON in Airflow's envelope, which Python reads as
- * its own class of that name. Reading data of a newer version than `name` has is Unsupported.
+ * Returns a serializer for the instances of a class, not of its subclasses: JSON in Airflow's envelope, which Python
+ * reads as its own class of that name. Reading data of a version newer than `name` has throws Unsupported.
  */
 export function serializerOf<T extends Serializable>(
   Class: SerializableClass<T>,
@@ -73,9 +75,9 @@ function newer(type: string, stored: number, name: string): string {
   return `the object was written as ${type}@${stored}, registered is ${name}; register ${type}@${stored} in serializers`;
 }
 
-// Which serializer has a value, on the way in and on the way out.
+// The choice of a serializer, on store and on load.
 
-/** All values are JSON. */
+/** Treats all values as JSON. */
 export const JSON_ONLY: Serializers = {
   forValue: () => undefined,
   forSuffix(suffix) {
@@ -84,7 +86,7 @@ export const JSON_ONLY: Serializers = {
   },
 };
 
-/** Reads the option `serializers` of a backend. */
+/** Implements the backend's option `serializers`. */
 export const serializers: XComFeatures = {
   serializers: (given, limits, threshold) => new SerializerSet(checkSerializers(given), limits, threshold),
 };
@@ -124,7 +126,7 @@ function unknown(suffix: string, known: string): StorageError {
   return failure("Unsupported", `no serializer reads ${suffix}; ${mend}`);
 }
 
-/** What a row can hold at its top; what is inside is looked at when it is written. */
+/** Whether a value may be the top level of a row; nested values are checked when they are written. */
 function isPlainJson(value: unknown): boolean {
   return typeof value !== "object" || value === null || Array.isArray(value) || isPlain(value);
 }

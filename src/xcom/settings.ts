@@ -6,7 +6,7 @@ import { invalid } from "../errors.js";
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** The codecs that Airflow's backend can name: those whose suffix tells its reader. */
+/** The codecs that Airflow's backend can name: its reader recognises them by their suffix. */
 const COMPRESSIONS = ["zip", "bz2", "gzip", "lzma", "xz", "lz4", "zstd"] as const;
 
 export type XComCompression = (typeof COMPRESSIONS)[number];
@@ -24,7 +24,7 @@ export const SETTING = {
   compression: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION",
 } as const;
 
-/** The three settings. InvalidArgument for a path that is missing, and for what Airflow refuses. */
+/** Returns the three settings. Throws InvalidArgument if the path is missing or a value is one that Airflow refuses. */
 export function settingsFromEnv(env: Env): XComSettings {
   const path = env[SETTING.path] ?? "";
   if (path === "") throw invalid(`${SETTING.path} is not set; set it to a path such as s3://my_conn@my_bucket/xcom`);
@@ -43,7 +43,7 @@ function compressionOf(env: Env): XComCompression | null {
   return name === "" ? null : checkCompression(name);
 }
 
-/** The codec, if Airflow's reader can tell it by the suffix. */
+/** Returns the codec if Airflow's reader recognises it by its suffix; throws InvalidArgument otherwise. */
 export function checkCompression(name: string): XComCompression {
   const known = COMPRESSIONS.find((one) => one === name);
   if (known) return known;
@@ -59,19 +59,20 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ["infer", "a new object has no suffix to infer it from; name the codec"],
 ]);
 
-/** What stands after the name of an object with this codec. */
+/** Returns the suffix that this codec adds to an object's name. */
 export function suffixOf(compression: XComCompression | null): string {
   return compression === null ? "" : SUFFIXES[compression][0];
 }
 
-/** Whether a name ends in the suffix of one of the codecs. */
+/** Returns whether a name ends in the suffix of one of the codecs. */
 export function isCompressed(name: string): boolean {
   return COMPRESSIONS.some((codec) => name.endsWith(SUFFIXES[codec][0]));
 }
 
 /**
- * A whole number as Airflow's configuration reads it: Python's `int()`, else `float()` without a fraction. So ` 10 `,
- * `1_000`, `1e3`, `10.0` and the digits of every script count. Far too large ones are the largest exact number.
+ * Parses an integer as Airflow's configuration does: Python's `int()`, else `float()` without a fraction. So ` 10 `,
+ * `1_000`, `1e3`, `10.0` and the digits of every script count. A value that is too large becomes the largest exact
+ * number.
  */
 export function pythonInt(text: string): number | undefined {
   const plain = asciiDigits(text).trim();
@@ -87,7 +88,7 @@ function asciiDigits(text: string): string {
   return text.replace(/\p{Nd}/gu, (digit) => String(digitValue(digit.codePointAt(0)!)));
 }
 
-/** Unicode keeps the ten digits of a script in one row, so the value is how far the row has come. */
+/** Unicode keeps the ten digits of a script together, so the digit's value is its offset in that run. */
 function digitValue(point: number): number {
   let start = point;
   while (/\p{Nd}/u.test(String.fromCodePoint(start - 1))) start--;

@@ -1,4 +1,4 @@
-/** XComs as storage alone tells them: the paths of their objects hold ids, key and codec. */
+/** XComs found by storage alone: the paths of their objects contain ids, key and codec. */
 import { codecs } from "../codecs/index.js";
 import type { Abortable, Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
@@ -6,32 +6,32 @@ import { printedBase } from "./keys/base.js";
 import { type LayoutName, parseObjectKey, parseObjectName } from "./keys/layout.js";
 import { classIn, MARK } from "./layers/retention-rules.js";
 
-/** What the path of an object says, in one of Airflow's layouts. */
+/** The information in an object's path, in one of Airflow's layouts. */
 export interface StoredLocation {
   /** The reference, as a row holds it. */
   path: StoragePath;
-  /** What is left of the path without what follows; the folder of a retention class is part of it. */
+  /** The part of the path before the ids; includes the folder of a retention class. */
   base: StoragePath;
   dagId: string;
   runId: string;
   taskId: string;
-  /** Undefined in the `uuid` layout, which does not tell it. Keys that were too long show as their SHA-256. */
+  /** Undefined in the `uuid` layout, which does not contain it. Overlong keys appear as their SHA-256. */
   key: string | undefined;
   layout: LayoutName;
-  /** `ti-<uuid>` of a task instance, `write-<uuid>` of a writer that had none, or the `<uuid>` of the object. */
+  /** `ti-<uuid>` of a task instance, `write-<uuid>` of a writer without one, or the `<uuid>` of the object. */
   instance: string;
-  /** Undefined for bytes as they are. */
+  /** Undefined for uncompressed objects. */
   codec: string | undefined;
 }
 
 /** An XCom found in storage. */
 export interface StoredXCom extends StoredLocation {
-  /** Bytes, as stored. */
+  /** Size in bytes, as stored. */
   size: number | undefined;
   modified: Date | undefined;
 }
 
-/** XComs that agree in all that is given. */
+/** Matches XComs by every given field. */
 export interface StoredFilter {
   dagId?: string | undefined;
   runId?: string | undefined;
@@ -40,8 +40,8 @@ export interface StoredFilter {
 }
 
 /**
- * The XComs whose objects are below `path`, in the order of their paths, with no database: `path` is the base path, or
- * below it that of a Dag, a run or a task. With `base`, ids that hold a slash are told apart.
+ * Yields the XComs whose objects are below `path`, in path order, without a database: `path` is the base path, or the
+ * path of a Dag, a run or a task below it. With `base`, ids that contain a slash are recognised.
  */
 export async function* listStoredXComs(
   { storage, path, base }: { storage: Storage; path: StoragePath | string; base?: StoragePath | string | undefined },
@@ -59,7 +59,7 @@ export async function* listStoredXComs(
   }
 }
 
-/** The ids that are given from the first on are part of every path, so that less is listed: in the base and each class. */
+/** The leading ids of the filter are part of every path, which narrows the listing: in the base and in each class. */
 async function* narrowed(storage: Storage, base: StoragePath, filter: StoredFilter, signal: AbortSignal | undefined) {
   const ids = [filter.dagId, filter.runId, filter.taskId];
   const missing = ids.indexOf(undefined);
@@ -72,8 +72,8 @@ async function* narrowed(storage: Storage, base: StoragePath, filter: StoredFilt
 }
 
 /**
- * The place of an XCom below `base`, or, where it is not below it, below whatever precedes the last ids: one segment
- * each for Dag, run and task. Undefined when the path has none of the layouts.
+ * Returns the location of an XCom below `base`, or, if it is not below it, below whatever precedes the last ids: one
+ * segment each for Dag, run and task. Returns undefined if the path has none of the layouts.
  */
 export function placeOf(path: StoragePath, base: StoragePath | undefined): StoredLocation | undefined {
   const known = base && path.isRelativeTo(base) ? withoutClass(path.relativeTo(base)) : undefined;
@@ -102,7 +102,7 @@ function leafOf(layout: LayoutName, tail: string): Pick<StoredLocation, "key" | 
     : { key: unquoted(stem), instance: first, codec };
 }
 
-/** A name with a percent sign that nobody could have written stays as it is. */
+/** A name with an invalid percent escape stays unchanged. */
 function unquoted(name: string): string {
   try {
     return decodeURIComponent(name);

@@ -28,10 +28,10 @@ export interface XComEntry extends RowKey {
   value: unknown;
 }
 
-/** Objects that `getMany` fetches at the same time. */
+/** Maximum objects that `getMany` fetches concurrently. */
 const AHEAD = 8;
 
-/** XComs on rows: each value in its row, or in an object that the row refers to. */
+/** XComs on rows: each value is in its row, or in an object that the row refers to. */
 export class XCom {
   readonly #rows: XComRows;
   readonly #backend: XComBackend;
@@ -44,10 +44,10 @@ export class XCom {
   }
 
   /**
-   * Stores a value. The object of the value that this very call replaced is deleted after the new row stands, so that
-   * of several writers at once one wins and the objects of all others go.
+   * Stores a value. Once the new row is written, deletes the object of the value that this call replaced, so that of
+   * several concurrent writers one wins and the objects of all others are deleted.
    *
-   * PreconditionFailed when other writers are faster fifty times in a row.
+   * Throws PreconditionFailed if other writers are faster fifty times in a row.
    */
   async set(at: RowKey, value: unknown, options: RowOptions = {}): Promise<void> {
     const stored = await this.#backend.storeValue(at, at.key, value, options);
@@ -56,18 +56,18 @@ export class XCom {
       await purgeObjects(this.#backend, old.value, { ...options, owner: at });
   }
 
-  /** The value; undefined when there is no row. */
+  /** Returns the value; undefined if there is no row. */
   async get(at: RowKey, options: RowOptions = {}): Promise<unknown> {
     const row = await this.#rows.get(at, options);
     return row && this.#backend.loadValue(row.value, { ...options, owner: at });
   }
 
-  /** Whether there is a row. */
+  /** Returns whether there is a row. */
   async has(at: RowKey, options: RowOptions = {}): Promise<boolean> {
     return (await this.#rows.get(at, options)) !== undefined;
   }
 
-  /** The values of all rows that agree with the filter, in the order of the rows, some of them fetched ahead. */
+  /** Yields the values of all matching rows, in the order of the rows; fetches some of them ahead. */
   async *getMany(filter: RowFilter, options: RowOptions = {}): AsyncGenerator<XComEntry, void, undefined> {
     const loading: Promise<XComEntry>[] = [];
     for await (const row of this.#rows.list(filter, options)) {
@@ -77,7 +77,10 @@ export class XCom {
     yield* loading;
   }
 
-  /** Deletes the row, then its object; whether there was a row. An error after the row is gone names the object. */
+  /**
+   * Deletes the row, then its object; returns whether there was a row. An error after the row is deleted names the
+   * object.
+   */
   async delete(at: RowKey, options: RowOptions = {}): Promise<boolean> {
     const { row, error } = await deleteRow(this.#rows, at, options);
     if (error) throw error.reason;
@@ -87,15 +90,16 @@ export class XCom {
   }
 
   /**
-   * Deletes every row of a task instance, each before its objects on all replicas. What fails is reported and does not
-   * stop the rest. InvalidArgument for a target that is not exactly one run's; NotFound when no run has the date.
+   * Deletes every row of a task instance, each before its objects on all replicas. Failures are reported and do not
+   * stop the rest. Throws InvalidArgument unless the target identifies exactly one run; NotFound if no run has the
+   * date.
    */
   async clear(target: ClearTarget, options: ClearOptions = {}): Promise<ClearReport> {
     const places = { rows: this.#rows, backend: this.#backend, runs: this.#runs };
     return withOperation("clear", "", async () => clearRows(places, await filterOf(target, places, options), options));
   }
 
-  /** Puts `stored` into the row; the row that it replaced. */
+  /** Puts `stored` into the row and returns the row that it replaced. */
   async #replace(at: RowKey, stored: unknown, options: RowOptions): Promise<XComRow | undefined> {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
       const old = await this.#rows.get(at, options);
@@ -103,7 +107,7 @@ export class XCom {
       if ((await this.#rows.set(at, stored, { ...options, ...condition })) !== false) return old;
       await pauseAfterConflict(attempt, options.signal);
     }
-    // The row has never held it, unless it is a name that every value of this task instance overwrites.
+    // The row has never held this reference, unless it is a name that every value of this task instance overwrites.
     const { value: standing } = (await this.#rows.get(at, options)) ?? {};
     if (!sharesObject(this.#backend, standing, stored, at))
       await purgeObjects(this.#backend, stored, { ...options, owner: at });
@@ -112,7 +116,7 @@ export class XCom {
 
   #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {
     const entry = this.#load(row, options);
-    // It may fail before its turn comes; then it is told when it is asked for.
+    // It may fail before its turn comes; the await then reports the failure.
     entry.catch(() => {});
     return entry;
   }
@@ -122,16 +126,18 @@ export class XCom {
   }
 }
 
-// What a task instance has left, deleted: each row, then every object that it refers to.
+// Clears a task instance: deletes each row, then every object that it refers to.
 
-/** All XComs of a task instance; without `mapIndex` of all its map indexes. The run is named by its id or by its date. */
+/**
+ * All XComs of a task instance; without `mapIndex`, of all its map indexes. Identifies the run by its id or its date.
+ */
 export type ClearTarget = {
   dagId: string;
   taskId: string;
   mapIndex?: number | undefined;
 } & (
   | { runId: string; logicalDate?: undefined }
-  /** Text has its offset from UTC. */
+  /** Text needs its UTC offset. */
   | { runId?: undefined; logicalDate: Date | string }
 );
 
@@ -140,30 +146,30 @@ export interface ClearOptions extends RowOptions {
   dryRun?: boolean | undefined;
 }
 
-/** What `clear` did, or with `dryRun` would do. */
+/** The result of `clear`; with `dryRun`, the result it would have. */
 export interface ClearReport {
-  /** How many rows and objects are gone. */
+  /** The number of deleted rows and objects. */
   rows: number;
   objects: number;
-  /** The rows that are gone, each with its objects that are. */
+  /** The deleted rows, each with its deleted objects. */
   deleted: { at: RowKey; objects: string[] }[];
-  /** Rows that were listed and that somebody else has deleted since; their objects are theirs to purge. */
+  /** Listed rows that another process has deleted since; it also purges their objects. */
   gone: RowKey[];
-  /** Rows that are gone although they may have referred to an object that this backend does not delete. */
+  /** Deleted rows that may have referred to an object that this backend does not delete. */
   kept: {
     at: RowKey;
-    /** What the row held. */
+    /** The row's content. */
     reference: string;
     reason: string;
   }[];
-  /** What is still there and why. */
+  /** Rows or objects that still exist, with the reason. */
   left: {
     at: RowKey;
-    /** Whether the row is. Its objects are not touched then. */
+    /** Whether the row still exists. In that case its objects are untouched. */
     row: boolean;
-    /** The objects that are. */
+    /** The objects that still exist. */
     objects: string[];
-    /** What the row holds or held, where that is text. */
+    /** The row's content, if it is text. */
     reference: string | undefined;
     error: unknown;
   }[];
@@ -177,10 +183,10 @@ interface Places {
 
 const TARGET: readonly string[] = ["dagId", "taskId", "mapIndex", "runId", "logicalDate"];
 
-/** The rows that a target means. */
+/** Returns the filter for a target's rows. */
 async function filterOf(target: ClearTarget, { runs }: Pick<Places, "runs">, options: RowOptions) {
   const { dagId, taskId, mapIndex, runId, logicalDate } = target;
-  // One that is not known narrows nothing, and what it should have kept would be deleted.
+  // An unknown filter field would narrow nothing, and `clear` would delete rows it should have kept.
   for (const name of Object.keys(target)) if (!TARGET.includes(name)) refuse(unknownName("target field", name, TARGET));
   for (const name of Object.keys(options))
     if (!OPTIONS.includes(name)) refuse(unknownName("option of clear", name, OPTIONS));
@@ -198,7 +204,7 @@ function unknownName(what: string, name: string, known: readonly string[]): stri
   return `unknown ${what} "${name}" (expected one of ${known.join(", ")})`;
 }
 
-/** A filter without an id would be one for the rows of all. */
+/** A filter without an id would match every task's rows. */
 function checkId(name: string, id: unknown): void {
   if (typeof id !== "string" || id === "") refuse(`${name} must be the text of an id`);
 }
@@ -211,20 +217,21 @@ async function runAt(dagId: string, date: Date | string, runs: RunFinder | undef
   return run;
 }
 
-/** How often a row is looked at again when others write it meanwhile. */
+/** Maximum re-reads of a row that others write meanwhile. */
 const MAX_CONFLICTS = 50;
 const MAX_CONFLICT_DELAY_MS = 100;
 
-/** Waits before the next look, at random and longer each time, so that many writers do not meet again. */
+/** Waits at random and longer each time, so that concurrent writers do not collide again. */
 function pauseAfterConflict(attempt: number, signal: AbortSignal | undefined): Promise<void> {
   return pause(Math.random() * Math.min(2 ** attempt, MAX_CONFLICT_DELAY_MS), signal);
 }
 
-/** Clears the rows that agree with the filter. What fails is reported and does not stop the rest. */
+/** Clears the rows that match the filter. Failures are reported and do not stop the rest. */
 async function clearRows(places: Places, filter: RowFilter, options: ClearOptions): Promise<ClearReport> {
   if (options.dryRun && !pathsOf(places.backend, null, {}))
     throw failure("Unsupported", "the backend cannot tell what it would delete: it has no method pathsOf");
-  // Listed before anything is deleted, since a listing may leave rows out when others go. Keys only: values are large.
+  // Lists all rows before the first delete, since a listing may skip rows when others disappear. Keys only: values are
+  // large.
   const doomed: RowKey[] = [];
   for await (const row of places.rows.list(filter, options)) doomed.push(checkedKey(row, filter));
   const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], gone: [], kept: [], left: [] };
@@ -232,19 +239,19 @@ async function clearRows(places: Places, filter: RowFilter, options: ClearOption
   return cleared;
 }
 
-/** A row store is a foreign system: what it lists beside the filter must not be deleted. */
+/** A row store is a foreign system: rows it lists outside the filter must not be deleted. */
 function checkedKey(row: XComRow, filter: RowFilter): RowKey {
   if (agreesWith(row, filter)) return keyOfRow(row);
   throw failure("Corrupt", `the rows list ${JSON.stringify(keyOfRow(row))}, which is not what was asked for`);
 }
 
 interface DeletedRow {
-  /** What was there; undefined when there was nothing. With an error it may still be. */
+  /** The deleted row; undefined if there was none. With an error the row may still exist. */
   row: XComRow | undefined;
   error?: { reason: unknown };
 }
 
-/** Deletes a row as it is at this moment. One that is gone although its delete failed counts as deleted. */
+/** Deletes a row in its current state. A row that is gone although its delete failed counts as deleted. */
 async function deleteRow(rows: XComRows, at: RowKey, { signal }: RowOptions): Promise<DeletedRow> {
   let row: XComRow | undefined;
   try {
@@ -294,7 +301,7 @@ async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: 
 
 const NOT_OURS = "the backend does not delete what this text refers to, if it refers to an object";
 
-/** Text that begins as a URL does; the rows of another base, of a retired route or of an alias are of this kind. */
+/** Whether a value is text that starts like a URL, as references of another base, a retired route or an alias do. */
 function mayBeReference(value: unknown): value is string {
   return typeof value === "string" && /^[a-z][a-z0-9+._-]*:\/\/[^\s]+$/i.test(value) && !/^https?:/i.test(value);
 }
@@ -320,8 +327,8 @@ async function purged(backend: XComBackend, stored: unknown, options: LoadOption
 }
 
 /**
- * Whether two rows lead to one object, however they spell it: another connection or scheme is no other object. What was
- * overwritten under its name must not be purged.
+ * Whether two rows refer to the same object, however they spell it: another connection or scheme does not make another
+ * object. An object that was overwritten under its name must not be purged.
  */
 function sharesObject(backend: XComBackend, one: unknown, other: unknown, owner: RowKey): boolean {
   if (one === other) return true;
@@ -334,7 +341,7 @@ function identityOf({ scheme, bucket, key }: StoragePath): string {
   return JSON.stringify([providerOf(scheme) ?? scheme, bucket, key]);
 }
 
-/** Purges what a row held; a backend that says that it refers to objects and then deletes none has failed. */
+/** Purges a row's objects; a backend that recognises a reference but deletes nothing has failed. */
 async function purgeObjects(backend: XComBackend, stored: unknown, options: LoadOptions): Promise<boolean> {
   const paths = pathsOf(backend, stored, options) ?? [];
   const found = await backend.purge(stored, options);
@@ -343,7 +350,7 @@ async function purgeObjects(backend: XComBackend, stored: unknown, options: Load
   throw failure("Unsupported", detail).at("purge", String(paths[0]));
 }
 
-/** Which of several objects a failure is about: all, unless it names some. */
+/** Returns the objects that a failure concerns: all, unless it names some. */
 function pathsIn(error: unknown, all: readonly string[]): string[] {
   const cause = isStorageError(error) ? error.cause : undefined;
   if (!(cause instanceof AggregateError)) return [...all];

@@ -80,7 +80,7 @@ function classDays(text: string, before: Record<string, number> = {}): Record<st
   return { ...before, [name]: Number(days) };
 }
 
-// Policies of buckets, printed and looked through.
+// Prints and checks bucket policies.
 
 type Days = Record<string, number>;
 
@@ -90,7 +90,7 @@ export interface PrintOptions {
   abortUploads?: number;
 }
 
-/** Prints the policy; what it says besides goes to stderr, so that stdout can be given to the provider's command. */
+/** Prints the policy; notes go to stderr, so that stdout can be piped to the provider's command. */
 async function print(session: Session, text: string | undefined, options: PrintOptions): Promise<void> {
   const path = pathOrBase(session, text);
   const provider = lifecycleProvider(path);
@@ -109,7 +109,7 @@ export interface CheckOptions {
   policy?: string;
 }
 
-/** Warns of each rule that is shorter than the longest run; that there is one is the exit code 1. */
+/** Warns of each rule that is shorter than the longest run; exits with 1 if there is one. */
 async function check(session: Session, text: string | undefined, options: CheckOptions): Promise<void> {
   const { longestRun, class: days, policy } = options;
   const path = pathOrBase(session, text);

@@ -62,7 +62,7 @@ async function glob(session: Session, patterns: string[], { followLinks }: ListO
   }
 }
 
-/** On stderr, where it is in the way of nobody who reads paths. */
+/** Goes to stderr, out of the way of programs that read paths. */
 function notFollowed({ io: { stderr }, json }: Session, path: string): Promise<void> {
   if (json) return put(stderr, `${JSON.stringify({ skipped: path, detail: "a link to a directory" })}\n`);
   return put(stderr, `not followed: ${printable(path)}, a link to a directory; see --follow-links\n`);
@@ -72,7 +72,7 @@ function heading({ io: { stdout } }: Session, path: StoragePath, index: number):
   return put(stdout, `${index > 0 ? "\n" : ""}${styled(stdout, "bold", printable(`${path}:`))}\n`);
 }
 
-/** What was listed is an object, or nothing. */
+/** The listed path is an object or does not exist. */
 async function single(session: Session, path: StoragePath): Promise<void> {
   const { size, modified, etag } = await session.storage.stat(path, { signal: session.signal }).catch((error) => {
     if (!isStorageError(error, "NotFound")) throw error;
@@ -81,7 +81,7 @@ async function single(session: Session, path: StoragePath): Promise<void> {
   await row(session, { path, type: "file", size, modified, etag }, path.name);
 }
 
-/** How many there were. */
+/** Prints entries and returns their number. */
 async function printed(
   session: Session,
   entries: AsyncIterable<ListEntry>,

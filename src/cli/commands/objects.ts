@@ -73,7 +73,7 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
   for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
 }
 
-/** A delete of what is not there succeeds, which hides a misspelled path from a person. */
+/** Deleting a missing object succeeds, which would hide a misspelled path. */
 async function checkThere({ storage, signal }: Session, path: StoragePath, recursive: boolean): Promise<void> {
   if (await isLink(path)) return;
   if (path.key !== "" && (await storage.exists(path, { signal }))) return;

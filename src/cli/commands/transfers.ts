@@ -81,7 +81,7 @@ interface CatOptions {
   end?: number;
 }
 
-/** Bytes of an object that JSON is made of at most. */
+/** Maximum bytes of an object printed as JSON. */
 const MAX_JSON = 64 * 2 ** 20;
 
 async function cat(session: Session, texts: string[], { compression = null, start, end }: CatOptions): Promise<void> {
@@ -94,7 +94,7 @@ async function cat(session: Session, texts: string[], { compression = null, star
   }
 }
 
-/** What JSON can carry of bytes. */
+/** Returns bytes in a form that JSON can carry. */
 function asText(data: Uint8Array): { text: string } | { base64: string } {
   try {
     return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data) };
@@ -146,7 +146,7 @@ async function transferred(
   await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
 }
 
-/** Only for the bar: that the object is missing is told by what is done next. */
+/** Only for the bar: the following operation reports a missing object. */
 async function sizeOf({ storage, signal }: Session, path: StoragePath): Promise<number | undefined> {
   return storage.stat(path, { signal }).then(
     ({ size }) => size,

@@ -24,7 +24,7 @@ export function addXCom(cli: Cli, program: Command): void {
   addImport(cli, xcom);
 }
 
-/** Those of the backend, in the order of the help. */
+/** The backend's codecs, in the order of the help. */
 const CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
 
 function addPush(cli: Cli, xcom: Command): void {

@@ -1,4 +1,4 @@
-/** Whether the provider answers at all, and what its clock says. */
+/** Checks that the provider responds, and its clock. */
 import { readFile } from "node:fs/promises";
 import { type HttpOptions, openHttp, originOf } from "../../fs/http/index.js";
 import type { Session } from "../command.js";
@@ -6,14 +6,14 @@ import { duration } from "../format.js";
 import { type Finding, failed, messageOf, ok, skipped, warning } from "./finding.js";
 import type { Settings } from "./settings.js";
 
-/** Any answer is one: that a request without a signature is refused says that somebody is there. */
+/** Any status will do: a refusal of an unsigned request shows that the server responds. */
 const ANY_STATUS = Array.from({ length: 300 }, (_, i) => 300 + i);
 const TIMEOUT = 10_000;
 /** Seconds. Providers refuse signatures that are 15 minutes off, Google's signed links 5. */
 const SLIGHT = 30;
 const TOO_MUCH = 5 * 60;
 
-/** The findings "endpoint" and "clock". */
+/** Yields the findings "endpoint" and "clock". */
 export async function* lookAtEndpoint(session: Session, settings: Settings): AsyncGenerator<Finding> {
   const begun = Date.now();
   try {
@@ -54,7 +54,7 @@ function clock(date: string | undefined, at: number): Finding {
   const skew = Math.round((at - Date.parse(date ?? "")) / 1000);
   if (Number.isNaN(skew)) return skipped("clock", "the server does not say what time it is");
   const off = Math.abs(skew);
-  // The server's answer has no fractions of a second.
+  // The server's response has no fractions of a second.
   if (off <= 2) return ok("clock", "agrees with the server's");
   const detail = `${duration(off)} ${skew > 0 ? "ahead of" : "behind"} the server's`;
   if (off <= SLIGHT) return ok("clock", detail);

@@ -4,12 +4,12 @@ import { type Provider, providerOf, type StoragePath } from "../../path.js";
 import { type Output, printable, put, type Style, styled, wrapped } from "../format.js";
 
 export interface Finding {
-  /** What was looked at, in one word. */
+  /** The name of the check, in one word. */
   check: string;
   status: "ok" | "warning" | "failed" | "skipped";
-  /** What was found. Holds no secret. */
+  /** The result. Contains no secret. */
   detail: string;
-  /** How to mend what is wrong. */
+  /** Advice on how to fix the problem. */
   mend?: string;
 }
 
@@ -29,7 +29,7 @@ export function skipped(check: string, detail: string): Finding {
   return { check, status: "skipped", detail };
 }
 
-/** A check that threw; an abort is none and goes on. */
+/** Returns the finding for a check that threw; rethrows an abort. */
 export function broken(check: string, error: unknown, signal: AbortSignal, mend: string): Finding {
   signal.throwIfAborted();
   return failed(check, messageOf(error), mend);
@@ -57,7 +57,7 @@ export async function print(out: Output, { check, status, detail, mend }: Findin
   if (mend) await put(out, `${" ".repeat(INDENT)}${styled(out, "bold", wrapped(out, INDENT, `mend: ${mend}`))}\n`);
 }
 
-// How to mend what a provider refused.
+// Advice on a provider's refusals.
 
 export type Action = "list" | "read" | "write" | "delete";
 
@@ -84,7 +84,7 @@ const PERMISSIONS: Readonly<Record<Provider, Readonly<Record<Action, string>>>> 
   memory: { list: "nothing", read: "nothing", write: "nothing", delete: "nothing" },
 };
 
-/** What to do about an error that came when `action` was tried at `path`. */
+/** Returns advice on an error of `action` at `path`. */
 export function mendOf(error: unknown, action: Action, path: StoragePath): string {
   if (!isStorageError(error)) return "run it again with --debug, which shows where it comes from";
   const { code, detail } = error;

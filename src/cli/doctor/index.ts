@@ -1,4 +1,4 @@
-/** Which connection a path uses, and which source knows it. */
+/** Finds a path's connection and the source that contains it. */
 
 import type { Command } from "commander";
 import {
@@ -22,7 +22,7 @@ export interface Found {
   connection: Connection | undefined;
 }
 
-/** The connection that the path names, and where it stands. Without a name there is none to find. */
+/** Returns the path's connection and its source. A path without a connection id has none. */
 async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<Found> {
   const { env, signal } = session;
   const check = "connection";
@@ -56,7 +56,7 @@ function unknown(env: Session["env"], id: string): Finding {
   return failed("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, mend);
 }
 
-// Whether the bucket can be reached and listed.
+// Whether the bucket is reachable and can be listed.
 
 async function lookAtBucket(session: Session, at: StoragePath): Promise<{ finding: Finding; usable: boolean }> {
   const { storage, signal } = session;
@@ -69,7 +69,7 @@ async function lookAtBucket(session: Session, at: StoragePath): Promise<{ findin
     return { finding: ok("bucket", `reached and listed: ${found}`), usable: true };
   } catch (error) {
     const finding = broken("bucket", error, signal, mendOf(error, "list", at));
-    // Who may not list may still be allowed to write, which is enough for many.
+    // Credentials without list permission may still write, which is enough for many uses.
     return { finding, usable: isStorageError(error, "PermissionDenied") };
   }
 }
@@ -111,9 +111,9 @@ function verdict(wrong: number): string {
   return wrong === 1 ? "one thing is wrong" : `${wrong} things are wrong`;
 }
 
-// The order of the examination: each check stands on those before it.
+// The order of the checks: each builds on the previous ones.
 
-/** What is found, as it is found. Probe objects are gone when it ends, however it ends. */
+/** Yields findings as they arise. Probe objects are removed however the run ends. */
 async function* examined(session: Session, at: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
   const { connection, finding } = await findConnection(session, at);
   yield finding;

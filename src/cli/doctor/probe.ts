@@ -1,4 +1,4 @@
-/** What can be done below a path, tried on objects of the doctor's own. */
+/** Tests the permitted operations below a path on the doctor's own objects. */
 
 import { randomUUID } from "node:crypto";
 import { readdir, rmdir, stat } from "node:fs/promises";
@@ -11,10 +11,10 @@ import { broken, type Finding, failed, mendOf, ok, skipped, warning } from "./fi
 
 const FIRST = "written by stowage doctor";
 const SECOND = "written by stowage doctor again";
-/** One byte more than every driver sends in one request. */
+/** One byte more than any driver sends in one request. */
 const LARGE = 8 * 2 ** 20 + 1;
 const CHUNK = 64 * 1024;
-/** Milliseconds for the clearing up after a Ctrl-C. */
+/** Milliseconds for the clean-up after Ctrl-C. */
 const GRACE = 10_000;
 
 /** Writes, reads, replaces and deletes below one directory, `.stowage-doctor-<uuid>`. */
@@ -121,7 +121,7 @@ export class Probe {
     return this.#clearedVersions();
   }
 
-  /** Where versions are kept, a delete leaves them. */
+  /** In versioned buckets a delete leaves the versions. */
   async #clearedVersions(): Promise<Finding> {
     try {
       await this.#clear(this.#signal);
@@ -151,14 +151,14 @@ function unconditional(check: string): Finding {
   return warning(check, "the provider has no such condition, so stowage refuses it", "use names that nobody else uses");
 }
 
-/** A stream of a size that is not known beforehand, which drivers send in parts; each chunk is filled with its number. */
+/** Yields a stream of unknown size, which drivers send in parts; each chunk is filled with its number. */
 async function* counting(size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0, number = 0; at < size; at += CHUNK, number++) {
     yield new Uint8Array(Math.min(CHUNK, size - at)).fill(number % 256);
   }
 }
 
-/** The folders on the way to a local path that a write would make, the innermost first. */
+/** Returns the missing folders of a local path that a write would create, innermost first. */
 async function missingFolders({ scheme, key }: StoragePath): Promise<string[]> {
   if (providerOf(scheme) !== "file") return [];
   const missing: string[] = [];
@@ -169,12 +169,12 @@ async function missingFolders({ scheme, key }: StoragePath): Promise<string[]> {
   return missing;
 }
 
-// What killed writers have left in a local folder.
+// Leftovers of killed writers in a local folder.
 
-/** What the names of unfinished writes begin with. */
+/** The prefix of unfinished writes. */
 const UNFINISHED = ".stowage-tmp-";
 
-/** Unfinished writes in the folder itself, if there are any. Those of a week ago are gone by the listing before. */
+/** Returns unfinished writes in the folder itself, if any. The preceding listing removes those older than a week. */
 export async function findLeftovers({ scheme, key }: StoragePath): Promise<Finding | undefined> {
   if (providerOf(scheme) !== "file") return undefined;
   const names = await readdir(`/${key}`).catch(() => []);

@@ -1,4 +1,4 @@
-/** What connection and environment say about one provider, in words that hold no secret. */
+/** Describes the connection's and environment's settings for one provider, without secrets. */
 import {
   type AzureCredentials,
   type AzureOptions,
@@ -16,18 +16,20 @@ import type { Provider, StoragePath } from "../../path.js";
 type Env = Readonly<Record<string, string | undefined>>;
 
 export interface Settings {
-  /** Where the credentials come from. */
+  /** The source of the credentials. */
   credentials: string;
-  /** Address, region and the like. */
+  /** Address, region and similar settings. */
   place: string;
-  /** What guards the bytes on their way. */
+  /** The protection of data in transit. */
   checksums: string;
   endpoint: string;
-  /** Whether certificates are checked; text is the path of a file with the authorities to check them by. */
+  /** Whether certificates are verified; text is the path of a file with the trusted authorities. */
   verify: boolean | string;
 }
 
-/** InvalidArgument or Unsupported, naming the field, when the connection cannot be honoured. */
+/**
+ * Returns the settings. Throws InvalidArgument or Unsupported, naming the field, if the connection cannot be honoured.
+ */
 export function settingsOf(
   provider: Provider | undefined,
   { bucket }: StoragePath,
@@ -54,7 +56,9 @@ function ofS3(options: S3Options, connection: Connection | undefined, env: Env):
   };
 }
 
-/** A connection without credentials falls back to the environment: what it says by itself tells which it was. */
+/**
+ * A connection without credentials falls back to the environment: the connection's own settings reveal which was used.
+ */
 function sourceOf({ credentials }: S3Options, connection: Connection | undefined, env: Env): string {
   if (credentials.kind === "default") return "looked up by AWS's own library";
   const alone = connection && s3Options(connection, { AWS_ENDPOINT_URL_STS: env.AWS_ENDPOINT_URL_STS }).credentials;
@@ -78,7 +82,7 @@ function s3Words(credentials: S3Credentials): string {
   }
 }
 
-/** The providers whose servers understand CRC32 in requests, unless the connection says otherwise. */
+/** Providers whose servers accept CRC32 in requests, unless the connection disables it. */
 const CHECKSUMMING: readonly S3Options["provider"][] = ["aws", "minio"];
 
 function checksumWords({ provider, requestChecksum, responseChecksum }: S3Options): string {

@@ -1,4 +1,4 @@
-/** Rows made again, from objects or from an export. */
+/** Restores rows from objects or from an export. */
 
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid } from "../../errors.js";
@@ -22,7 +22,7 @@ import { type FilterOptions, filterOf } from "./list.js";
 import { postgresQuery } from "./rows.js";
 import { configuredBase, pathOrBase, settingsOf } from "./values.js";
 
-/** Not on a command line, where others see it. */
+/** Not a command-line option, which other users can see. */
 const TOKEN = "AIRFLOW_API_TOKEN";
 
 export interface ImportOptions extends FilterOptions {
@@ -32,7 +32,7 @@ export interface ImportOptions extends FilterOptions {
   base?: string;
 }
 
-/** From a folder with an index: values, stored anew. From anywhere else: the references of the objects that are there. */
+/** Restores stored values from a folder with an index; from anywhere else, references to the existing objects. */
 export async function imported(session: Session, text: string | undefined, options: ImportOptions): Promise<void> {
   const { storage, signal } = session;
   const base = configuredBase(session.env);
@@ -51,7 +51,7 @@ export async function imported(session: Session, text: string | undefined, optio
   }
 }
 
-/** What lies elsewhere would become references that no backend of this base reads. */
+/** Objects elsewhere would become references that no backend of this base reads. */
 async function checkReferences(
   { storage, signal }: Session,
   path: StoragePath,
@@ -66,7 +66,7 @@ async function checkReferences(
 }
 
 function found({ storage, signal }: Session, path: StoragePath, base: StoragePath | undefined, options: ImportOptions) {
-  // A key that is named is also that of objects whose path does not tell one.
+  // An explicit key also applies to objects whose path does not contain one.
   const { key: _, ...filter } = filterOf(options);
   return listStoredXComs({ storage, path, base }, filter, { signal });
 }

@@ -1,4 +1,4 @@
-/** XComs listed and exported from their source. */
+/** Lists and exports XComs from their source. */
 import { failure, invalid, isStorageError } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import { INDEX, parseObjectName, UNFINISHED } from "../../xcom/index.js";
@@ -26,7 +26,7 @@ export interface FilterOptions {
 
 export interface ListOptions extends FilterOptions {
   refs?: boolean;
-  /** `true`: the one that the environment names. */
+  /** `true`: the database in the environment. */
   database?: string | true;
 }
 
@@ -46,7 +46,7 @@ export async function list(session: Session, text: string | undefined, options: 
   }
 }
 
-/** Whether there was any. */
+/** Prints the list; returns whether there was any XCom. */
 async function listed(session: Session, source: XComSource, options: ListOptions): Promise<boolean> {
   let previous: FoundXCom | undefined;
   for await (const found of source.list(filterOf(options), session.signal)) {
@@ -62,8 +62,8 @@ export interface ExportOptions extends FilterOptions {
 }
 
 /**
- * Each value as a JSON file below `to`, and an `index.jsonl` that says what each file is. One that cannot be read does
- * not end the rest; it is named, and the command fails in the end.
+ * Writes each value as a JSON file below `to`, and an `index.jsonl` that describes the files. An unreadable value does
+ * not stop the rest; it is reported, and the command fails at the end.
  */
 export async function exported(session: Session, text: string | undefined, options: ExportOptions): Promise<void> {
   const { at, source } = sourceOf(session, text);
@@ -97,8 +97,9 @@ export async function exported(session: Session, text: string | undefined, optio
 }
 
 /**
- * Where the file is, relative to the target: as below the base, without the codec's suffix; what has no suffix is JSON.
- * A file that is there is another XCom's, in another codec or retention class: the next free number goes before `.json`.
+ * Returns the file's path relative to the target: as below the base, without the codec's suffix; a file without a
+ * suffix is JSON. An existing file belongs to another XCom, in another codec or retention class: the next free number
+ * goes before `.json`.
  */
 async function copied({ storage, signal }: Session, found: FoundXCom, target: StoragePath): Promise<string> {
   const { path, dagId, runId, taskId, codec } = found;

@@ -14,7 +14,7 @@ import {
 } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 
-/** Where Airflow itself is told where its database is; not on a command line, as its password is part of it. */
+/** Airflow's own variable for its database; not a command-line option, as it contains the password. */
 const VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN";
 
 export interface OpenedRows {
@@ -22,7 +22,7 @@ export interface OpenedRows {
   close(): Promise<void>;
 }
 
-/** The rows of the database at `address`, else of the one that the environment names. They are never written. */
+/** Opens the rows of the database at `address`, else of the one in the environment. Never writes them. */
 export async function openRows({ env, io }: Session, address: string | true): Promise<OpenedRows> {
   const given = address === true ? env[VARIABLE] : address;
   if (!given) throw invalid(`name a database, or set ${VARIABLE} to it`);
@@ -38,7 +38,7 @@ async function postgresRows(connectionString: string): Promise<OpenedRows> {
   return { rows: airflowRows(query), close };
 }
 
-/** A connection to a Postgres. */
+/** Connects to Postgres. */
 export async function postgresQuery(connectionString: string): Promise<{ query: Query; close(): Promise<void> }> {
   const { default: pg } = await import("pg").catch((cause: unknown) => {
     throw failure("Unsupported", "Postgres needs the package pg: npm install pg", { cause });
@@ -56,7 +56,7 @@ async function sqliteRows(cwd: string, file: string): Promise<OpenedRows> {
   return { rows: airflowRows(query), close: async () => query.close() };
 }
 
-/** The rows as a source of XComs: what is a reference is told by its path, below `base` or below any other. */
+/** Returns the rows as a source of XComs: a reference's path, below `base` or elsewhere, identifies it. */
 export function rowXComs(rows: XComRowReader, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
@@ -78,32 +78,34 @@ function referred(text: string, base: StoragePath | undefined) {
   }
 }
 
-// Where a listing of XComs comes from.
+// The sources of an XCom listing.
 
 export type XComFilter = StoredFilter;
 
-/** One XCom, as far as its source tells: storage knows no map index, a metadata database no size. */
+/** One XCom, as far as its source knows it: storage knows no map index, a metadata database no size. */
 export interface FoundXCom {
   dagId: string;
   runId: string;
   taskId: string;
   key: string | undefined;
   mapIndex?: number;
-  /** Where the object is; undefined when the value is in the row. */
+  /** The object's location; undefined if the value is in the row. */
   path?: StoragePath;
-  /** What the row holds. */
+  /** The row's content. */
   stored?: unknown;
   size?: number | undefined;
   modified?: Date | undefined;
   codec?: string | undefined;
 }
 
-/** Anything that can list XComs: the layout of a storage here, the rows of a metadata database elsewhere. */
+/** A source of XCom listings: a storage layout here, the rows of a metadata database elsewhere. */
 export interface XComSource {
   list(filter: XComFilter, signal: AbortSignal): AsyncIterable<FoundXCom>;
 }
 
-/** The XComs whose objects are below `at`, told by their paths alone. `base` is where the ids begin, where it is known. */
+/**
+ * Returns the XComs with objects below `at`, identified by their paths alone. `base` is where the ids begin, if known.
+ */
 export function listStoredXComs(storage: Storage, at: StoragePath, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
@@ -115,17 +117,17 @@ export function listStoredXComs(storage: Storage, at: StoragePath, base: Storage
   };
 }
 
-/** NotFound, saying where nothing was found, after a listing that brought nothing. */
+/** Throws NotFound after an empty listing, naming the location. */
 export function nothingFound(at: StoragePath): never {
   throw failure("NotFound", "there are no XComs below it that match").at("xcom ls", String(at));
 }
 
-/** NotFound after a listing of a database that brought nothing. */
+/** Throws NotFound after an empty database listing. */
 export function noRows(): never {
   throw failure("NotFound", "the database has no XComs that match").at("xcom", "");
 }
 
-/** A value for a listing: integers beyond 2^53 - 1, which `JSON.stringify` refuses, are rounded. */
+/** Returns a value for a listing: integers beyond 2^53 - 1, which `JSON.stringify` refuses, are rounded. */
 export function roundedIntegers(value: unknown): unknown {
   if (value === undefined) return undefined;
   return JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? Number(inner) : inner)));

@@ -1,4 +1,4 @@
-/** A reference, resolved for a person. */
+/** Resolves a reference for a person. */
 import { codecs } from "../../codecs/index.js";
 import { invalid } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
@@ -10,19 +10,19 @@ import { type FilterOptions, filterOf } from "./list.js";
 import { type FoundXCom, noRows, openRows, rowXComs } from "./rows.js";
 import { configuredBase, referredPlace, type StoredLocation } from "./values.js";
 
-/** Characters of a preview. */
+/** Maximum characters of a preview. */
 const PREVIEW = 300;
-/** Bytes from which that many characters can be made, whatever they are. */
+/** Bytes that always suffice for that many characters. */
 const PREVIEW_BYTES = 4 * PREVIEW;
-/** Decoded bytes after which the size of a compressed value is not counted any further. */
+/** Decoded bytes after which counting the size of a compressed value stops. */
 const MAX_COUNTED = 512 * 2 ** 20;
 
 export interface ShowOptions extends FilterOptions {
-  /** `true`: the one that the environment names. */
+  /** `true`: the database in the environment. */
   database?: string | true;
 }
 
-/** References that are typed, or with `database` the rows that match. */
+/** Shows the given references or, with `database`, the matching rows. */
 export async function show(session: Session, references: string[], options: ShowOptions): Promise<void> {
   for (const text of references) await explained(session, session.path(text));
   if (options.database !== undefined) await showRows(session, options.database, options);
@@ -52,7 +52,7 @@ async function showRows(session: Session, database: string | true, options: Show
   }
 }
 
-/** A value that is in its row. */
+/** Shows a value that is in its row. */
 async function inRow(session: Session, { stored, mapIndex = -1, ...at }: FoundXCom): Promise<void> {
   const text = jsonText(stored, "row", jsonEncoding);
   const size = Buffer.byteLength(text);
@@ -74,12 +74,12 @@ async function inRow(session: Session, { stored, mapIndex = -1, ...at }: FoundXC
 }
 
 interface Look {
-  /** Of the JSON text; undefined when it is more than could be counted. */
+  /** The size of the JSON text; undefined if it exceeds the counting limit. */
   size: number | undefined;
   preview: string;
 }
 
-/** Only as much is read as has to be: the size of what is not compressed is known. */
+/** Reads no more than necessary: the size of uncompressed objects is known. */
 async function look(
   { storage, signal }: Session,
   { path, codec }: StoredLocation,
@@ -100,7 +100,7 @@ async function look(
 }
 
 function previewOf(start: Uint8Array, size: number): string {
-  // A character cut in half at the end is left out.
+  // Drops an incomplete character at the end.
   const text = new TextDecoder().decode(start, { stream: start.length < size });
   const short = [...text].slice(0, PREVIEW).join("");
   return Buffer.byteLength(short) < size ? `${short}…` : short;

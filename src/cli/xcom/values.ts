@@ -1,4 +1,4 @@
-/** Values stored and loaded by the XCom backend. */
+/** Stores and loads values through the XCom backend. */
 
 import { XComObjectStorageBackend } from "../../backend.js";
 import { invalid, isStorageError } from "../../errors.js";
@@ -31,7 +31,7 @@ export interface PushOptions extends BackendOptions {
   layout: LayoutName;
 }
 
-/** Stores the JSON of a file or of stdin, and prints what the row is to hold. */
+/** Stores the JSON of a file or of stdin, and prints the row's content. */
 export async function push(session: Session, file: string, options: PushOptions): Promise<void> {
   const { storage, signal } = session;
   const backend = new XComObjectStorageBackend({ ...settingsOf(session, options), storage, layout: options.layout });
@@ -44,7 +44,7 @@ export async function push(session: Session, file: string, options: PushOptions)
   await jsonLine(session.io.stdout, session.json ? { action: "pushed", stored } : stored);
 }
 
-/** Prints the value that a reference leads to, as JSON. */
+/** Prints the value of a reference as JSON. */
 export async function pull(session: Session, references: string[]): Promise<void> {
   const { signal } = session;
   for (const text of references) {
@@ -54,13 +54,13 @@ export async function pull(session: Session, references: string[]): Promise<void
   }
 }
 
-/** Exactly as it would be stored, integers of any size and Airflow's envelopes included. */
+/** Prints a value exactly as it would be stored, including integers of any size and Airflow's envelopes. */
 async function printedValue({ io: { stdout }, signal }: Session, value: unknown): Promise<void> {
   for await (const chunk of jsonBytes(value, objectForm(value), airflowEncoding, signal)) await put(stdout, chunk);
   await put(stdout, "\n");
 }
 
-/** Deletes the objects that references lead to. */
+/** Deletes the objects of references. */
 export async function purge(session: Session, references: string[]): Promise<void> {
   const found = references.map((text) => referred(session, text));
   for (const { backend, reference } of found) {
@@ -69,14 +69,14 @@ export async function purge(session: Session, references: string[]): Promise<voi
   }
 }
 
-/** The reference and a backend whose base it is below: the settings' own, else the one that the reference itself tells. */
+/** Returns the reference and a backend for its base: the settings' own, else the one in the reference itself. */
 function referred(session: Session, text: string): { backend: XComObjectStorageBackend; reference: string } {
   const { storage, env } = session;
   const place = referredPlace(session.path(text), configuredBase(env));
   return { backend: new XComObjectStorageBackend({ storage, path: place.base }), reference: String(place.path) };
 }
 
-// The settings of the backend that the command stores values with.
+// The backend settings for storing values.
 
 interface BackendOptions {
   base?: string;
@@ -84,7 +84,7 @@ interface BackendOptions {
   compression?: XComCompression;
 }
 
-/** The options, else Airflow's settings; whoever stores by hand wants an object unless the settings say otherwise. */
+/** Returns the options, else Airflow's settings; a manual store creates an object unless the settings disagree. */
 export function settingsOf(session: Session, options: BackendOptions): XComSettings {
   const { env } = session;
   const path = options.base === undefined ? env[SETTING.path] : String(session.path(options.base));
@@ -95,9 +95,9 @@ export function settingsOf(session: Session, options: BackendOptions): XComSetti
   return settingsFromEnv(names);
 }
 
-// Where XComs are: the settings' base path, and what a reference says.
+// The location of XComs: the settings' base path, or a reference's.
 
-/** The base path of the environment's settings, if it has one. */
+/** Returns the base path of the environment's settings, if any. */
 export function configuredBase(env: Env): StoragePath | undefined {
   const text = env[SETTING.path];
   return text ? StoragePath.parse(text) : undefined;
@@ -106,19 +106,19 @@ export function configuredBase(env: Env): StoragePath | undefined {
 const NO_BASE =
   "name a path such as s3://my_conn@my_bucket/xcom, or set AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH to it";
 
-/** The path that is typed, else the configured base, if there is one. */
+/** Returns the given path, else the configured base, if any. */
 export function typedOrBase(session: Session, text: string | undefined): StoragePath | undefined {
   return text === undefined ? configuredBase(session.env) : session.path(text);
 }
 
-/** The path that is typed, else the configured base; InvalidArgument when there is neither. */
+/** Returns the given path, else the configured base; throws InvalidArgument without either. */
 export function pathOrBase(session: Session, text: string | undefined): StoragePath {
   const path = typedOrBase(session, text);
   if (!path) throw invalid(NO_BASE);
   return path;
 }
 
-/** The place that a reference leads to; InvalidArgument when it has none of the layouts. */
+/** Returns the location of a reference; throws InvalidArgument if it has none of the layouts. */
 export function referredPlace(path: StoragePath, base: StoragePath | undefined): StoredLocation {
   const place = placeOf(path, base);
   if (place) return place;

@@ -1,4 +1,4 @@
-/** What a `wasb` or `adls` connection and the environment say about Azure Blob. Pure: no file, no request, no package. */
+/** Reads Azure Blob settings from a `wasb` or `adls` connection and the environment. No files, requests or packages. */
 
 import { invalid } from "../../errors.js";
 import { cut } from "../airflow-format.js";
@@ -7,25 +7,25 @@ import type { Env } from "../sources.js";
 import { checkKind, connectionError, endpointOf, FieldReader, isBelow, MICROSOFT } from "./fields.js";
 
 export interface AzureOptions {
-  /** The storage account, which also signs with its name. */
+  /** The storage account, also used in signatures. */
   readonly account: string;
-  /** Of the blob service, without a trailing slash: `https://account.blob.core.windows.net`. */
+  /** The blob service's URL, without a trailing slash: `https://account.blob.core.windows.net`. */
   readonly endpoint: string;
   readonly credentials: AzureCredentials;
-  /** The encryption scope of what is written; undefined for the container's. */
+  /** The encryption scope of new objects; undefined for the container's. */
   readonly encryptionScope: string | undefined;
 }
 
 /**
- * The options of the Azure driver. Without a connection: the variables `AZURE_STORAGE_*`, with DefaultAzureCredential
- * where they name no credentials. A field that is wrong fails with InvalidArgument, one that cannot be honoured with
- * Unsupported; both are named.
+ * Returns the options of the Azure driver. Without a connection: the variables `AZURE_STORAGE_*`, with
+ * DefaultAzureCredential if they name no credentials. Throws InvalidArgument for an invalid field, Unsupported for one
+ * that cannot be honoured; both name the field.
  */
 export function azureOptions(connection: Connection | undefined, env: Env): AzureOptions {
   return connection ? optionsOf(connection, env) : optionsOfEnv(env);
 }
 
-/** A connection string wins over every other field, as in Airflow. */
+/** A connection string takes precedence over every other field, as in Airflow. */
 function optionsOf(connection: Connection, env: Env): AzureOptions {
   checkKind(connection, MICROSOFT);
   if (connection.port !== undefined)
@@ -57,7 +57,7 @@ function separateFields(
   return { account, endpoint, credentials, encryptionScope };
 }
 
-/** Older Data Lake connections say `tenant`. */
+/** Older Data Lake connections use `tenant`. */
 function tenantIn(extra: FieldReader): string | undefined {
   const [own, older] = [extra.text("tenant_id"), extra.text("tenant")];
   return own ?? older;
@@ -83,28 +83,30 @@ function credentialsOfEnv(env: Env): AzureCredentials {
   return token ? { kind: "sas", token: new Secret(token) } : DEFAULT_CHAIN;
 }
 
-// Where a storage account is.
+// The address of a storage account.
 
 export interface Address {
   readonly endpoint: string | undefined;
-  /** The SAS that the address carried. */
+  /** The SAS from the address. */
   readonly sas: Secret | undefined;
 }
 
 type Wrong = (why: string) => Error;
 
-/** The account's name as it is, if it may stand in an address and in a signature. */
+/** Returns the account's name unchanged if it is valid in an address and in a signature. */
 function checkedAccount(account: string, wrong: Wrong): string {
   if (/^[\w-]{1,63}$/.test(account)) return account;
   throw wrong("is not the name of a storage account");
 }
 
-/** The public cloud's address of an account. */
+/** Returns an account's address in the public cloud. */
 function blobEndpoint(account: string): string {
   return `https://${account}.blob.core.windows.net`;
 }
 
-/** The address in `account_host`, else in the connection's host: a URL, a host name, or only an account's name. */
+/**
+ * Returns the address in `account_host`, else in the connection's host: a URL, a host name, or only an account's name.
+ */
 function addressIn(connection: Connection, extra: FieldReader): Address | undefined {
   const host = extra.text("account_host");
   if (host !== undefined) return addressOf(host, (why) => extra.wrong("account_host", why));
@@ -120,7 +122,7 @@ function addressOf(text: string, wrong: Wrong): Address {
   return { endpoint: endpoint.replace(/^(https?:\/\/[^./]+)\.dfs\./, "$1.blob."), sas };
 }
 
-/** A SAS, with or without `?`, or a whole SAS URL, of which only the account's address is taken. */
+/** Parses a SAS, with or without `?`, or a whole SAS URL, of which only the account's address is used. */
 function splitSas(text: string | undefined, wrong: Wrong): { endpoint?: string; token: Secret } | undefined {
   if (text === undefined) return undefined;
   if (!/^https?:\/\//i.test(text)) return { token: new Secret(text.replace(/^\?/, "")) };
@@ -129,13 +131,15 @@ function splitSas(text: string | undefined, wrong: Wrong): { endpoint?: string; 
   return { endpoint: serviceOf(endpoint), token: sas };
 }
 
-/** Without the container and blob that a SAS URL may name; the first segment may be the account. */
+/** Removes the container and blob that a SAS URL may name; the first segment may be the account. */
 function serviceOf(endpoint: string): string {
   const { origin, hostname, pathname } = new URL(endpoint);
   return labelOf(hostname) ? origin : origin + pathname.split("/").slice(0, 2).join("/");
 }
 
-/** The account that the address names: the first label of an Azure host, else (emulators) the first segment of the path. */
+/**
+ * Returns the account in the address: the first label of an Azure host, else (emulators) the first segment of the path.
+ */
 function accountOf(endpoint: string | undefined): string | undefined {
   if (endpoint === undefined) return undefined;
   const { hostname, pathname } = new URL(endpoint);
@@ -162,10 +166,10 @@ const KNOWN = new Set([
   ...["defaultendpointsprotocol", "usedevelopmentstorage"],
 ]);
 
-/** Addresses of other services, and of read-only copies. */
+/** Endpoints of other services and of read-only copies. */
 const IGNORED = /^((queue|table|file|dfs)(secondary)?|blobsecondary)endpoint$/;
 
-/** Account, endpoint and credentials of a connection string; `wrong` makes the error from the reason. */
+/** Returns account, endpoint and credentials of a connection string; `wrong` creates the error from the reason. */
 function parseConnectionString(
   text: Secret,
   wrong: Wrong,
@@ -213,7 +217,7 @@ function credentialsIn(parts: Parts, wrong: Wrong): AzureCredentials {
   throw wrong("has neither AccountKey nor SharedAccessSignature");
 }
 
-// Which credentials sign requests to Azure.
+// The credentials that sign requests to Azure.
 
 export type AzureCredentials =
   /** The account's key, in base64. */
@@ -225,7 +229,7 @@ export type AzureCredentials =
       readonly tenantId: string;
       readonly clientId: string;
       readonly clientSecret: Secret;
-      /** With `https://`; undefined for the public cloud's. */
+      /** Starts with `https://`; undefined for the public cloud's. */
       readonly authority: string | undefined;
       readonly additionalTenants: readonly string[];
     }
@@ -234,11 +238,11 @@ export type AzureCredentials =
       readonly kind: "workload-identity";
       readonly tenantId: string;
       readonly clientId: string;
-      /** Undefined for the path that the environment says. */
+      /** Undefined for the path in the environment. */
       readonly tokenFile: string | undefined;
       readonly authority: string | undefined;
     }
-  /** The chain of Azure's own library, with the identities that it is to take. */
+  /** The credential chain of Azure's own library, and the identities it should use. */
   | {
       readonly kind: "default";
       readonly managedIdentityClientId: string | undefined;
@@ -264,7 +268,7 @@ export interface CredentialFacts {
   readonly endpoint: string;
 }
 
-/** The credentials that the fields say; more than one kind is refused. Anonymous only when asked. */
+/** Returns the credentials in the fields; refuses more than one kind. Anonymous only on request. */
 function azureCredentials(facts: CredentialFacts): AzureCredentials {
   const anonymous = facts.extra.flag("anon") === true;
   const stated = [principal(facts), sharedKey(facts), sasOf(facts), identityOf(facts)];
@@ -275,7 +279,7 @@ function azureCredentials(facts: CredentialFacts): AzureCredentials {
   return first ?? DEFAULT_CHAIN;
 }
 
-/** With a tenant, login and password are a client's id and secret; without one, the password is the account's key. */
+/** With a tenant, login and password are a client's id and secret; otherwise the password is the account's key. */
 function principal({ connection, extra, tenant, endpoint }: CredentialFacts): AzureCredentials | undefined {
   const config = extra.object("client_secret_auth_config");
   const stated = config.text("authority");
@@ -290,7 +294,7 @@ function principal({ connection, extra, tenant, endpoint }: CredentialFacts): Az
   return { kind: "service-principal", tenantId: tenant, clientId, clientSecret, authority, additionalTenants };
 }
 
-/** Sovereign clouds have their own log-in. */
+/** Sovereign clouds have their own login endpoint. */
 function authorityOf(endpoint: string): string | undefined {
   if (isBelow(endpoint, "usgovcloudapi.net")) return "https://login.microsoftonline.us";
   return isBelow(endpoint, "chinacloudapi.cn") ? "https://login.chinacloudapi.cn" : undefined;
@@ -307,7 +311,7 @@ function sasOf({ sas }: CredentialFacts): AzureCredentials | undefined {
   return sas && { kind: "sas", token: sas };
 }
 
-/** One identity is asked for by itself; a managed and a workload identity together steer the default chain. */
+/** A single identity is used directly; a managed and a workload identity together configure the default chain. */
 function identityOf(facts: CredentialFacts): AzureCredentials | undefined {
   const managed = facts.extra.text("managed_identity_client_id");
   const client = facts.extra.text("workload_identity_client_id");

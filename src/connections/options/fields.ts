@@ -1,4 +1,4 @@
-/** Reads a connection's `extra` field by field, so that none is ignored in silence. */
+/** Reads a connection's `extra` field by field, so that no field is silently ignored. */
 import { isInstance } from "../../brand.js";
 import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
 import { parsePythonJson } from "../airflow-format.js";
@@ -7,7 +7,10 @@ import { displayId } from "../sources.js";
 
 type Fields = Connection["extra"];
 
-/** The fields of one object. Null and `""` count as absent; text that says a number, a boolean or JSON is taken as that. */
+/**
+ * Reads the fields of one object. Null and `""` count as absent; text that contains a number, a boolean or JSON is
+ * converted.
+ */
 export class FieldReader {
   readonly #owner: string;
   readonly #fields: Fields;
@@ -15,7 +18,7 @@ export class FieldReader {
   readonly #prefix: string;
   readonly #seen = new Set<string>();
 
-  /** @param prefix how older records spell each name: `extra__wasb__`. A name without it wins. */
+  /** @param prefix the prefix of names in older records: `extra__wasb__`. A name without it takes precedence. */
   constructor(owner: string, fields: Fields, { path = "", prefix = "" } = {}) {
     this.#owner = owner;
     this.#fields = fields;
@@ -27,18 +30,18 @@ export class FieldReader {
     return new FieldReader(`connection ${displayId(connection.id)}`, connection.extra, prefix ? { prefix } : {});
   }
 
-  /** The error that says what is wrong with a field. */
+  /** Returns the error for an invalid field. */
   wrong(name: string, why: string, code: ErrorCode = "InvalidArgument"): StorageError {
     return failure(code, `${this.#owner}: ${this.#path}${name} ${why}`);
   }
 
-  /** Why a field that the provider's own client knows is refused here. */
+  /** Refuses a field that the provider's own client knows, with the reason. */
   unsupported(name: string, why: string): void {
     const value = this.#take(name);
     if (value !== undefined && value !== false && value !== "false") throw this.wrong(name, why, "Unsupported");
   }
 
-  /** Fields without meaning for storage. */
+  /** Marks fields that have no meaning for storage. */
   ignore(names: Iterable<string>): void {
     for (const name of names) this.#take(name);
   }
@@ -71,7 +74,7 @@ export class FieldReader {
     return text && /^(true|false)$/i.test(text) ? text.toLowerCase() === "true" : text;
   }
 
-  /** A number that is at least `least`. */
+  /** Returns a number that is at least `least`. */
   number(name: string, least = 0): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -93,7 +96,7 @@ export class FieldReader {
     throw this.wrong(name, `must be one of ${values.join(", ")}`);
   }
 
-  /** A list of texts: a JSON list, or text with commas. */
+  /** Returns a list of texts: a JSON list, or text with commas. */
   list(name: string): readonly string[] | undefined {
     const value = this.raw(name);
     if (value === undefined) return undefined;
@@ -102,7 +105,7 @@ export class FieldReader {
     return items.map((item) => item.trim()).filter(Boolean);
   }
 
-  /** The object in the field, or an empty one, as a reader of its own; its names carry this one's in messages. */
+  /** Returns a reader for the object in the field, or for an empty one; messages prefix its names with this field's. */
   object(name: string): FieldReader {
     const value = this.#take(name) ?? {};
     const fields =
@@ -113,12 +116,12 @@ export class FieldReader {
     return new FieldReader(this.#owner, fields, { path: `${this.#path}${name}.` });
   }
 
-  /** The value of the field, revealed. */
+  /** Returns the value of the field, revealed. */
   raw(name: string): unknown {
     return revealed(this.#take(name));
   }
 
-  /** The value of the field as JSON, revealed; text is parsed. */
+  /** Returns the value of the field as JSON, revealed; text is parsed. */
   json(name: string): unknown {
     const value = this.raw(name);
     return typeof value === "string" ? this.#parsed(name, value) : value;
@@ -128,14 +131,14 @@ export class FieldReader {
     return this.#take(name) !== undefined;
   }
 
-  /** Fails for the first field that nobody has asked for. */
+  /** Fails for the first field that no caller has read. */
   done(): void {
     for (const [name, value] of Object.entries(this.#fields)) {
       if (!this.#seen.has(name) && value !== null) throw this.#unknown(name, value);
     }
   }
 
-  /** A name may be a part of a secret whose `&` was not encoded; then it has no value, and is not repeated. */
+  /** A name may be a part of a secret whose `&` was not encoded; such a name has no value, and messages omit it. */
   #unknown(name: string, value: Extra): StorageError {
     if (name === "__extra__") return invalid(`${this.#owner}: extra is not a JSON object`);
     if (value !== "" && /^[\w.-]{1,80}$/.test(name)) {
@@ -168,18 +171,18 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !isInstance<Secret>(value, "Secret");
 }
 
-// Addresses of storage services.
+// Endpoints of storage services.
 
 /**
- * The endpoint in the field `name`, without a trailing slash. It is http or https, with a port and a path where needed,
- * and nothing else: a user, a query or a fragment fails with InvalidArgument.
+ * Returns the endpoint in the field `name`, without a trailing slash. It is http or https, with an optional port and
+ * path; a user, a query or a fragment throws InvalidArgument.
  */
 export function endpointIn(fields: FieldReader, name: string): string | undefined {
   const text = fields.text(name);
   return text === undefined ? undefined : endpointOf(text, (why) => fields.wrong(name, why));
 }
 
-/** The endpoint in `text`; `wrong` makes the error from the reason. */
+/** Returns the endpoint in `text`; `wrong` creates the error from the reason. */
 export function endpointOf(text: string, wrong: (why: string) => Error): string {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   if (!parsed || !/^https?:\/\/[^/?#]/i.test(text))
@@ -189,15 +192,15 @@ export function endpointOf(text: string, wrong: (why: string) => Error): string 
   return `${parsed.origin}${parsed.pathname}`.replace(/(?<!\/)\/+$/, "");
 }
 
-/** Whether the host of `endpoint` is `domain` or below it. */
+/** Returns whether the host of `endpoint` is `domain` or a subdomain. */
 export function isBelow(endpoint: string, domain: string): boolean {
   const host = new URL(endpoint).hostname;
   return host === domain || host.endsWith(`.${domain}`);
 }
 
-// What the options of all providers ask of a connection's own fields.
+// Checks of a connection's own fields, shared by all providers.
 
-/** The error that says what is wrong with a connection. */
+/** Returns the error for an invalid connection. */
 export function connectionError(connection: Connection, why: string): StorageError {
   return invalid(`connection ${displayId(connection.id)}: ${why}`);
 }
@@ -208,8 +211,8 @@ export const GOOGLE = /^(google|gcp|gcs)/;
 export const MICROSOFT = /^(wasb|adls|azure)/;
 
 /**
- * Refuses a connection that is another cloud's, and one whose text was taken apart at the wrong place because a
- * separator in its password was not encoded. Other types are accepted, as in Airflow.
+ * Refuses another cloud's connection, and one that was parsed wrongly because a separator in its password was not
+ * encoded. Other types are accepted, as in Airflow.
  */
 export function checkKind(connection: Connection, own: RegExp): void {
   const { type, schema = "" } = connection;
@@ -224,7 +227,7 @@ export function checkKind(connection: Connection, own: RegExp): void {
   }
 }
 
-/** Refuses an address where Airflow ignores it: what looks like an endpoint must not be left out in silence. */
+/** Refuses an address where Airflow ignores it: an apparent endpoint must not be silently dropped. */
 export function checkNoAddress(connection: Connection, instead: string): void {
   const { host = "", port } = connection;
   if (port !== undefined || /[:/]/.test(host))

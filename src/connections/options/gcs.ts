@@ -1,4 +1,4 @@
-/** What a `google_cloud_platform` connection and the environment say about GCS. Pure: no file, no request, no package. */
+/** Reads GCS settings from a `google_cloud_platform` connection and the environment. No files, requests or packages. */
 
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";
@@ -6,26 +6,26 @@ import type { Env } from "../sources.js";
 import { checkKind, checkNoAddress, connectionError, endpointIn, endpointOf, FieldReader, GOOGLE } from "./fields.js";
 
 export interface GcsOptions {
-  /** Undefined when only the credentials can say it. */
+  /** Undefined if only the credentials contain it. */
   readonly project: string | undefined;
   /** Without a trailing slash; undefined for Google's own. */
   readonly endpoint: string | undefined;
   readonly credentials: GcsCredentials;
-  /** OAuth scopes to ask a token for. */
+  /** OAuth scopes of the token. */
   readonly scopes: readonly string[];
   readonly requesterPays: boolean;
-  /** The project that pays when the requester does; undefined for `project`. */
+  /** The project billed for requester-pays requests; undefined for `project`. */
   readonly billingProject: string | undefined;
-  /** The Cloud KMS key that encrypts what is written; undefined for the bucket's. */
+  /** The Cloud KMS key that encrypts new objects; undefined for the bucket's. */
   readonly kmsKeyName: string | undefined;
-  /** Tries of one request, the first included; undefined leaves it to the driver. */
+  /** Maximum attempts per request, including the first; undefined for the driver's default. */
   readonly attempts: number | undefined;
 }
 
 const PREFIX = "extra__google_cloud_platform__";
 const CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform";
 
-/** What has no meaning here, and why. */
+/** Fields without effect here, each with the reason. */
 const IGNORED = {
   "gcs.consistency": "every transfer is verified",
   "gcs.cache-timeout": "listings are not cached",
@@ -44,8 +44,8 @@ const UNSUPPORTED = {
 };
 
 /**
- * The options of the GCS driver. Without a connection: Application Default Credentials, and the environment.
- * A field that is wrong fails with InvalidArgument, one that cannot be honoured with Unsupported; both are named.
+ * Returns the options of the GCS driver. Without a connection: Application Default Credentials, and the environment.
+ * Throws InvalidArgument for an invalid field, Unsupported for one that cannot be honoured; both name the field.
  */
 export function gcsOptions(connection: Connection | undefined, env: Env): GcsOptions {
   const extra = readerOf(connection);
@@ -79,7 +79,7 @@ function readerOf(connection: Connection | undefined): FieldReader {
   return extra;
 }
 
-/** Node looks for proxies in the environment by its own settings, so `trust_env` says nothing new. */
+/** Node has its own settings for proxies in the environment, so `trust_env` has no effect. */
 function checkSession(session: FieldReader): void {
   session.ignore(["trust_env"]);
   session.done();
@@ -90,7 +90,7 @@ function projectIn(extra: FieldReader): string | undefined {
   return own ?? older;
 }
 
-/** The address that Google's own libraries take for an emulator; it may lack `http://`. */
+/** Returns the emulator address that Google's own libraries use; it may lack `http://`. */
 function endpointOfEnv(env: Env): string | undefined {
   const text = env.STORAGE_EMULATOR_HOST;
   if (!text) return undefined;
@@ -98,7 +98,7 @@ function endpointOfEnv(env: Env): string | undefined {
   return endpointOf(address, (why) => invalid(`environment: STORAGE_EMULATOR_HOST ${why}`));
 }
 
-/** `gcs.access` narrows the token; a stated `scope` wins over it. */
+/** `gcs.access` narrows the token's scopes; an explicit `scope` takes precedence. */
 function scopesOf(extra: FieldReader): readonly string[] {
   const access = extra.oneOf("gcs.access", ["read_only", "read_write", "full_control"]) ?? "full_control";
   const stated = extra.list("scope") ?? [];
@@ -106,14 +106,14 @@ function scopesOf(extra: FieldReader): readonly string[] {
   return access === "full_control" ? [CLOUD_PLATFORM] : [`https://www.googleapis.com/auth/devstorage.${access}`];
 }
 
-// Which credentials ask Google for tokens.
+// The credentials that request tokens from Google.
 
-/** A file of Google's: a service account key, or the configuration of workload identity federation. */
+/** A Google key file: a service account key, or the configuration of workload identity federation. */
 export type GoogleKey =
   /** The JSON text of the file. */
   { readonly kind: "keyfile"; readonly keyfile: Secret } | { readonly kind: "key-path"; readonly path: string };
 
-/** Credentials that need no other; `adc` are the Application Default Credentials. */
+/** Credentials that need no others; `adc` are the Application Default Credentials. */
 export type GoogleSource =
   | GoogleKey
   | { readonly kind: "adc" }
@@ -124,14 +124,14 @@ export type GoogleSource =
       readonly issuerUrl: string;
       readonly clientId: string;
       readonly clientSecret: Secret;
-      /** More fields of the token request. */
+      /** Additional fields of the token request. */
       readonly params: Readonly<Record<string, string>>;
     };
 
 export type GcsCredentials =
   | GoogleSource
   | { readonly kind: "anonymous" }
-  /** `target` is the service account to act as; each of `delegates` lets the next one do so. */
+  /** `target` is the service account to impersonate; each of `delegates` authorises the next one. */
   | {
       readonly kind: "impersonation";
       readonly source: GoogleSource;
@@ -141,7 +141,7 @@ export type GcsCredentials =
 
 const EXCLUSIVE = ["keyfile_dict", "key_path", "credential_config_file", "is_anonymous"] as const;
 
-/** The credentials that the fields say, and the project that belongs to them. Anonymous only when asked. */
+/** Returns the credentials in the fields, and the project that belongs to them. Anonymous only on request. */
 function gcsCredentials(extra: FieldReader): { credentials: GcsCredentials; project: string | undefined } {
   const anonymous = extra.flag("is_anonymous") === true;
   const given = EXCLUSIVE.filter((name) => (name === "is_anonymous" ? anonymous : extra.has(name)));
@@ -180,7 +180,7 @@ function keyIn(extra: FieldReader): GoogleKey | undefined {
   return keyfile ?? (path === undefined ? configIn(extra) : { kind: "key-path", path });
 }
 
-/** A path, or the configuration itself as an object or as text. */
+/** Returns a path, or the configuration itself as an object or as text. */
 function configIn(extra: FieldReader): GoogleKey | undefined {
   const name = "credential_config_file";
   const value = extra.raw(name);

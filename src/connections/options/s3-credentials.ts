@@ -12,12 +12,12 @@ export interface StaticKeys {
   readonly sessionToken: Secret | undefined;
 }
 
-/** Where the identity token of a web identity comes from; `google` is the instance's own metadata server. */
+/** The source of a web identity's token; `google` is the instance's own metadata server. */
 export type IdentityToken =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "google"; readonly audience: string; readonly host: string };
 
-/** What STS is asked for. */
+/** A request to STS. */
 export interface RoleRequest {
   readonly roleArn: string;
   readonly sessionName: string;
@@ -25,12 +25,12 @@ export interface RoleRequest {
   /** JSON text. */
   readonly policy: string | undefined;
   readonly policyArns: readonly string[];
-  /** Undefined for AWS's own STS of the region. */
+  /** Undefined for AWS's own STS in the region. */
   readonly stsEndpoint: string | undefined;
   readonly region: string | undefined;
 }
 
-/** What only AssumeRole takes. */
+/** Parameters specific to AssumeRole. */
 export interface AssumeRole extends RoleRequest {
   readonly kind: "assume-role";
   readonly source: BaseCredentials;
@@ -46,7 +46,7 @@ export interface WebIdentity extends RoleRequest {
   readonly token: IdentityToken;
 }
 
-/** Credentials that need no other: `default` is the chain of AWS's own library. */
+/** Credentials that need no others: `default` is the chain of AWS's own library. */
 export type BaseCredentials =
   | StaticKeys
   | { readonly kind: "profile"; readonly name: string }
@@ -55,9 +55,9 @@ export type BaseCredentials =
 
 export type S3Credentials = BaseCredentials | AssumeRole | { readonly kind: "anonymous" };
 
-// Which credentials a connection and the environment say.
+// The credentials of a connection and the environment.
 
-/** The credentials that the connection says, else those of the environment. Anonymous only when asked. */
+/** Returns the connection's credentials, else those of the environment. Anonymous only on request. */
 export function s3Credentials(facts: CredentialFacts): S3Credentials {
   const [keys, profile] = [statedKeys(facts), statedProfile(facts)];
   const source = keys ?? profile ?? (facts.anonymous ? undefined : keysOfEnv(facts)) ?? { kind: "default" };
@@ -114,7 +114,7 @@ function statedProfile({ extra, session }: CredentialFacts): BaseCredentials | u
   return name === undefined ? undefined : { kind: "profile", name };
 }
 
-/** Keys, then `AWS_PROFILE`, then the web identity that EKS gives to a pod. */
+/** Returns keys, then `AWS_PROFILE`, then the web identity that EKS gives to a pod. */
 function keysOfEnv({ env, sts }: CredentialFacts): BaseCredentials | undefined {
   const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;
   if (id && secret) return keysOf({ id, secret: new Secret(secret), token: token ? new Secret(token) : undefined });
@@ -128,9 +128,9 @@ function keysOfEnv({ env, sts }: CredentialFacts): BaseCredentials | undefined {
   return { ...plainRole(roleArn, sessionName, sts), kind: "web-identity", token: { kind: "file", path } };
 }
 
-// Which role a connection wants to be assumed, and how.
+// The role that a connection assumes, and how.
 
-/** Everything that the choice depends on. */
+/** All inputs of the choice. */
 interface CredentialFacts {
   readonly connection: Connection | undefined;
   readonly extra: FieldReader;
@@ -142,7 +142,7 @@ interface CredentialFacts {
 
 const METHODS = ["assume_role", "assume_role_with_saml", "assume_role_with_web_identity"] as const;
 
-/** The role that the fields ask for, assumed by `source` or by a web identity; undefined when they ask for none. */
+/** Returns the role in the fields, assumed by `source` or by a web identity; undefined without a role. */
 function readRole(facts: CredentialFacts, source: BaseCredentials): AssumeRole | WebIdentity | undefined {
   const { extra } = facts;
   const method = extra.oneOf("assume_role_method", METHODS) ?? "assume_role";
@@ -179,13 +179,13 @@ function roleRequest({ connection, sts }: CredentialFacts, roleArn: string, more
   };
 }
 
-/** What STS is asked for when nothing more is said. */
+/** Returns an STS request with default values. */
 function plainRole(roleArn: string, sessionName: string, sts: CredentialFacts["sts"]): RoleRequest {
   const none = { durationSeconds: undefined, policy: undefined, policyArns: [] };
   return { roleArn, sessionName, ...none, stsEndpoint: sts.endpoint, region: sts.region };
 }
 
-/** Airflow's name of the session, with what STS refuses replaced; at most 64 characters. */
+/** Returns Airflow's session name with characters replaced that STS refuses; at most 64 characters. */
 function sessionNameOf(id: string): string {
   return `Airflow_${id}`.replace(/[^\w+=,.@-]+/g, "_").slice(0, 64);
 }
@@ -215,7 +215,7 @@ function mfaOf(more: FieldReader): AssumeRole["mfa"] {
   throw more.wrong("SerialNumber", "and TokenCode come only together");
 }
 
-/** boto3's lists of `{ arn }`. */
+/** Reads boto3's lists of `{ arn }`. */
 function arnsOf(more: FieldReader): readonly string[] {
   return records(more, "PolicyArns").map(({ arn }) => {
     if (typeof arn !== "string") throw more.wrong("PolicyArns", "must be a list of { arn }");
@@ -223,7 +223,7 @@ function arnsOf(more: FieldReader): readonly string[] {
   });
 }
 
-/** boto3's lists of `{ Key, Value }`. */
+/** Reads boto3's lists of `{ Key, Value }`. */
 function tagsOf(more: FieldReader): AssumeRole["tags"] {
   return records(more, "Tags").map(({ Key: key, Value: value }) => {
     if (typeof key !== "string" || typeof value !== "string")
@@ -246,7 +246,7 @@ function identityToken({ extra, env }: CredentialFacts): IdentityToken {
   const path = extra.text("assume_role_with_web_identity_token_file") || env.AWS_WEB_IDENTITY_TOKEN_FILE;
   const audience = extra.text(`${FEDERATION}_audience`);
   if (kind === "file" && path) return { kind, path };
-  // The variable by which Google's own libraries are told of another metadata server.
+  // Google's own libraries read the metadata server's address from this variable.
   const host = env.GCE_METADATA_HOST || "metadata.google.internal";
   if (kind === "google" && audience !== undefined) return { kind, audience, host };
   if (kind === undefined) throw extra.wrong(FEDERATION, "must be file or google");

@@ -1,4 +1,4 @@
-/** What an `aws` connection and the environment say about S3. Pure: no file, no request, no package. */
+/** Reads S3 settings from an `aws` connection and the environment. Pure: no file, no request, no package. */
 
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";
@@ -8,27 +8,27 @@ import { type S3Credentials, s3Credentials } from "./s3-credentials.js";
 
 const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "versitygw", "seaweedfs", "rclone", "generic"] as const;
 
-/** Which dialect of S3 the endpoint speaks. */
+/** The endpoint's dialect of S3. */
 export type S3Provider = (typeof PROVIDERS)[number];
 
 export interface S3Options extends S3Transfer {
   readonly provider: S3Provider;
-  /** Undefined when nobody says it: then the profile's, else `us-east-1`. */
+  /** Undefined if not configured: then the profile's region, else `us-east-1`. */
   readonly region: string | undefined;
-  /** Without a trailing slash; undefined for AWS's own of the region. */
+  /** Without a trailing slash; undefined for AWS's own endpoint in the region. */
   readonly endpoint: string | undefined;
-  /** `auto`: the bucket is in the host where its name allows that, else in the path. */
+  /** `auto`: the bucket is in the host if its name allows that, else in the path. */
   readonly addressing: "path" | "virtual" | "auto";
   readonly credentials: S3Credentials;
-  /** Whether certificates are checked; text is the path of a file with the authorities to check them by. */
+  /** Whether certificates are verified; text is the path of a file with the trusted authorities. */
   readonly verify: boolean | string;
   readonly requesterPays: boolean;
   readonly encryption: S3Encryption | undefined;
 }
 
 /**
- * The options of the S3 driver. Without a connection: the environment and AWS's default chain.
- * A field that is wrong fails with InvalidArgument, one that cannot be honoured with Unsupported; both are named.
+ * Returns the options of the S3 driver. Without a connection: the environment and AWS's default chain. Throws
+ * InvalidArgument for an invalid field, Unsupported for one that cannot be honoured; both name the field.
  */
 export function s3Options(connection: Connection | undefined, env: Env): S3Options {
   const extra = readerOf(connection);
@@ -56,7 +56,7 @@ export function s3Options(connection: Connection | undefined, env: Env): S3Optio
   return options;
 }
 
-/** What Airflow ignores although it says where the data is or who asks. */
+/** Fields that Airflow ignores although they affect where the data is or which identity is used. */
 const UNREAD = {
   host: "is not read; write endpoint_url",
   profile: "is not read; write profile_name",
@@ -66,7 +66,7 @@ const UNREAD = {
   aws_iam_role: "is not read; write role_arn",
 };
 
-/** The schema and a host that is a plain word name a bucket in older connections; ours comes from the path. */
+/** In older connections the schema, or a host that is a plain word, names a bucket; ours comes from the path. */
 function readerOf(connection: Connection | undefined): FieldReader {
   if (!connection) return new FieldReader("the default connection", {});
   checkKind(connection, AMAZON);
@@ -76,7 +76,7 @@ function readerOf(connection: Connection | undefined): FieldReader {
   return extra;
 }
 
-/** Services other than S3 and STS do not matter here. */
+/** Services other than S3 and STS are irrelevant here. */
 function readServices(services: FieldReader): Record<"s3" | "sts", string | undefined> {
   const [s3, sts] = [services.object("s3"), services.object("sts")];
   for (const name of ["signer", "signer_uri", "signer_token"]) s3.unsupported(name, "is a remote signer");
@@ -112,7 +112,7 @@ function regionIn(fields: FieldReader): string | undefined {
   return fields.text("region_name");
 }
 
-/** The region of an AWS or B2 host is part of its name; R2 knows only `auto`. */
+/** The region is part of an AWS or B2 host's name; R2 knows only `auto`. */
 function regionOf(provider: S3Provider, endpoint: string | undefined, env: Env): string | undefined {
   const named = env.AWS_REGION || env.AWS_DEFAULT_REGION || undefined;
   if (provider === "r2") return "auto";
@@ -122,40 +122,40 @@ function regionOf(provider: S3Provider, endpoint: string | undefined, env: Env):
   );
 }
 
-/** The first region that is said. It becomes a part of host names. */
+/** Returns the first configured region. It becomes a part of host names. */
 function checkedRegion(said: readonly (string | undefined)[]): string | undefined {
   const region = said.find((name) => name !== undefined);
   if (region === undefined || /^[a-z0-9-]{1,64}$/i.test(region)) return region;
   throw invalid("the region (region_name, else AWS_REGION) is not a name of letters, digits and -");
 }
 
-// `config_kwargs`: the settings of botocore's Config, as far as they say something about S3 transfers.
+// `config_kwargs`: the settings of botocore's Config, as far as they affect S3 transfers.
 
 const CHECKSUMS = ["when_supported", "when_required"] as const;
 
 export interface S3ClientConfig {
-  /** Unsigned requests were asked for. */
+  /** Whether requests are unsigned. */
   readonly anonymous: boolean;
   readonly region: string | undefined;
   readonly addressing: "path" | "virtual" | undefined;
   readonly transfer: S3Transfer;
 }
 
-/** How requests are sent; undefined leaves it to the driver. */
+/** Transfer settings; undefined for the driver's default. */
 export interface S3Transfer {
-  /** Tries of one request, the first included. */
+  /** Maximum attempts per request, including the first. */
   readonly attempts: number | undefined;
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly connectTimeout: number | undefined;
-  /** Milliseconds without a byte. */
+  /** Milliseconds without receiving a byte. */
   readonly readTimeout: number | undefined;
-  /** Sockets open at the same time. */
+  /** Maximum open sockets. */
   readonly connections: number | undefined;
   readonly requestChecksum: (typeof CHECKSUMS)[number] | undefined;
   readonly responseChecksum: (typeof CHECKSUMS)[number] | undefined;
 }
 
-/** What has no meaning here, and why. */
+/** Fields without effect here, each with the reason. */
 const IGNORED = {
   user_agent: "says who asks, not what",
   user_agent_extra: "says who asks, not what",
@@ -217,7 +217,7 @@ function readTransfer(config: FieldReader): S3Transfer {
   };
 }
 
-/** botocore's `max_attempts` counts without the first try, `total_max_attempts` with it, and wins. */
+/** botocore's `max_attempts` excludes the first try; `total_max_attempts` includes it and takes precedence. */
 function readAttempts(retries: FieldReader): number | undefined {
   const total = retries.integer("total_max_attempts", 1);
   const more = retries.integer("max_attempts");
@@ -230,9 +230,9 @@ function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : Math.round(seconds * 1000);
 }
 
-// `s3_additional_kwargs`: what S3 is told with each object, under the names of s3fs and boto3.
+// `s3_additional_kwargs`: parameters of each S3 object, under the names of s3fs and boto3.
 
-/** Server-side encryption of what is written. */
+/** Server-side encryption of new objects. */
 export type S3Encryption =
   | { readonly kind: "s3" }
   | {
@@ -242,7 +242,7 @@ export type S3Encryption =
       readonly keyId: string | undefined;
       readonly bucketKey: boolean | undefined;
     }
-  /** The customer's own key of 32 bytes, as base64. Reads need it too. */
+  /** The customer's own key of 32 bytes, as base64. Reads also need it. */
   | { readonly kind: "c"; readonly key: Secret };
 
 function readAdditional(extra: FieldReader): { requesterPays: boolean; encryption: S3Encryption | undefined } {

@@ -3,7 +3,7 @@ import { isStorageError } from "../../errors.js";
 import type { Spec, TestContext } from "../bench.js";
 import { expectRejection, gate, MIB, noise, stream } from "../bench.js";
 
-/** More than one part anywhere. */
+/** More than one part with any driver. */
 const LARGE = 20 * MIB;
 
 async function increment(bench: TestContext): Promise<void> {

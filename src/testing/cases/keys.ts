@@ -4,7 +4,7 @@ import { StoragePath } from "../../path.js";
 import type { Spec, TestContext } from "../bench.js";
 import { DISPUTED_NAMES, expectRejection, gather, ODD_NAMES, pooled, same } from "../bench.js";
 
-/** Written, listed, read by the listed path, copied and deleted under exactly this name. */
+/** Checks that names survive write, list, read by the listed path, copy and delete unchanged. */
 async function faithful(bench: TestContext, directory: string, names: readonly string[]): Promise<void> {
   const at = bench.at(directory);
   const all = names.map((name) => `${directory}/${name}`).sort(byUtf8);
@@ -22,7 +22,7 @@ async function faithful(bench: TestContext, directory: string, names: readonly s
   assert.deepEqual(await bench.all(at), []);
 }
 
-/** The name, or a refusal that leaves nothing. */
+/** Checks that the name works unchanged, or that the refusal leaves nothing behind. */
 async function faithfulOrRefused(bench: TestContext, name: string): Promise<void> {
   const outcome = await bench.write(name, name).then(
     () => undefined,
@@ -98,7 +98,7 @@ export const keyCases: readonly Spec[] = [
   },
 ];
 
-/** 1,024 bytes of UTF-8 are the limit, whatever the number of characters. */
+/** The limit is 1,024 bytes of UTF-8, whatever the number of characters. */
 async function lengths(bench: TestContext): Promise<void> {
   const free = 1024 - Buffer.byteLength(bench.at("").key);
   const pieces = "é".repeat(100).concat("/").repeat(6);

@@ -8,7 +8,7 @@ const ordered = (names: readonly string[]): string[] => [...names].sort(byUtf8);
 const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `n/${String(i).padStart(4, "0")}`);
 
-/** Every object below, found level by level. */
+/** Returns every object below, found level by level. */
 async function walk(bench: TestContext, at: StoragePath): Promise<string[]> {
   const found: string[] = [];
   for (const { path, type } of await bench.entries(at)) {
@@ -24,7 +24,7 @@ async function globbed(bench: TestContext, pattern: string): Promise<string[]> {
   return names.sort(byUtf8);
 }
 
-/** A tree that looks random and is the same every time: up to four levels of few names, so that many meet. */
+/** Returns a deterministic pseudo-random tree: up to four levels of few names, so that many collide. */
 function tree(): string[] {
   const pieces = ["a", "b", "ab", "a b", "é", "x.json"];
   const names = new Set<string>();
@@ -189,7 +189,7 @@ export const listCases: readonly Spec[] = [
       await bench.fill(names);
       assert.deepEqual(await bench.all(), ordered(names));
       for (const name of names) await bench.holds(name, name);
-      // The marker object of a directory is not its own child.
+      // A directory's marker object is not its own child.
       assert.deepEqual(await bench.names(bench.at("a")), ["a//"]);
       await bench.storage.delete(bench.at("a//b"));
       assert.deepEqual(await bench.all(), ["/c", "a/"]);

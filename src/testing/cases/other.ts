@@ -78,7 +78,7 @@ export const writerCases: readonly Spec[] = [
   },
 ];
 
-/** Names that are special inside the documents in which providers are told what to delete. */
+/** Names that are special inside the documents of providers' bulk deletes. */
 const SPECIAL = ["&", "<x>", "a>b", '"quoted"', "it's", "&amp;", "]]>", "a&b=c", "%41", "+", " ", "a,b"];
 
 export const deleteCases: readonly Spec[] = [

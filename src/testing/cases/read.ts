@@ -10,7 +10,7 @@ import { expectRejection, gather, MIB, noise, rejectsWith, same } from "../bench
 const RANGE = 8 * MIB;
 const DIGITS = "0123456789";
 
-/** The range is the same by `bytes`, `read`, and in parallel. */
+/** Checks that `bytes`, `read` and a parallel read return the same range. */
 async function reads(
   bench: TestContext,
   name: string,

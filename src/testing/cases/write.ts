@@ -4,9 +4,9 @@ import type { ByteStream } from "../../streams.js";
 import type { Spec } from "../bench.js";
 import { broken, expectRejection, MIB, noise, rejectsWith, same, stream } from "../bench.js";
 
-/** Where one request turns into several, here or at a provider. */
+/** The size at which one request becomes several, here or at a provider. */
 const THRESHOLD = 8 * MIB;
-/** Bytes that a write may have taken from its body beyond what was accepted: the budget of a Storage and one part more. */
+/** Bytes that a write may read ahead of what the server has accepted: the budget of a Storage and one more part. */
 const AHEAD = 72 * MIB;
 
 async function* pausing(data: Uint8Array, midway: () => Promise<void>): ByteStream {

@@ -1,4 +1,4 @@
-/** Airflow's value encoding, and plain JSON beside it. */
+/** Airflow's value encoding, and plain JSON. */
 import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import { type Encoding, Fields, type Form, type Lowered } from "./encoding.js";
@@ -8,10 +8,12 @@ import type { Tuple } from "./types.js";
 
 export * from "./types.js";
 
-/** Keys that make an object an envelope; `\u005f` is an underscore in disguise. */
+/** Keys that make an object an envelope; `\u005f` is an escaped underscore. */
 const RESERVED_TEXT = /__classname__|__type|\\u005f/i;
 
-/** Values as Airflow's `serde` writes and reads them: tuples, sets, datetimes and so on are themselves on both sides. */
+/**
+ * Values as Airflow's `serde` writes and reads them: tuples, sets, datetimes and so on keep their type on both sides.
+ */
 export const airflowEncoding: Encoding = {
   nonFinite: true,
   lower,
@@ -26,7 +28,7 @@ export const airflowEncoding: Encoding = {
   mayRevive: (text) => RESERVED_TEXT.test(text),
 };
 
-/** JSON and nothing else: what is read is what the text says, what `toJSON` gives is written. */
+/** Plain JSON: reads what the text says, writes the result of `toJSON`. */
 export const jsonEncoding: Encoding = {
   nonFinite: false,
   lower: jsonLower,
@@ -46,7 +48,7 @@ function jsonLower(value: object, form: Form): Lowered {
   throw invalid(`an object of class ${value.constructor?.name ?? "unknown"} is not JSON`);
 }
 
-/** The form in which a value goes to an object: Python encodes a tuple at the top wholly, further down not at all. */
+/** Returns the form of a value in an object: Python encodes a tuple at the top completely, further down not at all. */
 export function objectForm(value: unknown): Form {
   return isInstance<Tuple>(value, "Tuple") ? "nested" : "object";
 }

@@ -1,23 +1,23 @@
-/** What a value may hold and what stands for it in JSON. */
+/** The values that can be stored, and their JSON form. */
 import { CLASS } from "../../brand.js";
 
 /**
- * Where a value stands. Airflow writes the same value differently in an object, in the metadata row, and inside an
+ * The context of a value. Airflow writes the same value differently in an object, in the metadata row, and inside an
  * envelope of an object.
  */
 export type Form = "object" | "nested" | "row";
 
-/** A JSON object given by its entries; the keys need no check. */
+/** A JSON object as a list of entries; its keys need no check. */
 export class Fields {
   constructor(readonly entries: readonly (readonly [string, unknown])[]) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Fields" {
     return "Fields";
   }
 }
 
-/** What stands for a value, and the form of what is inside it. */
+/** The replacement of a value, and the form of its content. */
 export interface Lowered {
   value: unknown;
   form: Form;
@@ -26,34 +26,37 @@ export interface Lowered {
 export interface Encoding {
   /** Whether NaN and the infinities are written, as Python's tokens. */
   readonly nonFinite: boolean;
-  /** What stands for an object that is neither a plain object nor an array. InvalidArgument when nothing does. */
+  /**
+   * Returns the replacement of an object that is neither a plain object nor an array. Throws InvalidArgument if there
+   * is none.
+   */
   lower(value: object, form: Form): Lowered;
-  /** Why a plain object with these keys cannot be written, undefined when it can. */
+  /** Returns why a plain object with these keys cannot be written; undefined if it can. */
   refusal(value: object): string | undefined;
-  /** What a JSON object stands for, its values being done already. */
+  /** Returns what a JSON object stands for, after its values have been converted. */
   revive(object: Record<string, unknown>): unknown;
-  /** Whether `key` of a JSON object that is being read opens data whose floats must stay floats. */
+  /** Whether `key` of a JSON object being read opens data whose floats must stay floats. */
   opensExact(object: Record<string, unknown>, key: string): boolean;
-  /** Whether this text can hold anything to revive. */
+  /** Whether this text may contain anything to revive. */
   mayRevive(text: string): boolean;
 }
 
-/** `object[key] = value` for any key: `__proto__` is data like any other. */
+/** Sets `object[key] = value` for any key: `__proto__` is data like any other. */
 export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key !== "__proto__") object[key] = value;
   else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
-/** Whether it is an object of the kind that `{}` makes, of this realm or another. */
+/** Whether an object is plain, as `{}` is, in this realm or another. */
 export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
-// Where a walk through a value is: one frame for each array, object or long string that it is inside of.
+// The position of a walk through a value: one frame for each enclosing array, object or long string.
 
 interface Progress {
-  /** The element that comes next, and how many there are. */
+  /** The next element, and the number of elements. */
   at: number;
   readonly length: number;
 }
@@ -68,7 +71,7 @@ export interface Dict extends Progress {
   source: object;
   keys: readonly string[];
   valueAt: (index: number) => unknown;
-  /** Whether an entry was written, so that the next needs a comma. */
+  /** Whether an entry was written, so that the next one needs a comma. */
   begun: boolean;
   form: Form;
 }
@@ -78,19 +81,19 @@ export interface Long extends Progress {
 }
 export type Frame = List | Dict | Long;
 
-/** What ends the text of each. */
+/** The closing text of each. */
 export const CLOSING = { list: "]", dict: "}", long: '"' };
 
-// How numbers are written so that Python and JavaScript read the same value.
+// Numbers written so that Python and JavaScript read the same value.
 
 /**
- * A number that Python is to see as a float although it is whole: `new Float(1)` is written `1.0`, the number 1 is
- * written `1`. Readers hand out plain numbers, except inside an {@link Envelope} of an unknown class.
+ * A whole number that Python should read as a float: `new Float(1)` is written `1.0`, the number 1 is written `1`.
+ * Readers return plain numbers, except inside an {@link Envelope} of an unknown class.
  */
 export class Float {
   constructor(readonly value: number) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Float" {
     return "Float";
   }
@@ -104,12 +107,12 @@ export class Float {
   }
 }
 
-/** Whether the number stands for a Python int: whole, exact (at most 2^53 - 1) and not -0. Any other is a float. */
+/** Whether the number represents a Python int: whole, exact (at most 2^53 - 1) and not -0. Any other is a float. */
 export function isInt(value: number): boolean {
   return Number.isSafeInteger(value) && !Object.is(value, -0);
 }
 
-/** `repr` of a Python float: `1.0`, `-0.0`, `1e-07`, `1e+16`, `NaN`, `Infinity`. */
+/** Returns `repr` of a Python float: `1.0`, `-0.0`, `1e-07`, `1e+16`, `NaN`, `Infinity`. */
 export function pythonFloat(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   if (Object.is(value, -0)) return "-0.0";
@@ -120,17 +123,17 @@ export function pythonFloat(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
-// When the built-in parser will do.
+// Text that the built-in parser can read.
 
-/** Sixteen digits and no fraction. In a string it is a false alarm. */
+/** Sixteen digits and no fraction. A match inside a string is a false alarm. */
 const LONG_INT = /(?<![0-9.])[0-9]{16,}(?![0-9.eE])/;
 
-/** Whether JSON.parse gives the value of this text: integers that a number may not hold, and envelopes, need more. */
+/** Whether JSON.parse is enough for this text; integers too large for a number, and envelopes, need our parser. */
 export function isSimple(text: string, encoding: Encoding): boolean {
   return !LONG_INT.test(text) && !encoding.mayRevive(text);
 }
 
-/** What the engine makes of it; undefined when it is not JSON, which our own parser says better, or is Python's kind. */
+/** Parses with the built-in parser; undefined for invalid JSON, which our parser reports better, or Python's tokens. */
 export function builtIn(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -141,13 +144,13 @@ export function builtIn(text: string): unknown {
 
 // JSON strings as Python's `json.dumps` writes them: ASCII only, everything outside space to tilde escaped.
 
-/** What needs no escape in Python: space to tilde, without the quote and the backslash. */
+/** Characters that Python does not escape: space to tilde, without the quote and the backslash. */
 const BARE = /^[ !#-[\]-~]*$/;
 
 const LONG_ESCAPE = 6;
 const SHORT_ESCAPE = 2;
 
-/** The string with its quotes, in ASCII. */
+/** Returns the string with its quotes, in ASCII. */
 export function pythonString(text: string): string {
   // JSON.stringify has already escaped the quote, the backslash, C0 and lone surrogates, as Python does.
   return JSON.stringify(text).replace(
@@ -156,7 +159,7 @@ export function pythonString(text: string): string {
   );
 }
 
-/** Bytes of {@link pythonString} without its quotes. */
+/** Returns the bytes of {@link pythonString} without its quotes. */
 export function pythonLength(text: string): number {
   if (BARE.test(text)) return text.length;
   let length = 0;
@@ -170,7 +173,7 @@ function unitLength(unit: number): number {
   return unit >= 0x08 && unit <= 0x0d && unit !== 0x0b ? SHORT_ESCAPE : LONG_ESCAPE;
 }
 
-/** Where `text` can be cut at or before `end` without parting a surrogate pair. */
+/** Returns the last position at or before `end` that does not split a surrogate pair of `text`. */
 export function safeCut(text: string, end: number): number {
   if (end >= text.length) return text.length;
   const before = text.charCodeAt(end - 1);

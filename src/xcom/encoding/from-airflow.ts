@@ -1,4 +1,4 @@
-/** From Airflow's envelopes to values. No class is looked up anywhere but in this table. */
+/** Converts Airflow's envelopes to values. This table is the only place where classes are looked up. */
 import { isInstance } from "../../brand.js";
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { providerOf } from "../../path.js";
@@ -21,7 +21,7 @@ import {
 type Reader = (data: unknown, classname: string) => unknown;
 
 interface Known {
-  /** The newest version that is known. */
+  /** The newest version that we know. */
   version: number;
   read: Reader;
 }
@@ -45,7 +45,7 @@ const KNOWN: ReadonlyMap<string, Known> = new Map<string, Known>([
   ...each(["airflow.sdk.io.path.ObjectStoragePath", "airflow.io.path.ObjectStoragePath"], 1, path),
 ]);
 
-/** What the older form calls the classes that it knows. */
+/** The older form's names of the classes that it knows. */
 const LEGACY: ReadonlyMap<unknown, string> = new Map([
   ["tuple", "builtins.tuple"],
   ["set", "builtins.set"],
@@ -54,14 +54,14 @@ const LEGACY: ReadonlyMap<unknown, string> = new Map([
   ["timedelta", "datetime.timedelta"],
 ]);
 
-/** What an object stands for, its values being done already. Corrupt when it is an envelope of nothing. */
+/** Returns what an object stands for, after its values have been converted. Throws Corrupt for an invalid envelope. */
 export function revive(object: Record<string, unknown>): unknown {
   if (Object.hasOwn(object, "__classname__") && Object.hasOwn(object, "__version__")) return fromEnvelope(object);
   if (Object.hasOwn(object, "__type") && Object.hasOwn(object, "__var")) return fromLegacy(object);
   return object;
 }
 
-/** Whether `1.0` and `1` differ in the data of this class: in a Decimal, and in what is written again as it was. */
+/** Whether `1.0` and `1` differ in the data of this class: in a Decimal, and in data that is written back unchanged. */
 export function keepsFloats(classname: unknown): boolean {
   return typeof classname === "string" && (classname === "decimal.Decimal" || !KNOWN.has(classname));
 }
@@ -118,7 +118,7 @@ function dateTime(data: unknown, name: string): DateTime {
   return new DateTime(number(timestamp), zone, zoneClass, name as DateTimeClass);
 }
 
-/** Name and class. Python loses the offset of a `datetime.timezone`, and then writes no name: the moment is kept. */
+/** Returns name and class. Python loses the offset of a `datetime.timezone` and writes no name; we keep the moment. */
 function zoneOf(tz: unknown): [string | number | null, string | undefined] {
   if (tz == null) return [null, undefined];
   if (typeof tz === "string") return [tz, undefined];
@@ -132,7 +132,7 @@ function dataFrame(data: unknown, name: string): DataFrame {
   return new DataFrame(hex, name as DataFrameClass);
 }
 
-/** A path that is none of ours, or that has options for its file system, stays what it is. */
+/** Returns the path, or an unchanged envelope if its scheme is not ours or it has options for its file system. */
 function path(data: unknown, name: string): StoragePath | Envelope {
   const { path: at, conn_id: id, kwargs } = data as Record<string, unknown>;
   const bare = kwargs == null || Object.keys(kwargs).length === 0;

@@ -1,14 +1,14 @@
-/** Reads JSON text piece by piece, keeping every number exact: what `JSON.parse` cannot do. */
+/** Parses JSON text in pieces and keeps every number exact, which `JSON.parse` cannot do. */
 import { failure, type StorageError } from "../../errors.js";
 import { builtIn, type Encoding, Float, isSimple, setOwn } from "./encoding.js";
 import { MAX_DEPTH } from "./json-walk.js";
 
-/** Digits of a number; Python's own limit for an int. */
+/** Maximum digits of a number; Python's own limit for an int. */
 const MAX_DIGITS = 4300;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 
-/** Python's tokens for what JSON has no number for are read too. */
+/** Python's tokens for values that JSON numbers cannot express. */
 const WORDS: readonly [string, unknown][] = [
   ["true", true],
   ["false", false],
@@ -23,25 +23,25 @@ type Expecting = "value" | "value or ]" | "key" | "key or }" | ":" | ", or ]" | 
 interface Frame {
   into: unknown[] | Record<string, unknown>;
   key: string;
-  /** Whether floats in here stay {@link Float}s where that is needed to write the same text again. */
+  /** Whether floats in this container stay {@link Float}s where that is needed to write the same text again. */
   exact: boolean;
 }
 
-/** Give it the text with `push`, then take the value with `end`. Whatever is not JSON is Corrupt. */
+/** An incremental parser: pass text to `push`, then take the value from `end`. Invalid JSON throws Corrupt. */
 export class JsonParser {
   readonly #encoding: Encoding;
   readonly #frames: Frame[] = [];
   #expecting: Expecting = "value";
   #value: unknown;
-  /** What is not read yet. */
+  /** The unread text. */
   #text = "";
   #at = 0;
   /** Characters before `#text`, for messages. */
   #before = 0;
   #last = false;
-  /** Whether the built-in parser reads all of `#text` right: no envelope, and no number that it would round. */
+  /** Whether the built-in parser can read all of `#text`: no envelope, and no number that it would round. */
   #simple = true;
-  /** The pieces so far of a string whose end has not come. */
+  /** The pieces so far of a string that has not ended. */
   #string: string[] | undefined;
 
   constructor(encoding: Encoding) {
@@ -64,7 +64,7 @@ export class JsonParser {
     return this.#value;
   }
 
-  /** Reads one token; false when the text so far has no whole one left. */
+  /** Reads one token; returns false if the text so far contains no complete one. */
   #token(): boolean {
     if (this.#string) return this.#restOfString(this.#string);
     this.#skipSpace();
@@ -127,7 +127,7 @@ export class JsonParser {
     return true;
   }
 
-  /** Leaves a short array or object to the built-in parser, which is several times faster. */
+  /** Passes a short array or object to the built-in parser, which is several times faster. */
   #containerAtOnce(): boolean {
     const end = closingOf(this.#text, this.#at, MAX_DEPTH - this.#frames.length);
     const value = end < 0 ? undefined : builtIn(this.#text.slice(this.#at, end));
@@ -186,7 +186,7 @@ export class JsonParser {
     return true;
   }
 
-  /** Whether a token that ends here may have its rest in the next piece: `1` and then `.5`, `1e` and then `5`. */
+  /** Whether a token that ends here may continue in the next piece: `1` and then `.5`, `1e` and then `5`. */
   #mayGoOn(end: number): boolean {
     return !this.#last && this.#text.length - end < 3 && /^[0-9.eE+-]*$/.test(this.#text.slice(end));
   }
@@ -233,19 +233,20 @@ function opensExact(encoding: Encoding, { into, key }: Frame): boolean {
   return !Array.isArray(into) && encoding.opensExact(into, key);
 }
 
-/** A number where it holds the integer exactly, else a bigint. */
+/** Returns a number if it holds the integer exactly, else a bigint. */
 function int(token: string): number | bigint {
   const value = Number(token);
   return Number.isSafeInteger(value) ? value + 0 : BigInt(token);
 }
 
-// Where strings, arrays and objects of a JSON text end.
+// The ends of strings, arrays and objects in JSON text.
 
 /** Characters within which {@link closingOf} looks. */
 const NEAR = 16 * 1024;
 
 /**
- * From `start`, inside a string: where its closing quote is, or where the text can be cut without parting an escape.
+ * Returns, from `start` inside a string, the position of its closing quote, or one where the text can be cut without
+ * splitting an escape.
  */
 function scanString(text: string, start: number): { end: number; closed: boolean } {
   let quote = text.indexOf('"', start);
@@ -253,7 +254,7 @@ function scanString(text: string, start: number): { end: number; closed: boolean
   return quote >= 0 ? { end: quote, closed: true } : { end: wholeEscapes(text, start), closed: false };
 }
 
-/** What the inside of a string stands for; undefined when it is not valid. */
+/** Decodes the inside of a string; returns undefined if it is invalid. */
 function readString(inside: string): string | undefined {
   if (!/[\\\0-\x1f]/.test(inside)) return inside;
   try {
@@ -263,7 +264,7 @@ function readString(inside: string): string | undefined {
   }
 }
 
-/** The end of the array or object that begins at `start`; -1 when it is not near, or nested deeper than `levels`. */
+/** Returns the end of the array or object that begins at `start`; -1 if too far away or nested deeper than `levels`. */
 function closingOf(text: string, start: number, levels: number): number {
   const limit = Math.min(text.length, start + NEAR);
   for (let at = start, depth = 0; at < limit; at++) {
@@ -285,7 +286,7 @@ function slashesBefore(text: string, end: number, start: number): number {
   return end - at;
 }
 
-/** The end of `text` without an escape that is begun there: `\`, or `\u` with less than four digits. */
+/** Returns the end of `text` without an incomplete escape: `\`, or `\u` with fewer than four digits. */
 function wholeEscapes(text: string, start: number): number {
   const slash = text.lastIndexOf("\\");
   if (slash < Math.max(start, text.length - 5)) return text.length;

@@ -1,4 +1,4 @@
-/** The characters of a JSON document, in the encoding that Python's `json.loads` would find. */
+/** Decodes a JSON document from the encoding that Python's `json.loads` would detect. */
 
 import { Pace } from "../../codecs/stream.js";
 import { failure } from "../../errors.js";
@@ -7,14 +7,14 @@ import { builtIn, type Encoding, isSimple, setOwn } from "./encoding.js";
 import { JsonParser } from "./json-parse.js";
 import { MAX_DEPTH } from "./json-walk.js";
 
-/** Bytes that are decoded at a time. */
+/** Bytes decoded at a time. */
 const PIECE = 64 * 1024;
 
 interface Decoder {
   decode(data: Uint8Array, options: { stream: boolean }): string;
 }
 
-/** Text pieces without the byte order mark. UTF-8, UTF-16 and UTF-32, told by their mark or by where the NULs are. */
+/** Yields text without the byte order mark. Detects UTF-8, UTF-16 and UTF-32 by the mark or the positions of NULs. */
 export async function* decodeText(bytes: ByteStream): AsyncGenerator<string, void, undefined> {
   let head: Uint8Array = new Uint8Array(0);
   let decoder: Decoder | undefined;
@@ -43,7 +43,7 @@ function decoded(decoder: Decoder, data: Uint8Array, stream: boolean): string {
   }
 }
 
-/** As `json.detect_encoding` of Python. */
+/** Follows Python's `json.detect_encoding`. */
 function decoderOf(data: Uint8Array): Decoder {
   const [a = 1, b = 1, c = 1, d = 1] = data;
   if (a === 0xff && b === 0xfe && c === 0 && d === 0) return new Utf32(true);
@@ -59,7 +59,7 @@ function utf(label: string): Decoder {
   return new TextDecoder(label, { fatal: true });
 }
 
-/** UTF-32, which no TextDecoder knows. */
+/** Decodes UTF-32, which TextDecoder does not support. */
 class Utf32 implements Decoder {
   #rest: Uint8Array = new Uint8Array(0);
   #begun = false;
@@ -87,12 +87,12 @@ class Utf32 implements Decoder {
   }
 }
 
-// A value from JSON text, without holding the event loop for long.
+// Parses JSON text without blocking the event loop for long.
 
-/** Characters up to which a document is read in one go: some milliseconds. */
+/** Maximum characters of a document parsed in one go: some milliseconds. */
 const WHOLE = 512 * 1024;
 
-/** The value of a JSON document. Corrupt when it is none, TooLarge when it is nested too deep. */
+/** Returns the value of a JSON document. Throws Corrupt for invalid JSON, TooLarge for excessive nesting. */
 export async function readJson(
   bytes: ByteStream,
   encoding: Encoding,
@@ -116,7 +116,7 @@ export async function readJson(
   return parser ? parser.end() : parseJson(held.join(""), encoding);
 }
 
-/** The value of a JSON text. */
+/** Returns the value of a JSON text. */
 export function parseJson(text: string, encoding: Encoding): unknown {
   if (isSimple(text, encoding)) {
     const value = builtIn(text);
@@ -133,7 +133,7 @@ function isDeep(value: unknown, levels: number): boolean {
   return Object.values(value).some((inner) => isDeep(inner, levels - 1));
 }
 
-/** A value that is JSON already, with what its objects stand for. What has nothing to revive comes back as it is. */
+/** Revives the objects in a value that is already JSON. Parts with nothing to revive are returned unchanged. */
 export function reviveTree(value: unknown, encoding: Encoding, levels = MAX_DEPTH): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (levels === 0) throw failure("TooLarge", `the value is nested more than ${MAX_DEPTH} deep`);

@@ -1,4 +1,4 @@
-/** Walks through a value and tells a {@link Sink} its JSON, in steps that the caller may spread over time. */
+/** Walks through a value and passes its JSON to a {@link Sink}, in steps that the caller may spread over time. */
 import { isInstance } from "../../brand.js";
 import { invalid, isStorageError, type StorageError } from "../../errors.js";
 import {
@@ -17,13 +17,13 @@ import {
   safeCut,
 } from "./encoding.js";
 
-/** How deep a value may be nested; about what Python's recursion limit lets Airflow write and read. */
+/** Maximum nesting of a value; about what Python's recursion limit lets Airflow write and read. */
 export const MAX_DEPTH = 1000;
 
 /** Strings above this many UTF-16 units come in pieces. */
 const PIECE = 64 * 1024;
 
-/** What becomes of the JSON text. */
+/** Receives the JSON text. */
 export interface Sink {
   /** Separators between elements, and between a key and its value. */
   readonly comma: string;
@@ -37,9 +37,9 @@ export interface Sink {
 }
 
 export class Walker {
-  /** Whether `JSON.stringify` of the value gives the same: nothing stood for anything else. */
+  /** Whether `JSON.stringify` of the value gives the same text: nothing was replaced. */
   plain = true;
-  /** Whether a number was met that no JSON number of JavaScript holds: a larger bigint, NaN, an infinity. */
+  /** Whether the value contains a number that JavaScript's JSON cannot express: a larger bigint, NaN, an infinity. */
   beyondJson = false;
   readonly #frames: Frame[] = [];
   /** Work done in this run: 1 is about a short value. */
@@ -53,7 +53,7 @@ export class Walker {
     this.#value(value, form);
   }
 
-  /** Does the work of about `steps` short values; whether all is done. */
+  /** Does the work of about `steps` short values; returns whether all is done. */
   run(steps: number): boolean {
     for (this.#spent = 0; this.#spent < steps; this.#spent++) {
       const frame = this.#frames.at(-1);
@@ -82,7 +82,7 @@ export class Walker {
     const value = frame.valueAt(at);
     frame.at++;
     if (value === undefined) {
-      // JSON has no undefined: a property that holds it is left out, as by JSON.stringify.
+      // JSON has no undefined: such a property is left out, as by JSON.stringify.
       this.plain = false;
       return;
     }
@@ -224,7 +224,7 @@ export class Walker {
     return invalid(`${this.#where()}: ${detail}`);
   }
 
-  /** `value.items[3].name`: where the walk is. */
+  /** Returns the current position of the walk: `value.items[3].name`. */
   #where(): string {
     const steps = this.#frames.map((frame) => {
       if (frame.kind === "list") return `[${frame.at - 1}]`;

@@ -1,4 +1,4 @@
-/** JSON text of a value, and the length of the text that Python would write of it. */
+/** Writes a value as JSON text and measures the text that Python would write. */
 import { Pace } from "../../codecs/stream.js";
 import type { ByteStream } from "../../streams.js";
 import type { Encoding, Form } from "./encoding.js";
@@ -7,20 +7,22 @@ import { type Sink, Walker } from "./json-walk.js";
 
 /** UTF-16 units of a chunk. */
 const CHUNK = 64 * 1024;
-/** Values between two looks at the clock: less than a millisecond. */
+/** Values between two clock checks: less than a millisecond. */
 const STEPS = 2000;
 
-/** What Python would make of a value. */
+/** The size and properties of a value's JSON text. */
 export interface Measured {
   /** Bytes of `json.dumps(value)`. */
   length: number;
   /** Whether `JSON.stringify(value)` is the text to store. */
   plain: boolean;
-  /** Whether it holds a number that a row, which goes through other JSON writers, would change or lose. */
+  /** Whether the value contains a number that a row, which passes through other JSON writers, would change or lose. */
   beyondJson: boolean;
 }
 
-/** Checks all of the value and counts. InvalidArgument, naming the place, for what cannot be written. */
+/**
+ * Checks and measures the whole value. Throws InvalidArgument, naming the place, for a value that cannot be written.
+ */
 export async function measure(
   value: unknown,
   form: Form,
@@ -34,7 +36,7 @@ export async function measure(
   return { length: sink.length, plain: walker.plain, beyondJson: walker.beyondJson };
 }
 
-/** The text to store, as UTF-8, without ever having it whole. */
+/** Yields the text to store as UTF-8, without ever holding all of it. */
 export async function* jsonBytes(
   value: unknown,
   form: Form,
@@ -51,12 +53,12 @@ export async function* jsonBytes(
   }
 }
 
-/** The text to store, whole. */
+/** Returns the complete text to store. */
 export function jsonText(value: unknown, form: Form, encoding: Encoding): string {
   return textOf(value, form, encoding, new Compact());
 }
 
-/** The text that Python's `json.dumps` writes of the value. */
+/** Returns the text that Python's `json.dumps` writes for the value. */
 export function pythonText(value: unknown, form: Form, encoding: Encoding): string {
   return textOf(value, form, encoding, new PythonText());
 }

@@ -1,4 +1,4 @@
-/** From values to Airflow's envelopes. */
+/** Converts values to Airflow's envelopes. */
 import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import { providerOf } from "../../path.js";
@@ -20,10 +20,10 @@ import {
   type Uuid,
 } from "./types.js";
 
-/** What stands for `value`, which is neither plain object nor plain array. */
+/** Returns the replacement of `value`, which is neither a plain object nor a plain array. */
 export function lower(value: object, form: Form): Lowered {
   if (isInstance<Tuple>(value, "Tuple")) return tuple(value, form);
-  // Python's json.dumps writes what derives from list as a list.
+  // Python's json.dumps writes subclasses of list as lists.
   if (Array.isArray(value)) return { value, form };
   const temporal = temporalKind(value);
   if (temporal) return lower(fromTemporal(value, temporal), form);
@@ -31,7 +31,7 @@ export function lower(value: object, form: Form): Lowered {
   return known ? { value: known, form: form === "object" ? "nested" : form } : other(value, form);
 }
 
-/** In the middle of an object Python writes a tuple as an array; everywhere else it is an envelope. */
+/** Inside an object Python writes a tuple as an array; everywhere else as an envelope. */
 function tuple(value: Tuple, form: Form): Lowered {
   if (form === "object") return { value: [...value], form };
   return { value: envelope("builtins.tuple", 1, [...value]), form };
@@ -87,7 +87,7 @@ function dateTime(date: Date): Fields {
   return envelope(classname, 2, data);
 }
 
-/** As Python writes it where that keeps every digit, else as text, which Python reads as well. */
+/** Writes a number as Python does if that keeps every digit, otherwise text, which Python also reads. */
 function decimalData(text: string, form: Form): unknown {
   const value = Number(text);
   if (/^-?(0|[1-9]\d*)$/.test(text) && text !== "-0") return form === "row" && !isInt(value) ? text : BigInt(text);
@@ -96,12 +96,12 @@ function decimalData(text: string, form: Form): unknown {
   return exact && fits ? new Float(value) : text;
 }
 
-/** Airflow 3.3 takes a float or a text, but no int: and a row cannot hold `90.0`. */
+/** Airflow 3.3 accepts a float or text, but no int, and a row cannot hold `90.0`. */
 function seconds(value: number, form: Form): unknown {
   return form === "row" && Number.isInteger(value) ? pythonFloat(value) : new Float(value);
 }
 
-/** The path as stock Airflow opens it. */
+/** Returns the path as stock Airflow opens it. */
 function path(at: StoragePath): Record<string, unknown> {
   const { connectionId, bucket, key } = at;
   const known = providerOf(at.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : at;
@@ -118,7 +118,7 @@ function className(value: object): string {
   return (Object.getPrototypeOf(value) as { constructor?: { name?: string } }).constructor?.name || "unknown";
 }
 
-// Temporal's values, of the runtime or of a polyfill, as the classes that are written.
+// Temporal's values, of the runtime or of a polyfill, and the classes they are written as.
 
 interface Temporal {
   epochNanoseconds: bigint;
@@ -127,7 +127,7 @@ interface Temporal {
   total(options: { unit: "second" }): number;
 }
 
-/** `Instant`, `Duration` and so on; undefined when it is none of Temporal's. */
+/** Returns `Instant`, `Duration` and so on; undefined for any other value. */
 export function temporalKind(value: object): string | undefined {
   const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   return typeof tag === "string" && tag.startsWith("Temporal.") ? tag.slice("Temporal.".length) : undefined;
@@ -142,7 +142,7 @@ export function fromTemporal(value: object, kind: string): object {
   throw invalid(`a Temporal.${kind} has no counterpart in Airflow; send its text`);
 }
 
-/** Python has microseconds; what is below is dropped towards the past, as Python does. */
+/** Python has microseconds; smaller fractions are rounded towards the past, as in Python. */
 function epochMicroseconds({ epochNanoseconds }: Temporal): bigint {
   return floorDivide(epochNanoseconds, 1000n);
 }

@@ -4,12 +4,12 @@ import { failure } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import { Float } from "./encoding.js";
 
-/** The classes that are written so. */
+/** The Python classes of a moment. */
 export type DateTimeClass = "datetime.datetime" | "pendulum.datetime.DateTime";
 
 /**
- * A Python datetime: a Date, which has milliseconds, that also knows the microseconds, the zone and the class of its
- * origin and is written with them again. A naive datetime, of no zone, is the moment that Python took it for.
+ * A Python datetime: a Date (milliseconds) that also keeps the microseconds, zone and class of its origin and is
+ * written with them again. A naive datetime, without a zone, is the moment that Python took it for.
  */
 export class DateTime extends Date {
   /** Seconds since 1970 in UTC, as Python's `timestamp()`. */
@@ -21,7 +21,7 @@ export class DateTime extends Date {
   readonly classname: DateTimeClass;
   readonly #micros: bigint;
 
-  /** `timestamp`: seconds since 1970, which are rounded to the microsecond; or microseconds as a bigint, which are exact. */
+  /** `timestamp`: seconds since 1970, rounded to the microsecond; or microseconds as a bigint, which are exact. */
   constructor(
     timestamp: number | bigint,
     zone: string | number | null = "UTC",
@@ -37,40 +37,40 @@ export class DateTime extends Date {
     this.#micros = micros ?? 0n;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "DateTime" {
     return "DateTime";
   }
 
-  /** Microseconds since 1970: its own, or those of the time that was set since. */
+  /** Microseconds since 1970: the original ones, or those of a time set since. */
   get microseconds(): bigint {
     const own = Number(floorDivide(this.#micros, 1000n)) === this.getTime();
     return own ? this.#micros : BigInt(this.getTime()) * 1000n;
   }
 }
 
-/** Above it a number of seconds has no exact microseconds, and milliseconds are what is left. */
+/** Above this many seconds a number has no exact microseconds, so only milliseconds remain. */
 const MAX_EXACT_SECONDS = Number.MAX_SAFE_INTEGER / 1e6;
 
-/** Microseconds of float seconds; a float is next to the decimal that was meant, so that flooring it loses one. */
+/** Returns the microseconds of float seconds; a float may lie just below its decimal, so flooring would lose one. */
 function microsecondsIn(seconds: number): bigint | undefined {
   if (!Number.isFinite(seconds)) return undefined;
   if (Math.abs(seconds) <= MAX_EXACT_SECONDS) return BigInt(Math.round(seconds * 1e6));
   return BigInt(Math.round(seconds * 1e3)) * 1000n;
 }
 
-/** Division that rounds down, also before 1970. */
+/** Divides and rounds down, also before 1970. */
 export function floorDivide(value: bigint, by: bigint): bigint {
   const quotient = value / by;
   return value % by < 0n ? quotient - 1n : quotient;
 }
 
-/** Microseconds since 1970 of any Date. */
+/** Returns microseconds since 1970 of any Date. */
 export function microsecondsOf(date: Date): bigint {
   return isInstance<DateTime>(date, "DateTime") ? date.microseconds : BigInt(date.getTime()) * 1000n;
 }
 
-/** Seconds east of Greenwich by an offset such as `+01:00`, `+0100` or `+01`; undefined for any other text. */
+/** Returns seconds east of Greenwich for an offset such as `+01:00`, `+0100` or `+01`; undefined for any other text. */
 export function offsetOf(text: string): number | undefined {
   const [, sign, hours, minutes] = /^([+-])(\d\d)(?::?(\d\d))?$/.exec(text) ?? [];
   if (sign === undefined) return undefined;
@@ -78,7 +78,7 @@ export function offsetOf(text: string): number | undefined {
   return sign === "-" ? -seconds : seconds;
 }
 
-/** Seconds since 1970 of any Date; the microseconds of a DateTime count as long as nobody has set its time. */
+/** Returns seconds since 1970 of any Date; a DateTime's microseconds count until its time is changed. */
 export function timestampOf(date: Date): number {
   if (!isInstance<DateTime>(date, "DateTime")) return date.getTime() / 1000;
   const unchanged = new DateTime(date.timestamp).getTime() === date.getTime();
@@ -89,10 +89,10 @@ export function timestampOf(date: Date): number {
 
 export type DataFrameClass = "pandas.core.frame.DataFrame" | "pandas.DataFrame";
 
-/** A pandas DataFrame by its Parquet file. */
+/** A pandas DataFrame, held as its Parquet file. */
 export class DataFrame {
   readonly #hex: string;
-  /** Its name in pandas 2, or in pandas 3. */
+  /** Its name in pandas 2 or pandas 3. */
   readonly classname: DataFrameClass;
 
   /** `parquet` is the file, or its hexadecimal digits. */
@@ -101,7 +101,7 @@ export class DataFrame {
     this.classname = classname;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "DataFrame" {
     return "DataFrame";
   }
@@ -115,7 +115,7 @@ export class DataFrame {
     return this.#hex;
   }
 
-  /** The rows, one object each. Needs the package `hyparquet`: Unsupported without it. */
+  /** Returns the rows, one object each. Needs the package `hyparquet`: throws Unsupported without it. */
   async rows(): Promise<Record<string, unknown>[]> {
     const { parquetReadObjects } = await hyparquet();
     const { buffer, byteOffset, byteLength } = this.parquet;
@@ -133,7 +133,7 @@ async function hyparquet() {
   }
 }
 
-// Python's values that JavaScript has no kind for, as plain small classes.
+// Python's values without a JavaScript equivalent, as small plain classes.
 //
 // | Python | read as | written from |
 // |---|---|---|
@@ -155,13 +155,13 @@ async function hyparquet() {
 
 export { Float, StoragePath };
 
-/** A Python tuple: an array that comes back as a tuple. `Tuple.of(1, 2)`; what `map` and the like make of it is an array. */
+/** A Python tuple: an array that is read back as a tuple. `Tuple.of(1, 2)`; its `map` returns a plain array. */
 export class Tuple<T = unknown> extends Array<T> {
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Tuple" {
     return "Tuple";
   }
@@ -169,7 +169,7 @@ export class Tuple<T = unknown> extends Array<T> {
 
 /** A Python frozenset. */
 export class FrozenSet<T = unknown> extends Set<T> {
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "FrozenSet" {
     return "FrozenSet";
   }
@@ -179,7 +179,7 @@ export class FrozenSet<T = unknown> extends Set<T> {
 export class Decimal {
   constructor(readonly text: string) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Decimal" {
     return "Decimal";
   }
@@ -193,7 +193,7 @@ export class Decimal {
 export class Uuid {
   constructor(readonly text: string) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Uuid" {
     return "Uuid";
   }
@@ -210,7 +210,7 @@ export class PlainDate {
     readonly classname: "datetime.date" | "pendulum.date.Date" = "datetime.date",
   ) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "PlainDate" {
     return "PlainDate";
   }
@@ -224,7 +224,7 @@ export class PlainDate {
 export class Timedelta {
   constructor(readonly seconds: number) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Timedelta" {
     return "Timedelta";
   }
@@ -237,15 +237,16 @@ export class TimeZone {
     readonly classname: string = "zoneinfo.ZoneInfo",
   ) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "TimeZone" {
     return "TimeZone";
   }
 }
 
 /**
- * An object of any other Python class: `data` is what its serializer gave. Written again it is the same text; Python
- * makes the object if its `allowed_deserialization_classes` has the class. Nothing here is ever imported or called.
+ * An object of any other Python class: `data` is the output of its serializer. Writing it again produces the same text;
+ * Python restores the object if its `allowed_deserialization_classes` includes the class. We never import or call
+ * anything.
  */
 export class Envelope {
   constructor(
@@ -254,7 +255,7 @@ export class Envelope {
     readonly data: unknown,
   ) {}
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Envelope" {
     return "Envelope";
   }

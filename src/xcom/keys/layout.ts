@@ -1,27 +1,27 @@
-/** Where a value is stored below the base path: what a layout is, and Airflow's two. */
+/** The location of a value below the base path: the layout interface, and Airflow's two layouts. */
 import { createHash, randomUUID } from "node:crypto";
 import { invalid } from "../../errors.js";
 import { isCompressed } from "../settings.js";
 
 // Ids and keys as parts of a path.
 
-/** Which task instance a value belongs to. */
+/** The task instance that owns a value. */
 export interface Owner {
   dagId: string;
   runId: string;
   taskId: string;
-  /** -1 or left out: not mapped. Of the layouts only a key template can have it. */
+  /** -1 or omitted: not mapped. Only a key template can include it. */
   mapIndex?: number | undefined;
-  /** The UUID of the task instance that writes, where it is known. */
+  /** The UUID of the writing task instance, if known. */
   tiId?: string | undefined;
 }
 
-/** Airflow hashes a quoted key above this many characters. */
+/** Airflow hashes a quoted key longer than this many characters. */
 const MAX_NAME = 200;
 /** Airflow never shortens an id of this many bytes. */
 const SHORTEST_ID = 8;
 
-/** InvalidArgument unless the ids make a path of which no segment is empty, `.` or `..`. */
+/** Throws InvalidArgument unless the ids form a path without segments that are empty, `.` or `..`. */
 export function checkOwner(owner: Owner): void {
   for (const name of ["dagId", "runId", "taskId"] as const) {
     checkText(name, owner[name]);
@@ -44,16 +44,16 @@ export function isHollow(segment: string): boolean {
   return segment === "" || segment === "." || segment === "..";
 }
 
-/** The key as a file name: percent-quoted, or its SHA-256 where that has more than `max` bytes. */
+/** Returns the key as a file name: percent-quoted, or its SHA-256 if that has more than `max` bytes. */
 export function nameOf(key: string, max = MAX_NAME): string {
   const quoted = quotedId(key);
   const fits = quoted.length <= Math.min(max, MAX_NAME) && !looksDigested(quoted);
   return fits ? quoted : createHash("sha256").update(key, "utf8").digest("hex");
 }
 
-/** A text as one segment, from which it can be told: everything but `A-Z a-z 0-9 _ . ~ -` is percent-quoted. */
+/** Returns text as one reversible segment: everything but `A-Z a-z 0-9 _ . ~ -` is percent-quoted. */
 export function quotedId(text: string): string {
-  // Dots alone would be the directory itself or its parent.
+  // Dots alone would mean the directory itself or its parent.
   return /^\.+$/.test(text) ? "%2E".repeat(text.length) : quote(text);
 }
 
@@ -63,7 +63,7 @@ function quote(text: string): string {
   return encodeURIComponent(text).replace(/[!*'()]/g, percent);
 }
 
-/** The ids without `excess` bytes, at least: the longest loses its last character until that is so. Airflow's rule. */
+/** Shortens the ids by at least `excess` bytes: repeatedly drops the last character of the longest. Airflow's rule. */
 export function shortened(ids: readonly string[], excess: number, sizeOf: (id: string) => number): string[] {
   const short = [...ids];
   const sizes = short.map(sizeOf);
@@ -94,15 +94,16 @@ export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, next) => total + next, 0);
 }
 
-// The last segment of an object's path: a stem, perhaps the digest of its bytes, and what it holds by two suffixes.
+// The last segment of an object's path: a stem, an optional digest of its bytes, and the suffixes of serializer and
+// codec.
 
-/** How the name of an object ends. */
+/** The end of an object's name. */
 export interface NameEnding {
   /** SHA-256 of the stored bytes, in lower-case hexadecimal. */
   digest?: string | undefined;
   /** The serializer's suffix. */
   suffix: string;
-  /** The codec's suffix, empty without one. */
+  /** The codec's suffix; empty without a codec. */
   codec: string;
 }
 
@@ -110,7 +111,7 @@ export interface ObjectName extends NameEnding {
   stem: string;
 }
 
-/** Most bytes of a name that has a digest; file systems take 255. */
+/** Maximum bytes of a name with a digest; file systems allow 255. */
 export const MAX_LEAF = 240;
 
 const DIGEST = /~sha256-([0-9a-f]{64})$/;
@@ -120,12 +121,12 @@ export function endingText({ digest, suffix, codec }: NameEnding): string {
   return `${digest === undefined ? "" : `~sha256-${digest}`}${suffix}${codec}`;
 }
 
-/** Whether a stem would be read as one with a digest. */
+/** Whether a reader would see a digest in a stem. */
 function looksDigested(stem: string): boolean {
   return DIGEST.test(stem);
 }
 
-/** The parts of a name; `suffix` is empty when it has none. */
+/** Returns the parts of a name; `suffix` is empty if it has none. */
 export function parseObjectName(name: string): ObjectName {
   const codec = isCompressed(name) ? name.slice(name.lastIndexOf(".")) : "";
   const bare = name.slice(0, name.length - codec.length);
@@ -138,26 +139,26 @@ export function parseObjectName(name: string): ObjectName {
 /** `ti` is the layout of Airflow 3.4, `uuid` the one before. Both are read. */
 export type LayoutName = "ti" | "uuid";
 
-/** A place below the base: whose it is, and the segments after the owner's. */
+/** A parsed path below the base: its owner, and the segments after the owner's. */
 export interface ParsedKey<Name extends string = LayoutName> {
   layout: Name;
-  /** `<dag>/<run>/<task>`, each possibly of several segments; with a key template those of its ids. */
+  /** `<dag>/<run>/<task>`, each possibly of several segments; with a key template, the segments of its ids. */
   owner: string;
   tail: string;
 }
 
-/** How paths below the base are made and told. Ids and segments are checked before it is asked. */
+/** Creates and parses paths below the base. Callers check ids and segments first. */
 export interface KeyLayout<Name extends string = string> {
   readonly name: Name;
-  /** A new place, as segments joined by `/`; `limit` is the most bytes that it may have. */
+  /** Returns a new location as segments joined by `/`, of at most `limit` bytes. */
   newKey(owner: Owner, key: string, ending: NameEnding, limit: number): string;
-  /** What a path says, undefined when this layout did not make it. */
+  /** Parses a path; returns undefined if this layout did not create it. */
   parseKey(segments: readonly string[]): ParsedKey<Name> | undefined;
-  /** Whether this owner would have written there; ids are shortened as its writer does. */
+  /** Whether this owner would have written to the path; ids are shortened as on write. */
   isOwned(place: ParsedKey<Name>, by: Owner, limit: number): boolean;
 }
 
-/** Longest key of Amazon S3, in bytes; Airflow keeps the whole path of the `ti` layout below it. */
+/** Maximum bytes of an Amazon S3 key; Airflow keeps the whole path of the `ti` layout below it. */
 export const MAX_PATH_BYTES = 1024;
 
 export const UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
@@ -196,20 +197,20 @@ export const uuidLayout: KeyLayout<"uuid"> = {
 
 export const AIRFLOW_LAYOUTS = [uuidLayout, tiLayout] as const;
 
-/** A new place for a value. InvalidArgument for ids or keys that make no path. */
+/** Returns a new location for a value. Throws InvalidArgument for ids or keys that do not form a path. */
 export function newObjectKey(layout: KeyLayout, owner: Owner, key: string, ending: NameEnding, limit: number): string {
   checkOwner(owner);
   checkText("the key", key);
   return layout.newKey(owner, key, ending, limit);
 }
 
-/** What a path below the base says, undefined when it has none of Airflow's layouts. */
+/** Parses a path below the base; returns undefined if it has none of Airflow's layouts. */
 export function parseObjectKey(below: string): ParsedKey | undefined {
   const segments = segmentsOf(below);
   return segments && (uuidLayout.parseKey(segments) ?? tiLayout.parseKey(segments));
 }
 
-/** The segments of a path below a base; undefined when one is empty, `.` or `..`, or has what no path holds. */
+/** Returns the segments of a path below a base; undefined if one is empty, `.` or `..`, or has an illegal character. */
 export function segmentsOf(below: string): string[] | undefined {
   const segments = below.split("/");
   return isPrintable(below) && !segments.some(isHollow) ? segments : undefined;
@@ -226,7 +227,7 @@ function instance(tiId: string | undefined): string {
   return `ti-${id}`;
 }
 
-/** The ids as a path that leaves room for `tail`. */
+/** Returns the ids as a path that leaves room for `tail`. */
 function ownerPath(owner: Owner, tail: string, limit: number): string {
   const ids = [owner.dagId, owner.runId, owner.taskId];
   const excess = sum(ids.map(byteLength)) + ids.length + byteLength(tail) - limit;

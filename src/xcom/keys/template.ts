@@ -1,4 +1,4 @@
-/** A layout of the user's own: `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. */
+/** A user-defined layout: `{dag_id}/{run_id}/{task_id}/{map_index}/{key}_data_{uuid}.json`. */
 
 import { randomUUID } from "node:crypto";
 import { invalid } from "../../errors.js";
@@ -22,7 +22,7 @@ import {
   UUID,
 } from "./layout.js";
 
-// What a key template is made of, and which ones are refused.
+// The syntax of key templates, and their checks.
 
 const ID_NAMES = ["dag_id", "run_id", "task_id"] as const;
 const NAMES = [...ID_NAMES, "map_index", "key", "uuid"] as const;
@@ -34,16 +34,16 @@ type Part = { kind: Name } | { kind: "text"; text: string };
 
 interface Template {
   text: string;
-  /** Without the `.json` at the end. */
+  /** Without the trailing `.json`. */
   parts: readonly Part[];
-  /** Which ids of the owner are in it, in their order. */
+  /** The owner's ids in the template, in order. */
   ids: readonly IdName[];
-  /** Whether a `{uuid}` keeps all values apart. */
+  /** Whether a `{uuid}` makes every name unique. */
   unique: boolean;
   has(name: Name): boolean;
 }
 
-/** The characters of a quoted id; any other in the text between two ids tells where one ends. */
+/** The characters of a quoted id; any other character between two ids marks the end of the first. */
 const OF_IDS = /^[A-Za-z0-9_.~-]*$/;
 
 function parseTemplate(text: string): Template {
@@ -83,7 +83,7 @@ function checkNames(text: string, names: readonly string[], has: (name: Name) =>
     throw refuse(text, `two values could get the same name; add {uuid}, or all of ${missing.join(" ")}`);
 }
 
-/** A path must say where one id ends and the next begins; a uuid has always the same length. */
+/** A path must show where one id ends and the next begins; a uuid has a fixed length. */
 function checkBorders(text: string, parts: readonly Part[]): void {
   let open: Name | undefined;
   for (const part of parts) {
@@ -112,10 +112,10 @@ const PATTERNS: Record<Exclude<Part["kind"], "text">, string> = {
 
 type Values = Record<Exclude<Part["kind"], "text">, string>;
 
-/** Reads the option `keyTemplate` of a backend. */
+/** Implements the backend's option `keyTemplate`. */
 export const keyTemplates: XComFeatures = { keyTemplate: templateLayout };
 
-/** The layout of a key template. InvalidArgument, with the mend, for one that does not keep values apart. */
+/** Returns the layout of a key template. Throws InvalidArgument, with the mend, if values could share a name. */
 export function templateLayout(keyTemplate: string): KeyLayout<"template"> {
   const template = parseTemplate(keyTemplate);
   const read = reader(template);
@@ -147,7 +147,7 @@ function write(template: Template, owner: Owner, key: string, ending: NameEnding
   return place;
 }
 
-/** Without a `{uuid}` every id has to stand there as it is, or two values could share a name. */
+/** Without a `{uuid}` every id must appear unchanged, or two values could share a name. */
 function checkReadable(template: Template, owner: Owner, key: string, long: boolean): void {
   const texts = [key, owner.dagId, owner.runId, owner.taskId];
   if (!long && texts.every((text) => nameOf(text) === quotedId(text))) return;
@@ -158,7 +158,7 @@ function checkReadable(template: Template, owner: Owner, key: string, long: bool
 
 const NO_IDS = { dag_id: "", run_id: "", task_id: "" };
 
-/** The ids, quoted, such that they and the `rest` of the path have at most `limit` bytes. */
+/** Returns the quoted ids, shortened so that they and the `rest` of the path have at most `limit` bytes. */
 function fitting({ ids, unique }: Template, owner: Owner, rest: number, limit: number): Record<IdName, string> {
   const raw = rawIds(owner);
   const excess = sum(ids.map((id) => nameOf(raw[id]).length)) + rest - limit;

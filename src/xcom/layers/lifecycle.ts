@@ -1,4 +1,4 @@
-/** The rules by which a bucket lets retention classes expire, as each provider's own tools take and give them. */
+/** The rules by which a bucket expires retention classes, in the format of each provider's own tools. */
 
 import { failure } from "../../errors.js";
 import { providerOf, type StoragePath } from "../../path.js";
@@ -11,9 +11,9 @@ export type LifecycleProvider = "s3" | "gcs" | "azure";
 export interface LifecycleOptions {
   /** The base path of the classes. */
   path: StoragePath | string;
-  /** Whole days that the objects of each class live, by its name. */
+  /** Lifetime in whole days of each class's objects, by class name. */
   days: Readonly<Record<string, number>>;
-  /** Days after which an upload that nobody finished is dropped. @default 7 */
+  /** Days after which unfinished uploads are dropped. @default 7 */
   abortUploadsAfter?: number | undefined;
 }
 
@@ -24,9 +24,9 @@ interface Expiry {
 }
 
 /**
- * The policy of a bucket, for `aws s3api put-bucket-lifecycle-configuration`,
- * `gcloud storage buckets update --lifecycle-file` or `az storage account management-policy create`. Azure drops
- * unfinished uploads after a week by itself and has no rule for it.
+ * Returns a bucket's policy, for `aws s3api put-bucket-lifecycle-configuration`, `gcloud storage buckets update
+ * --lifecycle-file` or `az storage account management-policy create`. Azure drops unfinished uploads after a week by
+ * itself and has no rule for it.
  */
 export function lifecyclePolicy(options: LifecycleOptions): object {
   const path = asPath(options.path);
@@ -37,7 +37,7 @@ export function lifecyclePolicy(options: LifecycleOptions): object {
   return WRITERS[lifecycleProvider(path)](path, classes, abort);
 }
 
-/** Whose rules hold for a path; Unsupported where there are none. */
+/** Returns the provider whose rules apply to a path; throws Unsupported if there is none. */
 export function lifecycleProvider({ scheme }: StoragePath): LifecycleProvider {
   const provider = providerOf(scheme);
   if (provider === "s3" || provider === "azure") return provider;
@@ -64,7 +64,7 @@ const WRITERS: Readonly<Record<LifecycleProvider, Writer>> = {
         Status: "Enabled",
         Filter: { Prefix: prefix },
         Expiration: { Days: days },
-        // In a bucket with versions expiring alone deletes nothing.
+        // In a versioned bucket, expiration alone deletes nothing.
         NoncurrentVersionExpiration: { NoncurrentDays: 1 },
       })),
       {
@@ -104,20 +104,20 @@ const WRITERS: Readonly<Record<LifecycleProvider, Writer>> = {
   }),
 };
 
-// Whether a bucket's policy lets values expire before the run that needs them is over.
+// Whether a bucket's policy expires values before the run that needs them ends.
 
 /** A rule that deletes objects. */
 export interface Expiring {
   name: string;
-  /** The keys that it is about begin so. */
+  /** The prefix of the keys that the rule covers. */
   prefix: string;
-  /** 0 for one that deletes on a fixed date, or that has conditions other than age. */
+  /** 0 for a rule with a fixed date or with conditions other than age. */
   days: number;
 }
 
 const DAY = 86_400;
 
-/** The rules of a policy that delete objects at or below `path` before `longest` seconds have passed. */
+/** Returns the policy's rules that delete objects at or below `path` before `longest` seconds have passed. */
 export function tooShort(policy: unknown, path: StoragePath, longest: number): Expiring[] {
   const base = prefixOf(path);
   return READERS[lifecycleProvider(path)](policy, path).filter(
@@ -127,7 +127,7 @@ export function tooShort(policy: unknown, path: StoragePath, longest: number): E
 
 type Reader = (policy: unknown, path: StoragePath) => Expiring[];
 
-/** What is looked at of a rule of S3. */
+/** The part of an S3 rule that we check. */
 interface S3Rule {
   ID?: string;
   Status?: string;
@@ -136,13 +136,13 @@ interface S3Rule {
   Expiration?: { Days?: number; Date?: string };
 }
 
-/** Of GCS. */
+/** The part of a GCS rule that we check. */
 interface GcsRule {
   action?: { type?: string };
   condition?: { age?: number; isLive?: boolean; matchesPrefix?: string[]; [more: string]: unknown };
 }
 
-/** Of Azure. */
+/** The part of an Azure rule that we check. */
 interface AzureRule {
   name?: string;
   enabled?: boolean;
@@ -160,7 +160,7 @@ const READERS: Readonly<Record<LifecycleProvider, Reader>> = {
 };
 
 function ofS3({ ID = "without ID", Status, Prefix, Filter, Expiration }: S3Rule): Expiring[] {
-  // One without a time removes the markers that deletes leave, and no object.
+  // A rule without a time removes delete markers, not objects.
   const expires = Expiration?.Days !== undefined || Expiration?.Date !== undefined;
   if (Status !== "Enabled" || !expires) return [];
   const prefix = Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix ?? "";
@@ -195,7 +195,7 @@ function rulesIn<T>(policy: unknown, name: string): T[] {
     : refuse(`the policy has no list ${JSON.stringify(name)}; is it another provider's?`);
 }
 
-/** The prefixes of a rule; without any it is about everything. */
+/** Returns the prefixes of a rule; a rule without any covers everything. */
 function anyOf(prefixes: readonly string[] | undefined): readonly string[] {
   return prefixes && prefixes.length > 0 ? prefixes : [""];
 }

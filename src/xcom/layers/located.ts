@@ -1,26 +1,26 @@
-/** What layers need of the backend that they are around. */
+/** What layers require of the backend they wrap. */
 import { CLASS } from "../../brand.js";
 import type { Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { LoadOptions, XComBackend } from "../options.js";
 
-/** A backend whose objects are all below one base path. */
+/** A backend with all its objects below one base path. */
 export interface LocatableBackend extends XComBackend {
   readonly storage: Storage;
   /** The base path, as references print it. */
   readonly path: StoragePath;
-  /** Every object that `purge` of this row deletes; none when the row holds a value. No request is made. */
+  /** Returns every object that `purge` of this row deletes; none if the row holds a value. Makes no request. */
   pathsOf(stored: unknown, options?: LoadOptions): StoragePath[];
-  /** Whether `loadValue` of this row reads an object, one of an alias included. No request is made. */
+  /** Returns whether `loadValue` of this row reads an object, including an alias's. Makes no request. */
   refersTo(stored: unknown, options?: LoadOptions): boolean;
 }
 
-/** `XComObjectStorageBackend`, which the layers stand on, and nothing around it. */
+/** `XComObjectStorageBackend`, the base of all layers, without a wrapper. */
 export interface ObjectStorageBackend extends LocatableBackend {
   readonly [CLASS]: "XComObjectStorageBackend";
 }
 
-/** The objects of a row, undefined with a backend that cannot tell them. */
+/** Returns the objects of a row; undefined if the backend cannot list them. */
 export function pathsOf(
   backend: XComBackend,
   stored: unknown,

@@ -1,4 +1,4 @@
-/** One value in several stores: a layer around one backend for each. */
+/** Keeps one value in several stores: a layer around one backend for each. */
 
 import { createHash } from "node:crypto";
 import { CLASS, isInstance } from "../../brand.js";
@@ -14,37 +14,37 @@ import type { LocatableBackend, ObjectStorageBackend } from "./located.js";
 
 export interface ReplicaOptions {
   /**
-   * The primary, whose references the rows hold, then the others in the order in which they are read. All have the
-   * options of the primary but for their path, and share one Storage.
+   * The primary, whose references the rows hold, then the replicas in read order. All have the primary's options except
+   * for the path, and share one Storage.
    */
   targets: readonly ObjectStorageBackend[];
   /**
-   * When a value counts as stored: when all have it, or as soon as the primary has it; then a copy that fails is told
+   * When a value counts as stored: once all targets have it, or once the primary has it; in that case failed copies go
    * to `onFailure` only. @default "all"
    */
   write?: "all" | "primary" | undefined;
-  /** Whether a copy that was missing or damaged when it was read is restored from the one that was not. @default false */
+  /** Whether a read restores a missing or damaged copy from an intact one. @default false */
   repair?: boolean | undefined;
-  /** Hears of every copy that failed without failing the call: of a value or of a repair. */
+  /** Receives each failed copy, of a value or of a repair, that does not fail the call. */
   onFailure?: ((error: unknown) => void) | undefined;
 }
 
-/** An object, the backend that reads it, and the text by which that backend knows it. */
+/** An object, the backend that reads it, and its reference in that backend. */
 interface Copy {
   backend: ObjectStorageBackend;
   path: StoragePath;
   reference: string;
 }
 
-/** Failures after which another copy is read, the one first that a caller should hear of when all failed. */
+/** Failures after which the next copy is read, ordered by which to report if all copies fail. */
 const PASSED_OVER: readonly ErrorCode[] = ["Unavailable", "Timeout", "Throttled", "Corrupt", "NotFound"];
 
 /**
  * Keeps every object in several stores.
  *
- * A row holds the reference of the primary; a replica has the object at the same place below its own base path. What is
- * read falls back to the next copy when one is missing, damaged or out of reach, never when permission is refused.
- * `replicate` is the innermost layer: it takes backends, not other layers.
+ * A row holds the primary's reference; a replica has the object at the same place below its own base path. A read falls
+ * back to the next copy if one is missing, damaged or unreachable, never if permission is refused. `replicate` is the
+ * innermost layer: it takes backends, not other layers.
  */
 export function replicate(options: ReplicaOptions): Replicas {
   return new Replicas(options);
@@ -75,14 +75,14 @@ export class Replicas implements LocatableBackend {
     this.path = this.#primary.path;
   }
 
-  /** By which another copy of this library knows it. */
+  /** Identifies the class to another copy of this library. */
   get [CLASS](): "Replicas" {
     return "Replicas";
   }
 
   /**
-   * Stores a value with the primary, then copies its object as it is. With `write: "all"` a copy that fails fails the
-   * call, and what the call has written is removed again.
+   * Stores a value with the primary, then copies its object byte for byte. With `write: "all"` a failed copy fails the
+   * call, which then removes everything it has written.
    */
   storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
     return withOperation("storeValue", this.path, async () => {
@@ -93,7 +93,10 @@ export class Replicas implements LocatableBackend {
     });
   }
 
-  /** The value, of the first copy that can be read. When none can, the failure that may pass goes before those that stay. */
+  /**
+   * Returns the value from the first readable copy. If none is readable, a transient failure is reported in preference
+   * to a permanent one.
+   */
   loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
     return withOperation("loadValue", this.path, async () => {
       const copies = this.#copies(stored, options);
@@ -101,7 +104,7 @@ export class Replicas implements LocatableBackend {
     });
   }
 
-  /** Deletes all copies of an object. One that cannot be deleted does not stop the others, and every one is in the error. */
+  /** Deletes all copies of an object. A failed delete does not stop the others; the error lists every failure. */
   purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
     return withOperation("purge", this.path, async () => {
       const copies = this.#copies(stored, options);
@@ -121,7 +124,7 @@ export class Replicas implements LocatableBackend {
     return this.#primary.refersTo(stored, options);
   }
 
-  /** Brings every replica of a row's object to what the primary has; the paths that had to be written. */
+  /** Makes every replica of a row's object match the primary; returns the paths written. */
   sync(stored: unknown, options: LoadOptions = {}): Promise<StoragePath[]> {
     return withOperation("sync", this.path, async () => {
       const [primary, ...others] = this.#copies(stored, options);
@@ -133,7 +136,9 @@ export class Replicas implements LocatableBackend {
     });
   }
 
-  /** Every copy of the object of a row; what the primary reads from elsewhere, an old base, has one only. */
+  /**
+   * Returns every copy of a row's object; an object that the primary reads from elsewhere, an old base, has only one.
+   */
   #copies(stored: unknown, options: LoadOptions = {}): Copy[] {
     const [path] = this.#primary.pathsOf(stored, options);
     if (!path) return [];
@@ -152,7 +157,7 @@ export class Replicas implements LocatableBackend {
     if (failed.length === 0) return;
     if (this.#write === "primary" && !signal?.aborted) return failed.forEach(this.#onFailure);
     const written = [primary, ...others.filter((_, i) => mayHaveWritten(results[i]!))];
-    // Whoever gave up waiting still wants to have nothing left behind.
+    // A caller that has aborted still expects nothing to be left behind.
     const left = await this.#remove(written, undefined);
     left.forEach(this.#onFailure);
     throw left.length > 0 && isStorageError(failed[0]) ? leftBehind(failed[0], left) : failed[0];
@@ -180,7 +185,7 @@ export class Replicas implements LocatableBackend {
     }
   }
 
-  /** What failed, each error with the path it failed on. */
+  /** All failures, each with the path of its copy. */
   async #remove(copies: readonly Copy[], signal: AbortSignal | undefined): Promise<StorageError[]> {
     const removing = copies.map((copy) => removeCopy(copy, signal));
     const results = await Promise.allSettled(removing);
@@ -203,7 +208,7 @@ function checkTargets(targets: readonly ObjectStorageBackend[]): void {
   });
 }
 
-/** A target that hands over the reference of an object that it cannot read would hide that its copy is gone. */
+/** A target that returns the reference of an unreadable object would hide that its copy is gone. */
 async function read({ backend, path }: Copy, signal: AbortSignal | undefined): Promise<unknown> {
   const value = await backend.loadValue(String(path), { signal });
   if (value === String(path)) throw failure("NotFound", "the copy is missing or damaged").at("loadValue", String(path));
@@ -219,7 +224,7 @@ function isPassedOver(error: unknown): error is StorageError {
   return isStorageError(error) && PASSED_OVER.includes(error.code);
 }
 
-/** A write that ended without an answer may have come through. */
+/** A write whose response was lost may have succeeded. */
 function mayHaveWritten(result: PromiseSettledResult<boolean>): boolean {
   return result.status === "fulfilled" ? result.value : isStorageError(result.reason, "CommitUnknown");
 }
@@ -229,7 +234,7 @@ function foremost(errors: readonly StorageError[]): StorageError {
   return together("not read", [first, ...errors.filter((error) => error !== first)]);
 }
 
-/** One error for failures on several copies, with the code and path of the first. */
+/** Returns one error for failures on several copies, with the code and path of the first. */
 function together(what: string, errors: readonly StorageError[]): StorageError {
   const first = errors[0]!;
   const named = errors.map(({ path, code }) => `${path}: ${code}`).join(", ");
@@ -244,18 +249,18 @@ function leftBehind(error: StorageError, left: readonly StorageError[]): Storage
   return new StorageError({ code, op, path, attempts, detail, cause: new AggregateError([error, ...left], detail) });
 }
 
-// Two objects that are to be one and the same.
+// Copies of an object between stores.
 
 type Signal = AbortSignal | undefined;
 
-/** Copies an object unless the same bytes are there; whether it did. */
+/** Copies an object unless the target has the same bytes; returns whether it did. */
 async function copyUnlessSame(storage: Storage, from: StoragePath, to: StoragePath, signal: Signal) {
   if (await isSame(storage, from, to, signal)) return false;
   await storage.copy(from, to, { signal });
   return true;
 }
 
-/** By size and digest; where a provider states no digest, the bytes are read. */
+/** Compares size and digest; if a provider reports no digest, reads the bytes. */
 async function isSame(storage: Storage, from: StoragePath, to: StoragePath, signal: Signal): Promise<boolean> {
   const there = await infoOf(storage, to, signal);
   if (!there) return false;

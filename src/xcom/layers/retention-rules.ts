@@ -1,4 +1,4 @@
-/** Which retention class a value belongs to. */
+/** Assigns values to retention classes. */
 
 import { isStorageError } from "../../errors.js";
 import { escaped } from "../allowed-types.js";
@@ -11,22 +11,22 @@ export type ValueType = "null" | "boolean" | "number" | "string" | "array" | "ob
 
 const TYPES: readonly ValueType[] = ["null", "boolean", "number", "string", "array", "object", "bytes"];
 
-/** A rule applies when all that it states does; the first that applies gives a value its class. */
+/** A rule applies if all its conditions hold; the first that applies determines the class. */
 export interface RetentionRule {
   /** Name of the class: 1 to 64 lower-case letters, digits and `-`. */
   class: string;
   /** Dag ids, `*` for any text and `?` for any character. */
   dag?: string | undefined;
-  /** Keys, in the same way. */
+  /** Keys, with the same wildcards. */
   key?: string | undefined;
   type?: ValueType | readonly ValueType[] | undefined;
-  /** Least bytes: of the JSON as the threshold counts them, or of a byte array. What has no JSON has no size. */
+  /** Minimum bytes: of the JSON as the threshold counts them, or of a byte array. A value without JSON has no size. */
   minSize?: number | undefined;
-  /** Most bytes, in the same way. */
+  /** Maximum bytes, counted in the same way. */
   maxSize?: number | undefined;
 }
 
-/** The class of a value, undefined when no rule applies. */
+/** Returns the class of a value; undefined if no rule applies. */
 export type Classify = (
   owner: Owner,
   key: string,
@@ -45,7 +45,7 @@ export function checkClass(name: string): string {
   return refuse(`a retention class is named by lower-case letters, digits and "-", not ${JSON.stringify(name)}`);
 }
 
-/** The rules as a function. InvalidArgument for one that is wrong, or that is never reached. */
+/** Compiles the rules into a function. Throws InvalidArgument for an invalid or unreachable rule. */
 export function classifier(rules: readonly RetentionRule[]): Classify {
   if (!Array.isArray(rules)) refuse("rules must be a list, empty for a backend that only reads classes");
   rules.forEach(checkRule);
@@ -136,9 +136,9 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-// How large a value is, which routes and retention classes go by.
+// The size of a value, for routes and retention classes.
 
-/** Bytes of the value as Python's JSON; undefined for one that only a serializer can store. */
+/** Returns the bytes of the value as Python's JSON; undefined if only a serializer can store it. */
 export async function jsonSize(value: unknown, signal: AbortSignal | undefined): Promise<number | undefined> {
   try {
     return (await measure(value, objectForm(value), airflowEncoding, signal)).length;
@@ -148,16 +148,16 @@ export async function jsonSize(value: unknown, signal: AbortSignal | undefined):
   }
 }
 
-// Where the objects of a retention class are: `retention=<class>` is the first segment below the base.
+// The location of a retention class's objects: `retention=<class>` is the first segment below the base.
 
-/** What a Dag id of Airflow never has, so that a class and a Dag cannot be mistaken for each other. */
+/** Never part of an Airflow Dag id, so that a class and a Dag cannot be confused. */
 export const MARK = "retention=";
 
 export function segmentOf(name: string): string {
   return `${MARK}${name}`;
 }
 
-/** The class that a path below the base begins with. */
+/** Returns the class at the start of a path below the base. */
 export function classIn(below: string): string | undefined {
   const [first = ""] = below.split("/", 1);
   const name = first.slice(MARK.length);

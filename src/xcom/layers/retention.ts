@@ -1,4 +1,4 @@
-/** Values of different lifetimes in different places: a layer around one backend for each class. */
+/** Places values of different lifetimes apart: a layer around one backend for each class. */
 import { isInstance } from "../../brand.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -12,19 +12,21 @@ import type { Replicas } from "./replicate.js";
 import { type Classify, classIn, classifier, type RetentionRule, segmentOf } from "./retention-rules.js";
 
 export interface RetentionOptions {
-  /** The base path that all classes have in common, and that stock Airflow is configured with. */
+  /** The common base path of all classes, which stock Airflow is configured with. */
   path: StoragePath | string;
-  /** The backend, or the replicas, for objects below a path; asked for `path` itself and for the path of each class. */
+  /**
+   * Returns the backend, or the replicas, for objects below a path; called for `path` itself and for each class's path.
+   */
   backend: (path: StoragePath) => ObjectStorageBackend | Replicas;
-  /** What no rule applies to goes below the base, without a class. */
+  /** Values without a matching rule go below the base, without a class. */
   rules: readonly RetentionRule[];
 }
 
 /**
- * Puts each object below the path of its retention class, `<base>/retention=<class>`, so that rules of the bucket can
- * let classes expire after different times: `lifecyclePolicy` and `stowage lifecycle print` write them.
+ * Puts each object below the path of its retention class, `<base>/retention=<class>`, so that bucket rules can expire
+ * classes after different times: `lifecyclePolicy` and `stowage lifecycle print` generate them.
  *
- * References of every class are read and purged, also of classes that no rule has any more. `retain` goes around
+ * References of every class are read and purged, including classes that no rule names any more. `retain` goes around
  * `replicate`, and a layer with several base paths around `retain`.
  */
 export function withRetention(options: RetentionOptions): Retention {
@@ -37,7 +39,7 @@ export class Retention implements LocatableBackend {
   readonly #make: RetentionOptions["backend"];
   readonly #classify: Classify;
   readonly #base: LocatableBackend;
-  /** Of the classes that the rules name. */
+  /** The classes that the rules name. */
   readonly #classes: ReadonlyMap<string, LocatableBackend>;
 
   /** @internal Use {@link withRetention}. */
@@ -58,7 +60,7 @@ export class Retention implements LocatableBackend {
       if (classIn(String(owner.dagId)) !== undefined)
         refuse(`the Dag id ${owner.dagId} would be taken for a retention class`);
       const name = await this.#classify(owner, key, value, options.signal);
-      // Below its own path a class would not see that this string has to become an object.
+      // Below its own path a class would not notice that this string has to become an object.
       const plain = name === undefined || (typeof value === "string" && looksLikeAirflowReference(value, this.path));
       const backend = plain ? this.#base : this.#classes.get(name)!;
       return backend.storeValue(owner, key, value, options);

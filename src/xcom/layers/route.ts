@@ -1,4 +1,7 @@
-/** Several backends behind one: what is stored goes where a function says, what is read comes from where it is. */
+/**
+ * Combines several backends: a function chooses where a value is stored, and reads go to the backend that owns the
+ * reference.
+ */
 import { invalid, isStorageError, type StorageError } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -7,27 +10,27 @@ import type { LoadOptions, XComBackend } from "../options.js";
 import type { LocatableBackend } from "./located.js";
 import { jsonSize } from "./retention-rules.js";
 
-/** A backend that tells the objects of a row, as all of ours do. */
+/** A backend that returns the objects of a row, as all of ours do. */
 export type RoutedBackend = XComBackend & Pick<LocatableBackend, "pathsOf" | "refersTo">;
 
-/** What a route can decide by, beside the value. */
+/** Context for a routing decision, beside the value. */
 export interface RouteContext {
   owner: Owner;
   key: string;
-  /** Bytes of the value as Python's JSON, which thresholds compare too; undefined for a value that is not JSON. */
+  /** Bytes of the value as Python's JSON, which thresholds also use; undefined for a value that is not JSON. */
   size(): Promise<number | undefined>;
 }
 
 export interface RouteOptions<Name extends string> {
-  /** All that were ever written to; what is read is looked for in each. Rows without a reference are the first's. */
+  /** All backends ever written to; reads search each. Rows without a reference belong to the first. */
   backends: Readonly<Record<Name, RoutedBackend>>;
-  /** Which backend stores a value. */
+  /** Chooses the backend that stores a value. */
   route(value: unknown, context: RouteContext): NoInfer<Name> | Promise<NoInfer<Name>>;
 }
 
 /**
- * A backend that routes values by type, size, Dag, task or key. Whoever has the same backends reads all of them,
- * whatever its own route says. It takes any of our layers, another of these included.
+ * Returns a backend that routes values by type, size, Dag, task or key. A reader with the same backends reads all of
+ * them, whatever its own route. It takes any of our layers, including another router.
  */
 export function routeXComs<Name extends string>(options: RouteOptions<Name>): RoutedBackend {
   return new Routed(options);
@@ -74,7 +77,7 @@ class Routed implements RoutedBackend {
     return this.#owners(stored, options).length > 0;
   }
 
-  /** A short text that stays in its row must not be read as a reference of another backend. */
+  /** Short text that stays in its row must not look like a reference of another backend. */
   #checkRow(stored: unknown, writer: RoutedBackend): void {
     const other = [...this.#backends].find(([, one]) => one !== writer && refers(one, stored, {}) !== false);
     if (!other || refers(writer, stored, {}) === true) return;
@@ -82,7 +85,9 @@ class Routed implements RoutedBackend {
     throw refusal(`${detail}; send it in an array or an object, or give the backend of the route threshold 0`);
   }
 
-  /** What one of the owners of a row answers; the next is asked when one has not what it takes to read it. */
+  /**
+   * Returns the result of one of the row's owners; the next is tried if one lacks a part that it needs to read the row.
+   */
   async #first<T>(stored: unknown, options: LoadOptions, ask: (backend: RoutedBackend) => Promise<T>): Promise<T> {
     const owners = this.#owners(stored, options);
     if (owners.length === 0) return ask(this.#backends.values().next().value!);
@@ -108,7 +113,7 @@ class Routed implements RoutedBackend {
   }
 }
 
-/** Whether a row is a reference of the backend, or why it must not be. */
+/** Returns whether a row is a reference of the backend, or the error that forbids it. */
 function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): boolean | StorageError {
   try {
     return backend.refersTo(stored, options);

@@ -1,4 +1,4 @@
-/** Airflow's own metadata database, read only. */
+/** Airflow's own metadata database, read-only. */
 import { failure, isStorageError } from "../../errors.js";
 import { orAbort } from "../../streams.js";
 import { floorDivide, microsecondsOf } from "../encoding/types.js";
@@ -7,10 +7,10 @@ import { checkFilter, type RowOptions, type XComRowReader } from "./rows.js";
 import { ask, condition, type Query, rowOf } from "./sql.js";
 
 /**
- * The tables in which Airflow keeps XComs, newest first, each as the columns that a row needs.
+ * The tables in which Airflow keeps XComs, newest first, with the columns of a row.
  *
- * 3.4 keeps the rows of every attempt beside each other: `working_set` is the attempt that counts. What was there
- * before the upgrade to 3.4 is in `xcom_v1`.
+ * 3.4 keeps the rows of every attempt: `working_set` marks the current attempt. Rows from before the upgrade to 3.4 are
+ * in `xcom_v1`.
  */
 const LAYOUTS = [
   `SELECT ti.dag_id, ti.run_id, ti.task_id, ti.region_index AS map_index, x.key, CAST(x.value AS TEXT) AS value
@@ -22,16 +22,16 @@ const LAYOUTS = [
 const KEYS = ["dag_id", "run_id", "task_id", "map_index", "key"] as const;
 const ORDER = `ORDER BY ${KEYS.join(", ")}`;
 
-/** Rows of a listing that are held at once. */
+/** Maximum rows of a listing in memory. */
 const PAGE = 500;
 
 /**
- * The XCom rows of an Airflow 3.0 to 3.4, by a `query` on its database, Postgres or SQLite (see {@link sqliteQuery}).
+ * Opens the XCom rows of Airflow 3.0 to 3.4 by a `query` on its database, Postgres or SQLite (see {@link sqliteQuery}).
  * The login needs to read `xcom`, or `xcom_v1`, `xcom_v2` and `task_instance`.
  */
 export function airflowRows(query: Query): XComRowReader {
   let source: Promise<string> | undefined;
-  // One look for all calls: it carries no caller's signal, or one caller's abort would end another's call.
+  // All calls share one look-up: it carries no caller's signal, or one caller's abort would end another's call.
   const tables = (signal: AbortSignal | undefined) => {
     if (!source) {
       source = layoutOf(query);
@@ -49,7 +49,7 @@ export function airflowRows(query: Query): XComRowReader {
       const [found] = await ask(query, await select(text, signal), values, signal);
       return found && rowOf(found);
     },
-    /** Pages go on after the key of the last row: others may write and delete meanwhile, and no row is skipped. */
+    /** Each page starts after the last row's key, so concurrent writes and deletes cause no skipped row. */
     async *list(filter = {}, { signal } = {}) {
       checkFilter(filter);
       const { text, values } = condition(filter);
@@ -74,7 +74,7 @@ async function layoutOf(query: Query): Promise<string> {
       await ask(query, `SELECT * FROM (${layout}) AS xcoms WHERE FALSE`, []);
       return layout;
     } catch (error) {
-      // A table that is missing, or that this login must not read, says something about the database; an outage does not.
+      // A table that is missing or unreadable for this login says something about the database; an outage does not.
       if (
         !isStorageError(error, "InvalidArgument") &&
         !isStorageError(error, "PermissionDenied") &&
@@ -92,7 +92,7 @@ function isSqliteError(error: unknown): boolean {
   return isStorageError(error) && /no such (table|column)|not a database/.test(error.detail);
 }
 
-/** The part of `node:sqlite` that is used; the types of the oldest supported Node do not have it. */
+/** The part of `node:sqlite` that we use; the types of the oldest supported Node lack it. */
 interface Sqlite {
   DatabaseSync: new (
     file: string,
@@ -100,7 +100,7 @@ interface Sqlite {
   ) => { prepare(text: string): { all(named: Record<string, unknown>): unknown[] }; close(): void };
 }
 
-/** A `query` on a SQLite file, opened to be read only. Unsupported before Node 22.13. */
+/** Opens a SQLite file read-only and returns its `query`. Throws Unsupported before Node 22.13. */
 export function sqliteQuery(file: string): Query & { close(): void } {
   const sqlite = process.getBuiltinModule("node:sqlite") as Sqlite | undefined;
   if (!sqlite) throw failure("Unsupported", "reading a SQLite database needs Node 22.13 or newer");
@@ -112,21 +112,21 @@ export function sqliteQuery(file: string): Query & { close(): void } {
   return Object.assign(query, { close: () => database.close() });
 }
 
-// Runs by their logical date, which rows alone do not know.
+// Runs by their logical date, which rows do not contain.
 
 /**
- * The id of the run of a Dag that has this logical date, undefined when there is none. The date comes as
+ * Finds the id of a Dag's run with this logical date; undefined if there is none. The date has the form
  * `2026-01-02T03:04:05.678901+00:00`: in UTC, with six digits.
  */
 export type RunFinder = (dagId: string, logicalDate: string, options?: RowOptions) => Promise<string | undefined>;
 
-/** The first is Postgres's, the second SQLite's, which keeps dates as text in UTC. */
+/** The first is for Postgres, the second for SQLite, which stores dates as text in UTC. */
 const CONDITIONS = [
   "to_char(timezone('UTC', logical_date), 'YYYY-MM-DD HH24:MI:SS.US') = $2",
   "CAST(logical_date AS TEXT) = $2",
 ];
 
-/** Runs by an Airflow's database, to which the login needs to read `dag_run`; `query` is that of `airflowRows`. */
+/** Finds runs in an Airflow database, whose login needs to read `dag_run`; `query` is that of `airflowRows`. */
 export function airflowRuns(query: Query): RunFinder {
   return async (dagId, logicalDate, { signal } = {}) => {
     const values = [dagId, logicalDate.slice(0, 26).replace("T", " ")];
@@ -141,7 +141,7 @@ export function airflowRuns(query: Query): RunFinder {
 
 const MOMENT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)$/;
 
-/** A date as a {@link RunFinder} takes it. Text needs its offset from UTC. */
+/** Returns a date as a {@link RunFinder} takes it. Text needs its UTC offset. */
 export function logicalDateText(date: Date | string): string {
   const [seconds, micros] = typeof date === "string" ? momentIn(date) : momentOf(date);
   const text = Number.isFinite(seconds) ? new Date(seconds * 1000).toISOString() : refuse(NO_MOMENT);

@@ -9,38 +9,38 @@ import type { RunFinder } from "./airflow-database.js";
 import { agreesWith, checkFilter, type RowFilter, type RowKey, type XComRow, type XComRows } from "./rows.js";
 
 export interface RestRowsOptions {
-  /** Where Airflow's API server answers: `https://airflow.example.com`. */
+  /** The URL of Airflow's API server: `https://airflow.example.com`. */
   endpoint: string;
   /**
-   * A bearer token, or a function that finds one. The function is called again, once for all calls under way, when the
-   * server refuses the last token; it has 60 seconds.
+   * A bearer token, or a function that returns one. When the server refuses the last token, the function is called
+   * again, once for all pending calls; it has 60 seconds.
    */
   token: string | Secret | (() => string | Secret | Promise<string | Secret>);
 }
 
 export interface RestRows extends XComRows {
-  /** The run of a logical date, for `clear`. */
+  /** Finds the run of a logical date, for `clear`. */
   findRun: RunFinder;
-  /** Gives back the sockets. */
+  /** Closes the sockets. */
   close(): void;
 }
 
-/** Entries of a page, whose values are fetched at the same time: a listing has none. A server may send fewer. */
+/** Entries per page, whose values are fetched concurrently because a listing has none. A server may send fewer. */
 const PAGE = 50;
 
-/** Pages in a row without a row that is new: a server that ignores `offset` would send them for ever. */
+/** Maximum consecutive pages without a new row: a server that ignores `offset` would send them for ever. */
 const MAX_STALE_PAGES = 8;
 
-/** Airflow's wildcard for an id in the path of a listing, and a legal run id. */
+/** Airflow's wildcard for an id in the path of a listing; it is also a legal run id. */
 const WILDCARD = "~";
 
 /**
- * Rows by Airflow's public REST API v2. Airflow refuses values with its own keys (`__classname__` and so on), also in
- * JSON text inside a string; they are InvalidArgument before any request. Objects hold such values without trouble.
+ * Opens the rows of Airflow's public REST API v2. Airflow refuses values with its own keys (`__classname__` and so on),
+ * also in JSON text inside a string; they throw InvalidArgument before any request. Objects can hold such values.
  *
- * A response that is not Airflow's (another status, no JSON, the row of another task) is Corrupt, whatever a proxy
- * makes of it: nothing is deleted on its word. The API has no conditional writes. A condition is checked by a read
- * right before the write, and a writer in between is not noticed.
+ * A response that is not Airflow's (another status, no JSON, the row of another task), for example a proxy's, is
+ * Corrupt: it never triggers a deletion. The API has no conditional writes. A read right before the write checks the
+ * condition; a write in between goes unnoticed.
  */
 export async function restRows({ endpoint, token }: RestRowsOptions): Promise<RestRows> {
   const api = new RowsApi(new ApiClient(endpoint, await httpOf(endpoint), new BearerToken(token)));
@@ -95,8 +95,9 @@ class RowsApi {
   }
 
   /**
-   * Goes on by what came, since a server may cap the page below the limit, until `total_entries` is reached. When that
-   * falls, rows have moved towards the front: the listing goes back by as many, so that none is skipped.
+   * Advances by the number of rows received, since a server may cap the page below the limit, until it reaches
+   * `total_entries`. If that falls, rows have moved towards the front: the listing goes back by as many, so that it
+   * skips none.
    */
   async *list(filter: RowFilter, signal?: AbortSignal): AsyncGenerator<XComRow> {
     checkFilter(filter);
@@ -111,13 +112,13 @@ class RowsApi {
       for (const row of rows) if (row) yield row;
       const moved = Math.max(0, previous - total);
       previous = total;
-      // The row that comes next was at `offset` before `moved` rows in front of it went.
+      // The next row was at `offset` before `moved` rows in front of it disappeared.
       offset = moved > 0 ? Math.max(0, offset - moved) : offset + keys.length;
       if (offset > total && keys.length > 0 && moved === 0)
         throw page.corrupt(`total_entries is ${total}, and there are ${offset} rows`);
       if (moved === 0 && offset >= total && seen.size >= total) return;
       if (moved === 0 && keys.length === 0) throw page.corrupt(`total_entries is ${total}, and no row is at ${offset}`);
-      // As many rows came as there are, and some of them twice: rows have moved, or the server ignores the offset.
+      // The count is complete but rows repeat: rows have moved, or the server ignores the offset.
       if (offset >= total) offset = 0;
       stale = fresh.length === 0 ? stale + 1 : 0;
       if (stale > MAX_STALE_PAGES) throw page.corrupt("the server sends the same rows again and again");
@@ -153,7 +154,7 @@ function listingPath(filter: RowFilter): string {
   return `${entriesOf({ dagId, runId, taskId })}?${query}`;
 }
 
-/** A filter for the run `~` would be one for all runs. */
+/** A filter for the run `~` would match all runs. */
 function checkWildcard(ids: Record<string, string | undefined>): void {
   const name = Object.keys(ids).find((each) => ids[each] === WILDCARD);
   if (!name) return;
@@ -180,7 +181,7 @@ function describe({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): string 
   return JSON.stringify([dagId, runId, taskId, mapIndex, key]).slice(0, 300);
 }
 
-/** A JSON object of a response, read field by field. */
+/** A JSON object of a response, with checked access to its fields. */
 class Document {
   constructor(
     readonly from: string,
@@ -234,14 +235,14 @@ interface CallOptions {
   body?: unknown;
   /** The statuses of success. */
   expect: readonly number[];
-  /** Whether a 404 of Airflow's is an answer: undefined. */
+  /** Whether a 404 from Airflow is a valid response: undefined. */
   absent?: boolean;
-  /** Whether a 409 of Airflow's is an answer: undefined. */
+  /** Whether a 409 from Airflow is a valid response: undefined. */
   conflict?: boolean;
   signal: AbortSignal | undefined;
 }
 
-/** Requests with a token; statuses are checked one by one. */
+/** Sends requests with a token and checks each status. */
 class ApiClient {
   readonly #origin;
 
@@ -253,7 +254,7 @@ class ApiClient {
     this.#origin = originOf(endpoint);
   }
 
-  /** The document of the response; undefined for a 404 or 409 that the call takes for an answer. */
+  /** Returns the document of the response; undefined for a 404 or 409 that the call accepts. */
   async call(method: string, path: string, options: CallOptions): Promise<Document | undefined> {
     const { expect, absent = false, conflict = false } = options;
     const passed = [...(absent ? [404] : []), ...(conflict ? [409] : [])];
@@ -266,8 +267,8 @@ class ApiClient {
   }
 
   /**
-   * Whether the server deleted what the path leads to: 204 says so, and a 404 of its own that there was none, unless an
-   * earlier try of this call may have deleted it.
+   * Returns whether the server deleted the resource: yes for 204, no for Airflow's own 404, unless an earlier try of
+   * this call may have deleted it.
    */
   async deleted(path: string, signal: AbortSignal | undefined): Promise<boolean> {
     const { status, text, ambiguous } = await this.#send("DELETE", path, { expect: [204], signal }, [404]);
@@ -276,7 +277,7 @@ class ApiClient {
     if (status !== 404)
       throw new Document(from, {}).corrupt(`its status is ${status}; nothing says that the row is gone`);
     checkDetail(documentIn(from, text), status);
-    // An earlier try, whose response was lost, may have deleted it.
+    // An earlier try, whose response was lost, may have deleted the resource.
     return ambiguous;
   }
 
@@ -308,7 +309,7 @@ class ApiClient {
   }
 }
 
-/** `{ "detail": "…" }`, and not what a server says of every path that it does not know, nor a page of a proxy. */
+/** Accepts `{ "detail": "…" }`, but not a server's generic 404 or a proxy's page. */
 function checkDetail(document: Document, status: number): void {
   const detail = document.fields.detail;
   if (typeof detail === "string" && detail !== "Not Found") return;
@@ -331,14 +332,14 @@ function named(method: string, path: string): string {
 
 const TOKEN_TIMEOUT_MS = 60_000;
 
-/** The token of all calls: fetched once, also when many calls find at the same time that the last one is refused. */
+/** The token of all calls: fetched once, even if many calls find the last one refused at the same time. */
 class BearerToken {
   #current: Promise<string> | undefined;
   #last: string | undefined;
 
   constructor(readonly source: RestRowsOptions["token"]) {}
 
-  /** The value of the header. One caller's abort ends its own wait, not the others'. */
+  /** Returns the header's value. A caller's abort ends only its own wait. */
   get(signal: AbortSignal | undefined): Promise<string> {
     return orAbort(this.#current ?? this.#start(), signal);
   }
@@ -352,7 +353,7 @@ class BearerToken {
     return fetching;
   }
 
-  /** Whether there may be another token than this one, which was refused. */
+  /** Returns whether a token other than this refused one may be available. */
   renew(refused: string): boolean {
     if (typeof this.source !== "function") return false;
     if (this.#last === refused) {
@@ -419,7 +420,7 @@ function told(error: unknown): unknown {
   return failure(code, error.message, { attempts: error.attempts, cause: error });
 }
 
-/** What Airflow's API refuses as keys of any object of a value. */
+/** Keys that Airflow's API refuses in any object of a value. */
 const RESERVED: ReadonlySet<string> = new Set([
   "__classname__",
   "__version__",
@@ -450,7 +451,7 @@ function reservedIn(value: unknown): string | undefined {
   return undefined;
 }
 
-/** The array or object of which a string is the JSON text. */
+/** Returns the array or object that a string encodes as JSON. */
 function containerIn(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {

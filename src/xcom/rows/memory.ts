@@ -1,6 +1,6 @@
 import { agreesWith, checkFilter, type RowKey, type XComRow, type XComRows } from "./rows.js";
 
-/** Rows in memory, gone with the process. What is set and what is read are copies. */
+/** Creates rows in memory, lost with the process. Writes and reads copy the values. */
 export function memoryRows(): XComRows {
   const rows = new Map<string, XComRow>();
   let writes = 0;

@@ -4,7 +4,7 @@ import { jsonEncoding } from "../encoding/airflow.js";
 import { parseJson } from "../encoding/json-read.js";
 import { checkFilter, type RowFilter, type RowKey, type RowOptions, type XComRow, type XComRows } from "./rows.js";
 
-// What the row sources on SQL databases share.
+// Code that all SQL row sources share.
 
 /** Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. */
 export type Query = (text: string, values: unknown[]) => Promise<{ rows: unknown[] }>;
@@ -29,14 +29,14 @@ export function rowOf({ dag_id, run_id, task_id, map_index, key, value, version 
 
 const KEY_COLUMNS = { dagId: "dag_id", runId: "run_id", taskId: "task_id", mapIndex: "map_index", key: "key" };
 
-/** `dag_id = $1 AND key = $2` and its values; `TRUE` without any. The first parameter is `$1`. */
+/** Returns `dag_id = $1 AND key = $2` and its values, or `TRUE` for an empty filter. The first parameter is `$1`. */
 export function condition(filter: RowFilter): { text: string; values: unknown[] } {
   const given = Object.entries(KEY_COLUMNS).filter(([name]) => filter[name as keyof RowFilter] !== undefined);
   const values = given.map(([name]) => filter[name as keyof RowFilter]);
   return { text: given.map(([, column], i) => `${column} = $${i + 1}`).join(" AND ") || "TRUE", values };
 }
 
-/** Runs a statement; failures are typed, and an abort does not wait for the database. */
+/** Runs a statement with typed failures; an abort does not wait for the database. */
 export async function ask(query: Query, text: string, values: unknown[], signal?: AbortSignal): Promise<Columns[]> {
   signal?.throwIfAborted();
   const { rows } = await orAbort(query(text, values).catch(refused), signal);
@@ -48,32 +48,35 @@ function refused(cause: unknown): never {
   throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
 }
 
-/** By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; anything else is a broken line. */
+/**
+ * Maps a SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; any other code means a lost
+ * connection.
+ */
 function codeOf(state: string): ErrorCode {
   if (!/^[0-9A-Z]{5}$/.test(state) || /^(08|53|57|58)/.test(state)) return "Unavailable";
   if (state.startsWith("28")) return "Unauthenticated";
   return state === "42501" ? "PermissionDenied" : "InvalidArgument";
 }
 
-/** Rows of a page of a listing. */
+/** Rows per page of a listing. */
 const PAGE = 500;
 const KEY = Object.values(KEY_COLUMNS).join(", ");
-/** `xmin` is the transaction that wrote the row: another one after each write, without a column of its own. */
+/** `xmin` is the transaction that wrote the row: it changes with each write and needs no extra column. */
 const VERSION = "xmin::text";
 const COLUMNS = `${KEY}, value::text AS value, ${VERSION} AS version`;
 
 export interface SqlRows extends XComRows {
-  /** Makes the table unless it is there. */
+  /** Creates the table if it does not exist. */
   create(options?: RowOptions): Promise<void>;
 }
 
 /**
- * Rows in a Postgres table, by plain SQL: `pg`, PGlite and any other client serves whose `query` takes `$1` parameters.
+ * Opens rows in a Postgres table by plain SQL: `pg`, PGlite and any other client whose `query` takes `$1` parameters.
  *
  *     const rows = sqlRows((text, values) => pool.query(text, values));
  *
- * Values are kept as `json`, that is as they are written. A failed statement is a StorageError with the client's error
- * as cause.
+ * Values are stored as `json`, which preserves their text. A failed statement throws a StorageError with the client's
+ * error as cause.
  */
 export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: string | undefined } = {}): SqlRows {
   if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(table)) throw invalid("table is no plain name");
@@ -113,7 +116,7 @@ export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: stri
   };
 }
 
-/** The text of a row's value. A row of JSON has no integers beyond 2^53 - 1; a backend makes objects of them. */
+/** Returns the text of a row's value. A JSON row has no integers beyond 2^53 - 1; a backend stores those as objects. */
 function rowText(value: unknown): string {
   try {
     return JSON.stringify(value ?? null);
@@ -126,7 +129,7 @@ function exact({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): Required<R
   return { dagId, runId, taskId, mapIndex, key };
 }
 
-/** `COLLATE "C"`: pages are cut by comparing, which must not depend on the database's language. */
+/** `COLLATE "C"`: paging compares keys, which must not depend on the database's locale. */
 function definition(table: string): string {
   const text = 'text COLLATE "C" NOT NULL';
   return `CREATE TABLE IF NOT EXISTS ${table} (

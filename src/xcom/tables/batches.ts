@@ -1,4 +1,4 @@
-/** Rows in batches, whether they are in memory or come one by one. */
+/** Batches rows from memory or from a stream. */
 import { Pace } from "../../codecs/stream.js";
 import { invalid } from "../../errors.js";
 import { orAbort } from "../../streams.js";
@@ -16,29 +16,29 @@ import {
   typeIn,
 } from "./schema.js";
 
-/** Rows that can be written: in memory, or as they come. */
+/** Rows to write: in memory, or as a stream. */
 export type Rows = Iterable<Row> | AsyncIterable<Row>;
 
-/** A table on its way to a format. */
+/** A table prepared for a format. */
 export interface Plan {
   names: readonly string[];
-  /** InvalidArgument when the cells of a column do not agree on a type. */
+  /** Returns the columns with their types. Throws InvalidArgument if a column's cells disagree on a type. */
   columns(): readonly Column[];
-  /** The type that the schema gives a column. */
+  /** Returns the schema's type of a column. */
   typed(name: string): Column["type"] | undefined;
   batches: AsyncIterable<Batch>;
 }
 
 interface PlanOptions {
-  /** Whether rows can have columns of their own; then nobody looks for columns. */
+  /** Whether each row can have its own columns; if so, the columns are not determined in advance. */
   free: boolean;
   schema: TableSchema | undefined;
   signal: AbortSignal | undefined;
 }
 
 /**
- * The columns of rows, and the rows: all of an array are looked at, of a stream the first batch. Later rows that have
- * other columns are InvalidArgument.
+ * Determines the columns of rows: from all rows of an array, or from the first batch of a stream. A later row with
+ * other columns throws InvalidArgument.
  */
 export async function planOf(rows: Rows, { free, schema, signal }: PlanOptions): Promise<Plan> {
   const typed = (name: string) => typeIn(schema, name);
@@ -77,7 +77,7 @@ async function* resumed(first: Batch, rest: AsyncIterable<Batch>): AsyncGenerato
   yield* rest;
 }
 
-/** The same batches; fails as soon as a row has a column that is not expected. */
+/** Yields the same batches; fails at the first row with an unexpected column. */
 async function* within(batches: AsyncIterable<Batch>, names: readonly string[], whose: string) {
   const known = new Set(names);
   let at = 0;
@@ -127,7 +127,7 @@ function checkRow(row: unknown): void {
   if (!isRow(row)) throw invalid("a row is a plain object, its cells by the names of their columns");
 }
 
-/** Of the cells that can be large. */
+/** Returns the size of the cells that can be large. */
 function sizeOf(row: Row): number {
   let size = 0;
   for (const name of Object.keys(row)) {
@@ -152,28 +152,28 @@ async function* untilAborted(rows: Rows, signal: AbortSignal | undefined): Async
       yield value;
     }
   } finally {
-    // A source that is stuck may never answer `return`; nobody waits for it once the signal has aborted.
+    // A blocked source may never settle `return`, so an aborted call does not wait for it.
     const left = ended ? undefined : source.return?.();
     if (signal.aborted) left?.then(undefined, () => {});
     else await left;
   }
 }
 
-// Cells made of what the binary formats store.
+// Cells from the values of the binary formats.
 
-/** A number where it is exact, up to 2^53 - 1; else a bigint. */
+/** Returns a number if it is exact, up to 2^53 - 1; else a bigint. */
 export function exactInt(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** The date at so many milliseconds since 1970. */
+/** Returns the date at this many milliseconds since 1970. */
 export function dateAt(millis: number): PlainDate {
   const iso = new Date(millis).toISOString();
   return new PlainDate(iso.slice(0, iso.indexOf("T")));
 }
 
-/** The text of an integer that counts units of 10^-scale. */
+/** Returns the text of an integer that counts units of 10^-scale. */
 export function decimalText(value: bigint, scale: number): string {
   if (scale <= 0) return String(value * 10n ** BigInt(-scale));
   const digits = String(value < 0n ? -value : value).padStart(scale + 1, "0");

@@ -1,4 +1,4 @@
-/** Cells of a column on their way to a format: checked, and in the kind that the column has. */
+/** Prepares the cells of a column for a format: checks them and converts them to the column's type. */
 import { isInstance } from "../../brand.js";
 import { invalid, type StorageError } from "../../errors.js";
 import { fromTemporal, temporalKind } from "../encoding/to-airflow.js";
@@ -8,17 +8,17 @@ import type { ColumnType } from "./schema.js";
 const DAY = 86_400_000;
 const INT64 = 2n ** 63n;
 
-/** A cell that its column cannot hold; the caller says where. */
+/** A cell that its column cannot hold; the caller adds the position. */
 class Misfit extends Error {}
 
-/** Rethrows what a cell threw, with its place. */
+/** Returns a cell's error with its position. */
 export function misplaced(error: unknown, column: string | undefined, row: number): unknown {
   if (!(error instanceof Misfit)) return error;
   const where = column === undefined ? "" : `column ${JSON.stringify(column)}, `;
   return invalid(`${where}row ${row}: ${error.message}`);
 }
 
-/** A `Date`, `DateTime` or `PlainDate` in place of one of Temporal's; any other cell as it is. */
+/** Replaces a Temporal value by a `Date`, `DateTime` or `PlainDate`; returns any other cell unchanged. */
 function settled(cell: unknown): unknown {
   if (typeof cell !== "object" || cell === null || cell instanceof Date) return cell;
   const kind = temporalKind(cell);
@@ -30,14 +30,14 @@ export function booleanOf(cell: unknown): boolean {
   throw unfit("boolean", cell);
 }
 
-/** An integer of any size. */
+/** Returns an integer of any size. */
 export function integerOf(cell: unknown): bigint {
   if (typeof cell === "bigint") return cell;
   if (typeof cell === "number" && Number.isSafeInteger(cell)) return BigInt(cell);
   throw unfit("int", cell);
 }
 
-/** An integer that 64 bits hold. */
+/** Returns an integer that fits into 64 bits. */
 export function int64Of(cell: unknown): bigint {
   const value = integerOf(cell);
   if (value >= -INT64 && value < INT64) return value;
@@ -57,7 +57,7 @@ export function stringOf(cell: unknown): string {
   throw new Misfit("the string has half of a surrogate pair, which UTF-8 cannot hold");
 }
 
-/** Days since 1970. */
+/** Returns days since 1970. */
 export function daysOf(cell: unknown): number {
   const date = settled(cell);
   if (!isInstance<PlainDate>(date, "PlainDate")) throw unfit("date", cell);
@@ -71,12 +71,12 @@ export function dateText(cell: unknown): string {
   return (settled(cell) as PlainDate).iso;
 }
 
-/** Microseconds since 1970: of a moment, or of what a clock shows when the column has no zone. */
+/** Returns microseconds since 1970: of a moment, or of the local time if the column has no zone. */
 export function microsOf(cell: unknown, type: "timestamp" | "datetime"): bigint {
   return microsecondsOf(momentOf(cell, type));
 }
 
-/** ISO 8601 with as many digits as are needed: UTC, or the offset that the cell has; none in a column without zone. */
+/** Returns ISO 8601 with as many digits as needed: UTC, or the cell's offset; none in a column without zone. */
 export function momentText(cell: unknown, type: "timestamp" | "datetime"): string {
   const date = momentOf(cell, type);
   const offset =
@@ -92,7 +92,7 @@ export function momentText(cell: unknown, type: "timestamp" | "datetime"): strin
   return offset === 0 ? `${text}Z` : text + offsetText(offset);
 }
 
-/** Seconds are left out: no zone of today has any. */
+/** Seconds are omitted: no current zone has any. */
 function offsetText(seconds: number): string {
   const minutes = Math.round(Math.abs(seconds) / 60);
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60].map((part) => String(part).padStart(2, "0"));
@@ -118,7 +118,7 @@ function unfit(type: ColumnType, cell: unknown): Misfit {
   return new Misfit(`a cell of ${what === "number" ? `the number ${cell}` : what} in a column of type ${type}`);
 }
 
-/** A column cannot be written in a format. */
+/** Returns the error for a column that a format cannot hold. */
 export function unwritable(format: string, type: string, name: string, instead: string): StorageError {
   return invalid(`column ${JSON.stringify(name)}: ${format} has no ${type} cells; ${instead}`);
 }

@@ -1,4 +1,4 @@
-/** Splits csv text, which comes in pieces, into records. */
+/** Splits csv text, which arrives in pieces, into records. */
 import { Pace } from "../../codecs/stream.js";
 import { failure, invalid, type StorageError } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
@@ -22,25 +22,28 @@ import {
 import { readText, textWriter } from "./text.js";
 import { TextChunks, textOf } from "./utf8.js";
 
-/** A field: null when there is nothing between the commas, not even quotes. */
+/** A field: null if it is empty and unquoted. */
 type Field = string | null;
 
 interface Record {
   fields: Field[];
-  /** Of its first character; counted from 1. */
+  /** The line of its first character, counted from 1. */
   line: number;
 }
 
-/** Give it text with `push`, take records with `next` until it has none; `end` checks that nothing is left. */
+/**
+ * An incremental scanner: pass text to `push`, take records from `next` until there is none; `end` checks that nothing
+ * is left.
+ */
 class CsvScanner {
   #text = "";
-  /** Where the record that comes next begins. */
+  /** The start of the next record. */
   #start = 0;
-  /** How far the end of that record was looked for, and whether this is inside quotes. */
+  /** The position up to which the search for the record's end has advanced, and whether it is inside quotes. */
   #seen = 0;
   #inside = false;
   #quotes = false;
-  /** The first quote from `#seen` on, the length of the text when there is none. */
+  /** The first quote from `#seen` on; the length of the text if there is none. */
   #quote = -1;
   #line = 1;
 
@@ -64,7 +67,7 @@ class CsvScanner {
     return { fields, line };
   }
 
-  /** Corrupt when there is a record without its line break: the file is cut off. */
+  /** Throws Corrupt for a record without its line break: the file is truncated. */
   end(): void {
     const rest = this.#text.slice(this.#start);
     if (rest === "") return;
@@ -81,7 +84,7 @@ class CsvScanner {
     return this.#line;
   }
 
-  /** Where the record ends: the first line break that an even number of quotes stands before. */
+  /** Returns the end of the record: the first line break after an even number of quotes. */
   #lineEnd(): number | undefined {
     for (;;) {
       const quote = this.#nextQuote();
@@ -136,7 +139,7 @@ function splitQuoted(text: string, line: number): Field[] {
   }
 }
 
-/** The end of a field in quotes that begins at `start`: behind its closing quote. */
+/** Returns the end of a quoted field that begins at `start`: the position after its closing quote. */
 function closing(text: string, start: number, line: number): number {
   for (let at = start + 1; ; at += 2) {
     at = text.indexOf('"', at);
@@ -154,7 +157,7 @@ function plainEnd(text: string, start: number, line: number): number {
   throw placed(what, text, start + stray, line);
 }
 
-/** With the line and column of a place in a record that may have many lines. */
+/** Adds the line and column of a position in a record that may span many lines. */
 function placed(what: string, text: string, at: number, line: number): StorageError {
   const before = text.slice(0, at);
   return corrupt(what, line + breaks(before), at - before.lastIndexOf("\n"));
@@ -166,9 +169,9 @@ function breaks(text: string): number {
   return count;
 }
 
-// Rows of a csv file after RFC 4180.
+// Reads csv rows according to RFC 4180.
 
-/** Cells are text, except in the columns that the schema types. An empty field is null, a quoted one an empty string. */
+/** Yields rows. Cells are text except in the schema's columns. An empty field is null, a quoted one an empty string. */
 export async function* readCsv(
   body: ByteStream,
   { schema, signal }: DecodeContext,
@@ -228,7 +231,7 @@ class RowReader {
   }
 }
 
-// Rows as csv after RFC 4180: CRLF, a header, quotes where they are needed.
+// Writes csv rows according to RFC 4180: CRLF, a header, quotes only where needed.
 
 interface CsvColumn {
   name: string;
@@ -236,7 +239,7 @@ interface CsvColumn {
   typed: boolean;
 }
 
-/** A null is an empty field, an empty string a quoted one. */
+/** Writes a null as an empty field, an empty string as a quoted one. */
 export async function* writeCsv({ names, typed, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "csv");
   const fields = names.map((name) => fieldOf(name, typed(name)));

@@ -1,4 +1,4 @@
-/** What one file format adds to tables. */
+/** The implementation of one table format. */
 import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
 import type { Batch, TableSchema } from "./schema.js";
@@ -14,13 +14,13 @@ export interface DecodeContext {
 }
 
 export interface Format {
-  /** The version of what it writes; a higher one is a file that older readers do not understand. */
+  /** The version of the output; a higher one marks files that older readers do not understand. */
   readonly version: number;
-  /** Whether each row can have columns of its own, and cells can be arrays and objects. */
+  /** Whether each row can have its own columns, and cells can be arrays and objects. */
   readonly free: boolean;
   /** Whether cells can be bytes. */
   readonly binary: boolean;
   encode(plan: Plan, context: EncodeContext): ByteStream;
-  /** Corrupt, with the place, for what is not such a file or not all of it. */
+  /** Decodes a file. Throws Corrupt, with the position, if it is invalid or incomplete. */
   decode(body: ByteStream, context: DecodeContext): AsyncIterable<Batch>;
 }

@@ -1,4 +1,4 @@
-/** Tables as files: csv, jsonl, parquet and arrow, which pandas reads and writes. */
+/** Tables as files that pandas reads and writes: csv, jsonl, parquet and arrow. */
 export type { Serializer } from "../serializer.js";
 export type { ArrowTable } from "./arrow/write.js";
 export type { Rows } from "./batches.js";

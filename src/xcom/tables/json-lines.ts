@@ -1,4 +1,4 @@
-/** Rows as JSON lines: one object a line, UTF-8, LF. */
+/** Rows as JSON lines: one object per line, UTF-8, LF. */
 import { Pace } from "../../codecs/stream.js";
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
@@ -14,7 +14,7 @@ import { BATCH_ROWS, type Batch, cellOf, isRow, MAX_COLUMNS, MAX_RECORD, type Ro
 import { jsonOf, readText, textWriter } from "./text.js";
 import { TextChunks, textOf } from "./utf8.js";
 
-/** Columns that a row has not are not written. Dates are text, NaN and the infinities Python's tokens. */
+/** Omits columns that a row lacks. Dates are text, NaN and the infinities Python's tokens. */
 export async function* writeJsonl({ names, typed, batches }: Plan): ByteStream {
   const checked = names.filter((name) => typed(name) !== undefined).map((name) => checkOf(name, typed(name)!));
   const chunks = new TextChunks();
@@ -52,7 +52,7 @@ function lineOf(row: Row, at: number): string {
   }
 }
 
-/** Whether the engine writes the row as it is to be: nothing in it but text, safe numbers, booleans and null. */
+/** Whether the engine writes the row correctly: it contains only text, safe numbers, booleans and null. */
 function isBare(row: Row): boolean {
   for (const name of Object.keys(row)) {
     const cell = row[name];
@@ -62,12 +62,12 @@ function isBare(row: Row): boolean {
   return !Object.hasOwn(row, "toJSON");
 }
 
-/** Whether its JSON text stands for the same number with every reader: a float of many digits would be taken for an int. */
+/** Whether every reader sees the same number in its JSON text: a float of many digits would be read as an int. */
 function isPlainNumber(value: number): boolean {
   return Number.isInteger(value) ? isInt(value) : Number.isFinite(value);
 }
 
-/** Integers beyond 2^53 - 1 are bigints. Columns that the schema types are what it says. */
+/** Yields rows. Integers beyond 2^53 - 1 are bigints. Columns in the schema have its types. */
 export async function* readJsonl(
   body: ByteStream,
   { schema, signal }: DecodeContext,

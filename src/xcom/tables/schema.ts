@@ -1,4 +1,4 @@
-/** The types of columns: given, or told by the cells. */
+/** The types of columns: given by a schema, or inferred from the cells. */
 import { isInstance } from "../../brand.js";
 import { failure, invalid, type StorageError } from "../../errors.js";
 import { isInt, isPlain, setOwn } from "../encoding/encoding.js";
@@ -20,13 +20,13 @@ import type { DateTime, Float, PlainDate } from "../encoding/types.js";
  */
 export type ColumnType = "boolean" | "int" | "float" | "string" | "date" | "timestamp" | "datetime" | "binary" | "json";
 
-/** The columns of a table in their order. */
+/** The columns of a table, in order. */
 export type TableSchema = Readonly<Record<string, ColumnType>>;
 
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
-  /** Of a timestamp: the one zone of all its cells, else `UTC`. */
+  /** For a timestamp: the common zone of all its cells, else `UTC`. */
   readonly zone: string;
 }
 
@@ -42,7 +42,7 @@ const TYPES: ReadonlySet<unknown> = new Set<ColumnType>([
   "json",
 ]);
 
-/** InvalidArgument for a schema that no table has. */
+/** Throws InvalidArgument for an invalid schema. */
 export function checkSchema(schema: TableSchema): void {
   const names = Object.keys(schema);
   if (names.length === 0) throw invalid("schema has no column");
@@ -53,17 +53,17 @@ export function checkSchema(schema: TableSchema): void {
   throw invalid(`schema: ${JSON.stringify(wrong)} has no type of these: ${known}`);
 }
 
-/** The type that a schema gives a column, if it does. */
+/** Returns the schema's type of a column, if any. */
 export function typeIn(schema: TableSchema | undefined, name: string): ColumnType | undefined {
   return schema && Object.hasOwn(schema, name) ? schema[name] : undefined;
 }
 
-/** The columns that a schema gives. */
+/** Returns the columns of a schema. */
 export function columnsOf(schema: TableSchema): Column[] {
   return Object.entries(schema).map(([name, type]) => ({ name, type, zone: "UTC" }));
 }
 
-/** The type that a cell has by itself; undefined for null, and `other` for what no cell is. */
+/** Returns a cell's own type; undefined for null, and `other` for a value that cannot be a cell. */
 export function typeOf(cell: unknown): ColumnType | "other" | undefined {
   switch (typeof cell) {
     case "string":
@@ -104,7 +104,7 @@ interface Seen {
   conflict: string | undefined;
 }
 
-/** Looks at rows, and says what columns they have. */
+/** Infers columns from rows. */
 export class Survey {
   readonly #columns = new Map<string, Seen>();
   #rows = 0;
@@ -116,12 +116,12 @@ export class Survey {
     }
   }
 
-  /** The columns in the order in which they came. */
+  /** The columns in order of first appearance. */
   names(): string[] {
     return [...this.#columns.keys()];
   }
 
-  /** The columns with their types; a column of nulls is one of strings. InvalidArgument when cells do not agree. */
+  /** Returns the columns with types; a column of nulls is one of strings. Throws InvalidArgument if cells disagree. */
   columns(): Column[] {
     return [...this.#columns].map(([name, { type = "string", zone = "UTC", conflict }]) => {
       if (conflict !== undefined) throw disagreement(name, conflict);
@@ -166,18 +166,18 @@ function disagreement(name: string, conflict: string): StorageError {
 
 // Rows: plain objects whose keys are the columns.
 
-/** One record: its cells by the name of their column. A cell that is missing or undefined is null. */
+/** One record: its cells by column name. A missing or undefined cell is null. */
 export type Row = Record<string, unknown>;
 
 /** Rows that are encoded or decoded together. */
 export type Batch = readonly Row[];
 
-/** The cell of a column; what every object inherits is none. */
+/** Returns the cell of a column; ignores inherited properties. */
 export function cellOf(row: Row, name: string): unknown {
   return name in Object.prototype && !Object.hasOwn(row, name) ? undefined : row[name];
 }
 
-/** Makes rows of columns with these names, `__proto__` included. */
+/** Creates rows with columns of these names, `__proto__` included. */
 export function rowMaker(names: readonly string[]): (cellAt: (column: number) => unknown) => Row {
   return (cellAt) => {
     const row: Row = {};
@@ -186,12 +186,12 @@ export function rowMaker(names: readonly string[]): (cellAt: (column: number) =>
   };
 }
 
-/** Whether it is an object of the kind that `{}` makes. */
+/** Returns whether a value is a plain object, as `{}` is. */
 export function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && !Array.isArray(value) && isPlain(value);
 }
 
-/** Refuses names that no row can have at once. `code` says whose fault it is. */
+/** Refuses names that a row cannot have together. `code` determines whether the data or the caller is at fault. */
 export function checkNames(names: readonly string[], code: "Corrupt" | "InvalidArgument", where: string): void {
   if (names.length > MAX_COLUMNS) throw failure("TooLarge", `${where}: more than ${MAX_COLUMNS} columns`);
   const seen = new Set<string>();
@@ -201,26 +201,26 @@ export function checkNames(names: readonly string[], code: "Corrupt" | "InvalidA
   }
 }
 
-// What bounds memory and refuses what no table has.
+// Limits on memory and table dimensions.
 
-/** Rows that are encoded or decoded at a time; a Parquet file that is written has row groups of this many. */
+/** Rows encoded or decoded at a time; also the size of the row groups in written Parquet files. */
 export const BATCH_ROWS = 16_384;
-/** Characters and bytes of the cells after which a batch that comes from a stream is closed before it is full. */
+/** Characters and bytes of cells after which a streamed batch is closed before it is full. */
 export const BATCH_SIZE = 16 * 1024 * 1024;
-/** Characters of one record of csv or one line of jsonl, above which it is TooLarge. */
+/** Maximum characters of one csv record or jsonl line; a longer one is TooLarge. */
 export const MAX_RECORD = 16 * 1024 * 1024;
-/** Columns of a table, above which it is TooLarge. */
+/** Maximum columns of a table; more are TooLarge. */
 export const MAX_COLUMNS = 10_000;
-/** Cells of one Parquet row group or one Arrow batch, which are decoded together; above it is TooLarge. */
+/** Maximum cells of one Parquet row group or Arrow batch, which are decoded together; more are TooLarge. */
 export const MAX_GROUP_CELLS = 100_000_000;
-/** Characters of text that are gathered before they are handed on as a chunk. */
+/** Characters collected before they are passed on as a chunk. */
 export const CHUNK = 64 * 1024;
-/** Bytes of a decompressed page of a Parquet file; above it is TooLarge. Writers make pages of about 1 MiB. */
+/** Maximum bytes of a decompressed Parquet page; a larger one is TooLarge. Writers make pages of about 1 MiB. */
 export const MAX_PAGE = 512 * 1024 * 1024;
-/** Bytes of the metadata of one Arrow message; above it the stream is Corrupt. 10,000 columns take some 2 MiB. */
+/** Maximum bytes of the metadata of one Arrow message; more make the stream Corrupt. 10,000 columns take some 2 MiB. */
 export const MAX_METADATA = 64 * 1024 * 1024;
 
-/** What a library says of data that it cannot read. */
+/** Returns a library's reason for rejecting data. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-/** What a table is, and the serializer that stores tables as files of one format. */
+/** Tables, and the serializer that stores them as files of one format. */
 
 import { invalid } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
@@ -20,23 +20,23 @@ export type Table = readonly Row[] | ArrowTable;
 export interface RowsOptions extends Abortable {
   format: TableFormat;
   /**
-   * The columns and their types. On write it fixes the columns and their order, and a cell of another type is
-   * InvalidArgument; on read it says what the text of csv and jsonl stands for.
+   * The columns and their types. On write the schema fixes the columns and their order, and a cell of another type
+   * throws InvalidArgument; on read it determines how the text of csv and jsonl is interpreted.
    */
   schema?: TableSchema | undefined;
 }
 
 export interface TablesOptions extends Omit<RowsOptions, "signal"> {
-  /** What a table is read as: an array of records, or, of the format arrow only, a Table. @default "rows" */
+  /** The result of reading: an array of records or, with the format arrow only, a Table. @default "rows" */
   as?: "rows" | "table" | undefined;
 }
 
 /**
- * A serializer for tables: they become `.csv`, `.jsonl`, `.parquet` or `.arrow`, everything else stays `.json`. A table
- * is an Arrow Table, or an array with at least one record whose records are plain objects with scalar cells: null,
- * boolean, number, bigint, string, `Date`, `DateTime`, `PlainDate`, and `Uint8Array` in parquet and arrow. Arrays and
- * objects as cells make no table, except in jsonl and in columns that the schema calls `json`; such an array is JSON as
- * before. An empty array is a table only with a schema.
+ * Returns a serializer for tables: they become `.csv`, `.jsonl`, `.parquet` or `.arrow`, everything else stays `.json`.
+ * A table is an Arrow Table, or an array with at least one record whose records are plain objects with scalar cells:
+ * null, boolean, number, bigint, string, `Date`, `DateTime`, `PlainDate`, and `Uint8Array` in parquet and arrow. An
+ * array with arrays or objects as cells is a table only in jsonl and in `json` columns of the schema; otherwise it
+ * stays JSON. An empty array is a table only with a schema.
  */
 export function tables({ format, schema, as = "rows" }: TablesOptions): Serializer<Table> {
   check(format, schema);
@@ -53,13 +53,13 @@ export function tables({ format, schema, as = "rows" }: TablesOptions): Serializ
   });
 }
 
-/** Rows, in memory or as they come, as a file. Of a stream the first 16,384 rows tell the columns, if no schema does. */
+/** Encodes rows as a file. Without a schema, the first 16,384 rows of a stream determine the columns. */
 export function encodeRows(rows: Rows, options: RowsOptions): ByteStream {
   check(options.format, options.schema);
   return encoded(rows, options);
 }
 
-/** The rows of a file as they come. */
+/** Yields the rows of a file as they arrive. */
 export async function* decodeRows(body: ByteStream, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
   check(options.format, options.schema);
   for await (const batch of decodeBatches(body, options)) yield* batch;
@@ -88,7 +88,7 @@ function isRecords(value: unknown, format: TableFormat, schema: TableSchema | un
   return cells > 0 || schema !== undefined;
 }
 
-/** Whether a cell can stand in a column. A cell of the wrong type is refused when it is written, not taken for JSON. */
+/** Returns whether a cell can be in a column. A cell of the wrong type is refused on write, not treated as JSON. */
 function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: unknown, name: string) => boolean {
   const { free, binary } = FORMATS[format];
   const isJson = (name: string) => free || typeIn(schema, name) === "json";
@@ -125,7 +125,7 @@ async function collected(batches: AsyncIterable<readonly Row[]>): Promise<Row[]>
   return rows;
 }
 
-// The file formats of tables by their names.
+// The table formats by name.
 
 const FORMATS: Readonly<Record<TableFormat, Format>> = {
   csv: { version: 1, free: false, binary: false, encode: writeCsv, decode: readCsv },

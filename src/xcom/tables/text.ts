@@ -1,4 +1,4 @@
-/** Cells as text, and text as cells. */
+/** Converts cells to text and text to cells. */
 
 import { jsonEncoding } from "../encoding/airflow.js";
 import type { Encoding, Form, Lowered } from "../encoding/encoding.js";
@@ -9,7 +9,7 @@ import { exactInt } from "./batches.js";
 import { booleanOf, dateText, floatOf, integerOf, momentText, stringOf } from "./cells.js";
 import { type ColumnType, typeOf } from "./schema.js";
 
-// How cells stand in JSON: as plain JSON, with dates as text and with Python's tokens for NaN and the infinities.
+// Cells in JSON: plain JSON, with dates as text and with Python's tokens for NaN and the infinities.
 
 const CELL_JSON: Encoding = {
   ...jsonEncoding,
@@ -22,14 +22,14 @@ const CELL_JSON: Encoding = {
   },
 };
 
-/** The JSON text of a cell or a row. */
+/** Returns the JSON text of a cell or a row. */
 export function jsonOf(value: unknown): string {
   return jsonText(value, "object", CELL_JSON);
 }
 
 type Writer = (cell: unknown) => string;
 
-/** The text of a cell that is not null, in a column of that type; without a type, by what the cell is. */
+/** Returns a function for the text of non-null cells in a column of that type; without one, by each cell's own type. */
 export function textWriter(type: ColumnType | undefined): Writer {
   return type === undefined ? anyText : WRITERS[type];
 }
@@ -53,13 +53,13 @@ function anyText(cell: unknown): string {
   return WRITERS[type === undefined || type === "other" ? "string" : type](cell);
 }
 
-/** As Python reads it; the shortest digits that give the number back. */
+/** Returns the shortest digits that restore the number, in Python's syntax. */
 function floatText(value: number): string {
   if (Number.isFinite(value)) return Object.is(value, -0) ? "-0.0" : String(value);
   return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
 }
 
-/** What a text stands for in a column of that type; undefined when it stands for nothing. */
+/** Returns the value of a text in a column of that type; undefined if the text is invalid. */
 export function readText(type: ColumnType, text: string): unknown {
   return READERS[type](text);
 }
@@ -81,7 +81,7 @@ function readBoolean(text: string): boolean | undefined {
   return text === "false" || text === "False" || text === "FALSE" ? false : undefined;
 }
 
-/** A column of integers that has nulls is one of floats in pandas, which writes `1.0`. */
+/** In pandas an integer column with nulls is a float column, written as `1.0`. */
 function readInt(text: string): number | bigint | undefined {
   const digits = /^([+-]?\d{1,4300})(?:\.0*)?$/.exec(text)?.[1];
   return digits === undefined ? undefined : exactInt(BigInt(digits.startsWith("+") ? digits.slice(1) : digits));
@@ -98,7 +98,7 @@ function readFloat(text: string): number | undefined {
   return sign === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
 }
 
-/** A date, also with a time of midnight, which pandas writes for lack of dates. */
+/** Reads a date, also with a time of midnight, which pandas writes because it has no date type. */
 function readDate(text: string): PlainDate | undefined {
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ]00:00:00(?:\.0+)?)?$/.exec(text)?.[1];
   return iso !== undefined && isDay(iso) ? new PlainDate(iso) : undefined;
@@ -111,7 +111,7 @@ function isDay(iso: string): boolean {
 
 const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d(?::?\d\d)?)?$/;
 
-/** Digits below the microsecond are dropped. */
+/** Reads a moment; digits below the microsecond are dropped. */
 function readMoment(text: string, zoned: boolean): DateTime | undefined {
   const [, day, time = "00:00", fraction = "", zone] = MOMENT.exec(text) ?? [];
   if (day === undefined || !isDay(day) || (zone !== undefined) !== zoned) return undefined;

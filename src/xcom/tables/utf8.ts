@@ -1,11 +1,11 @@
-/** UTF-8 text of a file, and text on its way to bytes. */
+/** Decodes a file's UTF-8 text, and encodes text to bytes. */
 
 import { failure } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import { abortable } from "../../streams.js";
 import { CHUNK } from "./schema.js";
 
-/** Text pieces without the byte order mark; Corrupt when the bytes are not UTF-8. `format` is for messages. */
+/** Yields text without the byte order mark; throws Corrupt for invalid UTF-8. `format` is for messages. */
 export async function* textOf(
   body: ByteStream,
   format: string,
@@ -31,7 +31,7 @@ function decoded(decode: () => string, format: string, at: number): string {
   }
 }
 
-/** Gathers text; `full` hands out a chunk when there is enough for one. */
+/** Collects text; `full` returns a chunk once there is enough for one. */
 export class TextChunks {
   #text = "";
 

@@ -1,4 +1,4 @@
-/** Rows and tables of an Arrow IPC stream; of an Arrow file (Feather) too. */
+/** Reads rows and tables of an Arrow IPC stream or an Arrow file (Feather). */
 
 import type { RecordBatch } from "apache-arrow";
 import { Pace } from "../../../codecs/stream.js";
@@ -32,7 +32,7 @@ export async function* readArrow(
   }
 }
 
-/** The whole table as apache-arrow has it. */
+/** Returns the whole table as an apache-arrow Table. */
 export async function readTable(body: ByteStream, signal: AbortSignal | undefined): Promise<ArrowTable> {
   const arrow = await loadArrow();
   const source = new Watched(abortable(body, signal));
@@ -46,7 +46,7 @@ export async function readTable(body: ByteStream, signal: AbortSignal | undefine
   }
 }
 
-/** The rows of a table in memory. */
+/** Yields the rows of a table in memory. */
 export async function* tableRows({ batches }: ArrowTable): AsyncGenerator<Row, void, undefined> {
   const arrow = await loadArrow();
   for (const batch of batches as RecordBatch[]) for (const rows of rowsOf(arrow, batch)) yield* rows;
@@ -83,7 +83,7 @@ async function nextOf(batches: AsyncIterator<RecordBatch>, at: number, source: W
   }
 }
 
-/** Lengths and offsets inside of a batch are looked at only when its cells are. */
+/** The library checks lengths and offsets inside a batch only when its cells are read. */
 function* readable(rows: Iterable<Batch>, source: Watched): Generator<Batch, void, undefined> {
   try {
     yield* rows;
@@ -101,7 +101,7 @@ function told(cause: unknown, what: string, source: Watched): unknown {
   return corrupt(`${what}: ${reason}`, cause);
 }
 
-/** Arrow has its own types; only JSON comes as text. */
+/** Arrow has its own types; only JSON arrives as text. */
 function revived(rows: Batch, schema: TableSchema): Batch {
   const names = Object.keys(schema).filter((name) => schema[name] === "json");
   for (const row of rows) {
@@ -116,24 +116,24 @@ function revived(rows: Batch, schema: TableSchema): Batch {
   return rows;
 }
 
-// What is said of data that is not Arrow.
+// Errors for data that is not Arrow.
 
 function corrupt(what: string, cause?: unknown): StorageError {
   return failure("Corrupt", `arrow: ${what}`, cause === undefined ? {} : { cause });
 }
 
-// The bytes that the Arrow library reads: it takes data that is cut off between two batches for whole.
+// Input for the Arrow library, which accepts data truncated between two batches as complete.
 
 const STREAM_END = "ffffffff00000000";
 const FILE_END = Buffer.from("ARROW1").toString("hex");
 
-/** Looks at every message, and remembers the last bytes and why it failed itself. */
+/** Checks every message, and keeps the last bytes and its own failure. */
 class Watched implements ByteStream {
   readonly #chunks: AsyncIterator<Uint8Array>;
   #last: Buffer = Buffer.alloc(0);
   #ended = false;
   readonly #messages = new MessageCheck();
-  /** How many bytes were pulled. */
+  /** The number of bytes pulled. */
   passed = 0;
   failed: { error: unknown } | undefined;
 
@@ -141,12 +141,12 @@ class Watched implements ByteStream {
     this.#chunks = bytes[Symbol.asyncIterator]();
   }
 
-  /** Leaving it early ends nothing: that is what `close` is for. */
+  /** Returning early closes nothing: `close` does that. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     for (let chunk = await this.#next(); chunk; chunk = await this.#next()) yield chunk;
   }
 
-  /** Corrupt unless the marker of the end is the last of the data. */
+  /** Throws Corrupt unless the data ends with the end marker. */
   async checkEnd(): Promise<void> {
     while (await this.#next());
     const last = this.#last.toString("hex");
@@ -159,7 +159,7 @@ class Watched implements ByteStream {
     this.#ended = true;
   }
 
-  /** A copy, since the library keeps views of what it gets. */
+  /** A copy, since the library keeps views of its input. */
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#ended) return undefined;
     const { done, value } = await this.#pull();
@@ -191,14 +191,14 @@ class Watched implements ByteStream {
   }
 }
 
-// The messages of an Arrow IPC stream, each looked at before the library gets it.
+// Checks each message of an Arrow IPC stream before the library gets it.
 
 const CONTINUATION = 0xffffffff;
 
-/** Takes the bytes as they come, in any pieces. Corrupt, with its byte, at the first message that cannot be. */
+/** Accepts the bytes in pieces of any size. Throws Corrupt, with the byte offset, at the first invalid message. */
 class MessageCheck {
   #held: Buffer = Buffer.alloc(0);
-  /** Bytes of a body that are still to come. */
+  /** Remaining bytes of a body. */
   #skip = 0;
   #at = 0;
   #off = false;
@@ -216,7 +216,7 @@ class MessageCheck {
     return step;
   }
 
-  /** Gathers as much as the head, then the metadata, of a message needs. */
+  /** Collects the bytes of a message's head, then of its metadata. */
   #take(chunk: Uint8Array, from: number): number {
     const wanted = this.#wanted();
     const step = Math.min(wanted - this.#held.byteLength, chunk.byteLength - from);
@@ -232,7 +232,7 @@ class MessageCheck {
   #whole(): void {
     const head = this.#held.readUInt32LE(0);
     const length = this.#held.readUInt32LE(4);
-    // Before Arrow 0.15 there was no continuation mark; such streams, and files, are the library's alone.
+    // Before Arrow 0.15 there was no continuation mark; only the library checks such streams, and files.
     if (head !== CONTINUATION || length === 0) this.#off = true;
     else if (length > MAX_METADATA) throw corrupt(`a message is too long, at byte ${this.#at}`);
     else if (this.#held.byteLength > 8) this.#checked(this.#held.subarray(8));
@@ -249,11 +249,10 @@ class MessageCheck {
   }
 }
 
-// Whether the metadata of an Arrow message, a FlatBuffer, stays within its bytes. The library believes every length in
-// it and makes objects for as long as one says. Tables and their fields are numbered as in Arrow's Message.fbs and
-// Schema.fbs.
+// Checks that the metadata of an Arrow message, a FlatBuffer, stays within its bytes. The library trusts every length
+// in it and allocates that many objects. Tables and their fields are numbered as in Arrow's Message.fbs and Schema.fbs.
 
-/** How deep fields are nested, and how many tables a message has, at most. */
+/** Maximum nesting of fields, and maximum tables of a message. */
 const MAX_DEPTH = 64;
 const MAX_TABLES = 100_000;
 
@@ -261,12 +260,12 @@ const SCHEMA = 1;
 const DICTIONARY = 2;
 const BATCH = 3;
 
-/** Bytes of an element. */
+/** Bytes per element. */
 const OFFSET = 4;
 const LONG = 8;
 const STRUCT = 16;
 
-/** Bytes of the body that follows. Throws when the metadata points out of itself. */
+/** Returns the bytes of the body that follows. Throws if the metadata points outside itself. */
 function bodyLength(metadata: Uint8Array): number {
   const walk = new Walk(metadata);
   const message = walk.root();
@@ -294,7 +293,7 @@ function checkField(walk: Walk, field: number, levels: number): void {
   for (const child of walk.tables(field, 5)) checkField(walk, child, levels - 1);
 }
 
-/** The first column has as many rows as the batch, and every buffer lies in the body. */
+/** Checks that the first column has as many rows as the batch, and that every buffer lies in the body. */
 function checkBatch(walk: Walk, batch: number, body: bigint): void {
   const [rows] = walk.pairs(batch, 1);
   if (rows && rows[0] !== walk.long(batch, 0)) throw new RangeError("a batch has not as many rows as its columns");
@@ -304,7 +303,7 @@ function checkBatch(walk: Walk, batch: number, body: bigint): void {
   walk.vector(batch, 4, LONG);
 }
 
-/** Steps through a FlatBuffer; a DataView throws a RangeError for what lies outside. */
+/** Walks through a FlatBuffer; a DataView throws a RangeError for an offset outside. */
 class Walk {
   readonly #view: DataView;
   #tables = 0;
@@ -327,14 +326,14 @@ class Walk {
     return at === 0 ? 0n : this.#view.getBigInt64(at, true);
   }
 
-  /** The table that a field points at. */
+  /** Returns the table that a field points to. */
   target(table: number, field: number): number {
     const at = this.#field(table, field);
     if (at === 0) throw new RangeError("a part of a message is missing");
     return this.#follow(at);
   }
 
-  /** The elements of a vector of tables. */
+  /** Returns the elements of a vector of tables. */
   tables(table: number, field: number): number[] {
     const { start, count } = this.vector(table, field, OFFSET);
     this.#tables += count;
@@ -342,7 +341,7 @@ class Walk {
     return Array.from({ length: count }, (_, i) => this.#follow(start + i * OFFSET));
   }
 
-  /** Where the elements of a vector or string begin, and how many there are. */
+  /** Returns the start and number of the elements of a vector or string. */
   vector(table: number, field: number, size: number): { start: number; count: number } {
     const at = this.#field(table, field);
     if (at === 0) return { start: 0, count: 0 };
@@ -352,7 +351,7 @@ class Walk {
     return { start: vector + 4, count };
   }
 
-  /** The elements of a vector of structs that are two numbers. */
+  /** Returns the elements of a vector of two-number structs. */
   pairs(table: number, field: number): [bigint, bigint][] {
     const { start, count } = this.vector(table, field, STRUCT);
     return Array.from({ length: count }, (_, i) => {
@@ -365,7 +364,7 @@ class Walk {
     return at + this.#view.getUint32(at, true);
   }
 
-  /** Where a field is; 0 when the table has not got it. */
+  /** Returns the position of a field; 0 if the table lacks it. */
   #field(table: number, field: number): number {
     const vtable = table - this.#view.getInt32(table, true);
     const at = 4 + 2 * field;

@@ -1,4 +1,4 @@
-/** From Arrow's columns to cells. */
+/** Converts Arrow's columns to cells. */
 import type { DataType, RecordBatch, Vector } from "apache-arrow";
 import { failure } from "../../../errors.js";
 import { setOwn } from "../../encoding/encoding.js";
@@ -9,7 +9,7 @@ import type { Arrow } from "./library.js";
 
 type Reader = (stored: never) => unknown;
 
-/** The rows of a record batch, in batches that are not too large. */
+/** Yields the rows of a record batch, in batches of limited size. */
 export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<Batch, void, undefined> {
   const { fields } = batch.schema;
   const names = fields.map(({ name }) => name);
@@ -83,10 +83,10 @@ function same(stored: unknown): unknown {
   return stored;
 }
 
-/** By `TimeUnit`: second, millisecond, microsecond, nanosecond. */
+/** Indexed by `TimeUnit`: second, millisecond, microsecond, nanosecond. */
 const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
 
-/** The library gives milliseconds as a float, whose fraction is exact to the microsecond up to the year 2255. */
+/** The library returns milliseconds as a float, whose fraction is exact to the microsecond up to the year 2255. */
 function momentReader(zone: string | null): Reader {
   return (millis: number) => {
     const micros = millis * 1e3;
@@ -99,7 +99,7 @@ function durationReader(perSecond: bigint): Reader {
   return (count: number | bigint) => new Timedelta(Number(count) / Number(perSecond));
 }
 
-/** `03:04:05`, with as many digits behind it as are needed. */
+/** Formats `03:04:05`, with as many fractional digits as needed. */
 function timeReader(perSecond: bigint): Reader {
   return (count: number | bigint) => {
     const nanos = BigInt(count) * (1_000_000_000n / perSecond);
@@ -111,7 +111,7 @@ function timeReader(perSecond: bigint): Reader {
   };
 }
 
-/** The integer of little-endian words, in two's complement. */
+/** Returns the integer of little-endian words, in two's complement. */
 function integerOf(words: Uint32Array): bigint {
   const bits = words.reduceRight((value, word) => (value << 32n) | BigInt(word), 0n);
   return BigInt.asIntN(words.length * 32, bits);

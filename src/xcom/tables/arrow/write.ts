@@ -1,4 +1,4 @@
-/** Rows and tables as an Arrow IPC stream. */
+/** Writes rows and tables as an Arrow IPC stream. */
 import type { Data, DataType, Field, RecordBatch, Schema, Table } from "apache-arrow";
 import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
@@ -10,13 +10,13 @@ import { type Arrow, loadArrow } from "./library.js";
 /** Bytes of the end-of-stream marker. */
 const END = 8;
 
-/** One record batch for each batch of rows; moments have microseconds and the zone that is common to their column. */
+/** Writes one record batch per batch of rows; moments have microseconds and the common zone of their column. */
 export async function* writeArrow({ names, columns, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "arrow");
   const arrow = await loadArrow();
   const all = columns();
   const schema = new arrow.Schema(fieldsOf(arrow, all));
-  // A stream that begins with the schema and holds no batch is what every later one begins with.
+  // A stream of only the schema; every later stream begins with the same bytes.
   const head = arrow.tableToIPC(new arrow.Table(schema), "stream");
   const start = head.subarray(0, head.byteLength - END);
   yield start;
@@ -30,7 +30,7 @@ export async function* writeArrow({ names, columns, batches }: Plan): ByteStream
   yield head.subarray(head.byteLength - END);
 }
 
-/** The table as it is: its own types, zones and batches. */
+/** Writes the table unchanged: with its own types, zones and batches. */
 export async function* writeTable(table: ArrowTable, signal: AbortSignal | undefined): ByteStream {
   const arrow = await loadArrow();
   for await (const chunk of writerOf(arrow, table)) {
@@ -39,7 +39,7 @@ export async function* writeTable(table: ArrowTable, signal: AbortSignal | undef
   }
 }
 
-/** The writer hands out views of the table's own memory. */
+/** The writer yields views of the table's own memory. */
 function writerOf({ RecordBatchStreamWriter }: Arrow, table: ArrowTable): AsyncIterable<Uint8Array> {
   return RecordBatchStreamWriter.writeAll(table as Table) as AsyncIterable<Uint8Array>;
 }
@@ -52,14 +52,14 @@ export interface ArrowTable {
   getChild(name: never): unknown;
 }
 
-/** Whether it is a Table, of any copy of that package. */
+/** Returns whether a value is a Table, of any copy of that package. */
 export function isArrowTable(value: unknown): value is ArrowTable {
   if (typeof value !== "object" || value === null) return false;
   const { schema, batches, getChild } = value as Partial<ArrowTable>;
   return Array.isArray(batches) && typeof getChild === "function" && Array.isArray(schema?.fields);
 }
 
-// Arrow's columns, made of rows.
+// Builds Arrow's columns from rows.
 
 function fieldsOf(arrow: Arrow, columns: readonly Column[]): Field[] {
   return columns.map((column) => new arrow.Field(column.name, typeOf(arrow, column), true));
@@ -126,7 +126,7 @@ function buffersOf({ name, type }: Column, batch: Batch, before: number): Buffer
   return { nullCount, nullBitmap, ...filler.buffers() };
 }
 
-/** Takes the cells of one column, each once, in their order. */
+/** Receives the cells of one column, each once and in order. */
 interface Filler {
   set(at: number, cell: unknown): void;
   skip?(at: number): void;

@@ -1,4 +1,4 @@
-/** From what Parquet stores to cells. */
+/** Converts Parquet's values to cells. */
 
 import type { FileMetaData, ParquetParsers, SchemaElement } from "hyparquet";
 import { isInstance } from "../../../brand.js";
@@ -18,7 +18,7 @@ export interface CellReader {
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const DAY = 86_400_000;
 
-/** Moments are UTC here; the column's own zone comes after it. Digits below the microsecond are dropped. */
+/** Moments are UTC here; the column's own zone is applied later. Digits below the microsecond are dropped. */
 export const PARSERS: Partial<ParquetParsers> = {
   timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(BigInt(millis) * 1000n)),
   timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(BigInt(micros))),
@@ -32,7 +32,7 @@ function present<T>(stored: unknown, make: () => T): T | undefined {
   return stored === undefined || stored === null ? undefined : make();
 }
 
-/** How the cells of each column are read. Takes decimals out of the hands of the library, which makes them inexact. */
+/** Returns the reader of each column's cells. Bypasses the library's decimals, which are inexact. */
 export function readersOf(metadata: FileMetaData, schema: TableSchema | undefined): CellReader[] {
   const columns = topLevel(metadata.schema);
   checkNames(
@@ -48,7 +48,7 @@ export function readersOf(metadata: FileMetaData, schema: TableSchema | undefine
   return columns.map((element) => ({ name: element.name, read: readerOf(element, zones, schema) }));
 }
 
-/** The columns, in their order; what is nested in them is skipped, after a look at what it is. */
+/** Returns the columns in order; checks and skips their nested elements. */
 function topLevel(elements: readonly SchemaElement[]): SchemaElement[] {
   const columns: SchemaElement[] = [];
   let inside = 0;
@@ -76,7 +76,7 @@ function readerOf(element: SchemaElement, zones: ReadonlyMap<string, string>, sc
   return typeIn(schema, name) === "json" ? jsonReader : plain;
 }
 
-/** Integers as numbers where they are exact, also inside arrays and objects. */
+/** Converts integers to numbers where they are exact, also inside arrays and objects. */
 function plain(cell: unknown): unknown {
   if (typeof cell === "bigint") return exactInt(cell);
   if (cell === undefined) return null;
@@ -109,7 +109,7 @@ function unscaled(cell: unknown): bigint {
   return BigInt.asIntN(cell.byteLength * 8, BigInt(`0x${Buffer.from(cell).toString("hex") || "0"}`));
 }
 
-/** Parquet has moments without their zone; pandas notes it beside the columns. */
+/** Parquet's moments have no zone; pandas stores it in the file's metadata. */
 function zonesOf({ key_value_metadata: notes = [] }: FileMetaData): ReadonlyMap<string, string> {
   const note = notes.find(({ key }) => key === "pandas")?.value;
   const zones = new Map<string, string>();

@@ -1,4 +1,4 @@
-/** Rows of a Parquet file, row group by row group. */
+/** Reads the rows of a Parquet file, one row group at a time. */
 import * as zlib from "node:zlib";
 import type {
   AsyncBuffer,
@@ -29,7 +29,7 @@ import { loadHeaders, loadReader } from "./write.js";
 
 const MAGIC = 0x31524150;
 
-/** The footer is at the end, so the file, as it was stored, is held in memory; rows are made group by group. */
+/** The footer is at the end, so the stored file is held in memory; rows are decoded one group at a time. */
 export async function* readParquet(
   body: ByteStream,
   { schema, signal }: DecodeContext,
@@ -39,7 +39,7 @@ export async function* readParquet(
   yield* groups(scan, readers, signal);
 }
 
-/** The file with its footer read and checked; nothing of its columns is read yet. */
+/** Opens the file and checks its footer, without reading any column. */
 async function opened(data: Uint8Array, schema: TableSchema | undefined) {
   const { parquetMetadataAsync, parquetScan } = await loadReader();
   checkEnds(data);
@@ -101,7 +101,7 @@ function checkEnds(data: Uint8Array): void {
   if (length > end - 8) throw corrupt("the footer is longer than the file", end - 4);
 }
 
-/** What the footer promises has to fit into the file and into memory before anything is made of it. */
+/** Checks that the contents declared by the footer fit into the file and into memory, before any allocation. */
 function checkGroups({ row_groups, num_rows, schema }: FileMetaData, columns: number, size: number): void {
   let rows = 0n;
   for (const [group, { num_rows: count, columns: chunks }] of row_groups.entries()) {
@@ -140,11 +140,11 @@ async function telling<T>(what: string, at: number, work: () => T | Promise<T>):
   }
 }
 
-// Decompression of Parquet's pages, by what Node has; Snappy is the reader's own.
+// Decompresses Parquet's pages with Node's codecs; the reader has its own Snappy.
 
 type Inflate = (data: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
-/** Node has it from 22.15 on. */
+/** Available from Node 22.15 on. */
 const zstd = (zlib as { zstdDecompressSync?: Inflate }).zstdDecompressSync;
 
 const KNOWN: Compressors = {
@@ -153,7 +153,7 @@ const KNOWN: Compressors = {
   ...(zstd && { ZSTD: limited(zstd) }),
 };
 
-/** Unsupported, with the mend, when the file has pages that cannot be read here. */
+/** Throws Unsupported, with the mend, if the file has pages that cannot be read here. */
 function decompressors({ row_groups }: FileMetaData): Compressors {
   for (const { columns } of row_groups) {
     for (const { meta_data } of columns) if (meta_data) check(meta_data.codec);
@@ -168,22 +168,22 @@ function check(codec: CompressionCodec): void {
   throw failure("Unsupported", `parquet: pages compressed by ${codec}${zstdHint}; write it with one of ${known}`);
 }
 
-/** No page becomes larger than its header says. */
+/** Limits a page to the size in its header. */
 function limited(inflate: Inflate): (data: Uint8Array, length: number) => Uint8Array {
   return (data, length) => inflate(data, { maxOutputLength: Math.max(length, 1) });
 }
 
-// What is said of data that is not Parquet.
+// Errors for data that is not Parquet.
 
 function corrupt(what: string, at: number, cause?: unknown): StorageError {
   return failure("Corrupt", `parquet: ${what}, at byte ${at}`, cause === undefined ? {} : { cause });
 }
 
-// What the headers of pages promise, checked before the library makes arrays of it.
+// Checks page headers before the library allocates arrays from them.
 
 type ReadHeader = Awaited<ReturnType<typeof loadHeaders>>["parquetHeader"];
 
-/** Corrupt, with its byte, when the pages of a column are not as long or as many as the footer says. */
+/** Throws Corrupt, with the byte offset, if a column's pages differ in length or number from the footer. */
 async function checkPages(data: Uint8Array, { row_groups }: FileMetaData): Promise<void> {
   const { parquetHeader } = await loadHeaders();
   for (const { columns } of row_groups) {

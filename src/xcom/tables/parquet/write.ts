@@ -1,4 +1,4 @@
-/** Rows as a Parquet file, one row group for each batch. */
+/** Writes rows as a Parquet file, one row group per batch. */
 
 import type { SchemaElement } from "hyparquet";
 import type { ColumnSource } from "hyparquet-writer";
@@ -9,7 +9,7 @@ import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, str
 import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
 import { jsonOf } from "../text.js";
 
-/** Compressed by Snappy; every column may hold nulls; moments are UTC, in microseconds. */
+/** Compresses with Snappy; every column may hold nulls; moments are UTC, in microseconds. */
 export async function* writeParquet({ names, columns, batches }: Plan): ByteStream {
   checkNames(names, "InvalidArgument", "parquet");
   const { ByteWriter, ParquetWriter } = await loadWriter();
@@ -27,7 +27,7 @@ export async function* writeParquet({ names, columns, batches }: Plan): ByteStre
   yield taken(writer);
 }
 
-/** What was written since the last time. The writer goes on at the same offset of the file. */
+/** Returns the bytes written since the last call. The writer continues at the same offset of the file. */
 function taken(writer: { getBytes(): Uint8Array; index: number }): Uint8Array {
   const bytes = new Uint8Array(writer.getBytes());
   writer.index = 0;
@@ -90,7 +90,7 @@ export async function loadReader() {
   }
 }
 
-/** How the reader reads the header of a page. */
+/** Loads the reader's page header parser. */
 export async function loadHeaders() {
   try {
     return await import("hyparquet/src/column.js");
