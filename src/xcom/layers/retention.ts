@@ -26,8 +26,8 @@ export interface RetentionOptions {
  * Puts each object below the path of its retention class, `<base>/retention=<class>`, so that bucket rules can expire
  * classes after different times: `lifecyclePolicy` and `stowage lifecycle print` generate them.
  *
- * References of every class are read and purged, including classes that no rule names any more. `retain` goes around
- * `replicate`, and a layer with several base paths around `retain`.
+ * References of every class are read and purged, including classes that no rule names any more. `withRetention` goes
+ * around `replicate`, and a layer with several base paths around `withRetention`.
  */
 export function withRetention(options: RetentionOptions): Retention {
   return new Retention(options);
