@@ -3,6 +3,8 @@ import { checkOptions, invalid, isStorageError, StorageError } from "../errors.j
 import { StoragePath } from "../path.js";
 import { toReadableStream } from "../streams.js";
 import { Batch } from "./batch.js";
+import { checkApart, copyAcross, deleteUnchanged, type SourceState, waitUntilDistinct } from "./copy-across.js";
+import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
   DriverContext,
@@ -37,18 +39,7 @@ import {
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
-import {
-  checkApart,
-  checkDoomed,
-  copyAcross,
-  deleteGroups,
-  deleteUnchanged,
-  removeTree,
-  type SourceState,
-  summed,
-  transferTree,
-  waitUntilDistinct,
-} from "./tree.js";
+import { summed, transferTree } from "./tree.js";
 import { StorageWritable } from "./writable.js";
 
 /**

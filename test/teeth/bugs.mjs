@@ -276,7 +276,7 @@ export const bugs = [
   },
   {
     name: "a recursive delete takes siblings along",
-    file: "src/fs/tree.ts",
+    file: "src/fs/delete-tree.ts",
     find: 'return driver.list(key === "" ? "" :',
     replace: "return driver.list(key !== undefined ? key :",
     tests: ["test/unit/fs/storage.test.ts"],
@@ -1106,7 +1106,7 @@ export const bugs = [
   },
   {
     name: "a move takes a source that nothing tells from its copy",
-    file: "src/fs/tree.ts",
+    file: "src/fs/copy-across.ts",
     find: "if (info.version !== undefined || !sameSecond(stored.modified, info.modified)) return;",
     replace: "if (stored) return;",
     tests: ["test/unit/fs/trees.test.ts"],
@@ -1114,7 +1114,7 @@ export const bugs = [
   },
   {
     name: "a recursive delete goes through a link",
-    file: "src/fs/tree.ts",
+    file: "src/fs/delete-tree.ts",
     find: 'if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);',
     replace: "",
     tests: ["test/unit/fs/trees.test.ts"],
@@ -1249,7 +1249,7 @@ export const bugs = [
   },
   {
     name: "a move deletes a newer source where the provider compares",
-    file: "src/fs/tree.ts",
+    file: "src/fs/copy-across.ts",
     find: "if (driver.deleteIfMatch) return",
     replace:
       "if (driver.deleteIfMatch) return driver.delete([{ key }], { signal });\n  if (driver.deleteIfMatch) return",
@@ -1258,7 +1258,7 @@ export const bugs = [
   },
   {
     name: "a move deletes a newer source where it has to look",
-    file: "src/fs/tree.ts",
+    file: "src/fs/copy-across.ts",
     find: 'if (!isSame(found, was)) throw failure("ObjectChanged", CHANGED);',
     replace: "",
     tests: ["test/unit/fs/trees.test.ts"],

@@ -1,0 +1,179 @@
+/** Copies that leave the provider, and what proves that a source is not its own copy. */
+import { createHash, getFips } from "node:crypto";
+import { pause } from "../concurrency.js";
+import { failure, isStorageError } from "../errors.js";
+import type { ByteStream } from "../streams.js";
+import type { ObjectInfo } from "./driver/driver.js";
+import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
+import type { CopyOptions } from "./options.js";
+import { readStream } from "./resumable-read.js";
+import { writeObject } from "./write.js";
+
+/**
+ * Streams one version of the source, with its content type and, where the target can keep it, its metadata; returns its
+ * info. Compares the bytes with the MD5 that the source's provider states, before anything is stored, and then with the
+ * size and MD5 that the target's provider states. Without an MD5 it compares only the size.
+ */
+export async function copyAcross(
+  source: ResolvedObject,
+  target: ResolvedObject,
+  init: CopyOptions,
+  told: (error: unknown) => unknown,
+  move = false,
+): Promise<Copied> {
+  const { ifAbsent, ifMatch, signal, onProgress } = init;
+  const range = { start: 0, end: undefined, version: undefined };
+  const { info, body } = await readStream(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
+    throw new CallerError(told(error));
+  });
+  const metadata = target.driver.metadata ? info.metadata : undefined;
+  const { contentType, size } = info;
+  const print = new Md5Stream();
+  const sent = telling(asStated(info, body, print), told);
+  try {
+    if (move) await waitUntilDistinct(info, signal);
+    const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
+    const stored = await target.driver.stat(target.key, { version: undefined, signal });
+    checkStored(stored, { etag, size, print });
+    return { info, stored };
+  } finally {
+    // A refused write has not begun to read.
+    await body[Symbol.asyncIterator]().return?.();
+  }
+}
+
+/** The known state of a source: from its listing or its stat, or only its etag. */
+export interface SourceState {
+  etag: string;
+  version?: string | undefined;
+  modified?: Date | undefined;
+}
+
+/** The source as copied, and the target as stored. */
+export interface Copied {
+  info: ObjectInfo;
+  stored: ObjectInfo;
+}
+
+/** Milliseconds after which modification times differ by a second, even where one has whole seconds only. */
+const DISTINCT_MS = 2100;
+
+/**
+ * Waits until the source is older than that: if the target is the same object by another connection, the copy then
+ * shows in the source's time. Versions show it in any case.
+ */
+export async function waitUntilDistinct(
+  { version, modified }: ObjectInfo,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const left = DISTINCT_MS - (Date.now() - modified.getTime());
+  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
+}
+
+export function sameSecond(a: Date, b: Date): boolean {
+  return Math.abs(a.getTime() - b.getTime()) < 1000;
+}
+
+async function* asStated({ md5 }: ObjectInfo, body: ByteStream, print: Md5Stream): ByteStream {
+  yield* print.of(body);
+  if (print.differs(md5)) throw failure("Corrupt", "the bytes that came do not have the MD5 that the provider states");
+}
+
+interface Sent {
+  etag: string | undefined;
+  size: number;
+  print: Md5Stream;
+}
+
+function checkStored(stored: ObjectInfo, { etag, size, print }: Sent): void {
+  if (stored.size !== size)
+    throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
+  if (!print.differs(stored.md5)) return;
+  if (etag !== undefined && etag !== stored.etag) throw failure("ObjectChanged", "somebody else wrote there");
+  throw failure("Corrupt", "the copy does not have the MD5 of what was sent; the source is as it was");
+}
+
+/**
+ * Throws `ObjectChanged` if the source is not what was copied, or if nothing proves that source and copy are different
+ * objects, so that a move deletes nothing without a copy. Two connections, or two names of a bucket, can lead to one
+ * object. Then the copy has changed the source: its etag or version, or its time by the difference between the two.
+ */
+export async function checkApart(
+  { key, driver }: ResolvedObject,
+  { info, stored }: Copied,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const found = await driver.stat(key, { version: undefined, signal });
+  if (!isSame(found, info)) throw failure("ObjectChanged", CHANGED);
+  if (info.version !== undefined || !sameSecond(stored.modified, info.modified)) return;
+  throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
+}
+
+const CHANGED = "the source changed while it was moved; it is kept beside its copy";
+
+/** The time helps where etags repeat for equal content; headers have whole seconds, listings and JSON are finer. */
+function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): boolean {
+  if (found.etag !== etag) return false;
+  if (found.version !== undefined && version !== undefined) return found.version === version;
+  return modified === undefined || sameSecond(found.modified, modified);
+}
+
+/**
+ * Deletes a moved source if it still is what was copied: in one step where the provider can, else after a check right
+ * before. Throws `ObjectChanged` otherwise. Succeeds if it is gone.
+ */
+export async function deleteUnchanged(
+  call: Operation,
+  { key, driver }: ResolvedObject,
+  was: SourceState,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const told = (error: unknown) =>
+    isStorageError(error, "PreconditionFailed") ? failure("ObjectChanged", CHANGED, { cause: error }) : error;
+  if (driver.deleteIfMatch) return call.run(() => driver.deleteIfMatch!(key, was.etag, { signal }), told);
+  const found = await call.run(() => statIfThere(call, { key, driver }, signal));
+  if (found === undefined) return;
+  if (!isSame(found, was)) throw failure("ObjectChanged", CHANGED);
+  await driver.delete([{ key }], { signal });
+}
+
+export async function statIfThere(
+  call: Operation,
+  { key, driver }: Pick<ResolvedObject, "key" | "driver">,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
+  return driver.stat(key, { version: undefined, signal }).catch((error: unknown) => {
+    const told = call.toStorageError(error);
+    if (!isStorageError(told, "NotFound")) throw told;
+    return undefined;
+  });
+}
+
+/** Yields the same bytes; converts a failure into one of the read, which the write treats as from its caller's body. */
+async function* telling(bytes: ByteStream, told: (error: unknown) => unknown): ByteStream {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw told(error);
+  }
+}
+
+class Md5Stream {
+  /** Node has no MD5 in FIPS mode. */
+  readonly #hash = getFips() === 1 ? undefined : createHash("md5");
+  #md5: string | undefined;
+
+  /** Yields the same bytes and hashes them. */
+  async *of(bytes: ByteStream): ByteStream {
+    for await (const chunk of bytes) {
+      this.#hash?.update(chunk);
+      yield chunk;
+    }
+    this.#md5 = this.#hash?.digest("hex");
+  }
+
+  /** Returns whether the MD5 of the bytes, once complete, differs from `md5`; false if either is unknown. */
+  differs(md5: string | undefined): boolean {
+    return md5 !== undefined && this.#md5 !== undefined && md5 !== this.#md5;
+  }
+}

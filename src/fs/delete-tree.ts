@@ -1,0 +1,100 @@
+import { invalid } from "../errors.js";
+import { Batch } from "./batch.js";
+import type { ObjectDriver, ObjectIdentifier } from "./driver/driver.js";
+import type { Operation, ResolvedObject } from "./operation.js";
+import type { DeleteOptions } from "./options.js";
+
+/** A full page of a listing, and the most that a provider deletes in one request. */
+const BATCH = 1000;
+
+/** Fails for a tree that may not be deleted, and for a path that no file can have. */
+export async function checkDoomed({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
+  if (key === "" && !init.emptyBucket)
+    throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
+  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
+  if (key !== "") await driver.fileSystem?.isLink(key);
+}
+
+/**
+ * Deletes an object and everything below it; of a symbolic link, only the link. Continues after failed keys and adds
+ * them to the batch.
+ */
+export async function removeTree(
+  batch: Batch,
+  call: Operation,
+  reached: ResolvedObject,
+  { signal }: DeleteOptions,
+): Promise<void> {
+  const { key, driver } = reached;
+  const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
+    deleteIn(batch, { call, driver }, doomed, signal, count);
+  if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
+  // Lists the next page while this one is being deleted.
+  let running: Promise<void> = Promise.resolve();
+  // The object itself joins a page that has room, so that it costs no extra request.
+  const last: ObjectIdentifier[] = key === "" ? [] : [{ key }];
+  try {
+    for await (const page of pagesOf(batch, call, reached, signal)) {
+      await running;
+      const doomed = page.map((item) => ({ key: item.key }));
+      if (doomed.length < BATCH) doomed.push(...last.splice(0));
+      running = remove(doomed, page.length);
+      running.catch(() => {});
+    }
+  } catch (error) {
+    await running;
+    if (signal?.aborted || batch.untouched) throw error;
+    // The rest of the listing is unknown; the error still reports what was done.
+    batch.fail(call.at, call.toStorageError(error));
+  }
+  await running;
+  if (last.length > 0) await remove(last, 0);
+}
+
+function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined) {
+  return driver.list(key === "" ? "" : `${key}/`, {
+    delimiter: undefined,
+    startAfter: undefined,
+    versions: false,
+    others: true,
+    unlisted: (name, error) => {
+      const { path, error: reason } = call.failure(name, error);
+      batch.fail(path, reason);
+    },
+    signal,
+  });
+}
+
+/** Deletes in all buckets, even after one has failed; throws all failures in one error. */
+export async function deleteGroups(
+  groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const batch = new Batch();
+  let first = "";
+  for (const [driver, { call, doomed }] of groups) {
+    first ||= call.at;
+    await deleteIn(batch, { call, driver }, doomed, signal);
+  }
+  batch.check("delete", first, "not deleted");
+}
+
+/** Deletes objects of one bucket, `count` of which are known to exist; adds failures to the batch, throws an abort. */
+export async function deleteIn(
+  batch: Batch,
+  { call, driver }: { call: Operation; driver: ObjectDriver },
+  doomed: readonly ObjectIdentifier[],
+  signal: AbortSignal | undefined,
+  count = doomed.length,
+): Promise<void> {
+  try {
+    await driver.delete(doomed, { signal });
+    batch.done(count);
+  } catch (error) {
+    if (signal?.aborted) throw call.toStorageError(error);
+    const keys = doomed.map(({ key }) => key);
+    const failures = call.failures(error, keys);
+    batch.done(Math.max(0, count - failures.length));
+    for (const failure of failures) batch.fail(failure.path, failure.error);
+  }
+}
