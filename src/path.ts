@@ -30,9 +30,10 @@ export class StoragePath {
   /**
    * Parses the text of a path, as Airflow prints it. Drops trailing slashes; throws InvalidArgument for TAB, CR, LF,
    * NUL, lone surrogates, a password and a missing bucket. `parse(String(p))` equals `p` for every `p` it returns.
+   * A `URL` object must be a `file:` URL, as `pathToFileURL` returns; it is percent-decoded (RFC 8089).
    */
-  static parse(text: string): StoragePath {
-    const { scheme, connectionId, bucket, key } = parseParts(text);
+  static parse(text: string | URL): StoragePath {
+    const { scheme, connectionId, bucket, key } = parseParts(text instanceof URL ? fileUrlText(text) : text);
     return new StoragePath(scheme, connectionId, bucket, key);
   }
 
@@ -172,6 +173,16 @@ export interface PathParts {
 const SLASH = 0x2f;
 const FORM = "a path reads scheme://[connection@]bucket/key or file:///path";
 
+/** Returns the text of a path for a `file:` URL. Only there do the percent signs of a URL object have one meaning. */
+function fileUrlText({ href }: URL): string {
+  try {
+    if (/^file:\/\/\/(?!.*(\?|#|%2f))/i.test(href)) return decodeURIComponent(href);
+  } catch {
+    // Bytes that are not UTF-8 have no text.
+  }
+  throw invalid("a URL object must be a plain file: URL; pass other paths as text");
+}
+
 /** Returns the parts of `text`, without trailing slashes of the key. Percent-decodes and normalises nothing. */
 function parseParts(text: string): PathParts {
   if (typeof text !== "string") throw invalid(`expected the text of a path, not ${typeof text}; ${FORM}`);
@@ -217,9 +228,7 @@ function checkString(name: string, value: unknown): void {
 function checkText(what: string, text: string, oneLine: boolean): void {
   if (!text.isWellFormed()) throw invalid(`${what} has half a character (a lone surrogate)`);
   if (text.includes("\0")) throw invalid(`${what} has a NUL`);
-  if (oneLine && (text.includes("\t") || text.includes("\n") || text.includes("\r"))) {
-    throw invalid(`${what} has a TAB, CR or LF`);
-  }
+  if (oneLine && /[\t\r\n]/.test(text)) throw invalid(`${what} has a TAB, CR or LF`);
 }
 
 /** Returns `text` without trailing slashes. */
@@ -236,18 +245,9 @@ function keyFrom(text: string, start: number): string {
 
 /** Returns the index of the colon after a well-formed scheme. */
 function schemeEnd(text: string): number {
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit === 0x3a && i > 0) return i;
-    if (!isSchemeUnit(unit, i === 0)) break;
-  }
-  throw invalid(`there is no scheme; ${FORM}`);
-}
-
-function isSchemeUnit(unit: number, first: boolean): boolean {
-  const lower = unit | 0x20;
-  if (lower >= 0x61 && lower <= 0x7a) return true;
-  return !first && ((unit >= 0x30 && unit <= 0x39) || unit === 0x2b || unit === 0x2d || unit === 0x2e);
+  const found = /^[a-z][a-z\d+.-]*:/i.exec(text);
+  if (!found) throw invalid(`there is no scheme; ${FORM}`);
+  return found[0].length - 1;
 }
 
 /** Accepts `file:/path` as the short form of `file:///path`, the only one. */
@@ -260,7 +260,7 @@ function shortFile(text: string, scheme: string, colon: number): number {
 function checkConnectionId(id: string): void {
   if (id === "") throw invalid("a connection id is not empty; leave it out for the default credentials");
   if (id.includes(":")) throw credentials();
-  if (id.includes("/") || id.includes("?") || id.includes("#")) throw invalid("a connection id has no / ? or #");
+  if (/[/?#]/.test(id)) throw invalid("a connection id has no / ? or #");
   checkText("the connection id", id, true);
 }
 

@@ -53,7 +53,7 @@ export class Operation {
   /** Returns the path alone, for steps that need no driver yet. */
   path(at: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
-    const path = typeof at === "string" ? StoragePath.parse(at) : at;
+    const path = isInstance<StoragePath>(at, "StoragePath") ? at : StoragePath.parse(at);
     this.#path = String(path);
     return path;
   }

@@ -3,8 +3,8 @@ import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 
-/** A path, or its text as {@link StoragePath.parse} accepts it. */
-export type PathLike = StoragePath | string;
+/** A path, its text, or a `file:` URL, as {@link StoragePath.parse} accepts them. */
+export type PathLike = StoragePath | string | URL;
 
 /** A codec by name, by the last suffix of the path, or none (`null`): the bytes as stored. */
 export type Compression = CodecName | "infer" | null;

@@ -1,4 +1,3 @@
-import { isInstance } from "../brand.js";
 import { checkOptions, invalid, isStorageError, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { toReadableStream } from "../streams.js";
@@ -357,7 +356,9 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
 }
 
+const isList: (at: PathLike | readonly PathLike[]) => at is readonly PathLike[] = Array.isArray;
+
 /** Returns the list of one or several paths. */
 function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
-  return typeof at === "string" || isInstance<StoragePath>(at, "StoragePath") ? [at] : at;
+  return isList(at) ? at : [at];
 }

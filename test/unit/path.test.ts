@@ -1,7 +1,9 @@
+import { pathToFileURL } from "node:url";
 import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isStorageError } from "../../src/errors.js";
+import { openStorage } from "../../src/index.js";
 import { providerOf, StoragePath, schemesOf } from "../../src/path.js";
 
 const { parse, of } = StoragePath;
@@ -107,7 +109,7 @@ describe("parse", () => {
 
   it("refuses what is no text", () => {
     expect(refusal(() => parse(undefined as unknown as string))).toContain("not undefined");
-    expect(refusal(() => parse(new URL("s3://b/k") as unknown as string))).toContain("not object");
+    expect(refusal(() => parse({} as unknown as string))).toContain("not object");
   });
 
   it.each([
@@ -374,4 +376,46 @@ describe("providers", () => {
     ]);
     expect([providerOf("wasbs"), providerOf("myscheme")]).toEqual(["azure", undefined]);
   });
+});
+
+describe("a URL object", () => {
+  it("is a file: URL, percent-decoded, and addresses the file that the operating system names", () => {
+    for (const path of ["/tmp/c d.txt", "/tmp/é#?%41.txt", "/tmp/a%2Fb"])
+      expect(String(parse(pathToFileURL(path)))).toBe(`file://${path}`);
+  });
+
+  it("is refused when its percent signs could mean two things", () => {
+    for (const url of [
+      "s3://bucket/a%20b",
+      "file://host/a",
+      "file:///a?b",
+      "file:///a#b",
+      "file:///a%2Fb",
+      "file:///%ff",
+    ])
+      expect(
+        refusal(() => parse(new URL(url))),
+        url,
+      ).toContain("URL");
+  });
+});
+
+it("every verb refuses what is no path, without a request", async () => {
+  const storage = openStorage();
+  for (const wrong of [undefined, null, 7, {}, ["memory://b/k"], new Date(0)] as never[]) {
+    const calls = [
+      () => storage.stat(wrong),
+      () => storage.exists(wrong),
+      () => storage.bytes(wrong),
+      () => storage.write(wrong, "x"),
+      () => storage.copy(wrong, "memory://b/k"),
+      () => storage.copy("memory://b/k", wrong),
+      () => storage.move(wrong, "memory://b/k", { recursive: true }),
+      () => storage.delete([wrong]),
+      () => storage.signedUrl(wrong),
+      () => storage.list(wrong).next(),
+      () => storage.glob(wrong).next(),
+    ];
+    for (const call of calls) await expect(call(), String(call)).rejects.toMatchObject({ code: "InvalidArgument" });
+  }
 });
