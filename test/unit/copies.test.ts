@@ -24,7 +24,15 @@ describe("what another copy made", () => {
 });
 
 /** Classes whose instances are called, never asked for their class. */
-const CALLED = new Set(["Storage", "Objects", "XCom", "CachedAccessToken", "LinkedAbortController", "Listing"]);
+const CALLED = new Set([
+  "Storage",
+  "Objects",
+  "XCom",
+  "CachedAccessToken",
+  "CachedCredentials",
+  "LinkedAbortController",
+  "Listing",
+]);
 /** Classes of errors that only the copy that made them sees: a driver gets them from the client that it opened. */
 const INSIDE = new Set(["HttpError", "IncompleteBodyError", "NewestFirst"]);
 
