@@ -187,12 +187,21 @@ await onEveryCloud("bad input", ({ provider, place }) => {
   test("F28: an answer to a bulk delete that is not to be understood is an error, and no key counts as gone", async () => {
     const at = await place();
     await Promise.all(["a", "b"].map((name) => at.direct.write(at.at(name), OLD)));
-    const broken = answer(200, { headers: { "content-type": "application/xml" }, body: "<DeleteResult><Err" });
-    at.proxy.plant({ on: { operation: "deleteBatch" }, fault: broken });
-    const outcome = await at.storage.delete(["a", "b"].map(at.at)).then(
-      () => "gone",
-      (error: { code: string }) => error.code,
-    );
+    const broken = (status: number) =>
+      answer(status, { headers: { "content-type": "application/xml" }, body: "<DeleteResult><Err" });
+    const deleted = () =>
+      at.storage.delete(["a", "b"].map(at.at)).then(
+        () => "gone",
+        (error: { code: string }) => error.code,
+      );
+    if (scheme === "abfs") {
+      // Azure's own batches end with 202: a 200 comes from something else on the way.
+      at.proxy.plant({ on: { operation: "deleteBatch" }, fault: broken(200) });
+      expect(await deleted()).toBe("Unsupported");
+      expect(await Promise.all(["a", "b"].map((name) => at.found(name, OLD)))).toEqual([0, 0]);
+    }
+    at.proxy.plant({ on: { operation: "deleteBatch" }, fault: broken(scheme === "abfs" ? 202 : 200) });
+    const outcome = await deleted();
     const left = await Promise.all(["a", "b"].map((name) => at.found(name, OLD)));
     // Where each call in the batch has an answer of its own, a missing one is made again.
     if (scheme === "s3") expect([outcome, left]).toEqual(["Corrupt", [0, 0]]);
