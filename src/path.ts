@@ -180,7 +180,7 @@ function fileUrlText({ href }: URL): string {
   } catch {
     // Bytes that are not UTF-8 have no text.
   }
-  throw invalid("a URL object must be a plain file: URL; pass other paths as text");
+  throw invalid("a URL object must be a plain file: URL");
 }
 
 /** Returns the parts of `text`, without trailing slashes of the key. Percent-decodes and normalises nothing. */
