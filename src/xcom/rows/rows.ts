@@ -50,18 +50,19 @@ export interface XComRows extends XComRowReader {
   delete(at: RowKey, options?: Pick<RowCondition, "signal" | "ifVersion">): Promise<boolean>;
 }
 
-const FIELDS: readonly string[] = ["dagId", "runId", "taskId", "mapIndex", "key"] satisfies (keyof RowKey)[];
+const FIELDS: readonly (keyof RowKey)[] = ["dagId", "runId", "taskId", "mapIndex", "key"];
 
 /** Refuses unknown filter fields: they would silently match every row. */
 export function checkFilter(filter: RowFilter): void {
   for (const name of Object.keys(filter)) {
-    if (!FIELDS.includes(name)) throw invalid(`unknown filter field "${name}" (expected one of ${FIELDS.join(", ")})`);
+    if (!FIELDS.some((field) => field === name))
+      throw invalid(`unknown filter field "${name}" (expected one of ${FIELDS.join(", ")})`);
   }
 }
 
-/** Returns whether a row matches a filter. */
+/** Returns whether a row matches a filter, or a key, which may be a whole row: only the fields of a key count. */
 export function agreesWith(row: XComRow, filter: RowFilter): boolean {
-  return Object.entries(filter).every(([name, value]) => value === undefined || row[name as keyof RowKey] === value);
+  return FIELDS.every((name) => filter[name] === undefined || row[name] === filter[name]);
 }
 
 /** Returns only the row's key. */

@@ -33,7 +33,7 @@ with engine.begin() as connection:
         dag_id="d", run_id="r", run_type="manual", logical_date=moment, run_after=moment, log_template_id=None))
 `;
 const READ = `
-import { airflowRows, airflowRuns, sqliteQuery } from "./src/index.ts";
+import { airflowRows, airflowRuns, sqliteQuery } from "./src/xcom.ts";
 const query = sqliteQuery(process.argv[2]);
 const rows = airflowRows(query);
 const found = [];
