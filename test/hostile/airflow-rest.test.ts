@@ -79,6 +79,13 @@ describe("an answer that is not Airflow's", () => {
     await expect(rows.get(AT)).rejects.toMatchObject({ name: "StorageError", retryable: false });
     await expect(all(rows.list(TARGET))).rejects.toMatchObject({ name: "StorageError", retryable: false });
   });
+  test("a row from a listing is a key for each verb", async () => {
+    await rows.set(AT, 1);
+    const [row] = await all(rows.list(TARGET));
+    expect(await rows.get(row!)).toEqual(row);
+    await rows.set(row!, 2);
+    expect([await rows.delete(row!), await rows.get(row!)]).toEqual([true, undefined]);
+  });
   test("a 204 to a GET, or a 404 of Airflow's to a listing, is none either", async () => {
     on("GET", { status: 204 });
     await expect(rows.get(AT)).rejects.toMatchObject({ code: "Corrupt" });
