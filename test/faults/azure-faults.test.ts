@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BatchDeleteError, type OperationContext } from "../../src/fs/driver/driver.js";
 import { codeOf } from "../../src/fs/drivers/azure/errors.js";
-import { HttpError } from "../../src/fs/http/client.js";
+import { HttpError } from "../../src/fs/http/errors.js";
 import { collect } from "../../src/streams.js";
 import { describeOn, type ServerOf, useBucket } from "../servers/use.js";
 import { openDriver } from "../support/azure.js";

@@ -1,6 +1,6 @@
 /** Determines whether a write whose response was lost took effect, by looking at the object. */
 import { failure } from "../../errors.js";
-import { HttpError, isSuccess } from "../http/client.js";
+import { HttpError, isSuccess } from "../http/errors.js";
 import type { WriteResult } from "./driver.js";
 
 /** A write that failed. */

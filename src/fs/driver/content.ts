@@ -1,7 +1,7 @@
 /** Parses what a response to a read says about the object, after checking that it answers this range. */
 
 import { failure } from "../../errors.js";
-import type { HttpResponse } from "../http/client.js";
+import type { HttpResponse } from "../http/types.js";
 import { CONTENT_TYPES } from "./content-types.data.js";
 
 /**

@@ -2,7 +2,8 @@
 import { EventEmitter } from "node:events";
 import type { Agent, ClientRequest, IncomingHttpHeaders, RequestOptions } from "node:http";
 import { finished, Readable } from "node:stream";
-import { type Dialect, Http } from "../http/client.js";
+import { Http } from "../http/client.js";
+import type { ServiceProtocol } from "../http/types.js";
 
 /** One signed attempt, for a client to send. */
 export interface ClientRequestInit {
@@ -33,7 +34,7 @@ export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>
  * Returns an `Http` that sends through a client, with the same retries, timeouts, checks and errors as every other
  * driver.
  */
-export function clientHttp(protocol: "http:" | "https:", dialect: Dialect, gate: Gate, send: ClientSend): Http {
+export function clientHttp(protocol: "http:" | "https:", dialect: ServiceProtocol, gate: Gate, send: ClientSend): Http {
   const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
   return new Http({ protocol, dialect }, request, NO_AGENT as Agent);
 }

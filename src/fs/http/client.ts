@@ -24,30 +24,6 @@ import type {
   SignedRequest,
 } from "./types.js";
 
-export { HttpBody } from "./body.js";
-export {
-  codeOfHttp,
-  HttpError,
-  type HttpFailure,
-  IncompleteBodyError as BodyCut,
-  isSuccess,
-  mayHaveSucceeded as mayHaveLanded,
-  networkError as lineFailure,
-  responseError as refusal,
-  unexpectedResponse as strange,
-} from "./errors.js";
-export type {
-  Explanation,
-  HttpHead,
-  HttpOptions,
-  HttpRequest,
-  HttpResponse,
-  HttpText,
-  Origin,
-  ServiceProtocol as Dialect,
-  SignedRequest as Outgoing,
-} from "./types.js";
-
 const MAX_SOCKETS = 256;
 const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_MS = 10_000;

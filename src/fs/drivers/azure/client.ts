@@ -3,18 +3,16 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
 import { invalid } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
-import {
-  type Dialect,
-  type Http,
-  type HttpOptions,
-  type HttpRequest,
-  type HttpResponse,
-  type HttpText,
-  type Origin,
-  type Outgoing,
-  openHttp,
-  originOf,
-} from "../../http/client.js";
+import { type Http, openHttp, originOf } from "../../http/client.js";
+import type {
+  HttpOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpText,
+  Origin,
+  ServiceProtocol,
+  SignedRequest,
+} from "../../http/types.js";
 import { AZURE_VERSION, type SharedKeyRequest, sharedKey } from "../../signing/shared-key.js";
 import { encodeComponent, encodeKey } from "../../signing/sigv4.js";
 import { issuerOf } from "./credentials.js";
@@ -60,8 +58,8 @@ export async function openServer(
 }
 
 /** Returns the protocol of the service; replaces a token that it refuses. */
-export function azureDialect(access: Access): Dialect {
-  const recover: Dialect["recover"] = async ({ status }, headers, { headers: { authorization } }) =>
+export function azureDialect(access: Access): ServiceProtocol {
+  const recover: ServiceProtocol["recover"] = async ({ status }, headers, { headers: { authorization } }) =>
     status === 401 && authorization !== undefined && (await access.renew(authorization, headers));
   return { parseError: explain, aboutTime, recover };
 }
@@ -130,7 +128,7 @@ export class Server {
     return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, maxAttempts };
   }
 
-  #prepared(ask: AzureRequest, now: number): Outgoing | Promise<Outgoing> {
+  #prepared(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
     const { method, key, body } = ask;
     const path = this.path(key);
     const query = pairs(ask.query ?? {});
@@ -142,7 +140,10 @@ export class Server {
   }
 }
 
-function authorized(out: Outgoing & { headers: Record<string, string> }, header: string | undefined): Outgoing {
+function authorized(
+  out: SignedRequest & { headers: Record<string, string> },
+  header: string | undefined,
+): SignedRequest {
   if (header !== undefined) out.headers.authorization = header;
   return out;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import { commitUnknown } from "../../driver/ambiguous-write.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
-import { HttpError, strange } from "../../http/client.js";
+import { HttpError, unexpectedResponse } from "../../http/errors.js";
 import type { Server } from "./client.js";
 import { one } from "./errors.js";
 import { receiptOf } from "./object.js";
@@ -79,7 +79,7 @@ export class CopyRequests {
     const answer = await server.text({ method: "PUT", key, headers, signal, statuses: [202] });
     const begun = progressIn(answer.headers);
     if (begun.status !== undefined && begun.receipt.etag) return begun;
-    throw strange("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
+    throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
   }
 
   /** Returns the progress, from the object at the target. */

@@ -5,7 +5,8 @@ import {
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
 import type { ObjectIdentifier } from "../../driver/driver.js";
-import { type Explanation, HttpError, refusal } from "../../http/client.js";
+import { HttpError, responseError } from "../../http/errors.js";
+import type { Explanation } from "../../http/types.js";
 import { given, type Server, withQuery } from "./client.js";
 import { explain } from "./errors.js";
 
@@ -64,6 +65,6 @@ function isMissing(error: unknown): boolean {
 function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
   if (status === 429 || status >= 500) return "again";
   if (status === 202) return "gone";
-  const error = refusal("DELETE", status, explanation, undefined);
+  const error = responseError("DELETE", status, explanation, undefined);
   return isMissing(error) ? "gone" : error;
 }

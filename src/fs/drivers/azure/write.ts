@@ -5,7 +5,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import { type ObservedObject, reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import type { MultipartUpload, Part, UploadTarget } from "../../driver/upload.js";
-import { type HttpHead, strange } from "../../http/client.js";
+import { unexpectedResponse } from "../../http/errors.js";
+import type { HttpHead } from "../../http/types.js";
 import { readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
 import { one } from "./errors.js";
@@ -151,7 +152,7 @@ function timesIn(headers: IncomingHttpHeaders): Pick<Found, "made" | "seen"> {
 
 function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
-  throw strange("PUT", status, "the answer to the write has no ETag");
+  throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
 function describing({ encryptionScope }: Server, { contentType, metadata, ifAbsent, ifMatch }: DriverWriteOptions) {

@@ -1,15 +1,9 @@
 /** Sends the requests of one bucket. */
 import { type ErrorCode, failure, invalid } from "../../../errors.js";
-import {
-  type Http,
-  HttpError,
-  type HttpRequest,
-  type HttpResponse,
-  type HttpText,
-  type Origin,
-  type Outgoing,
-} from "../../http/client.js";
+import type { Http } from "../../http/client.js";
+import { HttpError } from "../../http/errors.js";
 import { type Document, isDocument, jsonIn } from "../../http/json.js";
+import type { HttpRequest, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import type { Tokens } from "./credentials.js";
 
@@ -148,7 +142,7 @@ export class Server extends Api {
     return { prepare, signal, statuses, maxAttempts, idleTimeoutMs };
   }
 
-  #outgoing({ method, path, query = {}, headers, body }: GcsRequest, bearer: string | undefined): Outgoing {
+  #outgoing({ method, path, query = {}, headers, body }: GcsRequest, bearer: string | undefined): SignedRequest {
     const { payer } = this.place;
     return {
       method,

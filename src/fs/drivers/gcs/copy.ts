@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
-import { HttpError } from "../../http/client.js";
+import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { generationOf, storedReceipt } from "./object.js";

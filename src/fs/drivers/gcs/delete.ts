@@ -6,7 +6,7 @@ import {
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
 import type { ObjectIdentifier } from "../../driver/driver.js";
-import { HttpError, refusal, strange } from "../../http/client.js";
+import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { jsonIn } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { explain, passes } from "./errors.js";
@@ -41,7 +41,7 @@ export async function deleteOne(
     statuses: DELETED,
   });
   if (status !== 200 || text.trim() === "" || jsonIn(text) !== undefined) return;
-  throw strange("DELETE", status, "the answer to the delete is neither empty nor JSON");
+  throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
 async function deleteBatch(api: Api, batch: readonly ObjectIdentifier[], signal: Signal): Promise<DeleteOutcome[]> {
@@ -75,6 +75,6 @@ function verdictOf(answer: MixedResponse | undefined): DeleteOutcome {
   if (!answer || answer.status === 429 || answer.status >= 500) return "again";
   const { status, text } = answer;
   if (status === 204 || status === 200 || status === 404) return "gone";
-  const error = refusal("DELETE", status, explain({}, text), undefined);
+  const error = responseError("DELETE", status, explain({}, text), undefined);
   return passes(error) ? "again" : error;
 }

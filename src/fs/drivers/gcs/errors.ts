@@ -1,8 +1,9 @@
 /** Parses errors of Google Cloud Storage: JSON from its JSON API, XML from its XML API. */
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
-import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
+import { codeOfHttp, HttpError } from "../../http/errors.js";
 import { isDocument, jsonIn } from "../../http/json.js";
+import type { Explanation } from "../../http/types.js";
 
 /** Returns the reason of the JSON API, or the code of the XML API, with the message. */
 export function explain(headers: Record<string, string | string[] | undefined>, text: string): Explanation {

@@ -1,7 +1,8 @@
 import { type GcsOptions, gcsOptions } from "../../../connections/index.js";
 import { invalid } from "../../../errors.js";
 import type { DriverContext, OpenDriver } from "../../driver/driver.js";
-import { type Dialect, openHttp, originOf } from "../../http/client.js";
+import { openHttp, originOf } from "../../http/client.js";
+import type { ServiceProtocol } from "../../http/types.js";
 import { type ObjectLocation, Server } from "./client.js";
 import { openTokens, type Tokens } from "./credentials.js";
 import { gcsDriver } from "./driver.js";
@@ -39,7 +40,7 @@ export async function connect(
   maxAttempts?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
-  const dialect: Dialect = {
+  const dialect: ServiceProtocol = {
     parseError: (_status, headers, text) => explain(headers, text),
     isRetryable: passes,
     // Only signed URLs contain a time here; a refused token says nothing about the clock.

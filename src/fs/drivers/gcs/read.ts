@@ -3,7 +3,7 @@ import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
 import { parseContentRange, rangeHeader } from "../../driver/content.js";
 import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
-import type { HttpResponse } from "../../http/client.js";
+import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import type { Api, GcsRequest, Server } from "./client.js";
 import { allowed } from "./client.js";

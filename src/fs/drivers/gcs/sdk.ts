@@ -4,7 +4,7 @@ import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
 import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
-import { type HttpError, lineFailure, refusal, strange } from "../../http/client.js";
+import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
@@ -56,7 +56,8 @@ export class ClientApi extends Api {
         if (told && (call.statuses ?? OK).includes(told.statusCode)) {
           resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
         } else if (error) reject(asHttpError(method, error));
-        else reject(strange(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
+        else
+          reject(unexpectedResponse(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
       });
     });
   }
@@ -71,8 +72,8 @@ function asHttpError(method: string, error: ClientError): HttpError {
   const { code, errors, message } = error;
   const told =
     typeof code === "number"
-      ? refusal(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
-      : lineFailure(method, error);
+      ? responseError(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
+      : networkError(method, error);
   // The client retries by itself without reporting it.
   told.ambiguous = true;
   told.suspected = true;

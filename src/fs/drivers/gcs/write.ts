@@ -4,7 +4,7 @@ import { isOlder } from "../../driver/ambiguous-write.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { dateInRow } from "../../driver/listing.js";
 import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
-import { HttpError, isSuccess } from "../../http/client.js";
+import { HttpError, isSuccess } from "../../http/errors.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
 import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
 import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt } from "./object.js";

@@ -5,19 +5,17 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { S3Encryption, S3Options } from "../../../connections/options/s3.js";
 import type { S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { invalid } from "../../../errors.js";
-import {
-  type Dialect,
-  type Http,
-  type HttpError,
-  type HttpOptions,
-  type HttpRequest,
-  type HttpResponse,
-  type HttpText,
-  type Origin,
-  type Outgoing,
-  openHttp,
-  originOf,
-} from "../../http/client.js";
+import { type Http, openHttp, originOf } from "../../http/client.js";
+import type { HttpError } from "../../http/errors.js";
+import type {
+  HttpOptions,
+  HttpRequest,
+  HttpResponse,
+  HttpText,
+  Origin,
+  ServiceProtocol,
+  SignedRequest,
+} from "../../http/types.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./errors.js";
 import type { Profile } from "./profile.js";
@@ -91,7 +89,7 @@ export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): Ht
 }
 
 /** Returns the protocol of S3, with `recover` for refusals. */
-export function s3Dialect(recover: Dialect["recover"] & {}): Dialect {
+export function s3Dialect(recover: ServiceProtocol["recover"] & {}): ServiceProtocol {
   return { parseError: explain, isErrorBody: hidden, isRetryable: transient, declined, aboutTime, recover };
 }
 
@@ -150,12 +148,12 @@ export class S3Client implements BucketClient {
     return httpRequest(ask, (now) => this.#prepare(ask, now));
   }
 
-  #prepare(ask: S3Request, now: number): Outgoing | Promise<Outgoing> {
+  #prepare(ask: S3Request, now: number): SignedRequest | Promise<SignedRequest> {
     const keys = this.#keys.current();
     return keys instanceof Promise ? keys.then((found) => this.#signed(ask, found, now)) : this.#signed(ask, keys, now);
   }
 
-  #signed(ask: S3Request, keys: AccessKeys | undefined, now: number): Outgoing {
+  #signed(ask: S3Request, keys: AccessKeys | undefined, now: number): SignedRequest {
     const { method, key, query = "", headers = NONE, body } = ask;
     const { origin, path: bucket } = this.#addressFor(ask.bucket);
     const path = bucket + encodeKey(key);

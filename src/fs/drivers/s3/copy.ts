@@ -4,7 +4,7 @@ import { LinkedAbortController } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
 import { sizeFrom } from "../../driver/content.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
-import { HttpError, strange } from "../../http/client.js";
+import { HttpError, unexpectedResponse } from "../../http/errors.js";
 import { leafFields } from "../../http/xml-fields.js";
 import { encodeKey } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
@@ -60,7 +60,7 @@ async function copyWhole(request: CopyRequest, ifMatch: string | undefined, sign
   const headers = { ...to.encryption.create, ...sourceHeaders(request, ifMatch) };
   const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
   const { ETag } = leafFields(answer.text);
-  if (!ETag) throw strange("PUT", answer.status, "the answer to the copy has no ETag");
+  if (!ETag) throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no ETag");
   return receiptOf(answer.headers, ETag);
 }
 

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
 import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "../../driver/driver.js";
-import { HttpError } from "../../http/client.js";
+import { HttpError } from "../../http/errors.js";
 import { readXml } from "../../http/xml.js";
 import { escaped, isWritable } from "../../http/xml-fields.js";
 import type { Bucket } from "./client.js";

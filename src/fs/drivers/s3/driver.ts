@@ -3,7 +3,7 @@
 import type { S3Options } from "../../../connections/options/s3.js";
 import { failure, invalid } from "../../../errors.js";
 import type { Driver, DriverContext, ObjectDriver } from "../../driver/driver.js";
-import type { HttpOptions } from "../../http/client.js";
+import type { HttpOptions } from "../../http/types.js";
 import { encodeKey, presign } from "../../signing/sigv4.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy } from "./copy.js";

@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
 import type { OperationContext } from "../../driver/driver.js";
-import { codeOfHttp, type Explanation, HttpError } from "../../http/client.js";
+import { codeOfHttp, HttpError } from "../../http/errors.js";
+import type { Explanation } from "../../http/types.js";
 import { leafFieldsIf } from "../../http/xml-fields.js";
 
 /** Parses the error document. `hint` is the correct region for the signature. */

@@ -2,7 +2,7 @@ import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
 import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
 import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
-import { HttpError } from "../../http/client.js";
+import { HttpError } from "../../http/errors.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 import { infoOf, promisedChecksum, verified } from "./object.js";

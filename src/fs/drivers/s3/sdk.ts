@@ -8,14 +8,9 @@ import type { Readable } from "node:stream";
 import { failure } from "../../../errors.js";
 import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
-import {
-  type Http,
-  type HttpError,
-  type HttpResponse,
-  type HttpText,
-  type Outgoing,
-  originOf,
-} from "../../http/client.js";
+import { type Http, originOf } from "../../http/client.js";
+import type { HttpError } from "../../http/errors.js";
+import type { HttpResponse, HttpText, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
 import { s3Driver } from "./driver.js";
@@ -168,7 +163,7 @@ class SdkClient implements BucketClient {
     this.#http.close();
   }
 
-  async #signed(ask: S3Request, now: number): Promise<Outgoing> {
+  async #signed(ask: S3Request, now: number): Promise<SignedRequest> {
     const { method, key, query = "", bucket = this.#bucket, body } = ask;
     // The session of a directory bucket cannot read another bucket.
     const endpoint = await this.#endpoint(bucket, ask.headers?.["x-amz-copy-source"] !== undefined);

@@ -6,7 +6,8 @@ import { type ObservedObject, reconcileAmbiguousWrite, type WriteAttempt } from 
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
-import { type HttpHead, type HttpText, strange } from "../../http/client.js";
+import { unexpectedResponse } from "../../http/errors.js";
+import type { HttpHead, HttpText } from "../../http/types.js";
 import { escaped, leafFields } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
@@ -90,7 +91,7 @@ export async function putObject(
 
 function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
-  throw strange("PUT", status, "the answer to the write has no ETag");
+  throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
 class ObjectTarget implements UploadTarget<PartDone> {
@@ -275,7 +276,7 @@ export class Multipart {
 
 function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = leafFields(text);
-  if (!ETag) throw strange("POST", status, "the answer to the commit of an upload has no ETag");
+  if (!ETag) throw unexpectedResponse("POST", status, "the answer to the commit of an upload has no ETag");
   return receiptOf(headers, ETag);
 }
 

@@ -5,7 +5,7 @@ import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { addressOf } from "../../../../src/fs/drivers/s3/client.js";
 import { codeOf, hidden } from "../../../../src/fs/drivers/s3/errors.js";
 import { metadataHeaders, metadataOf } from "../../../../src/fs/drivers/s3/object.js";
-import { BodyCut, HttpError } from "../../../../src/fs/http/client.js";
+import { HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";
 
 describe("the address of a bucket", () => {
   const at = (
@@ -111,8 +111,8 @@ describe("the category of a failure", () => {
   it("of a line is Timeout or Unavailable", () => {
     expect(codeOf(new HttpError("timeout", "GET", 0, "IDLE_TIMEOUT", ""), call)).toBe("Timeout");
     expect(codeOf(new HttpError("network", "GET", 0, "ECONNRESET", ""), call)).toBe("Unavailable");
-    expect(codeOf(new BodyCut("stalled", 1, 2), call)).toBe("Timeout");
-    expect(codeOf(new BodyCut("short", 1, 2), call)).toBe("Unavailable");
+    expect(codeOf(new IncompleteBodyError("stalled", 1, 2), call)).toBe("Timeout");
+    expect(codeOf(new IncompleteBodyError("short", 1, 2), call)).toBe("Unavailable");
   });
 
   it("F4: an error is found behind white space and a declaration, and not in an object's own text", () => {

@@ -4,24 +4,16 @@ import type { AddressInfo, Socket } from "node:net";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
-import {
-  BodyCut,
-  codeOfHttp,
-  type Dialect,
-  type Http,
-  HttpError,
-  type HttpOptions,
-  type HttpRequest,
-  openHttp,
-  originOf,
-} from "../../../../src/fs/http/client.js";
+import { type Http, openHttp, originOf } from "../../../../src/fs/http/client.js";
+import { codeOfHttp, HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";
+import type { HttpOptions, HttpRequest, ServiceProtocol } from "../../../../src/fs/http/types.js";
 import { collect } from "../../../../src/streams.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
 const open: { server: Server; sockets: Set<Socket>; http?: Http }[] = [];
 
-const plain: Dialect = {
+const plain: ServiceProtocol = {
   parseError: (_status, headers, text) => ({
     code: text.split(" ")[0] || undefined,
     detail: text,
@@ -175,7 +167,7 @@ describe("http: an answer", () => {
 
   it("of an error is read up to 64 KiB only", async () => {
     let length = 0;
-    const dialect: Dialect = {
+    const dialect: ServiceProtocol = {
       parseError: (_s, _h, text) => {
         length = text.length;
         return {};
@@ -335,14 +327,14 @@ describe("http: retries", () => {
 
   it("F18: what the provider can mend is sent again at once, three times at most", async () => {
     let mended = 0;
-    const dialect: Dialect = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
+    const dialect: ServiceProtocol = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
     const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { dialect });
     await errorOf(http.send(get()));
     expect([mended, seen.length]).toEqual([3, 4]);
   });
 
   it("F4: a failure hidden in a 200 counts as 500", async () => {
-    const dialect: Dialect = { ...plain, isErrorBody: (text) => text.startsWith("InternalError") };
+    const dialect: ServiceProtocol = { ...plain, isErrorBody: (text) => text.startsWith("InternalError") };
     const { http, get } = await setup((_, response, count) => response.end(count === 1 ? "InternalError" : "fine"), {
       dialect,
     });
@@ -368,8 +360,8 @@ describe("http: a body that goes wrong", () => {
     try {
       for await (const chunk of body) length += chunk.length;
     } catch (error) {
-      expect(error).toBeInstanceOf(BodyCut);
-      return { length, kind: (error as BodyCut).kind };
+      expect(error).toBeInstanceOf(IncompleteBodyError);
+      return { length, kind: (error as IncompleteBodyError).kind };
     }
     return { length, kind: "whole" };
   };
