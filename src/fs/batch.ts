@@ -17,10 +17,10 @@ export class Batch {
     if (bytes !== undefined) this.#bytes = (this.#bytes ?? 0) + bytes;
   }
 
-  fail(path: string, error: unknown): void {
+  fail(failed: EntryFailure): void {
     this.#count += 1;
-    if (!(isStorageError(error) && error.retryable)) this.#retryable = false;
-    if (this.#failures.length < KEPT) this.#failures.push({ path, error });
+    if (!(isStorageError(failed.error) && failed.error.retryable)) this.#retryable = false;
+    if (this.#failures.length < KEPT) this.#failures.push(failed);
   }
 
   /** Whether no entry has been done or has failed. */

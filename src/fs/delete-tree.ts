@@ -45,7 +45,7 @@ export async function removeTree(
     await running;
     if (signal?.aborted || batch.untouched) throw error;
     // The rest of the listing is unknown; the error still reports what was done.
-    batch.fail(call.at, call.toStorageError(error));
+    batch.fail({ path: call.at, error: call.toStorageError(error) });
   }
   await running;
   if (last.length > 0) await remove(last, 0);
@@ -57,10 +57,7 @@ function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject,
     startAfter: undefined,
     versions: false,
     others: true,
-    unlisted: (name, error) => {
-      const { path, error: reason } = call.failure(name, error);
-      batch.fail(path, reason);
-    },
+    unlisted: (name, error) => batch.fail(call.failure(name, error)),
     signal,
   });
 }
@@ -80,7 +77,7 @@ export async function deleteGroups(
 }
 
 /** Deletes objects of one bucket, `count` of which are known to exist; adds failures to the batch, throws an abort. */
-export async function deleteIn(
+async function deleteIn(
   batch: Batch,
   { call, driver }: { call: Operation; driver: ObjectDriver },
   doomed: readonly ObjectIdentifier[],
@@ -95,6 +92,6 @@ export async function deleteIn(
     const keys = doomed.map(({ key }) => key);
     const failures = call.failures(error, keys);
     batch.done(Math.max(0, count - failures.length));
-    for (const failure of failures) batch.fail(failure.path, failure.error);
+    for (const failed of failures) batch.fail(failed);
   }
 }

@@ -87,7 +87,7 @@ export class Storage extends Objects<Driver> {
       const { recursive = false, startAfter, versions = false, followLinks, signal } = init;
       const batch = new Batch();
       const delimiter = recursive ? undefined : "/";
-      const unlisted = unlistedIn(batch, call);
+      const unlisted = (key: string, error: unknown) => batch.fail(call.failure(key, error));
       const pages = driver.list(prefix, {
         delimiter,
         startAfter,
@@ -122,7 +122,8 @@ export class Storage extends Objects<Driver> {
       const batch = new Batch();
       const { signal, followLinks, onSkipped } = init;
       const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
-      const found = globKeys(driver, key, { signal, followLinks, skipped, unlisted: unlistedIn(batch, call) });
+      const unlisted = (name: string, error: unknown) => batch.fail(call.failure(name, error));
+      const found = globKeys(driver, key, { signal, followLinks, skipped, unlisted });
       for await (const item of found) {
         batch.done(1);
         yield entry(path, item);
@@ -213,7 +214,7 @@ export class Storage extends Objects<Driver> {
       const removed = call.run(() => removeTree(batch, call, reached, init));
       await removed.catch((error: unknown) => {
         if (signal?.aborted || trees.length === 1) throw error;
-        batch.fail(call.at, error);
+        batch.fail({ path: call.at, error });
       });
     }
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
@@ -337,13 +338,6 @@ export class Storage extends Objects<Driver> {
   #seen(call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined): Promise<ObjectInfo> {
     return call.run(() => driver.stat(key, { version: undefined, signal }));
   }
-}
-
-function unlistedIn(batch: Batch, call: Operation): (key: string, error: unknown) => void {
-  return (key, error) => {
-    const failed = call.failure(key, error);
-    batch.fail(failed.path, failed.error);
-  };
 }
 
 function missing({ op, detail, attempts, cause }: StorageError, path: StoragePath): StorageError {

@@ -210,7 +210,7 @@ class TreeWalk {
     if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
     // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
     this.#over = true;
-    this.#batch.fail(call.at, call.toStorageError(failed.reason));
+    this.#batch.fail({ path: call.at, error: call.toStorageError(failed.reason) });
   }
 
   async *#items(onlyLinks = false): AsyncGenerator<DriverListEntry, void, undefined> {
@@ -225,9 +225,7 @@ class TreeWalk {
       followLinks,
       unlisted: (key, error) => {
         // All of it is listed again.
-        if (onlyLinks) return;
-        const failed = call.failure(key, error);
-        this.#batch.fail(failed.path, failed.error);
+        if (!onlyLinks) this.#batch.fail(call.failure(key, error));
       },
       signal,
     });
@@ -249,7 +247,7 @@ class TreeWalk {
         this.#over = true;
         throw error;
       }
-      this.#batch.fail(String(from), error);
+      this.#batch.fail({ path: String(from), error });
     }
   }
 
@@ -315,5 +313,3 @@ function adviceOn({ detail = "no regular file" }: DriverListEntry): string {
 function below({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
   return StoragePath.of({ scheme, connectionId, bucket, key });
 }
-
-// The MD5 of bytes in transit.
