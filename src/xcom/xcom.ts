@@ -275,10 +275,8 @@ async function look(rows: XComRows, at: RowKey, signal: AbortSignal | undefined)
 }
 
 async function isGone(rows: XComRows, at: RowKey): Promise<boolean> {
-  return rows.get(at).then(
-    (row) => row === undefined,
-    () => false,
-  );
+  const { row, error } = await look(rows, at, undefined);
+  return !row && !error;
 }
 
 async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: ClearOptions, cleared: ClearReport) {

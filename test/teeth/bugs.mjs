@@ -615,14 +615,14 @@ export const bugs = [
   {
     name: "a row of another task is believed",
     file: "src/xcom/rows/airflow-rest.ts",
-    find: "if (!agreesWith({ ...found, value: undefined }, { ...at, mapIndex: at.mapIndex ?? -1 }))\n      throw",
-    replace: "if (found.key === '')\n      throw",
+    find: "if (!isAt(found, at)) throw",
+    replace: "if (found.key === '') throw",
     tests: ["test/hostile/airflow-rest.test.ts"],
   },
   {
     name: "the run ~ is a filter for all runs",
     file: "src/xcom/rows/airflow-rest.ts",
-    find: "checkWildcard({ dagId: dag, runId: run, taskId: task });",
+    find: "checkWildcard({ dagId: filter.dagId, runId: filter.runId, taskId: filter.taskId });",
     replace: "",
     tests: ["test/hostile/airflow-rest.test.ts"],
   },

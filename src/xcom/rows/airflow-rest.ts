@@ -62,8 +62,7 @@ class RowsApi {
     const entry = await this.client.call("GET", path, { expect: [200], absent: true, signal });
     if (!entry) return undefined;
     const found = entryKey(entry);
-    if (!agreesWith({ ...found, value: undefined }, { ...at, mapIndex: at.mapIndex ?? -1 }))
-      throw entry.corrupt(`the row is of ${describe(found)}, asked for was ${describe(at)}`);
+    if (!isAt(found, at)) throw entry.corrupt(`the row is of ${describe(found)}, asked for was ${describe(at)}`);
     return { ...found, value: entry.required("value"), version: entry.text("timestamp") };
   }
 
@@ -128,7 +127,7 @@ class RowsApi {
   async #page(path: string, filter: RowFilter, signal: AbortSignal | undefined) {
     const page = (await this.client.call("GET", path, { expect: [200], signal }))!;
     const keys = page.list("xcom_entries").map(entryKey);
-    const other = keys.find((key) => !agreesWith({ ...key, value: undefined }, filter));
+    const other = keys.find((key) => !agreesWith(key, filter));
     if (other) throw page.corrupt(`a row is of ${describe(other)}, which is not what was asked for`);
     return { keys, total: page.integer("total_entries"), page };
   }
@@ -146,8 +145,7 @@ class RowsApi {
 
 function listingPath(filter: RowFilter): string {
   const { dagId = WILDCARD, runId = WILDCARD, taskId = WILDCARD, mapIndex, key } = filter;
-  const { dagId: dag, runId: run, taskId: task } = filter;
-  checkWildcard({ dagId: dag, runId: run, taskId: task });
+  checkWildcard({ dagId: filter.dagId, runId: filter.runId, taskId: filter.taskId });
   const query = new URLSearchParams({ limit: String(PAGE) });
   if (mapIndex !== undefined) query.set("map_index", String(mapIndex));
   if (key !== undefined) query.set("xcom_key", key);
@@ -163,8 +161,12 @@ function checkWildcard(ids: Record<string, string | undefined>): void {
 
 function checkWritten(written: Document, at: RowKey): true {
   const found = entryKey(written);
-  if (agreesWith({ ...found, value: undefined }, { ...at, mapIndex: at.mapIndex ?? -1 })) return true;
+  if (isAt(found, at)) return true;
   throw written.corrupt(`the row that was written is of ${describe(found)}, not of ${describe(at)}`);
+}
+
+function isAt(found: RowKey, at: RowKey): boolean {
+  return agreesWith(found, { ...at, mapIndex: at.mapIndex ?? -1 });
 }
 
 function entryKey(entry: Document): RowKey & { mapIndex: number } {

@@ -61,7 +61,7 @@ export function checkFilter(filter: RowFilter): void {
 }
 
 /** Returns whether a row matches a filter, or a key, which may be a whole row: only the fields of a key count. */
-export function agreesWith(row: XComRow, filter: RowFilter): boolean {
+export function agreesWith(row: RowKey, filter: RowFilter): boolean {
   return FIELDS.every((name) => filter[name] === undefined || row[name] === filter[name]);
 }
 
