@@ -1,5 +1,5 @@
 /** Determines whether a write whose response was lost took effect, by looking at the object. */
-import { failure } from "../../errors.js";
+import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { HttpError, isSuccess } from "../http/errors.js";
 import type { WriteResult } from "./driver.js";
 
@@ -26,16 +26,25 @@ export interface ObservedObject {
   opaque?: boolean;
 }
 
-/** Returns the receipt of a write that failed with `error` but did happen; else throws `error`, or CommitUnknown. */
+/**
+ * Returns the receipt of a write that failed with `error` but did happen; else throws `error`, or CommitUnknown. Without
+ * `look`, nothing about the object would tell.
+ */
 export async function reconcileAmbiguousWrite<S extends ObservedObject>(
   error: unknown,
   attempt: WriteAttempt<S>,
-  look: () => Promise<S>,
+  look: (() => Promise<S>) | undefined,
 ): Promise<WriteResult> {
-  if (!(error instanceof HttpError) || !error.ambiguous) throw error;
-  const seen = await look().catch((failed: unknown) => unseen(failed, error, attempt));
+  if (!isAmbiguous(error)) throw error;
+  const seen = await look?.().catch((failed: unknown) => unseen(failed, error, attempt));
   if (seen && attempt.isOurs(seen)) return seen.receipt;
-  throw isSettled(seen, error, attempt) ? error : commitUnknown(error);
+  if (!(error instanceof HttpError) || isSettled(seen, error, attempt)) throw error;
+  throw commitUnknown(error);
+}
+
+/** Returns whether the response was lost, or was a success that does not say what it stored. */
+function isAmbiguous(error: unknown): error is HttpError | StorageError {
+  return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.ambiguous);
 }
 
 /** Returns whether it is certain, or makes no difference, that the existing object is not the one of this write. */
@@ -61,9 +70,13 @@ export function isOlder({ made, seen }: Pick<ObservedObject, "made" | "seen"> = 
   return Number(seen) - Number(made) > milliseconds + SECOND;
 }
 
-function unseen(failed: unknown, error: HttpError, { ifAbsent, ifMatch }: WriteAttempt<never>): undefined {
-  if (!(failed instanceof HttpError)) throw failed;
-  if (failed.status === 404) return undefined;
+function unseen(
+  failed: unknown,
+  error: HttpError | StorageError,
+  { ifAbsent, ifMatch }: WriteAttempt<never>,
+): undefined {
+  if (failed instanceof HttpError && failed.status === 404) return undefined;
+  if (!(error instanceof HttpError)) throw error;
   const conditional = ifAbsent || ifMatch !== undefined;
   // Without a condition the same write can simply be repeated, unless the server reported success.
   throw conditional || isSuccess(error.status) ? commitUnknown(error) : error;

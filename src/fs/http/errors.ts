@@ -43,7 +43,7 @@ export class HttpError extends Error {
 
 /** The failure of a body that ended early or exceeded its length. The part already delivered is valid. */
 export class IncompleteBodyError extends Error {
-  override readonly name = "BodyCut";
+  override readonly name = "IncompleteBodyError";
 
   constructor(
     /**

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { failure, isStorageError } from "../../../errors.js";
-import { isOlder } from "../../driver/ambiguous-write.js";
+import { failure } from "../../../errors.js";
+import { type ObservedObject, reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { dateInRow } from "../../driver/listing.js";
 import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
-import { HttpError, isSuccess } from "../../http/errors.js";
-import { type Document, documentOf, textOf } from "../../http/json.js";
+import { HttpError } from "../../http/errors.js";
+import { documentOf, textOf } from "../../http/json.js";
 import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
 import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
@@ -29,6 +29,7 @@ export class Upload implements UploadTarget<void> {
   readonly #key: string;
   readonly #query: Record<string, string | undefined>;
   readonly #resource: Resource;
+  readonly #conditions: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">;
   readonly #nonce: string | undefined;
   /** `performance.now()` before the request that creates the object. */
   #since = 0;
@@ -36,6 +37,7 @@ export class Upload implements UploadTarget<void> {
   constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: DriverWriteOptions) {
     this.#api = api;
     this.#key = allowed(key);
+    this.#conditions = { ifAbsent, ifMatch };
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
     const all = { ...metadata, ...(this.#nonce && { [NONCE]: this.#nonce }) };
     this.#resource = {
@@ -80,53 +82,25 @@ export class Upload implements UploadTarget<void> {
   }
 
   /** A condition that fails after a lost response may have been broken by our own first attempt. */
-  async #settled(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
-    if (!isUnsure(error)) throw error;
-    // Without a condition the same write can simply be repeated, unless the server reported success.
-    if (this.#nonce === undefined)
-      throw error instanceof HttpError && isSuccess(error.status) ? unsettled(error) : error;
-    const found = await this.#look(error, signal);
-    const metadata = (found && documentOf(found.resource, "metadata")) ?? {};
-    if (found && metadata[NONCE] === this.#nonce) return storedReceipt(found.resource);
-    throw this.#isSettled(found, error) ? error : unsettled(error);
+  #settled(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
+    const isOurs = ({ nonce }: Found) => nonce === this.#nonce;
+    const attempt = { ...this.#conditions, since: this.#since, isOurs };
+    return reconcileAmbiguousWrite(error, attempt, this.#nonce ? () => this.#look(signal) : undefined);
   }
 
-  /** Returns whether the existing object is certainly not ours, as `isSettled` of `ambiguous-write.ts` does. */
-  #isSettled(found: Found | undefined, error: unknown): boolean {
-    const { ifGenerationMatch } = this.#query;
-    if (error instanceof HttpError && error.suspected && error.status === 412) return true;
-    if (ifGenerationMatch === "0") return found !== undefined || !(error instanceof HttpError && error.status === 412);
-    if (!found) return false;
-    const { resource, seen } = found;
-    if (textOf(resource, "generation") === ifGenerationMatch) return true;
-    return isOlder({ made: dateInRow(textOf(resource, "updated")), seen }, performance.now() - this.#since);
-  }
-
-  async #look(cause: unknown, signal: AbortSignal | undefined): Promise<Found | undefined> {
-    try {
-      const query = { fields: "generation,metadata,updated" };
-      const path = this.#api.objects(this.#key);
-      const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
-      return { resource: parseDocument(text), seen: new Date(one(headers.date) ?? Number.NaN) };
-    } catch (error) {
-      if (error instanceof HttpError && error.status === 404) return undefined;
-      throw failure("CommitUnknown", "the answer was lost, and the object cannot be looked at", { cause });
-    }
+  async #look(signal: AbortSignal | undefined): Promise<Found> {
+    const query = { fields: "generation,metadata,updated" };
+    const path = this.#api.objects(this.#key);
+    const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
+    const resource = parseDocument(text);
+    const times = { made: dateInRow(textOf(resource, "updated")), seen: new Date(one(headers.date) ?? Number.NaN) };
+    const nonce = textOf(documentOf(resource, "metadata") ?? {}, NONCE);
+    return { receipt: storedReceipt(resource), nonce, ...times };
   }
 }
 
-/** The existing object, and the time of the look by the server's clock. */
-interface Found {
-  resource: Document;
-  seen: Date;
-}
-
-function unsettled(cause: unknown): Error {
-  return failure("CommitUnknown", "the answer was lost, and nothing tells whether the write happened", { cause });
-}
-
-function isUnsure(error: unknown): boolean {
-  return isStorageError(error, "CommitUnknown") || (error instanceof HttpError && error.ambiguous);
+interface Found extends ObservedObject {
+  nonce: string | undefined;
 }
 
 /** https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object: the resource, then the data. */

@@ -366,7 +366,7 @@ describe("http: a body that goes wrong", () => {
     return { length, kind: "whole" };
   };
 
-  it("F6: a reset is a BodyCut after the bytes that came", async () => {
+  it("F6: a reset is an IncompleteBodyError after the bytes that came", async () => {
     const result = await cut((request, response) => {
       response.writeHead(200, { "content-length": "10" });
       response.write("0123", () => setTimeout(() => request.socket.resetAndDestroy(), 20));
@@ -374,7 +374,7 @@ describe("http: a body that goes wrong", () => {
     expect(result).toEqual({ length: 4, kind: "reset" });
   });
 
-  it("F8: a clean end before the promised length is a BodyCut", async () => {
+  it("F8: a clean end before the promised length is an IncompleteBodyError", async () => {
     const result = await cut((request, response) => {
       response.writeHead(200, { "content-length": "10" });
       response.write("0123", () => request.socket.end());
@@ -382,7 +382,7 @@ describe("http: a body that goes wrong", () => {
     expect(result).toEqual({ length: 4, kind: "reset" });
   });
 
-  it("F9: a chunked body that is cut, or shorter than known, is a BodyCut", async () => {
+  it("F9: a chunked body that is cut, or shorter than known, is an IncompleteBodyError", async () => {
     const dropped = await cut((request, response) => response.write("0123", () => request.socket.end()));
     expect(dropped.kind).toBe("reset");
     const short = await cut((_, response) => response.write("0123", () => response.end()), {}, 10);
@@ -400,7 +400,7 @@ describe("http: a body that goes wrong", () => {
     expect(raw.length).toBeLessThanOrEqual(4);
   });
 
-  it("F12: silence while the consumer waits is a BodyCut within the idle time", async () => {
+  it("F12: silence while the consumer waits is an IncompleteBodyError within the idle time", async () => {
     const start = performance.now();
     const handler: Handler = (_, response) => {
       response.writeHead(200, { "content-length": "10" });
