@@ -1,4 +1,5 @@
 /** Determines whether a write whose response was lost took effect, by looking at the object. */
+import type { IncomingHttpHeaders } from "node:http";
 import { failure, isStorageError, type StorageError } from "../../errors.js";
 import { HttpError, isSuccess } from "../http/errors.js";
 import type { WriteResult } from "./driver.js";
@@ -62,6 +63,11 @@ function isSettled(
   return seen?.opaque !== true && !isSuccess(status);
 }
 
+/** Returns the two times of an object's headers; an invalid date for a missing one. */
+export function timesIn({ "last-modified": made = "", date: seen = "" }: IncomingHttpHeaders) {
+  return { made: new Date(made), seen: new Date(seen) };
+}
+
 /** Times in headers, both of them, have whole seconds. */
 const SECOND = 1000;
 
@@ -83,6 +89,6 @@ function unseen(
 }
 
 export function commitUnknown(cause: HttpError): Error {
-  const why = "the answer was lost, and nothing tells whether the write happened";
+  const why = "the response was lost; the write may have happened";
   return failure("CommitUnknown", why, { cause, attempts: cause.attempts });
 }

@@ -41,6 +41,11 @@ export function sizeFrom(told: string | number | undefined): number {
   throw failure("Unsupported", "the server does not say how large the object is");
 }
 
+/** Returns the value of a header; the first, if a client gives several. */
+export function headerValue(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
 function rangeIn(status: number, text = "", start: number, end: number | undefined) {
   if (status !== 206 && status !== 200) throw failure("Unsupported", `the server answered ${status} to a read`);
   // The form of servers that do not refuse every range of an empty object.

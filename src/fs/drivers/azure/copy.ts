@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import { commitUnknown } from "../../driver/ambiguous-write.js";
+import { headerValue } from "../../driver/content.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError, unexpectedResponse } from "../../http/errors.js";
 import type { Server } from "./client.js";
-import { one } from "./errors.js";
 import { receiptOf } from "./object.js";
 
 type Signal = AbortSignal | undefined;
@@ -107,9 +107,9 @@ export class CopyRequests {
 
 function progressIn(headers: IncomingHttpHeaders): Progress {
   return {
-    id: one(headers["x-ms-copy-id"]),
-    status: one(headers["x-ms-copy-status"]),
-    description: one(headers["x-ms-copy-status-description"]),
+    id: headerValue(headers["x-ms-copy-id"]),
+    status: headerValue(headers["x-ms-copy-status"]),
+    description: headerValue(headers["x-ms-copy-status-description"]),
     receipt: receiptOf(headers),
   };
 }

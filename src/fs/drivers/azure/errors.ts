@@ -1,6 +1,7 @@
 /** Parses errors of Azure Storage. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
+import { headerValue } from "../../driver/content.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, HttpError } from "../../http/errors.js";
 import type { Explanation } from "../../http/types.js";
@@ -9,12 +10,8 @@ import { leafFieldsIf } from "../../http/xml-fields.js";
 /** Returns the code from a header, so that a response to HEAD has one too, and the message from the body. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
   const { Code, Message } = text.includes("<Error") ? leafFieldsIf(text, "Error") : {};
-  const code = one(headers["x-ms-error-code"]) ?? Code;
-  return { code, detail: Message?.split("\n")[0], requestId: one(headers["x-ms-request-id"]) };
-}
-
-export function one(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
+  const code = headerValue(headers["x-ms-error-code"]) ?? Code;
+  return { code, detail: Message?.split("\n")[0], requestId: headerValue(headers["x-ms-request-id"]) };
 }
 
 const TIMED: ReadonlySet<string | undefined> = new Set([

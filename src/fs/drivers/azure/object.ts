@@ -1,9 +1,8 @@
 /** Converts between our descriptions of objects and the service's. */
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
-import { decodeRfc2047, encodeRfc2047, modifiedIn } from "../../driver/content.js";
+import { decodeRfc2047, encodeRfc2047, headerValue, modifiedIn } from "../../driver/content.js";
 import type { ObjectInfo, WriteResult } from "../../driver/driver.js";
-import { one } from "./errors.js";
 
 export const META = "x-ms-meta-";
 
@@ -48,16 +47,16 @@ export function toldIn(headers: IncomingHttpHeaders): Told {
   return {
     modified: modifiedIn(headers["last-modified"], headers.etag),
     etag: headers.etag,
-    version: one(headers["x-ms-version-id"]),
+    version: headerValue(headers["x-ms-version-id"]),
     contentType: headers["content-type"],
     // With a range, the plain header is that of the range.
-    md5: one(headers[headers["content-range"] ? "x-ms-blob-content-md5" : "content-md5"]),
+    md5: headerValue(headers[headers["content-range"] ? "x-ms-blob-content-md5" : "content-md5"]),
     metadata: metadata.map(([name, value]) => [name.slice(META.length), String(value)]),
   };
 }
 
 export function receiptOf(headers: IncomingHttpHeaders): WriteResult {
-  return receipt(headers.etag, one(headers["x-ms-version-id"]));
+  return receipt(headers.etag, headerValue(headers["x-ms-version-id"]));
 }
 
 export function receipt(etag: string | undefined, version: string | undefined): WriteResult {

@@ -1,15 +1,14 @@
 /** Uploads blobs. */
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
-import { type ObservedObject, reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
+import { type ObservedObject, reconcileAmbiguousWrite, timesIn } from "../../driver/ambiguous-write.js";
+import { headerValue } from "../../driver/content.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import type { MultipartUpload, Part, UploadTarget } from "../../driver/upload.js";
 import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead } from "../../http/types.js";
 import { readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
-import { one } from "./errors.js";
 import { META, NONCE, receiptOf, wireMetadata } from "./object.js";
 
 const MIB = 2 ** 20;
@@ -132,7 +131,7 @@ export class WriteRequests {
   /** Returns the current object. */
   async look(signal: Signal): Promise<Found> {
     const { headers } = await this.server.text({ method: "HEAD", key: this.key, signal, tries: 3 });
-    const found = { nonce: one(headers[META + NONCE]), md5: one(headers["content-md5"]) };
+    const found = { nonce: headerValue(headers[META + NONCE]), md5: headerValue(headers["content-md5"]) };
     return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
   }
 
@@ -143,11 +142,6 @@ export class WriteRequests {
     const blocks = readXml(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
     return { ids: blocks.rows, receipt: receiptOf(headers), ...timesIn(headers) };
   }
-}
-
-function timesIn(headers: IncomingHttpHeaders): Pick<Found, "made" | "seen"> {
-  const { "last-modified": made, date: seen } = headers;
-  return made === undefined || seen === undefined ? {} : { made: new Date(made), seen: new Date(seen) };
 }
 
 function stored({ status, headers }: HttpHead): WriteResult {

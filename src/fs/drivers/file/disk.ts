@@ -22,6 +22,11 @@ export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && "code" in error && codes.includes(error.code as string);
 }
 
+/** Returns undefined for something that does not exist; rethrows every other failure. */
+export function ifGone(error: unknown): undefined {
+  if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+}
+
 /** Runs `work`, and again while the process or the system is out of file descriptors. */
 export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let waited = 0, next = 5; ; waited += next, next = Math.min(2 * next, 250)) {

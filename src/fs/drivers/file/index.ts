@@ -16,7 +16,7 @@ import {
   type WriteResult,
 } from "../../driver/driver.js";
 import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
-import { CHUNK, chunksOf, codeOfErrno, isErrno, readToEnd, readUpTo } from "./disk.js";
+import { CHUNK, chunksOf, codeOfErrno, ifGone, isErrno, readToEnd, readUpTo } from "./disk.js";
 import { listFiles } from "./list.js";
 import { etagOf, infoOf, opened, statOf } from "./object.js";
 import { PathResolver } from "./paths.js";
@@ -187,10 +187,6 @@ async function isAt(places: PathResolver, path: string, { dev, ino }: BigIntStat
     .then((own) => lstat(own, { bigint: true }))
     .catch(ifGone);
   return there !== undefined && there.ino === ino && there.dev === dev;
-}
-
-function ifGone(error: unknown): undefined {
-  if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
 }
 
 function refuseVersions(asked: boolean): void {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { failure, isStorageError } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions, ObjectInfo } from "../../driver/driver.js";
 import { byUtf8, isAfter } from "../../driver/listing.js";
-import { isErrno, patiently } from "./disk.js";
+import { ifGone, isErrno, patiently } from "./disk.js";
 import { infoOf } from "./object.js";
 import { type PathResolver, UNFINISHED } from "./paths.js";
 
@@ -249,8 +249,4 @@ async function holdsSomething(directory: string): Promise<boolean> {
   }
   for (const path of below) if (await holdsSomething(path)) return true;
   return false;
-}
-
-function ifGone(error: unknown): undefined {
-  if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
 }

@@ -1,7 +1,7 @@
 /** Converts the server's descriptions of objects. */
 import type { IncomingHttpHeaders } from "node:http";
 import { failure } from "../../../errors.js";
-import { modifiedIn } from "../../driver/content.js";
+import { headerValue, modifiedIn } from "../../driver/content.js";
 import type { DriverListEntry, ObjectInfo, WriteResult } from "../../driver/driver.js";
 import { dateInRow, sizeInRow } from "../../driver/listing.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
@@ -59,16 +59,16 @@ function missing(field: string): Error {
 
 /** Returns the same from the headers that come with an object's data; `size` is that of the whole object. */
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
-  const generation = one(headers["x-goog-generation"]) ?? "";
+  const generation = headerValue(headers["x-goog-generation"]) ?? "";
   const contentType = headers["content-type"];
   const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
   const metadata = Object.entries(headers)
     .filter(([name]) => name.startsWith(META))
-    .map(([name, value]) => [name.slice(META.length), utf8(one(value) ?? "")] as const);
+    .map(([name, value]) => [name.slice(META.length), utf8(headerValue(value) ?? "")] as const);
   return {
     key,
     size,
-    modified: modifiedIn(one(headers["last-modified"]), generation),
+    modified: modifiedIn(headerValue(headers["last-modified"]), generation),
     etag: generation,
     version: generation,
     ...(md5 !== undefined && { md5: hex(md5) }),
@@ -99,10 +99,6 @@ export function generationOf(etag: string | undefined): string | undefined {
 function named(metadata: readonly (readonly [string, string])[]): Pick<ObjectInfo, "metadata"> {
   const own = metadata.filter(([name]) => name !== NONCE).map(([name, value]) => [name.toLowerCase(), value]);
   return own.length > 0 ? { metadata: Object.fromEntries(own) } : {};
-}
-
-export function one(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
 
 /** Node reads header bytes as Latin-1; the service sends UTF-8. */

@@ -1,13 +1,11 @@
 import { failure } from "../../../errors.js";
-import type { ByteStream } from "../../../streams.js";
-import { single } from "../../../streams.js";
-import { parseContentRange, rangeHeader } from "../../driver/content.js";
+import { type ByteStream, single } from "../../../streams.js";
+import { headerValue, parseContentRange, rangeHeader } from "../../driver/content.js";
 import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
-import type { Api, GcsRequest, Server } from "./client.js";
-import { allowed } from "./client.js";
-import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders, one } from "./object.js";
+import { type Api, allowed, type GcsRequest, type Server } from "./client.js";
+import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders } from "./object.js";
 
 export async function statObject(
   api: Api,
@@ -61,7 +59,7 @@ function media(server: Server, key: string, options: DriverReadOptions, range: s
 
 /** Uses the stored length for a chunked response without a range, which states none. */
 function withLength(answer: HttpResponse): HttpResponse {
-  const stored = one(answer.headers["x-goog-stored-content-length"]);
+  const stored = headerValue(answer.headers["x-goog-stored-content-length"]);
   if (stored === undefined || answer.headers["content-length"] !== undefined) return answer;
   return { ...answer, headers: { ...answer.headers, "content-length": stored } };
 }

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { failure } from "../../../errors.js";
 import { type ObservedObject, reconcileAmbiguousWrite } from "../../driver/ambiguous-write.js";
+import { headerValue } from "../../driver/content.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import { dateInRow } from "../../driver/listing.js";
 import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
-import { generationOf, NONCE, one, parsedReceipt, type Resource, storedReceipt } from "./object.js";
+import { generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
 const MIB = 2 ** 20;
 
@@ -93,7 +94,10 @@ export class Upload implements UploadTarget<void> {
     const path = this.#api.objects(this.#key);
     const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
     const resource = parseDocument(text);
-    const times = { made: dateInRow(textOf(resource, "updated")), seen: new Date(one(headers.date) ?? Number.NaN) };
+    const times = {
+      made: dateInRow(textOf(resource, "updated")),
+      seen: new Date(headerValue(headers.date) ?? Number.NaN),
+    };
     const nonce = textOf(documentOf(resource, "metadata") ?? {}, NONCE);
     return { receipt: storedReceipt(resource), nonce, ...times };
   }
@@ -207,7 +211,7 @@ function contentRange({ offset, size, last }: Part, at: number): string {
 
 /** Returns the bytes that the service keeps, from the start of the object; none without the header. */
 function persisted({ headers }: Answer): number {
-  const last = /^bytes=0-(\d+)$/.exec(one(headers.range) ?? "")?.[1];
+  const last = /^bytes=0-(\d+)$/.exec(headerValue(headers.range) ?? "")?.[1];
   return last === undefined ? 0 : Number(last) + 1;
 }
 

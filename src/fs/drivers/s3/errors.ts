@@ -1,6 +1,7 @@
 /** Parses errors of S3. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { ErrorCode } from "../../../errors.js";
+import { headerValue } from "../../driver/content.js";
 import type { OperationContext } from "../../driver/driver.js";
 import { codeOfHttp, HttpError } from "../../http/errors.js";
 import type { Explanation } from "../../http/types.js";
@@ -9,13 +10,9 @@ import { leafFieldsIf } from "../../http/xml-fields.js";
 /** Parses the error document. `hint` is the correct region for the signature. */
 export function explain(_status: number, headers: IncomingHttpHeaders, text: string): Explanation {
   const { Code, Message, RequestId, Region } = text.startsWith("<") ? leafFieldsIf(text, "Error") : {};
-  const requestId = RequestId ?? one(headers["x-amz-request-id"]);
-  const hint = one(headers["x-amz-bucket-region"]) ?? Region;
+  const requestId = RequestId ?? headerValue(headers["x-amz-request-id"]);
+  const hint = headerValue(headers["x-amz-bucket-region"]) ?? Region;
   return { code: Code, detail: Message, requestId, hint };
-}
-
-function one(value: string | string[] | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }
 
 /** Returns whether a 200 hides a failure: CopyObject and CompleteMultipartUpload send it first and may fail later. */

@@ -1,4 +1,4 @@
-/** CRC32 in S3's format: big endian, base64. */
+/** Converts between our descriptions of objects and the service's headers, and verifies checksums. */
 import type { IncomingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
 import { failure } from "../../../errors.js";
@@ -9,6 +9,7 @@ import type { Profile } from "./profile.js";
 
 export const CHECKSUM = "x-amz-checksum-crc32";
 
+/** Returns the CRC32 in S3's format: big endian, base64. */
 export function checksumOf(data: Uint8Array): string {
   return encoded(crc32(data));
 }
@@ -123,9 +124,4 @@ export function metadataOf(headers: IncomingHttpHeaders): Record<string, string>
     metadata[name.slice(PREFIX.length)] = decodeRfc2047(String(headers[name]));
   }
   return metadata;
-}
-
-export function nonceIn(headers: IncomingHttpHeaders): string | undefined {
-  const nonce = headers[NONCE_HEADER];
-  return typeof nonce === "string" ? nonce : undefined;
 }

@@ -2,7 +2,13 @@ import { createHash, randomUUID } from "node:crypto";
 import type { MemoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
 import type { ByteStream } from "../../../streams.js";
-import { type ObservedObject, reconcileAmbiguousWrite, type WriteAttempt } from "../../driver/ambiguous-write.js";
+import {
+  type ObservedObject,
+  reconcileAmbiguousWrite,
+  timesIn,
+  type WriteAttempt,
+} from "../../driver/ambiguous-write.js";
+import { headerValue } from "../../driver/content.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
@@ -11,7 +17,7 @@ import type { HttpHead, HttpText } from "../../http/types.js";
 import { escaped, leafFields } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
-import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, nonceIn, receiptOf } from "./object.js";
+import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, receiptOf } from "./object.js";
 import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;
@@ -298,12 +304,7 @@ export function partEtag(etag: string | undefined): string {
 async function look({ client, encryption }: Bucket, key: string, signal: AbortSignal | undefined): Promise<Marked> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
-  const times = { made: dateOf(headers["last-modified"]), seen: dateOf(headers.date) };
-  return { receipt: receiptOf(headers), nonce: nonceIn(headers), opaque, ...times };
-}
-
-function dateOf(text: string | undefined): Date | undefined {
-  return text === undefined ? undefined : new Date(text);
+  return { receipt: receiptOf(headers), nonce: headerValue(headers[NONCE_HEADER]), opaque, ...timesIn(headers) };
 }
 
 function row({ number, etag, checksum }: PartDone): string {
