@@ -83,6 +83,7 @@ async function bundled(folder) {
     stdin: { contents: PROGRAM, resolveDir: HERE, sourcefile: "program.mjs" },
     alias: {
       "stowage/core": join(HERE, "../dist/core.js"),
+      "stowage/s3/keys": join(HERE, "../dist/fs/drivers/s3/keys.js"),
       "stowage/s3": join(HERE, "../dist/fs/drivers/s3/index.js"),
     },
     bundle: true,

@@ -1,5 +1,6 @@
 // The same backend with layers around it: what they cost those who use them, and nobody else.
-import { openStorage, replicate, routeXComs, withRetention, XComObjectStorageBackend } from "../../dist/index.js";
+import { openStorage, XComObjectStorageBackend } from "../../dist/index.js";
+import { replicate, routeXComs, withRetention } from "../../dist/xcom.js";
 
 export async function open({ base }) {
   const storage = openStorage({ env: {} });
