@@ -10,10 +10,8 @@ export {
   type ConnectionInput,
   type ConnectionLike,
   type ConnectionSource,
-  type ConnectionsOption,
   connectionsFromEnv,
   connectionsFromFile,
-  type Extra,
   parseConnection,
   Secret,
 } from "./connections/index.js";
@@ -25,7 +23,8 @@ export {
   isStorageError,
   StorageError,
 } from "./errors.js";
-export type { DriverFactory, ObjectInfo, WriteResult } from "./fs/driver/driver.js";
+export type { AttributeChanges } from "./fs/attributes.js";
+export type { DriverFactory, ObjectAttributes, ObjectInfo, WriteResult } from "./fs/driver/driver.js";
 export type {
   Compression,
   CopyOptions,
@@ -34,8 +33,8 @@ export type {
   ListOptions,
   PathLike,
   Range,
-  RangesInit,
   ReadOptions,
+  SetAttributesOptions,
   SignedUrlOptions,
   StatOptions,
   WriteOptions,
@@ -43,6 +42,6 @@ export type {
 export { type ListEntry, Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
-export { type PathParts, StoragePath } from "./path.js";
+export { StoragePath } from "./path.js";
 export type { Body, ByteStream } from "./streams.js";
 export type { XComObjectStorageBackendOptions } from "./xcom/options.js";

@@ -33,7 +33,11 @@ export function map(): DriverFactory {
 
 function driverOf(bucket: Bucket, bucketOf: (name: string) => Bucket): Driver {
   return {
-    metadata: false,
+    attributes: [],
+    attributesOnCopy: [],
+    async setAttributes() {
+      throw failure("Unsupported", "a map keeps no attributes");
+    },
     async stat(key, { version }) {
       refuseVersion(version);
       return { key, ...found(bucket, key).info };

@@ -3,6 +3,7 @@ import { createHash, getFips } from "node:crypto";
 import { pause } from "../concurrency.js";
 import { failure, isStorageError } from "../errors.js";
 import type { ByteStream } from "../streams.js";
+import { copiedAttributes } from "./attributes.js";
 import type { ObjectInfo } from "./driver/driver.js";
 import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
 import type { CopyOptions } from "./options.js";
@@ -26,13 +27,17 @@ export async function copyAcross(
   const { info, body } = await readStream(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
     throw new CallerError(told(error));
   });
-  const metadata = target.driver.metadata ? info.metadata : undefined;
-  const { contentType, size } = info;
+  const { size } = info;
   const print = new Md5Stream();
   const sent = telling(asStated(info, body, print), told);
   try {
     if (move) await waitUntilDistinct(info, signal);
-    const { etag } = await writeObject(target, sent, { contentType, metadata, size, ifAbsent, signal, onProgress });
+    const whole = await withTags(source, info, signal).catch((error) => {
+      throw new CallerError(told(error));
+    });
+    const { contentType, metadata, ...more } = copiedAttributes(whole, target.driver, init);
+    const options = { contentType, metadata, size, ifAbsent, signal, onProgress };
+    const { etag } = await writeObject(target, sent, options, more);
     const stored = await target.driver.stat(target.key, { version: undefined, signal });
     checkStored(stored, { etag, size, print });
     return { info, stored };
@@ -40,6 +45,13 @@ export async function copyAcross(
     // A refused write has not begun to read.
     await body[Symbol.asyncIterator]().return?.();
   }
+}
+
+/** Returns the same with the tags, if the object has any. */
+async function withTags({ key, driver }: ResolvedObject, info: ObjectInfo, signal: AbortSignal | undefined) {
+  if (!info.tagCount) return info;
+  const { tags } = await driver.stat(key, { version: info.version, tags: true, signal });
+  return { ...info, tags };
 }
 
 /** The known state of a source: from its listing or its stat, or only its etag. */

@@ -7,14 +7,14 @@ import { Operation, onObject } from "./operation.js";
 import {
   checkRead,
   type DeleteObjectOptions,
+  type ObjectStatOptions,
+  type ObjectWriteOptions,
   type PathLike,
   READ,
   REMOVE,
   type ReadOptions,
   STAT,
-  type StatOptions,
   WRITE,
-  type WriteOptions,
 } from "./options.js";
 import type { LimitedReadRequest } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
@@ -58,7 +58,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const { size, etag } = await storage.stat("s3://bucket/data.csv");
    */
-  stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
+  stat(at: PathLike, init: ObjectStatOptions = {}): Promise<ObjectInfo> {
     return onObject(this.#reach, "stat", at, init, STAT, ({ key, driver }) => {
       const { version, signal } = init;
       return driver.stat(key, { version, signal });
@@ -71,7 +71,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example if (!(await storage.exists("s3://bucket/done"))) throw new Error("not ready");
    */
-  async exists(at: PathLike, init: StatOptions = {}): Promise<boolean> {
+  async exists(at: PathLike, init: ObjectStatOptions = {}): Promise<boolean> {
     try {
       await this.stat(at, init);
       return true;
@@ -141,7 +141,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const { etag } = await storage.write("s3://bucket/a.txt", "text", { ifAbsent: true });
    */
-  write(at: PathLike, body: Body, init: WriteOptions = {}): Promise<WriteResult> {
+  write(at: PathLike, body: Body, init: ObjectWriteOptions = {}): Promise<WriteResult> {
     return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
   }
 

@@ -2,6 +2,7 @@
 import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
+import type { ObjectAttributes } from "./driver/driver.js";
 
 /** A path, its text, or a `file:` URL, as {@link StoragePath.parse} accepts them. */
 export type PathLike = StoragePath | string | URL;
@@ -14,9 +15,14 @@ export interface Abortable {
   signal?: AbortSignal | undefined;
 }
 
-export interface StatOptions extends Abortable {
+export interface ObjectStatOptions extends Abortable {
   /** A version of the object, from a listing with `versions` or from a receipt. */
   version?: string | undefined;
+}
+
+export interface StatOptions extends ObjectStatOptions {
+  /** Includes the tags of the object, which takes another request on S3 and Azure. @default false */
+  tags?: boolean | undefined;
 }
 
 export interface ListOptions extends Abortable {
@@ -55,7 +61,8 @@ export interface ReadOptions extends Abortable, Range {
   maxDecodedBytes?: number | undefined;
 }
 
-export interface WriteOptions extends Abortable {
+/** The options of a write of {@link Objects}. */
+export interface ObjectWriteOptions extends Abortable, Pick<ObjectAttributes, "contentType" | "metadata"> {
   /** Throws `AlreadyExists` if the object exists. */
   ifAbsent?: boolean | undefined;
   /** Throws `PreconditionFailed` unless the existing object has this etag. */
@@ -64,14 +71,18 @@ export interface WriteOptions extends Abortable {
   compression?: Compression | undefined;
   /** Compression level on the codec's own scale. */
   level?: number | undefined;
-  /** @default from the suffix, else `application/octet-stream` */
-  contentType?: string | undefined;
-  /** User metadata. Names are stored in lower case; together with the values at most 2 KiB. */
-  metadata?: Record<string, string> | undefined;
   /** Exact length of `body` in bytes; the write fails if it differs. Avoids buffering large streams. */
   size?: number | undefined;
   /** Receives the number of stored bytes that the provider has accepted so far. */
   onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
+export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {}
+
+export interface SetAttributesOptions extends Abortable {
+  /** Throws `PreconditionFailed` unless the object has this etag. */
+  ifMatch?: string | undefined;
 }
 
 export interface CopyOptions extends Abortable {
@@ -80,6 +91,15 @@ export interface CopyOptions extends Abortable {
   ifAbsent?: boolean | undefined;
   /** The etag that the source must have. */
   ifMatch?: string | undefined;
+  /**
+   * Whether a copy has the attributes of its source. Copies keep them by default and throw `Unsupported` for one that
+   * the target cannot store; only files drop all of them. The storage class is never kept: it is that of the target's
+   * bucket, or of `replace`. `"keep"` throws for files too, and `"drop"` leaves out all attributes but the content type
+   * that the suffix determines.
+   */
+  attributes?: "keep" | "drop" | undefined;
+  /** Attributes of the copies that differ from those of their sources. */
+  replace?: ObjectAttributes | undefined;
   /** For a recursive copy of files: follows symbolic links to directories, which otherwise fail. Never for a move. */
   followLinks?: boolean | undefined;
   /** Receives the number of bytes that have passed through this process so far, of all objects together. */
@@ -104,10 +124,11 @@ export interface SignedUrlOptions {
   expiresIn?: number | undefined;
 }
 
-export type RangesInit = StatOptions & { ifMatch?: string | undefined };
+export type RangesInit = ObjectStatOptions & { ifMatch?: string | undefined };
 
 /** The options of each verb, for `checkOptions`. */
-export const STAT: OptionNames<StatOptions> = { version: true, signal: true };
+export const STAT: OptionNames<ObjectStatOptions> = { version: true, signal: true };
+export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, signal: true };
 export const READ: OptionNames<ReadOptions> = {
   start: true,
   end: true,
@@ -119,7 +140,7 @@ export const READ: OptionNames<ReadOptions> = {
   signal: true,
 };
 export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, signal: true };
-export const WRITE: OptionNames<WriteOptions> = {
+export const WRITE: OptionNames<ObjectWriteOptions> = {
   ifAbsent: true,
   ifMatch: true,
   compression: true,
@@ -145,6 +166,8 @@ export const COPY: OptionNames<CopyOptions> = {
   ifAbsent: true,
   ifMatch: true,
   followLinks: true,
+  attributes: true,
+  replace: true,
   onProgress: true,
   signal: true,
 };

@@ -1,16 +1,28 @@
-import { checkOptions, invalid, isStorageError, StorageError } from "../errors.js";
+import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { toReadableStream } from "../streams.js";
+import { type Body, toReadableStream } from "../streams.js";
+import {
+  ATTRIBUTES,
+  type AttributeChanges,
+  attributesOf,
+  checkCopied,
+  checkMore,
+  STAT_WITH_TAGS,
+  WRITE_WITH_ATTRIBUTES,
+  withChanges,
+} from "./attributes.js";
 import { Batch } from "./batch.js";
 import { checkApart, copyAcross, deleteUnchanged, type SourceState, waitUntilDistinct } from "./copy-across.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
+  AttributeName,
   Driver,
   DriverContext,
   DriverListEntry,
   ObjectDriver,
   ObjectIdentifier,
   ObjectInfo,
+  WriteResult,
 } from "./driver/driver.js";
 import { globKeys } from "./glob/walk.js";
 import { Objects, type ReadStrategy } from "./objects.js";
@@ -18,6 +30,7 @@ import { Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
   COPY,
   type CopyOptions,
+  checkConditions,
   checkRange,
   checkSign,
   DELETE,
@@ -32,14 +45,18 @@ import {
   type Range,
   type RangesInit,
   type ReadOptions,
+  SET_ATTRIBUTES,
+  type SetAttributesOptions,
   SIGN,
   type SignedUrlOptions,
+  type StatOptions,
   type WriteOptions,
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, transferTree } from "./tree.js";
 import { StorageWritable } from "./writable.js";
+import { writeObject } from "./write.js";
 
 /**
  * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
@@ -57,6 +74,9 @@ interface CopyOutcome {
   checked?: boolean;
 }
 
+/** For the check of changes before the object is looked at. */
+const NOTHING_YET = { size: 0, modified: new Date(0), etag: "" };
+
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
 /** Objects by URL, on every provider: all verbs, one set of options, one kind of error. */
@@ -69,6 +89,59 @@ export class Storage extends Objects<Driver> {
     super(reach, shared, IN_PARALLEL);
     this.#reach = reach;
     this.#shared = shared;
+  }
+
+  /**
+   * Returns the metadata of one object: size in bytes, etag, time of modification, and its attributes. Throws `NotFound`
+   * if it does not exist.
+   *
+   * @example const { size, cacheControl, tags } = await storage.stat("s3://bucket/data.csv", { tags: true });
+   */
+  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
+    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, ({ key, driver }) => {
+      const { version, tags, signal } = init;
+      return driver.stat(key, { version, tags, signal });
+    });
+  }
+
+  /**
+   * Stores `body` atomically, with attributes such as `cacheControl`, and returns the receipt of the new object.
+   *
+   * Readers see the previous object until the promise resolves. When the body throws or the signal aborts, nothing is
+   * stored and the promise rejects with that reason. Throws `AlreadyExists` or `PreconditionFailed` if `ifAbsent` or
+   * `ifMatch` fails, and `Unsupported` for an attribute that the provider cannot store.
+   *
+   * @example await storage.write("s3://bucket/app.js", "code", { cacheControl: "public, max-age=31536000, immutable" });
+   */
+  override write(at: PathLike, body: Body, init: WriteOptions = {}): Promise<WriteResult> {
+    return onObject(this.#reach, "write", at, init, WRITE_WITH_ATTRIBUTES, (reached) =>
+      writeObject(reached, body, init, checkMore(init, reached.driver)),
+    );
+  }
+
+  /**
+   * Changes attributes of an object in place; `null` removes one, and the others stay. Throws `Unsupported` for an
+   * attribute that the provider cannot store, and `PreconditionFailed` if the object is replaced meanwhile.
+   *
+   * S3 copies the object onto itself on the server, which makes a new version; only tags alone are set in place. Azure
+   * takes a request each for properties, metadata, tags and tier, so a failure can leave the first of them done.
+   *
+   * @example await storage.setAttributes("s3://bucket/app.js", { cacheControl: "no-cache", contentLanguage: null });
+   */
+  setAttributes(at: PathLike, changes: AttributeChanges, init: SetAttributesOptions = {}): Promise<WriteResult> {
+    return onObject(this.#reach, "write", at, init, SET_ATTRIBUTES, async ({ key, driver }) => {
+      const { ifMatch, signal } = init;
+      checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
+      checkConditions(false, ifMatch);
+      const { changed } = withChanges({ key, ...NOTHING_YET }, changes, driver);
+      if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
+      const tags = driver.attributes.includes("tags") && !changed.has("tags");
+      const was = await driver.stat(key, { version: undefined, tags, signal });
+      if (ifMatch !== undefined && was.etag !== ifMatch)
+        throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
+      const { attributes } = withChanges(was, changes, driver);
+      return driver.setAttributes(key, attributes, { was, changed, conditional: ifMatch !== undefined, signal });
+    });
   }
 
   /**
@@ -264,7 +337,8 @@ export class Storage extends Objects<Driver> {
       const target = await writing.run(() => writing.bucket(this.#reach, to));
       const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
         const { ifAbsent, ifMatch } = init;
-        const single = { ifAbsent, ifMatch, signal, onProgress: reporter() };
+        const { attributes, replace } = init;
+        const single = { ifAbsent, ifMatch, attributes, replace, signal, onProgress: reporter() };
         const copied = await this.#copy(op, a, b, single, listed);
         return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
       };
@@ -301,7 +375,9 @@ export class Storage extends Objects<Driver> {
       return {};
     }
     const move = op === "move";
-    if (!this.#together(source.path, target.path)) {
+    const replaced = await writing.run(async () => checkCopied(target.driver, init));
+    const inProvider = this.#together(source.path, target.path) && (!replaced || canReplace(target.driver, init));
+    if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
       const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
       const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, move));
@@ -312,11 +388,14 @@ export class Storage extends Objects<Driver> {
     const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
     if (info) await waitUntilDistinct(info, signal);
     const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
-    const was = known ?? (move ? await this.#seen(reading, source, signal) : undefined);
+    const full = replaced ? await this.#seen(reading, source, signal, true) : undefined;
+    const was = full ?? known ?? (move ? await this.#seen(reading, source, signal) : undefined);
     // With ifAbsent a provider does not say which of two conditions failed; a move checks again before it deletes.
-    const ifMatch = init.ifMatch ?? (ifAbsent ? undefined : was?.etag);
+    const ifMatch = init.ifMatch ?? (ifAbsent && !full ? undefined : was?.etag);
+    const attributes = full && { ...(init.attributes === "drop" ? {} : attributesOf(full)), ...replaced };
     const { same } = await writing.run(
-      () => target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, signal }),
+      () =>
+        target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, attributes, signal }),
       // Within a provider the response says only that an object is missing: that is the source.
       (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
     );
@@ -335,9 +414,20 @@ export class Storage extends Objects<Driver> {
     return new StorageError({ code: "ObjectChanged", op, path: String(path), detail, attempts, cause: error });
   }
 
-  #seen(call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined): Promise<ObjectInfo> {
-    return call.run(() => driver.stat(key, { version: undefined, signal }));
+  #seen(
+    call: Operation,
+    { key, driver }: ResolvedObject,
+    signal: AbortSignal | undefined,
+    tags = false,
+  ): Promise<ObjectInfo> {
+    return call.run(() => driver.stat(key, { version: undefined, tags, signal }));
   }
+}
+
+/** Returns whether a copy inside the provider can set these attributes. */
+function canReplace({ attributesOnCopy }: Driver, { attributes, replace = {} }: CopyOptions): boolean {
+  const names = attributes === "drop" ? ATTRIBUTES : replace;
+  return (Object.keys(names) as AttributeName[]).every((name) => attributesOnCopy.includes(name));
 }
 
 function missing({ op, detail, attempts, cause }: StorageError, path: StoragePath): StorageError {

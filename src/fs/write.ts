@@ -10,7 +10,7 @@ import {
   toByteStream,
   whole,
 } from "../streams.js";
-import type { ObjectDriver, WriteResult } from "./driver/driver.js";
+import type { ObjectAttributes, ObjectDriver, WriteResult } from "./driver/driver.js";
 import { CallerError, type ResolvedObject } from "./operation.js";
 import {
   type Compression,
@@ -18,17 +18,21 @@ import {
   checkCount,
   checkHeader,
   checkMetadata,
+  type ObjectWriteOptions,
   type ReadOptions,
-  type WriteOptions,
 } from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
 
-/** Writes one object: body, codec and driver form one pull chain, paced by the provider. */
+/**
+ * Writes one object: body, codec and driver form one pull chain, paced by the provider. `more`: checked attributes
+ * besides those in `init`.
+ */
 export function writeObject(
   reached: ResolvedObject<ObjectDriver>,
   body: Body,
-  init: WriteOptions,
+  init: ObjectWriteOptions,
+  more?: ObjectAttributes,
 ): Promise<WriteResult> {
   const { path, key, driver, kit } = reached;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
@@ -41,7 +45,7 @@ export function writeObject(
   const source = sized(body, size);
   const encode = encoding(reached, init);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
-  const options = { ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
+  const options = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
   return driver.write(key, abortable(stored.bytes, signal), options);
 }
 
@@ -91,7 +95,7 @@ async function* released(bytes: ByteStream, read: () => ByteStream): ByteStream 
   }
 }
 
-function encoding(place: Place, { compression, level, signal }: WriteOptions): Stage | undefined {
+function encoding(place: Place, { compression, level, signal }: ObjectWriteOptions): Stage | undefined {
   const codec = codecOf(compression, place);
   return codec && ((bytes) => codec.encode(bytes, { level, signal }));
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, Exception, Harness, Spec } from "./bench.js";
 import { TestContext } from "./bench.js";
+import { attributeCases } from "./cases/attributes.js";
 import { compressionCases } from "./cases/compression.js";
 import { conditionCases } from "./cases/conditions.js";
 import { copyCases } from "./cases/copy.js";
@@ -44,6 +45,7 @@ const SPECS: readonly Spec[] = [
   ...writeCases,
   ...writerCases,
   ...propertyCases,
+  ...attributeCases,
   ...conditionCases,
   ...readCases,
   ...rangeCases,

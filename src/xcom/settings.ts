@@ -17,11 +17,13 @@ export interface XComSettings {
   compression: XComCompression | null;
 }
 
+const PREFIX = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_";
+
 /** The environment variables of the settings. */
 export const SETTING = {
-  path: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_PATH",
-  threshold: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_THRESHOLD",
-  compression: "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_COMPRESSION",
+  path: `${PREFIX}PATH`,
+  threshold: `${PREFIX}THRESHOLD`,
+  compression: `${PREFIX}COMPRESSION`,
 } as const;
 
 /** Returns the three settings. Throws InvalidArgument if the path is missing or a value is one that Airflow refuses. */
@@ -51,9 +53,10 @@ export function checkCompression(name: string): XComCompression {
   throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${COMPRESSIONS.join(", ")}`}`);
 }
 
+const GZIP = 'it is spelled "gzip"';
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ["gz", 'it is spelled "gzip"'],
-  ["gzip", 'it is spelled "gzip"'],
+  ["gz", GZIP],
+  ["gzip", GZIP],
   ["zst", 'it is spelled "zstd"'],
   ["snappy", "no Airflow reader recognises snappy; zstd and lz4 are as fast"],
   ["infer", "a new object has no suffix to infer it from; name the codec"],

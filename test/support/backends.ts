@@ -21,7 +21,18 @@ export const MEMORY: Backend = { name: "memory", lacks: ["buckets", "sign", "ver
 
 export const FILE: Backend = {
   name: "file",
-  lacks: ["anyKey", "buckets", "contentType", "dotSegments", "metadata", "nesting", "sign", "versions"],
+  lacks: [
+    "anyKey",
+    "attributes",
+    "buckets",
+    "contentType",
+    "dotSegments",
+    "metadata",
+    "nesting",
+    "sign",
+    "tags",
+    "versions",
+  ],
   exceptions: [],
 };
 
@@ -124,6 +135,22 @@ const MINIO_EXCEPTIONS: readonly Exception[] = [
 
 const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
   {
+    id: "A05",
+    reason: "fake-gcs-server cannot remove an attribute in place",
+    evidence: "v1.56.1, fakestorage/object.go patchObject: null is decoded as a field that is not given",
+    async instead(bench) {
+      const x = bench.at("x");
+      await bench.write("x", "1", { contentType: "text/css", cacheControl: "a", metadata: { a: "1" } });
+      await bench.storage.setAttributes(x, { cacheControl: "b", contentLanguage: "de", metadata: { a: "2" } });
+      const { contentType, cacheControl, contentLanguage, metadata } = await bench.stat("x");
+      assert.deepEqual(
+        [contentType, cacheControl, contentLanguage, { ...metadata }],
+        ["text/css", "b", "de", { a: "2" }],
+      );
+      await bench.holds("x", "1");
+    },
+  },
+  {
     id: "M06",
     reason: "fake-gcs-server ignores the generation of the source",
     evidence: "v1.56.1 checks preconditions on uploads only; the driver's tests assert the sent request",
@@ -158,7 +185,7 @@ export const SERVERS: readonly ServerBackend[] = [
     server: "fake-gcs",
     scheme: "gs",
     versions: true,
-    lacks: ["copyIfAbsent", "sign"],
+    lacks: ["copyIfAbsent", "sign", "tags"],
     exceptions: FAKE_GCS_EXCEPTIONS,
   },
   {

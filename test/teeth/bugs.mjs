@@ -14,6 +14,42 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Attributes
+  {
+    name: "Azure copies leave the tags behind",
+    file: "src/fs/drivers/azure/copy.ts",
+    find: 'return head.headers["x-ms-tag-count"] === undefined ? undefined',
+    replace: 'return head.headers["x-ms-tag-count"] !== "x" ? undefined',
+    tests: ["test/conformance/attributes.test.ts"],
+  },
+  {
+    name: "copies in parts on S3 leave the tags behind",
+    file: "src/fs/drivers/s3/copy.ts",
+    find: 'if (headers["x-amz-tagging-count"] === undefined) return {};',
+    replace: "if (headers) return {};",
+    tests: ["test/conformance/attributes.test.ts"],
+  },
+  {
+    name: "a change in place on S3 moves the object to the standard class",
+    file: "src/fs/attributes.ts",
+    find: "const kept: ObjectAttributes = { ...attributesOf(info), storageClass: info.storageClass };",
+    replace: "const kept: ObjectAttributes = { ...attributesOf(info) };",
+    tests: ["test/conformance/attributes.test.ts"],
+  },
+  {
+    name: "a patch on GCS cannot remove metadata",
+    file: "src/fs/drivers/gcs/attributes.ts",
+    find: "body.metadata = { ...Object.fromEntries(gone), ...attributes.metadata };",
+    replace: "body.metadata = { ...attributes.metadata };",
+    tests: ["test/conformance/attributes.test.ts"],
+  },
+  {
+    name: "an attribute that the provider cannot store is left out without a word",
+    file: "src/fs/attributes.ts",
+    find: "if (!attributes.includes(name)) throw notCarried(name);\n    Object.assign",
+    replace: "if (!attributes.includes(name)) continue;\n    Object.assign",
+    tests: ["test/conformance/attributes.test.ts"],
+  },
   // Conditions
   {
     name: "a file written with ifAbsent replaces what came meanwhile",
@@ -25,7 +61,7 @@ export const bugs = [
   {
     name: "memory looks at ifAbsent before the body only",
     file: "src/fs/drivers/memory.ts",
-    find: "signal?.throwIfAborted();\n      check(objects.get(key), conditions);",
+    find: "signal?.throwIfAborted();\n      check(objects.get(key), options);",
     replace: "signal?.throwIfAborted();",
     tests: ["test/unit/fs/drivers/memory.test.ts"],
   },

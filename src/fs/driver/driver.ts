@@ -12,8 +12,29 @@ import type { Connection } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 
+/** What a provider stores with an object besides its bytes. A driver's `attributes` names those that it can store. */
+export interface ObjectAttributes {
+  /** @default from the suffix, else `application/octet-stream` */
+  contentType?: string | undefined;
+  /** For browsers and CDNs: `public, max-age=31536000, immutable`. */
+  cacheControl?: string | undefined;
+  /** The name that a browser saves under: `attachment; filename="report.pdf"`. */
+  contentDisposition?: string | undefined;
+  /** How the stored bytes are encoded, such as `gzip`. Changes no byte: see `compression` for that. */
+  contentEncoding?: string | undefined;
+  contentLanguage?: string | undefined;
+  /** User metadata. Names are stored in lower case; together with the values at most 2 KiB. */
+  metadata?: Record<string, string> | undefined;
+  /** The provider's own name: a storage class of S3 or GCS, an access tier of Azure. @default the bucket's */
+  storageClass?: string | undefined;
+  /** At most ten tags of S3 or Azure, which policies and lifecycle rules can refer to. */
+  tags?: Record<string, string> | undefined;
+}
+
+export type AttributeName = keyof ObjectAttributes;
+
 /** The metadata of one object. */
-export interface ObjectInfo {
+export interface ObjectInfo extends ObjectAttributes {
   key: string;
   /** Bytes at rest, as stored. */
   size: number;
@@ -23,9 +44,8 @@ export interface ObjectInfo {
   version?: string;
   /** Of the data at rest, in lower-case hex, where the response includes it. */
   md5?: string;
-  contentType?: string;
-  /** User metadata with lower-case names. */
-  metadata?: Record<string, string>;
+  /** The number of tags, where the response states it. `tags` are only read on request. */
+  tagCount?: number;
 }
 
 /** The receipt of a write. */
@@ -48,6 +68,7 @@ export interface DriverListEntry {
   size?: number;
   modified?: Date;
   etag?: string;
+  storageClass?: string;
   /** Only with `versions`. */
   version?: string;
   /** Only with `versions`: whether this is what a read without `version` returns. */
@@ -85,6 +106,8 @@ interface Cancel {
 }
 export interface DriverStatOptions extends Cancel {
   version: string | undefined;
+  /** Includes the tags, which can take another request. */
+  tags?: boolean | undefined;
 }
 export interface DriverListOptions extends Cancel {
   delimiter: "/" | undefined;
@@ -108,11 +131,9 @@ export interface DriverReadOptions extends Cancel {
   ifMatch: string | undefined;
   version: string | undefined;
 }
-export interface DriverWriteOptions extends Cancel {
+export interface DriverWriteOptions extends Cancel, ObjectAttributes {
   ifAbsent: boolean;
   ifMatch: string | undefined;
-  contentType: string | undefined;
-  metadata: Record<string, string> | undefined;
   /** Exact length in bytes, if known. The core fails the body if it differs. */
   size: number | undefined;
   /** Receives the number of bytes that the provider has accepted so far. */
@@ -122,6 +143,15 @@ export interface DriverCopyOptions extends Cancel {
   ifAbsent: boolean;
   /** The etag that the source must have. */
   ifMatch: string | undefined;
+  /** All attributes of the copy. Undefined: those of the source, but its storage class. */
+  attributes?: ObjectAttributes | undefined;
+}
+export interface DriverAttributeOptions extends Cancel {
+  /** The object as the caller has seen it; the driver fails with PreconditionFailed if it is another one by now. */
+  was: ObjectInfo;
+  changed: ReadonlySet<AttributeName>;
+  /** Whether the caller has set a condition, so that a request without one is no option. */
+  conditional: boolean;
 }
 export interface DriverSignOptions {
   method: "GET" | "PUT";
@@ -138,8 +168,6 @@ export interface OperationContext {
 
 /** One bucket of one provider, for single objects. Every method is required: a wrapper cannot lose one silently. */
 export interface ObjectDriver {
-  /** Whether objects can carry user metadata. If not, a copy from elsewhere drops it and a write refuses it. */
-  readonly metadata: boolean;
   stat(key: string, options: DriverStatOptions): Promise<ObjectInfo>;
   /**
    * Sends one request: the info comes with the body, `info.size` is the size of the whole object. A `start` at or past
@@ -178,6 +206,12 @@ export interface Driver extends ObjectDriver {
    * WriteResult}.
    */
   copy(from: { bucket: string; key: string }, to: string, options: DriverCopyOptions): Promise<WriteResult>;
+  /** The attributes that objects can carry. A write refuses the others. */
+  readonly attributes: readonly AttributeName[];
+  /** The attributes that `copy` can set. Others are only set by copying the bytes through this process. */
+  readonly attributesOnCopy: readonly AttributeName[];
+  /** Changes attributes in place; `attributes` are all that the object has afterwards. */
+  setAttributes(key: string, attributes: ObjectAttributes, options: DriverAttributeOptions): Promise<WriteResult>;
   signedUrl(key: string, options: DriverSignOptions): Promise<string>;
   /**
    * Deletes an object only if it has this etag: throws PreconditionFailed otherwise. Succeeds for a missing key. A

@@ -6,6 +6,7 @@ import type {
   DriverListEntry,
   DriverListOptions,
   DriverWriteOptions,
+  ObjectAttributes,
   ObjectIdentifier,
   ObjectInfo,
 } from "../driver/driver.js";
@@ -41,10 +42,12 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
     return { etag };
   };
   return {
-    metadata: true,
-    async stat(key, { version }) {
+    attributes: ATTRIBUTES,
+    attributesOnCopy: ATTRIBUTES,
+    async stat(key, { version, tags }) {
       refuseVersion(version);
-      return info(key, found(objects, key));
+      const kept = found(objects, key);
+      return { ...info(key, kept), ...(tags && { tags: { ...kept.tags } }) };
     },
     async *list(prefix, options) {
       yield* pages(listed(objects, prefix, options), options.signal);
@@ -55,18 +58,25 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       if (ifMatch !== undefined) match(kept, ifMatch);
       return { info: info(key, kept), body: copies(kept.data.subarray(start, end)) };
     },
-    async write(key, body, { signal, onProgress, size, contentType, metadata, ...conditions }) {
-      check(objects.get(key), conditions);
+    async write(key, body, options) {
+      const { size, signal, onProgress } = options;
+      check(objects.get(key), options);
       const data = await absorbed(body, size, onProgress);
       signal?.throwIfAborted();
-      check(objects.get(key), conditions);
-      return put(key, { data, size: data.byteLength, ...named({ contentType, metadata }) });
+      check(objects.get(key), options);
+      return put(key, { data, size: data.byteLength, ...attributesIn(options) });
     },
-    async copy(from, to, { ifAbsent, ifMatch }) {
+    async copy(from, to, { ifAbsent, ifMatch, attributes }) {
       const source = found(bucketOf(from.bucket), from.key);
       if (ifMatch !== undefined) match(source, ifMatch);
       check(objects.get(to), { ifAbsent, ifMatch: undefined });
-      return put(to, source);
+      const { data, size } = source;
+      return put(to, { data, size, ...attributesIn(attributes ?? source) });
+    },
+    async setAttributes(key, attributes, { was }) {
+      const { data, size, ...rest } = found(objects, key);
+      match({ data, size, ...rest }, was.etag);
+      return put(key, { data, size, ...attributesIn(attributes) });
     },
     async delete(doomed: readonly ObjectIdentifier[]) {
       for (const { version } of doomed) refuseVersion(version);
@@ -105,12 +115,32 @@ function check(kept: Kept | undefined, { ifAbsent, ifMatch }: Pick<DriverWriteOp
   if (ifMatch !== undefined) match(kept, ifMatch);
 }
 
-function named({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">): Partial<Kept> {
-  return { ...(contentType !== undefined && { contentType }), ...(metadata && { metadata: { ...metadata } }) };
+/** All attributes but the storage class: memory has one. */
+const ATTRIBUTES = [
+  "contentType",
+  "cacheControl",
+  "contentDisposition",
+  "contentEncoding",
+  "contentLanguage",
+  "metadata",
+  "tags",
+] as const;
+
+/** Returns copies of the attributes that are set. */
+function attributesIn(given: ObjectAttributes): ObjectAttributes {
+  const found: ObjectAttributes = {};
+  for (const name of ATTRIBUTES) {
+    const value = given[name];
+    if (value !== undefined) Object.assign(found, { [name]: typeof value === "string" ? value : { ...value } });
+  }
+  return found;
 }
 
-function info(key: string, { size, modified, etag, contentType, metadata }: Kept): ObjectInfo {
-  return { key, size, modified: new Date(modified), etag, ...named({ contentType, metadata }) };
+function info(key: string, kept: Kept): ObjectInfo {
+  const { tags, ...attributes } = attributesIn(kept);
+  const count = Object.keys(tags ?? {}).length;
+  const { size, modified, etag } = kept;
+  return { key, size, modified: new Date(modified), etag, ...attributes, ...(count > 0 && { tagCount: count }) };
 }
 
 /** Copies the body into one array of our own: its producer may reuse its chunks. */

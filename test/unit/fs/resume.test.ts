@@ -35,7 +35,8 @@ class Broken extends Error {}
 
 /** One object behind a line that breaks. */
 class Faulty implements Driver {
-  readonly metadata = true;
+  readonly attributes = [];
+  readonly attributesOnCopy = [];
   readonly asked: { start: number; end: number | undefined; ifMatch: string | undefined }[] = [];
   readonly open = new Set<number>();
   version = 1;
@@ -51,6 +52,10 @@ class Faulty implements Driver {
 
   get info(): ObjectInfo {
     return { key: "k", size: this.size, modified: new Date(0), etag: `"${this.version}"` };
+  }
+
+  async setAttributes(): Promise<never> {
+    throw failure("Unsupported", "not here");
   }
 
   async stat(): Promise<ObjectInfo> {

@@ -23,6 +23,8 @@ export interface AzureRequest {
   method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   /** Empty for the container itself. */
   key: string;
+  /** Another container of the account. */
+  bucket?: string;
   /** Undefined values are omitted. */
   query?: Readonly<Record<string, string | undefined>>;
   /** Lower-case names; undefined values are omitted. */
@@ -129,8 +131,8 @@ export class Server {
   }
 
   #prepared(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
-    const { method, key, body } = ask;
-    const path = this.path(key);
+    const { method, key, bucket, body } = ask;
+    const path = this.path(key, bucket);
     const query = pairs(ask.query ?? {});
     const headers = given({ ...ask.headers, "x-ms-date": new Date(now).toUTCString(), "x-ms-version": AZURE_VERSION });
     const request = { method, path, query, headers, length: body?.byteLength ?? 0 };

@@ -4,10 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { failure } from "../../../errors.js";
 import { commitUnknown } from "../../driver/ambiguous-write.js";
 import { headerValue } from "../../driver/content.js";
-import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
+import type { DriverCopyOptions, ObjectAttributes, WriteResult } from "../../driver/driver.js";
 import { HttpError, unexpectedResponse } from "../../http/errors.js";
+import { readTags } from "./attributes.js";
 import type { Server } from "./client.js";
-import { receiptOf } from "./object.js";
+import { metadataHeaders, placeHeaders, receiptOf } from "./object.js";
 
 type Signal = AbortSignal | undefined;
 
@@ -68,9 +69,12 @@ export class CopyRequests {
     readonly key: string,
   ) {}
 
-  async begin({ ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<Progress> {
+  async begin({ ifAbsent, ifMatch, attributes, signal }: DriverCopyOptions): Promise<Progress> {
     const { server, from, key } = this;
+    const { tags, metadata, storageClass } = attributes ?? { tags: await this.#tags(ifMatch, signal) };
     const headers = {
+      ...metadataHeaders(metadata),
+      ...placeHeaders({ tags, storageClass }),
       "x-ms-copy-source": server.address(from.key, from.bucket),
       "x-ms-source-if-match": ifMatch,
       "x-ms-encryption-scope": server.encryptionScope,
@@ -80,6 +84,13 @@ export class CopyRequests {
     const begun = progressIn(answer.headers);
     if (begun.status !== undefined && begun.receipt.etag) return begun;
     throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
+  }
+
+  /** Returns the tags of the source, which alone of its attributes the service does not copy. */
+  async #tags(ifMatch: string | undefined, signal: AbortSignal | undefined): Promise<ObjectAttributes["tags"]> {
+    const { server, from } = this;
+    const head = await server.text({ method: "HEAD", ...from, headers: { "if-match": ifMatch }, signal });
+    return head.headers["x-ms-tag-count"] === undefined ? undefined : readTags(server, from, undefined, signal);
   }
 
   /** Returns the progress, from the object at the target. */

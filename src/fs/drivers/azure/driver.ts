@@ -3,19 +3,23 @@ import { batchDelete } from "../../driver/batch-delete.js";
 import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { serviceSas } from "../../signing/shared-key.js";
+import { setAttributes, statWithTags } from "./attributes.js";
 import type { Server } from "./client.js";
 import { CopyRequests, copyObject } from "./copy.js";
 import { BatchRequests } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { listBlobs } from "./list.js";
-import { readObject, statObject } from "./read.js";
+import { ATTRIBUTES, ON_COPY } from "./object.js";
+import { readObject } from "./read.js";
 import { Upload, WriteRequests } from "./write.js";
 
 /** Returns the driver for the container of `server`. */
 export function azureDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
-    metadata: true,
-    stat: (key, options) => statObject(server, key, options),
+    attributes: ATTRIBUTES,
+    attributesOnCopy: ON_COPY,
+    stat: (key, options) => statWithTags(server, key, options),
+    setAttributes: (key, attributes, options) => setAttributes(server, key, attributes, options),
     list: (prefix, options) => listBlobs(server, prefix, options),
     read: (key, options) => readObject(server, key, options),
     write: async (key, body, options) => {

@@ -37,12 +37,13 @@ export async function* listBlobs(
 /** Converts a blob entry. */
 function fileItem(
   key: string,
-  { size, modified, etag }: { size: number; modified: Date; etag: string | undefined },
+  { size, modified, etag, tier }: Properties,
   version?: { id: string; latest: boolean },
 ): DriverListEntry {
   const item: DriverListEntry = { key, type: "file", size, modified };
   // Listings omit the quotes that are part of the etag everywhere else.
   if (etag) item.etag = etag.startsWith('"') ? etag : `"${etag}"`;
+  if (tier) item.storageClass = tier;
   return version === undefined ? item : { ...item, version: version.id, latest: version.latest, deleted: false };
 }
 
@@ -85,9 +86,17 @@ function file(row: Fields): DriverListEntry | undefined {
   return fileItem(nameOf(row), propertiesOf(row), version);
 }
 
-function propertiesOf(row: Fields): { size: number; modified: Date; etag: string | undefined } {
+interface Properties {
+  size: number;
+  modified: Date;
+  etag: string | undefined;
+  tier: string | undefined;
+}
+
+function propertiesOf(row: Fields): Properties {
   const modified = dateInRow(row["Properties/Last-Modified"]);
-  return { size: sizeInRow(row["Properties/Content-Length"]), modified, etag: row["Properties/Etag"] };
+  const [etag, tier] = [row["Properties/Etag"], row["Properties/AccessTier"]];
+  return { size: sizeInRow(row["Properties/Content-Length"]), modified, etag, tier };
 }
 
 /** Decodes names with characters that XML cannot represent: they are percent-encoded and marked so. */

@@ -2,7 +2,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import { decodeRfc2047, encodeRfc2047, headerValue, modifiedIn } from "../../driver/content.js";
-import type { ObjectInfo, WriteResult } from "../../driver/driver.js";
+import type { AttributeName, ObjectAttributes, ObjectInfo, WriteResult } from "../../driver/driver.js";
+import { canonicalQuery } from "../../signing/sigv4.js";
 
 export const META = "x-ms-meta-";
 
@@ -16,7 +17,7 @@ export interface Told {
   modified: Date | undefined;
   etag: string | undefined;
   version: string | undefined;
-  contentType: string | undefined;
+  attributes: ObjectAttributes & { tagCount?: number };
   /** Of the data, in base64. */
   md5?: string | undefined;
   /** In wire format. */
@@ -26,7 +27,7 @@ export interface Told {
 export function infoOf(
   key: string,
   size: number,
-  { modified, etag, version, contentType, md5, metadata }: Told,
+  { modified, etag, version, attributes, md5, metadata }: Told,
 ): ObjectInfo {
   const own = Array.from(metadata, ([name, value]) => [name.toLowerCase(), decodeRfc2047(value)] as const);
   const shown = own.filter(([name]) => name !== NONCE);
@@ -37,7 +38,7 @@ export function infoOf(
     etag: etag ?? "",
     ...(version !== undefined && { version }),
     ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
-    ...(contentType !== undefined && { contentType }),
+    ...attributes,
     ...(shown.length > 0 && { metadata: Object.fromEntries(shown) }),
   };
 }
@@ -48,11 +49,74 @@ export function toldIn(headers: IncomingHttpHeaders): Told {
     modified: modifiedIn(headers["last-modified"], headers.etag),
     etag: headers.etag,
     version: headerValue(headers["x-ms-version-id"]),
-    contentType: headers["content-type"],
+    attributes: attributesIn(headers),
     // With a range, the plain header is that of the range.
     md5: headerValue(headers[headers["content-range"] ? "x-ms-blob-content-md5" : "content-md5"]),
     metadata: metadata.map(([name, value]) => [name.slice(META.length), String(value)]),
   };
+}
+
+/** All attributes that blobs carry. */
+export const ATTRIBUTES: readonly AttributeName[] = [
+  "contentType",
+  "cacheControl",
+  "contentDisposition",
+  "contentEncoding",
+  "contentLanguage",
+  "metadata",
+  "storageClass",
+  "tags",
+];
+/** The attributes that a copy inside the service can set. */
+export const ON_COPY: readonly AttributeName[] = ["metadata", "storageClass", "tags"];
+
+/** The headers of a response; a request has `x-ms-blob-` before the same names. */
+const TEXTS = {
+  contentType: "content-type",
+  cacheControl: "cache-control",
+  contentDisposition: "content-disposition",
+  contentEncoding: "content-encoding",
+  contentLanguage: "content-language",
+} as const;
+const TEXT_PAIRS = Object.entries(TEXTS) as [keyof typeof TEXTS, string][];
+
+function attributesIn(headers: IncomingHttpHeaders): Told["attributes"] {
+  const found: Told["attributes"] = {};
+  for (const [name, header] of TEXT_PAIRS) {
+    const value = headerValue(headers[header]);
+    if (value !== undefined) found[name] = value;
+  }
+  const tier = headerValue(headers["x-ms-access-tier"]);
+  if (tier !== undefined) found.storageClass = tier;
+  const count = Number(headers["x-ms-tag-count"] ?? 0);
+  if (count > 0) found.tagCount = count;
+  return found;
+}
+
+/** https://learn.microsoft.com/azure/storage/blobs/access-tiers-overview */
+const TIERS: readonly string[] = ["Hot", "Cool", "Cold", "Archive"];
+
+/** Returns the headers of the properties that Set Blob Properties sets all at once. */
+export function propertyHeaders(attributes: ObjectAttributes): Record<string, string | undefined> {
+  return Object.fromEntries(TEXT_PAIRS.map(([name, header]) => [`x-ms-blob-${header}`, attributes[name]]));
+}
+
+export function metadataHeaders(metadata: ObjectAttributes["metadata"]): Record<string, string> {
+  return Object.fromEntries(Object.entries(wireMetadata(metadata)).map(([name, value]) => [META + name, value]));
+}
+
+/** Returns the headers of tier and tags. Throws InvalidArgument for those that Azure does not know. */
+export function placeHeaders({ storageClass, tags }: ObjectAttributes): Record<string, string | undefined> {
+  if (storageClass !== undefined && !TIERS.includes(storageClass))
+    throw invalid(`unknown access tier ${JSON.stringify(storageClass)} (expected one of ${TIERS.join(", ")})`);
+  return { "x-ms-access-tier": storageClass, "x-ms-tags": tagsOf(tags) };
+}
+
+function tagsOf(tags: ObjectAttributes["tags"]): string | undefined {
+  const pairs = Object.entries(tags ?? {});
+  const wrong = pairs.find((pair) => pair.some((text) => /[^A-Za-z0-9 +\-=._:/]/.test(text)));
+  if (wrong) throw invalid(`tag ${wrong[0]}: Azure allows ASCII letters, digits, spaces and + - = . _ : /`);
+  return pairs.length > 0 ? canonicalQuery(pairs) : undefined;
 }
 
 export function receiptOf(headers: IncomingHttpHeaders): WriteResult {

@@ -9,7 +9,7 @@ import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead } from "../../http/types.js";
 import { readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
-import { META, NONCE, receiptOf, wireMetadata } from "./object.js";
+import { META, metadataHeaders, NONCE, placeHeaders, propertyHeaders, receiptOf } from "./object.js";
 
 const MIB = 2 ** 20;
 
@@ -149,11 +149,12 @@ function stored({ status, headers }: HttpHead): WriteResult {
   throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
-function describing({ encryptionScope }: Server, { contentType, metadata, ifAbsent, ifMatch }: DriverWriteOptions) {
-  const named = Object.entries(wireMetadata(metadata)).map(([name, value]) => [META + name, value]);
+function describing({ encryptionScope }: Server, options: DriverWriteOptions) {
+  const { metadata, ifAbsent, ifMatch } = options;
   return {
-    ...Object.fromEntries(named),
-    "x-ms-blob-content-type": contentType,
+    ...metadataHeaders(metadata),
+    ...propertyHeaders(options),
+    ...placeHeaders(options),
     "x-ms-encryption-scope": encryptionScope,
     "if-none-match": ifAbsent ? "*" : undefined,
     "if-match": ifMatch,

@@ -70,7 +70,8 @@ export function file(root: string): DriverFactory {
 function fileDriver(disk: Disk): Driver {
   const { places } = disk;
   return {
-    metadata: false,
+    attributes: [],
+    attributesOnCopy: [],
     async stat(key, { version }) {
       refuseVersions(version !== undefined);
       return statOf(places, key);
@@ -97,6 +98,9 @@ function fileDriver(disk: Disk): Driver {
     },
     async deleteIfMatch(key, etag) {
       await removeOne(disk, { key, etag });
+    },
+    async setAttributes() {
+      throw failure("Unsupported", "files have no attributes");
     },
     async signedUrl() {
       throw failure("Unsupported", "nobody can be given a signed link to a file");

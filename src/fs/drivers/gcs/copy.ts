@@ -3,7 +3,7 @@ import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
-import { generationOf, storedReceipt } from "./object.js";
+import { fieldsOf, generationOf, storedReceipt } from "./object.js";
 
 /** Milliseconds: one step of a large copy takes up to half a minute to respond. */
 const STEP = 90_000;
@@ -13,7 +13,7 @@ export async function copyObject(
   api: Api,
   from: { bucket: string; key: string },
   to: string,
-  { ifAbsent, ifMatch, signal }: DriverCopyOptions,
+  { ifAbsent, ifMatch, attributes, signal }: DriverCopyOptions,
 ): Promise<WriteResult> {
   if (ifAbsent && !api.place.google) throw failure("Unsupported", "this server ignores ifAbsent on a copy");
   const path = api.rewrite(from, to);
@@ -23,11 +23,16 @@ export async function copyObject(
     destinationKmsKeyName: api.place.kmsKeyName,
     fields: "done,rewriteToken,resource(generation)",
   };
+  // Without a body the copy has the attributes of its source, but the storage class of the bucket.
+  const resource = attributes && {
+    headers: { "content-type": "application/json; charset=UTF-8" },
+    body: Buffer.from(JSON.stringify(fieldsOf(attributes))),
+  };
   let rewriteToken: string | undefined;
   try {
     for (;;) {
       const query = { ...conditions, rewriteToken };
-      const step = await api.json({ method: "POST", path, query, signal, idle: STEP });
+      const step = await api.json({ method: "POST", path, query, ...resource, signal, idle: STEP });
       if (step.done === true) return storedReceipt(documentOf(step, "resource") ?? {});
       const token = textOf(step, "rewriteToken");
       if (!token) throw failure("Unavailable", "the server stopped a copy without saying how to go on");

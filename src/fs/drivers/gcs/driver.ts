@@ -1,18 +1,21 @@
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { signGcs } from "../../signing/gcs-v4.js";
+import { setAttributes } from "./attributes.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
+import { ATTRIBUTES } from "./object.js";
 import { readObject, statObject } from "./read.js";
 import { Upload } from "./write.js";
 
 /** Returns the driver for the bucket of `server`. */
 export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
   return {
-    metadata: true,
+    attributes: ATTRIBUTES,
+    attributesOnCopy: ATTRIBUTES,
     stat: (key, options) => statObject(server, key, options),
     list: (prefix, options) => listObjects(server, prefix, options),
     read: (key, options) => readObject(server, key, options),
@@ -21,6 +24,7 @@ export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
       return upload(body, new Upload(server, key, options), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(server, from, to, options),
+    setAttributes: (key, attributes, options) => setAttributes(server, key, attributes, options),
     delete: (objects, { signal }) => deleteObjects(server, objects, signal),
     // Other servers ignore the condition.
     ...(server.place.google && {

@@ -1,20 +1,61 @@
 /** Converts the server's descriptions of objects. */
 import type { IncomingHttpHeaders } from "node:http";
-import { failure } from "../../../errors.js";
+import { failure, invalid } from "../../../errors.js";
 import { headerValue, modifiedIn } from "../../driver/content.js";
-import type { DriverListEntry, ObjectInfo, WriteResult } from "../../driver/driver.js";
+import type { AttributeName, DriverListEntry, ObjectAttributes, ObjectInfo, WriteResult } from "../../driver/driver.js";
 import { dateInRow, sizeInRow } from "../../driver/listing.js";
 import { type Document, documentOf, textOf } from "../../http/json.js";
 import { parseDocument } from "./client.js";
 
 /** The requested fields of an object. */
-export const INFO_FIELDS = "name,size,updated,generation,md5Hash,contentType,metadata";
-export const ITEM_FIELDS = "name,size,updated,generation";
+export const INFO_FIELDS =
+  "name,size,updated,generation,md5Hash,contentType,cacheControl,contentDisposition,contentEncoding,contentLanguage,storageClass,metadata";
+export const ITEM_FIELDS = "name,size,updated,generation,storageClass";
+
+/** All attributes that objects of GCS carry. It has no tags of objects. */
+export const ATTRIBUTES: readonly AttributeName[] = [
+  "contentType",
+  "cacheControl",
+  "contentDisposition",
+  "contentEncoding",
+  "contentLanguage",
+  "metadata",
+  "storageClass",
+];
+/** The attributes with their header in the response to a read. In a resource, they have our own names. */
+const TEXTS = {
+  contentType: "content-type",
+  cacheControl: "cache-control",
+  contentDisposition: "content-disposition",
+  contentEncoding: "x-goog-stored-content-encoding",
+  contentLanguage: "content-language",
+  storageClass: "x-goog-storage-class",
+} as const;
+const TEXT_NAMES = Object.keys(TEXTS) as (keyof typeof TEXTS)[];
+
+/** https://cloud.google.com/storage/docs/storage-classes */
+const CLASSES: readonly string[] = [
+  "STANDARD",
+  "NEARLINE",
+  "COLDLINE",
+  "ARCHIVE",
+  "MULTI_REGIONAL",
+  "REGIONAL",
+  "DURABLE_REDUCED_AVAILABILITY",
+];
+
+/** Returns attributes as fields of a resource. Throws InvalidArgument for an unknown storage class. */
+export function fieldsOf(attributes: ObjectAttributes): Omit<Resource, "name"> {
+  const { metadata, storageClass } = attributes;
+  if (storageClass !== undefined && !CLASSES.includes(storageClass))
+    throw invalid(`unknown storage class ${JSON.stringify(storageClass)} (expected one of ${CLASSES.join(", ")})`);
+  const texts = TEXT_NAMES.filter((name) => attributes[name] !== undefined).map((name) => [name, attributes[name]]);
+  return { ...Object.fromEntries(texts), ...(metadata && { metadata }) };
+}
 
 /** The description of an uploaded object. */
-export interface Resource {
+export interface Resource extends Partial<Record<keyof typeof TEXTS, string>> {
   name: string;
-  contentType?: string;
   metadata?: Record<string, string>;
 }
 
@@ -28,7 +69,6 @@ const META = "x-goog-meta-";
 export function infoOf(key: string, resource: Document): ObjectInfo {
   const { size, modified, etag: generation } = knownOf(resource);
   const md5Hash = textOf(resource, "md5Hash");
-  const contentType = textOf(resource, "contentType");
   const metadata = documentOf(resource, "metadata") ?? {};
   return {
     key,
@@ -37,7 +77,7 @@ export function infoOf(key: string, resource: Document): ObjectInfo {
     etag: generation,
     version: generation,
     ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
-    ...(contentType !== undefined && { contentType }),
+    ...texts((name) => textOf(resource, name)),
     ...named(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
   };
 }
@@ -60,7 +100,6 @@ function missing(field: string): Error {
 /** Returns the same from the headers that come with an object's data; `size` is that of the whole object. */
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
   const generation = headerValue(headers["x-goog-generation"]) ?? "";
-  const contentType = headers["content-type"];
   const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
   const metadata = Object.entries(headers)
     .filter(([name]) => name.startsWith(META))
@@ -72,9 +111,25 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
     etag: generation,
     version: generation,
     ...(md5 !== undefined && { md5: hex(md5) }),
-    ...(contentType !== undefined && { contentType }),
+    ...texts((name) => textInHeaders(headers, name)),
     ...named(metadata),
   };
+}
+
+/** `identity` is how responses state that the data is not encoded. */
+function textInHeaders(headers: IncomingHttpHeaders, name: keyof typeof TEXTS): string | undefined {
+  const value = headerValue(headers[TEXTS[name]]);
+  return name === "contentEncoding" && value === "identity" ? undefined : value;
+}
+
+function texts(of: (name: keyof typeof TEXTS) => string | undefined): ObjectAttributes {
+  const found: ObjectAttributes = {};
+  for (const name of TEXT_NAMES) {
+    const value = of(name);
+    // Emulators state empty texts for what an object does not have.
+    if (value) found[name] = value;
+  }
+  return found;
 }
 
 function hex(base64: string): string {
@@ -82,7 +137,8 @@ function hex(base64: string): string {
 }
 
 export function itemOf(row: Document): DriverListEntry {
-  return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row) };
+  const storageClass = textOf(row, "storageClass");
+  return { key: textOf(row, "name") ?? "", type: "file", ...knownOf(row), ...(storageClass && { storageClass }) };
 }
 
 /** Drops the fraction, which only the JSON API has, so that every request gives the same time. */

@@ -5,12 +5,14 @@ import { orAbort } from "../../../streams.js";
 import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
+import { setAttributes } from "./attributes.js";
 import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
 import { deleteObjects } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
+import { ATTRIBUTES } from "./object.js";
 import { readObject, statObject } from "./read.js";
 import { Upload } from "./write.js";
 
@@ -86,7 +88,8 @@ function asHttpError(method: string, error: ClientError): HttpError {
  */
 export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
   return {
-    metadata: true,
+    attributes: ATTRIBUTES,
+    attributesOnCopy: ATTRIBUTES,
     stat: (key, options) => statObject(api, key, options),
     list: (prefix, options) => listObjects(api, prefix, options),
     read: (key, options) => readObject(reads, key, options),
@@ -95,6 +98,7 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
       return upload(body, new Upload(api, key, options), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(api, from, to, options),
+    setAttributes: (key, attributes, options) => setAttributes(api, key, attributes, options),
     delete: (objects, { signal }) => deleteObjects(api, objects, signal),
     signedUrl: (key, options) => signObject(client, api, key, options),
     codeOf,

@@ -8,7 +8,7 @@ import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../dr
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
-import { generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
+import { fieldsOf, generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
 const MIB = 2 ** 20;
 
@@ -35,7 +35,8 @@ export class Upload implements UploadTarget<void> {
   /** `performance.now()` before the request that creates the object. */
   #since = 0;
 
-  constructor(api: Api, key: string, { ifAbsent, ifMatch, contentType, metadata }: DriverWriteOptions) {
+  constructor(api: Api, key: string, options: DriverWriteOptions) {
+    const { ifAbsent, ifMatch, metadata } = options;
     this.#api = api;
     this.#key = allowed(key);
     this.#conditions = { ifAbsent, ifMatch };
@@ -43,7 +44,7 @@ export class Upload implements UploadTarget<void> {
     const all = { ...metadata, ...(this.#nonce && { [NONCE]: this.#nonce }) };
     this.#resource = {
       name: key,
-      ...(contentType !== undefined && { contentType }),
+      ...fieldsOf(options),
       ...(Object.keys(all).length > 0 && { metadata: all }),
     };
     const ifGenerationMatch = ifAbsent ? "0" : generationOf(ifMatch);

@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { S3Encryption, S3Options } from "../../../connections/options/s3.js";
 import type { S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { invalid } from "../../../errors.js";
+import type { ObjectAttributes, ObjectInfo } from "../../driver/driver.js";
 import { type Http, openHttp, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type {
@@ -269,6 +270,14 @@ export interface Bucket {
   readonly checksums: { readonly write: boolean; readonly read: boolean };
   /** Whether the service lists in key order. @default true */
   readonly ordered?: boolean;
+  /** The attributes besides content type and metadata; small bundles have none of them. */
+  readonly attributes?: AttributeHeaders;
+}
+
+/** Converts attributes to headers, and back. */
+export interface AttributeHeaders {
+  headersOf(attributes: ObjectAttributes, bucket: Bucket): Headers;
+  addTo(info: ObjectInfo, headers: IncomingHttpHeaders): void;
 }
 
 type Headers = Readonly<Record<string, string>>;

@@ -7,9 +7,19 @@ import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError, unexpectedResponse } from "../../http/errors.js";
 import { leafFields } from "../../http/xml-fields.js";
 import { encodeKey } from "../../signing/sigv4.js";
+import { readTags } from "./attributes.js";
 import type { Bucket } from "./client.js";
 import { NONCE_HEADER, receiptOf } from "./object.js";
-import { conditionHeaders, Multipart, nonceFor, PATIENCE, type PartDone, partEtag, putObject } from "./write.js";
+import {
+  conditionHeaders,
+  describing,
+  Multipart,
+  nonceFor,
+  PATIENCE,
+  type PartDone,
+  partEtag,
+  putObject,
+} from "./write.js";
 
 const MIB = 2 ** 20;
 /** Largest source of CopyObject: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -40,7 +50,7 @@ export async function copy(request: CopyRequest, options: DriverCopyOptions): Pr
   }
   if (options.ifAbsent) return copyParts(request, options);
   try {
-    return await copyWhole(request, options.ifMatch, options.signal);
+    return await copyWhole(request, options);
   } catch (error) {
     if (!isTooLarge(error)) throw error;
     return copyParts(request, options);
@@ -54,22 +64,32 @@ function isTooLarge(error: unknown): boolean {
   return told || error.code === "EntityTooLarge";
 }
 
-/** Sends CopyObject. */
-async function copyWhole(request: CopyRequest, ifMatch: string | undefined, signal: Signal): Promise<WriteResult> {
+/** Sends CopyObject, which keeps the attributes of the source, but its storage class, unless it is given others. */
+async function copyWhole(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
   const { to, key } = request;
-  const headers = { ...to.encryption.create, ...sourceHeaders(request, ifMatch) };
+  const { ifMatch, attributes, signal } = options;
+  const replaced = attributes && {
+    ...describing(to, attributes),
+    "x-amz-metadata-directive": "REPLACE",
+    "x-amz-tagging-directive": "REPLACE",
+  };
+  const headers = { ...to.encryption.create, ...replaced, ...sourceHeaders(request, ifMatch) };
   const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
   const { ETag } = leafFields(answer.text);
   if (!ETag) throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no ETag");
   return receiptOf(answer.headers, ETag);
 }
 
-async function copyParts(request: CopyRequest, { ifAbsent, ifMatch, signal }: DriverCopyOptions): Promise<WriteResult> {
+async function copyParts(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
   const { from, to, key } = request;
+  const { ifAbsent, ifMatch, attributes, signal } = options;
   const { create, use } = to.encryption;
   const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
   const { headers } = await to.client.send({ method: "HEAD", ...from, headers: condition, signal });
-  const created = { ...create, ...described(headers) };
+  const kept = attributes
+    ? describing(to, attributes)
+    : { ...described(headers), ...(await tagging(request, headers, signal)) };
+  const created = { ...create, ...kept };
   const size = sizeFrom(headers["content-length"]);
   const conditions = { ifAbsent, ifMatch: undefined };
   // A part has at least one byte.
@@ -123,6 +143,12 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
   const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
   const { text } = await bucket.client.text(ask);
   return { number, etag: partEtag(leafFields(text).ETag) };
+}
+
+/** Returns the header with the tags of the source, which CopyObject would copy by itself; none if there are none. */
+async function tagging({ from, to }: CopyRequest, headers: IncomingHttpHeaders, signal: Signal): Promise<Headers> {
+  if (headers["x-amz-tagging-count"] === undefined) return {};
+  return describing(to, { tags: await readTags(to, from, undefined, signal) });
 }
 
 const KEPT: ReadonlySet<string> = new Set([

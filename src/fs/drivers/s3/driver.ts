@@ -2,9 +2,19 @@
 
 import type { S3Options } from "../../../connections/options/s3.js";
 import { failure, invalid } from "../../../errors.js";
-import type { Driver, DriverContext, ObjectDriver } from "../../driver/driver.js";
+import type {
+  Driver,
+  DriverAttributeOptions,
+  DriverContext,
+  DriverStatOptions,
+  ObjectAttributes,
+  ObjectDriver,
+  ObjectInfo,
+  WriteResult,
+} from "../../driver/driver.js";
 import type { HttpOptions } from "../../http/types.js";
 import { encodeKey, presign } from "../../signing/sigv4.js";
+import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy } from "./copy.js";
 import { remove, removeEach, removeObject } from "./delete.js";
@@ -25,9 +35,14 @@ export async function openBucket(
 }
 
 /** Returns the driver of a bucket, on any client. */
-export function s3Driver(bucket: Bucket, shared: DriverContext, signedUrl: Driver["signedUrl"]): Driver {
+export function s3Driver(of: Bucket, shared: DriverContext, signedUrl: Driver["signedUrl"]): Driver {
+  const bucket: Bucket = { ...of, attributes: attributeHeaders };
   return {
     ...objectDriver(bucket, shared),
+    attributes: ATTRIBUTES,
+    attributesOnCopy: ATTRIBUTES,
+    stat: (key, options) => statWithTags(bucket, key, options),
+    setAttributes: (key, attributes, options) => setAttributes(bucket, key, attributes, options),
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
@@ -59,10 +74,34 @@ export async function bucketOf(
   return { name, client, profile, encryption, checksums };
 }
 
+async function statWithTags(bucket: Bucket, key: string, options: DriverStatOptions): Promise<ObjectInfo> {
+  const { version, signal } = options;
+  const info = await stat(bucket, key, options);
+  // Not every service counts the tags in the response to HEAD.
+  return options.tags ? { ...info, tags: await readTags(bucket, { key }, version, signal) } : info;
+}
+
+/** Copies the object onto itself, which makes a new version of it. Tags alone are set in place, without a condition. */
+async function setAttributes(
+  bucket: Bucket,
+  key: string,
+  attributes: ObjectAttributes,
+  { was, changed, conditional, signal }: DriverAttributeOptions,
+): Promise<WriteResult> {
+  if (changed.size === 1 && changed.has("tags") && !conditional) {
+    await writeTags(bucket, key, attributes.tags, signal);
+    return {
+      ...(was.etag !== undefined && { etag: was.etag }),
+      ...(was.version !== undefined && { version: was.version }),
+    };
+  }
+  const onto = { from: { bucket: bucket.name, key }, to: bucket, key };
+  return copy(onto, { ifAbsent: false, ifMatch: was.etag, attributes, signal });
+}
+
 /** Returns a driver of single objects, whose `delete` sends one request per key. */
 export function objectDriver(bucket: Bucket, { uploads }: DriverContext): ObjectDriver {
   return {
-    metadata: true,
     stat: (key, options) => stat(bucket, key, options),
     read: (key, options) => read(bucket, key, options),
     write: (key, body, options) => write(bucket, key, body, options, uploads),

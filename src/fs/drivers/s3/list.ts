@@ -89,10 +89,11 @@ function directory({ Prefix }: Fields): DriverListEntry {
   return { key: required(Prefix, "Prefix"), type: "directory" };
 }
 
-function file({ Key, Size, LastModified, ETag }: Fields): DriverListEntry {
+function file({ Key, Size, LastModified, ETag, StorageClass }: Fields): DriverListEntry {
   const item: DriverListEntry = { key: required(Key, "Key"), type: "file", size: sizeInRow(Size) };
   item.modified = dateInRow(LastModified);
   if (ETag) item.etag = ETag;
+  if (StorageClass) item.storageClass = StorageClass;
   return item;
 }
 

@@ -5,7 +5,7 @@ import { failure } from "../../../errors.js";
 import type { ByteStream } from "../../../streams.js";
 import { decodeRfc2047, encodeRfc2047, modifiedIn } from "../../driver/content.js";
 import type { ObjectInfo, WriteResult } from "../../driver/driver.js";
-import type { Profile } from "./profile.js";
+import type { Bucket } from "./client.js";
 
 export const CHECKSUM = "x-amz-checksum-crc32";
 
@@ -65,16 +65,22 @@ class Verified implements AsyncIterator<Uint8Array> {
 
 // Parses the response headers that describe an object.
 
-export function infoOf(key: string, size: number, headers: IncomingHttpHeaders, { md5Etags }: Profile): ObjectInfo {
+export function infoOf(
+  key: string,
+  size: number,
+  headers: IncomingHttpHeaders,
+  { profile, attributes }: Bucket,
+): ObjectInfo {
   const { "last-modified": time, etag } = headers;
   const info: ObjectInfo = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
   const version = versionIn(headers["x-amz-version-id"]);
   if (version !== undefined) info.version = version;
-  const md5 = md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
+  const md5 = profile.md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
   if (md5 !== undefined) info.md5 = md5;
   if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
   const metadata = metadataOf(headers);
   if (metadata) info.metadata = metadata;
+  attributes?.addTo(info, headers);
   return info;
 }
 

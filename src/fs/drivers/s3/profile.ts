@@ -25,6 +25,9 @@ const MODERN: Profile = {
   md5Etags: true,
 };
 
+/** AWS itself, whose profile is also its identity. */
+export const AMAZON: Profile = { ...MODERN };
+
 /** The features of every service. */
 const LEAST: Profile = {
   checksums: false,
@@ -43,7 +46,7 @@ const LEAST: Profile = {
  * two concurrent writers both may win.
  */
 export const profiles: Readonly<Record<S3Provider, Profile>> = {
-  aws: MODERN,
+  aws: AMAZON,
   minio: MODERN,
   r2: { ...MODERN, checksums: false, uniformParts: true, conditionalCommit: false },
   ceph: { ...MODERN, checksums: false, conditionalCommit: false },

@@ -12,13 +12,14 @@ export function versionQuery(version: string | undefined): string {
 }
 
 export async function stat(
-  { client, encryption, profile }: Bucket,
+  bucket: Bucket,
   key: string,
   { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
 ): Promise<ObjectInfo> {
-  const headers = ifMatch === undefined ? encryption.use : { ...encryption.use, "if-match": ifMatch };
-  const answer = await client.send({ method: "HEAD", key, query: versionQuery(version), headers, signal });
-  return infoOf(key, sizeFrom(answer.headers["content-length"]), answer.headers, profile);
+  const { use } = bucket.encryption;
+  const headers = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
+  const answer = await bucket.client.send({ method: "HEAD", key, query: versionQuery(version), headers, signal });
+  return infoOf(key, sizeFrom(answer.headers["content-length"]), answer.headers, bucket);
 }
 
 export async function read(
@@ -51,7 +52,7 @@ async function get(
   try {
     const { size, length } = parseContentRange(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
-    const info = infoOf(key, size, answer.headers, bucket.profile);
+    const info = infoOf(key, size, answer.headers, bucket);
     const checksum = checked ? promisedChecksum(answer.headers) : undefined;
     return { info, body: checksum === undefined ? answer.body : verified(answer.body, checksum) };
   } catch (error) {

@@ -9,7 +9,7 @@ import {
   type WriteAttempt,
 } from "../../driver/ambiguous-write.js";
 import { headerValue } from "../../driver/content.js";
-import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
+import type { DriverWriteOptions, ObjectAttributes, WriteResult } from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
 import { unexpectedResponse } from "../../http/errors.js";
@@ -64,8 +64,10 @@ function unenforced(which: string): Error {
   return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
-function describing({ contentType, metadata }: Pick<DriverWriteOptions, "contentType" | "metadata">) {
-  const headers = metadataHeaders(metadata);
+/** Returns the headers of attributes. */
+export function describing(bucket: Bucket, described: ObjectAttributes): Record<string, string> {
+  const { contentType, metadata } = described;
+  const headers = { ...metadataHeaders(metadata), ...bucket.attributes?.headersOf(described, bucket) };
   if (contentType !== undefined) headers["content-type"] = contentType;
   return headers;
 }
@@ -113,14 +115,14 @@ class ObjectTarget implements UploadTarget<PartDone> {
 
   async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key, options } = this;
-    const headers = { ...bucket.encryption.create, ...describing(options), ...conditionHeaders(options) };
+    const headers = { ...bucket.encryption.create, ...describing(bucket, options), ...conditionHeaders(options) };
     return putObject(bucket, key, headers, options, data, signal);
   }
 
   async createUpload(): Promise<MultipartUpload<PartDone>> {
     const { bucket, key, options } = this;
     checkCommitConditions(bucket.profile, options);
-    const headers = { ...bucket.encryption.create, ...describing(options) };
+    const headers = { ...bucket.encryption.create, ...describing(bucket, options) };
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);

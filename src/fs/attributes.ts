@@ -1,0 +1,135 @@
+/** Checks of the attributes of objects that need no request. */
+import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
+import type { AttributeName, Driver, ObjectAttributes, ObjectInfo } from "./driver/driver.js";
+import {
+  type CopyOptions,
+  checkHeader,
+  checkMetadata,
+  STAT,
+  type StatOptions,
+  WRITE,
+  type WriteOptions,
+} from "./options.js";
+
+export const ATTRIBUTES: OptionNames<ObjectAttributes> = {
+  contentType: true,
+  cacheControl: true,
+  contentDisposition: true,
+  contentEncoding: true,
+  contentLanguage: true,
+  metadata: true,
+  storageClass: true,
+  tags: true,
+};
+export const STAT_WITH_TAGS: OptionNames<StatOptions> = { ...STAT, tags: true };
+export const WRITE_WITH_ATTRIBUTES: OptionNames<WriteOptions> = { ...WRITE, ...ATTRIBUTES };
+
+const NAMES = Object.keys(ATTRIBUTES) as AttributeName[];
+/** The attributes that {@link Storage} adds to those that every write has. */
+const MORE = NAMES.filter((name) => name !== "contentType" && name !== "metadata");
+
+/** Changes of attributes: `null` removes one, and undefined leaves it. */
+export type AttributeChanges = { [Name in AttributeName]?: ObjectAttributes[Name] | null };
+
+const MAX_TAGS = 10;
+const MAX_TAG_NAME = 128;
+const MAX_TAG_VALUE = 256;
+/** The characters that S3 and Azure both take; S3 also takes `@`. */
+const TAG = /^[\p{L}\p{N} +\-=._:/@]*$/u;
+
+/** Returns those attributes in `init` that a write does not check by itself. */
+export function checkMore(init: ObjectAttributes, driver: Driver): ObjectAttributes | undefined {
+  return MORE.some((name) => init[name] !== undefined) ? checkAttributes(init, driver, MORE) : undefined;
+}
+
+/** Returns the attributes that are set in `init`. Throws Unsupported for those that this driver's objects cannot carry. */
+export function checkAttributes(
+  init: ObjectAttributes,
+  { attributes }: Driver,
+  names: readonly AttributeName[] = NAMES,
+): ObjectAttributes {
+  const given: ObjectAttributes = {};
+  for (const name of names) {
+    if (init[name] === undefined) continue;
+    if (!attributes.includes(name)) throw notCarried(name);
+    Object.assign(given, { [name]: checked(name, init) });
+  }
+  return given;
+}
+
+function notCarried(name: AttributeName): Error {
+  return failure("Unsupported", `objects of this provider have no ${name}`);
+}
+
+function checked(name: AttributeName, init: ObjectAttributes): ObjectAttributes[AttributeName] {
+  if (name === "metadata") return checkMetadata(init.metadata);
+  if (name === "tags") return checkTags(init.tags!);
+  const text = init[name]!;
+  checkHeader(name, text);
+  if (/[^ -~]/.test(text)) throw invalid(`${name} has a character outside ASCII${ENCODED[name] ?? ""}`);
+  return text;
+}
+
+const ENCODED: Partial<Record<AttributeName, string>> = {
+  contentDisposition: "; encode a file name as filename*=UTF-8''… (RFC 6266)",
+};
+
+function checkTags(tags: Record<string, string>): Record<string, string> {
+  const pairs = Object.entries(tags);
+  if (pairs.length > MAX_TAGS) throw invalid(`${pairs.length} tags, at most ${MAX_TAGS} are allowed`);
+  for (const [name, value] of pairs) {
+    checkHeader(`tag ${name}`, value);
+    if (name === "" || name.length > MAX_TAG_NAME) throw invalid(`a tag's name has 1 to ${MAX_TAG_NAME} characters`);
+    if (value.length > MAX_TAG_VALUE) throw invalid(`tag ${name}: a value has at most ${MAX_TAG_VALUE} characters`);
+    if (!TAG.test(name) || !TAG.test(value))
+      throw invalid(`tag ${name}: letters, digits, spaces and + - = . _ : / @ are allowed`);
+  }
+  return { ...tags };
+}
+
+/**
+ * Returns the attributes that a copy to this driver replaces; undefined if it only keeps those of its source. Files drop
+ * all attributes unless they are asked to keep them.
+ */
+export function checkCopied(driver: Driver, { attributes, replace }: CopyOptions): ObjectAttributes | undefined {
+  if (attributes !== undefined && attributes !== "keep" && attributes !== "drop")
+    throw invalid(`attributes must be "keep" or "drop"`);
+  if (replace === undefined) return attributes === "drop" ? {} : undefined;
+  checkOptions("replace", replace, ATTRIBUTES);
+  return checkAttributes(replace, driver);
+}
+
+/**
+ * Returns the attributes of a copy from another provider. Throws Unsupported for one that the target cannot store; files
+ * store none, which only `attributes: "keep"` turns into an error.
+ */
+export function copiedAttributes(
+  info: ObjectInfo,
+  driver: Driver,
+  { attributes, replace }: CopyOptions,
+): ObjectAttributes {
+  if (attributes === "drop") return replace ?? {};
+  if (attributes === undefined && driver.attributes.length === 0) return replace ?? {};
+  const { contentType, ...kept } = attributesOf(info);
+  const ownType = driver.attributes.includes("contentType") ? { contentType } : {};
+  return checkAttributes({ ...kept, ...ownType, ...replace }, driver);
+}
+
+/** Returns the attributes among the metadata of an object, without those of the place: its storage class. */
+export function attributesOf(info: ObjectInfo): ObjectAttributes {
+  const { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, metadata, tags } = info;
+  return { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, metadata, tags };
+}
+
+/** Returns the attributes of an object after `changes`, and the names of those that change. */
+export function withChanges(info: ObjectInfo, changes: AttributeChanges, driver: Driver) {
+  const kept: ObjectAttributes = { ...attributesOf(info), storageClass: info.storageClass };
+  const changed = new Set(NAMES.filter((name) => changes[name] !== undefined));
+  const set = Object.fromEntries(NAMES.map((name) => [name, changes[name] ?? undefined]));
+  const removed = NAMES.filter((name) => changes[name] === null);
+  for (const name of removed) {
+    if (!driver.attributes.includes(name)) throw notCarried(name);
+    kept[name] = undefined;
+  }
+  return { attributes: { ...kept, ...checkAttributes(set, driver) }, changed };
+}
