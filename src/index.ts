@@ -25,6 +25,7 @@ export {
 } from "./errors.js";
 export type { AttributeChanges } from "./fs/attributes.js";
 export type { DriverFactory, ObjectAttributes, ObjectInfo, WriteResult } from "./fs/driver/driver.js";
+export type { GetResult } from "./fs/get.js";
 export type {
   Compression,
   CopyOptions,

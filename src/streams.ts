@@ -68,6 +68,15 @@ export class InMemory implements ByteStream {
   }
 }
 
+/** Returns UTF-8 as text, its byte order mark included. Throws Corrupt for other bytes. */
+export function decodeUtf8(data: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+  } catch (cause) {
+    throw failure("Corrupt", "the object is not UTF-8 text", { cause });
+  }
+}
+
 /** Returns a stream of one chunk, or of none if `data` is empty. */
 export function single(data: Uint8Array): InMemory {
   return new InMemory(data);

@@ -7,6 +7,7 @@ import {
   checkMetadata,
   STAT,
   type StatOptions,
+  type UpdateOptions,
   WRITE,
   type WriteOptions,
 } from "./options.js";
@@ -23,6 +24,13 @@ export const ATTRIBUTES: OptionNames<ObjectAttributes> = {
 };
 export const STAT_WITH_TAGS: OptionNames<StatOptions> = { ...STAT, tags: true };
 export const WRITE_WITH_ATTRIBUTES: OptionNames<WriteOptions> = { ...WRITE, ...ATTRIBUTES };
+const { ifAbsent: _, ifMatch: __, ...UNCONDITIONAL } = WRITE;
+export const UPDATE: OptionNames<UpdateOptions> = {
+  ...UNCONDITIONAL,
+  ...ATTRIBUTES,
+  attempts: true,
+  maxDecodedBytes: true,
+};
 
 const NAMES = Object.keys(ATTRIBUTES) as AttributeName[];
 /** The attributes that {@link Storage} adds to those that every write has. */

@@ -1,7 +1,6 @@
 import type { Codecs } from "../codecs/codec.js";
-import { checkOptions, failure, isStorageError } from "../errors.js";
-import type { ByteStream } from "../streams.js";
-import { abortable, type Body, collect } from "../streams.js";
+import { checkOptions, isStorageError, type StorageError } from "../errors.js";
+import { abortable, type Body, type ByteStream, collect, decodeUtf8 } from "../streams.js";
 import type { DriverContext, ObjectDriver, ObjectInfo, WriteResult } from "./driver/driver.js";
 import { Operation, onObject } from "./operation.js";
 import {
@@ -126,9 +125,9 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   async text(at: PathLike, init: ReadOptions = {}): Promise<string> {
     const data = await this.bytes(at, init);
     try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-    } catch (cause) {
-      throw failure("Corrupt", "the object is not UTF-8 text", { cause }).at("read", String(at));
+      return decodeUtf8(data);
+    } catch (error) {
+      throw (error as StorageError).at("read", String(at));
     }
   }
 

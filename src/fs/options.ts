@@ -80,6 +80,13 @@ export interface ObjectWriteOptions extends Abortable, Pick<ObjectAttributes, "c
 /** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
 export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {}
 
+export interface UpdateOptions extends Omit<WriteOptions, "ifAbsent" | "ifMatch"> {
+  /** How often to try while other writers come between. @default 30 */
+  attempts?: number | undefined;
+  /** With `compression`: the maximum number of decoded bytes of the current object. */
+  maxDecodedBytes?: number | undefined;
+}
+
 export interface SetAttributesOptions extends Abortable {
   /** Throws `PreconditionFailed` unless the object has this etag. */
   ifMatch?: string | undefined;

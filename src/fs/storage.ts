@@ -1,21 +1,19 @@
-import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
+import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
 import { StoragePath } from "../path.js";
-import { type Body, toReadableStream } from "../streams.js";
+import { abortable, toReadableStream } from "../streams.js";
 import {
   ATTRIBUTES,
   type AttributeChanges,
-  attributesOf,
-  checkCopied,
   checkMore,
   STAT_WITH_TAGS,
+  UPDATE,
   WRITE_WITH_ATTRIBUTES,
   withChanges,
 } from "./attributes.js";
 import { Batch } from "./batch.js";
-import { checkApart, copyAcross, deleteUnchanged, type SourceState, waitUntilDistinct } from "./copy-across.js";
+import { Copies } from "./copy.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
-  AttributeName,
   Driver,
   DriverContext,
   DriverListEntry,
@@ -24,6 +22,7 @@ import type {
   ObjectInfo,
   WriteResult,
 } from "./driver/driver.js";
+import { GetResult, type JsonOptions } from "./get.js";
 import { globKeys } from "./glob/walk.js";
 import { Objects, type ReadStrategy } from "./objects.js";
 import { Operation, onObject, type ResolvedObject } from "./operation.js";
@@ -32,6 +31,7 @@ import {
   type CopyOptions,
   checkConditions,
   checkRange,
+  checkRead,
   checkSign,
   DELETE,
   type DeleteObjectOptions,
@@ -44,19 +44,22 @@ import {
   RANGES,
   type Range,
   type RangesInit,
+  READ,
   type ReadOptions,
   SET_ATTRIBUTES,
   type SetAttributesOptions,
   SIGN,
   type SignedUrlOptions,
   type StatOptions,
+  type UpdateOptions,
   type WriteOptions,
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
-import { summed, transferTree } from "./tree.js";
+import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
-import { writeObject } from "./write.js";
+import { decoding, writeObject } from "./write.js";
+import { unwrapped, type WriteBody } from "./write-body.js";
 
 /**
  * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
@@ -64,14 +67,6 @@ import { writeObject } from "./write.js";
  */
 export interface ListEntry extends Omit<DriverListEntry, "key"> {
   path: StoragePath;
-}
-
-/** The outcome of one copy: the source's state, unless source and target are one object. */
-interface CopyOutcome {
-  /** Set for a move. */
-  was?: SourceState;
-  /** Whether the source was checked after the copy. */
-  checked?: boolean;
 }
 
 /** For the check of changes before the object is looked at. */
@@ -83,12 +78,14 @@ const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel
 export class Storage extends Objects<Driver> {
   readonly #reach: DriverRegistry;
   readonly #shared: DriverContext;
+  readonly #copies: Copies;
 
   /** @internal Use `openStorage`. */
   constructor(reach: DriverRegistry, shared: DriverContext) {
     super(reach, shared, IN_PARALLEL);
     this.#reach = reach;
     this.#shared = shared;
+    this.#copies = new Copies(reach, this);
   }
 
   /**
@@ -113,10 +110,83 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.write("s3://bucket/app.js", "code", { cacheControl: "public, max-age=31536000, immutable" });
    */
-  override write(at: PathLike, body: Body, init: WriteOptions = {}): Promise<WriteResult> {
-    return onObject(this.#reach, "write", at, init, WRITE_WITH_ATTRIBUTES, (reached) =>
-      writeObject(reached, body, init, checkMore(init, reached.driver)),
-    );
+  override write(at: PathLike, body: WriteBody, init: WriteOptions = {}): Promise<WriteResult> {
+    return onObject(this.#reach, "write", at, init, WRITE_WITH_ATTRIBUTES, async (reached) => {
+      const more = checkMore(init, reached.driver);
+      const { body: bytes, contentType } = unwrapped(body);
+      const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
+      return writeObject(reached, bytes, typed, more);
+    });
+  }
+
+  /**
+   * Opens an object in one request: its metadata and its bytes, all of one version. A dropped connection is resumed.
+   * Throws `NotFound` if it does not exist. Read the result, or close it with `cancel()` or `await using`.
+   *
+   * @example
+   * const object = await storage.get("s3://bucket/config.json");
+   * const config = await object.json();
+   * await storage.write("s3://bucket/config.json", "{}", { ifMatch: object.info.etag });
+   */
+  async get(at: PathLike, init: ReadOptions = {}): Promise<GetResult> {
+    const call = new Operation("read", "read", init);
+    return call.run(async () => {
+      checkOptions("get", init, READ);
+      const wanted = Object.assign(checkRead(init), { limiter: this.#shared.downloads });
+      const reached = await call.object(this.#reach, at);
+      const decode = decoding(reached, init);
+      const { info, body } = await readParallel(reached.driver, reached.key, wanted);
+      const size = init.compression == null ? rangeSize(info, wanted) : undefined;
+      const source = abortable(body, init.signal);
+      return new GetResult(info, { source, decode, size, toError: (error) => call.toStorageError(error) });
+    });
+  }
+
+  /**
+   * Returns the object as a JSON value. Throws `NotFound` if it does not exist, `Corrupt` if it is no JSON or does not
+   * fit the schema, which can be of any library that implements Standard Schema.
+   *
+   * @example const { port } = await storage.json<{ port: number }>("s3://bucket/config.json");
+   */
+  async json<T = unknown>(at: PathLike, init: ReadOptions & JsonOptions<T> = {}): Promise<T> {
+    const { schema, ...reading } = init;
+    return (await this.get(at, reading)).json<T>({ schema });
+  }
+
+  /**
+   * Writes a value as JSON, with the content type `application/json`. Throws InvalidArgument for a value that JSON
+   * cannot represent.
+   *
+   * @example await storage.writeJson("s3://bucket/config.json", { port: 80 }, { ifAbsent: true });
+   */
+  writeJson(at: PathLike, value: unknown, init: WriteOptions = {}): Promise<WriteResult> {
+    const call = new Operation("write", "write", {});
+    return call.run(async () => {
+      call.path(at);
+      return this.write(at, jsonText(value), { contentType: "application/json", ...init });
+    });
+  }
+
+  /**
+   * Changes an object by a function of its current state, so that no other writer's change is lost. `change` receives
+   * what `get` returns, or undefined if there is no object, and returns the new body, or undefined to leave everything
+   * as it is. The body is written only over the state that was seen; if another writer came between, `change` is called
+   * again after a random pause, `attempts` times in all. Attributes stay unless `init` has others.
+   *
+   * Returns the receipt, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
+   * `AlreadyExists` after the last attempt; `CommitUnknown` if a response was lost and nothing shows whether the change
+   * is stored.
+   *
+   * @example await storage.update("s3://bucket/count", async (now) => String(Number(await now?.text() ?? 0) + 1));
+   */
+  update(at: PathLike, change: UpdateFunction, init: UpdateOptions = {}): Promise<WriteResult | undefined> {
+    const call = new Operation("update", "write", { signal: init?.signal });
+    return call.run(async () => {
+      const path = call.path(at);
+      checkOptions("update", init, UPDATE);
+      if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
+      return updateObject(this, path, change, init);
+    });
   }
 
   /**
@@ -246,7 +316,7 @@ export class Storage extends Objects<Driver> {
    */
   async copy(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("copy", init, COPY);
-    await (init.recursive ? this.#tree("copy", from, to, init) : this.#copy("copy", from, to, init));
+    await this.#copies.run("copy", from, to, init);
   }
 
   /**
@@ -262,8 +332,7 @@ export class Storage extends Objects<Driver> {
    */
   async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
     checkOptions("move", init, COPY);
-    if (init.recursive) return this.#tree("move", from, to, init);
-    await this.#finishMove(from, await this.#copy("move", from, to, init), init.signal);
+    await this.#copies.run("move", from, to, init);
   }
 
   /**
@@ -321,117 +390,21 @@ export class Storage extends Objects<Driver> {
     }
     await deleteGroups(groups, signal);
   }
-
-  /** Returns whether one driver can copy between the two: same provider, same connection. */
-  #together(a: StoragePath, b: StoragePath): boolean {
-    return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
-  }
-
-  #tree(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<void> {
-    const { signal } = init;
-    const call = new Operation(op, "list", { signal });
-    const writing = new Operation(op, "copy", { signal });
-    const reporter = summed(init.onProgress);
-    return call.run(async () => {
-      const source = await call.bucket(this.#reach, from);
-      const target = await writing.run(() => writing.bucket(this.#reach, to));
-      const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
-        const { ifAbsent, ifMatch } = init;
-        const { attributes, replace } = init;
-        const single = { ifAbsent, ifMatch, attributes, replace, signal, onProgress: reporter() };
-        const copied = await this.#copy(op, a, b, single, listed);
-        return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
-      };
-      const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
-      await transferTree({ op, call, writing, source, target, init, one, drop });
-    });
-  }
-
-  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, signal: AbortSignal | undefined): Promise<void> {
-    if (checked) await this.delete(from, { signal });
-    else if (was) await this.#deleteMoved(from, was, signal);
-  }
-
-  #deleteMoved(at: PathLike, was: SourceState, signal: AbortSignal | undefined): Promise<void> {
-    const call = new Operation("move", "delete", { signal });
-    return call.run(async () => deleteUnchanged(call, await call.object(this.#reach, at), was, signal));
-  }
-
-  /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
-  async #copy(
-    op: "copy" | "move",
-    from: PathLike,
-    to: PathLike,
-    init: CopyOptions,
-    listed?: SourceState,
-  ): Promise<CopyOutcome> {
-    const { signal, ifAbsent } = init;
-    const reading = new Operation(op, "read", { signal, ifMatch: init.ifMatch });
-    const writing = new Operation(op, "copy", init);
-    const source = await reading.run(() => reading.object(this.#reach, from));
-    const target = await writing.run(() => writing.object(this.#reach, to));
-    if (source.driver === target.driver && source.key === target.key) {
-      await this.stat(from, { signal });
-      return {};
-    }
-    const move = op === "move";
-    const replaced = await writing.run(async () => checkCopied(target.driver, init));
-    const inProvider = this.#together(source.path, target.path) && (!replaced || canReplace(target.driver, init));
-    if (!inProvider) {
-      const ifMatch = init.ifMatch ?? listed?.etag;
-      const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
-      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, move));
-      if (move) await reading.run(() => checkApart(source, copied, signal));
-      return { checked: move };
-    }
-    const { bucket, key } = source.path;
-    const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
-    if (info) await waitUntilDistinct(info, signal);
-    const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
-    const full = replaced ? await this.#seen(reading, source, signal, true) : undefined;
-    const was = full ?? known ?? (move ? await this.#seen(reading, source, signal) : undefined);
-    // With ifAbsent a provider does not say which of two conditions failed; a move checks again before it deletes.
-    const ifMatch = init.ifMatch ?? (ifAbsent && !full ? undefined : was?.etag);
-    const attributes = full && { ...(init.attributes === "drop" ? {} : attributesOf(full)), ...replaced };
-    const { same } = await writing.run(
-      () =>
-        target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, attributes, signal }),
-      // Within a provider the response says only that an object is missing: that is the source.
-      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
-    );
-    if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
-    if (!info) return move && was ? { was } : {};
-    const stored = await this.#seen(writing, target, signal);
-    await reading.run(() => checkApart(source, { info, stored }, signal));
-    return { checked: true };
-  }
-
-  /** Converts the failure of a condition that the caller did not set into terms that the caller knows. */
-  #unasked({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
-    if (ifMatch !== undefined || !isStorageError(error, "PreconditionFailed")) return error;
-    const { op, attempts } = error;
-    const detail = "it changed since it was looked at; nothing of it was copied";
-    return new StorageError({ code: "ObjectChanged", op, path: String(path), detail, attempts, cause: error });
-  }
-
-  #seen(
-    call: Operation,
-    { key, driver }: ResolvedObject,
-    signal: AbortSignal | undefined,
-    tags = false,
-  ): Promise<ObjectInfo> {
-    return call.run(() => driver.stat(key, { version: undefined, tags, signal }));
-  }
 }
 
-/** Returns whether a copy inside the provider can set these attributes. */
-function canReplace({ attributesOnCopy }: Driver, { attributes, replace = {} }: CopyOptions): boolean {
-  const names = attributes === "drop" ? ATTRIBUTES : replace;
-  return (Object.keys(names) as AttributeName[]).every((name) => attributesOnCopy.includes(name));
+/** Returns the bytes of the requested range that the object has. */
+function rangeSize({ size }: ObjectInfo, { start, end = size }: { start: number; end?: number | undefined }): number {
+  return Math.max(0, Math.min(end, size) - start);
 }
 
-function missing({ op, detail, attempts, cause }: StorageError, path: StoragePath): StorageError {
-  return new StorageError({ code: "NotFound", op, path: String(path), detail, attempts, cause });
+function jsonText(value: unknown): string {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    if (text !== undefined) return text;
+  } catch (cause) {
+    throw invalid("the value has no JSON form", { cause });
+  }
+  throw invalid(`${typeof value} has no JSON form`);
 }
 
 function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry {
