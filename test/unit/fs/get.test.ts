@@ -93,7 +93,7 @@ test("writeJson sets the content type, takes conditions, and refuses what JSON c
 
 test("bodies of the Fetch API bring their content type; an error page and a used body are refused", async () => {
   const at = "memory://get/fetched";
-  const response = (body: BodyInit | null, init?: ResponseInit) => new Response(body, init);
+  const response = (body: string | null, init?: ResponseInit) => new Response(body, init);
   await storage.write(at, response("a", { headers: { "content-type": "text/x-own" } }));
   expect(await storage.stat(at)).toMatchObject({ size: 1, contentType: "text/x-own" });
   await storage.write(at, response("a", { headers: { "content-type": "text/x-own" } }), { contentType: "text/css" });
