@@ -72,6 +72,9 @@ function driverOf(bucket: Bucket, bucketOf: (name: string) => Bucket): Driver {
         yield rows.slice(at, at + PAGE);
       }
     },
+    async signedPost() {
+      throw failure("Unsupported", "a map takes no uploads by a form");
+    },
     async signedUrl() {
       throw failure("Unsupported", "a map has no address");
     },

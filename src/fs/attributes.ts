@@ -1,6 +1,6 @@
 /** Checks of the attributes of objects that need no request. */
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
-import type { AttributeName, Driver, ObjectAttributes, ObjectInfo } from "./driver/driver.js";
+import type { AttributeName, Driver, ObjectAttributes, ObjectInfo, ResponseHeaders } from "./driver/driver.js";
 import {
   type CopyOptions,
   checkHeader,
@@ -93,6 +93,21 @@ function checkTags(tags: Record<string, string>): Record<string, string> {
       throw invalid(`tag ${name}: letters, digits, spaces and + - = . _ : / @ are allowed`);
   }
   return { ...tags };
+}
+
+const RESPONSE: OptionNames<ResponseHeaders> = {
+  contentType: true,
+  cacheControl: true,
+  contentDisposition: true,
+  contentEncoding: true,
+  contentLanguage: true,
+};
+
+/** Returns the headers that are set. */
+export function checkResponseHeaders(headers: ResponseHeaders): ResponseHeaders {
+  checkOptions("responseHeaders", headers, RESPONSE);
+  const set = NAMES.filter((name) => headers[name as keyof ResponseHeaders] !== undefined);
+  return Object.fromEntries(set.map((name) => [name, checked(name, headers)]));
 }
 
 /**

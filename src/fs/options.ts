@@ -2,7 +2,7 @@
 import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { ObjectAttributes } from "./driver/driver.js";
+import type { DriverPostOptions, DriverSignOptions, ObjectAttributes, ResponseHeaders } from "./driver/driver.js";
 
 /** A path, its text, or a `file:` URL, as {@link StoragePath.parse} accepts them. */
 export type PathLike = StoragePath | string | URL;
@@ -126,9 +126,27 @@ export interface DeleteOptions extends DeleteObjectOptions {
 
 export interface SignedUrlOptions {
   /** @default "GET" */
-  method?: "GET" | "PUT" | undefined;
+  method?: DriverSignOptions["method"] | undefined;
   /** Seconds, 1 to 604,800 (seven days). @default 3600 */
   expiresIn?: number | undefined;
+  /** For PUT: the content type that the holder must send. Azure stores it, but cannot demand it. */
+  contentType?: string | undefined;
+  /** For PUT: the bytes that the holder must send. `Unsupported` on Azure. */
+  contentLength?: number | undefined;
+  /** For GET: headers of the response, such as a `contentDisposition` to save under another name. */
+  responseHeaders?: ResponseHeaders | undefined;
+}
+
+export interface SignedPostOptions {
+  /** Seconds, 1 to 604,800 (seven days). @default 3600 */
+  expiresIn?: number | undefined;
+  /** @default 0 */
+  minBytes?: number | undefined;
+  maxBytes: number;
+  /** The content type that the form must state. */
+  contentType?: string | undefined;
+  /** Whether the path is a directory: the browser adds the name of the file. */
+  prefix?: boolean | undefined;
 }
 
 export type RangesInit = ObjectStatOptions & { ifMatch?: string | undefined };
@@ -178,7 +196,20 @@ export const COPY: OptionNames<CopyOptions> = {
   onProgress: true,
   signal: true,
 };
-export const SIGN: OptionNames<SignedUrlOptions> = { method: true, expiresIn: true };
+export const SIGN: OptionNames<SignedUrlOptions> = {
+  method: true,
+  expiresIn: true,
+  contentType: true,
+  contentLength: true,
+  responseHeaders: true,
+};
+export const POST: OptionNames<SignedPostOptions> = {
+  expiresIn: true,
+  minBytes: true,
+  maxBytes: true,
+  contentType: true,
+  prefix: true,
+};
 
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 2048;
@@ -253,13 +284,32 @@ export function checkHeader(what: string, value: string): void {
   if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }
 
-export function checkSign({ method = "GET", expiresIn = 3600 }: SignedUrlOptions): {
-  method: "GET" | "PUT";
-  expiresIn: number;
-} {
-  if (method !== "GET" && method !== "PUT") throw invalid("method must be GET or PUT");
-  if (!(Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS)) {
-    throw invalid(`expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
-  }
-  return { method, expiresIn };
+const METHODS: readonly string[] = ["GET", "PUT", "HEAD", "DELETE"];
+
+export function checkSign({ method = "GET", expiresIn = 3600, ...rest }: SignedUrlOptions): DriverSignOptions {
+  const { contentType, contentLength, responseHeaders } = rest;
+  if (!METHODS.includes(method)) throw invalid(`method must be one of ${METHODS.join(", ")}`);
+  checkExpiry(expiresIn);
+  if (method !== "PUT" && (contentType !== undefined || contentLength !== undefined))
+    throw invalid("contentType and contentLength are those of an upload, with the method PUT");
+  if (method !== "GET" && responseHeaders !== undefined)
+    throw invalid("responseHeaders are those of a download, with the method GET");
+  if (contentType !== undefined) checkHeader("contentType", contentType);
+  checkCount("contentLength", contentLength, 0);
+  return { method, expiresIn, contentType, contentLength, responseHeaders };
+}
+
+export function checkPost(init: SignedPostOptions): DriverPostOptions {
+  const { expiresIn = 3600, minBytes = 0, maxBytes, contentType, prefix = false } = init;
+  checkExpiry(expiresIn);
+  checkCount("minBytes", minBytes, 0);
+  checkCount("maxBytes", maxBytes, minBytes);
+  if (maxBytes === undefined) throw invalid("maxBytes is missing: a form without it takes any amount");
+  if (contentType !== undefined) checkHeader("contentType", contentType);
+  return { expiresIn, minBytes, maxBytes, contentType, prefix };
+}
+
+function checkExpiry(expiresIn: number): void {
+  if (Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS) return;
+  throw invalid(`expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
 }

@@ -5,6 +5,7 @@ import {
   ATTRIBUTES,
   type AttributeChanges,
   checkMore,
+  checkResponseHeaders,
   STAT_WITH_TAGS,
   UPDATE,
   WRITE_WITH_ATTRIBUTES,
@@ -17,6 +18,9 @@ import type {
   Driver,
   DriverContext,
   DriverListEntry,
+  DriverSignedPost,
+  DriverSignedUrl,
+  DriverSignOptions,
   ObjectDriver,
   ObjectIdentifier,
   ObjectInfo,
@@ -30,6 +34,7 @@ import {
   COPY,
   type CopyOptions,
   checkConditions,
+  checkPost,
   checkRange,
   checkRead,
   checkSign,
@@ -41,6 +46,7 @@ import {
   LIST,
   type ListOptions,
   type PathLike,
+  POST,
   RANGES,
   type Range,
   type RangesInit,
@@ -49,6 +55,7 @@ import {
   SET_ATTRIBUTES,
   type SetAttributesOptions,
   SIGN,
+  type SignedPostOptions,
   type SignedUrlOptions,
   type StatOptions,
   type UpdateOptions,
@@ -71,6 +78,17 @@ export interface ListEntry extends Omit<DriverListEntry, "key"> {
 
 /** For the check of changes before the object is looked at. */
 const NOTHING_YET = { size: 0, modified: new Date(0), etag: "" };
+
+/** A request that its holder can send without credentials until it expires. */
+export interface SignedUrl extends DriverSignedUrl {
+  method: DriverSignOptions["method"];
+  expires: Date;
+}
+
+/** A form of a browser, which its holder can send without credentials until it expires. */
+export interface SignedPost extends DriverSignedPost {
+  expires: Date;
+}
 
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
@@ -363,16 +381,41 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Returns a URL that lets any holder `GET` or `PUT` this one object until it expires. Sends no request.
+   * Returns a request that any holder can send until it expires, for this one object: the URL, and the headers that must
+   * go with it. Sends no request itself.
    *
-   * @example const url = await storage.signedUrl("s3://bucket/a.bin", { expiresIn: 600 });
+   * @example
+   * const { url, method, headers } = await storage.signedUrl("s3://bucket/a.bin", { method: "PUT", expiresIn: 600 });
+   * await fetch(url, { method, headers, body: "data" });
    */
-  signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<string> {
+  signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<SignedUrl> {
     const call = new Operation("sign", "sign", {});
     return call.run(async () => {
       checkOptions("sign", init, SIGN);
+      const options = checkSign(init);
+      const { responseHeaders } = options;
+      if (responseHeaders) options.responseHeaders = checkResponseHeaders(responseHeaders);
       const { key, driver } = await call.object(this.#reach, at);
-      return driver.signedUrl(key, checkSign(init));
+      const expires = new Date(Date.now() + options.expiresIn * 1000);
+      return { method: options.method, expires, ...(await driver.signedUrl(key, options)) };
+    });
+  }
+
+  /**
+   * Returns a form with which a browser can upload one object until it expires: its address, and the fields that come
+   * before the field `file`. Sends no request itself. `Unsupported` on Azure, which takes no forms.
+   *
+   * @example const { url, fields } = await storage.signedPost("s3://bucket/uploads/", { prefix: true, maxBytes: 1e6 });
+   */
+  signedPost(at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
+    const call = new Operation("sign", "sign", {});
+    return call.run(async () => {
+      checkOptions("signedPost", init, POST);
+      const options = checkPost(init);
+      const { key, driver } = await (options.prefix ? call.bucket(this.#reach, at) : call.object(this.#reach, at));
+      const expires = new Date(Date.now() + options.expiresIn * 1000);
+      const from = options.prefix && key !== "" ? `${key}/` : key;
+      return { expires, ...(await driver.signedPost(from, options)) };
     });
   }
 

@@ -5,9 +5,14 @@ import { CLOUDS, type Cloud, codeOf, LISTING_CLOUDS, on, PAGE, RETRYABLE, VERBS,
 const SUCCESSES = [200, 201, 202, 203, 204, 206, 226];
 const verbs = Object.keys(VERBS) as Verb[];
 
+/** The answer to the look at the source of a copy, which only Azure's needs. */
+function ofSource({ good }: Cloud, verb: Verb, method: string | undefined) {
+  return verb === "copy" && method === "HEAD" ? good.stat : undefined;
+}
+
 describe.each(CLOUDS)("$name", (cloud) => {
   test.each(verbs)("%s works when it is answered as it should be", async (verb) => {
-    const { seam } = await on(cloud, () => cloud.good[verb]);
+    const { seam } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? cloud.good[verb]);
     expect(await codeOf(seam, VERBS[verb](seam))).toBe(undefined);
   });
 
@@ -18,7 +23,7 @@ describe.each(CLOUDS)("$name", (cloud) => {
     const { seam } = await on(cloud, ({ method }) => {
       // The look at what became of a write finds nothing.
       if (verb === "write" && method !== "PUT" && method !== "POST") return { status: 404 };
-      return { ...cloud.good[verb], status };
+      return ofSource(cloud, verb, method) ?? { ...cloud.good[verb], status };
     });
     const code = await codeOf(seam, VERBS[verb](seam));
     expect(code).toBeDefined();
@@ -29,7 +34,8 @@ describe.each(CLOUDS)("$name", (cloud) => {
   test.each(verbs)("%s answered with a page to log in fails", async (verb) => {
     const status = cloud.good[verb].status ?? 200;
     // A status without a body cannot have the page.
-    const { seam } = await on(cloud, () => ({ status: status === 204 ? 200 : status, body: PAGE }));
+    const page = { status: status === 204 ? 200 : status, body: PAGE };
+    const { seam } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? page);
     const code = await codeOf(seam, VERBS[verb](seam));
     if (cloud.name === "azure" && verb === "delete") return expect(code).toBe(undefined);
     if (verb === "deleteBatch" && cloud.name !== "s3") return expect(code === undefined).toBe(cloud.name === "azure");

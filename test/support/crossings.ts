@@ -44,7 +44,10 @@ export function crossings(mine: Copy, other: Copy): Record<string, () => Promise
   const backend = (of: Copy, storage: Core.Storage, path = BASE, more: object = {}) =>
     new of.xcom.XComObjectStorageBackend({ storage, path, threshold: 0, ...more });
   const sign = (connection: Main.ConnectionLike) =>
-    mine.main.openStorage({ connections: { it: connection }, env: {} }).signedUrl("s3://it@bucket/key");
+    mine.main
+      .openStorage({ connections: { it: connection }, env: {} })
+      .signedUrl("s3://it@bucket/key")
+      .then(({ url }) => url);
   return {
     "a path is written, listed, copied and deleted": async () => {
       const storage = mine.main.openStorage({ env: {} });

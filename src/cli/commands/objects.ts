@@ -122,7 +122,7 @@ interface SignOptions {
 async function sign(session: Session, text: string, { method, expires }: SignOptions): Promise<void> {
   const { storage, io } = session;
   const path = session.path(text);
-  const link = await storage.signedUrl(path, { method, expiresIn: expires });
-  await session.say({ path, method, expiresIn: expires, link }, link);
+  const { url: link, headers } = await storage.signedUrl(path, { method, expiresIn: expires });
+  await session.say({ path, method, expiresIn: expires, link, headers }, link);
   if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}\n`);
 }

@@ -3,6 +3,7 @@
 import { failure } from "../../errors.js";
 import type { HttpResponse } from "../http/types.js";
 import { CONTENT_TYPES } from "./content-types.data.js";
+import type { ResponseHeaders } from "./driver.js";
 
 /**
  * Returns the bytes of the whole object, and of this response. Without `range` the request was for the whole object.
@@ -56,6 +57,17 @@ function rangeIn(status: number, text = "", start: number, end: number | undefin
   const wanted = Math.min(end ?? size!, size!) - 1;
   if (first === start && last === wanted) return { size: size!, length: wanted - start + 1 };
   throw failure("Unsupported", "the server sent another range than the one that was asked for");
+}
+
+/** Returns response headers of a link as pairs of the provider's names and their values. */
+export function responsePairs<N extends string>(
+  headers: ResponseHeaders,
+  names: Partial<Record<keyof ResponseHeaders, N>>,
+): [N, string][] {
+  return (Object.keys(headers) as (keyof ResponseHeaders)[]).flatMap((name) => {
+    const value = headers[name];
+    return names[name] === undefined || value === undefined ? [] : [[names[name], value]];
+  });
 }
 
 /** Returns the value of a `Range` header; undefined for the whole object. */

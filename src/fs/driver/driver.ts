@@ -153,10 +153,42 @@ export interface DriverAttributeOptions extends Cancel {
   /** Whether the caller has set a condition, so that a request without one is no option. */
   conditional: boolean;
 }
+/** The headers of a response that a link can set. */
+export type ResponseHeaders = Pick<
+  ObjectAttributes,
+  "contentType" | "cacheControl" | "contentDisposition" | "contentEncoding" | "contentLanguage"
+>;
 export interface DriverSignOptions {
-  method: "GET" | "PUT";
+  method: "GET" | "PUT" | "HEAD" | "DELETE";
   /** Seconds. */
   expiresIn: number;
+  /** Only for PUT. */
+  contentType?: string | undefined;
+  /** Only for PUT, in bytes. */
+  contentLength?: number | undefined;
+  /** Only for GET. */
+  responseHeaders?: ResponseHeaders | undefined;
+}
+/** A request that its holder can send without credentials. */
+export interface DriverSignedUrl {
+  url: string;
+  /** Must be sent with it; lower-case names. */
+  headers: Record<string, string>;
+}
+export interface DriverPostOptions {
+  /** Seconds. */
+  expiresIn: number;
+  minBytes: number;
+  maxBytes: number;
+  contentType: string | undefined;
+  /** Whether the key is only the beginning of the keys that can be uploaded. */
+  prefix: boolean;
+}
+/** A form of a browser. */
+export interface DriverSignedPost {
+  url: string;
+  /** Come before the field `file`, in this order. */
+  fields: Record<string, string>;
 }
 
 /** The failed operation, so that a driver can tell a 404 or 412 apart. */
@@ -212,7 +244,8 @@ export interface Driver extends ObjectDriver {
   readonly attributesOnCopy: readonly AttributeName[];
   /** Changes attributes in place; `attributes` are all that the object has afterwards. */
   setAttributes(key: string, attributes: ObjectAttributes, options: DriverAttributeOptions): Promise<WriteResult>;
-  signedUrl(key: string, options: DriverSignOptions): Promise<string>;
+  signedUrl(key: string, options: DriverSignOptions): Promise<DriverSignedUrl>;
+  signedPost(key: string, options: DriverPostOptions): Promise<DriverSignedPost>;
   /**
    * Deletes an object only if it has this etag: throws PreconditionFailed otherwise. Succeeds for a missing key. A
    * driver omits it if the provider cannot compare and delete in one step; a move then checks right before it deletes.

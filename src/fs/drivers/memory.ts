@@ -87,6 +87,9 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       if (kept) match(kept, etag);
       objects.delete(key);
     },
+    async signedPost() {
+      throw failure("Unsupported", "nobody else can reach the memory of this process");
+    },
     async signedUrl() {
       throw failure("Unsupported", "nobody else can reach the memory of this process");
     },

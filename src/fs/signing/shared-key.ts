@@ -17,11 +17,14 @@ export interface SasRequest {
   account: string;
   bucket: string;
   key: string;
-  permissions: "r" | "cw";
+  /** `r`, `cw` or `d`. */
+  permissions: string;
   /** ISO 8601 in seconds, UTC. */
   expiry: string;
   /** Whether the URL also works over plain HTTP. */
   plain: boolean;
+  /** Headers of the response by their fields, such as `rsct`. */
+  response?: Partial<Record<(typeof RESPONSE_FIELDS)[number], string>>;
 }
 
 /** The service version of both the requests and the tokens. */
@@ -80,17 +83,21 @@ function weighed(name: string): string {
   return name.replaceAll("_", "!");
 }
 
+/** The response headers in the order of the signature: cache control, disposition, encoding, language, type. */
+const RESPONSE_FIELDS = ["rscc", "rscd", "rsce", "rscl", "rsct"] as const;
+
 /** Returns the query of a service SAS for one object, encoded, without `?`. */
 export function serviceSas(key: Uint8Array, request: SasRequest): string {
-  const { account, bucket, key: name, permissions, expiry, plain } = request;
+  const { account, bucket, key: name, permissions, expiry, plain, response = {} } = request;
   const protocol = plain ? "https,http" : "https";
   const resource = `/blob/${account}/${bucket}/${name}`;
   const absent = "";
   // permissions, start, expiry, resource, identifier, ip, protocol, version, kind, snapshot, encryption scope, five response headers
   const fields = [permissions, absent, expiry, resource, absent, absent, protocol, AZURE_VERSION, "b", absent, absent];
-  const text = [...fields, absent, absent, absent, absent, absent].join("\n");
-  const pairs = { sv: AZURE_VERSION, spr: protocol, se: expiry, sr: "b", sp: permissions, sig: hmac(key, text) };
-  return Object.entries(pairs)
+  const headers = RESPONSE_FIELDS.map((name) => response[name] ?? absent);
+  const text = [...fields, ...headers].join("\n");
+  const signed = { sv: AZURE_VERSION, spr: protocol, se: expiry, sr: "b", sp: permissions };
+  return Object.entries({ ...signed, ...response, sig: hmac(key, text) })
     .map(([field, value]) => `${field}=${encodeURIComponent(value)}`)
     .join("&");
 }

@@ -159,7 +159,8 @@ function order(a: string, b: string): number {
 // AWS Signature Version 4 in the query, https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 /**
- * Returns path and query of a presigned request, which signs the host only. `now`: milliseconds; `expiresIn`: seconds.
+ * Returns path and query of a presigned request, which signs the host and `headers` (lower-case names). `now`:
+ * milliseconds; `expiresIn`: seconds.
  */
 export function presign(
   signer: SigV4,
@@ -168,18 +169,51 @@ export function presign(
   keys: AccessKeys,
   now: number,
   expiresIn: number,
+  headers: Readonly<Record<string, string>> = {},
 ): string {
   const day = signer.today(keys, now);
+  const { lines, names } = signedHeaders(request.host, headers);
   const pairs = [
     ...extra,
     ["X-Amz-Algorithm", ALGORITHM],
     ["X-Amz-Credential", day.credential],
     ["X-Amz-Date", signer.date],
     ["X-Amz-Expires", String(expiresIn)],
-    ["X-Amz-SignedHeaders", "host"],
+    ["X-Amz-SignedHeaders", names],
   ] as [string, string][];
   if (keys.sessionToken) pairs.push(["X-Amz-Security-Token", keys.sessionToken]);
   const query = canonicalQuery(pairs);
-  const text = canonical(request, query, `host:${request.host}\n`, "host", UNSIGNED_PAYLOAD);
+  const text = canonical(request, query, lines, names, UNSIGNED_PAYLOAD);
   return `${request.path}?${query}&X-Amz-Signature=${signer.signature(text, day)}`;
+}
+
+/** Returns the canonical lines of host and headers, and their names. */
+export function signedHeaders(host: string, headers: Readonly<Record<string, string>>) {
+  const all = Object.entries({ ...headers, host }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = all.map(([name, value]) => `${name}:${trimmed(value)}\n`).join("");
+  return { lines, names: all.map(([name]) => name).join(";") };
+}
+
+/**
+ * Returns the signed fields of an upload by a form.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-UsingHTTPPOST.html
+ */
+export function presignPost(
+  signer: SigV4,
+  { conditions, expires }: { conditions: readonly unknown[]; expires: Date },
+  keys: AccessKeys,
+  now: number,
+): Record<string, string> {
+  const day = signer.today(keys, now);
+  const fields: Record<string, string> = {
+    "x-amz-algorithm": ALGORITHM,
+    "x-amz-credential": day.credential,
+    "x-amz-date": signer.date,
+    ...(keys.sessionToken && { "x-amz-security-token": keys.sessionToken }),
+  };
+  const own = Object.entries(fields).map(([name, value]) => ({ [name]: value }));
+  const policy = { expiration: expires.toISOString(), conditions: [...conditions, ...own] };
+  const text = Buffer.from(JSON.stringify(policy)).toString("base64");
+  const signature = createHmac("sha256", day.key).update(text).digest("hex");
+  return { ...fields, policy: text, "x-amz-signature": signature };
 }

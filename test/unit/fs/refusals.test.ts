@@ -60,7 +60,7 @@ describe("an option that does not exist", () => {
       (s) => s.delete("memory://b/d", of({ recursive: true, prefix: "x" })),
       'unknown option "prefix" of delete',
     ],
-    ["sign", (s) => s.signedUrl(at, of({ responseContentDisposition: "x" })), "of sign (known: method, expiresIn)"],
+    ["sign", (s) => s.signedUrl(at, of({ responseContentDisposition: "x" })), "did you mean responseHeaders?"],
     ["sign", (s) => s.signedUrl(at, of({ expires: 5 })), "did you mean expiresIn?"],
   ];
   it.each(calls)("of %s is refused by name, before anything is done", async (_, call, words) => {

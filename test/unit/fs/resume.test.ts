@@ -149,6 +149,9 @@ class Faulty implements Driver {
   delete(): never {
     throw new Error("not here");
   }
+  signedPost(): never {
+    throw new Error("unused");
+  }
   signedUrl(): never {
     throw new Error("not here");
   }

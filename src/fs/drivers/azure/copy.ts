@@ -71,6 +71,8 @@ export class CopyRequests {
 
   async begin({ ifAbsent, ifMatch, attributes, signal }: DriverCopyOptions): Promise<Progress> {
     const { server, from, key } = this;
+    // Refuses keys that the service would change before the first request.
+    server.path(key);
     const { tags, metadata, storageClass } = attributes ?? { tags: await this.#tags(ifMatch, signal) };
     const headers = {
       ...metadataHeaders(metadata),

@@ -1,8 +1,7 @@
 import { failure } from "../../../errors.js";
 import { batchDelete } from "../../driver/batch-delete.js";
-import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
+import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
-import { serviceSas } from "../../signing/shared-key.js";
 import { setAttributes, statWithTags } from "./attributes.js";
 import type { Server } from "./client.js";
 import { CopyRequests, copyObject } from "./copy.js";
@@ -11,6 +10,7 @@ import { codeOf } from "./errors.js";
 import { listBlobs } from "./list.js";
 import { ATTRIBUTES, ON_COPY } from "./object.js";
 import { readObject } from "./read.js";
+import { signedUrl } from "./sign.js";
 import { Upload, WriteRequests } from "./write.js";
 
 /** Returns the driver for the container of `server`. */
@@ -30,18 +30,11 @@ export function azureDriver(server: Server, { uploads }: DriverContext): Driver 
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).one({ key, ifMatch }, signal),
-    signedUrl: async (key, options) => signed(server, key, options),
+    signedUrl: async (key, options) => signedUrl(server, key, options),
+    signedPost: async () => {
+      throw failure("Unsupported", "Azure takes no uploads by a form; send a PUT to a signed URL");
+    },
     codeOf,
     close: async () => server.close(),
   };
-}
-
-function signed(server: Server, key: string, { method, expiresIn }: DriverSignOptions): string {
-  const { account, bucket, origin, access } = server;
-  if (!access.key) throw failure("Unsupported", "only an account key can sign; this connection has none");
-  const expiry = new Date(server.now() + expiresIn * 1000).toISOString().replace(/\.\d+Z$/, "Z");
-  const plain = origin.protocol === "http:";
-  const permissions = method === "GET" ? "r" : "cw";
-  const query = serviceSas(access.key, { account, bucket, key, permissions, expiry, plain });
-  return `${origin.protocol}//${origin.host}${server.path(key)}?${query}`;
 }

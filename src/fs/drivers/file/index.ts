@@ -102,6 +102,9 @@ function fileDriver(disk: Disk): Driver {
     async setAttributes() {
       throw failure("Unsupported", "files have no attributes");
     },
+    async signedPost() {
+      throw failure("Unsupported", "nobody can be given a form for a file");
+    },
     async signedUrl() {
       throw failure("Unsupported", "nobody can be given a signed link to a file");
     },

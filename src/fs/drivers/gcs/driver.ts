@@ -1,6 +1,5 @@
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
-import { signGcs } from "../../signing/gcs-v4.js";
 import { setAttributes } from "./attributes.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
@@ -9,6 +8,7 @@ import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";
 import { readObject, statObject } from "./read.js";
+import { signedPost, signedUrl } from "./sign.js";
 import { Upload } from "./write.js";
 
 /** Returns the driver for the bucket of `server`. */
@@ -31,11 +31,8 @@ export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
       deleteIfMatch: (key: string, etag: string, { signal }: { signal: AbortSignal | undefined }) =>
         deleteOne(server, { key, ifMatch: etag }, signal),
     }),
-    signedUrl: async (key, options) => {
-      const { bucket, payer } = server.place;
-      const { email, sign } = await server.tokens.signer();
-      return signGcs({ ...options, endpoint: server.origin, bucket, key, email, payer, now: server.now(), sign });
-    },
+    signedUrl: (key, options) => signedUrl(server, key, options),
+    signedPost: (key, options) => signedPost(server, key, options),
     codeOf,
     close: async () => server.close(),
   };

@@ -2,7 +2,7 @@
 import type { Storage as GoogleClient } from "@google-cloud/storage";
 import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
-import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
+import type { Driver, DriverContext, DriverSignedUrl, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { setAttributes } from "./attributes.js";
@@ -14,6 +14,7 @@ import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";
 import { readObject, statObject } from "./read.js";
+import { checkResponseHeaders, uploadHeaders } from "./sign.js";
 import { Upload } from "./write.js";
 
 export type { GoogleClient };
@@ -101,6 +102,9 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
     setAttributes: (key, attributes, options) => setAttributes(api, key, attributes, options),
     delete: (objects, { signal }) => deleteObjects(api, objects, signal),
     signedUrl: (key, options) => signObject(client, api, key, options),
+    signedPost: async () => {
+      throw failure("Unsupported", "forms are signed with the key of a connection, or by generateSignedPostPolicyV4");
+    },
     codeOf,
     close: async () => reads.close(),
   };
@@ -113,25 +117,42 @@ export function clientTokens(client: GoogleClient, google: boolean): Tokens {
   return { ...anonymous, bearer: async () => (await client.authClient.getAccessToken()) ?? undefined };
 }
 
+const ACTIONS: Partial<Record<DriverSignOptions["method"], "read" | "write" | "delete">> = {
+  GET: "read",
+  PUT: "write",
+  DELETE: "delete",
+};
+
 async function signObject(
   client: GoogleClient,
   { place }: Api,
   key: string,
   options: DriverSignOptions,
-): Promise<string> {
-  const { method, expiresIn } = options;
+): Promise<DriverSignedUrl> {
+  const { method, expiresIn, contentType, responseHeaders = {} } = options;
   const { bucket, payer } = place;
+  const action = ACTIONS[method];
+  if (!action) throw failure("Unsupported", `the client of Google signs no ${method}`);
+  checkResponseHeaders(responseHeaders);
+  const headers = uploadHeaders(options);
+  const { "content-type": _, ...extensionHeaders } = headers;
   try {
     const [signed] = await client
       .bucket(bucket)
       .file(key)
       .getSignedUrl({
         version: "v4",
-        action: method === "GET" ? "read" : "write",
+        action,
+        ...(contentType !== undefined && { contentType }),
+        ...(responseHeaders.contentType !== undefined && { responseType: responseHeaders.contentType }),
+        ...(responseHeaders.contentDisposition !== undefined && {
+          responseDisposition: responseHeaders.contentDisposition,
+        }),
+        extensionHeaders,
         expires: Date.now() + expiresIn * 1000,
         ...(payer !== undefined && { queryParams: { userProject: payer } }),
       });
-    return signed;
+    return { url: signed, headers };
   } catch (error) {
     throw failure("Unsupported", `this client cannot sign: ${(error as Error).message}`);
   }

@@ -1,7 +1,6 @@
 /** The driver of an S3 bucket on this library's transport. */
 
 import type { S3Options } from "../../../connections/options/s3.js";
-import { failure, invalid } from "../../../errors.js";
 import type {
   Driver,
   DriverAttributeOptions,
@@ -13,7 +12,6 @@ import type {
   WriteResult,
 } from "../../driver/driver.js";
 import type { HttpOptions } from "../../http/types.js";
-import { encodeKey, presign } from "../../signing/sigv4.js";
 import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy } from "./copy.js";
@@ -22,6 +20,7 @@ import { codeOf } from "./errors.js";
 import { list } from "./list.js";
 import { profiles } from "./profile.js";
 import { read, stat } from "./read.js";
+import { presigned, presignedPost } from "./sign.js";
 import { write } from "./write.js";
 
 export async function openBucket(
@@ -31,11 +30,14 @@ export async function openBucket(
   shared: DriverContext,
 ): Promise<Driver> {
   const bucket = await bucketOf(name, options, keys, shared.env);
-  return s3Driver(bucket, shared, (key, { method, expiresIn }) => presigned(bucket.client, method, key, expiresIn));
+  return s3Driver(bucket, shared, {
+    signedUrl: (key, request) => presigned(bucket.client, key, request),
+    signedPost: (key, request) => presignedPost(bucket, key, request),
+  });
 }
 
 /** Returns the driver of a bucket, on any client. */
-export function s3Driver(of: Bucket, shared: DriverContext, signedUrl: Driver["signedUrl"]): Driver {
+export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): Driver {
   const bucket: Bucket = { ...of, attributes: attributeHeaders };
   return {
     ...objectDriver(bucket, shared),
@@ -46,9 +48,11 @@ export function s3Driver(of: Bucket, shared: DriverContext, signedUrl: Driver["s
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
-    signedUrl,
+    ...signing,
   };
 }
+
+type Signing = Pick<Driver, "signedUrl" | "signedPost">;
 
 // The part of the driver that small bundles need: single objects.
 
@@ -109,17 +113,4 @@ export function objectDriver(bucket: Bucket, { uploads }: DriverContext): Object
     codeOf,
     close: async () => bucket.client.close(),
   };
-}
-
-/** Maximum validity of a signed request in seconds. */
-const WEEK = 7 * 24 * 60 * 60;
-
-/** Returns a URL that lets any holder send this request until it expires. `expiresIn`: seconds. */
-async function presigned(client: S3Client, method: "GET" | "PUT", key: string, expiresIn: number): Promise<string> {
-  if (expiresIn > WEEK) throw invalid(`expiresIn is at most ${WEEK} seconds`);
-  const { origin, path, keys, common, signer, now } = await client.signing();
-  if (!keys) throw failure("Unauthenticated", "an anonymous connection cannot sign");
-  const signable = { method, host: origin.host, path: path + encodeKey(key), query: "" };
-  const target = presign(signer, signable, Object.entries(common), keys, now, expiresIn);
-  return `${origin.protocol}//${origin.host}${target}`;
 }

@@ -6,7 +6,13 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable } from "node:stream";
 import { failure } from "../../../errors.js";
-import type { Driver, DriverContext, DriverSignOptions } from "../../driver/driver.js";
+import type {
+  Driver,
+  DriverContext,
+  DriverSignedUrl,
+  DriverSignOptions,
+  ResponseHeaders,
+} from "../../driver/driver.js";
 import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
 import { type Http, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
@@ -107,7 +113,12 @@ export async function sdkDriver(
     // Names of directory buckets have this suffix; only they are not listed in order.
     ordered: !name.endsWith("--x-s3"),
   };
-  return s3Driver(bucket, shared, (key, options) => presigned(client, library, name, key, options));
+  return s3Driver(bucket, shared, {
+    signedUrl: (key, options) => presigned(client, library, name, key, options),
+    async signedPost() {
+      throw failure("Unsupported", "forms are signed with keys: use s3(keys), or @aws-sdk/s3-presigned-post");
+    },
+  });
 }
 
 async function checksumsOf(config: SdkConfig, { checksums }: Profile) {
@@ -290,12 +301,41 @@ async function presigned(
   library: Library,
   Bucket: string,
   Key: string,
-  { method, expiresIn }: DriverSignOptions,
-): Promise<string> {
+  options: DriverSignOptions,
+): Promise<DriverSignedUrl> {
   const { getSignedUrl } = await loadPresigner();
-  const command =
-    method === "GET" ? new library.GetObjectCommand({ Bucket, Key }) : new library.PutObjectCommand({ Bucket, Key });
-  return getSignedUrl(client as never, command as never, { expiresIn });
+  const { method, expiresIn, contentType: ContentType, contentLength: ContentLength, responseHeaders = {} } = options;
+  const object = { Bucket, Key };
+  const commands = {
+    GET: () => new library.GetObjectCommand({ ...object, ...sdkResponse(responseHeaders) }),
+    HEAD: () => new library.HeadObjectCommand(object),
+    DELETE: () => new library.DeleteObjectCommand(object),
+    PUT: () =>
+      new library.PutObjectCommand({
+        ...object,
+        ...(ContentType !== undefined && { ContentType }),
+        ...(ContentLength !== undefined && { ContentLength }),
+      }),
+  };
+  const headers: Record<string, string> = {
+    ...(ContentType !== undefined && { "content-type": ContentType }),
+    ...(ContentLength !== undefined && { "content-length": String(ContentLength) }),
+  };
+  // Without this, the presigner leaves the content type open.
+  const signableHeaders = new Set(Object.keys(headers));
+  const url = await getSignedUrl(client as never, commands[method]() as never, { expiresIn, signableHeaders });
+  return { url, headers };
+}
+
+function sdkResponse(headers: ResponseHeaders) {
+  const { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage } = headers;
+  return {
+    ...(contentType !== undefined && { ResponseContentType: contentType }),
+    ...(cacheControl !== undefined && { ResponseCacheControl: cacheControl }),
+    ...(contentDisposition !== undefined && { ResponseContentDisposition: contentDisposition }),
+    ...(contentEncoding !== undefined && { ResponseContentEncoding: contentEncoding }),
+    ...(contentLanguage !== undefined && { ResponseContentLanguage: contentLanguage }),
+  };
 }
 
 async function loadPresigner(): Promise<typeof import("@aws-sdk/s3-request-presigner")> {

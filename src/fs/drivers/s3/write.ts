@@ -291,10 +291,7 @@ function committed({ text, status, headers }: HttpText & HttpHead): WriteResult 
 /** Returns the id of a started upload. Refuses an empty one before any request: its abort would delete the object. */
 function uploadIdOf(id: string | undefined): string {
   if (id) return id;
-  throw failure(
-    "Unsupported",
-    "the server began an upload in parts without an UploadId, so it cannot be aborted either",
-  );
+  throw failure("Unsupported", "the server began an upload in parts without an UploadId");
 }
 
 export function partEtag(etag: string | undefined): string {

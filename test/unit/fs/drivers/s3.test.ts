@@ -131,9 +131,9 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
   });
 
   it("signs a GET and a PUT that anybody can send, once for each method only", async () => {
-    const put = await ours.driver.signedUrl("signed +é", { method: "PUT", expiresIn: 60 });
+    const { url: put } = await ours.driver.signedUrl("signed +é", { method: "PUT", expiresIn: 60 });
     expect((await fetch(put, { method: "PUT", body: "by url" })).status).toBe(200);
-    const get = await ours.driver.signedUrl("signed +é", { method: "GET", expiresIn: 60 });
+    const { url: get } = await ours.driver.signedUrl("signed +é", { method: "GET", expiresIn: 60 });
     expect(await (await fetch(get)).text()).toBe("by url");
     expect((await fetch(get, { method: "DELETE" })).status).toBe(403);
     await expect(ours.driver.signedUrl("x", { method: "GET", expiresIn: 604_801 })).rejects.toMatchObject({
