@@ -7,7 +7,7 @@ import { checkOptions, invalid, type OptionNames } from "../errors.js";
 import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import { Objects } from "./objects.js";
 import type { StorageContext } from "./registry.js";
-import { DriverRegistry } from "./registry.js";
+import { BucketDrivers, type DriverRegistry } from "./registry.js";
 import { Storage } from "./storage.js";
 
 /** The parts of a Storage, or of {@link Objects}, whose drivers need fewer methods. */
@@ -63,7 +63,7 @@ function assembled<D extends ObjectDriver>(
     env,
   };
   const kit: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
-  const reach = new DriverRegistry(bySchemes(drivers), connections, shared, kit);
+  const reach = new BucketDrivers(bySchemes(drivers), connections, shared, kit);
   return { reach, shared };
 }
 

@@ -3,7 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { isInstance } from "../brand.js";
 import { checkOptions, type EntryFailure, isStorageError, type OptionNames, StorageError } from "../errors.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
 import type { BatchDeleteError, Driver, ObjectDriver, OperationContext } from "./driver/driver.js";
 import { checkKey, type PathLike } from "./options.js";
@@ -51,16 +51,16 @@ export class Operation {
   }
 
   /** Returns the path alone, for steps that need no driver yet. */
-  path(at: PathLike): StoragePath {
+  path(reach: Pick<DriverRegistry, "path">, at: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
-    const path = isInstance<StoragePath>(at, "StoragePath") ? at : StoragePath.parse(at);
+    const path = reach.path(at);
     this.#path = String(path);
     return path;
   }
 
   /** Resolves the driver of a bucket. */
   async bucket<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(at);
+    const path = this.path(reach, at);
     const driver = await orAbort(reach.driver(path), this.#signal);
     this.#driver = driver;
     return { path, key: path.key, driver, kit: reach.kit };
@@ -68,7 +68,7 @@ export class Operation {
 
   /** Checks the key, then resolves the driver of an object. */
   object<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(at);
+    const path = this.path(reach, at);
     checkKey(path);
     return this.bucket(reach, path);
   }

@@ -1,13 +1,30 @@
 /**
  * Resolves a path to the driver of its bucket. Opens one driver per scheme family, connection and bucket, on demand.
  */
+
+import { isInstance } from "../brand.js";
 import type { Codecs } from "../codecs/codec.js";
 import type { Connection, ConnectionSource } from "../connections/index.js";
 import { invalid } from "../errors.js";
-import type { StoragePath } from "../path.js";
+import { StoragePath } from "../path.js";
 import type { Driver, DriverContext, ObjectDriver, OpenDriver } from "./driver/driver.js";
+import type { PathLike } from "./options.js";
 
-export class DriverRegistry<D extends ObjectDriver = Driver> {
+/** The drivers of a Storage, and what its verbs take for paths. */
+export interface DriverRegistry<D extends ObjectDriver = Driver> {
+  readonly kit: StorageContext;
+  /** The key below which all paths lie, if they are relative to one. */
+  readonly below?: string;
+  /** Returns what a caller gave as a path. */
+  path(at: PathLike): StoragePath;
+  /** Returns the driver of the bucket of `path`. */
+  driver(path: StoragePath): Promise<D>;
+  /** Returns the function that opens drivers of this scheme; aliases of one provider share it. */
+  opener(scheme: string): OpenDriver<D>;
+  close(): Promise<void>;
+}
+
+export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverRegistry<D> {
   readonly kit: StorageContext;
   readonly #schemes: ReadonlyMap<string, OpenDriver<D>>;
   readonly #connections: ConnectionSource;
@@ -28,6 +45,10 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
     this.kit = kit;
   }
 
+  path(at: PathLike): StoragePath {
+    return isInstance<StoragePath>(at, "StoragePath") ? at : StoragePath.parse(at);
+  }
+
   /** Returns the driver of the bucket of `path`. Does not cache a failure. */
   driver(path: StoragePath): Promise<D> {
     if (this.#closed) throw invalid("the storage is closed");
@@ -42,7 +63,6 @@ export class DriverRegistry<D extends ObjectDriver = Driver> {
     return opened;
   }
 
-  /** Returns the function that opens drivers of this scheme; aliases of one provider share it. */
   opener(scheme: string): OpenDriver<D> {
     const open = this.#schemes.get(scheme);
     if (open) return open;

@@ -63,6 +63,7 @@ import {
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
+import { Scope } from "./scope.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
 import { decoding, writeObject } from "./write.js";
@@ -180,7 +181,7 @@ export class Storage extends Objects<Driver> {
   writeJson(at: PathLike, value: unknown, init: WriteOptions = {}): Promise<WriteResult> {
     const call = new Operation("write", "write", {});
     return call.run(async () => {
-      call.path(at);
+      call.path(this.#reach, at);
       return this.write(at, jsonText(value), { contentType: "application/json", ...init });
     });
   }
@@ -200,7 +201,7 @@ export class Storage extends Objects<Driver> {
   update(at: PathLike, change: UpdateFunction, init: UpdateOptions = {}): Promise<WriteResult | undefined> {
     const call = new Operation("update", "write", { signal: init?.signal });
     return call.run(async () => {
-      const path = call.path(at);
+      const path = call.path(this.#reach, at);
       checkOptions("update", init, UPDATE);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
       return updateObject(this, path, change, init);
@@ -284,7 +285,10 @@ export class Storage extends Objects<Driver> {
       const { signal, followLinks, onSkipped } = init;
       const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
       const unlisted = (name: string, error: unknown) => batch.fail(call.failure(name, error));
-      const found = globKeys(driver, key, { signal, followLinks, skipped, unlisted });
+      const { below = "" } = this.#reach;
+      // Only what the caller gave is a pattern.
+      const glob = below.replace(/[*?[{]/g, "[$&]") + key.slice(below.length);
+      const found = globKeys(driver, glob, { signal, followLinks, skipped, unlisted });
       for await (const item of found) {
         batch.done(1);
         yield entry(path, item);
@@ -417,6 +421,20 @@ export class Storage extends Objects<Driver> {
       const from = options.prefix && key !== "" ? `${key}/` : key;
       return { expires, ...(await driver.signedPost(from, options)) };
     });
+  }
+
+  /**
+   * Returns the same verbs for keys below `base`, which they cannot leave: a key is relative text, or the path of an
+   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. Closing
+   * it does nothing; it ends with this Storage.
+   *
+   * @example
+   * const tenant = storage.at("s3://bucket/tenants/42");
+   * await tenant.write("avatar.png", await fetch("https://example.com/a.png"));
+   * for await (const { path } of tenant.list("")) await tenant.delete(path);
+   */
+  at(base: PathLike): Storage {
+    return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
   }
 
   /** Deletes single objects, in as few requests per bucket as its driver can. */

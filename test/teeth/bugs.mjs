@@ -14,6 +14,14 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Scopes
+  {
+    name: "a relative key climbs out of its base",
+    file: "src/fs/scope.ts",
+    find: "if (!path.isRelativeTo(this.#base)) throw",
+    replace: "if (path === undefined) throw",
+    tests: ["test/unit/fs/scope.test.ts"],
+  },
   // Attributes
   {
     name: "Azure copies leave the tags behind",

@@ -1,0 +1,52 @@
+/** Paths below one base, which they cannot leave. */
+import { isInstance } from "../brand.js";
+import { invalid } from "../errors.js";
+import type { StoragePath } from "../path.js";
+import type { Driver, OpenDriver } from "./driver/driver.js";
+import type { PathLike } from "./options.js";
+import type { DriverRegistry, StorageContext } from "./registry.js";
+
+/** Shares the drivers of a Storage. Takes keys relative to the base, and paths that lie below it. */
+export class Scope implements DriverRegistry {
+  readonly #whole: DriverRegistry;
+  readonly #base: StoragePath;
+
+  constructor(whole: DriverRegistry, base: StoragePath) {
+    this.#whole = whole;
+    this.#base = base;
+  }
+
+  get kit(): StorageContext {
+    return this.#whole.kit;
+  }
+
+  get below(): string {
+    return this.#base.key;
+  }
+
+  path(at: PathLike): StoragePath {
+    if (typeof at === "string") return this.#base.join(relative(at));
+    const path = isInstance<StoragePath>(at, "StoragePath") ? at : this.#whole.path(at);
+    if (!path.isRelativeTo(this.#base)) throw invalid(`${path} is not below ${this.#base}`);
+    relative(path.relativeTo(this.#base));
+    return path;
+  }
+
+  driver(path: StoragePath): Promise<Driver> {
+    return this.#whole.driver(path);
+  }
+
+  opener(scheme: string): OpenDriver {
+    return this.#whole.opener(scheme);
+  }
+
+  /** Does nothing: the drivers belong to the whole Storage. */
+  async close(): Promise<void> {}
+}
+
+/** Returns the key if it is relative and climbs nowhere: files would leave the base, and object stores take the name. */
+function relative(key: string): string {
+  if (key.startsWith("/")) throw invalid(`the key ${JSON.stringify(key)} is not relative: it begins with a slash`);
+  if (/(?:^|\/)\.\.?(?:\/|$)/.test(key)) throw invalid(`the key ${JSON.stringify(key)} has a segment . or ..`);
+  return key;
+}

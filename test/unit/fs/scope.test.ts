@@ -1,0 +1,67 @@
+/** `at(base)`: relative keys, and nothing outside. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { openStorage } from "../../../src/index.js";
+
+const root = mkdtempSync(join(tmpdir(), "stowage-scope-"));
+const storage = openStorage({ env: {} });
+afterAll(async () => {
+  await storage.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const BASES = ["memory://bucket/tenants/a[b]*{c}", `file://${root}/tenants/a[b]`, "memory://whole"];
+
+test.each(BASES)("every verb takes keys below the base: %s", async (base) => {
+  const scope = storage.at(base);
+  await scope.write("d/x.txt", "1");
+  expect(await storage.text(`${base}/d/x.txt`)).toBe("1");
+  expect(await scope.at("d").text("x.txt")).toBe("1");
+  expect(await scope.text("d/x.txt")).toBe("1");
+  expect(await scope.exists("d/y.txt")).toBe(false);
+  await scope.copy("d/x.txt", "d/y.txt");
+  await scope.move("d/y.txt", "e/z.txt");
+  await scope.update("e/z.txt", async (now) => `${await now?.text()}2`);
+  const listed: string[] = [];
+  for await (const { path } of scope.list("", { recursive: true })) listed.push(await scope.text(path));
+  expect(listed).toEqual(["1", "12"]);
+  const found: string[] = [];
+  for await (const { path } of scope.glob("*/*.txt")) found.push(path.name);
+  expect(found.sort()).toEqual(["x.txt", "z.txt"]);
+  await scope.copy("d", "f", { recursive: true });
+  await scope.delete(["d/x.txt", "e/z.txt"]);
+  await scope.delete("f", { recursive: true });
+  for await (const { path } of scope.list("", { recursive: true })) expect.unreachable(String(path));
+});
+
+test("nothing leads out of the base: no dots, no slash at the start, no path elsewhere", async () => {
+  const base = `${root}/inside`;
+  const scope = storage.at(`file://${base}`);
+  await scope.write("x", "in");
+  writeFileSync(join(root, "secret"), "out");
+  const leading = ["../secret", "a/../../secret", "..", ".", "/secret", `${root}/secret`, "a/./b"];
+  for (const key of leading) {
+    for (const work of [scope.text(key), scope.write(key, "x"), scope.delete(key), scope.copy(key, "y")])
+      await expect(work, key).rejects.toMatchObject({ code: "InvalidArgument" });
+  }
+  const outside: string[] = [];
+  for await (const { path } of storage.list(`file://${root}`)) {
+    if (path.name !== "secret") continue;
+    outside.push(path.name);
+    await expect(scope.text(path)).rejects.toMatchObject({ code: "InvalidArgument" });
+    await expect(scope.copy("x", path)).rejects.toMatchObject({ code: "InvalidArgument" });
+  }
+  expect(outside).toEqual(["secret"]);
+  expect(readFileSync(join(root, "secret"), "utf8")).toBe("out");
+});
+
+test("closing a scope closes nothing; closing the storage ends its scopes", async () => {
+  const whole = openStorage({ env: {} });
+  const scope = whole.at("memory://bucket/x");
+  await scope.close();
+  await scope.write("y", "1");
+  await whole.close();
+  await expect(scope.text("y")).rejects.toMatchObject({ code: "InvalidArgument" });
+});
