@@ -1296,4 +1296,19 @@ export const bugs = [
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a tree with links to files beside them",
   },
+  // Connections
+  {
+    name: "the region of an AWS profile is ignored",
+    file: "src/connections/aws-profile.ts",
+    find: "if (region && !env.AWS_REGION",
+    replace: "if (!region && !env.AWS_REGION",
+    tests: ["test/unit/connections/aws-profile.test.ts"],
+  },
+  {
+    name: "a profile's endpoint goes before the environment's",
+    file: "src/connections/aws-profile.ts",
+    find: "if (env.AWS_ENDPOINT_URL || ",
+    replace: "if (",
+    tests: ["test/unit/connections/aws-profile.test.ts"],
+  },
 ];

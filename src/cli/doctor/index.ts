@@ -118,9 +118,9 @@ async function* examined(session: Session, at: StoragePath, readOnly: boolean): 
   const { connection, finding } = await findConnection(session, at);
   yield finding;
   if (finding.status === "failed") return yield skipped("the rest", "needs the connection");
-  let remote: ReturnType<typeof settingsOf>;
+  let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
-    remote = settingsOf(providerOf(at.scheme), at, connection, session.env);
+    remote = await settingsOf(providerOf(at.scheme), at, connection, session.env);
   } catch (error) {
     yield broken("credentials", error, session.signal, "correct the field that is named");
     return yield skipped("the rest", "needs credentials");

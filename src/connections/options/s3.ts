@@ -13,7 +13,7 @@ export type S3Provider = (typeof PROVIDERS)[number];
 
 export interface S3Options extends S3Transfer {
   readonly provider: S3Provider;
-  /** Undefined if not configured: then the profile's region, else `us-east-1`. */
+  /** Undefined if not configured: then `us-east-1`. */
   readonly region: string | undefined;
   /** Without a trailing slash; undefined for AWS's own endpoint in the region. */
   readonly endpoint: string | undefined;

@@ -84,6 +84,37 @@ describe("connections", () => {
   });
 });
 
+describe("an AWS profile", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stowage-doctor-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    [{}, {}, 'https://127.0.0.1:1 from the profile "near", region eu-west-3 from the profile "near"'],
+    [{}, { AWS_REGION: "eu-west-1" }, 'https://127.0.0.1:1 from the profile "near", region eu-west-1 from AWS_REGION'],
+    [{ region_name: "eu-west-2" }, {}, "region eu-west-2 from the connection"],
+    [
+      {},
+      { AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1" },
+      "http://127.0.0.1:1 from AWS_ENDPOINT_URL_S3, region eu-west-3",
+    ],
+    [
+      { endpoint_url: "http://127.0.0.1:1" },
+      { AWS_PROFILE: "none" },
+      "http://127.0.0.1:1, region us-east-1 by default",
+    ],
+  ])("is named as the source of region and endpoint: %j %j", async (extra, more, expected) => {
+    const AWS_CONFIG_FILE = join(folder, "config");
+    await writeFile(AWS_CONFIG_FILE, "[profile near]\nregion = eu-west-3\nendpoint_url = https://127.0.0.1:1\n");
+    const { env } = knowing("lake", { type: "aws", login: "AKIA", password: "canary-doctor-key", extra });
+    const options = { env: { ...env, AWS_CONFIG_FILE, AWS_PROFILE: "near", ...more } };
+    const { of } = await examined(["s3://lake@bucket/x"], options);
+    expect(of("settings")?.detail).toContain(expected);
+  });
+});
+
 await describeOn("minio", "on MinIO", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server, { versioned: true });
   const at = () => `s3://lake@${bucket().name}/some/where`;
