@@ -1298,6 +1298,20 @@ export const bugs = [
   },
   // Connections
   {
+    name: "a missing package is not named with its command",
+    file: "src/fs/drivers/azure/credentials.ts",
+    find: "need a package: npm install @azure/identity;",
+    replace: "need a package;",
+    tests: ["test/unit/fs/drivers/missing-packages.test.ts"],
+  },
+  {
+    name: "the doctor advises to renew credentials that were never found",
+    file: "src/cli/doctor/finding.ts",
+    find: "if (/^no (credentials|token) from /.test(detail))",
+    replace: "if (detail === '')",
+    tests: ["test/unit/fs/drivers/missing-packages.test.ts"],
+  },
+  {
     name: "the region of an AWS profile is ignored",
     file: "src/connections/aws-profile.ts",
     find: "if (region && !env.AWS_REGION",

@@ -17,9 +17,29 @@ import type { Provider, StoragePath } from "../../path.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+interface Library {
+  name: string;
+  instead: string;
+}
+
+const LIBRARIES: Readonly<Record<"s3" | "gs" | "azure", Library>> = {
+  s3: {
+    name: "@aws-sdk/credential-providers",
+    instead: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write login and password into the connection",
+  },
+  gs: { name: "google-auth-library", instead: "use a public bucket with is_anonymous in the connection" },
+  azure: {
+    name: "@azure/identity",
+    instead:
+      "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or write account_key or sas_token into the connection",
+  },
+};
+
 export interface Settings {
   /** The source of the credentials. */
   credentials: string;
+  /** The package that finds these credentials, and what to do without it; undefined if they need none. */
+  library: Library | undefined;
   /** Address, region and similar settings. */
   place: string;
   /** The protection of data in transit. */
@@ -53,6 +73,7 @@ function ofS3(connection: Connection | undefined, env: Env, completed: Env): Set
   const style = { path: "bucket in the path", virtual: "bucket in the host", auto: "bucket in the host or path" };
   return {
     credentials: `${s3Words(credentials)}, ${sourceOf(options, connection, env)}`,
+    library: ["static", "anonymous"].includes(credentials.kind) ? undefined : LIBRARIES.s3,
     place: `${endpoint}${endpointSource(options, connection, env)}, region ${region} ${regionSource(connection, env, completed)}, provider ${provider}, ${style[addressing]}${unverified(verify)}`,
     checksums: checksumWords(options),
     endpoint,
@@ -126,6 +147,7 @@ function checksumWords({ provider, requestChecksum, responseChecksum }: S3Option
 function ofGcs({ credentials, endpoint = "https://storage.googleapis.com", project }: GcsOptions): Settings {
   return {
     credentials: gcsWords(credentials),
+    library: credentials.kind === "anonymous" ? undefined : LIBRARIES.gs,
     place: `${endpoint}, ${project ? `project ${project}` : "project of the credentials"}`,
     checksums: LENGTHS,
     endpoint,
@@ -154,6 +176,7 @@ function ofAzure({ account, endpoint, credentials, encryptionScope }: AzureOptio
   const scope = encryptionScope ? `, encryption scope ${encryptionScope}` : "";
   return {
     credentials: azureWords(credentials),
+    library: ["shared-key", "sas", "anonymous"].includes(credentials.kind) ? undefined : LIBRARIES.azure,
     place: `${endpoint}, account ${account}, container ${container}${scope}`,
     checksums: LENGTHS,
     endpoint,
