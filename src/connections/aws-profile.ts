@@ -31,7 +31,7 @@ export async function envWithAwsProfile(connection: Connection | undefined, env:
 
 /** Returns the name of the profile in use. */
 export function awsProfileName(connection: Connection | undefined, env: Env): string {
-  const extra = connection && FieldReader.of(connection);
+  const extra = connection && FieldReader.of(connection, ["aws", "s3"]);
   const stated = extra?.text("profile_name") ?? extra?.object("session_kwargs").text("profile_name");
   return stated ?? (env.AWS_PROFILE || "default");
 }

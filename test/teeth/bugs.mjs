@@ -1298,6 +1298,34 @@ export const bugs = [
   },
   // Connections
   {
+    name: "the field that was meant is not named",
+    file: "src/connections/options/fields.ts",
+    find: "const near = nearestField(name, this.#seen);",
+    replace: "const near = nearestField(name, []);",
+    tests: ["test/unit/connections/connections-options.test.ts"],
+  },
+  {
+    name: "the line break of a mounted secret becomes a part of it",
+    file: "src/connections/options/fields.ts",
+    find: 'return text.replace(/[\\r\\n]+$/, "");',
+    replace: "return text;",
+    tests: ["test/unit/connections/connections-options.test.ts"],
+  },
+  {
+    name: "a container in the address of an account is accepted",
+    file: "src/connections/options/azure.ts",
+    find: 'const [first, ...more] = pathname.split("/").filter(Boolean);',
+    replace: 'const [first, ...more] = [""].filter(() => pathname === "");',
+    tests: ["test/unit/connections/connections-options.test.ts"],
+  },
+  {
+    name: "fields of an older connection type are not read",
+    file: "src/connections/options/azure.ts",
+    find: "[connection.type, ...OLDER_TYPES]",
+    replace: "[connection.type, ...OLDER_TYPES.slice(3)]",
+    tests: ["test/unit/connections/connections-options.test.ts"],
+  },
+  {
     name: "a missing package is not named with its command",
     file: "src/fs/drivers/azure/credentials.ts",
     find: "need a package: npm install @azure/identity;",
