@@ -26,6 +26,7 @@ import {
   GLOB,
   type GlobOptions,
   LIST,
+  type ListEntry,
   type ListOptions,
   type PathLike,
   RANGES,
@@ -40,14 +41,6 @@ import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, transferTree } from "./tree.js";
 import { StorageWritable } from "./writable.js";
-
-/**
- * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
- * (`other`), which `detail` describes.
- */
-export interface ListEntry extends Omit<DriverListEntry, "key"> {
-  path: StoragePath;
-}
 
 /** The outcome of one copy: the source's state, unless source and target are one object. */
 interface CopyOutcome {
@@ -90,7 +83,7 @@ export class Storage extends Objects<Driver> {
       const unlisted = (key: string, error: unknown) => batch.fail(call.failure(key, error));
       const pages = driver.list(prefix, {
         delimiter,
-        startAfter,
+        startAfter: startKey(startAfter),
         versions,
         followLinks,
         others: true,
@@ -348,6 +341,15 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
   const { scheme, connectionId, bucket } = base;
   const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
+}
+
+/** Returns the key after which a listing starts. */
+function startKey(startAfter: ListOptions["startAfter"]): string | undefined {
+  if (startAfter === undefined || typeof startAfter === "string") return startAfter;
+  if (typeof startAfter?.path?.key !== "string")
+    throw invalid("startAfter of list must be a key or an entry of a listing");
+  const { path, type } = startAfter;
+  return type === "directory" ? `${path.key}/` : path.key;
 }
 
 const isList: (at: PathLike | readonly PathLike[]) => at is readonly PathLike[] = Array.isArray;

@@ -1296,6 +1296,15 @@ export const bugs = [
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a tree with links to files beside them",
   },
+  // Listings
+  {
+    name: "a listing that goes on after a directory repeats it",
+    file: "src/fs/storage.ts",
+    find: "const { path, type } = startAfter;",
+    replace: 'const { path, type } = { ...startAfter, type: "object" };',
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract L17",
+  },
   // Connections
   {
     name: "the field that was meant is not named",
