@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { failure } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
-import type { StoragePath } from "../../path.js";
+import { providerOf, type StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
 import { bytes, duration, facts, moment, printable, put } from "../format.js";
@@ -50,6 +50,10 @@ function addSign(cli: Cli, program: Command): void {
       examples: [
         ["stowage sign --expires 15m s3://lake@bucket/a.csv", "to read it"],
         ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "to let somebody write it"],
+        [
+          'curl -H "x-ms-blob-type: BlockBlob" -T a.csv "$(stowage sign --method PUT abfs://lake@box/a.csv)"',
+          "the same on Azure, which requires this header",
+        ],
       ],
     })
     .argument("<path>", "which object")
@@ -123,6 +127,11 @@ async function sign(session: Session, text: string, { method, expires }: SignOpt
   const { storage, io } = session;
   const path = session.path(text);
   const link = await storage.signedUrl(path, { method, expiresIn: expires });
-  await session.say({ path, method, expiresIn: expires, link }, link);
-  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}\n`);
+  const headers = method === "PUT" && providerOf(path.scheme) === "azure" ? AZURE_PUT : undefined;
+  await session.say({ path, method, expiresIn: expires, link, ...(headers && { headers }) }, link);
+  const needed = headers ? ", with the header x-ms-blob-type: BlockBlob" : "";
+  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}${needed}\n`);
 }
+
+/** Azure requires the kind of the blob, which no part of a link can state. */
+const AZURE_PUT = { "x-ms-blob-type": "BlockBlob" };
