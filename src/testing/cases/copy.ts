@@ -110,20 +110,20 @@ export const copyCases: readonly Spec[] = [
   {
     id: "M08",
     title: "a copy to another provider and back has the same bytes and respects ifAbsent",
+    needs: ["conditions"],
     async run(bench) {
       const [there, { storage }] = [bench.at("x", bench.other), bench];
-      for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
-        await bench.write("x", data);
-        const progress: number[] = [];
-        await storage.copy(bench.at("x"), there, { onProgress: (bytes) => progress.push(bytes) });
-        if (data.byteLength > 0) assert.equal(progress.at(-1), data.byteLength);
-        await storage.copy(there, bench.at("back"));
-        await bench.holds("back", data);
-      }
-      await bench.write("x", "changed");
+      await thereAndBack(bench);
       await expectRejection(storage.copy(bench.at("x"), there, { ifAbsent: true }), "AlreadyExists");
       await expectRejection(storage.copy(there, bench.at("x"), { ifAbsent: true }), "AlreadyExists");
       await bench.holds("x", "changed");
+    },
+    async without(bench) {
+      const { storage } = bench;
+      await thereAndBack(bench);
+      const back = storage.copy(bench.at("x", bench.other), bench.at("new"), { ifAbsent: true });
+      await expectRejection(back, "Unsupported");
+      await bench.missing("new");
     },
   },
   {
@@ -226,6 +226,20 @@ export const copyCases: readonly Spec[] = [
     },
   },
 ];
+
+/** Copies objects of several sizes to another provider and back, and leaves other content at `x`. */
+async function thereAndBack(bench: TestContext): Promise<void> {
+  const [there, { storage }] = [bench.at("x", bench.other), bench];
+  for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
+    await bench.write("x", data);
+    const progress: number[] = [];
+    await storage.copy(bench.at("x"), there, { onProgress: (bytes) => progress.push(bytes) });
+    if (data.byteLength > 0) assert.equal(progress.at(-1), data.byteLength);
+    await storage.copy(there, bench.at("back"));
+    await bench.holds("back", data);
+  }
+  await bench.write("x", "changed");
+}
 
 async function kept(bench: TestContext, name: string, init: { contentType: string; metadata: object }): Promise<void> {
   const { contentType, metadata } = await bench.stat(name);
