@@ -1322,6 +1322,13 @@ export const bugs = [
     tests: ["test/conformance/contract.test.ts"],
     only: "VersityGW keeps the contract C0",
   },
+  {
+    name: "the doctor believes in features that a trial did not show",
+    file: "src/cli/doctor/profile.ts",
+    find: "if (await trial().catch(() => false)) found.add(feature);",
+    replace: "void trial().catch(() => false);\n    found.add(feature);",
+    tests: ["test/unit/cli/doctor-profile.test.ts"],
+  },
   // Connections
   {
     name: "the field that was meant is not named",

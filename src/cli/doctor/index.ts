@@ -156,5 +156,6 @@ async function* examined(session: Session, at: StoragePath, readOnly: boolean): 
   if (leftovers) yield leftovers;
   if (!bucket.usable) return yield skipped("the rest", "needs the bucket");
   if (readOnly) return yield skipped("the rest", "would write");
-  yield* new Probe(session, at).run();
+  const trial = remote?.profile === undefined ? undefined : { connection, profile: remote.profile };
+  yield* new Probe(session, at, trial).run();
 }

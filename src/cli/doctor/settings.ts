@@ -45,6 +45,8 @@ export interface Settings {
   /** The protection of data in transit. */
   checksums: string;
   endpoint: string;
+  /** The profile of an S3 service. */
+  profile?: string;
   /** Whether certificates are verified; text is the path of a file with the trusted authorities. */
   verify: boolean | string;
 }
@@ -76,6 +78,7 @@ function ofS3(connection: Connection | undefined, env: Env, completed: Env): Set
     library: ["static", "anonymous"].includes(credentials.kind) ? undefined : LIBRARIES.s3,
     place: `${endpoint}${endpointSource(options, connection, env)}, region ${region} ${regionSource(connection, env, completed)}, provider ${provider}, ${style[addressing]}${unverified(verify)}`,
     checksums: checksumWords(options),
+    profile: provider,
     endpoint,
     verify,
   };
