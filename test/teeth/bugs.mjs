@@ -1329,6 +1329,20 @@ export const bugs = [
     replace: "void trial().catch(() => false);\n    found.add(feature);",
     tests: ["test/unit/cli/doctor-profile.test.ts"],
   },
+  {
+    name: "empty members go on for ever",
+    file: "src/codecs/stream.ts",
+    find: "if (++this.idle > MAX_IDLE)",
+    replace: "if (++this.idle < 0)",
+    tests: ["test/unit/codecs/empty-members.test.ts"],
+  },
+  {
+    name: "members with content count as empty ones",
+    file: "src/codecs/codec-of.ts",
+    find: "source.idle = 0;",
+    replace: "",
+    tests: ["test/unit/codecs/empty-members.test.ts"],
+  },
   // Connections
   {
     name: "the field that was meant is not named",
