@@ -1343,6 +1343,14 @@ export const bugs = [
     replace: "",
     tests: ["test/unit/codecs/empty-members.test.ts"],
   },
+  {
+    name: "a tree is copied to normalized names",
+    file: "src/fs/tree.ts",
+    find: "item.key.slice(source.key.length + 1);",
+    replace: "item.key.slice(source.key.length + 1).normalize();",
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract M14",
+  },
   // Connections
   {
     name: "the field that was meant is not named",

@@ -225,7 +225,32 @@ export const copyCases: readonly Spec[] = [
       assert.deepEqual(await bench.all(bench.at("s")), [`s/${long}`]);
     },
   },
+  {
+    id: "M14",
+    title: "a tree with odd names is copied, moved there and back, and deleted with every entry",
+    async run(bench) {
+      const { storage } = bench;
+      const names = [...ODD_NAMES].sort();
+      await bench.fill(names.map((name) => `s/${name}`));
+      await storage.copy(bench.at("s"), bench.at("t"), { recursive: true });
+      await storage.move(bench.at("s"), bench.at("s", bench.other), { recursive: true });
+      assert.deepEqual(await below(bench, "s"), []);
+      await storage.move(bench.at("s", bench.other), bench.at("u"), { recursive: true });
+      for (const folder of ["t", "u"]) {
+        assert.deepEqual(await below(bench, folder), names);
+        for (const name of names) await bench.holds(`${folder}/${name}`, `s/${name}`);
+      }
+      await storage.delete(bench.at("t"), { recursive: true });
+      assert.deepEqual([await below(bench, "t"), await below(bench, "u")], [[], names]);
+    },
+  },
 ];
+
+/** Returns the names below `folder`, without it. */
+async function below(bench: TestContext, folder: string): Promise<string[]> {
+  const names = await bench.all(bench.at(folder));
+  return names.map((name) => name.slice(folder.length + 1)).sort();
+}
 
 /** Copies objects of several sizes to another provider and back, and leaves other content at `x`. */
 async function thereAndBack(bench: TestContext): Promise<void> {
