@@ -1,6 +1,6 @@
 /** `rm`, `stat` and `sign`. */
 import { type Command, Option } from "commander";
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
 import { providerOf, type StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
@@ -73,6 +73,8 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
   const { storage, signal } = session;
   const paths = texts.map((text) => session.path(text));
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
+  if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
+    throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
   await storage.delete(paths, { recursive, emptyBucket, signal });
   for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
 }
