@@ -31,6 +31,7 @@ export type {
   CopyOptions,
   DeleteOptions,
   GlobOptions,
+  ListEntry,
   ListOptions,
   PathLike,
   Range,
@@ -40,7 +41,7 @@ export type {
   StatOptions,
   WriteOptions,
 } from "./fs/options.js";
-export { type ListEntry, Storage } from "./fs/storage.js";
+export { Storage } from "./fs/storage.js";
 export type { StorageWritable } from "./fs/writable.js";
 export { type OpenStorageOptions, openStorage } from "./open.js";
 export { StoragePath } from "./path.js";

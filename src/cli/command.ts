@@ -172,6 +172,27 @@ export function nameOf(command: Command): string {
   return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
 }
 
+/** Returns the path that a bucket's address on the web stands for, without a query, which may hold a signature. */
+function storageUrl(text: string): string | undefined {
+  const address = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (!address) return undefined;
+  const { hostname, pathname } = address;
+  const key = decoded(pathname.slice(1));
+  const bucket = /^(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?$/.exec(hostname)?.[1];
+  if (bucket) return `s3://${bucket}/${key}`;
+  if (/^s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?$/.test(hostname)) return `s3://${key}`;
+  if (hostname === "storage.googleapis.com") return `gs://${key}`;
+  return /\.blob\.core\./.test(hostname) ? `abfs://connection@${key}` : undefined;
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 // One run of a command: its storage, output and path parsing.
 
 /** The options common to all commands. */
@@ -205,6 +226,8 @@ export class Session {
   /** Parses a path argument: a URL, or a file relative to the working directory. */
   path(text: string): StoragePath {
     if (text === "") throw invalid("a path is empty");
+    const meant = storageUrl(text);
+    if (meant) throw invalid(`a path is no web address: write ${meant}`);
     if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
     return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
   }

@@ -79,7 +79,10 @@ async function* decoded(format: Format, bytes: ByteStream, options: DecodeOption
       options.signal?.throwIfAborted();
       length += chunk.byteLength;
       checkLength(format.name, length, source.pulled, options);
-      if (chunk.byteLength > 0) yield chunk;
+      if (chunk.byteLength > 0) {
+        source.idle = 0;
+        yield chunk;
+      }
       await pace.rest();
     }
   } finally {

@@ -85,6 +85,7 @@ export async function* encode(bytes: ByteStream, level: number): ByteStream {
 /** Decodes consecutive members, then optional zeros, then the end. Empty input is empty content, as in Python. */
 export async function* decode(source: Source): ByteStream {
   while (await source.has(1)) {
+    source.member();
     await header(source);
     yield* content(source);
     await zeros(source);

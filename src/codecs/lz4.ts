@@ -13,6 +13,7 @@ interface Frame {
 /** Decodes consecutive frames and drops skippable ones; requires at least one frame. */
 export async function* decode(source: Source): ByteStream {
   do {
+    source.member();
     const start = source.offset;
     const magic = await number(source);
     if (magic === MAGIC) yield* frame(source);

@@ -203,6 +203,7 @@ const MOST = 4 + 32 + BLOCK + Math.ceil(BLOCK / 6);
  */
 export async function* decode(source: Source): ByteStream {
   for (let first = true; await source.has(1); first = false) {
+    source.member();
     const start = source.offset;
     const head = await source.take(4);
     const type = head[0]!;

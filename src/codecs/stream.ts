@@ -4,6 +4,8 @@ import type { ByteStream } from "../streams.js";
 import type { CodecName } from "./codec.js";
 
 const NOTHING = new Uint8Array(0);
+/** Concatenated files end with an empty member each, as bgzip writes them, but have content between. */
+const MAX_IDLE = 10_000;
 
 /** Compressed bytes, pulled on the decoder's demand. Tracks the offset for error messages. */
 export class Source {
@@ -17,6 +19,17 @@ export class Source {
   constructor(name: CodecName, bytes: ByteStream) {
     this.#name = name;
     this.#chunks = bytes[Symbol.asyncIterator]();
+  }
+
+  /** The number of members begun since the last decoded byte. */
+  idle = 0;
+
+  /**
+   * Counts a member, stream or frame that begins. Throws Corrupt after {@link MAX_IDLE} without content: each costs as
+   * much time as thousands of bytes, and no limit on the decoded length would ever notice them.
+   */
+  member(): void {
+    if (++this.idle > MAX_IDLE) throw this.corrupt("too many empty members");
   }
 
   /** The number of compressed bytes consumed. */

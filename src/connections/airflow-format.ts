@@ -8,6 +8,7 @@ import {
   connectionFrom,
   connectionOf,
   type Fields,
+  meantBy,
   normalType,
   Secret,
 } from "./connection.js";
@@ -188,7 +189,7 @@ export function fieldsFromRecord(record: Record<string, unknown>): Fields {
  * Returns why a record was refused; a name that is not a plain word may be a part of a secret, so the message omits it.
  */
 export function unknownName(name: string): Error {
-  const shown = /^\w{1,40}$/.test(name) ? `: ${name}` : "";
+  const shown = /^\w{1,40}$/.test(name) ? `: ${name}${meantBy(name)}` : "";
   return invalid(`the connection has a field that connections do not have${shown}`);
 }
 

@@ -164,10 +164,19 @@ export function connectionFrom(id: string, input: Connection | ConnectionInput):
   const where = `connection ${JSON.stringify(id)}`;
   if (typeof input !== "object" || input === null) throw invalid(`${where} is not a record`);
   for (const name of Object.keys(input)) {
-    if (!NAMES.has(name)) throw invalid(`${where} has a field that connections do not have: ${name}`);
+    if (!NAMES.has(name))
+      throw invalid(`${where} has a field that connections do not have: ${name}${meantBy(name, "type")}`);
   }
   checkFields(where, input);
   return connectionOf(id, { ...input, type: normalType(input.type) });
+}
+
+const MEANT: Readonly<Record<string, string>> = { user: "login", username: "login", hostname: "host" };
+
+/** Returns what to write in the place of an unknown field, as `; …`. `type` is the name of the type in this form. */
+export function meantBy(name: string, type = "conn_type"): string {
+  const known = /^(conn(ection)?_?)?type$/i.test(name) ? type : MEANT[name.toLowerCase()];
+  return `; ${known ? `write ${known}` : "a provider's own fields go into extra"}`;
 }
 
 function checkFields(where: string, input: Connection | ConnectionInput): void {

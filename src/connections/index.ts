@@ -1,4 +1,5 @@
 export { parseConnection, toConnection } from "./airflow-format.js";
+export { awsProfileName, envWithAwsProfile } from "./aws-profile.js";
 export { type Connection, type ConnectionInput, type Extra, isSecretName, revealed, Secret } from "./connection.js";
 export { type AzureCredentials, type AzureOptions, azureOptions } from "./options/azure.js";
 export { type GcsCredentials, type GcsOptions, type GoogleKey, type GoogleSource, gcsOptions } from "./options/gcs.js";

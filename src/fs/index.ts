@@ -1,5 +1,5 @@
 /** Entry point of this folder: storage as the other folders use it. */
 export type { Objects } from "./objects.js";
 export { type CreateStorageOptions, createObjects } from "./open.js";
-export type { Abortable, Compression, ListOptions, Range, ReadOptions, WriteOptions } from "./options.js";
-export type { ListEntry, Storage } from "./storage.js";
+export type { Abortable, Compression, ListEntry, ListOptions, Range, ReadOptions, WriteOptions } from "./options.js";
+export type { Storage } from "./storage.js";

@@ -2,7 +2,13 @@
 import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { DriverPostOptions, DriverSignOptions, ObjectAttributes, ResponseHeaders } from "./driver/driver.js";
+import type {
+  DriverListEntry,
+  DriverPostOptions,
+  DriverSignOptions,
+  ObjectAttributes,
+  ResponseHeaders,
+} from "./driver/driver.js";
 
 /** A path, its text, or a `file:` URL, as {@link StoragePath.parse} accepts them. */
 export type PathLike = StoragePath | string | URL;
@@ -25,11 +31,22 @@ export interface StatOptions extends ObjectStatOptions {
   tags?: boolean | undefined;
 }
 
+/**
+ * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
+ * (`other`), which `detail` describes.
+ */
+export interface ListEntry extends Omit<DriverListEntry, "key"> {
+  path: StoragePath;
+}
+
 export interface ListOptions extends Abortable {
   /** Lists everything below, instead of one level with its directories. */
   recursive?: boolean | undefined;
-  /** Only entries whose key comes after this one, which need not exist. */
-  startAfter?: string | undefined;
+  /**
+   * Only entries whose key comes after this one, which need not exist; or after an entry of an earlier listing. The key
+   * of a directory ends with `/`, which its path does not.
+   */
+  startAfter?: string | ListEntry | undefined;
   /** Lists every version of every object, newest first per key. Throws `Unsupported` without versioning. */
   versions?: boolean | undefined;
   /** Files only: follows symbolic links to directories, which otherwise are entries of type `other`. */

@@ -44,6 +44,7 @@ import {
   GLOB,
   type GlobOptions,
   LIST,
+  type ListEntry,
   type ListOptions,
   type PathLike,
   POST,
@@ -68,14 +69,6 @@ import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
 import { decoding, writeObject } from "./write.js";
 import { unwrapped, type WriteBody } from "./write-body.js";
-
-/**
- * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
- * (`other`), which `detail` describes.
- */
-export interface ListEntry extends Omit<DriverListEntry, "key"> {
-  path: StoragePath;
-}
 
 /** For the check of changes before the object is looked at. */
 const NOTHING_YET = { size: 0, modified: new Date(0), etag: "" };
@@ -252,7 +245,7 @@ export class Storage extends Objects<Driver> {
       const unlisted = (key: string, error: unknown) => batch.fail(call.failure(key, error));
       const pages = driver.list(prefix, {
         delimiter,
-        startAfter,
+        startAfter: startKey(startAfter),
         versions,
         followLinks,
         others: true,
@@ -472,6 +465,15 @@ function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry 
   const { scheme, connectionId, bucket } = base;
   const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
   return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
+}
+
+/** Returns the key after which a listing starts. */
+function startKey(startAfter: ListOptions["startAfter"]): string | undefined {
+  if (startAfter === undefined || typeof startAfter === "string") return startAfter;
+  if (typeof startAfter?.path?.key !== "string")
+    throw invalid("startAfter of list must be a key or an entry of a listing");
+  const { path, type } = startAfter;
+  return type === "directory" ? `${path.key}/` : path.key;
 }
 
 const isList: (at: PathLike | readonly PathLike[]) => at is readonly PathLike[] = Array.isArray;

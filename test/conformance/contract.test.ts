@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type ContractOptions, driverContract } from "../../src/testing/index.js";
 import { describeOn, useBucket } from "../servers/use.js";
-import { FILE, MEMORY, openFile, openMemory, openOn, SERVERS } from "../support/backends.js";
+import { FILE, lacksOf, MEMORY, openFile, openMemory, openOn, SERVERS, serversToCheck } from "../support/backends.js";
 import { contractTable } from "../support/contract-table.js";
 import { type Leaks, watchLeaks } from "../support/leaks.js";
 
@@ -37,7 +37,7 @@ describe("file keeps the contract", () => {
   conforms({ ...FILE, open: openFile });
 });
 
-for (const backend of SERVERS) {
+for (const backend of serversToCheck(process.env)) {
   await describeOn(backend.server, `${backend.name} keeps the contract`, (server) => {
     const bucket = useBucket(server);
     // Apart, because a bucket with versions lists directories of deleted objects on some servers.
@@ -45,9 +45,23 @@ for (const backend of SERVERS) {
     leavesNothingOpen({ others: backend.server === "minio" });
     const open = (id: string) => openOn(backend, server.connection, (id === "R23" ? versioned : bucket)());
     // What is known of an emulator says nothing of the server that the environment names.
-    conforms(server.external ? { name: backend.name, open } : { ...backend, open });
+    const lacks = lacksOf(server.connection, backend.scheme);
+    conforms(server.external ? { name: backend.name, open, lacks } : { ...backend, open });
   });
 }
+
+it("only the servers that the environment names are checked, if it names any", () => {
+  const names = (env: Record<string, string>) => serversToCheck(env).map(({ name }) => name);
+  expect(names({ STOWAGE_TEST_S3_ENDPOINT: "http://s3.example" })).toEqual(["MinIO"]);
+  expect(names({})).toEqual(["MinIO", "VersityGW", "fake-gcs-server", "Azurite"]);
+});
+
+it("an S3 server of an unknown kind is checked without what its profile does not promise", () => {
+  const extra = { endpoint_url: "http://s3.example" };
+  expect(lacksOf({ type: "aws", extra }, "s3")).toEqual(["conditions", "copyIfAbsent"]);
+  expect(lacksOf({ type: "aws", extra: { ...extra, provider: "minio" } }, "s3")).toEqual([]);
+  expect(lacksOf({ type: "google_cloud_platform" }, "gs")).toEqual([]);
+});
 
 it("docs/contract.md says what is checked here", async () => {
   await expect(contractTable([MEMORY, FILE, ...SERVERS])).toMatchFileSnapshot("../../docs/contract.md");

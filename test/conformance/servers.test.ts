@@ -11,7 +11,7 @@ import { makeBucket, startAzurite, startFakeGcs, startMinio } from "../servers/i
 import { startProcess } from "../servers/process.mjs";
 import { describeOn, type ServerOf, useBucket } from "../servers/use.js";
 
-for (const name of ["minio", "minio-tls", "fake-gcs", "azurite"] as const) {
+for (const name of ["minio", "minio-tls", "versitygw", "fake-gcs", "azurite"] as const) {
   await describeOn(name, `${name} as the tests get it`, (server) => {
     const bucket = useBucket(server);
     test("a suite has an empty bucket of its own and nothing is left open in it", async () => {

@@ -194,7 +194,7 @@ for (const cloud of CLOUDS) {
       if (provider !== cloud.provider || conn === null) continue;
       const { extra } = parseConnection(typeof conn === "string" ? conn : JSON.stringify(conn), "c");
       for (const name of leaves(extra)) {
-        const plain = name.replace(/^extra__[a-z]+(_cloud_platform)?__/, "");
+        const plain = name.replace(/^extra__[a-z_]+?__/, "");
         if (!known.has(plain) && !outcome(cloud, withField(cloud.bases[0]!.extra, plain, "x")).error) missing.add(name);
       }
     }

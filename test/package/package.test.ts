@@ -110,6 +110,25 @@ describe("the packed package", () => {
     });
     expect(stdout).toMatch(/usage: stowage/i);
   });
+  test.each([
+    ["s3://bucket/x", {}, "@aws-sdk/credential-providers", "AWS_ACCESS_KEY_ID"],
+    ["gs://bucket/x", {}, "google-auth-library", "is_anonymous"],
+    ["az://bucket/x", { AZURE_STORAGE_ACCOUNT_NAME: "account" }, "@azure/identity", "AZURE_STORAGE_ACCOUNT_KEY"],
+  ])("says of %s which package to install, and what to do without it", async (path, env, name, instead) => {
+    const command = join(project.folder, "node_modules/.bin/stowage");
+    const options = { cwd: project.folder, env: { PATH: process.env.PATH, ...env } };
+    const listed = await run(command, ["ls", path], options).catch((error) => error);
+    expect(listed.stderr).toContain(`npm install ${name};`);
+    expect(listed.stderr).toContain(instead);
+    const doctor = await run(command, ["doctor", "--json", path], options).catch((error) => error);
+    const findings = doctor.stdout
+      .trim()
+      .split("\n")
+      .map((line: string) => JSON.parse(line));
+    const finding = findings.find(({ check }: { check: string }) => check === "credentials");
+    expect(finding).toMatchObject({ status: "failed", mend: expect.stringContaining(`npm install ${name}; or `) });
+    expect(finding.mend).toContain(instead);
+  });
   test("its types resolve for every way of importing it that it supports", async () => {
     const attw = join(ROOT, "node_modules/.bin/attw");
     await run(attw, [project.tarball, "--profile", "esm-only", "--no-color"]).catch((error) =>

@@ -15,6 +15,7 @@ import { startAzurite } from "./azurite.mjs";
 import { fakeGcsContainer, minioContainer } from "./containers.mjs";
 import { startFakeGcs } from "./fake-gcs.mjs";
 import { startMinio } from "./minio.mjs";
+import { startVersityGw } from "./versitygw.mjs";
 
 export { azureClient, gcsClient, makeBucket, s3Client } from "./buckets.mjs";
 export { Unavailable } from "./unavailable.mjs";
@@ -28,5 +29,6 @@ export const starters = {
   minio: () => (inContainers ? minioContainer() : startMinio()),
   "minio-tls": () => startMinio({ tls: true }),
   "fake-gcs": () => (inContainers ? fakeGcsContainer() : startFakeGcs()),
+  versitygw: () => startVersityGw(),
   azurite: () => startAzurite(),
 };

@@ -1,6 +1,6 @@
 /** `rm`, `stat` and `sign`. */
 import { type Command, Option } from "commander";
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
@@ -50,6 +50,10 @@ function addSign(cli: Cli, program: Command): void {
       examples: [
         ["stowage sign --expires 15m s3://lake@bucket/a.csv", "to read it"],
         ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "to let somebody write it"],
+        [
+          'curl -H "x-ms-blob-type: BlockBlob" -T a.csv "$(stowage sign --method PUT abfs://lake@box/a.csv)"',
+          "the same on Azure, which requires this header",
+        ],
       ],
     })
     .argument("<path>", "which object")
@@ -69,6 +73,8 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
   const { storage, signal } = session;
   const paths = texts.map((text) => session.path(text));
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
+  if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
+    throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
   await storage.delete(paths, { recursive, emptyBucket, signal });
   for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
 }
@@ -124,5 +130,6 @@ async function sign(session: Session, text: string, { method, expires }: SignOpt
   const path = session.path(text);
   const { url: link, headers } = await storage.signedUrl(path, { method, expiresIn: expires });
   await session.say({ path, method, expiresIn: expires, link, headers }, link);
-  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}\n`);
+  const needed = Object.entries(headers).map(([name, value]) => `, with the header ${name}: ${value}`);
+  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}${needed.join("")}\n`);
 }

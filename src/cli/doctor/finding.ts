@@ -92,6 +92,7 @@ export function mendOf(error: unknown, action: Action, path: StoragePath): strin
     case "PermissionDenied":
       return `allow these credentials to ${action} below this path: they need ${needed(action, path)}`;
     case "Unauthenticated":
+      if (/^no (credentials|token) from /.test(detail)) return NO_CREDENTIALS[providerOf(path.scheme) ?? "file"];
       return "these credentials are not accepted: renew them, and see that they belong to this endpoint";
     case "NotFound":
       return `create the bucket ${path.bucket}, or correct its name or the region and endpoint of the connection`;
@@ -109,6 +110,15 @@ export function mendOf(error: unknown, action: Action, path: StoragePath): strin
       return "run it again with --debug, which shows where it comes from";
   }
 }
+
+/** What to do if the provider's own library finds no credentials. */
+const NO_CREDENTIALS: Readonly<Record<Provider, string>> = {
+  s3: "log in (aws sso login), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a connection that has keys",
+  gs: "run gcloud auth application-default login, or name a connection that has keyfile_dict or key_path",
+  azure: "run az login, or set AZURE_STORAGE_ACCOUNT_KEY, or name a connection that has account_key or sas_token",
+  file: "name a connection that has credentials",
+  memory: "name a connection that has credentials",
+};
 
 function needed(action: Action, { scheme }: StoragePath): string {
   const provider = providerOf(scheme);

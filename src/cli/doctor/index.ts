@@ -15,7 +15,7 @@ import { jsonLine, printable, put } from "../format.js";
 import { lookAtEndpoint } from "./endpoint.js";
 import { broken, type Finding, failed, mendOf, ok, print, skipped } from "./finding.js";
 import { findLeftovers, Probe } from "./probe.js";
-import { settingsOf } from "./settings.js";
+import { type Settings, settingsOf } from "./settings.js";
 
 export interface Found {
   finding: Finding;
@@ -54,6 +54,18 @@ function unknown(env: Session["env"], id: string): Finding {
   const places = sourcesOf(env, id).map(({ where }) => where);
   const mend = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
   return failed("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, mend);
+}
+
+/** Returns a finding if the package that finds these credentials is not installed. */
+function missingLibrary({ credentials, library }: Settings): Finding | undefined {
+  if (library === undefined) return undefined;
+  const { name, instead } = library;
+  try {
+    import.meta.resolve(name);
+    return undefined;
+  } catch {
+    return failed("credentials", `${credentials}, needs the package ${name}`, `npm install ${name}; or ${instead}`);
+  }
 }
 
 // Whether the bucket is reachable and can be listed.
@@ -118,15 +130,17 @@ async function* examined(session: Session, at: StoragePath, readOnly: boolean): 
   const { connection, finding } = await findConnection(session, at);
   yield finding;
   if (finding.status === "failed") return yield skipped("the rest", "needs the connection");
-  let remote: ReturnType<typeof settingsOf>;
+  let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
-    remote = settingsOf(providerOf(at.scheme), at, connection, session.env);
+    remote = await settingsOf(providerOf(at.scheme), at, connection, session.env);
   } catch (error) {
     yield broken("credentials", error, session.signal, "correct the field that is named");
     return yield skipped("the rest", "needs credentials");
   }
   if (remote) {
-    yield ok("credentials", remote.credentials);
+    const missing = missingLibrary(remote);
+    yield missing ?? ok("credentials", remote.credentials);
+    if (missing) return yield skipped("the rest", "needs credentials");
     yield ok("settings", remote.place);
     const reached: Finding[] = [];
     for await (const found of lookAtEndpoint(session, remote)) {
@@ -142,5 +156,6 @@ async function* examined(session: Session, at: StoragePath, readOnly: boolean): 
   if (leftovers) yield leftovers;
   if (!bucket.usable) return yield skipped("the rest", "needs the bucket");
   if (readOnly) return yield skipped("the rest", "would write");
-  yield* new Probe(session, at).run();
+  const trial = remote?.profile === undefined ? undefined : { connection, profile: remote.profile };
+  yield* new Probe(session, at, trial).run();
 }

@@ -2,12 +2,14 @@
 
 import { randomUUID } from "node:crypto";
 import { readdir, rmdir, stat } from "node:fs/promises";
+import type { Connection } from "../../connections/index.js";
 import { isStorageError } from "../../errors.js";
 import type { Storage } from "../../fs/index.js";
 import { providerOf, type StoragePath } from "../../path.js";
 import type { Session } from "../command.js";
 import { bytes } from "../format.js";
 import { broken, type Finding, failed, mendOf, ok, skipped, warning } from "./finding.js";
+import { TRIAL_NAMES, tryProfile } from "./profile.js";
 
 const FIRST = "written by stowage doctor";
 const SECOND = "written by stowage doctor again";
@@ -17,8 +19,19 @@ const CHUNK = 64 * 1024;
 /** Milliseconds for the clean-up after Ctrl-C. */
 const GRACE = 10_000;
 
+/** Names that servers and proxies decode once too often, or not at all. */
+const ODD_NAMES = ["a b", "a%20b", "a%2Bb", "a+b"];
+
+/** The connection and the profile of an S3 service. */
+export interface ProfileTrial {
+  connection: Connection | undefined;
+  profile: string;
+}
+
 /** Writes, reads, replaces and deletes below one directory, `.stowage-doctor-<uuid>`. */
 export class Probe {
+  readonly #session: Session;
+  readonly #trial: ProfileTrial | undefined;
   readonly #storage: Storage;
   readonly #signal: AbortSignal;
   readonly #at: StoragePath;
@@ -27,16 +40,18 @@ export class Probe {
   #versioned = false;
   #cleared = false;
 
-  constructor({ storage, signal }: Session, at: StoragePath) {
-    this.#storage = storage;
-    this.#signal = signal;
+  constructor(session: Session, at: StoragePath, trial: ProfileTrial | undefined) {
+    this.#session = session;
+    this.#trial = trial;
+    this.#storage = session.storage;
+    this.#signal = session.signal;
     this.#at = at.join(`.stowage-doctor-${randomUUID()}`);
     this.#small = this.#at.join("probe.txt");
     this.#large = this.#at.join("parts.bin");
   }
 
   async *run(): AsyncGenerator<Finding> {
-    const folders = await missingFolders(this.#at);
+    const folders = await missingFolders(this.#at.join("names"));
     try {
       const written = await this.#try("write", "write", () => this.#write());
       yield written;
@@ -45,6 +60,9 @@ export class Probe {
       yield await this.#try("if absent", "write", () => this.#ifAbsent());
       yield await this.#try("if match", "write", () => this.#ifMatch());
       yield await this.#try("parts", "write", () => this.#parts());
+      yield await this.#try("names", "write", () => this.#names());
+      const profile = await this.#tryProfile();
+      if (profile) yield profile;
       yield await this.#try("delete", "delete", () => this.#delete());
     } finally {
       if (!this.#cleared) await this.#clear(AbortSignal.timeout(GRACE)).catch(() => {});
@@ -111,8 +129,45 @@ export class Probe {
     return failed("parts", `${size} of ${LARGE} bytes are there`, "the server does not put parts together: update it");
   }
 
+  /** Lists, then deletes at once, objects whose names are changed by a wrong decoding. */
+  async #names(): Promise<Finding> {
+    const check = "names";
+    const [folder, signal] = [this.#at.join("names"), this.#signal];
+    const paths = ODD_NAMES.map((name) => folder.join(name));
+    for (const path of paths) await this.#storage.write(path, path.name, { signal });
+    const listed: string[] = [];
+    for await (const { path } of this.#storage.list(folder, { signal })) listed.push(path.name);
+    await this.#storage.delete(paths, { signal });
+    if (listed.join() !== ODD_NAMES.join())
+      return failed(
+        check,
+        `${ODD_NAMES.join(", ")} are listed as ${listed.join(", ")}`,
+        "update the server or the proxy before it",
+      );
+    const left = await Promise.all(paths.map((path) => this.#storage.exists(path, { signal })));
+    if (left.includes(true)) return failed(check, "a bulk delete left objects behind", NAME_PROVIDER);
+    return ok(check, "names with +, % and a space are listed and deleted as they are");
+  }
+
+  async #tryProfile(): Promise<Finding | undefined> {
+    if (!this.#trial) return undefined;
+    const { connection, profile } = this.#trial;
+    try {
+      return await tryProfile(this.#session, this.#at, connection, profile, () => counting(LARGE));
+    } catch (error) {
+      return broken("profile", error, this.#signal, "name the server in `provider` of the connection's extra");
+    }
+  }
+
+  /** Everything that is ever written. */
+  get #objects(): StoragePath[] {
+    const names = ODD_NAMES.map((name) => this.#at.join("names", name));
+    const trials = this.#trial ? TRIAL_NAMES.map((name) => this.#at.join(name)) : [];
+    return [this.#small, this.#large, ...names, ...trials];
+  }
+
   async #delete(): Promise<Finding> {
-    const objects = [this.#small, this.#large];
+    const objects = this.#objects;
     await this.#storage.delete(objects, { signal: this.#signal });
     for (const path of objects) {
       if (!(await this.#storage.exists(path, { signal: this.#signal }))) continue;
@@ -136,7 +191,7 @@ export class Probe {
   }
 
   async #clear(signal: AbortSignal): Promise<void> {
-    await this.#storage.delete([this.#small, this.#large], { signal });
+    await this.#storage.delete(this.#objects, { signal });
     if (!this.#versioned) return;
     for await (const { path, version } of this.#storage.list(this.#at, { recursive: true, versions: true, signal })) {
       if (version !== undefined) await this.#storage.delete(path, { version, signal });

@@ -2,8 +2,10 @@
 import {
   type AzureCredentials,
   type AzureOptions,
+  awsProfileName,
   azureOptions,
   type Connection,
+  envWithAwsProfile,
   type GcsCredentials,
   type GcsOptions,
   gcsOptions,
@@ -15,14 +17,36 @@ import type { Provider, StoragePath } from "../../path.js";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+interface Library {
+  name: string;
+  instead: string;
+}
+
+const LIBRARIES: Readonly<Record<"s3" | "gs" | "azure", Library>> = {
+  s3: {
+    name: "@aws-sdk/credential-providers",
+    instead: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write login and password into the connection",
+  },
+  gs: { name: "google-auth-library", instead: "use a public bucket with is_anonymous in the connection" },
+  azure: {
+    name: "@azure/identity",
+    instead:
+      "set AZURE_STORAGE_ACCOUNT_KEY or AZURE_STORAGE_SAS_TOKEN, or write account_key or sas_token into the connection",
+  },
+};
+
 export interface Settings {
   /** The source of the credentials. */
   credentials: string;
+  /** The package that finds these credentials, and what to do without it; undefined if they need none. */
+  library: Library | undefined;
   /** Address, region and similar settings. */
   place: string;
   /** The protection of data in transit. */
   checksums: string;
   endpoint: string;
+  /** The profile of an S3 service. */
+  profile?: string;
   /** Whether certificates are verified; text is the path of a file with the trusted authorities. */
   verify: boolean | string;
 }
@@ -30,30 +54,57 @@ export interface Settings {
 /**
  * Returns the settings. Throws InvalidArgument or Unsupported, naming the field, if the connection cannot be honoured.
  */
-export function settingsOf(
+export async function settingsOf(
   provider: Provider | undefined,
   { bucket }: StoragePath,
   connection: Connection | undefined,
   env: Env,
-): Settings | undefined {
-  if (provider === "s3") return ofS3(s3Options(connection, env), connection, env);
+): Promise<Settings | undefined> {
+  if (provider === "s3") return ofS3(connection, env, await envWithAwsProfile(connection, env));
   if (provider === "gs") return ofGcs(gcsOptions(connection, env));
   if (provider === "azure") return ofAzure(azureOptions(connection, env), bucket);
   return undefined;
 }
 
-function ofS3(options: S3Options, connection: Connection | undefined, env: Env): Settings {
+/** @param completed the environment with the settings of the profile */
+function ofS3(connection: Connection | undefined, env: Env, completed: Env): Settings {
+  const options = s3Options(connection, completed);
   const { provider, addressing, verify, credentials } = options;
   const region = options.region ?? "us-east-1";
   const endpoint = options.endpoint ?? `https://s3.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
   const style = { path: "bucket in the path", virtual: "bucket in the host", auto: "bucket in the host or path" };
   return {
     credentials: `${s3Words(credentials)}, ${sourceOf(options, connection, env)}`,
-    place: `${endpoint}, region ${region}, provider ${provider}, ${style[addressing]}${unverified(verify)}`,
+    library: ["static", "anonymous"].includes(credentials.kind) ? undefined : LIBRARIES.s3,
+    place: `${endpoint}${endpointSource(options, connection, env)}, region ${region} ${regionSource(connection, env, completed)}, provider ${provider}, ${style[addressing]}${unverified(verify)}`,
     checksums: checksumWords(options),
+    profile: provider,
     endpoint,
     verify,
   };
+}
+
+/** A region that no variable changes comes from the connection, or from the address. */
+function regionSource(connection: Connection | undefined, env: Env, completed: Env): string {
+  if (s3Options(connection, { ...completed, AWS_REGION: "another" }).region !== "another") return "from the connection";
+  const variable = ["AWS_REGION", "AWS_DEFAULT_REGION"].find((name) => env[name]);
+  if (variable) return `from ${variable}`;
+  return completed.AWS_REGION ? fromProfile(connection, env) : "by default";
+}
+
+/** Returns the source of an endpoint that is not the connection's, as ` from …`. */
+function endpointSource({ endpoint }: S3Options, connection: Connection | undefined, env: Env): string {
+  if (endpoint === undefined || endpoint === s3Options(connection, keysOnly(env)).endpoint) return "";
+  const variable = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].find((name) => env[name]);
+  return ` ${variable ? `from ${variable}` : fromProfile(connection, env)}`;
+}
+
+function keysOnly({ AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY }: Env): Env {
+  return { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
+}
+
+function fromProfile(connection: Connection | undefined, env: Env): string {
+  return `from the profile ${JSON.stringify(awsProfileName(connection, env))}`;
 }
 
 /**
@@ -99,6 +150,7 @@ function checksumWords({ provider, requestChecksum, responseChecksum }: S3Option
 function ofGcs({ credentials, endpoint = "https://storage.googleapis.com", project }: GcsOptions): Settings {
   return {
     credentials: gcsWords(credentials),
+    library: credentials.kind === "anonymous" ? undefined : LIBRARIES.gs,
     place: `${endpoint}, ${project ? `project ${project}` : "project of the credentials"}`,
     checksums: LENGTHS,
     endpoint,
@@ -127,6 +179,7 @@ function ofAzure({ account, endpoint, credentials, encryptionScope }: AzureOptio
   const scope = encryptionScope ? `, encryption scope ${encryptionScope}` : "";
   return {
     credentials: azureWords(credentials),
+    library: ["shared-key", "sas", "anonymous"].includes(credentials.kind) ? undefined : LIBRARIES.azure,
     place: `${endpoint}, account ${account}, container ${container}${scope}`,
     checksums: LENGTHS,
     endpoint,

@@ -11,6 +11,7 @@ export async function* decode(source: Source): ByteStream {
   const pace = new Pace();
   let inverse = new Inverse(0);
   do {
+    source.member();
     const size = await header(bits);
     if (inverse.size < size) inverse = new Inverse(size);
     yield* stream(source, bits, inverse, size, pace);

@@ -20,6 +20,7 @@ export async function* decode(source: Source): ByteStream {
     return;
   }
   do {
+    source.member();
     yield* stream(source);
     await padding(source);
   } while (await source.has(1));
@@ -34,6 +35,7 @@ async function* stream(source: Source): ByteStream {
   const flags = await streamHeader(source);
   const records = new Records();
   for (;;) {
+    source.member();
     const start = source.offset;
     const size = (await source.take(1))[0]!;
     if (size === 0) {

@@ -33,6 +33,7 @@ export interface BlockHeader {
 /** The header of the next frame, not consumed; skippable frames before it are. Undefined at the end of the input. */
 export async function nextFrame(source: Source): Promise<FrameHeader | undefined> {
   while (await source.has(1)) {
+    source.member();
     if (!(await source.has(4))) throw source.truncated();
     const magic = view(source).getUint32(0, true);
     if (magic === MAGIC) return header(source);

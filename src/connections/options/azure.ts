@@ -4,10 +4,10 @@ import { invalid } from "../../errors.js";
 import { cut } from "../airflow-format.js";
 import { type Connection, Secret } from "../connection.js";
 import type { Env } from "../sources.js";
-import { checkKind, connectionError, endpointOf, FieldReader, isBelow, MICROSOFT } from "./fields.js";
+import { checkKind, connectionError, endpointOf, FieldReader, isBelow, MICROSOFT, withoutLineEnd } from "./fields.js";
 
 export interface AzureOptions {
-  /** The storage account, also used in signatures. */
+  /** The storage account, also used in signatures; `""` with a SAS for a domain that names no account. */
   readonly account: string;
   /** The blob service's URL, without a trailing slash: `https://account.blob.core.windows.net`. */
   readonly endpoint: string;
@@ -25,12 +25,15 @@ export function azureOptions(connection: Connection | undefined, env: Env): Azur
   return connection ? optionsOf(connection, env) : optionsOfEnv(env);
 }
 
+/** The types in the prefixes of older fields; connections moved from one type to another and kept them. */
+const OLDER_TYPES = ["wasb", "adls", "azure_data_lake"];
+
 /** A connection string takes precedence over every other field, as in Airflow. */
 function optionsOf(connection: Connection, env: Env): AzureOptions {
   checkKind(connection, MICROSOFT);
   if (connection.port !== undefined)
     throw connectionError(connection, "write the port into host, as https://host:port");
-  const extra = FieldReader.of(connection, `extra__${connection.type}__`);
+  const extra = FieldReader.of(connection, [connection.type, ...OLDER_TYPES]);
   const encryptionScope = extra.text("encryption_scope");
   const text = extra.secret("connection_string");
   if (text) return { ...parseConnectionString(text, (why) => extra.wrong("connection_string", why)), encryptionScope };
@@ -50,10 +53,13 @@ function separateFields(
   const tenant = tenantIn(extra);
   const named = extra.text("account_name") ?? accountOf(address.endpoint);
   const found = named ?? (tenant ? undefined : connection.login || undefined) ?? env.AZURE_STORAGE_ACCOUNT_NAME;
-  if (!found) throw connectionError(connection, "it names no storage account; write account_name into extra");
-  const account = checkedAccount(found, (why) => connectionError(connection, `its account ${why}`));
+  const token = sas?.token ?? address.sas;
+  if (!found && !(token && address.endpoint))
+    throw connectionError(connection, "it names no storage account; write account_name into extra");
+  const account = found ? checkedAccount(found, (why) => connectionError(connection, `its account ${why}`)) : "";
   const endpoint = address.endpoint ?? blobEndpoint(account);
-  const credentials = azureCredentials({ connection, extra, env, tenant, sas: sas?.token ?? address.sas, endpoint });
+  checkService(endpoint, account, (why) => connectionError(connection, `its address ${why}`));
+  const credentials = azureCredentials({ connection, extra, env, tenant, sas: token, endpoint });
   return { account, endpoint, credentials, encryptionScope };
 }
 
@@ -78,9 +84,9 @@ function optionsOfEnv(env: Env): AzureOptions {
 function credentialsOfEnv(env: Env): AzureCredentials {
   if (env.AZURE_STORAGE_ANON?.toLowerCase() === "true") return { kind: "anonymous" };
   const key = env.AZURE_STORAGE_ACCOUNT_KEY || env.AZURE_STORAGE_KEY;
-  if (key) return { kind: "shared-key", key: new Secret(key) };
+  if (key) return { kind: "shared-key", key: new Secret(withoutLineEnd(key)) };
   const token = env.AZURE_STORAGE_SAS_TOKEN?.replace(/^\?/, "");
-  return token ? { kind: "sas", token: new Secret(token) } : DEFAULT_CHAIN;
+  return token ? { kind: "sas", token: new Secret(withoutLineEnd(token)) } : DEFAULT_CHAIN;
 }
 
 // The address of a storage account.
@@ -146,6 +152,14 @@ function accountOf(endpoint: string | undefined): string | undefined {
   return labelOf(hostname) ?? (pathname.split("/")[1] || undefined);
 }
 
+/** Refuses an address with more than the service in it, to which the container would be added a second time. */
+function checkService(endpoint: string, account: string | undefined, wrong: Wrong): void {
+  const { hostname, pathname } = new URL(endpoint);
+  const [first, ...more] = pathname.split("/").filter(Boolean);
+  if (first === undefined || (first === account && more.length === 0 && !labelOf(hostname))) return;
+  throw wrong("must not name a container; the container comes from the path");
+}
+
 function labelOf(host: string): string | undefined {
   return /^([^.]+)\.(blob|privatelink|z\d+)\./.exec(host)?.[1];
 }
@@ -178,9 +192,11 @@ function parseConnectionString(
   const parts = stated.get("usedevelopmentstorage")?.toLowerCase() === "true" ? EMULATOR : stated;
   const endpoint = endpointIn(parts, wrong);
   const found = parts.get("accountname") ?? accountOf(endpoint);
-  if (found === undefined) throw wrong("names no account");
-  const account = checkedAccount(found, () => wrong("has an AccountName that is not the name of a storage account"));
-  return { account, endpoint, credentials: credentialsIn(parts, wrong) };
+  if (!found && !parts.get("sharedaccesssignature")) throw wrong("names no account");
+  const account =
+    found && checkedAccount(found, () => wrong("has an AccountName that is not the name of a storage account"));
+  checkService(endpoint, account, (why) => wrong(`has a BlobEndpoint that ${why}`));
+  return { account: account ?? "", endpoint, credentials: credentialsIn(parts, wrong) };
 }
 
 function partsOf(text: string, wrong: Wrong): Parts {
@@ -192,7 +208,9 @@ function partOf(pair: string, wrong: Wrong): [string, string] {
   const [name, value] = cut(pair, "=");
   const known = name.trim().toLowerCase();
   if (value === undefined) throw wrong("is not a list of Name=Value separated by ;");
-  if (!KNOWN.has(known) && !IGNORED.test(known)) throw wrong("has a part that is not known");
+  // What is no plain word may be a part of a secret.
+  const shown = /^[a-z]{1,40}$/.test(known) ? `: ${name.trim()}` : "";
+  if (!KNOWN.has(known) && !IGNORED.test(known)) throw wrong(`has a part that is not known${shown}`);
   return [known, value.trim()];
 }
 
@@ -203,6 +221,7 @@ function endpointIn(parts: Parts, wrong: Wrong): string {
   if (!account) throw wrong("names neither AccountName nor BlobEndpoint");
   const protocol = parts.get("defaultendpointsprotocol") || "https";
   const suffix = parts.get("endpointsuffix") || "core.windows.net";
+  if (suffix.startsWith(".")) throw wrong("has an EndpointSuffix that starts with a dot; write core.windows.net");
   if (!/^[\w-]+$/.test(account) || !/^[\w.-]+$/.test(suffix))
     throw wrong("has an account or suffix that make no address");
   const address = `${protocol}://${account}.blob.${suffix}`;
@@ -286,8 +305,8 @@ function principal({ connection, extra, tenant, endpoint }: CredentialFacts): Az
   const additionalTenants = config.list("additionally_allowed_tenants") ?? [];
   config.done();
   if (tenant === undefined) return undefined;
-  const { login: clientId, password: clientSecret } = connection;
-  if (!clientId || !clientSecret?.reveal()) {
+  const [clientId, clientSecret] = [connection.login, passwordOf(connection)];
+  if (!clientId || !clientSecret) {
     throw connectionError(connection, "with tenant_id, login and password must be the client's id and secret");
   }
   const authority = stated === undefined ? authorityOf(endpoint) : `https://${stated.replace(/^https:\/\//, "")}`;
@@ -302,9 +321,13 @@ function authorityOf(endpoint: string): string | undefined {
 
 function sharedKey({ connection, extra, tenant }: CredentialFacts): AzureCredentials | undefined {
   const stated = extra.secret("account_key");
-  const { password } = connection;
-  const key = stated ?? (tenant === undefined && password?.reveal() ? password : undefined);
+  const key = stated ?? (tenant === undefined ? passwordOf(connection) : undefined);
   return key && { kind: "shared-key", key };
+}
+
+function passwordOf({ password }: Connection): Secret | undefined {
+  const text = withoutLineEnd(password?.reveal() ?? "");
+  return text ? new Secret(text) : undefined;
 }
 
 function sasOf({ sas }: CredentialFacts): AzureCredentials | undefined {

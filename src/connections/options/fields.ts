@@ -15,19 +15,19 @@ export class FieldReader {
   readonly #owner: string;
   readonly #fields: Fields;
   readonly #path: string;
-  readonly #prefix: string;
+  readonly #prefixes: readonly string[];
   readonly #seen = new Set<string>();
 
-  /** @param prefix the prefix of names in older records: `extra__wasb__`. A name without it takes precedence. */
-  constructor(owner: string, fields: Fields, { path = "", prefix = "" } = {}) {
+  /** @param types the types in the prefixes of older records, as in `extra__wasb__`. A name without takes precedence. */
+  constructor(owner: string, fields: Fields, path = "", types: readonly string[] = []) {
     this.#owner = owner;
     this.#fields = fields;
     this.#path = path;
-    this.#prefix = prefix;
+    this.#prefixes = ["", ...types.map((type) => `extra__${type}__`)];
   }
 
-  static of(connection: Connection, prefix?: string): FieldReader {
-    return new FieldReader(`connection ${displayId(connection.id)}`, connection.extra, prefix ? { prefix } : {});
+  static of({ id, extra }: Connection, types?: readonly string[]): FieldReader {
+    return new FieldReader(`connection ${displayId(id)}`, extra, "", types);
   }
 
   /** Returns the error for an invalid field. */
@@ -49,7 +49,8 @@ export class FieldReader {
   text(name: string): string | undefined {
     const value = this.#take(name);
     const shown = isInstance<Secret>(value, "Secret") ? value.reveal() : value;
-    if (shown === undefined || typeof shown === "string") return shown;
+    if (shown === undefined) return shown;
+    if (typeof shown === "string") return withoutLineEnd(shown) || undefined;
     if (typeof shown === "number") return String(shown);
     throw this.wrong(name, "must be text");
   }
@@ -113,7 +114,7 @@ export class FieldReader {
         ? this.#parsed(name, String(revealed(value)))
         : value;
     if (!isFields(fields)) throw this.wrong(name, "must be an object");
-    return new FieldReader(this.#owner, fields, { path: `${this.#path}${name}.` });
+    return new FieldReader(this.#owner, fields, `${this.#path}${name}.`);
   }
 
   /** Returns the value of the field, revealed. */
@@ -142,15 +143,17 @@ export class FieldReader {
   #unknown(name: string, value: Extra): StorageError {
     if (name === "__extra__") return invalid(`${this.#owner}: extra is not a JSON object`);
     if (value !== "" && /^[\w.-]{1,80}$/.test(name)) {
-      return this.wrong(name, "is not a field that this driver knows; remove it from the connection");
+      const near = nearestField(name, this.#seen);
+      return this.wrong(name, `is not a field that this driver knows; ${near ? `write ${near}` : "remove it"}`);
     }
     return invalid(`${this.#owner}: extra has a field that no driver knows; is an & not encoded?`);
   }
 
   #take(name: string): Exclude<Extra, null | ""> | undefined {
-    const older = `${this.#prefix}${name}`;
-    this.#seen.add(name).add(older);
-    const value = Object.hasOwn(this.#fields, name) ? this.#fields[name] : own(this.#fields, older);
+    const names = this.#prefixes.map((prefix) => prefix + name);
+    for (const one of names) this.#seen.add(one);
+    const found = names.find((one) => Object.hasOwn(this.#fields, one));
+    const value = found && this.#fields[found];
     return value === null || value === "" ? undefined : value;
   }
 
@@ -163,8 +166,25 @@ export class FieldReader {
   }
 }
 
-function own(fields: Fields, name: string): Extra | undefined {
-  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+/** Returns the text without the line break that files of mounted secrets end with. */
+export function withoutLineEnd(text: string): string {
+  return text.replace(/[\r\n]+$/, "");
+}
+
+/**
+ * Returns the known field that was probably meant: `region` is `region_name`, `accessKeyId` is `aws_access_key_id`. All
+ * letters of one name are in the other in the same order; the shortest such name is the nearest.
+ */
+function nearestField(name: string, known: Iterable<string>): string | undefined {
+  const letters = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  const wanted = letters(name.replace(/^extra__.*__/, ""));
+  const near = [...known].filter((one) => {
+    const [inner, outer] = [wanted, letters(one)].sort((a, b) => a.length - b.length) as [string, string];
+    let at = 0;
+    for (const letter of outer) if (letter === inner[at]) at += 1;
+    return at === inner.length && (outer.includes(inner) ? at > 2 : at > 5);
+  });
+  return near.find((one) => one === `${name}_name`) ?? near.sort((a, b) => a.length - b.length)[0];
 }
 
 function isFields(value: unknown): value is Fields {

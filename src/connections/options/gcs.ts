@@ -22,7 +22,6 @@ export interface GcsOptions {
   readonly attempts: number | undefined;
 }
 
-const PREFIX = "extra__google_cloud_platform__";
 const CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform";
 
 /** Fields without effect here, each with the reason. */
@@ -72,7 +71,7 @@ function readerOf(connection: Connection | undefined): FieldReader {
   checkNoAddress(connection, "the extra field gcs.endpoint");
   if (connection.password?.reveal())
     throw connectionError(connection, "its password is not read; use keyfile_dict or key_path");
-  const extra = FieldReader.of(connection, PREFIX);
+  const extra = FieldReader.of(connection, ["google_cloud_platform", connection.type]);
   for (const [name, why] of Object.entries(UNSUPPORTED)) extra.unsupported(name, why);
   extra.ignore(Object.keys(IGNORED));
   checkSession(extra.object("gcs.session-kwargs"));

@@ -3,7 +3,7 @@
 import { invalid } from "../../errors.js";
 import { type Connection, Secret } from "../connection.js";
 import type { Env } from "../sources.js";
-import { connectionError, type FieldReader } from "./fields.js";
+import { connectionError, type FieldReader, withoutLineEnd } from "./fields.js";
 
 export interface StaticKeys {
   readonly kind: "static";
@@ -75,7 +75,7 @@ interface Pair {
 function statedKeys({ connection, extra, session }: CredentialFacts): StaticKeys | undefined {
   const token = extra.secret("aws_session_token");
   const pairs: Pair[] = [
-    { id: connection?.login || undefined, secret: filled(connection?.password), token },
+    { id: withoutLineEnd(connection?.login ?? "") || undefined, secret: filled(connection?.password), token },
     { id: extra.text("aws_access_key_id"), secret: extra.secret("aws_secret_access_key"), token },
     sessionPair(session, token),
   ];
@@ -100,7 +100,8 @@ function sessionPair(session: FieldReader, token: Secret | undefined): Pair {
 }
 
 function filled(secret: Secret | undefined): Secret | undefined {
-  return secret?.reveal() ? secret : undefined;
+  const text = secret && withoutLineEnd(secret.reveal());
+  return text ? new Secret(text) : undefined;
 }
 
 function keysOf({ id, secret, token }: Pair): StaticKeys | undefined {
@@ -116,7 +117,10 @@ function statedProfile({ extra, session }: CredentialFacts): BaseCredentials | u
 
 /** Returns keys, then `AWS_PROFILE`, then the web identity that EKS gives to a pod. */
 function keysOfEnv({ env, sts }: CredentialFacts): BaseCredentials | undefined {
-  const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, AWS_SESSION_TOKEN: token } = env;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
+  const [id, secret, token] = [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN].map(
+    (text) => text && withoutLineEnd(text),
+  );
   if (id && secret) return keysOf({ id, secret: new Secret(secret), token: token ? new Secret(token) : undefined });
   if (id || secret) {
     throw invalid("environment: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY come only together");

@@ -13,7 +13,7 @@ export type S3Provider = (typeof PROVIDERS)[number];
 
 export interface S3Options extends S3Transfer {
   readonly provider: S3Provider;
-  /** Undefined if not configured: then the profile's region, else `us-east-1`. */
+  /** Undefined if not configured: then `us-east-1`. */
   readonly region: string | undefined;
   /** Without a trailing slash; undefined for AWS's own endpoint in the region. */
   readonly endpoint: string | undefined;
@@ -71,7 +71,7 @@ function readerOf(connection: Connection | undefined): FieldReader {
   if (!connection) return new FieldReader("the default connection", {});
   checkKind(connection, AMAZON);
   checkNoAddress(connection, "the extra field endpoint_url");
-  const extra = FieldReader.of(connection);
+  const extra = FieldReader.of(connection, ["aws", "s3"]);
   for (const [name, why] of Object.entries(UNREAD)) extra.unsupported(name, why);
   return extra;
 }
@@ -155,20 +155,12 @@ export interface S3Transfer {
   readonly responseChecksum: (typeof CHECKSUMS)[number] | undefined;
 }
 
-/** Fields without effect here, each with the reason. */
-const IGNORED = {
-  user_agent: "says who asks, not what",
-  user_agent_extra: "says who asks, not what",
-  user_agent_appid: "says who asks, not what",
-  parameter_validation: "always on",
-  tcp_keepalive: "always on",
-  inject_host_prefix: "S3 has no host prefixes",
-  endpoint_discovery_enabled: "S3 has no endpoint discovery",
-  disable_request_compression: "requests are never compressed",
-  request_min_compression_size_bytes: "requests are never compressed",
-  ignore_configured_endpoint_urls: "the endpoint is in the connection",
-  defaults_mode: "the defaults are stowage's own",
-};
+/** Fields without effect here. docs/credentials.md has the reasons. */
+const IGNORED = [
+  ...["user_agent", "user_agent_extra", "user_agent_appid", "parameter_validation", "tcp_keepalive"],
+  ...["inject_host_prefix", "endpoint_discovery_enabled", "disable_request_compression"],
+  ...["request_min_compression_size_bytes", "ignore_configured_endpoint_urls", "defaults_mode"],
+];
 
 const UNSUPPORTED = {
   proxies: "is not read; proxies are Node's: set HTTPS_PROXY and NODE_USE_ENV_PROXY=1",
@@ -193,7 +185,7 @@ function readClientConfig(config: FieldReader): S3ClientConfig {
     transfer: readTransfer(config),
   };
   for (const [name, why] of Object.entries(UNSUPPORTED)) config.unsupported(name, why);
-  config.ignore(Object.keys(IGNORED));
+  config.ignore(IGNORED);
   config.done();
   return found;
 }

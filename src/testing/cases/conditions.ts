@@ -19,10 +19,23 @@ async function increment(bench: TestContext): Promise<void> {
   }
 }
 
+/** Conditions that the provider does not enforce are refused before anything is written. */
+async function refusesConditions(bench: TestContext): Promise<void> {
+  await bench.write("x", "1");
+  const ifMatch = await bench.etag("x");
+  for (const body of ["2", stream(noise(LARGE))]) {
+    await expectRejection(bench.write("y", body, { ifAbsent: true }), "Unsupported");
+    await expectRejection(bench.write("x", "2", { ifMatch }), "Unsupported");
+  }
+  assert.deepEqual(await bench.all(), ["x"]);
+  await bench.holds("x", "1");
+}
+
 export const conditionCases: readonly Spec[] = [
   {
     id: "C01",
     title: "ifAbsent without an existing object",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "1", { ifAbsent: true });
       await bench.holds("x", "1");
@@ -30,10 +43,12 @@ export const conditionCases: readonly Spec[] = [
       await bench.write("x", "2", { ifAbsent: true });
       await bench.holds("x", "2");
     },
+    without: refusesConditions,
   },
   {
     id: "C02",
     title: "ifAbsent with an existing object: AlreadyExists, the object stays",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "1");
       await expectRejection(bench.write("x", "2", { ifAbsent: true }), "AlreadyExists");
@@ -42,10 +57,12 @@ export const conditionCases: readonly Spec[] = [
       const etag = await bench.etag("x");
       await expectRejection(bench.write("x", "3", { ifAbsent: true, ifMatch: etag }), "InvalidArgument");
     },
+    without: refusesConditions,
   },
   {
     id: "C03",
     title: "of many concurrent writes with ifAbsent exactly one succeeds",
+    needs: ["conditions"],
     async run(bench) {
       const bodies = Array.from({ length: 8 }, (_, i) => `writer ${i}`);
       const outcomes = await Promise.allSettled(bodies.map((body) => bench.write("x", body, { ifAbsent: true })));
@@ -56,10 +73,12 @@ export const conditionCases: readonly Spec[] = [
         if (outcome.status === "rejected") await expectRejection(Promise.reject(outcome.reason), "AlreadyExists");
       }
     },
+    without: refusesConditions,
   },
   {
     id: "C14",
     title: "of many concurrent writes of equal bytes with ifAbsent exactly one succeeds, and a later write fails",
+    needs: ["conditions"],
     async run(bench) {
       for (let round = 0; round < 3; round++) {
         const writes = Array.from({ length: 8 }, () => bench.write(`lock ${round}`, "held", { ifAbsent: true }));
@@ -73,10 +92,12 @@ export const conditionCases: readonly Spec[] = [
         await bench.holds(`lock ${round}`, "held");
       }
     },
+    without: refusesConditions,
   },
   {
     id: "C04",
     title: "a large write with ifAbsent that another writer overtakes fails and leaves nothing",
+    needs: ["conditions"],
     async run(bench) {
       const data = noise(LARGE);
       const { opened, open } = gate();
@@ -91,10 +112,12 @@ export const conditionCases: readonly Spec[] = [
       await expectRejection(slow, "AlreadyExists");
       await bench.holds("x", "quick");
     },
+    without: refusesConditions,
   },
   {
     id: "C05",
     title: "ifMatch with the current etag: the object is replaced and has a new etag",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -104,10 +127,12 @@ export const conditionCases: readonly Spec[] = [
       await bench.write("x", stream(noise(LARGE)), { ifMatch: await bench.etag("x") });
       await bench.holds("x", noise(LARGE));
     },
+    without: refusesConditions,
   },
   {
     id: "C06",
     title: "ifMatch with an older etag: PreconditionFailed, the object stays",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "1");
       const first = await bench.etag("x");
@@ -116,10 +141,12 @@ export const conditionCases: readonly Spec[] = [
       await expectRejection(bench.write("x", stream(noise(LARGE)), { ifMatch: first }), "PreconditionFailed");
       await bench.holds("x", "22");
     },
+    without: refusesConditions,
   },
   {
     id: "C07",
     title: "ifMatch without an existing object: PreconditionFailed, no object is created",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "1");
       const etag = await bench.etag("x");
@@ -127,10 +154,12 @@ export const conditionCases: readonly Spec[] = [
       await expectRejection(bench.write("x", "2", { ifMatch: etag }), "PreconditionFailed");
       await bench.missing("x");
     },
+    without: refusesConditions,
   },
   {
     id: "C08",
     title: "five writers that each increment ten times with ifMatch reach fifty",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("n", "0");
       const writer = async () => {
@@ -139,10 +168,12 @@ export const conditionCases: readonly Spec[] = [
       await Promise.all(Array.from({ length: 5 }, writer));
       await bench.holds("n", "50");
     },
+    without: refusesConditions,
   },
   {
     id: "C09",
     title: "ifMatch detects a change to content of equal size within the same clock tick",
+    needs: ["conditions"],
     async run(bench) {
       await bench.write("x", "one1");
       const first = await bench.etag("x");
@@ -152,6 +183,7 @@ export const conditionCases: readonly Spec[] = [
       await expectRejection(bench.write("x", "lost", { ifMatch: first }), "PreconditionFailed");
       await bench.holds("x", "two2");
     },
+    without: refusesConditions,
   },
   {
     id: "C11",

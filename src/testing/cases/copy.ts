@@ -110,20 +110,20 @@ export const copyCases: readonly Spec[] = [
   {
     id: "M08",
     title: "a copy to another provider and back has the same bytes and respects ifAbsent",
+    needs: ["conditions"],
     async run(bench) {
       const [there, { storage }] = [bench.at("x", bench.other), bench];
-      for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
-        await bench.write("x", data);
-        const progress: number[] = [];
-        await storage.copy(bench.at("x"), there, { onProgress: (bytes) => progress.push(bytes) });
-        if (data.byteLength > 0) assert.equal(progress.at(-1), data.byteLength);
-        await storage.copy(there, bench.at("back"));
-        await bench.holds("back", data);
-      }
-      await bench.write("x", "changed");
+      await thereAndBack(bench);
       await expectRejection(storage.copy(bench.at("x"), there, { ifAbsent: true }), "AlreadyExists");
       await expectRejection(storage.copy(there, bench.at("x"), { ifAbsent: true }), "AlreadyExists");
       await bench.holds("x", "changed");
+    },
+    async without(bench) {
+      const { storage } = bench;
+      await thereAndBack(bench);
+      const back = storage.copy(bench.at("x", bench.other), bench.at("new"), { ifAbsent: true });
+      await expectRejection(back, "Unsupported");
+      await bench.missing("new");
     },
   },
   {
@@ -225,7 +225,46 @@ export const copyCases: readonly Spec[] = [
       assert.deepEqual(await bench.all(bench.at("s")), [`s/${long}`]);
     },
   },
+  {
+    id: "M14",
+    title: "a tree with odd names is copied, moved there and back, and deleted with every entry",
+    async run(bench) {
+      const { storage } = bench;
+      const names = [...ODD_NAMES].sort();
+      await bench.fill(names.map((name) => `s/${name}`));
+      await storage.copy(bench.at("s"), bench.at("t"), { recursive: true });
+      await storage.move(bench.at("s"), bench.at("s", bench.other), { recursive: true });
+      assert.deepEqual(await below(bench, "s"), []);
+      await storage.move(bench.at("s", bench.other), bench.at("u"), { recursive: true });
+      for (const folder of ["t", "u"]) {
+        assert.deepEqual(await below(bench, folder), names);
+        for (const name of names) await bench.holds(`${folder}/${name}`, `s/${name}`);
+      }
+      await storage.delete(bench.at("t"), { recursive: true });
+      assert.deepEqual([await below(bench, "t"), await below(bench, "u")], [[], names]);
+    },
+  },
 ];
+
+/** Returns the names below `folder`, without it. */
+async function below(bench: TestContext, folder: string): Promise<string[]> {
+  const names = await bench.all(bench.at(folder));
+  return names.map((name) => name.slice(folder.length + 1)).sort();
+}
+
+/** Copies objects of several sizes to another provider and back, and leaves other content at `x`. */
+async function thereAndBack(bench: TestContext): Promise<void> {
+  const [there, { storage }] = [bench.at("x", bench.other), bench];
+  for (const data of [noise(0), noise(10), noise(20 * MIB)]) {
+    await bench.write("x", data);
+    const progress: number[] = [];
+    await storage.copy(bench.at("x"), there, { onProgress: (bytes) => progress.push(bytes) });
+    if (data.byteLength > 0) assert.equal(progress.at(-1), data.byteLength);
+    await storage.copy(there, bench.at("back"));
+    await bench.holds("back", data);
+  }
+  await bench.write("x", "changed");
+}
 
 async function kept(bench: TestContext, name: string, init: { contentType: string; metadata: object }): Promise<void> {
   const { contentType, metadata } = await bench.stat(name);

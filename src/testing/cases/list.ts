@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { byUtf8 } from "../../fs/driver/index.js";
+import type { ListEntry } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Spec, TestContext } from "../bench.js";
 import { expectRejection, gather, pooled, same } from "../bench.js";
@@ -269,4 +270,27 @@ export const listCases: readonly Spec[] = [
       assert.deepEqual(await bench.names(), ["d"]);
     },
   },
+  {
+    id: "L17",
+    title: "a listing goes on after any entry of an earlier one, also a directory, without repeating it",
+    async run(bench) {
+      await bench.fill(["a", "b/1", "b/2", "c", "d/x/y", "e"]);
+      const seen: string[] = [];
+      let last: ListEntry | undefined;
+      for (let round = 0; round < 10; round += 1) {
+        const [next] = await firstOf(bench, last);
+        if (next === undefined) break;
+        seen.push(bench.name(next.path));
+        last = next;
+      }
+      assert.deepEqual(seen, ["a", "b", "c", "d", "e"]);
+      assert.deepEqual(await bench.names(bench.base, { startAfter: bench.at("b").key + "/" }), ["c", "d/", "e"]);
+    },
+  },
 ];
+
+/** Returns the first entry after `last`, if there is one, and abandons the listing. */
+async function firstOf(bench: TestContext, last: ListEntry | undefined): Promise<ListEntry[]> {
+  for await (const entry of bench.storage.list(bench.base, { startAfter: last })) return [entry];
+  return [];
+}

@@ -127,7 +127,7 @@ async function hyparquet() {
   try {
     return await import("hyparquet");
   } catch (cause) {
-    throw failure("Unsupported", "the rows of a DataFrame need the package hyparquet", {
+    throw failure("Unsupported", "the rows of a DataFrame need a package: npm install hyparquet", {
       cause,
     });
   }

@@ -87,6 +87,11 @@ describe("what is wrong with a command is one line with the way to its help, and
     ["a time that is too long", ["sign", "--expires", "8d", "s3://b/k"], "must be 1 to 604800 seconds"],
     ["an unknown connection", ["cat", "s3://lake@bucket/key"], "set AIRFLOW_CONN_LAKE"],
     ["an unknown scheme", ["cat", "ftp://host/key"], 'no driver registered for scheme "ftp"'],
+    ["a web address", ["cat", "https://b.s3.eu-west-1.amazonaws.com/a%20b?sig=canary"], "write s3://b/a b"],
+    ["one with the bucket in the path", ["ls", "https://s3.amazonaws.com/b/k"], "write s3://b/k"],
+    ["one of Google", ["ls", "https://storage.googleapis.com/b/k"], "write gs://b/k"],
+    ["one of Azure", ["ls", "https://a.blob.core.windows.net/b/k"], "write abfs://connection@b/k"],
+    ["another web address", ["ls", "https://example.com/k"], 'no driver registered for scheme "https"'],
     ["a password in a URL", ["cat", "s3://user:canary-url-password@bucket/key"], "never a user and a password"],
     ["an empty path", ["cat", ""], "a path is empty"],
   ])("%s", async (_, args, expected) => {

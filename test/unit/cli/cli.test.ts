@@ -319,7 +319,7 @@ describe("rm, stat and sign", () => {
 
   test("rm -r of a whole bucket is refused without --empty-bucket", async () => {
     const { code, stderr } = await run(["rm", "-r", "-f", "memory://bucket"]);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("emptyBucket") });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("pass --empty-bucket") });
     expect((await run(["rm", "-r", "-f", "--empty-bucket", "memory://bucket"])).code).toBe(0);
   });
 

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { describeOn, type ServerOf, useBucket } from "../../servers/use.js";
 import { ended, jsonLines, knowing, type RunOptions, start, stowage } from "../../support/command.js";
@@ -84,6 +85,37 @@ describe("connections", () => {
   });
 });
 
+describe("an AWS profile", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stowage-doctor-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    [{}, {}, 'https://127.0.0.1:1 from the profile "near", region eu-west-3 from the profile "near"'],
+    [{}, { AWS_REGION: "eu-west-1" }, 'https://127.0.0.1:1 from the profile "near", region eu-west-1 from AWS_REGION'],
+    [{ region_name: "eu-west-2" }, {}, "region eu-west-2 from the connection"],
+    [
+      {},
+      { AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1" },
+      "http://127.0.0.1:1 from AWS_ENDPOINT_URL_S3, region eu-west-3",
+    ],
+    [
+      { endpoint_url: "http://127.0.0.1:1" },
+      { AWS_PROFILE: "none" },
+      "http://127.0.0.1:1, region us-east-1 by default",
+    ],
+  ])("is named as the source of region and endpoint: %j %j", async (extra, more, expected) => {
+    const AWS_CONFIG_FILE = join(folder, "config");
+    await writeFile(AWS_CONFIG_FILE, "[profile near]\nregion = eu-west-3\nendpoint_url = https://127.0.0.1:1\n");
+    const { env } = knowing("lake", { type: "aws", login: "AKIA", password: "canary-doctor-key", extra });
+    const options = { env: { ...env, AWS_CONFIG_FILE, AWS_PROFILE: "near", ...more } };
+    const { of } = await examined(["s3://lake@bucket/x"], options);
+    expect(of("settings")?.detail).toContain(expected);
+  });
+});
+
 await describeOn("minio", "on MinIO", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server, { versioned: true });
   const at = () => `s3://lake@${bucket().name}/some/where`;
@@ -107,6 +139,8 @@ await describeOn("minio", "on MinIO", (server: ServerOf<"minio">) => {
         "if absent",
         "if match",
         "parts",
+        "names",
+        "profile",
         "delete",
       ].map((check) => [check, "ok"]),
     );
@@ -224,5 +258,58 @@ await describeOn("azurite", "on Azurite", (server: ServerOf<"azurite">) => {
     const { code, findings } = await examined([`abfs://lake@${bucket().name}/x`], knowing("lake", server.connection));
     expect(findings.filter(({ status }) => status !== "ok")).toEqual([]);
     expect(code).toBe(0);
+  });
+});
+
+await describeOn("versitygw", "on VersityGW", (server) => {
+  const bucket = useBucket(server);
+  const on = (provider: string | undefined, endpoint = server.endpoint) => {
+    const extra = { ...server.connection.extra, endpoint_url: endpoint, provider };
+    return knowing("lake", { ...server.connection, extra });
+  };
+  const at = () => `s3://lake@${bucket().name}/some/where`;
+
+  test("its own profile fits, and the unknown one is safe, with what it leaves unused", async () => {
+    const named = await examined([at()], on("versitygw"));
+    expect([named.code, named.of("profile")?.detail]).toEqual([0, "versitygw fits this server"]);
+    const { code, of } = await examined([at()], on(undefined));
+    const unused = "bulk delete, MD5 etags, conditional writes, conditional multipart writes";
+    const safe = `generic is safe here; the server also did ${unused}, which provider minio would use`;
+    expect(of("profile")).toMatchObject({ status: "ok", detail: expect.stringContaining(safe) });
+    expect(of("names")).toMatchObject({ status: "ok" });
+    expect(code).toBe(0);
+    expect((await stowage(["ls", "-r", at()], on("versitygw"))).stdout).toBe("");
+  });
+
+  test("a profile that relies on what the server lacks is named, with the one that fits", async () => {
+    // What old servers do: the conditions of a PUT are not looked at, and there is no DeleteObjects.
+    const old = async (exchange: Exchange) => {
+      for (const name of ["if-none-match", "if-match"]) delete exchange.request.headers[name];
+      await relay(exchange, await exchange.forward());
+    };
+    const proxy = await startProxy(server.endpoint, { answer: old });
+    const { code, of } = await examined([at()], on("minio", proxy.endpoint));
+    await proxy.close();
+    expect(of("profile")).toMatchObject({
+      status: "failed",
+      detail: "minio relies on conditional writes, conditional multipart writes, which this server lacks",
+      mend: expect.stringContaining("write versitygw into"),
+    });
+    expect(code).toBe(1);
+  });
+
+  test("a server that decodes the names of a listing is caught", async () => {
+    const decoding = async (exchange: Exchange) => {
+      const answer = await exchange.forward();
+      if (!exchange.request.url?.includes("list-type=2")) return relay(exchange, answer);
+      const body = (await text(answer))
+        .replaceAll("/names/a%2Bb<", "/names/a b<")
+        .replaceAll("/names/a+b<", "/names/a b<");
+      exchange.response.writeHead(answer.statusCode ?? 0, { "content-type": "application/xml" }).end(body);
+    };
+    const proxy = await startProxy(server.endpoint, { answer: decoding });
+    const { of } = await examined([at()], on("versitygw", proxy.endpoint));
+    await proxy.close();
+    expect(of("names")).toMatchObject({ status: "failed", detail: expect.stringMatching(/listed as|comes twice/) });
   });
 });

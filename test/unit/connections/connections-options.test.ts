@@ -9,6 +9,7 @@ import {
   type S3Options,
   Secret,
   s3Options,
+  toConnection,
 } from "../../../src/connections/index.js";
 import { isStorageError } from "../../../src/errors.js";
 import vectors from "../../vectors/fs_options.json" with { type: "json" };
@@ -445,6 +446,44 @@ describe("S3 options", () => {
     [{ session_kwargs: { botocore_session: "b" } }, /botocore_session/],
   ])("%j is Unsupported and named", (extra, name) => fails(extra, name, "Unsupported"));
 
+  test.each([
+    ["region", "region_name"],
+    ["endpoint", "endpoint_url"],
+    ["endpointUrl", "endpoint_url"],
+    ["access_key", "aws_access_key_id"],
+    ["accessKeyId", "aws_access_key_id"],
+    ["secret_key", "aws_secret_access_key"],
+    ["secretAccessKey", "aws_secret_access_key"],
+    ["session_token", "aws_session_token"],
+  ])("the field %s is refused with the name that was meant, %s", (name, meant) => {
+    fails({ [name]: "x" }, new RegExp(`${name} is not a field .* write ${meant}\\)`));
+  });
+  test("a field that resembles none is to be removed", () => fails({ colour: "x" }, /colour .* remove it/));
+
+  test("older names of AWS connections are read", () => {
+    expect(s3({ extra__aws__region_name: "eu-west-1" }).region).toBe("eu-west-1");
+  });
+
+  test("the line break at the end of a mounted secret is no part of it", () => {
+    const mounted = s3({ region_name: "eu-west-1\n" }, { login: "id\n", password: "key\r\n" });
+    expect(mounted.region).toBe("eu-west-1");
+    expect(mounted.credentials).toMatchObject({ accessKeyId: "id" });
+    const env = { AWS_ACCESS_KEY_ID: "id\n", AWS_SECRET_ACCESS_KEY: "key\n" };
+    for (const { credentials } of [mounted, s3({}, {}, env)])
+      expect(credentials.kind === "static" && credentials.secretAccessKey.reveal()).toBe("key");
+  });
+
+  test.each([
+    [{ conn_type: "aws" }, /conn_type; write type/],
+    [{ type: "aws", username: "x" }, /username; write login/],
+    [{ type: "aws", region_name: "x" }, /region_name; a provider's own fields go into extra/],
+  ])("the record %j is refused with what to write", (record, words) => {
+    expect(() => toConnection("a", record as never)).toThrow(words);
+  });
+  test("JSON with type is refused with conn_type", () => {
+    expect(() => parseConnection('{"type":"aws"}')).toThrow(/type; write conn_type/);
+  });
+
   test("an extra that is no JSON object is refused", () => {
     expect(() => s3Options(parseConnection('{"conn_type":"aws","extra":"notjson"}', "a"), {})).toThrow(
       /not a JSON object/,
@@ -665,9 +704,62 @@ describe("Azure options", () => {
     expect(() => azure({ account_name: "a", workload_identity_tenant_id: "T" })).toThrow(/client id/);
   });
 
-  test("older names carry the connection's own type", () => {
+  test("older names carry the connection's own type, or that of an older connection", () => {
     expect(azure({ extra__wasb__account_name: "a", extra__wasb__account_key: "k" }).account).toBe("a");
-    expect(() => azure({ account_name: "a", extra__adls__account_key: "k" })).toThrow(/extra__adls__account_key/);
+    const older = azure({ account_name: "a", extra__azure_data_lake__account_key: "k" });
+    expect(shown(older)).toMatchObject({ credentials: { key: "secret:k" } });
+    expect(() => azure({ account_name: "a", extra__other__account_key: "k" })).toThrow(
+      /extra__other__account_key .* write account_key/,
+    );
+  });
+
+  test.each([
+    [{ sas_token: "?sig=s\n", account_name: "a" }, {}, { credentials: { token: "secret:sig=s" } }],
+    [{ account_key: "k\r\n", account_name: "a" }, {}, { credentials: { key: "secret:k" } }],
+    [{ account_name: "a" }, { password: "k\n" }, { credentials: { key: "secret:k" } }],
+    [
+      { account_name: "a", tenant_id: "T" },
+      { login: "c", password: "p\n" },
+      { credentials: { clientSecret: "secret:p" } },
+    ],
+    [{ connection_string: "AccountName=a;AccountKey=k\n" }, {}, { credentials: { key: "secret:k" } }],
+  ])("the line break at the end of a mounted secret is no part of it: %j %j", (extra, more, expected) => {
+    expect(shown(azure(extra, more))).toMatchObject(expected);
+  });
+
+  test("the line break at the end of a variable is no part of the secret", () => {
+    const account = { AZURE_STORAGE_ACCOUNT_NAME: "e" };
+    const key = azureOptions(undefined, { ...account, AZURE_STORAGE_ACCOUNT_KEY: "k\n" });
+    expect(shown(key)).toMatchObject({ credentials: { key: "secret:k" } });
+    const sas = azureOptions(undefined, { ...account, AZURE_STORAGE_SAS_TOKEN: "sig=x\n" });
+    expect(shown(sas)).toMatchObject({ credentials: { token: "secret:sig=x" } });
+  });
+
+  test.each([
+    [{ connection_string: "BlobEndpoint=https://files.example;SharedAccessSignature=sig=s" }],
+    [{ account_host: "https://files.example", sas_token: "sig=s" }],
+    [{ account_host: "https://files.example?sig=s" }],
+  ])("a SAS on an own domain needs no account: %j", (extra) => {
+    const found = azure(extra);
+    expect(found).toMatchObject({ account: "", endpoint: "https://files.example" });
+    expect(shown(found)).toMatchObject({ credentials: { kind: "sas", token: "secret:sig=s" } });
+  });
+
+  test.each([
+    ["AccountName=a;AccountKey=k;Nope=hunter22", /part that is not known: Nope/],
+    ["AccountName=a;AccountKey=k;EndpointSuffix=.core.windows.net", /EndpointSuffix that starts with a dot/],
+    ["AccountName=a;AccountKey=k;BlobEndpoint=https://a.blob.core.windows.net/box", /BlobEndpoint .* container/],
+    ["AccountName=a;AccountKey=k;BlobEndpoint=http://127.0.0.1:10000/a/box", /BlobEndpoint .* container/],
+    ["AccountName=a;AccountKey=k;BlobEndpoint=https://files.example/box", /BlobEndpoint .* container/],
+  ])("the wrong part of the connection string %s is named", (connection_string, words) => {
+    expect(() => azure({ connection_string })).toThrow(words);
+  });
+
+  test("an address with a container in it is refused", () => {
+    expect(() => azure({}, { host: "https://acct.blob.core.windows.net/box", password: "k" })).toThrow(/container/);
+    expect(() => azure({ account_host: "https://acct.blob.core.windows.net/box", account_key: "k" })).toThrow(
+      /container/,
+    );
   });
 
   test("anonymous only when asked, and the environment speaks only where there is no connection", () => {

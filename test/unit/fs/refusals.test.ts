@@ -89,6 +89,13 @@ describe("an option that does not exist", () => {
   });
 });
 
+it("startAfter is a key or an entry, nothing else", async () => {
+  for (const startAfter of [null, 1, {}, { path: "b" }])
+    expect(await message(all(storage.list("memory://b", { startAfter: startAfter as never })))).toContain(
+      "startAfter of list must be a key or an entry of a listing",
+    );
+});
+
 describe("a flag", () => {
   const calls: [string, (value: never) => Promise<unknown>][] = [
     ["recursive of delete", (recursive) => storage.delete("memory://b", { recursive, emptyBucket: true })],

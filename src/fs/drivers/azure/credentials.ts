@@ -28,7 +28,9 @@ async function load(): Promise<Library> {
   try {
     return await import("@azure/identity");
   } catch (cause) {
-    const why = "Azure identities need the package @azure/identity; an account key or a SAS needs none";
+    const why =
+      "Azure identities need a package: npm install @azure/identity; an account key or a SAS needs none: " +
+      "AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_TOKEN, or account_key or sas_token of a connection";
     throw failure("Unsupported", why, { cause });
   }
 }

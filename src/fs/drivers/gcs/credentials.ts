@@ -51,7 +51,10 @@ async function load(): Promise<Library> {
   try {
     return await import("google-auth-library");
   } catch (cause) {
-    throw failure("Unsupported", "credentials for gs:// need the package google-auth-library", { cause });
+    const why =
+      "credentials for gs:// need a package: npm install google-auth-library; " +
+      "only anonymous access (is_anonymous of a connection) needs none";
+    throw failure("Unsupported", why, { cause });
   }
 }
 

@@ -57,7 +57,9 @@ async function load(kind: string): Promise<Library> {
   try {
     return await import("@aws-sdk/credential-providers");
   } catch (cause) {
-    const why = `credentials of the kind ${kind} need the package @aws-sdk/credential-providers`;
+    const why =
+      `credentials of the kind ${kind} need a package: npm install @aws-sdk/credential-providers; ` +
+      "keys need none: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or login and password of a connection";
     throw failure("Unsupported", why, { cause });
   }
 }

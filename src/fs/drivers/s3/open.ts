@@ -1,6 +1,7 @@
 /** Opens S3 and compatible services from a connection; static keys need no package. */
 
 import { readFile } from "node:fs/promises";
+import { envWithAwsProfile } from "../../../connections/aws-profile.js";
 import { type S3Options, s3Options } from "../../../connections/options/s3.js";
 import type { OpenDriver } from "../../driver/driver.js";
 import { type Bucket, encryptionHeaders, USUAL_REGION } from "./client.js";
@@ -10,7 +11,7 @@ import { profiles } from "./profile.js";
 
 /** Opens the driver of an S3 bucket. Throws InvalidArgument or Unsupported for a connection that it cannot honour. */
 export const openS3: OpenDriver = async (name, connection, shared) => {
-  const options = s3Options(connection, shared.env);
+  const options = s3Options(connection, await envWithAwsProfile(connection, shared.env));
   return openBucket(
     name,
     await prepared(options),

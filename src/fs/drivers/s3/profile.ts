@@ -42,8 +42,9 @@ const LEAST: Profile = {
  * Sources: AWS's API reference; MinIO by test; R2's compatibility table
  * (https://developers.cloudflare.com/r2/api/s3/api/), Ceph's (https://docs.ceph.com/en/latest/radosgw/s3/) and B2's
  * (https://www.backblaze.com/docs/cloud-storage-s3-compatible-api). A feature that a service does not promise counts as
- * missing. VersityGW, SeaweedFS and `rclone serve s3` check first and write then, if they support conditions at all: of
- * two concurrent writers both may win.
+ * missing. SeaweedFS, `rclone serve s3` and older versions of VersityGW check first and write then, if they support
+ * conditions at all: of two concurrent writers both may win. VersityGW 1.8.0 enforced conditions in tests, but not with
+ * `--sidecar`, where reads mix old and new data.
  */
 export const profiles: Readonly<Record<S3Provider, Profile>> = {
   aws: AMAZON,

@@ -134,7 +134,7 @@ async function loadSdk(): Promise<Library> {
   try {
     return await import("@aws-sdk/client-s3");
   } catch (cause) {
-    throw failure("Unsupported", "s3.fromClient needs the package @aws-sdk/client-s3", { cause });
+    throw failure("Unsupported", "s3.fromClient needs a package: npm install @aws-sdk/client-s3", { cause });
   }
 }
 
@@ -342,7 +342,7 @@ async function loadPresigner(): Promise<typeof import("@aws-sdk/s3-request-presi
   try {
     return await import("@aws-sdk/s3-request-presigner");
   } catch (cause) {
-    const why = "signing with s3.fromClient needs the package @aws-sdk/s3-request-presigner";
+    const why = "signing with s3.fromClient needs a package: npm install @aws-sdk/s3-request-presigner";
     throw failure("Unsupported", why, { cause });
   }
 }
