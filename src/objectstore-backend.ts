@@ -158,7 +158,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | ByteStream {
     const { encoding, maxDecodedBytes } = this.#settings;
-    if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return JSON.stringify(value);
+    if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return builtInText(value);
     return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
   }
 
@@ -203,6 +203,15 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #decode(body: ByteStream, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
     return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
+  }
+}
+
+/** A getter may return something else than when the value was measured, such as a bigint. */
+function builtInText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw invalid("the value changes while it is read", { cause });
   }
 }
 

@@ -3,10 +3,12 @@
  * it names it. The backend refuses an option whose part is missing.
  */
 import type { Codecs } from "../codecs/codec.js";
+import type { Objects } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
 import type { KeyLayout, Owner } from "./keys/layout.js";
+import type { XComObjectStorageBackendOptions } from "./options.js";
 import type { Serializer } from "./serializer.js";
 import type { XComCompression } from "./settings.js";
 
@@ -67,6 +69,7 @@ export interface XComFeatures {
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
   serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
+  checkDigest?: (options: XComObjectStorageBackendOptions<Objects>) => void;
   digest?: (
     codecs: Codecs,
     body: () => string | ByteStream,

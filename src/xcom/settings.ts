@@ -47,17 +47,8 @@ function compressionOf(env: Env): XComCompression | null {
 export function checkCompression(name: string): XComCompression {
   const known = COMPRESSIONS.find((one) => one === name);
   if (known) return known;
-  const hint = HINTS.get(name.toLowerCase());
-  throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${COMPRESSIONS.join(", ")}`}`);
+  throw invalid(`unknown compression ${JSON.stringify(name)} (expected one of ${COMPRESSIONS.join(", ")})`);
 }
-
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ["gz", 'it is spelled "gzip"'],
-  ["gzip", 'it is spelled "gzip"'],
-  ["zst", 'it is spelled "zstd"'],
-  ["snappy", "no Airflow reader recognises snappy; zstd and lz4 are as fast"],
-  ["infer", "a new object has no suffix to infer it from; name the codec"],
-]);
 
 /** Returns the suffix that this codec adds to an object's name. */
 export function suffixOf(compression: XComCompression | null): string {

@@ -1,6 +1,6 @@
 /** Batches rows from memory or from a stream. */
 import { Pace } from "../../codecs/stream.js";
-import { invalid } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import { orAbort } from "../../streams.js";
 import { PlainDate } from "../encoding/types.js";
 import {
@@ -167,10 +167,11 @@ export function exactInt(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Returns the date at this many milliseconds since 1970. */
+/** Returns the date at this many milliseconds since 1970. Throws Unsupported for one that Python has not. */
 export function dateAt(millis: number): PlainDate {
-  const iso = new Date(millis).toISOString();
-  return new PlainDate(iso.slice(0, iso.indexOf("T")));
+  const iso = new Date(millis).toJSON() ?? "";
+  if (/^(?!0000)\d{4}-/.test(iso)) return new PlainDate(iso.slice(0, 10));
+  throw failure("Unsupported", "a date outside the years 1 to 9999; write it as text");
 }
 
 /** Returns the text of an integer that counts units of 10^-scale. */

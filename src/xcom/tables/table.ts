@@ -1,8 +1,10 @@
 /** Tables, and the serializer that stores them as files of one format. */
 
+import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
-import type { ByteStream } from "../../streams.js";
+import { type ByteStream, toByteStream } from "../../streams.js";
+import type { DataFrame } from "../encoding/types.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
 import { readArrow, readTable, tableRows } from "./arrow/read.js";
 import { type ArrowTable, isArrowTable, writeArrow, writeTable } from "./arrow/write.js";
@@ -63,6 +65,15 @@ export function encodeRows(rows: Rows, options: RowsOptions): ByteStream {
 export async function* decodeRows(body: ByteStream, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
   check(options.format, options.schema);
   for await (const batch of decodeBatches(body, options)) yield* batch;
+}
+
+/**
+ * Returns the rows of a pandas DataFrame that an XCom holds, as `decodeRows` reads them. Throws Corrupt if its file is
+ * damaged.
+ */
+export function dataFrameRows(frame: DataFrame, { signal }: Abortable = {}): Promise<Row[]> {
+  if (!isInstance<DataFrame>(frame, "DataFrame")) throw invalid("dataFrameRows takes a DataFrame");
+  return collected(decodeBatches(toByteStream(frame.parquet), { format: "parquet", signal }));
 }
 
 function check(format: TableFormat, schema: TableSchema | undefined): void {
