@@ -22,7 +22,7 @@ import {
   type Row,
   reasonOf,
   rowMaker,
-  type TableSchema,
+  type SchemaColumns,
 } from "../schema.js";
 import { type CellReader, PARSERS, readersOf } from "./cells.js";
 import { loadHeaders, loadReader } from "./write.js";
@@ -40,7 +40,7 @@ export async function* readParquet(
 }
 
 /** Opens the file and checks its footer, without reading any column. */
-async function opened(data: Uint8Array, schema: TableSchema | undefined) {
+async function opened(data: Uint8Array, schema: SchemaColumns | undefined) {
   const { parquetMetadataAsync, parquetScan } = await loadReader();
   checkEnds(data);
   const file = bufferOf(data);
