@@ -537,6 +537,20 @@ export const bugs = [
     tests: ["test/unit/xcom/tables-foreign.test.ts"],
   },
   {
+    name: "content that looks like a descriptor ends a zip member",
+    file: "src/codecs/zip/read.ts",
+    find: 'return length > 0 && /^PK[^\\x07]/.test(chunk.toString("latin1", length, length + 3));',
+    replace: "return length > 0;",
+    tests: ["test/unit/codecs/foreign.test.ts"],
+  },
+  {
+    name: "a zstd file of skippable frames only is Corrupt",
+    file: "src/codecs/zstd/fallback-decode.ts",
+    find: "if (!header && source.offset === 0)",
+    replace: "if (!header)",
+    tests: ["test/unit/codecs/foreign.test.ts"],
+  },
+  {
     name: "a set with a list is stored",
     file: "src/xcom/encoding/to-airflow.ts",
     find: "  if (at < 0) return envelope(classname, 1, items);",
