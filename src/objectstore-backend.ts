@@ -14,7 +14,7 @@ import { pathBelow, roomBelow } from "./xcom/keys/base.js";
 import { newObjectKey, type Owner, parseObjectName } from "./xcom/keys/layout.js";
 import type { LoadOptions, XComBackend } from "./xcom/options.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
-import { looksLikeReference, readPurged, readReference } from "./xcom/reference.js";
+import { checkRow, looksLikeReference, readPurged, readReference } from "./xcom/reference.js";
 import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 import { isCompressed, suffixOf } from "./xcom/settings.js";
 
@@ -83,6 +83,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   loadValue(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<unknown> {
     return withOperation("loadValue", this.path, async () => {
       signal?.throwIfAborted();
+      checkRow(stored);
       const value = reviveTree(stored, this.#settings.encoding);
       const path = readReference(value, this.#settings, owner);
       return path ? this.#load(path, signal) : value;
