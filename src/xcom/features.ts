@@ -3,12 +3,10 @@
  * it names it. The backend refuses an option whose part is missing.
  */
 import type { Codecs } from "../codecs/codec.js";
-import type { Objects } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
 import type { KeyLayout, Owner } from "./keys/layout.js";
-import type { XComObjectStorageBackendOptions } from "./options.js";
 import type { Serializer } from "./serializer.js";
 import type { XComCompression } from "./settings.js";
 
@@ -69,7 +67,8 @@ export interface XComFeatures {
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
   serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
-  checkDigest?: (options: XComObjectStorageBackendOptions<Objects>) => void;
+  /** Throws InvalidArgument for options of the backend that `digest` contradicts. */
+  checkDigest?: (options: { threshold?: number | undefined; keyTemplate?: string | undefined }) => void;
   digest?: (
     codecs: Codecs,
     body: () => string | ByteStream,

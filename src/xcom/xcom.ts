@@ -8,6 +8,7 @@ import { logicalDateText, type RunFinder } from "./rows/airflow-database.js";
 import {
   agreesWith,
   keyOfRow,
+  type RowCondition,
   type RowFilter,
   type RowKey,
   type RowOptions,
@@ -145,7 +146,7 @@ export class XCom {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
       const old = await this.#rows.get(at, options);
       const condition = old ? { ifVersion: old.version } : { ifAbsent: true };
-      if ((await this.#rows.set(at, stored, { ...options, ...condition })) !== false) return old;
+      if ((await this.#setRow(at, stored, { ...options, ...condition })) !== false) return old;
       await pauseAfterConflict(attempt, options.signal);
     }
     // The row has never held this reference, unless it is a name that every value of this task instance overwrites.
@@ -153,6 +154,19 @@ export class XCom {
     if (!sharesObject(this.#backend, standing, stored, at))
       await purgeObjects(this.#backend, stored, { ...options, owner: at });
     throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
+  }
+
+  /** A write whose response was lost has succeeded if the row holds the reference, which no other writer has. */
+  async #setRow(at: RowKey, stored: unknown, options: RowCondition): Promise<boolean | undefined> {
+    try {
+      return await this.#rows.set(at, stored, options);
+    } catch (error) {
+      const isReference = (pathsOf(this.#backend, stored, { owner: at }) ?? []).length > 0;
+      if (!isReference || options.signal?.aborted) throw error;
+      const { row } = await look(this.#rows, at, options.signal);
+      if (row?.value !== stored) throw error;
+      return true;
+    }
   }
 
   #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {

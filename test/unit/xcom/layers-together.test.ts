@@ -1,7 +1,7 @@
 /** Layers over one base, serializers that stop early, repairs beside writers, and rows that cannot be read. */
 import { describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
-import { isBatchError } from "../../../src/errors.js";
+import { failure, isBatchError } from "../../../src/errors.js";
 import { StoragePath } from "../../../src/path.js";
 import { tooShort } from "../../../src/xcom/layers/lifecycle.js";
 import { replicate } from "../../../src/xcom/layers/replicate.js";
@@ -162,6 +162,25 @@ test("getMany goes on after a row that cannot be read, and names it at the end",
     "7",
     "19",
   ]);
+});
+
+test("a set whose row was written although the response was lost purges what it replaced", async () => {
+  const { storage, at } = two();
+  const rows = memoryRows();
+  const key = { ...OWNER, key: "k" };
+  await new XCom({ rows, backend: at(BASE) }).set(key, 1);
+  const old = REFERENCE((await rows.get(key))!.value);
+  const losing = {
+    ...rows,
+    set: async (...args: Parameters<typeof rows.set>) => {
+      await rows.set(...args);
+      throw failure("Unavailable", "the response was lost");
+    },
+  };
+  const xcom = new XCom({ rows: losing, backend: at(BASE) });
+  await xcom.set(key, 2);
+  expect(await xcom.get(key)).toBe(2);
+  expect(await storage.exists(old)).toBe(false);
 });
 
 test("a StoragePath in place of a row is refused, not taken for a value", async () => {
