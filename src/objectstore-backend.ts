@@ -14,7 +14,7 @@ import { pathBelow, roomBelow } from "./xcom/keys/base.js";
 import { newObjectKey, type Owner, parseObjectName } from "./xcom/keys/layout.js";
 import type { LoadOptions, XComBackend } from "./xcom/options.js";
 import { checkOptions, type Settings, type XComObjectStorageBackendOptions } from "./xcom/options.js";
-import { looksLikeReference, readPurged, readReference } from "./xcom/reference.js";
+import { checkRow, looksLikeReference, readPurged, readReference } from "./xcom/reference.js";
 import { JSON_SUFFIX, type Serializer } from "./xcom/serializer.js";
 import { isCompressed, suffixOf } from "./xcom/settings.js";
 
@@ -83,6 +83,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   loadValue(stored: unknown, { owner, signal }: LoadOptions = {}): Promise<unknown> {
     return withOperation("loadValue", this.path, async () => {
       signal?.throwIfAborted();
+      checkRow(stored);
       const value = reviveTree(stored, this.#settings.encoding);
       const path = readReference(value, this.#settings, owner);
       return path ? this.#load(path, signal) : value;
@@ -158,7 +159,7 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | ByteStream {
     const { encoding, maxDecodedBytes } = this.#settings;
-    if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return JSON.stringify(value);
+    if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return builtInText(value);
     return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
   }
 
@@ -203,6 +204,15 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
 
   #decode(body: ByteStream, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
     return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
+  }
+}
+
+/** A getter may return something else than when the value was measured, such as a bigint. */
+function builtInText(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw invalid("the value changes while it is read", { cause });
   }
 }
 

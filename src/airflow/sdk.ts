@@ -68,8 +68,7 @@ export function taskCall(args: unknown): TaskCall {
   if (isScope(args)) return argumentCall(args);
   throw failure(
     "Unsupported",
-    "this SDK gives a handler neither { ctx, client } nor a scope for getContext() and getClient(); " +
-      "use wrapTaskClient with what it gives",
+    "this SDK gives a handler neither { ctx, client } nor a scope; use wrapTaskClient with what it gives",
   );
 }
 

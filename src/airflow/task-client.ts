@@ -94,8 +94,8 @@ function mapIndexWarning({ key, taskId, mapIndex }: GetXCom, ctx: TaskContext): 
   const trap = mapIndex === undefined && ctx.mapIndex >= 0 && taskId !== undefined && taskId !== ctx.taskId;
   if (!trap) return undefined;
   return (
-    `stowage: there is no XCom ${JSON.stringify(key)} of ${JSON.stringify(taskId)} at map index ${ctx.mapIndex}, ` +
-    "which is this task's own; if that task is not mapped, read it with unmapped({ key, taskId })"
+    `stowage: no XCom ${JSON.stringify(key)} of ${JSON.stringify(taskId)} at map index ${ctx.mapIndex}, this task's own; ` +
+    "of a task that is not mapped, read unmapped({ key, taskId })"
   );
 }
 

@@ -10,6 +10,8 @@ interface Frame {
   contentSize: number | undefined;
 }
 
+const LEGACY = 0x184c2102;
+
 /** Decodes consecutive frames and drops skippable ones; requires at least one frame. */
 export async function* decode(source: Source): ByteStream {
   do {
@@ -18,6 +20,7 @@ export async function* decode(source: Source): ByteStream {
     const magic = await number(source);
     if (magic === MAGIC) yield* frame(source);
     else if ((magic & -16) >>> 0 === SKIPPABLE) await source.pass(await number(source));
+    else if (magic === LEGACY) throw source.unsupported("a legacy frame, of lz4 -l or the Linux kernel");
     else throw source.corrupt("no lz4 frame", start);
   } while (await source.has(1));
 }

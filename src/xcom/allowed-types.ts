@@ -88,8 +88,8 @@ function translated(token: string, not: string | undefined, set: string | undefi
 function restricted(encoding: Encoding, allows: AllowList): Encoding {
   return {
     ...encoding,
-    lower(value, form) {
-      const lowered = encoding.lower(value, form);
+    lower(value, form, zones) {
+      const lowered = encoding.lower(value, form, zones);
       const name = isInstance<Fields>(lowered.value, "Fields") ? classnameOf(lowered.value) : undefined;
       if (name !== undefined && !allows(name)) throw invalid(refusal(name));
       return lowered;

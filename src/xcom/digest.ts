@@ -6,7 +6,7 @@ import { failure, invalid, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { abortable, type Body, toByteStream } from "../streams.js";
-import { errorAt } from "./errors.js";
+import { errorAt, refuse } from "./errors.js";
 import type { Digested, XComFeatures } from "./features.js";
 import { parseObjectName } from "./keys/layout.js";
 import type { XComCompression } from "./settings.js";
@@ -16,6 +16,11 @@ const KEPT = 1024 * 1024;
 
 /** Implements the backend's option `digest`. */
 export const digests: XComFeatures = {
+  checkDigest({ threshold = -1, keyTemplate }) {
+    if (threshold < 0) refuse("digest is set, but with threshold -1 nothing becomes an object; give a threshold >= 0");
+    if (keyTemplate !== undefined && !keyTemplate.includes("{uuid}"))
+      refuse("digest needs a name of its own for each value; add {uuid} to keyTemplate");
+  },
   digest: (codecs, body, compression, signal) =>
     digested(() => compressed(codecs, body(), compression, signal), signal),
 };

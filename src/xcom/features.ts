@@ -67,6 +67,8 @@ export interface XComFeatures {
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
   serializers?: (given: readonly Serializer[], limits: TypeLimits | undefined, threshold: number) => Serializers;
   allowedTypes?: (patterns: readonly string[] | string) => TypeLimits;
+  /** Throws InvalidArgument for options of the backend that `digest` contradicts. */
+  checkDigest?: (options: { threshold?: number | undefined; keyTemplate?: string | undefined }) => void;
   digest?: (
     codecs: Codecs,
     body: () => string | ByteStream,

@@ -96,13 +96,13 @@ export function checkOptions(options: Options, features: XComFeatures): Settings
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;
   if (!storage) refuse("storage is missing; give what openStorage() returns");
-  if (!Number.isInteger(threshold)) refuse("threshold must be a whole number of bytes, or -1");
+  if (!Number.isInteger(threshold)) refuse("threshold must be a whole number");
   if (!(Number.isSafeInteger(maxDecodedBytes) && maxDecodedBytes > 0))
     refuse("maxDecodedBytes must be an integer above 0");
   const base = checkBase(options.path);
   const layout = layoutOf(options, features);
   const limits = allowedTypes === undefined ? undefined : feature("allowedTypes", features)(allowedTypes);
-  if (digest) checkDigest(options);
+  if (digest) feature("checkDigest", features)(options);
   return {
     base,
     threshold,
@@ -127,7 +127,7 @@ function feature<K extends keyof XComFeatures>(name: K, features: XComFeatures):
 function layoutOf({ layout, keyTemplate }: Options, features: XComFeatures): KeyLayout {
   if (keyTemplate === undefined)
     return oneOf("layout", layout ?? "ti", ["ti", "uuid"]) === "ti" ? tiLayout : uuidLayout;
-  if (layout !== undefined) refuse("layout and keyTemplate both say where objects go; leave one out");
+  if (layout !== undefined) refuse("give one of layout and keyTemplate");
   return feature("keyTemplate", features)(keyTemplate);
 }
 
@@ -137,15 +137,8 @@ function encodingOf({ encoding = "airflow" }: Options, limits: TypeLimits | unde
 }
 
 function checkPurgeAliases({ readAliases, purgeAliases = false }: Options): boolean {
-  if (typeof purgeAliases !== "boolean") refuse("purgeAliases must be true or false");
-  if (purgeAliases && !readAliases) refuse("purgeAliases is set, but there are no readAliases");
-  return purgeAliases;
-}
-
-function checkDigest({ threshold = -1, keyTemplate }: Options): void {
-  if (threshold < 0) refuse("digest is set, but with threshold -1 nothing becomes an object; give a threshold >= 0");
-  if (keyTemplate !== undefined && !keyTemplate.includes("{uuid}"))
-    refuse("digest needs a name of its own for each value; add {uuid} to keyTemplate");
+  if (typeof purgeAliases === "boolean" && (readAliases || !purgeAliases)) return purgeAliases;
+  return refuse("purgeAliases must be true or false, and needs readAliases");
 }
 
 function checkBase(path: StoragePath | string): StoragePath {

@@ -1,4 +1,5 @@
 /** Which strings of a metadata row are references to objects. */
+import { isInstance } from "../brand.js";
 import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import type { AliasReader } from "./features.js";
@@ -42,6 +43,7 @@ export function readReference(
 
 /** Returns the object to delete for a row: its target, unless that is an alias and aliases are read-only. */
 export function readPurged(stored: unknown, known: ReferenceRules, owner?: Owner | undefined): StoragePath | undefined {
+  checkRow(stored);
   if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.matches(stored)) return undefined;
   return readReference(stored, known, owner);
 }
@@ -77,6 +79,11 @@ function checkConnection(stored: string, { base, layouts }: ReferenceRules): und
   const theirs = id === undefined ? "no connection" : `the connection ${JSON.stringify(id)}`;
   const mend = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;
   throw invalid(`the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
+}
+
+/** Refuses a path in place of a row: it would be taken for a value. */
+export function checkRow(stored: unknown): void {
+  if (isInstance<StoragePath>(stored, "StoragePath")) throw invalid("a row has the path as text; pass String(path)");
 }
 
 /** Returns whether a string must be stored as an object because a reader could take it for a reference. */

@@ -113,8 +113,26 @@ class SerializerSet implements Serializers {
     const found = this.all.find((one) => one.suffix === suffix);
     if (!found) throw unknown(suffix, this.all.map((one) => `${one.name} for ${one.suffix}`).join(", "));
     this.limits?.checkSerializer(found.name, "PermissionDenied");
-    return found;
+    return { ...found, decode: (body, options) => lent(body, (bytes) => found.decode(bytes, options)) };
   }
+}
+
+/**
+ * Gives a foreign decoder a stream that is open, and closes it afterwards: an object that is missing is an error also for
+ * a decoder that reads nothing, and one that stops early leaves no connection behind.
+ */
+async function lent<T>(body: ByteStream, use: (bytes: ByteStream) => Promise<T>): Promise<T> {
+  const source = body[Symbol.asyncIterator]();
+  try {
+    const first = await source.next();
+    return await use(resumed(first, source));
+  } finally {
+    await source.return?.();
+  }
+}
+
+async function* resumed(first: IteratorResult<Uint8Array, unknown>, rest: AsyncIterator<Uint8Array>): ByteStream {
+  for (let next = first; !next.done; next = await rest.next()) yield next.value;
 }
 
 function isJson(suffix: string): boolean {

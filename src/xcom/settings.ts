@@ -1,15 +1,17 @@
 /** Airflow's settings of the object storage backend, with Airflow's own parsing. */
 
-import { SUFFIXES } from "../codecs/codec.js";
+import { type CodecName, SUFFIXES } from "../codecs/codec.js";
 import { invalid } from "../errors.js";
 
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
 /** The codecs that Airflow's backend can name: its reader recognises them by their suffix. */
-const COMPRESSIONS = ["zip", "bz2", "gzip", "lzma", "xz", "lz4", "zstd"] as const;
+const COMPRESSIONS = (Object.keys(SUFFIXES) as CodecName[]).filter(
+  (name): name is XComCompression => name !== "snappy",
+);
 
-export type XComCompression = (typeof COMPRESSIONS)[number];
+export type XComCompression = Exclude<CodecName, "snappy">;
 
 export interface XComSettings {
   path: string;
@@ -49,18 +51,8 @@ function compressionOf(env: Env): XComCompression | null {
 export function checkCompression(name: string): XComCompression {
   const known = COMPRESSIONS.find((one) => one === name);
   if (known) return known;
-  const hint = HINTS.get(name.toLowerCase());
-  throw invalid(`compression ${JSON.stringify(name)}: ${hint ?? `there is ${COMPRESSIONS.join(", ")}`}`);
+  throw invalid(`unknown compression ${JSON.stringify(name)} (expected one of ${COMPRESSIONS.join(", ")})`);
 }
-
-const GZIP = 'it is spelled "gzip"';
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ["gz", GZIP],
-  ["gzip", GZIP],
-  ["zst", 'it is spelled "zstd"'],
-  ["snappy", "no Airflow reader recognises snappy; zstd and lz4 are as fast"],
-  ["infer", "a new object has no suffix to infer it from; name the codec"],
-]);
 
 /** Returns the suffix that this codec adds to an object's name. */
 export function suffixOf(compression: XComCompression | null): string {

@@ -1,5 +1,5 @@
 import { pause } from "../concurrency.js";
-import { failure, isStorageError } from "../errors.js";
+import { BatchError, type EntryFailure, failure, isStorageError } from "../errors.js";
 import { providerOf, type StoragePath } from "../path.js";
 import { refuse, withOperation } from "./errors.js";
 import { pathsOf } from "./layers/located.js";
@@ -8,6 +8,7 @@ import { logicalDateText, type RunFinder } from "./rows/airflow-database.js";
 import {
   agreesWith,
   keyOfRow,
+  type RowCondition,
   type RowFilter,
   type RowKey,
   type RowOptions,
@@ -26,6 +27,30 @@ export interface XComOptions {
 export interface XComEntry extends RowKey {
   mapIndex: number;
   value: unknown;
+}
+
+interface Loading {
+  at: RowKey;
+  entry: Promise<XComEntry>;
+}
+
+/** Failures of `getMany` that are kept. */
+const MAX_FAILURES = 1000;
+
+function unread(failures: readonly EntryFailure[], completed: number): BatchError {
+  return new BatchError({
+    op: "getMany",
+    path: "",
+    what: "not read",
+    failures: failures.slice(0, MAX_FAILURES),
+    failureCount: failures.length,
+    completed,
+    retryable: failures.every(({ error }) => isStorageError(error) && error.retryable),
+  });
+}
+
+function placeOf({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): string {
+  return `xcom:///${[dagId, runId, taskId, mapIndex, key].join("/")}`;
 }
 
 /** Maximum objects that `getMany` fetches concurrently. */
@@ -67,14 +92,31 @@ export class XCom {
     return (await this.#rows.get(at, options)) !== undefined;
   }
 
-  /** Yields the values of all matching rows, in the order of the rows; fetches some of them ahead. */
+  /**
+   * Yields the values of all matching rows, in the order of the rows; fetches some of them ahead. Goes on after a row
+   * whose value cannot be read, and throws BatchError with every such row at the end.
+   */
   async *getMany(filter: RowFilter, options: RowOptions = {}): AsyncGenerator<XComEntry, void, undefined> {
-    const loading: Promise<XComEntry>[] = [];
+    const loading: Loading[] = [];
+    const failures: EntryFailure[] = [];
+    let completed = 0;
+    const settled = async ({ at, entry }: Loading): Promise<XComEntry[]> => {
+      try {
+        const found = [await entry];
+        completed++;
+        return found;
+      } catch (error) {
+        if (options.signal?.aborted || !isStorageError(error)) throw error;
+        failures.push({ path: placeOf(at), error });
+        return [];
+      }
+    };
     for await (const row of this.#rows.list(filter, options)) {
-      loading.push(this.#entry(row, options));
-      if (loading.length === AHEAD) yield loading.shift()!;
+      loading.push({ at: row, entry: this.#entry(row, options) });
+      if (loading.length === AHEAD) yield* await settled(loading.shift()!);
     }
-    yield* loading;
+    for (const one of loading) yield* await settled(one);
+    if (failures.length > 0) throw unread(failures, completed);
   }
 
   /**
@@ -104,7 +146,7 @@ export class XCom {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
       const old = await this.#rows.get(at, options);
       const condition = old ? { ifVersion: old.version } : { ifAbsent: true };
-      if ((await this.#rows.set(at, stored, { ...options, ...condition })) !== false) return old;
+      if ((await this.#setRow(at, stored, { ...options, ...condition })) !== false) return old;
       await pauseAfterConflict(attempt, options.signal);
     }
     // The row has never held this reference, unless it is a name that every value of this task instance overwrites.
@@ -112,6 +154,19 @@ export class XCom {
     if (!sharesObject(this.#backend, standing, stored, at))
       await purgeObjects(this.#backend, stored, { ...options, owner: at });
     throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
+  }
+
+  /** A write whose response was lost has succeeded if the row holds the reference, which no other writer has. */
+  async #setRow(at: RowKey, stored: unknown, options: RowCondition): Promise<boolean | undefined> {
+    try {
+      return await this.#rows.set(at, stored, options);
+    } catch (error) {
+      const isReference = (pathsOf(this.#backend, stored, { owner: at }) ?? []).length > 0;
+      if (!isReference || options.signal?.aborted) throw error;
+      const { row } = await look(this.#rows, at, options.signal);
+      if (row?.value !== stored) throw error;
+      return true;
+    }
   }
 
   #entry(row: XComRow, options: RowOptions): Promise<XComEntry> {

@@ -1,3 +1,4 @@
+import type { StorageError } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import { inflate, Tally } from "../deflate.js";
 import type { Source } from "../stream.js";
@@ -19,13 +20,17 @@ import {
 const SIGNATURE = Buffer.from("PK\x07\x08", "latin1");
 /** The longest data descriptor: signature, CRC-32 and two 64-bit sizes. */
 const LONGEST = 24;
+/** The descriptor and the signature of the record that follows. */
+const LONGEST_END = LONGEST + 4;
+/** Bytes that are searched for the first member. */
+const PRELUDE = 64 * 1024;
 
 /**
  * The first member, read in one pass; what follows is read too, so that a success means that the whole archive is there
  * and that the central directory agrees.
  */
 export async function* decode(source: Source): ByteStream {
-  if (!(await isNext(source, LOCAL))) throw source.corrupt("no zip member");
+  if (!(await isNext(source, LOCAL))) throw await notFirst(source);
   const header = await localHeader(source);
   const first = yield* content(source, header);
   let members = 1;
@@ -34,6 +39,14 @@ export async function* decode(source: Source): ByteStream {
     members++;
   }
   await verifyDirectory(source, first, members);
+}
+
+/** Programs that extract themselves are archives too: other readers find the members from the end. */
+async function notFirst(source: Source): Promise<StorageError> {
+  await source.has(PRELUDE);
+  const at = Buffer.from(source.buffered).indexOf("PK\x03\x04", 0, "latin1");
+  if (at < 0) return source.corrupt("no zip member");
+  return source.unsupported(`${at} bytes before the first member`);
 }
 
 async function isNext(source: Source, signature: number): Promise<boolean> {
@@ -117,11 +130,12 @@ async function* stored(source: Source, size: number, tally: Tally): ByteStream {
 
 /**
  * A stored member of unknown length. Its content may hold signatures of its own (a zip in a zip), so a descriptor ends
- * it only when CRC-32 and sizes are those of everything before it; the central directory confirms it later.
+ * it only when CRC-32 and sizes are those of everything before it and another record follows; the central directory
+ * confirms it later.
  */
 async function* scanned(source: Source, tally: Tally): ByteStream {
   for (;;) {
-    const more = await source.has(LONGEST);
+    const more = await source.has(LONGEST_END);
     const chunk = source.buffered;
     const { length, ended } = scan(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength), tally, more);
     if (length > 0) {
@@ -141,8 +155,8 @@ function scan(chunk: Buffer, tally: Tally, more: boolean): { length: number; end
     const next = hit < 0 ? Math.max(counted, chunk.byteLength - SIGNATURE.byteLength + 1) : hit;
     tally.add(chunk.subarray(counted, next));
     counted = next;
-    if (hit < 0 || (more && hit > 0 && hit + LONGEST > chunk.byteLength)) return { length: next, ended: false };
-    if (matching(chunk.subarray(hit), { crc: tally.crc, packed: tally.size, size: tally.size }) > 0) {
+    if (hit < 0 || (more && hit > 0 && hit + LONGEST_END > chunk.byteLength)) return { length: next, ended: false };
+    if (isEnd(chunk.subarray(hit), { crc: tally.crc, packed: tally.size, size: tally.size })) {
       return { length: hit, ended: true };
     }
     from = hit + 1;
@@ -150,6 +164,12 @@ function scan(chunk: Buffer, tally: Tally, more: boolean): { length: number; end
 }
 
 type Sums = Pick<Member, "crc" | "packed" | "size">;
+
+/** Whether the descriptor of these sums is next, and a record after it: content can be bytes that look like one. */
+function isEnd(chunk: Buffer, sums: Sums): boolean {
+  const length = matching(chunk, sums);
+  return length > 0 && /^PK[^\x07]/.test(chunk.toString("latin1", length, length + 3));
+}
 
 /** How long the descriptor that `source` is at is. Corrupt when it does not say `sums`. */
 async function descriptorLength(source: Source, sums: Sums): Promise<number> {

@@ -370,10 +370,10 @@ function decodeStream(
   return next === end && place === start;
 }
 
-/** Frames one after the other, skippable ones dropped; at least one frame. For Node without zstd. */
+/** Frames one after the other, skippable ones dropped, of which there may be no others. For Node without zstd. */
 export async function* decode(source: Source): ByteStream {
   let header = await nextFrame(source);
-  if (!header) throw source.truncated();
+  if (!header && source.offset === 0) throw source.truncated();
   for (; header; header = await nextFrame(source)) {
     source.skip(header.length);
     yield* frame(source, header);

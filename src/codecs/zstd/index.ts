@@ -47,10 +47,10 @@ async function* encodeNatively(zstd: NodeZstd, bytes: ByteStream, level: number)
   yield* inOrder(blocks(bytes, FRAME), width(), ({ data }: Block) => compress(data, options));
 }
 
-/** Frames one after the other, skippable ones dropped; at least one frame. */
+/** Frames one after the other, skippable ones dropped, of which there may be no others; nothing at all is no file. */
 async function* decodeNatively(zstd: NodeZstd, source: Source): ByteStream {
   let header = await nextFrame(source);
-  if (!header) throw source.truncated();
+  if (!header && source.offset === 0) throw source.truncated();
   for (; header; header = await nextFrame(source)) yield* content(zstd, source, header);
 }
 

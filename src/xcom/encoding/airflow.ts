@@ -1,9 +1,8 @@
 /** Airflow's value encoding, and plain JSON. */
 import { isInstance } from "../../brand.js";
-import { invalid } from "../../errors.js";
-import { type Encoding, Fields, type Form, type Lowered } from "./encoding.js";
+import type { Encoding, Form, Lowered } from "./encoding.js";
 import { keepsFloats, revive } from "./from-airflow.js";
-import { lower } from "./to-airflow.js";
+import { lower, other, reserved } from "./to-airflow.js";
 import type { Tuple } from "./types.js";
 
 export * from "./types.js";
@@ -17,12 +16,7 @@ const RESERVED_TEXT = /__classname__|__type|\\u005f/i;
 export const airflowEncoding: Encoding = {
   nonFinite: true,
   lower,
-  refusal: (value) => {
-    const reserved = ["__classname__", "__id__"].find((key) => Object.hasOwn(value, key));
-    if (reserved) return `the key ${reserved} is Airflow's own; use Envelope for an object of a Python class`;
-    const legacy = Object.hasOwn(value, "__type") && Object.hasOwn(value, "__var");
-    return legacy ? "the keys __type and __var together are Airflow's own" : undefined;
-  },
+  refusal: reserved,
   revive,
   opensExact: (object, key) => key === "__data__" && keepsFloats(object.__classname__),
   mayRevive: (text) => RESERVED_TEXT.test(text),
@@ -39,13 +33,7 @@ export const jsonEncoding: Encoding = {
 };
 
 function jsonLower(value: object, form: Form): Lowered {
-  if (Array.isArray(value)) return { value, form };
-  if (value instanceof Map && [...value.keys()].every((key) => typeof key === "string")) {
-    return { value: new Fields([...value]), form };
-  }
-  const bytes = ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
-  if (!bytes && "toJSON" in value && typeof value.toJSON === "function") return { value: value.toJSON(), form };
-  throw invalid(`an object of class ${value.constructor?.name ?? "unknown"} is not JSON`);
+  return Array.isArray(value) ? { value, form } : other(value, form, jsonEncoding.refusal);
 }
 
 /** Returns the form of a value in an object: Python encodes a tuple at the top completely, further down not at all. */

@@ -1,5 +1,6 @@
 /** The values that can be stored, and their JSON form. */
 import { CLASS } from "../../brand.js";
+import { invalid } from "../../errors.js";
 
 /**
  * The context of a value. Airflow writes the same value differently in an object, in the metadata row, and inside an
@@ -28,11 +29,11 @@ export interface Encoding {
   readonly nonFinite: boolean;
   /**
    * Returns the replacement of an object that is neither a plain object nor an array. Throws InvalidArgument if there
-   * is none.
+   * is none. `zones` belongs to the walk: the time zones that are known to exist.
    */
-  lower(value: object, form: Form): Lowered;
-  /** Returns why a plain object with these keys cannot be written; undefined if it can. */
-  refusal(value: object): string | undefined;
+  lower(value: object, form: Form, zones: Set<unknown>): Lowered;
+  /** Returns why an object or Map with these keys cannot be written; undefined if it can. */
+  refusal(has: (key: string) => boolean): string | undefined;
   /** Returns what a JSON object stands for, after its values have been converted. */
   revive(object: Record<string, unknown>): unknown;
   /** Whether `key` of a JSON object being read opens data whose floats must stay floats. */
@@ -91,7 +92,9 @@ export const CLOSING = { list: "]", dict: "}", long: '"' };
  * Readers return plain numbers, except inside an {@link Envelope} of an unknown class.
  */
 export class Float {
-  constructor(readonly value: number) {}
+  constructor(readonly value: number) {
+    if (typeof value !== "number") throw invalid("a Float is made of a number");
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "Float" {
@@ -106,6 +109,9 @@ export class Float {
     return this.value;
   }
 }
+
+/** Python reads and writes no integer of more digits, unless it is told to. */
+export const MAX_DIGITS = 4300;
 
 /** Whether the number represents a Python int: whole, exact (at most 2^53 - 1) and not -0. Any other is a float. */
 export function isInt(value: number): boolean {

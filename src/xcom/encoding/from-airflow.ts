@@ -20,39 +20,38 @@ import {
 
 type Reader = (data: unknown, classname: string) => unknown;
 
-interface Known {
-  /** The newest version that we know. */
-  version: number;
-  read: Reader;
-}
+/** The newest version that we know, and its reader. */
+type Known = readonly [version: number, read: Reader];
 
 const KNOWN: ReadonlyMap<string, Known> = new Map<string, Known>([
-  ["builtins.tuple", { version: 1, read: (data) => Tuple.from(list(data)) }],
-  ["builtins.set", { version: 1, read: (data) => new Set(list(data)) }],
-  ["builtins.frozenset", { version: 1, read: (data) => new FrozenSet(list(data)) }],
+  ["builtins.tuple", [1, (data) => Tuple.from(list(data))]],
+  ["builtins.set", [1, (data) => new Set(list(data))]],
+  ["builtins.frozenset", [1, (data) => new FrozenSet(list(data))]],
   ...each(["datetime.datetime", "pendulum.datetime.DateTime"], 2, dateTime),
   ...each(["datetime.date", "pendulum.date.Date"], 2, (data, name) => new PlainDate(text(data), name as never)),
-  ["datetime.timedelta", { version: 2, read: (data) => new Timedelta(number(data)) }],
+  ["datetime.timedelta", [2, (data) => new Timedelta(number(data))]],
   ...each(
     ["zoneinfo.ZoneInfo", "pendulum.tz.timezone.Timezone", "pendulum.tz.timezone.FixedTimezone"],
     1,
     (data, name) => new TimeZone(zoneName(data), name),
   ),
-  ["decimal.Decimal", { version: 1, read: (data) => new Decimal(decimalText(data)) }],
-  ["uuid.UUID", { version: 1, read: (data) => new Uuid(text(data)) }],
-  ...each(numpyScalars(), 1, scalar),
+  ["decimal.Decimal", [1, (data) => new Decimal(decimalText(data))]],
+  ["uuid.UUID", [1, (data) => new Uuid(text(data))]],
   ...each(["pandas.core.frame.DataFrame", "pandas.DataFrame"], 1, dataFrame),
   ...each(["airflow.sdk.io.path.ObjectStoragePath", "airflow.io.path.ObjectStoragePath"], 1, path),
 ]);
 
-/** The older form's names of the classes that it knows. */
-const LEGACY: ReadonlyMap<unknown, string> = new Map([
-  ["tuple", "builtins.tuple"],
-  ["set", "builtins.set"],
-  ["frozenset", "builtins.frozenset"],
-  ["datetime", "datetime.datetime"],
-  ["timedelta", "datetime.timedelta"],
-]);
+const NUMPY_SCALAR = /^numpy\.(bool_?|int[cp_]|float_|u?int(8|16|32|64)|float(16|32|64))$/;
+
+function knownOf(name: string): Known | undefined {
+  return NUMPY_SCALAR.test(name) ? [1, scalar] : KNOWN.get(name);
+}
+
+/** Returns the class that a name of the older form stands for. */
+function legacyClass(name: unknown): string | undefined {
+  if (name === "datetime" || name === "timedelta") return `datetime.${name}`;
+  return name === "tuple" || name === "set" || name === "frozenset" ? `builtins.${name}` : undefined;
+}
 
 /** Returns what an object stands for, after its values have been converted. Throws Corrupt for an invalid envelope. */
 export function revive(object: Record<string, unknown>): unknown {
@@ -63,26 +62,36 @@ export function revive(object: Record<string, unknown>): unknown {
 
 /** Whether `1.0` and `1` differ in the data of this class: in a Decimal, and in data that is written back unchanged. */
 export function keepsFloats(classname: unknown): boolean {
-  return typeof classname === "string" && (classname === "decimal.Decimal" || !KNOWN.has(classname));
+  return typeof classname === "string" && (classname === "decimal.Decimal" || !knownOf(classname));
 }
 
 function fromEnvelope(object: Record<string, unknown>): unknown {
   const { __classname__: name, __version__: version, __data__: data = null } = object;
-  if (typeof name !== "string" || name === "") throw corrupt("its __classname__ is no text");
-  if (!Number.isSafeInteger(version)) throw corrupt(`the __version__ of its ${name} is no integer`);
-  const known = KNOWN.get(name);
-  if (!known || known.version < (version as number)) return new Envelope(name, version as number, data);
-  return read(known.read, data, name);
+  const unread = read(() => new Envelope(name as string, version as number, data), data, String(name));
+  const [newest, reader] = knownOf(unread.classname) ?? [-1];
+  if (!reader || newest < unread.version) return unread;
+  try {
+    return read(reader, data, unread.classname);
+  } catch (error) {
+    if (LENIENT.test(unread.classname)) return unread;
+    throw error;
+  }
 }
+
+/**
+ * Classes with data that their other writers, or a newer zone database than ours, may give another form. Python decides
+ * about it; here the data stays as it is, and the rest of the value is readable.
+ */
+const LENIENT = /^(datetime\.datetime$|pendulum\.|zoneinfo\.)/;
 
 function fromLegacy(object: Record<string, unknown>): unknown {
   const { __type: type, __var: data } = object;
   if (type === "dict") return data;
-  const name = LEGACY.get(type);
-  return name === undefined ? object : read(KNOWN.get(name)!.read, data, name);
+  const name = legacyClass(type);
+  return name === undefined ? object : read(knownOf(name)![1], data, name);
 }
 
-function read(reader: Reader, data: unknown, name: string): unknown {
+function read<T>(reader: (data: unknown, name: string) => T, data: unknown, name: string): T {
   try {
     return reader(data, name);
   } catch (cause) {
@@ -91,24 +100,7 @@ function read(reader: Reader, data: unknown, name: string): unknown {
 }
 
 function each(names: readonly string[], version: number, reader: Reader): [string, Known][] {
-  return names.map((name) => [name, { version, read: reader }]);
-}
-
-function numpyScalars(): string[] {
-  const sizes = [
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "float32",
-    "float64",
-  ];
-  return ["bool", "bool_", "intc", "intp", "int_", "float_", ...sizes].map((name) => `numpy.${name}`);
+  return names.map((name) => [name, [version, reader]]);
 }
 
 function dateTime(data: unknown, name: string): DateTime {
@@ -127,9 +119,7 @@ function zoneOf(tz: unknown): [string | number | null, string | undefined] {
 }
 
 function dataFrame(data: unknown, name: string): DataFrame {
-  const hex = text(data);
-  if (hex.length % 2 !== 0 || !/^[0-9A-Fa-f]*$/.test(hex)) throw corrupt("not hexadecimal");
-  return new DataFrame(hex, name as DataFrameClass);
+  return new DataFrame(text(data), name as DataFrameClass);
 }
 
 /** Returns the path, or an unchanged envelope if its scheme is not ours or it has options for its file system. */

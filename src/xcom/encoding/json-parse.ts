@@ -1,22 +1,19 @@
 /** Parses JSON text in pieces and keeps every number exact, which `JSON.parse` cannot do. */
 import { failure, type StorageError } from "../../errors.js";
-import { builtIn, type Encoding, Float, isSimple, setOwn } from "./encoding.js";
+import { builtIn, type Encoding, Float, isSimple, MAX_DIGITS, setOwn } from "./encoding.js";
 import { MAX_DEPTH } from "./json-walk.js";
-
-/** Maximum digits of a number; Python's own limit for an int. */
-const MAX_DIGITS = 4300;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
 
 /** Python's tokens for values that JSON numbers cannot express. */
-const WORDS: readonly [string, unknown][] = [
-  ["true", true],
-  ["false", false],
-  ["null", null],
-  ["NaN", Number.NaN],
-  ["Infinity", Number.POSITIVE_INFINITY],
-  ["-Infinity", Number.NEGATIVE_INFINITY],
-];
+const WORDS: readonly [string, unknown][] = Object.entries({
+  true: true,
+  false: false,
+  null: null,
+  NaN: Number.NaN,
+  Infinity: Number.POSITIVE_INFINITY,
+  "-Infinity": Number.NEGATIVE_INFINITY,
+});
 
 type Expecting = "value" | "value or ]" | "key" | "key or }" | ":" | ", or ]" | ", or }" | "the end";
 
@@ -179,7 +176,7 @@ export class JsonParser {
     const match = NUMBER.exec(this.#text);
     if (!match) return this.#word();
     const [token, fraction, exponent] = match;
-    if (token.length > MAX_DIGITS) throw this.#corrupt(`a number has more than ${MAX_DIGITS} digits`);
+    if (token.replace("-", "").length > MAX_DIGITS) throw this.#corrupt(`a number has more than ${MAX_DIGITS} digits`);
     if (this.#mayGoOn(this.#at + token.length)) return false;
     this.#at += token.length;
     this.#done(fraction || exponent ? this.#float(Number(token)) : int(token));

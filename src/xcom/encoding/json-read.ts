@@ -46,12 +46,12 @@ function decoded(decoder: Decoder, data: Uint8Array, stream: boolean): string {
 /** Follows Python's `json.detect_encoding`. */
 function decoderOf(data: Uint8Array): Decoder {
   const [a = 1, b = 1, c = 1, d = 1] = data;
-  if (a === 0xff && b === 0xfe && c === 0 && d === 0) return new Utf32(true);
-  if (a === 0 && b === 0 && c === 0xfe && d === 0xff) return new Utf32(false);
+  if (a === 0xff && b === 0xfe && c === 0 && d === 0) return utf32(true);
+  if (a === 0 && b === 0 && c === 0xfe && d === 0xff) return utf32(false);
   if (a === 0xff && b === 0xfe) return utf("utf-16le");
   if (a === 0xfe && b === 0xff) return utf("utf-16be");
-  if (a === 0) return b === 0 && data.byteLength >= 4 ? new Utf32(false) : utf("utf-16be");
-  if (b === 0) return c === 0 && d === 0 ? new Utf32(true) : utf("utf-16le");
+  if (a === 0) return b === 0 && data.byteLength >= 4 ? utf32(false) : utf("utf-16be");
+  if (b === 0) return c === 0 && d === 0 ? utf32(true) : utf("utf-16le");
   return utf("utf-8");
 }
 
@@ -59,32 +59,25 @@ function utf(label: string): Decoder {
   return new TextDecoder(label, { fatal: true });
 }
 
-/** Decodes UTF-32, which TextDecoder does not support. */
-class Utf32 implements Decoder {
-  #rest: Uint8Array = new Uint8Array(0);
-  #begun = false;
-  readonly #littleEndian: boolean;
-
-  constructor(littleEndian: boolean) {
-    this.#littleEndian = littleEndian;
-  }
-
-  decode(data: Uint8Array, { stream }: { stream: boolean }): string {
-    const all = Buffer.concat([this.#rest, data]);
-    const whole = all.byteLength - (all.byteLength % 4);
-    this.#rest = all.subarray(whole);
-    if (!stream && this.#rest.byteLength > 0) throw new RangeError("UTF-32 that ends inside a character");
-    let text = "";
-    for (let at = 0; at < whole; at += 4) text += this.#character(all, at);
-    return text;
-  }
-
-  #character(data: Buffer, at: number): string {
-    const point = this.#littleEndian ? data.readUInt32LE(at) : data.readUInt32BE(at);
-    const first = !this.#begun;
-    this.#begun = true;
-    return first && point === 0xfeff ? "" : String.fromCodePoint(point);
-  }
+/** Returns a decoder of UTF-32, which TextDecoder does not support. */
+function utf32(isLittleEndian: boolean): Decoder {
+  let rest: Uint8Array = new Uint8Array(0);
+  let begun = false;
+  return {
+    decode(data, { stream }) {
+      const all = Buffer.concat([rest, data]);
+      const whole = all.byteLength & ~3;
+      rest = all.subarray(whole);
+      if (!stream && rest.byteLength > 0) throw new RangeError("UTF-32 that ends inside a character");
+      let text = "";
+      for (let at = 0; at < whole; at += 4) {
+        text += String.fromCodePoint(isLittleEndian ? all.readUInt32LE(at) : all.readUInt32BE(at));
+      }
+      if (!begun && text.startsWith("\ufeff")) text = text.slice(1);
+      begun ||= text !== "" || whole > 0;
+      return text;
+    },
+  };
 }
 
 // Parses JSON text without blocking the event loop for long.

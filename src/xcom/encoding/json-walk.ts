@@ -16,9 +16,19 @@ import {
   pythonFloat,
   safeCut,
 } from "./encoding.js";
+import { checkDigits } from "./types.js";
 
-/** Maximum nesting of a value; about what Python's recursion limit lets Airflow write and read. */
+/** Maximum nesting of JSON that is read. */
 export const MAX_DEPTH = 1000;
+/**
+ * Maximum nesting of a value that is written. Airflow 3.3 reads 498 lists on an empty stack, and a task's is not empty;
+ * beyond Python's recursion limit the task gets the reference in place of the value.
+ */
+const MAX_WRITTEN_DEPTH = 400;
+const TOO_DEEP = `the value is nested more than ${MAX_WRITTEN_DEPTH} deep, or contains itself`;
+
+/** Maximum steps of a place in a message. */
+const MAX_STEPS = 50;
 
 /** Strings above this many UTF-16 units come in pieces. */
 const PIECE = 64 * 1024;
@@ -42,6 +52,7 @@ export class Walker {
   /** Whether the value contains a number that JavaScript's JSON cannot express: a larger bigint, NaN, an infinity. */
   beyondJson = false;
   readonly #frames: Frame[] = [];
+  readonly #zones = new Set<unknown>();
   /** Work done in this run: 1 is about a short value. */
   #spent = 0;
   readonly #sink: Sink;
@@ -151,7 +162,9 @@ export class Walker {
   #bigint(value: bigint): void {
     this.plain = false;
     if (!Number.isSafeInteger(Number(value))) this.beyondJson = true;
-    this.#sink.raw(String(value));
+    const digits = String(value);
+    this.#placed(() => checkDigits(digits));
+    this.#sink.raw(digits);
   }
 
   #object(value: object, form: Form): void {
@@ -167,7 +180,7 @@ export class Walker {
   }
 
   #lowered(source: object, form: Form): void {
-    const { value, form: inside } = this.#lower(source, form);
+    const { value, form: inside } = this.#placed(() => this.#encoding.lower(source, form, this.#zones));
     if (isInstance<Fields>(value, "Fields")) this.#fields(source, value.entries, inside);
     else if (Array.isArray(value)) this.#list(source, value, inside);
     else if (value === source) throw this.#refuse("its toJSON gives itself");
@@ -179,10 +192,14 @@ export class Walker {
     this.#sink.raw(pythonFloat(value));
   }
 
-  #lower(value: object, form: Form) {
+  /** Adds the place to the errors of what it calls. */
+  #placed<T>(work: () => T): T {
     try {
-      return this.#encoding.lower(value, form);
+      return work();
     } catch (error) {
+      // Built-in methods refuse a Proxy of their object; a Temporal.Duration of months has no length.
+      if (error instanceof TypeError || error instanceof RangeError)
+        throw this.#refuse(`it cannot be read (${error.message})`);
       throw isStorageError(error) ? this.#refuse(error.detail) : error;
     }
   }
@@ -193,31 +210,25 @@ export class Walker {
   }
 
   #dict(value: object, form: Form): void {
-    const refusal = this.#encoding.refusal(value);
+    const refusal = this.#encoding.refusal((key) => Object.hasOwn(value, key));
     if (refusal) throw this.#refuse(refusal);
     const keys = Object.keys(value);
-    const valueAt = (index: number) => (value as Record<string, unknown>)[keys[index]!];
-    this.#sink.raw("{");
-    this.#open({ kind: "dict", source: value, keys, valueAt, at: 0, length: keys.length, begun: false, form });
+    this.#entries(value, keys, (index) => (value as Record<string, unknown>)[keys[index]!], form);
   }
 
   #fields(source: object, entries: Fields["entries"], form: Form): void {
     const keys = entries.map(([key]) => key);
+    this.#entries(source, keys, (index) => entries[index]![1], form);
+  }
+
+  #entries(source: object, keys: readonly string[], valueAt: (index: number) => unknown, form: Form): void {
     this.#sink.raw("{");
-    const valueAt = (index: number) => entries[index]![1];
     this.#open({ kind: "dict", source, keys, valueAt, at: 0, length: keys.length, begun: false, form });
   }
 
   #open(frame: Frame): void {
-    if (this.#frames.length >= MAX_DEPTH) throw this.#tooDeep();
+    if (this.#frames.length >= MAX_WRITTEN_DEPTH) throw this.#refuse(TOO_DEEP);
     this.#frames.push(frame);
-  }
-
-  #tooDeep(): StorageError {
-    const sources = this.#frames.map((frame) => frame.kind !== "long" && frame.source);
-    const repeated = new Set(sources).size < sources.length;
-    const what = repeated ? "the value contains itself" : `the value is nested more than ${MAX_DEPTH} deep`;
-    return invalid(what);
   }
 
   #refuse(detail: string): StorageError {
@@ -226,12 +237,12 @@ export class Walker {
 
   /** Returns the current position of the walk: `value.items[3].name`. */
   #where(): string {
-    const steps = this.#frames.map((frame) => {
+    const steps = this.#frames.slice(0, MAX_STEPS).map((frame) => {
       if (frame.kind === "list") return `[${frame.at - 1}]`;
       if (frame.kind === "long") return "";
       const key = frame.keys[frame.at - 1] ?? "";
       return /^[A-Za-z_]\w{0,99}$/.test(key) ? `.${key}` : `[${JSON.stringify(key.slice(0, 100))}]`;
     });
-    return `value${steps.join("")}`;
+    return `value${steps.join("")}${this.#frames.length > MAX_STEPS ? "…" : ""}`;
   }
 }

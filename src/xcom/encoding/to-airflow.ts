@@ -1,34 +1,38 @@
 /** Converts values to Airflow's envelopes. */
-import { isInstance } from "../../brand.js";
+import { isAnyArrayBuffer, isDate, isMap, isSet } from "node:util/types";
+import { CLASS, isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import { providerOf } from "../../path.js";
 import { Fields, Float, type Form, isInt, type Lowered, pythonFloat } from "./encoding.js";
 import {
   type DataFrame,
   DateTime,
-  type Decimal,
-  type Envelope,
+  Decimal,
+  Envelope,
   type FrozenSet,
   floorDivide,
   offsetOf,
   PlainDate,
   StoragePath,
   Timedelta,
-  type TimeZone,
+  TimeZone,
   Tuple,
   timestampOf,
-  type Uuid,
+  Uuid,
 } from "./types.js";
 
-/** Returns the replacement of `value`, which is neither a plain object nor a plain array. */
-export function lower(value: object, form: Form): Lowered {
+/**
+ * Returns the replacement of `value`, which is neither a plain object nor a plain array. `zones` remembers the time
+ * zones that one walk has found to exist.
+ */
+export function lower(value: object, form: Form, zones: Set<unknown>): Lowered {
   if (isInstance<Tuple>(value, "Tuple")) return tuple(value, form);
   // Python's json.dumps writes subclasses of list as lists.
   if (Array.isArray(value)) return { value, form };
   const temporal = temporalKind(value);
-  if (temporal) return lower(fromTemporal(value, temporal), form);
-  const known = envelopeOf(value, form);
-  return known ? { value: known, form: form === "object" ? "nested" : form } : other(value, form);
+  if (temporal) return lower(fromTemporal(value, temporal), form, zones);
+  const known = envelopeOf(value, form, zones);
+  return known ? { value: known, form: form === "object" ? "nested" : form } : other(value, form, reserved);
 }
 
 /** Inside an object Python writes a tuple as an array; everywhere else as an envelope. */
@@ -37,29 +41,75 @@ function tuple(value: Tuple, form: Form): Lowered {
   return { value: envelope("builtins.tuple", 1, [...value]), form };
 }
 
-function envelopeOf(value: object, form: Form): Fields | undefined {
-  if (value instanceof Date) return dateTime(value);
-  if (isInstance<FrozenSet>(value, "FrozenSet")) return envelope("builtins.frozenset", 1, [...value]);
-  if (value instanceof Set) return envelope("builtins.set", 1, [...value]);
-  if (isInstance<Envelope>(value, "Envelope")) return unknown(value);
-  if (isInstance<Decimal>(value, "Decimal")) return envelope("decimal.Decimal", 1, decimalData(value.text, form));
-  if (isInstance<Uuid>(value, "Uuid")) return envelope("uuid.UUID", 1, value.text);
-  if (isInstance<PlainDate>(value, "PlainDate")) return envelope(value.classname, 2, value.iso);
-  if (isInstance<Timedelta>(value, "Timedelta")) return envelope("datetime.timedelta", 2, seconds(value.seconds, form));
-  if (isInstance<TimeZone>(value, "TimeZone")) return envelope(value.classname, 1, value.name);
-  if (isInstance<DataFrame>(value, "DataFrame")) return envelope(value.classname, 1, value.hex);
-  if (isInstance<StoragePath>(value, "StoragePath"))
-    return envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value));
-  return undefined;
+/** By brand; each makes its value anew, since one of another copy, or changed since, has not been checked here. */
+const WRITERS: Readonly<Record<string, (value: never, form: Form) => Fields>> = {
+  FrozenSet: (value: FrozenSet) => set("builtins.frozenset", value),
+  Envelope({ classname, version, data }: Envelope) {
+    new Envelope(classname, version, data);
+    return envelope(classname, version, data);
+  },
+  Decimal: ({ text }: Decimal, form) => envelope("decimal.Decimal", 1, decimalData(new Decimal(text).text, form)),
+  Uuid: ({ text }: Uuid) => envelope("uuid.UUID", 1, new Uuid(text).text),
+  PlainDate: ({ iso, classname }: PlainDate) => envelope(classname, 2, new PlainDate(iso).iso),
+  Timedelta: (value: Timedelta, form) =>
+    envelope("datetime.timedelta", 2, seconds(new Timedelta(value.seconds).seconds, form)),
+  TimeZone: ({ name, classname }: TimeZone) => envelope(classname, 1, new TimeZone(name).name),
+  DataFrame: ({ hex, classname }: DataFrame) => envelope(classname, 1, hex),
+  StoragePath: (value: StoragePath) => envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value)),
+};
+
+function envelopeOf(value: object, form: Form, zones: Set<unknown>): Fields | undefined {
+  // Dates and sets of another realm, of a vm or a test runner, are no instances of this realm's classes.
+  if (isDate(value)) return dateTime(value, zones);
+  const write = WRITERS[brandOf(value)!];
+  if (write) return write(value as never, form);
+  return isSet(value) ? set("builtins.set", value) : undefined;
 }
 
-function other(value: object, form: Form): Lowered {
-  if (value instanceof Map) return { value: new Fields(stringKeyed(value)), form };
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    throw invalid("bytes are not JSON; send text, base64 for example, or a path to an object with the bytes");
+/** Returns the replacement of an object that plain JSON can hold too. `refusal` is asked about the keys of a Map. */
+export function other(
+  value: object,
+  form: Form,
+  refusal: (has: (key: string) => boolean) => string | undefined,
+): Lowered {
+  if (isMap(value)) {
+    const detail = refusal((key) => value.has(key));
+    if (detail) throw invalid(detail);
+    return { value: new Fields(stringKeyed(value)), form };
   }
-  if ("toJSON" in value && typeof value.toJSON === "function") return { value: value.toJSON(), form };
-  throw invalid(`an object of class ${className(value)} is not JSON; give it a toJSON method or send a plain object`);
+  if (ArrayBuffer.isView(value) || isAnyArrayBuffer(value))
+    throw invalid("bytes are not JSON; send Base64 text, or the path of an object with the bytes");
+  if (hasToJson(value)) return { value: value.toJSON(), form };
+  throw invalid(
+    `an object of class ${value.constructor?.name} is not JSON; give it a toJSON method or send a plain object`,
+  );
+}
+
+function brandOf(value: object): string | undefined {
+  return (value as { [CLASS]?: string })[CLASS];
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return typeof (value as { toJSON?: unknown }).toJSON === "function";
+}
+
+function set(classname: string, value: Set<unknown>): Fields {
+  const items = [...value];
+  const at = items.findIndex((item) => !isHashable(item));
+  if (at < 0) return envelope(classname, 1, items);
+  throw invalid(`Python cannot hash element ${at} of the set; use Tuple`);
+}
+
+/**
+ * Returns whether Python reads the element as something that a set can hold. Airflow reads a frozenset inside an object
+ * of its own as a list.
+ */
+function isHashable(item: unknown): boolean {
+  if (typeof item !== "object" || item === null || isDate(item)) return true;
+  const brand = brandOf(item);
+  if (brand)
+    return brand === "Tuple" ? (item as Tuple).every(isHashable) : brand !== "DataFrame" && brand !== "FrozenSet";
+  return hasToJson(item) && isHashable(item.toJSON());
 }
 
 function envelope(classname: string, version: number, data: unknown): Fields {
@@ -70,15 +120,19 @@ function envelope(classname: string, version: number, data: unknown): Fields {
   ]);
 }
 
-function unknown({ classname, version, data }: Envelope): Fields {
-  if (typeof classname !== "string" || classname === "") throw invalid("the classname of an Envelope is a text");
-  if (!Number.isSafeInteger(version)) throw invalid("the version of an Envelope is an integer");
-  return envelope(classname, version, data);
-}
+/** Milliseconds of the years 1 to 9999, which Python has. */
+const FIRST = Date.parse("0001-01-01");
+const LAST = Date.parse("9999-12-31T23:59:59.999Z");
+const DAY = 86_400_000;
 
-function dateTime(date: Date): Fields {
-  if (Number.isNaN(date.getTime())) throw invalid("an invalid Date is not JSON");
+function dateTime(date: Date, zones: Set<unknown>): Fields {
   const { zone, zoneClass, classname } = isInstance<DateTime>(date, "DateTime") ? date : new DateTime(0);
+  // In another zone the day can be one before or after, so that Python's local time would leave its years.
+  const margin = zone === "UTC" ? 0 : DAY;
+  const time = date.getTime();
+  if (!(time >= FIRST + margin && time <= LAST - margin))
+    throw invalid("an invalid Date, or outside the years 1 to 9999");
+  if (zone !== null && !zones.has(zone)) zones.add(new TimeZone(zone).name);
   const tz = zone === null ? null : Tuple.of<unknown>(zone, zoneClass, 1, true);
   const data = new Fields([
     ["timestamp", new Float(timestampOf(date))],
@@ -114,8 +168,11 @@ function stringKeyed(map: Map<unknown, unknown>): [string, unknown][] {
   throw invalid("a Map is written as an object, so all its keys are strings");
 }
 
-function className(value: object): string {
-  return (Object.getPrototypeOf(value) as { constructor?: { name?: string } }).constructor?.name || "unknown";
+/** Returns why Airflow would not read an object with these keys as a dict; undefined if it would. */
+export function reserved(has: (key: string) => boolean): string | undefined {
+  const key = ["__classname__", "__id__"].find(has);
+  if (key) return `the key ${key} is Airflow's own; use Envelope for an object of a Python class`;
+  return has("__type") && has("__var") ? "the keys __type and __var together are Airflow's own" : undefined;
 }
 
 // Temporal's values, of the runtime or of a polyfill, and the classes they are written as.
@@ -138,7 +195,7 @@ export function fromTemporal(value: object, kind: string): object {
   if (kind === "Instant") return new DateTime(epochMicroseconds(temporal));
   if (kind === "ZonedDateTime") return zoned(temporal);
   if (kind === "PlainDate") return new PlainDate(temporal.toString({ calendarName: "never" }));
-  if (kind === "Duration") return new Timedelta(total(temporal));
+  if (kind === "Duration") return new Timedelta(temporal.total({ unit: "second" }));
   throw invalid(`a Temporal.${kind} has no counterpart in Airflow; send its text`);
 }
 
@@ -149,18 +206,7 @@ function epochMicroseconds({ epochNanoseconds }: Temporal): bigint {
 
 function zoned(temporal: Temporal): DateTime {
   const { timeZoneId: id } = temporal;
-  if (id === "UTC") return new DateTime(epochMicroseconds(temporal));
   const offset = offsetOf(id);
-  if (offset === undefined) return new DateTime(epochMicroseconds(temporal), id, "zoneinfo.ZoneInfo");
-  return new DateTime(epochMicroseconds(temporal), offset);
-}
-
-function total(temporal: Temporal): number {
-  try {
-    return temporal.total({ unit: "second" });
-  } catch (cause) {
-    throw invalid("a Temporal.Duration of months or years has no length; send days or less", {
-      cause,
-    });
-  }
+  const named = offset === undefined && id !== "UTC" ? "zoneinfo.ZoneInfo" : undefined;
+  return new DateTime(epochMicroseconds(temporal), offset ?? id, named);
 }

@@ -1,8 +1,8 @@
 /** A moment as Airflow writes it. */
 import { CLASS, isInstance } from "../../brand.js";
-import { failure } from "../../errors.js";
+import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
-import { Float } from "./encoding.js";
+import { Float, MAX_DIGITS } from "./encoding.js";
 
 /** The Python classes of a moment. */
 export type DateTimeClass = "datetime.datetime" | "pendulum.datetime.DateTime";
@@ -89,15 +89,18 @@ export function timestampOf(date: Date): number {
 
 export type DataFrameClass = "pandas.core.frame.DataFrame" | "pandas.DataFrame";
 
-/** A pandas DataFrame, held as its Parquet file. */
+/** A pandas DataFrame, held as its Parquet file; `dataFrameRows` of `stowage/tables` returns its rows. */
 export class DataFrame {
   readonly #hex: string;
   /** Its name in pandas 2 or pandas 3. */
   readonly classname: DataFrameClass;
 
-  /** `parquet` is the file, or its hexadecimal digits. */
+  /** `parquet` is the file, or its hexadecimal digits. Throws InvalidArgument for anything else. */
   constructor(parquet: Uint8Array | string, classname: DataFrameClass = "pandas.core.frame.DataFrame") {
-    this.#hex = typeof parquet === "string" ? parquet : Buffer.from(parquet).toString("hex").toUpperCase();
+    this.#hex =
+      parquet instanceof Uint8Array
+        ? Buffer.from(parquet).toString("hex").toUpperCase()
+        : matching("DataFrame", /^([\da-f]{2})*$/i, parquet);
     this.classname = classname;
   }
 
@@ -113,23 +116,6 @@ export class DataFrame {
 
   get hex(): string {
     return this.#hex;
-  }
-
-  /** Returns the rows, one object each. Needs the package `hyparquet`: throws Unsupported without it. */
-  async rows(): Promise<Record<string, unknown>[]> {
-    const { parquetReadObjects } = await hyparquet();
-    const { buffer, byteOffset, byteLength } = this.parquet;
-    return parquetReadObjects({ file: buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer });
-  }
-}
-
-async function hyparquet() {
-  try {
-    return await import("hyparquet");
-  } catch (cause) {
-    throw failure("Unsupported", "the rows of a DataFrame need a package: npm install hyparquet", {
-      cause,
-    });
   }
 }
 
@@ -175,9 +161,17 @@ export class FrozenSet<T = unknown> extends Set<T> {
   }
 }
 
-/** A Python Decimal by its text, such as `1.10`, `1E+3` or `NaN`. */
+/** Python's `Decimal` also takes underscores and spaces, which are refused here. */
+const DECIMAL = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d{1,17})?|inf(inity)?|s?nan\d*)$/i;
+
+/**
+ * A Python Decimal by its text, such as `1.10`, `1E+3` or `NaN`. Throws InvalidArgument for text that Python's Decimal
+ * does not read, and above 4,300 digits.
+ */
 export class Decimal {
-  constructor(readonly text: string) {}
+  constructor(readonly text: string) {
+    checkDigits(matching("Decimal", DECIMAL, text));
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "Decimal" {
@@ -189,9 +183,11 @@ export class Decimal {
   }
 }
 
-/** A Python UUID by its text. */
+/** A Python UUID by its text of 36 characters. Throws InvalidArgument for any other. */
 export class Uuid {
-  constructor(readonly text: string) {}
+  constructor(readonly text: string) {
+    matching("Uuid", /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, text);
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "Uuid" {
@@ -203,12 +199,19 @@ export class Uuid {
   }
 }
 
-/** A day without time and zone; `iso` reads `2026-01-02`. */
+/**
+ * A day without time and zone; `iso` reads `2026-01-02`. Throws InvalidArgument for a day that does not exist in
+ * Python's years, 1 to 9999.
+ */
 export class PlainDate {
   constructor(
     readonly iso: string,
     readonly classname: "datetime.date" | "pendulum.date.Date" = "datetime.date",
-  ) {}
+  ) {
+    matching("PlainDate", /^(?!0000)\d{4}-\d\d-\d\d$/, iso);
+    // Date takes February 30 for March 2, and returns null for month 13.
+    if (!new Date(iso).toJSON()?.startsWith(iso)) throw notValid("PlainDate", iso);
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "PlainDate" {
@@ -220,9 +223,16 @@ export class PlainDate {
   }
 }
 
-/** A span of time in seconds, with microseconds as fraction. */
+/** Python's longest timedelta, 999,999,999 days. */
+const MAX_SECONDS = 999_999_999 * 86_400;
+
+/**
+ * A span of time in seconds, with microseconds as fraction. Throws InvalidArgument above Python's 999,999,999 days.
+ */
 export class Timedelta {
-  constructor(readonly seconds: number) {}
+  constructor(readonly seconds: number) {
+    if (typeof seconds !== "number" || !(Math.abs(seconds) <= MAX_SECONDS)) throw notValid("Timedelta", seconds);
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "Timedelta" {
@@ -230,12 +240,14 @@ export class Timedelta {
   }
 }
 
-/** A time zone: its IANA name, or seconds east of Greenwich. */
+/** A time zone: its IANA name, or seconds east of Greenwich. Throws InvalidArgument for an unknown one. */
 export class TimeZone {
   constructor(
     readonly name: string | number,
     readonly classname: string = "zoneinfo.ZoneInfo",
-  ) {}
+  ) {
+    if (!isZone(name)) throw notValid("TimeZone", name);
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "TimeZone" {
@@ -253,10 +265,44 @@ export class Envelope {
     readonly classname: string,
     readonly version: number,
     readonly data: unknown,
-  ) {}
+  ) {
+    matching("classname", /./s, classname);
+    if (!Number.isSafeInteger(version)) throw notValid("version", version);
+  }
 
   /** Identifies the class to another copy of this library. */
   get [CLASS](): "Envelope" {
     return "Envelope";
+  }
+}
+
+/** Returns the text of a value class. Throws InvalidArgument if it has another form. */
+function matching(name: string, form: RegExp, text: unknown): string {
+  if (typeof text === "string" && form.test(text)) return text;
+  throw notValid(name, text);
+}
+
+function notValid(name: string, given: unknown) {
+  const shown = typeof given === "object" ? typeof given : JSON.stringify(String(given).slice(0, 100));
+  return invalid(`${shown} is not a valid ${name}`);
+}
+
+/** Throws InvalidArgument for the digits of an integer that Python would refuse to read. */
+export function checkDigits(digits: string): void {
+  if (digits.replace("-", "").length > MAX_DIGITS)
+    throw invalid(`more than the ${MAX_DIGITS} digits that Python reads`);
+}
+
+/** Returns whether Python knows a zone of this name, or with these seconds east of Greenwich. */
+function isZone(zone: unknown): boolean {
+  if (typeof zone === "number") return Number.isInteger(zone) && Math.abs(zone) < 86_400;
+  try {
+    // Intl also knows offsets, which are no names in Python, and takes names in any case, of which files have one.
+    const { timeZone } = new Intl.DateTimeFormat("en", { timeZone: String(zone) }).resolvedOptions();
+    return (
+      /^[A-Z]/.test(zone as string) && (timeZone === zone || timeZone.toLowerCase() !== String(zone).toLowerCase())
+    );
+  } catch {
+    return false;
   }
 }

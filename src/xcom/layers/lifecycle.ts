@@ -106,7 +106,7 @@ const WRITERS: Readonly<Record<LifecycleProvider, Writer>> = {
 
 // Whether a bucket's policy expires values before the run that needs them ends.
 
-/** A rule that deletes objects. */
+/** A rule that deletes objects, or moves them to a storage class from which they are not read at once. */
 export interface Expiring {
   name: string;
   /** The prefix of the keys that the rule covers. */
@@ -117,7 +117,7 @@ export interface Expiring {
 
 const DAY = 86_400;
 
-/** Returns the policy's rules that delete objects at or below `path` before `longest` seconds have passed. */
+/** Returns the policy's rules that delete or archive objects at or below `path` before `longest` seconds have passed. */
 export function tooShort(policy: unknown, path: StoragePath, longest: number): Expiring[] {
   const base = prefixOf(path);
   return READERS[lifecycleProvider(path)](policy, path).filter(
@@ -134,6 +134,7 @@ interface S3Rule {
   Prefix?: string;
   Filter?: { Prefix?: string; And?: { Prefix?: string } };
   Expiration?: { Days?: number; Date?: string };
+  Transitions?: { Days?: number; Date?: string; StorageClass?: string }[];
 }
 
 /** The part of a GCS rule that we check. */
@@ -147,7 +148,7 @@ interface AzureRule {
   name?: string;
   enabled?: boolean;
   definition?: {
-    actions?: { baseBlob?: { delete?: Record<string, number> } };
+    actions?: { baseBlob?: { delete?: Record<string, number>; tierToArchive?: Record<string, number> } };
     filters?: { prefixMatch?: string[] };
   };
 }
@@ -159,12 +160,18 @@ const READERS: Readonly<Record<LifecycleProvider, Reader>> = {
     rulesIn<AzureRule>(inside(policy, "policy"), "rules").flatMap((rule) => ofAzure(rule, `${bucket}/`)),
 };
 
-function ofS3({ ID = "without ID", Status, Prefix, Filter, Expiration }: S3Rule): Expiring[] {
+/** The classes whose objects have to be restored before they are read; those of GCS are all read at once. */
+const ARCHIVES = ["GLACIER", "DEEP_ARCHIVE"];
+
+function ofS3({ ID = "without ID", Status, Prefix, Filter, Expiration, Transitions = [] }: S3Rule): Expiring[] {
+  const archiving = Transitions.filter(({ StorageClass = "" }) => ARCHIVES.includes(StorageClass));
   // A rule without a time removes delete markers, not objects.
-  const expires = Expiration?.Days !== undefined || Expiration?.Date !== undefined;
-  if (Status !== "Enabled" || !expires) return [];
+  const timed = [Expiration ?? {}, ...archiving].filter(
+    ({ Days, Date: date }) => Days !== undefined || date !== undefined,
+  );
+  if (Status !== "Enabled") return [];
   const prefix = Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix ?? "";
-  return [{ name: ID, prefix, days: Expiration.Days ?? 0 }];
+  return timed.map(({ Days = 0 }) => ({ name: ID, prefix, days: Days }));
 }
 
 const OF_OLD_VERSIONS = ["numNewerVersions", "daysSinceNoncurrentTime", "noncurrentTimeBefore"];
@@ -177,7 +184,8 @@ function ofGcs({ action, condition = {} }: GcsRule): Expiring[] {
 }
 
 function ofAzure({ name = "without name", enabled, definition }: AzureRule, bucket: string): Expiring[] {
-  const times = Object.values(definition?.actions?.baseBlob?.delete ?? {});
+  const { delete: deleting = {}, tierToArchive = {} } = definition?.actions?.baseBlob ?? {};
+  const times = [...Object.values(deleting), ...Object.values(tierToArchive)];
   if (enabled === false || times.length === 0) return [];
   return anyOf(definition?.filters?.prefixMatch)
     .filter((prefix) => bucket.startsWith(prefix) || prefix.startsWith(bucket))

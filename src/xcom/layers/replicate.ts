@@ -181,8 +181,32 @@ export class Replicas implements LocatableBackend {
   async #mend(good: Copy, failed: readonly { copy: Copy; error: StorageError }[], signal: AbortSignal | undefined) {
     for (const { copy, error } of failed) {
       if (error.code !== "NotFound" && error.code !== "Corrupt") continue;
-      await this.storage.copy(good.path, copy.path, { signal }).catch(this.#onFailure);
+      await this.#restore(good, copy, error.code, signal).catch(this.#onFailure);
     }
+  }
+
+  /** Restores only what is still missing or damaged: another writer may have stored a newer value under the name. */
+  async #restore(good: Copy, copy: Copy, code: "NotFound" | "Corrupt", signal: AbortSignal | undefined): Promise<void> {
+    try {
+      if (code === "NotFound") await this.storage.copy(good.path, copy.path, { ifAbsent: true, signal });
+      else await this.#replaceDamaged(good, copy, signal);
+    } catch (error) {
+      if (isStorageError(error, "AlreadyExists") || isStorageError(error, "PreconditionFailed")) return;
+      throw error;
+    }
+    // A purge meanwhile deletes all copies: the restored one must not outlive it.
+    if (!(await this.storage.exists(good.path, { signal }))) await removeCopy(copy, signal);
+  }
+
+  async #replaceDamaged(good: Copy, copy: Copy, signal: AbortSignal | undefined): Promise<void> {
+    const { etag } = await this.storage.stat(copy.path, { signal });
+    const damaged = await read(copy, signal).then(
+      () => false,
+      (error: unknown) => isStorageError(error, "Corrupt") || isStorageError(error, "NotFound"),
+    );
+    if (!damaged) return;
+    const { size } = await this.storage.stat(good.path, { signal });
+    await this.storage.write(copy.path, this.storage.read(good.path, { signal }), { ifMatch: etag, size, signal });
   }
 
   /** All failures, each with the path of its copy. */

@@ -2,7 +2,7 @@
  * Combines several backends: a function chooses where a value is stored, and reads go to the backend that owns the
  * reference.
  */
-import { invalid, isStorageError, type StorageError } from "../../errors.js";
+import { type ErrorCode, invalid, isStorageError, type StorageError } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Owner } from "../keys/layout.js";
@@ -65,12 +65,18 @@ class Routed implements RoutedBackend {
     return this.#first(stored, options, (backend) => backend.loadValue(stored, options));
   }
 
+  /** Purges with every backend that owns the row: over one base, only one of them may know of replicas. */
   async purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    return this.#first(stored, options, (backend) => backend.purge(stored, options));
+    const owners = this.#owners(stored, options);
+    let purged = false;
+    for (const backend of owners.length > 0 ? owners : [this.#backends.values().next().value!])
+      purged = (await backend.purge(stored, options)) || purged;
+    return purged;
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
-    return this.#owners(stored, options)[0]?.pathsOf(stored, options) ?? [];
+    const paths = this.#owners(stored, options).flatMap((backend) => backend.pathsOf(stored, options));
+    return [...new Map(paths.map((path) => [String(path), path])).values()];
   }
 
   refersTo(stored: unknown, options: LoadOptions = {}): boolean {
@@ -86,7 +92,8 @@ class Routed implements RoutedBackend {
   }
 
   /**
-   * Returns the result of one of the row's owners; the next is tried if one lacks a part that it needs to read the row.
+   * Returns the result of one of the row's owners; the next is tried if one lacks a part that it needs to read the row,
+   * or its copy.
    */
   async #first<T>(stored: unknown, options: LoadOptions, ask: (backend: RoutedBackend) => Promise<T>): Promise<T> {
     const owners = this.#owners(stored, options);
@@ -96,7 +103,7 @@ class Routed implements RoutedBackend {
       try {
         return await ask(backend);
       } catch (error) {
-        if (!isStorageError(error, "Unsupported")) throw error;
+        if (!isStorageError(error) || options.signal?.aborted || !NEXT.includes(error.code)) throw error;
         refused ??= error;
       }
     }
@@ -112,6 +119,9 @@ class Routed implements RoutedBackend {
     return owners;
   }
 }
+
+/** Failures of one owner that another, with replicas for example, may not have. */
+const NEXT: readonly ErrorCode[] = ["Unsupported", "NotFound", "Corrupt", "Unavailable", "Timeout", "Throttled"];
 
 /** Returns whether a row is a reference of the backend, or the error that forbids it. */
 function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): boolean | StorageError {

@@ -1,8 +1,8 @@
 /** Batches rows from memory or from a stream. */
 import { Pace } from "../../codecs/stream.js";
-import { invalid } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import { orAbort } from "../../streams.js";
-import { PlainDate } from "../encoding/types.js";
+import { DateTime, floorDivide, PlainDate } from "../encoding/types.js";
 import {
   BATCH_ROWS,
   BATCH_SIZE,
@@ -11,8 +11,8 @@ import {
   columnsOf,
   isRow,
   type Row,
+  type SchemaColumns,
   Survey,
-  type TableSchema,
   typeIn,
 } from "./schema.js";
 
@@ -32,7 +32,7 @@ export interface Plan {
 interface PlanOptions {
   /** Whether each row can have its own columns; if so, the columns are not determined in advance. */
   free: boolean;
-  schema: TableSchema | undefined;
+  schema: SchemaColumns | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -167,10 +167,35 @@ export function exactInt(value: bigint): number | bigint {
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Returns the date at this many milliseconds since 1970. */
+/** Returns the date at this many milliseconds since 1970. Throws Unsupported for one that Python has not. */
 export function dateAt(millis: number): PlainDate {
-  const iso = new Date(millis).toISOString();
-  return new PlainDate(iso.slice(0, iso.indexOf("T")));
+  const iso = new Date(millis).toJSON() ?? "";
+  if (/^(?!0000)\d{4}-/.test(iso)) return new PlainDate(iso.slice(0, 10));
+  throw failure("Unsupported", "a date outside the years 1 to 9999; write it as text");
+}
+
+/** Units per second of Arrow's `TimeUnit`: second, millisecond, microsecond, nanosecond. */
+export const UNITS_PER_SECOND: readonly bigint[] = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
+
+/** What a Date holds on each side of 1970. */
+const MAX_MICROS = 8_640_000_000_000_000_000n;
+
+/** Returns the moment at this many units since 1970, rounded down to the microsecond. */
+export function momentAt(count: bigint, perSecond: bigint, zone: string | null): DateTime {
+  const micros = floorDivide(count * 1_000_000n, perSecond);
+  if (micros <= MAX_MICROS && micros >= -MAX_MICROS) return new DateTime(micros, zone);
+  throw failure("Unsupported", "a moment beyond what a Date holds; write it as text");
+}
+
+/** Returns the time of day at this many units since midnight: `03:04:05`, with as many digits as needed. */
+export function timeText(count: bigint, perSecond: bigint): string {
+  const nanos = count * (1_000_000_000n / perSecond);
+  if (nanos < 0n || nanos >= 86_400_000_000_000n) throw failure("Corrupt", `${count} is no time of day`);
+  const whole = new Date(Number(nanos / 1_000_000n)).toISOString().slice(11, 19);
+  const fraction = String(nanos % 1_000_000_000n)
+    .padStart(9, "0")
+    .replace(/0+$/, "");
+  return fraction === "" ? whole : `${whole}.${fraction}`;
 }
 
 /** Returns the text of an integer that counts units of 10^-scale. */

@@ -15,7 +15,7 @@ import {
   MAX_RECORD,
   type Row,
   rowMaker,
-  type TableSchema,
+  type SchemaColumns,
   typeIn,
   typeOf,
 } from "./schema.js";
@@ -203,13 +203,13 @@ class RowReader {
   readonly #types: (ColumnType | undefined)[];
   readonly #row: ReturnType<typeof rowMaker>;
 
-  constructor({ fields }: Record, schema: TableSchema | undefined) {
+  constructor({ fields }: Record, schema: SchemaColumns | undefined) {
     if (fields.length > MAX_COLUMNS) throw failure("TooLarge", `csv: more than ${MAX_COLUMNS} columns`);
     this.#names = fields.map((name) => name ?? "");
     checkNames(this.#names, "Corrupt", "csv, line 1");
     this.#types = this.#names.map((name) => typeIn(schema, name));
     this.#row = rowMaker(this.#names);
-    const missing = schema && Object.keys(schema).find((name) => !this.#names.includes(name));
+    const missing = schema && [...schema.keys()].find((name) => !this.#names.includes(name));
     if (missing !== undefined) throw corrupt(`there is no column ${JSON.stringify(missing)}, which schema has`, 1);
   }
 

@@ -1,7 +1,7 @@
 /** The implementation of one table format. */
 import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
-import type { Batch, TableSchema } from "./schema.js";
+import type { Batch, SchemaColumns } from "./schema.js";
 
 export type TableFormat = "csv" | "jsonl" | "parquet" | "arrow";
 
@@ -9,7 +9,7 @@ export interface EncodeContext {
   signal: AbortSignal | undefined;
 }
 export interface DecodeContext {
-  schema: TableSchema | undefined;
+  schema: SchemaColumns | undefined;
   signal: AbortSignal | undefined;
 }
 

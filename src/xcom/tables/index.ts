@@ -4,4 +4,12 @@ export type { ArrowTable } from "./arrow/write.js";
 export type { Rows } from "./batches.js";
 export type { TableFormat } from "./format.js";
 export type { ColumnType, Row, TableSchema } from "./schema.js";
-export { decodeRows, encodeRows, type RowsOptions, type Table, type TablesOptions, tables } from "./table.js";
+export {
+  dataFrameRows,
+  decodeRows,
+  encodeRows,
+  type RowsOptions,
+  type Table,
+  type TablesOptions,
+  tables,
+} from "./table.js";

@@ -9,7 +9,7 @@ import { Lines } from "../import.js";
 import type { Plan } from "./batches.js";
 import { misplaced, unwritable } from "./cells.js";
 import type { DecodeContext } from "./format.js";
-import type { ColumnType, TableSchema } from "./schema.js";
+import type { ColumnType, SchemaColumns } from "./schema.js";
 import { BATCH_ROWS, type Batch, cellOf, isRow, MAX_COLUMNS, MAX_RECORD, type Row } from "./schema.js";
 import { jsonOf, readText, textWriter } from "./text.js";
 import { TextChunks, textOf } from "./utf8.js";
@@ -91,7 +91,7 @@ export async function* readJsonl(
 
 const UNENDED = "it has no line break: the file is cut off, or its writer left it out";
 
-function rowOf(line: string, schema: TableSchema | undefined, at: number): Row {
+function rowOf(line: string, schema: SchemaColumns | undefined, at: number): Row {
   const row = parsed(line, at);
   if (!isRow(row)) throw corrupt("it is no JSON object", at);
   if (Object.keys(row).length > MAX_COLUMNS) {
@@ -109,12 +109,12 @@ function parsed(line: string, at: number): unknown {
   }
 }
 
-function typedRow(row: Row, schema: TableSchema, at: number): Row {
-  for (const name of Object.keys(schema)) {
+function typedRow(row: Row, schema: SchemaColumns, at: number): Row {
+  for (const [name, type] of schema) {
     const cell = cellOf(row, name);
     if (cell === undefined || cell === null) continue;
-    const value = typedCell(cell, schema[name]!);
-    if (value === undefined) throw corrupt(`the column ${JSON.stringify(name)} is no ${schema[name]}`, at);
+    const value = typedCell(cell, type);
+    if (value === undefined) throw corrupt(`the column ${JSON.stringify(name)} is no ${type}`, at);
     if (value !== cell) setOwn(row, name, value);
   }
   return row;

@@ -20,8 +20,17 @@ import type { DateTime, Float, PlainDate } from "../encoding/types.js";
  */
 export type ColumnType = "boolean" | "int" | "float" | "string" | "date" | "timestamp" | "datetime" | "binary" | "json";
 
-/** The columns of a table, in order. */
-export type TableSchema = Readonly<Record<string, ColumnType>>;
+/**
+ * The columns of a table, in order. An object puts names such as `2026` first, whatever order they are written in: an
+ * array of pairs or a Map keeps it.
+ */
+export type TableSchema =
+  | Readonly<Record<string, ColumnType>>
+  | readonly (readonly [name: string, type: ColumnType])[]
+  | ReadonlyMap<string, ColumnType>;
+
+/** The columns of a checked schema, in order. */
+export type SchemaColumns = ReadonlyMap<string, ColumnType>;
 
 export interface Column {
   readonly name: string;
@@ -42,25 +51,39 @@ const TYPES: ReadonlySet<unknown> = new Set<ColumnType>([
   "json",
 ]);
 
-/** Throws InvalidArgument for an invalid schema. */
-export function checkSchema(schema: TableSchema): void {
-  const names = Object.keys(schema);
-  if (names.length === 0) throw invalid("schema has no column");
-  checkNames(names, "InvalidArgument", "schema");
-  const wrong = names.find((name) => !TYPES.has(schema[name]));
-  if (wrong === undefined) return;
+/** Returns the columns of a schema. Throws InvalidArgument for an invalid one. */
+export function checkSchema(schema: TableSchema | undefined): SchemaColumns | undefined {
+  if (schema === undefined) return undefined;
+  const pairs = pairsOf(schema);
+  if (pairs.length === 0) throw invalid("schema has no column");
+  checkNames(
+    pairs.map(([name]) => name),
+    "InvalidArgument",
+    "schema",
+  );
+  const wrong = pairs.find(([name, type]) => typeof name !== "string" || !TYPES.has(type));
+  if (wrong === undefined) return new Map(pairs);
   const known = [...TYPES].join(", ");
-  throw invalid(`schema: ${JSON.stringify(wrong)} has no type of these: ${known}`);
+  throw invalid(`schema: ${JSON.stringify(wrong[0])} has no type of these: ${known}`);
+}
+
+function pairsOf(schema: TableSchema): (readonly [string, ColumnType])[] {
+  if (typeof schema !== "object" || schema === null)
+    throw invalid("schema must be an object, a Map or an array of pairs");
+  if (schema instanceof Map) return [...schema];
+  if (!Array.isArray(schema)) return Object.entries(schema);
+  if (schema.every((pair) => Array.isArray(pair) && pair.length === 2)) return schema;
+  throw invalid("schema: an array has pairs of name and type");
 }
 
 /** Returns the schema's type of a column, if any. */
-export function typeIn(schema: TableSchema | undefined, name: string): ColumnType | undefined {
-  return schema && Object.hasOwn(schema, name) ? schema[name] : undefined;
+export function typeIn(schema: SchemaColumns | undefined, name: string): ColumnType | undefined {
+  return schema?.get(name);
 }
 
 /** Returns the columns of a schema. */
-export function columnsOf(schema: TableSchema): Column[] {
-  return Object.entries(schema).map(([name, type]) => ({ name, type, zone: "UTC" }));
+export function columnsOf(schema: SchemaColumns): Column[] {
+  return [...schema].map(([name, type]) => ({ name, type, zone: "UTC" }));
 }
 
 /** Returns a cell's own type; undefined for null, and `other` for a value that cannot be a cell. */

@@ -1,8 +1,10 @@
 /** Tables, and the serializer that stores them as files of one format. */
 
+import { isInstance } from "../../brand.js";
 import { invalid } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
-import type { ByteStream } from "../../streams.js";
+import { type ByteStream, toByteStream } from "../../streams.js";
+import type { DataFrame } from "../encoding/types.js";
 import { defineSerializer, type Serializer } from "../serializer.js";
 import { readArrow, readTable, tableRows } from "./arrow/read.js";
 import { type ArrowTable, isArrowTable, writeArrow, writeTable } from "./arrow/write.js";
@@ -12,7 +14,17 @@ import type { Format, TableFormat } from "./format.js";
 import { readJsonl, writeJsonl } from "./json-lines.js";
 import { readParquet } from "./parquet/read.js";
 import { writeParquet } from "./parquet/write.js";
-import { type ColumnType, cellOf, checkSchema, isRow, type Row, type TableSchema, typeIn, typeOf } from "./schema.js";
+import {
+  type ColumnType,
+  cellOf,
+  checkSchema,
+  isRow,
+  type Row,
+  type SchemaColumns,
+  type TableSchema,
+  typeIn,
+  typeOf,
+} from "./schema.js";
 
 /** A table in memory: an array of records, or a Table of the package apache-arrow. */
 export type Table = readonly Row[] | ArrowTable;
@@ -24,6 +36,11 @@ export interface RowsOptions extends Abortable {
    * throws InvalidArgument; on read it determines how the text of csv and jsonl is interpreted.
    */
   schema?: TableSchema | undefined;
+}
+
+interface CheckedOptions extends Abortable {
+  format: TableFormat;
+  schema: SchemaColumns | undefined;
 }
 
 export interface TablesOptions extends Omit<RowsOptions, "signal"> {
@@ -39,41 +56,49 @@ export interface TablesOptions extends Omit<RowsOptions, "signal"> {
  * stays JSON. An empty array is a table only with a schema.
  */
 export function tables({ format, schema, as = "rows" }: TablesOptions): Serializer<Table> {
-  check(format, schema);
+  const columns = check(format, schema);
   if (as !== "rows" && !(as === "table" && format === "arrow")) {
     throw invalid('as: "table" goes with format: "arrow"; other formats are read as "rows"');
   }
   return defineSerializer<Table>({
     name: `stowage.table.${format}@${FORMATS[format].version}`,
     suffix: `.${format}`,
-    test: (value): value is Table => isArrowTable(value) || isRecords(value, format, schema),
-    encode: (table, { signal }) => encodeTable(table, { format, schema, signal }),
+    test: (value): value is Table => isArrowTable(value) || isRecords(value, format, columns),
+    encode: (table, { signal }) => encodeTable(table, { format, schema: columns, signal }),
     decode: (body, { signal }) =>
-      as === "table" ? readTable(body, signal) : collected(decodeBatches(body, { format, schema, signal })),
+      as === "table" ? readTable(body, signal) : collected(decodeBatches(body, { format, schema: columns, signal })),
   });
 }
 
 /** Encodes rows as a file. Without a schema, the first 16,384 rows of a stream determine the columns. */
 export function encodeRows(rows: Rows, options: RowsOptions): ByteStream {
-  check(options.format, options.schema);
-  return encoded(rows, options);
+  return encoded(rows, { ...options, schema: check(options.format, options.schema) });
 }
 
 /** Yields the rows of a file as they arrive. */
 export async function* decodeRows(body: ByteStream, options: RowsOptions): AsyncGenerator<Row, void, undefined> {
-  check(options.format, options.schema);
-  for await (const batch of decodeBatches(body, options)) yield* batch;
+  const schema = check(options.format, options.schema);
+  for await (const batch of decodeBatches(body, { ...options, schema })) yield* batch;
 }
 
-function check(format: TableFormat, schema: TableSchema | undefined): void {
+/**
+ * Returns the rows of a pandas DataFrame that an XCom holds, as `decodeRows` reads them. Throws Corrupt if its file is
+ * damaged.
+ */
+export function dataFrameRows(frame: DataFrame, { signal }: Abortable = {}): Promise<Row[]> {
+  if (!isInstance<DataFrame>(frame, "DataFrame")) throw invalid("dataFrameRows takes a DataFrame");
+  return collected(decodeBatches(toByteStream(frame.parquet), { format: "parquet", schema: undefined, signal }));
+}
+
+function check(format: TableFormat, schema: TableSchema | undefined): SchemaColumns | undefined {
   if (!Object.hasOwn(FORMATS, format)) {
     const known = Object.keys(FORMATS).join(", ");
     throw invalid(`there is no table format ${JSON.stringify(format)}; there is ${known}`);
   }
-  if (schema) checkSchema(schema);
+  return checkSchema(schema);
 }
 
-function isRecords(value: unknown, format: TableFormat, schema: TableSchema | undefined): value is readonly Row[] {
+function isRecords(value: unknown, format: TableFormat, schema: SchemaColumns | undefined): value is readonly Row[] {
   if (!Array.isArray(value)) return false;
   if (value.length === 0) return schema !== undefined;
   const isCell = cellTest(format, schema);
@@ -89,7 +114,7 @@ function isRecords(value: unknown, format: TableFormat, schema: TableSchema | un
 }
 
 /** Returns whether a cell can be in a column. A cell of the wrong type is refused on write, not treated as JSON. */
-function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: unknown, name: string) => boolean {
+function cellTest(format: TableFormat, schema: SchemaColumns | undefined): (cell: unknown, name: string) => boolean {
   const { free, binary } = FORMATS[format];
   const isJson = (name: string) => free || typeIn(schema, name) === "json";
   return (cell, name) => {
@@ -100,13 +125,13 @@ function cellTest(format: TableFormat, schema: TableSchema | undefined): (cell: 
   };
 }
 
-async function* encodeTable(table: Table, options: RowsOptions): ByteStream {
+async function* encodeTable(table: Table, options: CheckedOptions): ByteStream {
   if (!isArrowTable(table)) yield* encoded(table, options);
   else if (options.format === "arrow") yield* writeTable(table, options.signal);
   else yield* encoded(tableRows(table), options);
 }
 
-async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): ByteStream {
+async function* encoded(rows: Rows, { format, schema, signal }: CheckedOptions): ByteStream {
   const { free, encode } = FORMATS[format];
   const plan: Plan = await planOf(rows, { free, schema, signal });
   for await (const chunk of encode(plan, { signal })) {
@@ -115,7 +140,7 @@ async function* encoded(rows: Rows, { format, schema, signal }: RowsOptions): By
   }
 }
 
-function decodeBatches(body: ByteStream, { format, schema, signal }: RowsOptions) {
+function decodeBatches(body: ByteStream, { format, schema, signal }: CheckedOptions) {
   return FORMATS[format].decode(body, { schema, signal });
 }
 

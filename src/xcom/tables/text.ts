@@ -14,11 +14,11 @@ import { type ColumnType, typeOf } from "./schema.js";
 const CELL_JSON: Encoding = {
   ...jsonEncoding,
   nonFinite: true,
-  lower(value: object, form: Form): Lowered {
+  lower(value: object, form: Form, zones: Set<unknown>): Lowered {
     const type = typeOf(value);
     if (type === "timestamp" || type === "datetime") return { value: momentText(value, type), form };
     if (type === "date") return { value: dateText(value), form };
-    return jsonEncoding.lower(value, form);
+    return jsonEncoding.lower(value, form, zones);
   },
 };
 
@@ -101,7 +101,7 @@ function readFloat(text: string): number | undefined {
 /** Reads a date, also with a time of midnight, which pandas writes because it has no date type. */
 function readDate(text: string): PlainDate | undefined {
   const iso = /^(\d{4}-\d\d-\d\d)(?:[T ]00:00:00(?:\.0+)?)?$/.exec(text)?.[1];
-  return iso !== undefined && isDay(iso) ? new PlainDate(iso) : undefined;
+  return iso !== undefined && isDay(iso) && !iso.startsWith("0000") ? new PlainDate(iso) : undefined;
 }
 
 function isDay(iso: string): boolean {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import datetime
 import decimal
+import functools
 import json
 import os
 import sys
@@ -27,11 +28,13 @@ NAMES = {
     "collections": collections,
     "datetime": datetime,
     "decimal": decimal,
+    "functools": functools,
     "nan": float("nan"),
     "inf": float("inf"),
     "ObjectStoragePath": ObjectStoragePath,
     "pendulum": pendulum,
     "uuid": uuid,
+    "UTC": pendulum.timezone("UTC"),
     "zoneinfo": zoneinfo,
 }
 

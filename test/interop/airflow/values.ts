@@ -25,6 +25,10 @@ export interface Pair {
 
 const same = (python: string, value: unknown): Pair => ({ python, value });
 
+function nested(levels: number): unknown {
+  return levels === 0 ? 1 : [nested(levels - 1)];
+}
+
 export const PAIRS: Pair[] = [
   same("None", null),
   same("True", true),
@@ -75,6 +79,45 @@ export const PAIRS: Pair[] = [
   },
   same("uuid.UUID('00000000-0000-0000-0000-000000000005')", new Uuid("00000000-0000-0000-0000-000000000005")),
   same("zoneinfo.ZoneInfo('Europe/Paris')", new TimeZone("Europe/Paris")),
+  {
+    python: "[uuid.UUID(int=2 ** 128 - 1), decimal.Decimal('1E+3')]",
+    value: [new Uuid("ffffffff-ffff-ffff-ffff-ffffffffffff"), new Decimal("1E+3")],
+    // Python writes a Decimal without fraction as an int.
+    read: [new Uuid("ffffffff-ffff-ffff-ffff-ffffffffffff"), new Decimal("1000")],
+  },
+  { python: "(lambda n: [n, -n])(10 ** 4300 - 1)", value: [10n ** 4300n - 1n, 1n - 10n ** 4300n], object: true },
+  { ...same("decimal.Decimal('9' * 4300)", new Decimal("9".repeat(4300))), object: true },
+  same("[datetime.date(1, 1, 1), datetime.date(9999, 12, 31), datetime.date(2024, 2, 29)]", [
+    new PlainDate("0001-01-01"),
+    new PlainDate("9999-12-31"),
+    new PlainDate("2024-02-29"),
+  ]),
+  same("datetime.timedelta(days=-999999999)", new Timedelta(-999_999_999 * 86_400)),
+  {
+    python: "[datetime.datetime.fromtimestamp(at, tz=UTC) for at in (-62135596800, 253402300799.999)]",
+    value: [new Date("0001-01-01T00:00:00Z"), new Date("9999-12-31T23:59:59.999Z")],
+    read: [
+      new DateTime(-62_135_596_800, "UTC", "pendulum.tz.timezone.Timezone"),
+      new DateTime(253_402_300_799.999, "UTC", "pendulum.tz.timezone.Timezone"),
+    ],
+  },
+  same(
+    "datetime.datetime(1, 1, 2, tzinfo=datetime.timezone.utc).astimezone(pendulum.timezone('Asia/Tokyo'))",
+    new DateTime(-62_135_510_400, "Asia/Tokyo", "pendulum.tz.timezone.Timezone"),
+  ),
+  same("[zoneinfo.ZoneInfo('US/Eastern'), pendulum.timezone(-86340)]", [
+    new TimeZone("US/Eastern"),
+    new TimeZone(-86_340, "pendulum.tz.timezone.FixedTimezone"),
+  ]),
+  same(
+    "frozenset({datetime.date(2026, 1, 2), (1, 'a'), uuid.UUID(int=5)})",
+    new FrozenSet<unknown>([
+      new PlainDate("2026-01-02"),
+      Tuple.of<unknown>(1, "a"),
+      new Uuid("00000000-0000-0000-0000-000000000005"),
+    ]),
+  ),
+  same("functools.reduce(lambda inner, _: [inner], range(400), 1)", nested(400)),
   same("ObjectStoragePath('file:///tmp/x')", StoragePath.parse("file:///tmp/x")),
   same("{'rows': [{'id': i, 'name': 'r\\u00e9cord %d' % i} for i in range(5000)]}", {
     rows: Array.from({ length: 5000 }, (_, id) => ({ id, name: `récord ${id}` })),

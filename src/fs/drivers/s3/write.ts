@@ -296,7 +296,7 @@ function uploadIdOf(id: string | undefined): string {
 
 export function partEtag(etag: string | undefined): string {
   if (etag) return etag;
-  throw failure("Unsupported", "the server took a part of an upload without saying its ETag");
+  throw failure("Unsupported", "the server took a part without an ETag");
 }
 
 /** Returns the current object at `key`. */

@@ -6,7 +6,7 @@ import { failure, isStorageError, type StorageError } from "../../../errors.js";
 import { abortable, type ByteStream } from "../../../streams.js";
 import { setOwn } from "../../encoding/encoding.js";
 import type { DecodeContext } from "../format.js";
-import { type Batch, cellOf, MAX_METADATA, type Row, reasonOf, type TableSchema } from "../schema.js";
+import { type Batch, cellOf, MAX_METADATA, type Row, reasonOf, type SchemaColumns } from "../schema.js";
 import { readText } from "../text.js";
 import { type Arrow, loadArrow } from "./library.js";
 import { rowsOf } from "./values.js";
@@ -95,6 +95,9 @@ function* readable(rows: Iterable<Batch>, source: Watched): Generator<Batch, voi
 function told(cause: unknown, what: string, source: Watched): unknown {
   if (source.failed) return source.failed.error;
   const reason = reasonOf(cause);
+  if (/Unrecognized type|int64 dictionary|LargeList|ListView/i.test(reason)) {
+    return failure("Unsupported", `arrow: a type that apache-arrow does not read: ${reason}`, { cause });
+  }
   if (/codec not found/.test(reason)) {
     return failure("Unsupported", "arrow: its buffers are compressed; write it without compression", { cause });
   }
@@ -102,8 +105,8 @@ function told(cause: unknown, what: string, source: Watched): unknown {
 }
 
 /** Arrow has its own types; only JSON arrives as text. */
-function revived(rows: Batch, schema: TableSchema): Batch {
-  const names = Object.keys(schema).filter((name) => schema[name] === "json");
+function revived(rows: Batch, schema: SchemaColumns): Batch {
+  const names = [...schema.keys()].filter((name) => schema.get(name) === "json");
   for (const row of rows) {
     for (const name of names) {
       const cell = cellOf(row, name);
@@ -280,6 +283,28 @@ function bodyLength(metadata: Uint8Array): number {
   return Number(length);
 }
 
+/**
+ * Returns the units of the durations among the columns of an IPC message with a schema, as Parquet files note them: by
+ * name, in Arrow's `TimeUnit`. None if the message is not readable: the file is then read without it.
+ */
+export function durationUnits(message: Uint8Array): Map<string, number> {
+  const units = new Map<string, number>();
+  try {
+    const walk = new Walk(message.subarray(message[3] === 0xff ? 8 : 4));
+    for (const field of walk.tables(walk.target(walk.root(), 2), 1)) {
+      if (walk.byte(field, 2) !== DURATION) continue;
+      units.set(walk.text(field, 0), walk.short(walk.target(field, 3), 0, MILLISECOND));
+    }
+  } catch {
+    units.clear();
+  }
+  return units;
+}
+
+const DURATION = 18;
+/** Arrow leaves out the unit of a duration in milliseconds. */
+const MILLISECOND = 1;
+
 function checkSchema(walk: Walk, schema: number): void {
   for (const field of walk.tables(schema, 1)) checkField(walk, field, MAX_DEPTH);
   walk.vector(schema, 2, OFFSET);
@@ -319,6 +344,16 @@ class Walk {
   byte(table: number, field: number): number {
     const at = this.#field(table, field);
     return at === 0 ? 0 : this.#view.getUint8(at);
+  }
+
+  short(table: number, field: number, without: number): number {
+    const at = this.#field(table, field);
+    return at === 0 ? without : this.#view.getUint16(at, true);
+  }
+
+  text(table: number, field: number): string {
+    const { start, count } = this.vector(table, field, 1);
+    return Buffer.from(this.#view.buffer, this.#view.byteOffset + start, count).toString("utf8");
   }
 
   long(table: number, field: number): bigint {

@@ -1,23 +1,25 @@
 /** Converts Arrow's columns to cells. */
-import type { DataType, RecordBatch, Vector } from "apache-arrow";
+import type { Data, DataType, Field, RecordBatch, Vector } from "apache-arrow";
 import { failure } from "../../../errors.js";
 import { setOwn } from "../../encoding/encoding.js";
-import { DateTime, Decimal, Timedelta } from "../../encoding/types.js";
-import { dateAt, decimalText, exactInt } from "../batches.js";
+import { Decimal, Timedelta } from "../../encoding/types.js";
+import { dateAt, decimalText, exactInt, momentAt, timeText, UNITS_PER_SECOND } from "../batches.js";
 import { BATCH_ROWS, type Batch, checkNames, MAX_GROUP_CELLS, type Row, rowMaker } from "../schema.js";
 import type { Arrow } from "./library.js";
 
-type Reader = (stored: never) => unknown;
+type Convert = (stored: never) => unknown;
+/** Returns the cell of a row. */
+type CellAt = (row: number) => unknown;
 
 /** Yields the rows of a record batch, in batches of limited size. */
 export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<Batch, void, undefined> {
   const { fields } = batch.schema;
-  const names = fields.map(({ name }) => name);
+  const names = fields.map(nameOf);
   checkNames(names, "Corrupt", "arrow");
   if (batch.numRows * names.length > MAX_GROUP_CELLS) {
     throw failure("TooLarge", `arrow: a batch has more than ${MAX_GROUP_CELLS} cells`);
   }
-  const columns = fields.map(({ type }, at) => columnOf(arrow, batch, at, type));
+  const columns = fields.map(({ type }, at) => cellsOf(arrow, batch.getChildAt(at) as Vector, type));
   const make = rowMaker(names);
   for (let from = 0; from < batch.numRows; from += BATCH_ROWS) {
     const rows: Row[] = [];
@@ -26,29 +28,100 @@ export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<Batch, void
   }
 }
 
-function columnOf(arrow: Arrow, batch: RecordBatch, at: number, type: DataType): (row: number) => unknown {
-  const vector = batch.getChildAt(at) as Vector;
-  const read = readerOf(arrow, type) as (stored: unknown) => unknown;
+/** The library returns null for an empty name. */
+function nameOf({ name }: Field): string {
+  return name ?? "";
+}
+
+/** The library's own values of nested types resolve names such as `constructor` on their prototypes: we read children. */
+function cellsOf(arrow: Arrow, vector: Vector, type: DataType): CellAt {
+  const { DataType } = arrow;
+  if (DataType.isStruct(type)) return structCells(arrow, vector, type.children);
+  if (DataType.isList(type) || DataType.isFixedSizeList(type) || DataType.isLargeList(type)) {
+    const inner = type.children[0]!.type;
+    return present(vector, (items: Vector) => {
+      const cellAt = cellsOf(arrow, items, inner);
+      return Array.from({ length: items.length }, (_, at) => cellAt(at));
+    });
+  }
+  if (!DataType.isDictionary(type)) return present(exact(arrow, vector), converterOf(arrow, type));
+  // The library's types leave out the 64 bits that it reads.
+  if ((type.indices.bitWidth as number) === 64)
+    throw failure("Unsupported", "arrow: a dictionary with indexes of 64 bits");
+  return present(exact(arrow, vector), converterOf(arrow, type.dictionary));
+}
+
+function structCells(arrow: Arrow, vector: Vector, fields: readonly Field[]): CellAt {
+  const children = fields.map((field, at) => ({
+    name: nameOf(field),
+    cellAt: cellsOf(arrow, vector.getChildAt(at) as Vector, field.type),
+  }));
   return (row) => {
-    const stored: unknown = vector.get(row);
-    return stored === null || stored === undefined ? null : read(stored);
+    if (!vector.isValid(row)) return null;
+    const value: Row = {};
+    for (const { name, cellAt } of children) setOwn(value, name, cellAt(row));
+    return value;
   };
 }
 
-function readerOf(arrow: Arrow, type: DataType): Reader {
+function present(vector: Vector, convert: Convert): CellAt {
+  return (row) => {
+    const stored: unknown = vector.get(row);
+    return stored === null || stored === undefined ? null : convert(stored as never);
+  };
+}
+
+/** Reads text as bytes and moments as integers: the library replaces invalid UTF-8, and returns floats of moments. */
+function exact(arrow: Arrow, vector: Vector): Vector {
+  return new arrow.Vector(vector.data.map((data) => exactData(arrow, data as Data)));
+}
+
+function exactData(arrow: Arrow, data: Data): Data {
+  const { type, offset, length, nullCount, dictionary } = data;
+  const inner = dictionary && exact(arrow, dictionary);
+  const { variadicBuffers } = data as { variadicBuffers?: readonly Uint8Array[] };
+  return new arrow.Data(
+    storedType(arrow, type),
+    offset,
+    length,
+    nullCount,
+    data,
+    data.children,
+    inner,
+    variadicBuffers,
+  );
+}
+
+function storedType(arrow: Arrow, type: DataType): DataType {
   const { DataType } = arrow;
-  if (DataType.isDictionary(type)) return readerOf(arrow, type.dictionary);
+  if (DataType.isUtf8(type)) return new arrow.Binary();
+  if (DataType.isLargeUtf8(type)) return new arrow.LargeBinary();
+  if (DataType.isUtf8View(type)) return new arrow.BinaryView();
+  return DataType.isTimestamp(type) ? new arrow.Int64() : type;
+}
+
+function converterOf(arrow: Arrow, type: DataType): Convert {
+  const { DataType } = arrow;
   if (DataType.isInt(type))
     return (stored: number | bigint) => (typeof stored === "bigint" ? exactInt(stored) : stored);
   if (DataType.isFloat(type) || DataType.isBool(type) || DataType.isNull(type)) return same;
-  if (isText(arrow, type)) return same;
+  if (isText(arrow, type)) return text;
   if (isBinary(arrow, type)) return (stored: Uint8Array) => new Uint8Array(stored);
   if (DataType.isDate(type)) return dateAt;
-  if (DataType.isTimestamp(type)) return momentReader(type.timezone ?? null);
+  if (DataType.isTimestamp(type)) {
+    const [perSecond, zone] = [UNITS_PER_SECOND[type.unit]!, type.timezone ?? null];
+    return (count: bigint) => momentAt(count, perSecond, zone);
+  }
   if (DataType.isDecimal(type)) return (words: Uint32Array) => new Decimal(decimalText(integerOf(words), type.scale));
-  if (DataType.isDuration(type)) return durationReader(PER_SECOND[type.unit]!);
-  if (DataType.isTime(type)) return timeReader(PER_SECOND[type.unit]!);
-  return nestedReader(arrow, type);
+  if (DataType.isDuration(type)) {
+    const perSecond = Number(UNITS_PER_SECOND[type.unit]);
+    return (count: number | bigint) => new Timedelta(Number(count) / perSecond);
+  }
+  if (DataType.isTime(type)) {
+    const perSecond = UNITS_PER_SECOND[type.unit]!;
+    return (count: number | bigint) => timeText(BigInt(count), perSecond);
+  }
+  throw failure("Unsupported", `arrow: a column of type ${String(type)}`);
 }
 
 function isText({ DataType }: Arrow, type: DataType): boolean {
@@ -60,55 +133,15 @@ function isBinary({ DataType }: Arrow, type: DataType): boolean {
   return varying || DataType.isFixedSizeBinary(type);
 }
 
-function nestedReader(arrow: Arrow, type: DataType): Reader {
-  const { DataType } = arrow;
-  if (DataType.isList(type) || DataType.isFixedSizeList(type)) {
-    const read = nullable(readerOf(arrow, type.children[0]!.type));
-    return (items: Iterable<unknown>) => Array.from(items, read);
-  }
-  if (!DataType.isStruct(type)) throw failure("Unsupported", `arrow: a column of type ${String(type)}`);
-  const fields = type.children.map(({ name, type }) => ({ name, read: nullable(readerOf(arrow, type)) }));
-  return (stored: Record<string, unknown>) => {
-    const value: Row = {};
-    for (const { name, read } of fields) setOwn(value, name, read(stored[name]));
-    return value;
-  };
-}
+/** A byte order mark is text here, as in Python. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function nullable(read: Reader): (stored: unknown) => unknown {
-  return (stored) => (stored === null || stored === undefined ? null : read(stored as never));
+function text(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
 }
 
 function same(stored: unknown): unknown {
   return stored;
-}
-
-/** Indexed by `TimeUnit`: second, millisecond, microsecond, nanosecond. */
-const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
-
-/** The library returns milliseconds as a float, whose fraction is exact to the microsecond up to the year 2255. */
-function momentReader(zone: string | null): Reader {
-  return (millis: number) => {
-    const micros = millis * 1e3;
-    const exact = Number.isSafeInteger(Math.round(micros));
-    return new DateTime(exact ? BigInt(Math.round(micros)) : BigInt(Math.round(millis)) * 1000n, zone);
-  };
-}
-
-function durationReader(perSecond: bigint): Reader {
-  return (count: number | bigint) => new Timedelta(Number(count) / Number(perSecond));
-}
-
-/** Formats `03:04:05`, with as many fractional digits as needed. */
-function timeReader(perSecond: bigint): Reader {
-  return (count: number | bigint) => {
-    const nanos = BigInt(count) * (1_000_000_000n / perSecond);
-    const whole = new Date(Number(nanos / 1_000_000n)).toISOString().slice(11, 19);
-    const fraction = String(nanos % 1_000_000_000n)
-      .padStart(9, "0")
-      .replace(/0+$/, "");
-    return fraction === "" ? whole : `${whole}.${fraction}`;
-  };
 }
 
 /** Returns the integer of little-endian words, in two's complement. */

@@ -16,7 +16,7 @@ export async function* writeArrow({ names, columns, batches }: Plan): ByteStream
   const arrow = await loadArrow();
   const all = columns();
   const schema = new arrow.Schema(fieldsOf(arrow, all));
-  // A stream of only the schema; every later stream begins with the same bytes.
+  // A stream of only the schema, with which every later stream begins too.
   const head = arrow.tableToIPC(new arrow.Table(schema), "stream");
   const start = head.subarray(0, head.byteLength - END);
   yield start;
@@ -25,9 +25,14 @@ export async function* writeArrow({ names, columns, batches }: Plan): ByteStream
     const table = new arrow.Table([recordBatch(arrow, schema, all, batch, rows)]);
     const bytes = arrow.tableToIPC(table, "stream");
     rows += batch.length;
-    yield bytes.subarray(start.byteLength, bytes.byteLength - END);
+    yield bytes.subarray(schemaLength(bytes), bytes.byteLength - END);
   }
   yield head.subarray(head.byteLength - END);
+}
+
+/** Returns the bytes of the message with the schema, which begins a stream; a schema has no body. */
+function schemaLength(stream: Uint8Array): number {
+  return 8 + new DataView(stream.buffer, stream.byteOffset).getUint32(4, true);
 }
 
 /** Writes the table unchanged: with its own types, zones and batches. */
@@ -62,7 +67,9 @@ export function isArrowTable(value: unknown): value is ArrowTable {
 // Builds Arrow's columns from rows.
 
 function fieldsOf(arrow: Arrow, columns: readonly Column[]): Field[] {
-  return columns.map((column) => new arrow.Field(column.name, typeOf(arrow, column), true));
+  // The library leaves out an empty name, but not that of an object, of which it writes the text.
+  const named = (name: string) => (name === "" ? (Object("") as string) : name);
+  return columns.map((column) => new arrow.Field(named(column.name), typeOf(arrow, column), true));
 }
 
 function typeOf(arrow: Arrow, { type, zone }: Column): DataType {

@@ -5,9 +5,10 @@ import { isInstance } from "../../../brand.js";
 import { failure } from "../../../errors.js";
 import { jsonEncoding } from "../../encoding/airflow.js";
 import { parseJson } from "../../encoding/json-read.js";
-import { DateTime, Decimal, floorDivide } from "../../encoding/types.js";
-import { dateAt, decimalText, exactInt } from "../batches.js";
-import { checkNames, type TableSchema, typeIn } from "../schema.js";
+import { DateTime, Decimal, Timedelta } from "../../encoding/types.js";
+import { durationUnits } from "../arrow/read.js";
+import { dateAt, decimalText, exactInt, momentAt, timeText, UNITS_PER_SECOND } from "../batches.js";
+import { checkNames, type SchemaColumns, typeIn } from "../schema.js";
 import { readText } from "../text.js";
 
 export interface CellReader {
@@ -17,12 +18,13 @@ export interface CellReader {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const DAY = 86_400_000;
+const UNITS = { MILLIS: 1_000n, MICROS: 1_000_000n, NANOS: 1_000_000_000n };
 
 /** Moments are UTC here; the column's own zone is applied later. Digits below the microsecond are dropped. */
 export const PARSERS: Partial<ParquetParsers> = {
-  timestampFromMilliseconds: (millis) => present(millis, () => new DateTime(BigInt(millis) * 1000n)),
-  timestampFromMicroseconds: (micros) => present(micros, () => new DateTime(BigInt(micros))),
-  timestampFromNanoseconds: (nanos) => present(nanos, () => new DateTime(floorDivide(BigInt(nanos), 1000n))),
+  timestampFromMilliseconds: (millis) => present(millis, () => momentAt(BigInt(millis), UNITS.MILLIS, null)),
+  timestampFromMicroseconds: (micros) => present(micros, () => momentAt(BigInt(micros), UNITS.MICROS, null)),
+  timestampFromNanoseconds: (nanos) => present(nanos, () => momentAt(BigInt(nanos), UNITS.NANOS, null)),
   dateFromDays: (days) => present(days, () => dateAt(days * DAY)),
   stringFromBytes: (bytes) => present(bytes, () => utf8.decode(bytes)),
   jsonFromBytes: (bytes) => present(bytes, () => parseJson(utf8.decode(bytes), jsonEncoding)),
@@ -33,19 +35,24 @@ function present<T>(stored: unknown, make: () => T): T | undefined {
 }
 
 /** Returns the reader of each column's cells. Bypasses the library's decimals, which are inexact. */
-export function readersOf(metadata: FileMetaData, schema: TableSchema | undefined): CellReader[] {
+export function readersOf(metadata: FileMetaData, schema: SchemaColumns | undefined): CellReader[] {
   const columns = topLevel(metadata.schema);
   checkNames(
     columns.map(({ name }) => name),
     "Corrupt",
     "parquet",
   );
-  const missing = schema && Object.keys(schema).find((name) => !columns.some((column) => column.name === name));
+  const missing = schema && [...schema.keys()].find((name) => !columns.some((column) => column.name === name));
   if (missing !== undefined) {
     throw failure("Corrupt", `parquet: there is no column ${JSON.stringify(missing)}, which schema has`);
   }
   const zones = zonesOf(metadata);
-  return columns.map((element) => ({ name: element.name, read: readerOf(element, zones, schema) }));
+  const durations = durationsOf(metadata);
+  return columns.map((element) => {
+    const perSecond = durations.get(element.name);
+    const read = perSecond === undefined ? readerOf(element, zones, schema) : durationReader(perSecond);
+    return { name: element.name, read };
+  });
 }
 
 /** Returns the columns in order; checks and skips their nested elements. */
@@ -60,18 +67,47 @@ function topLevel(elements: readonly SchemaElement[]): SchemaElement[] {
   return columns;
 }
 
-function checkNested({ name, converted_type, logical_type }: SchemaElement): void {
-  if (name === "__proto__") throw failure("Unsupported", "parquet: a nested field is named __proto__");
-  const kind = converted_type ?? logical_type?.type;
-  if (kind === "DECIMAL") throw failure("Unsupported", "parquet: a decimal inside a nested column");
+function checkNested(element: SchemaElement): void {
+  if (element.name === "__proto__") throw failure("Unsupported", "parquet: a nested field is named __proto__");
+  const kind = kindOf(element);
+  if (kind === "DECIMAL" || kind === "ENUM" || kind.startsWith("TIME_") || kind === "TIME")
+    throw failure("Unsupported", `parquet: a ${kind} inside a nested column`);
 }
 
-function readerOf(element: SchemaElement, zones: ReadonlyMap<string, string>, schema: TableSchema | undefined) {
+/** Types whose cells are known; another one's would be handed on as integers or bytes without their meaning. */
+const KNOWN = new Set([
+  "",
+  "STRING",
+  "UTF8",
+  "ENUM",
+  "DECIMAL",
+  "DATE",
+  "LIST",
+  "INTEGER",
+  "JSON",
+  "UUID",
+  "FLOAT16",
+  "NULL",
+]);
+const KNOWN_PREFIX = /^(TIME|U?INT_)/;
+
+/** Returns the name of an element's logical or converted type; throws Unsupported for one that is not known. */
+function kindOf({ name, converted_type: converted, logical_type: logical }: SchemaElement): string {
+  // The library hands on a logical type that it does not know without a name.
+  const kind = logical ? (logical.type ?? "unknown") : (converted ?? "");
+  if (KNOWN.has(kind) || KNOWN_PREFIX.test(kind)) return kind;
+  throw failure("Unsupported", `parquet: the column ${JSON.stringify(name)} has the type ${kind}; write it as text`);
+}
+
+function readerOf(element: SchemaElement, zones: ReadonlyMap<string, string>, schema: SchemaColumns | undefined) {
   const { name, logical_type: logical, converted_type: converted } = element;
   if (converted === "MAP" || converted === "MAP_KEY_VALUE" || logical?.type === "MAP") {
     throw failure("Unsupported", `parquet: the column ${JSON.stringify(name)} is a map; write it as JSON text`);
   }
-  if (converted === "DECIMAL") return decimalReader(element);
+  const kind = kindOf(element);
+  if (kind === "DECIMAL") return decimalReader(element);
+  if (kind === "TIME" || kind === "TIME_MILLIS" || kind === "TIME_MICROS") return timeReader(element);
+  if (kind === "ENUM") return (cell: unknown) => present(cell, () => utf8.decode(cell as Uint8Array)) ?? null;
   if (logical?.type === "TIMESTAMP") return momentReader(logical.isAdjustedToUTC ? (zones.get(name) ?? "UTC") : null);
   return typeIn(schema, name) === "json" ? jsonReader : plain;
 }
@@ -97,6 +133,15 @@ function momentReader(zone: string | null): (cell: unknown) => unknown {
   return (cell) => (isInstance<DateTime>(cell, "DateTime") ? new DateTime(cell.microseconds, zone) : null);
 }
 
+function timeReader({ logical_type: logical, converted_type: converted }: SchemaElement): (cell: unknown) => unknown {
+  const unit = logical?.type === "TIME" ? logical.unit : converted === "TIME_MILLIS" ? "MILLIS" : "MICROS";
+  return (cell) => present(cell, () => timeText(BigInt(cell as number | bigint), UNITS[unit])) ?? null;
+}
+
+function durationReader(perSecond: bigint): (cell: unknown) => unknown {
+  return (cell) => present(cell, () => new Timedelta(Number(cell) / Number(perSecond))) ?? null;
+}
+
 function decimalReader(element: SchemaElement): (cell: unknown) => unknown {
   const { scale = 0 } = element;
   delete element.converted_type;
@@ -117,6 +162,13 @@ function zonesOf({ key_value_metadata: notes = [] }: FileMetaData): ReadonlyMap<
     if (typeof name === "string" && typeof metadata?.timezone === "string") zones.set(name, metadata.timezone);
   }
   return zones;
+}
+
+/** Parquet has no durations either: pyarrow, polars and others note them in the Arrow schema that they add. */
+function durationsOf({ key_value_metadata: notes = [] }: FileMetaData): ReadonlyMap<string, bigint> {
+  const note = notes.find(({ key }) => key === "ARROW:schema")?.value;
+  const units = note === undefined ? new Map<string, number>() : durationUnits(Buffer.from(note, "base64"));
+  return new Map([...units].map(([name, unit]) => [name, UNITS_PER_SECOND[unit]!]));
 }
 
 interface Noted {

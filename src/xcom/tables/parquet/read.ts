@@ -22,7 +22,7 @@ import {
   type Row,
   reasonOf,
   rowMaker,
-  type TableSchema,
+  type SchemaColumns,
 } from "../schema.js";
 import { type CellReader, PARSERS, readersOf } from "./cells.js";
 import { loadHeaders, loadReader } from "./write.js";
@@ -40,7 +40,7 @@ export async function* readParquet(
 }
 
 /** Opens the file and checks its footer, without reading any column. */
-async function opened(data: Uint8Array, schema: TableSchema | undefined) {
+async function opened(data: Uint8Array, schema: SchemaColumns | undefined) {
   const { parquetMetadataAsync, parquetScan } = await loadReader();
   checkEnds(data);
   const file = bufferOf(data);
@@ -118,7 +118,8 @@ function checkGroups({ row_groups, num_rows, schema }: FileMetaData, columns: nu
   }
   if (rows !== num_rows) throw corrupt("its row groups have not as many rows as the footer says", size);
   const names = schema.slice(1).filter(({ num_children }) => num_children === undefined);
-  if (names.length === 0) throw corrupt("it has no column", size);
+  // pandas writes an empty DataFrame this way.
+  if (names.length === 0 && num_rows > 0n) throw corrupt("it has rows and no column", size);
 }
 
 function placeOf({ row_groups }: FileMetaData, group: number, name: string): number {
