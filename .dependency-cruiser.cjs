@@ -57,6 +57,7 @@ function doorOfStorage(name, from) {
 /** Rooms whose door is there. */
 const DOORS = [
   door("airflow"),
+  door("claims"),
   door("cli"),
   door("testing"),
   door("fs/drivers/file"),
@@ -104,6 +105,8 @@ module.exports = {
     room("the core", CORE, ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs/driver")),
     room("open", file("open"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
     room("xcom", folder("xcom"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
+    room("claims", folder("claims"), ...ROOTS.map(file), CORE),
+    room("adapters of runtimes", folder("runtimes"), ...ROOTS.map(file), folder("claims"), CORE),
     room("the XCom backend", file("objectstore-backend"), ...ROOTS.map(file), folder("codecs"), CORE, folder("xcom")),
     {
       name: "a driver never sees another",

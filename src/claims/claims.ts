@@ -1,0 +1,331 @@
+/** Large values as objects, and references to them: for runtimes whose database is no place for large values. */
+import { createHash, randomUUID } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
+import type { Abortable, Storage } from "../fs/index.js";
+import { StoragePath } from "../path.js";
+import { ByteCache } from "./cache.js";
+import {
+  type Claim,
+  type ClaimCodec,
+  looksLikeReference,
+  parseName,
+  parseReference,
+  referenceText,
+  SUFFIX,
+  scopeKey,
+} from "./reference.js";
+
+const KIB = 2 ** 10;
+const MIB = 2 ** 20;
+
+export interface ClaimsOptions {
+  storage: Storage;
+  /** All objects lie below this path; references to anything else are values. */
+  path: StoragePath | string;
+  /** Bytes of a value from which on it becomes an object: 0 for every one, Infinity for none. @default 262144 */
+  threshold?: number | undefined;
+  /** @default none */
+  compression?: ClaimCodec | undefined;
+  /**
+   * The age from which on an object that is stored again is written again, so that a lifecycle rule does not delete
+   * what is still in use: milliseconds, or text such as `7d` or `12h`. @default never
+   */
+  refreshAfter?: number | string | undefined;
+  /** The largest value that is written or read. @default 50 MiB */
+  maxBytes?: number | undefined;
+  /** Old paths whose references are read at a new place: `{ "s3://old/claims": "gs://new/claims" }`. */
+  moved?: Readonly<Record<string, StoragePath | string>> | undefined;
+  /** Bytes of values that are kept in memory after they were read. @default 0 */
+  cache?: number | undefined;
+}
+
+export interface ClaimOptions extends Abortable {
+  /** Segments of the key below the path, such as the ids of a workflow. */
+  scope?: readonly string[] | undefined;
+}
+
+export interface PutOptions extends ClaimOptions {
+  /** Gives the object a name of its own, so that it can be deleted without a look at other references. @default false */
+  unique?: boolean | undefined;
+}
+
+/** An object of a listing. */
+export interface StoredClaim {
+  url: string;
+  /** SHA-256 of the plain bytes, as the name states it. */
+  sha256: string;
+  codec?: ClaimCodec;
+  /** Bytes at rest. */
+  storedSize: number;
+  modified: Date;
+}
+
+const OPTIONS: OptionNames<ClaimsOptions> = {
+  storage: true,
+  path: true,
+  threshold: true,
+  compression: true,
+  refreshAfter: true,
+  maxBytes: true,
+  moved: true,
+  cache: true,
+};
+const CLAIM: OptionNames<ClaimOptions> = { scope: true, signal: true };
+const PUT: OptionNames<PutOptions> = { scope: true, unique: true, signal: true };
+
+const THRESHOLD = 256 * KIB;
+const MAX_BYTES = 50 * MIB;
+/** Bytes hashed at once: about five milliseconds without instructions for SHA. */
+const SLICE = 2 * MIB;
+
+/**
+ * Stores bytes as objects below one path, and reads them back only if size and digest are those of the claim.
+ *
+ * Objects are named by the digest of their plain bytes, so equal values of one scope share one object and a repeated
+ * `put` writes nothing; with `unique` each has its own. `encode` and `decode` carry texts, `value` and `resolve` JSON
+ * values, inline below the threshold and as references from there on.
+ */
+export class Claims {
+  readonly #storage: Storage;
+  readonly #base: StoragePath;
+  readonly #threshold: number;
+  readonly #codec: ClaimCodec | undefined;
+  readonly #refreshAfterMs: number;
+  readonly #maxBytes: number;
+  readonly #moved: readonly (readonly [from: StoragePath, to: StoragePath])[];
+  readonly #cache: ByteCache;
+
+  /** Throws InvalidArgument for an unknown option, a path without a key below a bucket, or a value out of range. */
+  constructor(options: ClaimsOptions) {
+    checkOptions("Claims", options, OPTIONS);
+    const { storage, path, threshold = THRESHOLD, compression, maxBytes = MAX_BYTES, moved = {}, cache = 0 } = options;
+    if (typeof storage?.get !== "function") throw invalid("Claims needs a storage, such as openStorage()");
+    this.#storage = storage;
+    this.#base = toPath(path);
+    if (this.#base.key === "") throw invalid("path needs a prefix below the bucket, such as s3://bucket/claims");
+    this.#threshold = bytesOption("threshold", threshold, true);
+    this.#maxBytes = bytesOption("maxBytes", maxBytes, true);
+    this.#cache = new ByteCache(bytesOption("cache", cache, false));
+    if (compression !== undefined && !Object.hasOwn(SUFFIX, compression))
+      throw invalid(
+        `unknown compression ${JSON.stringify(compression)} (expected one of ${Object.keys(SUFFIX).join(", ")})`,
+      );
+    this.#codec = compression;
+    this.#refreshAfterMs = options.refreshAfter === undefined ? Number.POSITIVE_INFINITY : age(options.refreshAfter);
+    this.#moved = Object.entries(moved).map(([from, to]) => [toPath(from), toPath(to)]);
+  }
+
+  /** The path below which all objects lie. */
+  get path(): StoragePath {
+    return this.#base;
+  }
+
+  get threshold(): number {
+    return this.#threshold;
+  }
+
+  /**
+   * Stores bytes. A value that is stored already costs one request and writes nothing, unless it is older than
+   * `refreshAfter`. Throws `TooLarge` above `maxBytes`, before any request.
+   *
+   * @example const claim = await claims.put(bytes, { scope: ["workflow", id] });
+   */
+  async put(bytes: Uint8Array, options: PutOptions = {}): Promise<Claim> {
+    checkOptions("put", options, PUT);
+    const { scope = [], unique = false, signal } = options;
+    const below = scopeKey(scope);
+    this.#checkSize(bytes.byteLength, String(this.#base));
+    const sha256 = await digestOf(bytes, signal);
+    const name = unique ? `${randomUUID()}~sha256-${sha256}` : `d/sha256/${sha256}`;
+    const suffix = this.#codec === undefined ? "" : SUFFIX[this.#codec];
+    const path = this.#base.join(below === "" ? `${name}${suffix}` : `${below}/${name}${suffix}`);
+    await this.#store(path, bytes, signal);
+    const claim = { url: String(path), sha256, size: bytes.byteLength };
+    return this.#codec === undefined ? claim : { ...claim, codec: this.#codec };
+  }
+
+  /**
+   * Returns the bytes of a claim. Throws `NotFound` if the object is gone, `Corrupt` if it has another size or digest,
+   * `TooLarge` above `maxBytes`, and `PermissionDenied` for a claim whose object lies elsewhere; the last two before any
+   * request.
+   *
+   * @example const bytes = await claims.get(claim);
+   */
+  async get(claim: Claim, { signal }: Abortable = {}): Promise<Uint8Array> {
+    const { url, sha256, size, codec } = claim;
+    const path = this.#locate(url);
+    if (parseName(path.key)?.sha256 !== sha256)
+      throw failure("Corrupt", "the claim is of another object").at("get", url);
+    this.#checkSize(size, url);
+    const cached = this.#cache.get(sha256);
+    if (cached) return cached;
+    const bytes =
+      codec === undefined ? await this.#plain(path, size, signal) : await this.#decoded(path, claim, signal);
+    if (bytes.byteLength !== size)
+      throw failure("Corrupt", `${bytes.byteLength} bytes instead of ${size}`).at("get", String(path));
+    if ((await digestOf(bytes, signal)) !== sha256)
+      throw failure("Corrupt", "the bytes do not have the digest of the claim").at("get", String(path));
+    this.#cache.set(sha256, bytes);
+    return bytes;
+  }
+
+  /**
+   * Returns the text itself below the threshold, and a reference from there on. A text that has the form of a reference
+   * is always stored, so that it comes back as itself.
+   */
+  async encode(text: string, options: PutOptions = {}): Promise<string> {
+    const size = Buffer.byteLength(text, "utf8");
+    if (size < this.#threshold && !looksLikeReference(text)) return text;
+    if (!text.isWellFormed()) throw invalid("the text has a lone surrogate, which UTF-8 cannot represent");
+    return referenceText(await this.put(Buffer.from(text, "utf8"), options));
+  }
+
+  /** Returns what `encode` was given. A text that is no reference comes back as it is, without a request. */
+  async decode(text: string, { signal }: Abortable = {}): Promise<string> {
+    const claim = this.reference(text);
+    if (claim === undefined) return text;
+    const bytes = await this.get(claim, { signal });
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  }
+
+  /**
+   * Returns a JSON value itself below the threshold, and from there on an object `{ $stowage: … }` in its place, which
+   * any queue or database can carry.
+   */
+  async value<T>(value: T, options: PutOptions = {}): Promise<T | { $stowage: object }> {
+    const text: string | undefined = JSON.stringify(value);
+    if (text === undefined) return value;
+    const encoded = await this.encode(text, options);
+    return encoded === text ? value : (JSON.parse(encoded) as { $stowage: object });
+  }
+
+  /** Returns what `value` was given. */
+  async resolve<T = unknown>(value: unknown, options: Abortable = {}): Promise<T> {
+    if (typeof value !== "object" || value === null || !("$stowage" in value)) return value as T;
+    const text = JSON.stringify(value);
+    const decoded = await this.decode(text, options);
+    return decoded === text ? (value as T) : (JSON.parse(decoded) as T);
+  }
+
+  /** Returns the claim that a text refers to; undefined for a value. */
+  reference(text: string): Claim | undefined {
+    return parseReference(text, (path) => this.#place(path) !== undefined);
+  }
+
+  /** Returns the text that refers to a claim. */
+  referenceText(claim: Claim): string {
+    return referenceText(claim);
+  }
+
+  /** Deletes the object of a claim. Succeeds if it is gone. Only safe with `unique`: others may refer to it else. */
+  async remove(claim: Pick<Claim, "url" | "sha256">, { signal }: Abortable = {}): Promise<void> {
+    const path = this.#locate(claim.url);
+    this.#cache.delete(claim.sha256);
+    await this.#storage.delete(path, { signal });
+  }
+
+  /** Yields the claims of a scope, or of all; passes over objects whose names are not those of claims. */
+  async *list({ scope = [], signal }: ClaimOptions = {}): AsyncGenerator<StoredClaim, void, undefined> {
+    checkOptions("list", { scope, signal }, CLAIM);
+    const below = scopeKey(scope);
+    const entries = this.#storage.list(this.#base.join(below), { recursive: true, signal });
+    for await (const { path, type, size = 0, modified } of entries) {
+      const name = type === "file" ? parseName(path.key) : undefined;
+      if (name === undefined || modified === undefined) continue;
+      const { sha256, codec } = name;
+      yield { url: String(path), sha256, ...(codec && { codec }), storedSize: size, modified };
+    }
+  }
+
+  /** Deletes everything of a scope, such as a thread that has ended. */
+  async removeScope(scope: readonly string[], { signal }: Abortable = {}): Promise<void> {
+    if (scope.length === 0) throw invalid("removeScope needs a scope: without one it would delete every claim");
+    this.#cache.clear();
+    await this.#storage.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
+  }
+
+  async #store(path: StoragePath, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const options = { compression: this.#codec ?? null, contentType: "application/octet-stream", signal };
+    try {
+      await this.#storage.write(path, bytes, { ...options, ifAbsent: true });
+    } catch (error) {
+      if (isStorageError(error, "AlreadyExists")) {
+        if (await this.#isFresh(path, bytes.byteLength, signal)) return;
+      } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
+      // The bytes are the same, whoever writes them: without a condition, or again, they do no harm.
+      await this.#storage.write(path, bytes, options);
+    }
+  }
+
+  /** Returns whether an object can stay: it is young enough, and as long as it should be. */
+  async #isFresh(path: StoragePath, size: number, signal: AbortSignal | undefined): Promise<boolean> {
+    const info = await this.#storage.stat(path, { signal });
+    const whole = this.#codec !== undefined || info.size === size;
+    return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;
+  }
+
+  async #plain(path: StoragePath, size: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    await using object = await this.#storage.get(path, { signal });
+    if (object.info.size === size) return object.bytes();
+    throw failure("Corrupt", `${object.info.size} bytes instead of ${size}`).at("get", String(path));
+  }
+
+  async #decoded(path: StoragePath, { size, codec }: Claim, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    try {
+      return await this.#storage.bytes(path, { compression: codec, maxDecodedBytes: size, signal });
+    } catch (error) {
+      if (!isStorageError(error, "TooLarge")) throw error;
+      throw failure("Corrupt", `more than ${size} bytes`, { cause: error }).at("get", String(path));
+    }
+  }
+
+  #locate(url: string): StoragePath {
+    const path = this.#place(toPath(url));
+    if (path) return path;
+    const detail = `the object lies neither below ${this.#base} nor below a path of moved`;
+    throw new StorageError({ code: "PermissionDenied", op: "claim", path: url, detail });
+  }
+
+  /** Returns where an object is now; undefined for one that is not ours. */
+  #place(path: StoragePath): StoragePath | undefined {
+    for (const [from, to] of this.#moved) if (path.isRelativeTo(from)) return to.join(path.relativeTo(from));
+    return path.isRelativeTo(this.#base) ? path : undefined;
+  }
+
+  #checkSize(size: number, url: string): void {
+    if (size <= this.#maxBytes) return;
+    throw failure("TooLarge", `${size} bytes, maxBytes is ${this.#maxBytes}`).at("claim", url);
+  }
+}
+
+function toPath(path: StoragePath | string): StoragePath {
+  return typeof path === "string" ? StoragePath.parse(path) : path;
+}
+
+function bytesOption(name: string, value: number, infinite: boolean): number {
+  if ((Number.isSafeInteger(value) && value >= 0) || (infinite && value === Number.POSITIVE_INFINITY)) return value;
+  throw invalid(`${name} must be a number of bytes, not ${value}`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Returns milliseconds. */
+function age(text: number | string): number {
+  if (typeof text === "number" && text > 0) return text;
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(String(text)) ?? [];
+  if (count === undefined || Number(count) === 0)
+    throw invalid(`refreshAfter must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(text)}`);
+  return Number(count) * UNITS[unit!]!;
+}
+
+/** Hashes in slices, so that other work goes on. */
+async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.byteLength; at += SLICE) {
+    signal?.throwIfAborted();
+    hash.update(bytes.subarray(at, at + SLICE));
+    if (at + SLICE < bytes.byteLength) await turn();
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,6 @@
+/**
+ * Entry point `stowage/claims`: large values as objects and references to them, for any runtime. `stowage/langgraph`,
+ * `stowage/dbos` and others build on it.
+ */
+export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims.js";
+export type { Claim, ClaimCodec } from "./reference.js";
