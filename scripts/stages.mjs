@@ -40,6 +40,7 @@ export const stages = [
   { name: "examples", command: ["node", "scripts/examples.mjs"] },
   { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },
   { name: "airflow", vitest: ["--config", "test/interop/airflow/vitest.config.ts"], minutes: 30 },
+  { name: "runtimes", vitest: ["--config", "test/interop/runtimes/vitest.config.ts"], minutes: 20 },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
 ];

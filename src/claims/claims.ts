@@ -181,6 +181,24 @@ export class Claims {
     return referenceText(await this.put(Buffer.from(text, "utf8"), options));
   }
 
+  /**
+   * Returns the reference to bytes from the threshold on, as UTF-8; undefined below it, where the bytes stay in the row.
+   * Bytes that have the form of a reference are always stored.
+   */
+  async encodeBytes(bytes: Uint8Array, options: PutOptions & { type?: string | undefined } = {}) {
+    const { type, ...putting } = options;
+    if (bytes.byteLength < this.#threshold && !looksLikeReference(head(bytes))) return undefined;
+    const claim = await this.put(bytes, putting);
+    return Buffer.from(referenceText(type === undefined ? claim : { ...claim, type }), "utf8");
+  }
+
+  /** Returns the claim that bytes or a text refer to; undefined for a value. */
+  referenceIn(data: Uint8Array | string): Claim | undefined {
+    if (typeof data === "string") return this.reference(data);
+    if (data.byteLength > MAX_REFERENCE || !looksLikeReference(head(data))) return undefined;
+    return this.reference(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8"));
+  }
+
   /** Returns what `encode` was given. A text that is no reference comes back as it is, without a request. */
   async decode(text: string, { signal }: Abortable = {}): Promise<string> {
     const claim = this.reference(text);
@@ -306,6 +324,14 @@ function toPath(path: StoragePath | string): StoragePath {
 function bytesOption(name: string, value: number, infinite: boolean): number {
   if ((Number.isSafeInteger(value) && value >= 0) || (infinite && value === Number.POSITIVE_INFINITY)) return value;
   throw invalid(`${name} must be a number of bytes, not ${value}`);
+}
+
+/** A reference is a key of at most a kilobyte, percent-encoded, and a few short fields. */
+const MAX_REFERENCE = 8 * KIB;
+
+/** Returns the beginning of bytes as text, enough to tell a reference. */
+function head(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 64)).toString("latin1");
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

@@ -12,6 +12,8 @@ export interface Claim {
   size: number;
   /** How the object is compressed; not at all without it. */
   codec?: ClaimCodec;
+  /** The runtime's own name for the form of the plain bytes, where it needs one. */
+  type?: string;
 }
 
 /** Codecs with a suffix by which other tools recognize them. */
@@ -34,8 +36,9 @@ const DIGEST = /^[0-9a-f]{64}$/;
 const NAME = /(?:^|\/)(?:d\/sha256\/|[0-9a-f-]{36}~sha256-)([0-9a-f]{64})(\.[a-z0-9]+)?$/;
 
 /** Returns the reference to a claim: one line of JSON with the key `$stowage`. */
-export function referenceText({ url, sha256, size, codec }: Claim): string {
-  return JSON.stringify({ $stowage: { v: VERSION, url, sha256, size, ...(codec && { codec }) } });
+export function referenceText({ url, sha256, size, codec, type }: Claim): string {
+  const fields = { v: VERSION, url, sha256, size, ...(codec && { codec }), ...(type !== undefined && { type }) };
+  return JSON.stringify({ $stowage: fields });
 }
 
 /** Returns whether a text has the form of a reference, whatever it refers to. A value of this form is never inline. */
@@ -62,14 +65,24 @@ export function parseReference(text: string, isOurs: (path: StoragePath) => bool
   if (fields === undefined || typeof fields.url !== "string") return undefined;
   const path = parsedPath(fields.url);
   if (path === undefined || !isOurs(path)) return undefined;
-  const { v, url, sha256, size, codec, ...others } = fields;
+  const { v, url, sha256, size, codec, type, ...others } = fields;
   if (v !== VERSION) throw failure("Unsupported", `a reference of version ${JSON.stringify(v)}; this release reads 1`);
   const name = parseName(path.key);
   const sound =
-    typeof sha256 === "string" && DIGEST.test(sha256) && Number.isSafeInteger(size) && (size as number) >= 0;
+    typeof sha256 === "string" &&
+    DIGEST.test(sha256) &&
+    Number.isSafeInteger(size) &&
+    (size as number) >= 0 &&
+    (type === undefined || typeof type === "string");
   if (!sound || Object.keys(others).length > 0 || name?.sha256 !== sha256 || name.codec !== codec)
     throw failure("Corrupt", "the reference contradicts the name of its object").at("claim", url as string);
-  return { url: url as string, sha256, size: size as number, ...(name.codec && { codec: name.codec }) };
+  return {
+    url: url as string,
+    sha256,
+    size: size as number,
+    ...(name.codec && { codec: name.codec }),
+    ...(typeof type === "string" && { type }),
+  };
 }
 
 /** Returns the object in the only field of a reference. */

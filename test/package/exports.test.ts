@@ -53,6 +53,9 @@ const PROMISED: Record<string, string[]> = {
   "stowage/airflow": ["unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/airflow/lean": ["taskConnections", "unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/testing": ["driverContract"],
+  "stowage/claims": ["Claims"],
+  "stowage/langgraph": ["offload", "offloadSerde"],
+  "stowage/dbos": ["offloadSerializer"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };
 

@@ -43,7 +43,7 @@ describe("put and get", () => {
       expect(await claims.put(Buffer.from(BIG), { scope: ["wf", "a/b"] })).toEqual(claim);
       expect(await count(claims)).toBe(1);
       let listed: unknown;
-    for await (const one of claims.list({ scope: ["wf"] })) listed = one;
+      for await (const one of claims.list({ scope: ["wf"] })) listed = one;
       expect(listed).toMatchObject({ url: claim.url, sha256: claim.sha256 });
     },
   );

@@ -1,0 +1,140 @@
+/**
+ * Entry point `stowage/langgraph`: large values of LangGraph's checkpoints as objects. Works with every checkpointer
+ * whose serializer writes all that it stores: memory, Postgres, SQLite, MongoDB.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Claims, type ClaimsOptions } from "../claims/index.js";
+import { failure, invalid } from "../errors.js";
+
+/** The serializer of `@langchain/langgraph-checkpoint`. */
+export interface SerializerProtocol {
+  // biome-ignore lint/suspicious/noExplicitAny: LangGraph's own interface
+  dumpsTyped(value: any): Promise<[type: string, bytes: Uint8Array]>;
+  // biome-ignore lint/suspicious/noExplicitAny: LangGraph's own interface
+  loadsTyped(type: string, data: Uint8Array | string): Promise<any>;
+}
+
+/** What is used of a checkpointer of `@langchain/langgraph-checkpoint`. */
+export interface CheckpointSaver {
+  serde: SerializerProtocol;
+  // biome-ignore lint/suspicious/noExplicitAny: LangGraph's own interface
+  put(config: any, ...rest: any[]): Promise<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: LangGraph's own interface
+  putWrites(config: any, ...rest: any[]): Promise<void>;
+  deleteThread(threadId: string): Promise<void>;
+}
+
+export interface OffloadOptions extends Omit<ClaimsOptions, "threshold"> {
+  /** Bytes of a serialized value from which on it becomes an object. @default 131072 */
+  threshold?: number | undefined;
+}
+
+export interface OffloadSaverOptions extends OffloadOptions {
+  /**
+   * `thread`: the objects of a thread lie in a folder of their own, which `deleteThread` deletes. `shared`: equal values
+   * of all threads share one object, and nothing is deleted. @default "thread"
+   */
+  scope?: "thread" | "shared" | undefined;
+}
+
+const THRESHOLD = 128 * 1024;
+/** Bytes of values kept in memory: a graph reads its state anew in every step. */
+const CACHE = 16 * 2 ** 20;
+
+/**
+ * Makes a checkpointer store large values as objects: sets its serializer, and wraps `put`, `putWrites` and
+ * `deleteThread`. Values are uploaded by `put` and `putWrites` only, never while something is read; the metadata of
+ * checkpoints stays in the rows, where checkpointers filter by it. Returns the same checkpointer.
+ *
+ * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` deletes the rows, then the objects.
+ *
+ * @example const checkpointer = offload(new PostgresSaver(pool), { storage, path: "s3://lake@bucket/langgraph" });
+ */
+export function offload<S extends CheckpointSaver>(saver: S, options: OffloadSaverOptions): S {
+  const { scope = "thread", ...rest } = options;
+  if (scope !== "thread" && scope !== "shared") throw invalid(`scope must be "thread" or "shared"`);
+  checkSaver(saver);
+  const threads = new AsyncLocalStorage<readonly string[]>();
+  const claims = claimsOf(rest);
+  saver.serde = new OffloadingSerializer(claims, saver.serde, () => threads.getStore());
+  const [put, putWrites, deleteThread] = [saver.put, saver.putWrites, saver.deleteThread];
+  saver.put = (config, ...more) => threads.run(scopeOf(config), () => put.call(saver, config, ...more));
+  saver.putWrites = (config, ...more) => threads.run(scopeOf(config), () => putWrites.call(saver, config, ...more));
+  if (scope === "thread") {
+    saver.deleteThread = async (threadId) => {
+      await deleteThread.call(saver, threadId);
+      await claims.removeScope(["t", threadId]);
+    };
+  }
+  return saver;
+
+  function scopeOf(config: { configurable?: { thread_id?: unknown } } | undefined): readonly string[] {
+    const threadId = config?.configurable?.thread_id;
+    // Without one, the checkpointer itself refuses the call.
+    return scope === "shared" || typeof threadId !== "string" || threadId === "" ? [] : ["t", threadId];
+  }
+}
+
+/**
+ * Returns a serializer that stores large values as objects, for a checkpointer that takes one. It does not know the
+ * thread, so equal values of all threads share an object and nothing is ever deleted.
+ *
+ * @example const checkpointer = new PostgresSaver(pool, offloadSerde({ storage, path: "s3://lake@bucket/lg", inner }));
+ */
+export function offloadSerde(options: OffloadOptions & { inner: SerializerProtocol }): SerializerProtocol {
+  const { inner, ...rest } = options;
+  if (typeof inner?.dumpsTyped !== "function") throw invalid("offloadSerde needs inner: new JsonPlusSerializer()");
+  return new OffloadingSerializer(claimsOf(rest), inner, () => []);
+}
+
+function claimsOf({ threshold = THRESHOLD, cache = CACHE, ...rest }: OffloadOptions): Claims {
+  return new Claims({ threshold, cache, ...rest });
+}
+
+function checkSaver(saver: CheckpointSaver): void {
+  const { serde } = saver;
+  const { name } = saver.constructor;
+  if (typeof serde?.dumpsTyped !== "function" || typeof saver.putWrites !== "function")
+    throw invalid("offload needs a checkpointer of LangGraph");
+  if (serde instanceof OffloadingSerializer) throw invalid("the checkpointer offloads already");
+  // They serialize by themselves and ask the serializer only to read.
+  if (/Redis/.test(name))
+    throw failure("Unsupported", `${name} does not write with its serializer; use Postgres, SQLite or MongoDB`);
+}
+
+class OffloadingSerializer implements SerializerProtocol {
+  readonly #claims: Claims;
+  readonly #inner: SerializerProtocol;
+  /** The scope of the value that is written; undefined while something is read. */
+  readonly #scope: () => readonly string[] | undefined;
+
+  constructor(claims: Claims, inner: SerializerProtocol, scope: () => readonly string[] | undefined) {
+    this.#claims = claims;
+    this.#inner = inner;
+    this.#scope = scope;
+  }
+
+  async dumpsTyped(value: unknown): Promise<[string, Uint8Array]> {
+    const [type, bytes] = await this.#inner.dumpsTyped(value);
+    const scope = this.#scope();
+    if (scope === undefined || isMetadata(value)) return [type, bytes];
+    const reference = await this.#claims.encodeBytes(bytes, { scope, type });
+    // The type stays: checkpointers store it, and some only once for a checkpoint and its metadata.
+    return [type, reference ?? bytes];
+  }
+
+  async loadsTyped(type: string, data: Uint8Array | string): Promise<unknown> {
+    const claim = this.#claims.referenceIn(data);
+    if (claim === undefined) return this.#inner.loadsTyped(type, data);
+    return this.#inner.loadsTyped(claim.type ?? type, await this.#claims.get(claim));
+  }
+}
+
+const SOURCES: ReadonlySet<unknown> = new Set(["input", "loop", "update", "fork"]);
+
+/** Returns whether a value is the metadata of a checkpoint: some checkpointers store it without its type, as JSON. */
+function isMetadata(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { source, step, parents } = value as { source?: unknown; step?: unknown; parents?: unknown };
+  return SOURCES.has(source) && typeof step === "number" && typeof parents === "object";
+}
