@@ -1,10 +1,10 @@
 /** Large values as objects, and references to them: for runtimes whose database is no place for large values. */
-import { createHash, randomUUID } from "node:crypto";
-import { setImmediate as turn } from "node:timers/promises";
-import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
+import { randomUUID } from "node:crypto";
+import { checkOptions, failure, invalid, type OptionNames, StorageError } from "../errors.js";
 import type { Abortable, Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
 import { ByteCache } from "./cache.js";
+import { ageMs, byteLimit, DigestObjects, digestOf } from "./objects.js";
 import {
   type Claim,
   type ClaimCodec,
@@ -76,8 +76,6 @@ const PUT: OptionNames<PutOptions> = { scope: true, unique: true, signal: true }
 
 const THRESHOLD = 256 * KIB;
 const MAX_BYTES = 50 * MIB;
-/** Bytes hashed at once: about five milliseconds without instructions for SHA. */
-const SLICE = 2 * MIB;
 
 /**
  * Stores bytes as objects below one path, and reads them back only if size and digest are those of the claim.
@@ -87,12 +85,10 @@ const SLICE = 2 * MIB;
  * values, inline below the threshold and as references from there on.
  */
 export class Claims {
-  readonly #storage: Storage;
+  readonly #objects: DigestObjects;
   readonly #base: StoragePath;
   readonly #threshold: number;
   readonly #codec: ClaimCodec | undefined;
-  readonly #refreshAfterMs: number;
-  readonly #maxBytes: number;
   readonly #moved: readonly (readonly [from: StoragePath, to: StoragePath])[];
   readonly #cache: ByteCache;
 
@@ -100,19 +96,16 @@ export class Claims {
   constructor(options: ClaimsOptions) {
     checkOptions("Claims", options, OPTIONS);
     const { storage, path, threshold = THRESHOLD, compression, maxBytes = MAX_BYTES, moved = {}, cache = 0 } = options;
-    if (typeof storage?.get !== "function") throw invalid("Claims needs a storage, such as openStorage()");
-    this.#storage = storage;
+    this.#objects = new DigestObjects(storage, byteLimit("maxBytes", maxBytes), ageMs(options.refreshAfter));
     this.#base = toPath(path);
     if (this.#base.key === "") throw invalid("path needs a prefix below the bucket, such as s3://bucket/claims");
-    this.#threshold = bytesOption("threshold", threshold, true);
-    this.#maxBytes = bytesOption("maxBytes", maxBytes, true);
-    this.#cache = new ByteCache(bytesOption("cache", cache, false));
+    this.#threshold = byteLimit("threshold", threshold);
+    this.#cache = new ByteCache(byteLimit("cache", cache, false));
     if (compression !== undefined && !Object.hasOwn(SUFFIX, compression))
       throw invalid(
         `unknown compression ${JSON.stringify(compression)} (expected one of ${Object.keys(SUFFIX).join(", ")})`,
       );
     this.#codec = compression;
-    this.#refreshAfterMs = options.refreshAfter === undefined ? Number.POSITIVE_INFINITY : age(options.refreshAfter);
     this.#moved = Object.entries(moved).map(([from, to]) => [toPath(from), toPath(to)]);
   }
 
@@ -135,12 +128,12 @@ export class Claims {
     checkOptions("put", options, PUT);
     const { scope = [], unique = false, signal } = options;
     const below = scopeKey(scope);
-    this.#checkSize(bytes.byteLength, String(this.#base));
+    this.#objects.checkSize(bytes.byteLength, String(this.#base));
     const sha256 = await digestOf(bytes, signal);
     const name = unique ? `${randomUUID()}~sha256-${sha256}` : `d/sha256/${sha256}`;
     const suffix = this.#codec === undefined ? "" : SUFFIX[this.#codec];
     const path = this.#base.join(below === "" ? `${name}${suffix}` : `${below}/${name}${suffix}`);
-    await this.#store(path, bytes, signal);
+    await this.#objects.store(path, bytes, this.#codec, signal);
     const claim = { url: String(path), sha256, size: bytes.byteLength };
     return this.#codec === undefined ? claim : { ...claim, codec: this.#codec };
   }
@@ -157,15 +150,10 @@ export class Claims {
     const path = this.#locate(url);
     if (parseName(path.key)?.sha256 !== sha256)
       throw failure("Corrupt", "the claim is of another object").at("get", url);
-    this.#checkSize(size, url);
+    this.#objects.checkSize(size, url);
     const cached = this.#cache.get(sha256);
     if (cached) return cached;
-    const bytes =
-      codec === undefined ? await this.#plain(path, size, signal) : await this.#decoded(path, claim, signal);
-    if (bytes.byteLength !== size)
-      throw failure("Corrupt", `${bytes.byteLength} bytes instead of ${size}`).at("get", String(path));
-    if ((await digestOf(bytes, signal)) !== sha256)
-      throw failure("Corrupt", "the bytes do not have the digest of the claim").at("get", String(path));
+    const bytes = await this.#objects.read(path, { sha256, size, codec }, signal);
     this.#cache.set(sha256, bytes);
     return bytes;
   }
@@ -240,14 +228,15 @@ export class Claims {
   async remove(claim: Pick<Claim, "url" | "sha256">, { signal }: Abortable = {}): Promise<void> {
     const path = this.#locate(claim.url);
     this.#cache.delete(claim.sha256);
-    await this.#storage.delete(path, { signal });
+    this.#objects.forget();
+    await this.#objects.storage.delete(path, { signal });
   }
 
   /** Yields the claims of a scope, or of all; passes over objects whose names are not those of claims. */
   async *list({ scope = [], signal }: ClaimOptions = {}): AsyncGenerator<StoredClaim, void, undefined> {
     checkOptions("list", { scope, signal }, CLAIM);
     const below = scopeKey(scope);
-    const entries = this.#storage.list(this.#base.join(below), { recursive: true, signal });
+    const entries = this.#objects.storage.list(this.#base.join(below), { recursive: true, signal });
     for await (const { path, type, size = 0, modified } of entries) {
       const name = type === "file" ? parseName(path.key) : undefined;
       if (name === undefined || modified === undefined) continue;
@@ -260,42 +249,8 @@ export class Claims {
   async removeScope(scope: readonly string[], { signal }: Abortable = {}): Promise<void> {
     if (scope.length === 0) throw invalid("removeScope needs a scope: without one it would delete every claim");
     this.#cache.clear();
-    await this.#storage.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
-  }
-
-  async #store(path: StoragePath, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const options = { compression: this.#codec ?? null, contentType: "application/octet-stream", signal };
-    try {
-      await this.#storage.write(path, bytes, { ...options, ifAbsent: true });
-    } catch (error) {
-      if (isStorageError(error, "AlreadyExists")) {
-        if (await this.#isFresh(path, bytes.byteLength, signal)) return;
-      } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
-      // The bytes are the same, whoever writes them: without a condition, or again, they do no harm.
-      await this.#storage.write(path, bytes, options);
-    }
-  }
-
-  /** Returns whether an object can stay: it is young enough, and as long as it should be. */
-  async #isFresh(path: StoragePath, size: number, signal: AbortSignal | undefined): Promise<boolean> {
-    const info = await this.#storage.stat(path, { signal });
-    const whole = this.#codec !== undefined || info.size === size;
-    return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;
-  }
-
-  async #plain(path: StoragePath, size: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    await using object = await this.#storage.get(path, { signal });
-    if (object.info.size === size) return object.bytes();
-    throw failure("Corrupt", `${object.info.size} bytes instead of ${size}`).at("get", String(path));
-  }
-
-  async #decoded(path: StoragePath, { size, codec }: Claim, signal: AbortSignal | undefined): Promise<Uint8Array> {
-    try {
-      return await this.#storage.bytes(path, { compression: codec, maxDecodedBytes: size, signal });
-    } catch (error) {
-      if (!isStorageError(error, "TooLarge")) throw error;
-      throw failure("Corrupt", `more than ${size} bytes`, { cause: error }).at("get", String(path));
-    }
+    this.#objects.forget();
+    await this.#objects.storage.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
   }
 
   #locate(url: string): StoragePath {
@@ -310,20 +265,10 @@ export class Claims {
     for (const [from, to] of this.#moved) if (path.isRelativeTo(from)) return to.join(path.relativeTo(from));
     return path.isRelativeTo(this.#base) ? path : undefined;
   }
-
-  #checkSize(size: number, url: string): void {
-    if (size <= this.#maxBytes) return;
-    throw failure("TooLarge", `${size} bytes, maxBytes is ${this.#maxBytes}`).at("claim", url);
-  }
 }
 
 function toPath(path: StoragePath | string): StoragePath {
   return typeof path === "string" ? StoragePath.parse(path) : path;
-}
-
-function bytesOption(name: string, value: number, infinite: boolean): number {
-  if ((Number.isSafeInteger(value) && value >= 0) || (infinite && value === Number.POSITIVE_INFINITY)) return value;
-  throw invalid(`${name} must be a number of bytes, not ${value}`);
 }
 
 /** A reference is a key of at most a kilobyte, percent-encoded, and a few short fields. */
@@ -332,26 +277,4 @@ const MAX_REFERENCE = 8 * KIB;
 /** Returns the beginning of bytes as text, enough to tell a reference. */
 function head(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 64)).toString("latin1");
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Returns milliseconds. */
-function age(text: number | string): number {
-  if (typeof text === "number" && text > 0) return text;
-  const [, count, unit] = /^(\d+)([smhd])$/.exec(String(text)) ?? [];
-  if (count === undefined || Number(count) === 0)
-    throw invalid(`refreshAfter must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(text)}`);
-  return Number(count) * UNITS[unit!]!;
-}
-
-/** Hashes in slices, so that other work goes on. */
-async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash("sha256");
-  for (let at = 0; at < bytes.byteLength; at += SLICE) {
-    signal?.throwIfAborted();
-    hash.update(bytes.subarray(at, at + SLICE));
-    if (at + SLICE < bytes.byteLength) await turn();
-  }
-  return hash.digest("hex");
 }

@@ -55,6 +55,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/testing": ["driverContract"],
   "stowage/claims": ["Claims"],
   "stowage/langgraph": ["offload", "offloadSerde"],
+  "stowage/temporal": ["temporalDriver"],
   "stowage/dbos": ["offloadSerializer"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };

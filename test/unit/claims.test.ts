@@ -77,7 +77,7 @@ describe("put and get", () => {
     const claims = claimsAt();
     const claim = await claims.put(Buffer.from(BIG));
     await storage.write(claim.url, "cut");
-    await claims.put(Buffer.from(BIG));
+    await new Claims({ storage, path: claims.path }).put(Buffer.from(BIG));
     expect((await claims.get(claim)).byteLength).toBe(1000);
   });
 
@@ -85,7 +85,7 @@ describe("put and get", () => {
     const claims = claimsAt({ refreshAfter: "1d" });
     const { url } = await claims.put(Buffer.from(BIG));
     const { etag } = await storage.stat(url);
-    await claims.put(Buffer.from(BIG));
+    await new Claims({ storage, path: claims.path, refreshAfter: "1d" }).put(Buffer.from(BIG));
     expect((await storage.stat(url)).etag).toBe(etag);
     const eager = new Claims({ storage, path: claims.path, refreshAfter: 1 });
     while (Date.now() - (await storage.stat(url)).modified.getTime() < 2) await new Promise(setImmediate);
@@ -138,6 +138,17 @@ describe("put and get", () => {
     await claims.remove(all[2]!);
     await expect(claims.get(all[2]!)).rejects.toMatchObject({ code: "NotFound" });
   });
+});
+
+test("what was just stored is not stored again, unless it was removed", async () => {
+  const claims = claimsAt();
+  const claim = await claims.put(Buffer.from(BIG));
+  await storage.delete(claim.url);
+  await claims.put(Buffer.from(BIG));
+  expect(await count(claims)).toBe(0);
+  await claims.remove(claim);
+  await claims.put(Buffer.from(BIG));
+  expect(await count(claims)).toBe(1);
 });
 
 describe("encode and decode", () => {

@@ -1,0 +1,155 @@
+/** Objects whose names hold the digest of their bytes: stored once, renewed when they are old, checked when read. */
+import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
+import { failure, invalid, isStorageError } from "../errors.js";
+import type { Storage } from "../fs/index.js";
+import type { StoragePath } from "../path.js";
+import type { ClaimCodec } from "./reference.js";
+
+/** Bytes hashed at once: about five milliseconds without instructions for SHA. */
+const SLICE = 2 * 2 ** 20;
+
+/** Objects that were stored by this process a moment ago are not stored again: runtimes repeat themselves. */
+const RECENT_MS = 60_000;
+const MAX_RECENT = 1000;
+
+/** What an object must be. */
+export interface Expected {
+  sha256: string;
+  /** Plain bytes, if known. */
+  size: number | undefined;
+  codec?: ClaimCodec | undefined;
+}
+
+export class DigestObjects {
+  readonly storage: Storage;
+  readonly maxBytes: number;
+  readonly #refreshAfterMs: number;
+  /** The paths that were stored last, with their times, the oldest first. */
+  readonly #recent = new Map<string, number>();
+
+  constructor(storage: Storage, maxBytes: number, refreshAfterMs: number) {
+    if (typeof storage?.get !== "function") throw invalid("a storage is needed, such as openStorage()");
+    this.storage = storage;
+    this.maxBytes = maxBytes;
+    this.#refreshAfterMs = refreshAfterMs;
+  }
+
+  /** Throws TooLarge above the limit. */
+  checkSize(size: number, path: string): void {
+    if (size > this.maxBytes)
+      throw failure("TooLarge", `${size} bytes, the limit is ${this.maxBytes}`).at("claim", path);
+  }
+
+  /**
+   * Makes sure that the object is there, and young: in one request if it is new, in two if it is there, in none if this
+   * has stored it within the last minute.
+   */
+  async store(
+    path: StoragePath,
+    bytes: Uint8Array,
+    codec: ClaimCodec | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const name = String(path);
+    if (Date.now() - (this.#recent.get(name) ?? 0) < Math.min(RECENT_MS, this.#refreshAfterMs)) return;
+    await this.#write(path, bytes, codec, signal);
+    this.#recent.delete(name);
+    this.#recent.set(name, Date.now());
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > MAX_RECENT) this.#recent.delete(oldest!);
+  }
+
+  /** Forgets what was stored last, before objects are deleted. */
+  forget(): void {
+    this.#recent.clear();
+  }
+
+  async #write(
+    path: StoragePath,
+    bytes: Uint8Array,
+    codec: ClaimCodec | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const options = { compression: codec ?? null, contentType: "application/octet-stream", signal };
+    try {
+      await this.storage.write(path, bytes, { ...options, ifAbsent: true });
+    } catch (error) {
+      if (isStorageError(error, "AlreadyExists")) {
+        const size = codec === undefined ? bytes.byteLength : undefined;
+        if (await this.#isFresh(path, size, signal)) return;
+      } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
+      // The bytes are the same, whoever writes them: without a condition, or again, they do no harm.
+      await this.storage.write(path, bytes, options);
+    }
+  }
+
+  /** Returns the bytes. Throws Corrupt if they are not what is expected, TooLarge before reading more than the limit. */
+  async read(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { sha256, codec } = expected;
+    const bytes =
+      codec === undefined ? await this.#plain(path, expected, signal) : await this.#decoded(path, expected, signal);
+    if (expected.size !== undefined && bytes.byteLength !== expected.size)
+      throw otherSize(path, bytes.byteLength, expected);
+    if ((await digestOf(bytes, signal)) === sha256) return bytes;
+    throw failure("Corrupt", "the bytes do not have the digest of the claim").at("get", String(path));
+  }
+
+  /** Returns whether an object can stay: it is young enough, and as long as it should be. */
+  async #isFresh(path: StoragePath, size: number | undefined, signal: AbortSignal | undefined): Promise<boolean> {
+    const info = await this.storage.stat(path, { signal });
+    const whole = size === undefined || info.size === size;
+    return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;
+  }
+
+  async #plain(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    await using object = await this.storage.get(path, { signal });
+    const { size } = object.info;
+    if (expected.size !== undefined && size !== expected.size) throw otherSize(path, size, expected);
+    this.checkSize(size, String(path));
+    return object.bytes();
+  }
+
+  async #decoded(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const { size = this.maxBytes, codec } = expected;
+    try {
+      return await this.storage.bytes(path, { compression: codec, maxDecodedBytes: size, signal });
+    } catch (error) {
+      if (!isStorageError(error, "TooLarge")) throw error;
+      throw failure("Corrupt", `more than ${size} bytes`, { cause: error }).at("get", String(path));
+    }
+  }
+}
+
+function otherSize(path: StoragePath, size: number, expected: Expected): Error {
+  return failure("Corrupt", `${size} bytes instead of ${expected.size}`).at("get", String(path));
+}
+
+/** Hashes in slices, so that other work goes on. */
+export async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash("sha256");
+  for (let at = 0; at < bytes.byteLength; at += SLICE) {
+    signal?.throwIfAborted();
+    hash.update(bytes.subarray(at, at + SLICE));
+    if (at + SLICE < bytes.byteLength) await turn();
+  }
+  return hash.digest("hex");
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Returns an age as milliseconds: a number, or a text such as `7d`. Never, for undefined. */
+export function ageMs(age: number | string | undefined): number {
+  if (age === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof age === "number" && age > 0) return age;
+  const [, count, unit] = /^(\d+)([smhd])$/.exec(String(age)) ?? [];
+  if (count === undefined || Number(count) === 0)
+    throw invalid(`refreshAfter must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(age)}`);
+  return Number(count) * UNITS[unit!]!;
+}
+
+/** Throws InvalidArgument unless the option is a number of bytes, or Infinity. */
+export function byteLimit(name: string, value: number, infinite = true): number {
+  if ((Number.isSafeInteger(value) && value >= 0) || (infinite && value === Number.POSITIVE_INFINITY)) return value;
+  throw invalid(`${name} must be a number of bytes, not ${value}`);
+}

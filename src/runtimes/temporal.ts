@@ -1,0 +1,269 @@
+/**
+ * Entry point `stowage/temporal`: a driver for Temporal's External Storage on any store, which reads what the official
+ * drivers of Temporal's SDKs have stored, and the reverse.
+ */
+import { ageMs, byteLimit, DigestObjects, digestOf } from "../claims/index.js";
+import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
+import type { Storage } from "../fs/index.js";
+import { StoragePath } from "../path.js";
+import { decodePayload, encodePayload, type Payload } from "./temporal-payload.js";
+
+export type { Payload } from "./temporal-payload.js";
+
+/** The workflow or activity that a payload belongs to, as the SDK states it. */
+export interface StorageTarget {
+  readonly kind: "workflow" | "activity";
+  readonly namespace: string;
+  readonly id?: string;
+  readonly runId?: string;
+  readonly type?: string;
+}
+export interface StoreContext {
+  abortSignal?: AbortSignal;
+  target?: StorageTarget;
+}
+export interface StorageClaim {
+  readonly claimData: Record<string, string>;
+}
+
+/** `StorageDriver` of `@temporalio/common`. */
+export interface TemporalStorageDriver {
+  readonly name: string;
+  readonly type: string;
+  store(context: StoreContext, payloads: Payload[]): Promise<StorageClaim[]>;
+  retrieve(context: { abortSignal?: AbortSignal }, claims: StorageClaim[]): Promise<Payload[]>;
+}
+
+export interface TemporalDriverOptions {
+  storage: Storage;
+  /** Where payloads are stored: a bucket, as the official drivers have it, or a path. */
+  url: StoragePath | string;
+  /** The name of the bucket in claims. @default the bucket of `url`, or the last part of its path */
+  bucket?: string | undefined;
+  /** The name by which claims find their driver. @default that of the official drivers on S3 and GCS, else `stowage` */
+  name?: string | undefined;
+  /** What the worker reports as the kind of the driver. @default as `name` */
+  type?: string | undefined;
+  /** Bytes of the largest payload. @default 50 MiB */
+  maxPayloadSize?: number | undefined;
+  /**
+   * The age from which on an object that is stored again is written again: milliseconds, or text such as `7d`. Needed
+   * wherever a lifecycle rule deletes by age, since a running workflow refers to objects of any age. @default never
+   */
+  refreshAfter?: number | string | undefined;
+  /** Returns another place for a payload; undefined for `url`. */
+  route?: ((context: StoreContext, payload: Payload) => StoragePath | string | undefined) | undefined;
+  /** Other buckets whose claims are read, such as those of an older store: the name in claims, and where it is now. */
+  also?: readonly { bucket: string; url: StoragePath | string }[] | undefined;
+  /** Whether a missing object can appear later, as after a replication. @default "retry" */
+  onMissing?: "retry" | "fail" | undefined;
+}
+
+const OPTIONS: OptionNames<TemporalDriverOptions> = {
+  storage: true,
+  url: true,
+  bucket: true,
+  name: true,
+  type: true,
+  maxPayloadSize: true,
+  refreshAfter: true,
+  route: true,
+  also: true,
+  onMissing: true,
+};
+
+const MAX_PAYLOAD = 50 * 2 ** 20;
+
+/** The names of the official drivers, by scheme: claims of one SDK find their driver in another by its name. */
+const NAMES: Readonly<Record<string, string>> = { s3: "aws.s3driver", s3a: "aws.s3driver", gs: "gcp.gcsdriver" };
+
+/**
+ * Returns a driver for `ExternalStorage` of Temporal's TypeScript SDK, 1.21 or later. Objects hold the protobuf bytes of
+ * a payload, under the keys of Temporal's own drivers; claims have the fields of all of them, so that the drivers of
+ * other languages read them. Storing a payload is one request.
+ *
+ * Failures reach Temporal as ApplicationFailures of a type such as `stowage.NotFound`: not retryable where trying again
+ * cannot help (`Corrupt`, `TooLarge`, `InvalidArgument`, `PermissionDenied`), retryable otherwise.
+ *
+ * @example
+ * const driver = temporalDriver({ storage: openStorage(), url: "s3://lake@payloads" });
+ * const dataConverter = { externalStorage: new ExternalStorage({ drivers: [driver] }) };
+ */
+export function temporalDriver(options: TemporalDriverOptions): TemporalStorageDriver {
+  checkOptions("temporalDriver", options, OPTIONS);
+  return new Driver(options);
+}
+
+/** A bucket of claims, and the path that it stands for. */
+interface Place {
+  bucket: string;
+  path: StoragePath;
+}
+
+class Driver implements TemporalStorageDriver {
+  readonly name: string;
+  readonly type: string;
+  readonly #objects: DigestObjects;
+  readonly #place: Place;
+  readonly #also: readonly Place[];
+  readonly #route: TemporalDriverOptions["route"];
+  readonly #onMissing: "retry" | "fail";
+
+  constructor(options: TemporalDriverOptions) {
+    const { storage, maxPayloadSize = MAX_PAYLOAD, refreshAfter, route, also = [], onMissing = "retry" } = options;
+    this.#place = placeOf(options.url, options.bucket);
+    this.name = options.name ?? NAMES[this.#place.path.scheme] ?? "stowage";
+    this.type = options.type ?? this.name;
+    this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter));
+    this.#also = also.map(({ url, bucket }) => placeOf(url, bucket));
+    if (onMissing !== "retry" && onMissing !== "fail") throw invalid(`onMissing must be "retry" or "fail"`);
+    this.#route = route;
+    this.#onMissing = onMissing;
+  }
+
+  store(context: StoreContext, payloads: Payload[]): Promise<StorageClaim[]> {
+    // Equal payloads of one call are uploaded once.
+    const uploads = new Map<string, Promise<void>>();
+    return this.#all(context.abortSignal, payloads, (payload, signal) =>
+      this.#store(context, payload, signal, uploads),
+    );
+  }
+
+  retrieve({ abortSignal }: { abortSignal?: AbortSignal }, claims: StorageClaim[]): Promise<Payload[]> {
+    return this.#all(abortSignal, claims, (claim, signal) => this.#retrieve(claim, signal));
+  }
+
+  /** Works on all at once; the first failure stops the others. */
+  async #all<T, R>(
+    signal: AbortSignal | undefined,
+    items: readonly T[],
+    work: (item: T, signal: AbortSignal) => Promise<R>,
+  ): Promise<R[]> {
+    const stop = new AbortController();
+    const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    const running = items.map((item) => work(item, both));
+    try {
+      return await Promise.all(running);
+    } catch (error) {
+      stop.abort(error);
+      await Promise.allSettled(running);
+      if (signal?.aborted) throw error;
+      throw await asFailure(error, this.#onMissing);
+    }
+  }
+
+  async #store(
+    context: StoreContext,
+    payload: Payload,
+    signal: AbortSignal,
+    uploads: Map<string, Promise<void>>,
+  ): Promise<StorageClaim> {
+    const url = this.#route?.(context, payload);
+    const { bucket, path } = url === undefined ? this.#place : placeOf(url, undefined);
+    const bytes = encodePayload(payload);
+    this.#objects.checkSize(bytes.byteLength, String(path));
+    const sha256 = await digestOf(bytes, signal);
+    const object = path.join(`v0${segments(context.target)}/d/sha256/${sha256}`);
+    const upload = uploads.get(String(object)) ?? this.#objects.store(object, bytes, undefined, signal);
+    uploads.set(String(object), upload);
+    await upload;
+    return { claimData: { bucket, ...keys(path.scheme, object.key), ...digests(sha256) } };
+  }
+
+  async #retrieve({ claimData }: StorageClaim, signal: AbortSignal): Promise<Payload> {
+    const { bucket, key = claimData.object ?? claimData.object_name } = claimData;
+    const algorithm = claimData.hashAlgorithm ?? claimData.hash_algorithm;
+    const sha256 = claimData.hashValue ?? claimData.hash_value;
+    if (!bucket || !key || !algorithm || !sha256)
+      throw failure("InvalidArgument", "a claim needs bucket, key, hash_algorithm and hash_value");
+    if (algorithm !== "sha256" || !/^[0-9a-f]{64}$/.test(sha256))
+      throw failure("Unsupported", `a claim with a digest of the kind ${JSON.stringify(algorithm.slice(0, 40))}`);
+    const path = this.#find(bucket, key);
+    return decodePayload(await this.#objects.read(path, { sha256, size: undefined }, signal));
+  }
+
+  /** Returns the object of a claim. A claim is input from outside: it reads nothing but what lies at our places. */
+  #find(bucket: string, key: string): StoragePath {
+    const place = [this.#place, ...this.#also, ...this.#routed(bucket)].find((one) => one.bucket === bucket);
+    if (!place) throw failure("PermissionDenied", `no url is known for the bucket ${JSON.stringify(bucket)}; see also`);
+    const { scheme, connectionId, bucket: name, key: prefix } = place.path;
+    // The key of a claim is the whole key of the bucket; a place of another name has its own prefix.
+    const own = prefix !== "" && key.startsWith(`${prefix}/`) ? key : prefix === "" ? key : `${prefix}/${key}`;
+    const path = StoragePath.of({ scheme, connectionId, bucket: name, key: own });
+    if (/(?:^|\/)\.\.?(?:\/|$)/.test(key) || !path.isRelativeTo(place.path))
+      throw new StorageError({
+        code: "PermissionDenied",
+        op: "retrieve",
+        path: String(path),
+        detail: "not below the url",
+      });
+    return path;
+  }
+
+  /** A bucket that `route` has chosen is at the same provider and connection, unless `also` says otherwise. */
+  #routed(bucket: string): Place[] {
+    if (!this.#route || this.#place.path.bucket === "") return [];
+    const { scheme, connectionId } = this.#place.path;
+    return [{ bucket, path: StoragePath.of({ scheme, connectionId, bucket, key: "" }) }];
+  }
+}
+
+function placeOf(url: StoragePath | string, bucket: string | undefined): Place {
+  const path = typeof url === "string" ? StoragePath.parse(url) : url;
+  return { path, bucket: bucket ?? (path.bucket || path.name) };
+}
+
+/** GCS drivers have other names for the key, which differ between languages. */
+function keys(scheme: string, key: string): Record<string, string> {
+  return scheme === "gs" ? { object: key, object_name: key } : { key };
+}
+
+/** The official TypeScript drivers read the camel-cased names, those of the other languages the others. */
+function digests(sha256: string): Record<string, string> {
+  return { hash_algorithm: "sha256", hash_value: sha256, hashAlgorithm: "sha256", hashValue: sha256 };
+}
+
+const KINDS = { workflow: ["wt", "wi"], activity: ["at", "ai"] } as const;
+
+/** Returns the part of the key that states the owner, as the official drivers write it. */
+function segments(target: StorageTarget | undefined): string {
+  if (!target) return "";
+  const [type, id] = KINDS[target.kind];
+  const pairs = [
+    ["ns", target.namespace],
+    [type, target.type],
+    [id, target.id],
+    ["ri", target.runId],
+  ] as const;
+  return pairs.map(([name, value]) => `/${name}/${segment(value)}`).join("");
+}
+
+/** Dots are encoded where some provider would change the name. */
+function segment(value: string | undefined): string {
+  if (value === undefined || value === "") return "null";
+  return encodeURIComponent(value)
+    .replaceAll("~", "%7E")
+    .replace(/\.+$/, (dots) => "%2E".repeat(dots.length));
+}
+
+/** Failures that no retry mends. */
+const FINAL: ReadonlySet<string> = new Set([
+  "Corrupt",
+  "TooLarge",
+  "InvalidArgument",
+  "PermissionDenied",
+  "Unsupported",
+]);
+
+/** Returns an error as Temporal's own, so that its retry policies apply. */
+async function asFailure(error: unknown, onMissing: "retry" | "fail"): Promise<unknown> {
+  if (!isStorageError(error)) return error;
+  const nonRetryable = FINAL.has(error.code) || (error.code === "NotFound" && onMissing === "fail");
+  try {
+    const { ApplicationFailure } = await import("@temporalio/common");
+    return ApplicationFailure.create({ message: error.message, type: `stowage.${error.code}`, nonRetryable });
+  } catch {
+    // Outside of a project of Temporal.
+    return error;
+  }
+}
