@@ -56,6 +56,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/claims": ["Claims"],
   "stowage/langgraph": ["offload", "offloadSerde"],
   "stowage/temporal": ["temporalDriver"],
+  "stowage/sqs": ["sqsOffload"],
   "stowage/dbos": ["offloadSerializer"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };
