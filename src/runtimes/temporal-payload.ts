@@ -5,7 +5,8 @@ import { failure } from "../errors.js";
 export interface Payload {
   metadata?: { [name: string]: Uint8Array } | null;
   data?: Uint8Array | null;
-  externalPayloads?: { sizeBytes?: unknown }[] | null;
+  // biome-ignore lint/suspicious/noExplicitAny: a Long of whichever copy of the package `long` the SDK has
+  externalPayloads?: { sizeBytes?: any }[] | null;
 }
 
 // Wire types of https://protobuf.dev/programming-guides/encoding

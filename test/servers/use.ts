@@ -59,9 +59,10 @@ export async function describeOn<N extends ServerName>(
 /** A bucket of its own for the surrounding `describe`, removed after it. */
 export function useBucket(server: ServerOf<ServerName>, options: { versioned?: boolean } = {}): () => Bucket {
   let bucket: Bucket | undefined;
+  // Azurite takes its time on a loaded machine.
   beforeAll(async () => {
     bucket = await makeBucket(server, options);
-  });
+  }, 180_000);
   afterAll(async () => {
     await bucket?.remove();
   });

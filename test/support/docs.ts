@@ -9,8 +9,9 @@ import ts from "typescript";
 import { ROOT } from "./installed.js";
 
 /**
- * A block of code. A comment on the line before its fence may say `not run: why`, `continues` (the block before), or
- * `file: path` where it shows a file that has tests of its own.
+ * A block of code. A comment on the line before its fence may say `not run: why`, `continues` (the block before),
+ * `file: path` where it shows a file that has tests of its own, or `other packages: why` where its imports are not
+ * installed here, so that it is neither run nor type-checked.
  */
 export interface Block {
   /** Where it begins: `README.md:5`. */
@@ -20,6 +21,8 @@ export interface Block {
   code: string;
   /** Why it is not run. */
   notRun: string | undefined;
+  /** Whether its types are checked. */
+  typed: boolean;
   /** The file that it shows. */
   file: string | undefined;
 }
@@ -34,10 +37,17 @@ export async function blocksOf(file: string): Promise<Block[]> {
     const [whole, note = "", language, own = ""] = match;
     const line = text.slice(0, match.index + whole.indexOf("```")).split("\n").length;
     const before = note === "continues" ? (blocks.at(-1)?.code ?? "") : "";
-    const notRun = /^not run: (.+)$/.exec(note)?.[1];
+    const [, kind, notRun] = /^(not run|other packages): (.+)$/.exec(note) ?? [];
     const shown = /^file: (\S+)$/.exec(note)?.[1];
     const where = `${file}:${line}`;
-    blocks.push({ where, language: language as Block["language"], code: before + own, notRun, file: shown });
+    blocks.push({
+      where,
+      language: language as Block["language"],
+      code: before + own,
+      notRun,
+      typed: kind !== "other packages",
+      file: shown,
+    });
   }
   return blocks;
 }
@@ -74,6 +84,11 @@ const SOURCES: Record<string, string> = {
   "stowage/airflow/lean": "src/airflow/lean.ts",
   "stowage/testing": "src/testing/index.ts",
   "stowage/tables": "src/xcom/tables/index.ts",
+  "stowage/claims": "src/claims/index.ts",
+  "stowage/temporal": "src/runtimes/temporal.ts",
+  "stowage/langgraph": "src/runtimes/langgraph.ts",
+  "stowage/sqs": "src/runtimes/sqs.ts",
+  "stowage/dbos": "src/runtimes/dbos.ts",
 };
 
 /** What TypeScript has against the blocks, each with the place of its block. */

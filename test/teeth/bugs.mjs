@@ -14,6 +14,42 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Claims
+  {
+    name: "a claim's bytes are handed out without a look at their digest",
+    file: "src/claims/objects.ts",
+    find: "if ((await digestOf(bytes, signal)) === sha256) return bytes;",
+    replace: "if ((await digestOf(bytes, signal)).length > 0) return bytes;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
+    name: "a claim reads objects outside of its path",
+    file: "src/claims/claims.ts",
+    find: "return path.isRelativeTo(this.#base) ? path : undefined;",
+    replace: "return path;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
+    name: "a value that looks like a reference stays inline",
+    file: "src/claims/claims.ts",
+    find: "if (size < this.#threshold && !looksLikeReference(text)) return text;",
+    replace: "if (size < this.#threshold) return text;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
+    name: "an old object is not renewed, and a lifecycle rule deletes what is in use",
+    file: "src/claims/objects.ts",
+    find: "return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;",
+    replace: "return whole;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
+    name: "a claim of Temporal reads outside of its place",
+    file: "src/runtimes/temporal.ts",
+    find: "if (/(?:^|\\/)\\.\\.?(?:\\/|$)/.test(key) || !path.isRelativeTo(place.path))",
+    replace: "if (key.length === 0)",
+    tests: ["test/unit/runtimes/temporal.test.ts"],
+  },
   // Scopes
   {
     name: "a relative key climbs out of its base",

@@ -129,7 +129,8 @@ async function sign(session: Session, text: string, { method, expires }: SignOpt
   const { storage, io } = session;
   const path = session.path(text);
   const { url: link, headers } = await storage.signedUrl(path, { method, expiresIn: expires });
-  await session.say({ path, method, expiresIn: expires, link, headers }, link);
+  const needs = Object.keys(headers).length > 0 ? { headers } : {};
+  await session.say({ path, method, expiresIn: expires, link, ...needs }, link);
   const needed = Object.entries(headers).map(([name, value]) => `, with the header ${name}: ${value}`);
   if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}${needed.join("")}\n`);
 }

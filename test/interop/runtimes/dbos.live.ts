@@ -29,6 +29,7 @@ beforeAll(async () => {
   postgres = await startPostgres();
   pool = new pg.Pool({ connectionString: postgres.url });
   pool.on("connect", (client) => client.on("error", () => {}));
+  pool.on("error", () => {});
   DBOS.setConfig({ name: "stowage", systemDatabaseUrl: postgres.url, serializer, logLevel: "error" });
   await DBOS.launch();
 });

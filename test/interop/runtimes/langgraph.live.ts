@@ -21,6 +21,7 @@ beforeAll(async () => {
   pool = new pg.Pool({ connectionString: postgres.url });
   // Connections that are closing when the server stops.
   pool.on("connect", (client) => client.on("error", () => {}));
+  pool.on("error", () => {});
 });
 afterAll(async () => {
   await pool?.end();
