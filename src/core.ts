@@ -8,6 +8,7 @@ export {
   type ConnectionInput,
   type ConnectionLike,
   type ConnectionSource,
+  type ConnectionsOption,
   chainConnections,
   connectionsFromEnv,
   connectionsFromFile,
@@ -19,12 +20,22 @@ export { contentTypeOf } from "./fs/driver/content.js";
 export type { Driver, DriverFactory, ObjectDriver } from "./fs/driver/driver.js";
 export { file } from "./fs/drivers/file/index.js";
 export { memory } from "./fs/drivers/memory.js";
+export type { JsonOptions, StandardSchema } from "./fs/get.js";
 export { Objects } from "./fs/objects.js";
 export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
-export type { DeleteObjectOptions, ObjectStatOptions, ObjectWriteOptions } from "./fs/options.js";
-export { Storage } from "./fs/storage.js";
+export type {
+  DeleteObjectOptions,
+  ObjectStatOptions,
+  ObjectWriteOptions,
+  RangesInit,
+  SignedPostOptions,
+  UpdateOptions,
+} from "./fs/options.js";
+export { type SignedPost, type SignedUrl, Storage } from "./fs/storage.js";
+export type { UpdateFunction } from "./fs/update.js";
+export type { WriteBody } from "./fs/write-body.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
-export { StoragePath } from "./path.js";
+export { type PathParts, StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";
 export { allowedTypes } from "./xcom/allowed-types.js";
 export { digests } from "./xcom/digest.js";
