@@ -1,8 +1,4 @@
-/**
- * Entry point `stowage/claims`: large values as objects and references to them, for any runtime. `stowage/langgraph`,
- * `stowage/dbos` and others build on it.
- */
+/** Entry point of this folder: claims as the adapters of runtimes use them. */
 export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims.js";
-// For the adapters of runtimes.
 export { ageMs, byteLimit, DigestObjects, digestOf } from "./objects.js";
 export type { Claim, ClaimCodec } from "./reference.js";

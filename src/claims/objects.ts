@@ -13,7 +13,7 @@ const SLICE = 2 * 2 ** 20;
 const RECENT_MS = 60_000;
 const MAX_RECENT = 1000;
 
-/** @internal What an object must be. */
+/** What an object must be. */
 export interface Expected {
   sha256: string;
   /** Plain bytes, if known. */
@@ -21,7 +21,6 @@ export interface Expected {
   codec?: ClaimCodec | undefined;
 }
 
-/** @internal */
 export class DigestObjects {
   readonly storage: Storage;
   readonly maxBytes: number;
@@ -126,7 +125,7 @@ function otherSize(path: StoragePath, size: number, expected: Expected): Error {
   return failure("Corrupt", `${size} bytes instead of ${expected.size}`).at("get", String(path));
 }
 
-/** @internal Hashes in slices, so that other work goes on. */
+/** Hashes in slices, so that other work goes on. */
 export async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash("sha256");
   for (let at = 0; at < bytes.byteLength; at += SLICE) {
@@ -139,7 +138,7 @@ export async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefine
 
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** @internal Returns an age as milliseconds: a number, or a text such as `7d`. Never, for undefined. */
+/** Returns an age as milliseconds: a number, or a text such as `7d`. Never, for undefined. */
 export function ageMs(age: number | string | undefined): number {
   if (age === undefined) return Number.POSITIVE_INFINITY;
   if (typeof age === "number" && age > 0) return age;
@@ -149,7 +148,7 @@ export function ageMs(age: number | string | undefined): number {
   return Number(count) * UNITS[unit!]!;
 }
 
-/** @internal Throws InvalidArgument unless the option is a number of bytes, or Infinity. */
+/** Throws InvalidArgument unless the option is a number of bytes, or Infinity. */
 export function byteLimit(name: string, value: number, infinite = true): number {
   if ((Number.isSafeInteger(value) && value >= 0) || (infinite && value === Number.POSITIVE_INFINITY)) return value;
   throw invalid(`${name} must be a number of bytes, not ${value}`);

@@ -84,7 +84,7 @@ const SOURCES: Record<string, string> = {
   "stowage/airflow/lean": "src/airflow/lean.ts",
   "stowage/testing": "src/testing/index.ts",
   "stowage/tables": "src/xcom/tables/index.ts",
-  "stowage/claims": "src/claims/index.ts",
+  "stowage/claims": "src/claims.ts",
   "stowage/temporal": "src/runtimes/temporal.ts",
   "stowage/langgraph": "src/runtimes/langgraph.ts",
   "stowage/sqs": "src/runtimes/sqs.ts",

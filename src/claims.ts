@@ -1,0 +1,7 @@
+/**
+ * Entry point `stowage/claims`: large values as objects and references to them, for any runtime. `stowage/langgraph`,
+ * `stowage/dbos` and others build on it.
+ */
+
+export type { Claim, ClaimCodec } from "./claims/index.js";
+export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims/index.js";
