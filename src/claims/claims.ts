@@ -2,9 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { checkOptions, failure, invalid, type OptionNames, StorageError } from "../errors.js";
 import type { Abortable, Storage } from "../fs/index.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
+import { decodeUtf8 } from "../streams.js";
 import { ByteCache } from "./cache.js";
-import { ageMs, byteLimit, DigestObjects, digestOf } from "./objects.js";
+import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "./objects.js";
 import {
   type Claim,
   type ClaimCodec,
@@ -95,7 +96,7 @@ export class Claims {
   /** Throws InvalidArgument for an unknown option, a path without a key below a bucket, or a value out of range. */
   constructor(options: ClaimsOptions) {
     checkOptions("Claims", options, OPTIONS);
-    const { storage, path, threshold = THRESHOLD, compression, maxBytes = MAX_BYTES, moved = {}, cache = 0 } = options;
+    const { storage, path, threshold = THRESHOLD, compression, maxBytes = MAX_BYTES, cache = 0 } = options;
     this.#objects = new DigestObjects(storage, byteLimit("maxBytes", maxBytes), ageMs(options.refreshAfter));
     this.#base = toPath(path);
     if (this.#base.key === "") throw invalid("path needs a prefix below the bucket, such as s3://bucket/claims");
@@ -106,7 +107,7 @@ export class Claims {
         `unknown compression ${JSON.stringify(compression)} (expected one of ${Object.keys(SUFFIX).join(", ")})`,
       );
     this.#codec = compression;
-    this.#moved = Object.entries(moved).map(([from, to]) => [toPath(from), toPath(to)]);
+    this.#moved = Object.entries(options.moved ?? {}).map(([from, to]) => [toPath(from), toPath(to)]);
   }
 
   /** The path below which all objects lie. */
@@ -126,6 +127,7 @@ export class Claims {
    */
   async put(bytes: Uint8Array, options: PutOptions = {}): Promise<Claim> {
     checkOptions("put", options, PUT);
+    if (!(bytes instanceof Uint8Array)) throw invalid("put takes a Uint8Array; encode and value take text and JSON");
     const { scope = [], unique = false, signal } = options;
     const below = scopeKey(scope);
     this.#objects.checkSize(bytes.byteLength, String(this.#base));
@@ -146,7 +148,7 @@ export class Claims {
    * @example const bytes = await claims.get(claim);
    */
   async get(claim: Claim, { signal }: Abortable = {}): Promise<Uint8Array> {
-    const { url, sha256, size, codec } = claim;
+    const { url, sha256, size, codec } = claim ?? ({} as Claim);
     const path = this.#locate(url);
     if (parseName(path.key)?.sha256 !== sha256)
       throw failure("Corrupt", "the claim is of another object").at("get", url);
@@ -163,6 +165,7 @@ export class Claims {
    * is always stored, so that it comes back as itself.
    */
   async encode(text: string, options: PutOptions = {}): Promise<string> {
+    if (typeof text !== "string") throw invalid("encode takes text; put takes bytes, and value JSON");
     const size = Buffer.byteLength(text, "utf8");
     if (size < this.#threshold && !looksLikeReference(text)) return text;
     if (!text.isWellFormed()) throw invalid("the text has a lone surrogate, which UTF-8 cannot represent");
@@ -191,8 +194,7 @@ export class Claims {
   async decode(text: string, { signal }: Abortable = {}): Promise<string> {
     const claim = this.reference(text);
     if (claim === undefined) return text;
-    const bytes = await this.get(claim, { signal });
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(await this.get(claim, { signal }));
   }
 
   /**
@@ -211,7 +213,7 @@ export class Claims {
     if (typeof value !== "object" || value === null || !("$stowage" in value)) return value as T;
     const text = JSON.stringify(value);
     const decoded = await this.decode(text, options);
-    return decoded === text ? (value as T) : (JSON.parse(decoded) as T);
+    return decoded === text ? (value as T) : parsedJson<T>(decoded);
   }
 
   /** Returns the claim that a text refers to; undefined for a value. */
@@ -226,13 +228,12 @@ export class Claims {
 
   /** Deletes the object of a claim. Succeeds if it is gone. Only safe with `unique`: others may refer to it else. */
   async remove(claim: Pick<Claim, "url" | "sha256">, { signal }: Abortable = {}): Promise<void> {
-    const path = this.#locate(claim.url);
+    const path = this.#locateNamed(claim?.url, claim?.sha256);
     this.#cache.delete(claim.sha256);
-    this.#objects.forget();
     await this.#objects.storage.delete(path, { signal });
   }
 
-  /** Yields the claims of a scope, or of all; passes over objects whose names are not those of claims. */
+  /** Yields the claims of a scope and of the scopes below it, or of all; passes over objects whose names are not those of claims. */
   async *list({ scope = [], signal }: ClaimOptions = {}): AsyncGenerator<StoredClaim, void, undefined> {
     checkOptions("list", { scope, signal }, CLAIM);
     const below = scopeKey(scope);
@@ -249,8 +250,14 @@ export class Claims {
   async removeScope(scope: readonly string[], { signal }: Abortable = {}): Promise<void> {
     if (scope.length === 0) throw invalid("removeScope needs a scope: without one it would delete every claim");
     this.#cache.clear();
-    this.#objects.forget();
     await this.#objects.storage.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
+  }
+
+  /** Returns the object of a claim, whose name has its digest. */
+  #locateNamed(url: string, sha256: string): StoragePath {
+    const path = this.#locate(url);
+    if (parseName(path.key)?.sha256 === sha256) return path;
+    throw failure("Corrupt", "the claim is of another object").at("claim", url);
   }
 
   #locate(url: string): StoragePath {
@@ -262,13 +269,18 @@ export class Claims {
 
   /** Returns where an object is now; undefined for one that is not ours. */
   #place(path: StoragePath): StoragePath | undefined {
-    for (const [from, to] of this.#moved) if (path.isRelativeTo(from)) return to.join(path.relativeTo(from));
-    return path.isRelativeTo(this.#base) ? path : undefined;
+    for (const [from, to] of this.#moved) if (liesBelow(path, from)) return to.join(path.relativeTo(from));
+    return liesBelow(path, this.#base) ? path : undefined;
   }
 }
 
-function toPath(path: StoragePath | string): StoragePath {
-  return typeof path === "string" ? StoragePath.parse(path) : path;
+/** The message of the parser would show a part of the data. */
+function parsedJson<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw failure("Corrupt", "the object of the claim is not JSON");
+  }
 }
 
 /** A reference is a key of at most a kilobyte, percent-encoded, and a few short fields. */

@@ -1,15 +1,16 @@
 /** Objects whose names hold the digest of their bytes: stored once, renewed when they are old, checked when read. */
 import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
+import { isInstance } from "../brand.js";
 import { failure, invalid, isStorageError } from "../errors.js";
 import type { Storage } from "../fs/index.js";
-import type { StoragePath } from "../path.js";
+import { StoragePath } from "../path.js";
 import type { ClaimCodec } from "./reference.js";
 
 /** Bytes hashed at once: about five milliseconds without instructions for SHA. */
 const SLICE = 2 * 2 ** 20;
 
-/** Objects that were stored by this process a moment ago are not stored again: runtimes repeat themselves. */
+/** Where nothing deletes objects, one that was stored a moment ago is not stored again: runtimes repeat themselves. */
 const RECENT_MS = 60_000;
 const MAX_RECENT = 1000;
 
@@ -28,7 +29,13 @@ export class DigestObjects {
   /** The paths that were stored last, with their times, the oldest first. */
   readonly #recent = new Map<string, number>();
 
-  constructor(storage: Storage, maxBytes: number, refreshAfterMs: number) {
+  /** `remember`: whether a repeated store within a minute costs nothing; only where no other process deletes. */
+  constructor(
+    storage: Storage,
+    maxBytes: number,
+    refreshAfterMs: number,
+    readonly remember = false,
+  ) {
     if (typeof storage?.get !== "function") throw invalid("a storage is needed, such as openStorage()");
     this.storage = storage;
     this.maxBytes = maxBytes;
@@ -42,8 +49,7 @@ export class DigestObjects {
   }
 
   /**
-   * Makes sure that the object is there, and young: in one request if it is new, in two if it is there, in none if this
-   * has stored it within the last minute.
+   * Makes sure that the object is there, and young: in one request if it is new, in two if it is there.
    */
   async store(
     path: StoragePath,
@@ -54,15 +60,11 @@ export class DigestObjects {
     const name = String(path);
     if (Date.now() - (this.#recent.get(name) ?? 0) < Math.min(RECENT_MS, this.#refreshAfterMs)) return;
     await this.#write(path, bytes, codec, signal);
+    if (!this.remember) return;
     this.#recent.delete(name);
     this.#recent.set(name, Date.now());
     const [oldest] = this.#recent.keys();
     if (this.#recent.size > MAX_RECENT) this.#recent.delete(oldest!);
-  }
-
-  /** Forgets what was stored last, before objects are deleted. */
-  forget(): void {
-    this.#recent.clear();
   }
 
   async #write(
@@ -97,7 +99,12 @@ export class DigestObjects {
 
   /** Returns whether an object can stay: it is young enough, and as long as it should be. */
   async #isFresh(path: StoragePath, size: number | undefined, signal: AbortSignal | undefined): Promise<boolean> {
-    const info = await this.storage.stat(path, { signal });
+    const info = await this.storage.stat(path, { signal }).catch((error: unknown) => {
+      // Deleted since the write found it.
+      if (isStorageError(error, "NotFound")) return undefined;
+      throw error;
+    });
+    if (!info) return false;
     const whole = size === undefined || info.size === size;
     return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;
   }
@@ -146,6 +153,19 @@ export function ageMs(age: number | string | undefined): number {
   if (count === undefined || Number(count) === 0)
     throw invalid(`refreshAfter must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(age)}`);
   return Number(count) * UNITS[unit!]!;
+}
+
+/** Returns a path, or the path of a text. */
+export function toPath(path: unknown): StoragePath {
+  return isInstance<StoragePath>(path, "StoragePath") ? path : StoragePath.parse(path as string);
+}
+
+/**
+ * Returns whether an object lies below a place. A reference is input from outside: a segment `..` would leave the place
+ * on a server that stores files.
+ */
+export function liesBelow(path: StoragePath, place: StoragePath): boolean {
+  return path.isRelativeTo(place) && !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path.relativeTo(place));
 }
 
 /** Throws InvalidArgument unless the option is a number of bytes, or Infinity. */

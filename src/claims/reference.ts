@@ -43,7 +43,7 @@ export function referenceText({ url, sha256, size, codec, type }: Claim): string
 
 /** Returns whether a text has the form of a reference, whatever it refers to. A value of this form is never inline. */
 export function looksLikeReference(text: string): boolean {
-  return text.startsWith(MARK) || /^\s*\{\s*"\$stowage"\s*:/.test(text);
+  return typeof text === "string" && text.startsWith(MARK);
 }
 
 /** The digest and the codec that the name of an object states. */
@@ -118,6 +118,11 @@ export function scopeKey(scope: readonly string[]): string {
 function segment(text: string): string {
   if (typeof text !== "string" || text === "") throw invalid("a segment of a scope must be text that is not empty");
   if (!text.isWellFormed()) throw invalid("a segment of a scope has a lone surrogate");
-  const encoded = encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  // `d` is where the digests of a scope begin, and `~` is in the names of single objects.
+  if (text === "d") return "%64";
+  const encoded = encodeURIComponent(text).replace(
+    /[!'()*~]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   return encoded.replace(/\.+$/, (dots) => "%2E".repeat(dots.length));
 }

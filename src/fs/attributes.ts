@@ -47,6 +47,9 @@ const TAG = /^[\p{L}\p{N} +\-=._:/@]*$/u;
 
 /** Returns those attributes in `init` that a write does not check by itself. */
 export function checkMore(init: ObjectAttributes, driver: Driver): ObjectAttributes | undefined {
+  const { contentType, metadata } = init;
+  if (contentType !== undefined) checked("contentType", init);
+  if (metadata !== undefined) checkPlain("metadata", metadata);
   return MORE.some((name) => init[name] !== undefined) ? checkAttributes(init, driver, MORE) : undefined;
 }
 
@@ -70,7 +73,10 @@ function notCarried(name: AttributeName): Error {
 }
 
 function checked(name: AttributeName, init: ObjectAttributes): ObjectAttributes[AttributeName] {
-  if (name === "metadata") return checkMetadata(init.metadata);
+  if (name === "metadata") {
+    checkPlain(name, init.metadata);
+    return checkMetadata(init.metadata);
+  }
   if (name === "tags") return checkTags(init.tags!);
   const text = init[name]!;
   checkHeader(name, text);
@@ -82,7 +88,15 @@ const ENCODED: Partial<Record<AttributeName, string>> = {
   contentDisposition: "; encode a file name as filename*=UTF-8''… (RFC 6266)",
 };
 
+/** A Map, Headers or URLSearchParams has no properties of its own, and would count as empty. */
+function checkPlain(name: string, value: unknown): void {
+  const prototype: unknown = typeof value === "object" && value !== null ? Object.getPrototypeOf(value) : undefined;
+  if (prototype !== null && (prototype === undefined || Object.getPrototypeOf(prototype) !== null))
+    throw invalid(`${name} must be an object of texts, such as { a: "1" }`);
+}
+
 function checkTags(tags: Record<string, string>): Record<string, string> {
+  checkPlain("tags", tags);
   const pairs = Object.entries(tags);
   if (pairs.length > MAX_TAGS) throw invalid(`${pairs.length} tags, at most ${MAX_TAGS} are allowed`);
   for (const [name, value] of pairs) {
@@ -135,7 +149,7 @@ export function copiedAttributes(
   if (attributes === undefined && driver.attributes.length === 0) return replace ?? {};
   const { contentType, ...kept } = attributesOf(info);
   const ownType = driver.attributes.includes("contentType") ? { contentType } : {};
-  return checkAttributes({ ...kept, ...ownType, ...replace }, driver);
+  return { ...checkAttributes({ ...kept, ...ownType }, driver), ...checkAttributes(replace ?? {}, driver) };
 }
 
 /** Returns the attributes among the metadata of an object, without those of the place: its storage class. */

@@ -86,12 +86,13 @@ export class Copies {
     const writing = new Operation(op, "copy", init);
     const source = await reading.run(() => reading.object(this.#reach, from));
     const target = await writing.run(() => writing.object(this.#reach, to));
+    const replaced = await writing.run(async () => checkCopied(target.driver, init));
     if (source.driver === target.driver && source.key === target.key) {
+      if (replaced) throw invalid("a copy onto itself replaces nothing; use setAttributes").at(op, writing.at);
       await this.#storage.stat(from, { signal });
       return {};
     }
     const move = op === "move";
-    const replaced = await writing.run(async () => checkCopied(target.driver, init));
     const inProvider = this.#together(source.path, target.path) && (!replaced || canReplace(target.driver, init));
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;

@@ -40,11 +40,13 @@ export interface OpenBody {
  */
 export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly info: ObjectInfo;
+  readonly #source: ByteStream;
   #body: OpenBody | undefined;
 
   /** @internal Use `storage.get`. */
   constructor(info: ObjectInfo, body: OpenBody) {
     this.info = info;
+    this.#source = body.source;
     this.#body = body;
   }
 
@@ -62,7 +64,8 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   /** Returns the JSON value. Throws `Corrupt` if the bytes are no JSON, or if the value does not fit the schema. */
-  async json<T = unknown>({ schema }: JsonOptions<T> = {}): Promise<T> {
+  async json<T = unknown>(options: JsonOptions<T> = {}): Promise<T> {
+    const { schema } = options ?? {};
     const { toError } = this.#body ?? {};
     const text = await this.text();
     const value = await converted(() => parsed(text), toError);
@@ -80,9 +83,13 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /** Closes the object without reading it. Does nothing if it was read. */
   async cancel(): Promise<void> {
-    const body = this.#body;
+    if (this.#body) await this.close();
+  }
+
+  /** @internal Closes the object, also one that a reader has taken and does not read to its end. */
+  async close(): Promise<void> {
     this.#body = undefined;
-    await body?.source[Symbol.asyncIterator]().return?.();
+    await this.#source[Symbol.asyncIterator]().return?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -161,7 +161,7 @@ export class Storage extends Objects<Driver> {
    * @example const { port } = await storage.json<{ port: number }>("s3://bucket/config.json");
    */
   async json<T = unknown>(at: PathLike, init: ReadOptions & JsonOptions<T> = {}): Promise<T> {
-    const { schema, ...reading } = init;
+    const { schema, ...reading } = init ?? {};
     return (await this.get(at, reading)).json<T>({ schema });
   }
 
@@ -175,7 +175,7 @@ export class Storage extends Objects<Driver> {
     const call = new Operation("write", "write", {});
     return call.run(async () => {
       call.path(this.#reach, at);
-      return this.write(at, jsonText(value), { contentType: "application/json", ...init });
+      return this.write(at, jsonText(value), { ...init, contentType: init.contentType ?? "application/json" });
     });
   }
 

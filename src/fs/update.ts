@@ -2,6 +2,7 @@
 import { pause } from "../concurrency.js";
 import { failure, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
+import { orAbort } from "../streams.js";
 import { attributesOf } from "./attributes.js";
 import type { ObjectAttributes, ObjectInfo, WriteResult } from "./driver/driver.js";
 import type { GetResult } from "./get.js";
@@ -32,22 +33,21 @@ export async function updateObject(
   const { attempts = ATTEMPTS, ...options } = init;
   checkCount("attempts", attempts, 1);
   for (let attempt = 1; ; attempt++) {
-    try {
-      return await once(storage, path, change, options);
-    } catch (error) {
-      if (attempt >= attempts || !isConflict(error)) throw error;
-    }
+    const done = await once(storage, path, change, options, attempt < attempts);
+    if (done !== "again") return done;
     const limit = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
     await pause(Math.random() * limit, init.signal);
   }
 }
 
+/** Returns the outcome of one attempt; "again" if another writer came between and there are attempts left. */
 async function once(
   storage: Verbs,
   path: StoragePath,
   change: UpdateFunction,
   options: Omit<UpdateOptions, "attempts">,
-): Promise<WriteResult | undefined> {
+  more: boolean,
+): Promise<WriteResult | undefined | "again"> {
   const { compression, maxDecodedBytes, ...writing } = options;
   const { signal } = options;
   const current = await storage.get(path, { compression, maxDecodedBytes, signal }).catch((error: unknown) => {
@@ -55,15 +55,45 @@ async function once(
     throw error;
   });
   try {
-    const body = await change(current);
+    const body = await orAbort(Promise.resolve(change(current)), signal).catch((error: unknown): typeof AGAIN => {
+      // The object changed while `change` was reading it.
+      if (more && isStorageError(error, "ObjectChanged") && error.path === String(path)) return AGAIN;
+      throw error;
+    });
+    if (body === AGAIN) return "again";
     if (body === undefined) return undefined;
-    if (!current) return await storage.write(path, body, { ...writing, compression, ifAbsent: true });
-    const { etag: ifMatch } = current.info;
-    if (!ifMatch) throw failure("Unsupported", "the server gives the object no etag").at("update", String(path));
-    const kept = await attributes(storage, path, current, options);
-    return await storage.write(path, body, { ...kept, ...writing, compression, ifMatch });
-  } finally {
+    // What is not read is closed before the write: some servers let a write wait for open reads.
     await current?.cancel();
+    return await write(storage, path, body, current, { ...given(writing), compression });
+  } catch (error) {
+    if (more && conflicts.has(error as object)) return "again";
+    throw error;
+  } finally {
+    await current?.close();
+  }
+}
+
+const AGAIN = Symbol("again");
+/** The failures of writes that another writer has caused. */
+const conflicts = new WeakSet<object>();
+
+async function write(
+  storage: Verbs,
+  path: StoragePath,
+  body: WriteBody,
+  current: GetResult | undefined,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  if (current && !current.info.etag)
+    throw failure("Unsupported", "the server gives the object no etag").at("update", String(path));
+  const condition = current ? { ifMatch: current.info.etag } : { ifAbsent: true };
+  const kept = current ? await attributes(storage, path, current, options) : {};
+  try {
+    return await storage.write(path, body, { ...kept, ...options, ...condition });
+  } catch (error) {
+    const gone = current !== undefined && isStorageError(error, "NotFound");
+    if (isStorageError(error) && (gone || CONFLICTS.has(error.code))) conflicts.add(error);
+    throw error;
   }
 }
 
@@ -72,16 +102,16 @@ async function attributes(
   storage: Verbs,
   path: StoragePath,
   { info }: GetResult,
-  { tags, signal }: Omit<UpdateOptions, "attempts">,
+  { tags, signal }: WriteOptions,
 ): Promise<ObjectAttributes> {
-  const kept = attributesOf(info);
+  const kept = { ...attributesOf(info), storageClass: info.storageClass };
   if (!info.tagCount || tags !== undefined) return kept;
   return { ...kept, tags: (await storage.stat(path, { tags: true, signal })).tags };
 }
 
-/** Returns whether another writer came between. A lost response is none: the write may have happened. */
-function isConflict(error: unknown): boolean {
-  return isStorageError(error) && CONFLICTS.has(error.code);
-}
+const CONFLICTS: ReadonlySet<string> = new Set(["PreconditionFailed", "AlreadyExists", "ObjectChanged"]);
 
-const CONFLICTS: ReadonlySet<string> = new Set(["PreconditionFailed", "AlreadyExists", "ObjectChanged", "NotFound"]);
+/** Leaves out options that are undefined, which would replace attributes. */
+function given(options: WriteOptions): WriteOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -28,7 +28,7 @@ const THRESHOLD = 64 * 1024;
  */
 export function offloadSerializer(options: OffloadSerializerOptions) {
   const { inner = SUPERJSON, threshold = THRESHOLD, ...rest } = options;
-  if (typeof inner.stringify !== "function" || typeof inner.parse !== "function")
+  if (typeof inner?.stringify !== "function" || typeof inner.parse !== "function")
     throw invalid("inner must have the methods name, stringify and parse");
   const claims = new Claims({ threshold, ...rest });
   return {

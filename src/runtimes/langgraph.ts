@@ -92,7 +92,7 @@ function claimsOf({ threshold = THRESHOLD, cache = CACHE, ...rest }: OffloadOpti
 }
 
 function checkSaver(saver: CheckpointSaver): void {
-  const { serde } = saver;
+  const { serde } = saver ?? {};
   const { name } = saver.constructor;
   if (typeof serde?.dumpsTyped !== "function" || typeof saver.putWrites !== "function")
     throw invalid("offload needs a checkpointer of LangGraph");

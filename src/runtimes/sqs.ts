@@ -3,10 +3,11 @@
  * are those of AWS's extended clients for Java and Python, which read them, and whose messages are read.
  */
 import { randomUUID } from "node:crypto";
-import { ageMs, byteLimit, DigestObjects, digestOf } from "../claims/index.js";
+import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "../claims/index.js";
 import { checkOptions, failure, invalid, type OptionNames, StorageError } from "../errors.js";
 import type { Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
+import { decodeUtf8 } from "../streams.js";
 
 export interface SqsOffloadOptions {
   storage: Storage;
@@ -27,6 +28,8 @@ export interface SqsOffloadOptions {
    * timeout. Without it, the whole ReceiveMessage rejects.
    */
   onUnreadable?: ((message: SqsMessage, error: unknown) => void) | undefined;
+  /** Is told of an object that could not be deleted after its message; the call itself has succeeded. */
+  onCleanUpFailed?: ((path: StoragePath, error: unknown) => void) | undefined;
 }
 
 /** What is used of a message. */
@@ -65,6 +68,7 @@ const OPTIONS: OptionNames<SqsOffloadOptions> = {
   maxBytes: true,
   allow: true,
   onUnreadable: true,
+  onCleanUpFailed: true,
 };
 
 const THRESHOLD = 256 * 1024;
@@ -116,19 +120,21 @@ export class SqsOffload {
   readonly #attribute: keyof typeof POINTERS;
   readonly #deleteOnAck: boolean;
   readonly #onUnreadable: SqsOffloadOptions["onUnreadable"];
+  readonly #onCleanUpFailed: SqsOffloadOptions["onCleanUpFailed"];
 
   /** @internal Use {@link sqsOffload}. */
   constructor(options: SqsOffloadOptions) {
-    const { storage, threshold = THRESHOLD, maxBytes = MAX_BYTES, deleteOnAck = true, allow = [] } = options;
+    const { storage, threshold = THRESHOLD, maxBytes = MAX_BYTES, deleteOnAck = true } = options;
     const { attribute = "ExtendedPayloadSize" } = options;
     this.#objects = new DigestObjects(storage, byteLimit("maxBytes", maxBytes), ageMs(undefined));
     this.#path = s3Path(options.path);
-    this.#allow = [this.#path, ...allow.map(s3Path)];
+    this.#allow = [this.#path, ...(options.allow ?? []).map(s3Path)];
     this.#threshold = Math.min(byteLimit("threshold", threshold), MAX_MESSAGE);
     if (!Object.hasOwn(POINTERS, attribute)) throw invalid(`attribute must be one of ${ATTRIBUTES.join(", ")}`);
     this.#attribute = attribute;
     this.#deleteOnAck = deleteOnAck;
     this.#onUnreadable = options.onUnreadable;
+    this.#onCleanUpFailed = options.onCleanUpFailed;
   }
 
   /** Adds the middleware; called by `client.middlewareStack.use`. */
@@ -140,8 +146,8 @@ export class SqsOffload {
   };
 
   /** Returns the body of a record that AWS Lambda was called with, whole; of an SNS notification, its message. */
-  async resolveRecord({ body, messageAttributes = {} }: SqsRecord): Promise<string> {
-    const marked = ATTRIBUTES.map((name) => messageAttributes[name]?.stringValue).find((size) => size !== undefined);
+  async resolveRecord({ body, messageAttributes }: SqsRecord): Promise<string> {
+    const marked = ATTRIBUTES.map((name) => messageAttributes?.[name]?.stringValue).find((size) => size !== undefined);
     if (marked !== undefined) return this.#read(pointerIn(body), Number(marked));
     const envelope = notificationIn(body);
     if (!envelope) return body;
@@ -195,14 +201,15 @@ export class SqsOffload {
       large.add(entry);
       sum -= sizeOf(entry) - POINTER_BYTES;
     }
+    // Refuses all before the first upload.
+    for (const entry of large) this.#checkOutgoing(entry);
     const offloaded = await Promise.all(
       entries.map((entry) => this.#offloaded(entry, input.QueueUrl, large.has(entry))),
     );
     const answer = await send({ ...input, Entries: offloaded.map(({ message }) => message) });
     const failed = new Set(listIn(answer.output.Failed).map(({ Id }) => Id));
     // SQS has not taken these.
-    for (const { message, path } of offloaded)
-      if (path && failed.has(message.Id)) await this.#objects.storage.delete(path);
+    for (const { message, path } of offloaded) if (path && failed.has(message.Id)) await this.#cleanUp(path);
     return answer;
   }
 
@@ -212,13 +219,9 @@ export class SqsOffload {
     large: boolean,
   ): Promise<{ message: M; path?: StoragePath }> {
     const { MessageBody: body, MessageAttributes: attributes = {} } = message;
-    const reserved = ATTRIBUTES.find((name) => Object.hasOwn(attributes, name));
-    if (reserved) throw invalid(`the attribute ${reserved} marks a body that is an object; use another name`);
+    this.#checkOutgoing(message, large);
     if (!large || typeof body !== "string") return { message };
-    if (Object.keys(attributes).length > MAX_ATTRIBUTES)
-      throw invalid(`a large message has at most ${MAX_ATTRIBUTES} attributes of its own`);
     const bytes = Buffer.from(body, "utf8");
-    this.#objects.checkSize(bytes.byteLength, String(this.#path));
     const sha256 = await digestOf(bytes, undefined);
     const path = this.#path.join(`${randomUUID()}~sha256-${sha256}`);
     await this.#objects.storage.write(path, bytes, { contentType: "application/octet-stream" });
@@ -233,6 +236,15 @@ export class SqsOffload {
     if (String(queue).endsWith(".fifo") && message.MessageDeduplicationId === undefined)
       changed.MessageDeduplicationId = sha256;
     return { message: changed, path };
+  }
+
+  #checkOutgoing({ MessageBody: body, MessageAttributes: attributes = {} }: OutgoingMessage, large = true): void {
+    const reserved = ATTRIBUTES.find((name) => Object.hasOwn(attributes, name));
+    if (reserved) throw invalid(`the attribute ${reserved} marks a body that is an object; use another name`);
+    if (!large || typeof body !== "string") return;
+    if (Object.keys(attributes).length > MAX_ATTRIBUTES)
+      throw invalid(`a large message has at most ${MAX_ATTRIBUTES} attributes of its own`);
+    this.#objects.checkSize(Buffer.byteLength(body, "utf8"), String(this.#path));
   }
 
   async #receive(input: Input, send: (input: Input) => Promise<{ output: Input }>) {
@@ -284,7 +296,13 @@ export class SqsOffload {
   }
 
   async #acknowledged(pointer: Pointer | undefined): Promise<void> {
-    if (pointer && this.#deleteOnAck) await this.#objects.storage.delete(this.#locate(pointer));
+    if (!pointer || !this.#deleteOnAck) return;
+    await this.#cleanUp(this.#locate(pointer));
+  }
+
+  /** The message is sent, or deleted: a failure now leaves an object, and the call has succeeded. */
+  async #cleanUp(path: StoragePath): Promise<void> {
+    await this.#objects.storage.delete(path).catch((error: unknown) => this.#onCleanUpFailed?.(path, error));
   }
 
   async #read(pointer: Pointer, size: number): Promise<string> {
@@ -298,7 +316,7 @@ export class SqsOffload {
       sha256 === undefined
         ? await this.#unnamed(path, size)
         : await this.#objects.read(path, { sha256, size }, undefined);
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(bytes);
   }
 
   /** Reads an object of another client, whose name has no digest. */
@@ -314,7 +332,7 @@ export class SqsOffload {
       if (allowed.bucket !== bucket) continue;
       const { scheme, connectionId } = allowed;
       const path = StoragePath.of({ scheme, connectionId, bucket, key });
-      if (path.isRelativeTo(allowed)) return path;
+      if (liesBelow(path, allowed)) return path;
     }
     const detail = `the body lies neither below ${this.#path} nor at a place of allow`;
     throw new StorageError({ code: "PermissionDenied", op: "receive", path: `s3://${bucket}/${key}`, detail });
@@ -332,7 +350,7 @@ interface OutgoingMessage {
 const POINTER_BYTES = 2048;
 
 function s3Path(path: StoragePath | string): StoragePath {
-  const parsed = typeof path === "string" ? StoragePath.parse(path) : path;
+  const parsed = toPath(path);
   if (parsed.scheme === "s3" || parsed.scheme === "s3a") return parsed;
   throw invalid(`messages name an S3 bucket and a key: ${parsed} is no s3:// path`);
 }

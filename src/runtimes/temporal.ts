@@ -2,8 +2,8 @@
  * Entry point `stowage/temporal`: a driver for Temporal's External Storage on any store, which reads what the official
  * drivers of Temporal's SDKs have stored, and the reverse.
  */
-import { ageMs, byteLimit, DigestObjects, digestOf } from "../claims/index.js";
-import { checkOptions, failure, invalid, isStorageError, type OptionNames, StorageError } from "../errors.js";
+import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "../claims/index.js";
+import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../errors.js";
 import type { Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
 import { decodePayload, encodePayload, type Payload } from "./temporal-payload.js";
@@ -51,7 +51,7 @@ export interface TemporalDriverOptions {
    * wherever a lifecycle rule deletes by age, since a running workflow refers to objects of any age. @default never
    */
   refreshAfter?: number | string | undefined;
-  /** Returns another place for a payload; undefined for `url`. */
+  /** Returns the place of a payload, one of `url` and `also` or below them; undefined for `url`. */
   route?: ((context: StoreContext, payload: Payload) => StoragePath | string | undefined) | undefined;
   /** Other buckets whose claims are read, such as those of an older store: the name in claims, and where it is now. */
   also?: readonly { bucket: string; url: StoragePath | string }[] | undefined;
@@ -83,7 +83,7 @@ const NAMES: Readonly<Record<string, string>> = { s3: "aws.s3driver", s3a: "aws.
  * other languages read them. Storing a payload is one request.
  *
  * Failures reach Temporal as ApplicationFailures of a type such as `stowage.NotFound`: not retryable where trying again
- * cannot help (`Corrupt`, `TooLarge`, `InvalidArgument`, `PermissionDenied`), retryable otherwise.
+ * cannot help (`Corrupt`, `TooLarge`, `InvalidArgument`, `PermissionDenied`, `Unsupported`), retryable otherwise.
  *
  * @example
  * const driver = temporalDriver({ storage: openStorage(), url: "s3://lake@payloads" });
@@ -110,12 +110,12 @@ class Driver implements TemporalStorageDriver {
   readonly #onMissing: "retry" | "fail";
 
   constructor(options: TemporalDriverOptions) {
-    const { storage, maxPayloadSize = MAX_PAYLOAD, refreshAfter, route, also = [], onMissing = "retry" } = options;
+    const { storage, maxPayloadSize = MAX_PAYLOAD, refreshAfter, route, onMissing = "retry" } = options;
     this.#place = placeOf(options.url, options.bucket);
     this.name = options.name ?? NAMES[this.#place.path.scheme] ?? "stowage";
     this.type = options.type ?? this.name;
-    this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter));
-    this.#also = also.map(({ url, bucket }) => placeOf(url, bucket));
+    this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter), true);
+    this.#also = (options.also ?? []).map(({ url, bucket }) => placeOf(url, bucket));
     if (onMissing !== "retry" && onMissing !== "fail") throw invalid(`onMissing must be "retry" or "fail"`);
     this.#route = route;
     this.#onMissing = onMissing;
@@ -158,8 +158,7 @@ class Driver implements TemporalStorageDriver {
     signal: AbortSignal,
     uploads: Map<string, Promise<void>>,
   ): Promise<StorageClaim> {
-    const url = this.#route?.(context, payload);
-    const { bucket, path } = url === undefined ? this.#place : placeOf(url, undefined);
+    const { bucket, path } = this.#placeFor(context, payload);
     const bytes = encodePayload(payload);
     this.#objects.checkSize(bytes.byteLength, String(path));
     const sha256 = await digestOf(bytes, signal);
@@ -170,7 +169,7 @@ class Driver implements TemporalStorageDriver {
     return { claimData: { bucket, ...keys(path.scheme, object.key), ...digests(sha256) } };
   }
 
-  async #retrieve({ claimData }: StorageClaim, signal: AbortSignal): Promise<Payload> {
+  async #retrieve({ claimData = {} }: StorageClaim, signal: AbortSignal): Promise<Payload> {
     const { bucket, key = claimData.object ?? claimData.object_name } = claimData;
     const algorithm = claimData.hashAlgorithm ?? claimData.hash_algorithm;
     const sha256 = claimData.hashValue ?? claimData.hash_value;
@@ -182,34 +181,40 @@ class Driver implements TemporalStorageDriver {
     return decodePayload(await this.#objects.read(path, { sha256, size: undefined }, signal));
   }
 
-  /** Returns the object of a claim. A claim is input from outside: it reads nothing but what lies at our places. */
-  #find(bucket: string, key: string): StoragePath {
-    const place = [this.#place, ...this.#also, ...this.#routed(bucket)].find((one) => one.bucket === bucket);
-    if (!place) throw failure("PermissionDenied", `no url is known for the bucket ${JSON.stringify(bucket)}; see also`);
-    const { scheme, connectionId, bucket: name, key: prefix } = place.path;
-    // The key of a claim is the whole key of the bucket; a place of another name has its own prefix.
-    const own = prefix !== "" && key.startsWith(`${prefix}/`) ? key : prefix === "" ? key : `${prefix}/${key}`;
-    const path = StoragePath.of({ scheme, connectionId, bucket: name, key: own });
-    if (/(?:^|\/)\.\.?(?:\/|$)/.test(key) || !path.isRelativeTo(place.path))
-      throw new StorageError({
-        code: "PermissionDenied",
-        op: "retrieve",
-        path: String(path),
-        detail: "not below the url",
-      });
-    return path;
+  #placeFor(context: StoreContext, payload: Payload): Place {
+    const url = this.#route?.(context, payload);
+    if (url === undefined) return this.#place;
+    const path = toPath(url);
+    const place = [this.#place, ...this.#also].find((one) => path.equals(one.path) || liesBelow(path, one.path));
+    if (place) return { bucket: place.bucket, path };
+    throw invalid(`route has chosen ${path}, where no claim would be read: it must be url, in also, or below them`);
   }
 
-  /** A bucket that `route` has chosen is at the same provider and connection, unless `also` says otherwise. */
-  #routed(bucket: string): Place[] {
-    if (!this.#route || this.#place.path.bucket === "") return [];
-    const { scheme, connectionId } = this.#place.path;
-    return [{ bucket, path: StoragePath.of({ scheme, connectionId, bucket, key: "" }) }];
+  /** Returns the object of a claim. A claim is input from outside: it reads nothing but what lies at our places. */
+  #find(bucket: string, key: string): StoragePath {
+    const places = [this.#place, ...this.#also].filter((one) => one.bucket === bucket);
+    // The key is that of the whole bucket; of an older bucket that has moved, it is below the new place.
+    for (const { path: place } of places) {
+      const path = withKey(place, key);
+      if (liesBelow(path, place)) return path;
+    }
+    for (const { path: place } of places) {
+      const path = withKey(place, `${place.key}/${key}`);
+      if (liesBelow(path, place)) return path;
+    }
+    throw failure(
+      "PermissionDenied",
+      `no place is known for the key in the bucket ${JSON.stringify(bucket)}; see also`,
+    );
   }
 }
 
+function withKey({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
+  return StoragePath.of({ scheme, connectionId, bucket, key });
+}
+
 function placeOf(url: StoragePath | string, bucket: string | undefined): Place {
-  const path = typeof url === "string" ? StoragePath.parse(url) : url;
+  const path = toPath(url);
   return { path, bucket: bucket ?? (path.bucket || path.name) };
 }
 
@@ -241,6 +246,7 @@ function segments(target: StorageTarget | undefined): string {
 /** Dots are encoded where some provider would change the name. */
 function segment(value: string | undefined): string {
   if (value === undefined || value === "") return "null";
+  if (!value.isWellFormed()) throw invalid("an id of the workflow has a lone surrogate");
   return encodeURIComponent(value)
     .replaceAll("~", "%7E")
     .replace(/\.+$/, (dots) => "%2E".repeat(dots.length));

@@ -140,15 +140,62 @@ describe("put and get", () => {
   });
 });
 
-test("what was just stored is not stored again, unless it was removed", async () => {
+test("a value that another process has deleted is stored again", async () => {
   const claims = claimsAt();
-  const claim = await claims.put(Buffer.from(BIG));
-  await storage.delete(claim.url);
-  await claims.put(Buffer.from(BIG));
-  expect(await count(claims)).toBe(0);
-  await claims.remove(claim);
-  await claims.put(Buffer.from(BIG));
-  expect(await count(claims)).toBe(1);
+  const claim = await claims.put(Buffer.from(BIG), { scope: ["t"] });
+  await new Claims({ storage, path: claims.path }).removeScope(["t"]);
+  expect(await claims.put(Buffer.from(BIG), { scope: ["t"] })).toEqual(claim);
+  expect((await claims.get(claim)).byteLength).toBe(1000);
+});
+
+test("a reference with a step up leads nowhere, and nothing outside of the path is read or deleted", async () => {
+  const claims = claimsAt();
+  const other = claimsAt();
+  const theirs = await other.put(Buffer.from(BIG));
+  const url = `${claims.path}/../${other.path.name}/d/sha256/${theirs.sha256}`;
+  const text = claims.referenceText({ ...theirs, url });
+  expect(await claims.decode(text)).toBe(text);
+  for (const work of [claims.get({ ...theirs, url }), claims.remove({ ...theirs, url })])
+    await expect(work).rejects.toMatchObject({ code: "PermissionDenied" });
+  const mine = await claims.put(Buffer.from(BIG));
+  await expect(claims.remove({ ...mine, url: String(claims.path) })).rejects.toMatchObject({
+    code: expect.any(String),
+  });
+  expect((await claims.get(mine)).byteLength).toBe(1000);
+});
+
+test("a scope that is named as the folder of digests is a scope of its own", async () => {
+  const claims = claimsAt();
+  const [parent, whole] = [
+    await claims.put(Buffer.from("a".repeat(20)), { scope: ["wf"] }),
+    await claims.put(Buffer.from(BIG)),
+  ];
+  await claims.put(Buffer.from(BIG), { scope: ["wf", "d"] });
+  await claims.removeScope(["wf", "d"]);
+  await claims.removeScope(["d"]);
+  expect((await claims.get(parent)).byteLength).toBe(20);
+  expect((await claims.get(whole)).byteLength).toBe(1000);
+});
+
+test.each<[string, (claims: Claims) => unknown, string]>([
+  ["text in place of bytes", (claims) => claims.put("text" as never), "InvalidArgument"],
+  ["bytes in place of text", (claims) => claims.encode(5 as never), "InvalidArgument"],
+  ["no claim", (claims) => claims.get(null as never), "InvalidArgument"],
+  ["an empty claim", (claims) => claims.remove({} as never), "InvalidArgument"],
+])("%s is a typed error", async (_, call, code) => {
+  const claims = claimsAt();
+  await expect(Promise.resolve().then(() => call(claims))).rejects.toMatchObject({ code });
+});
+
+test("an object that is no JSON, or no UTF-8, is Corrupt, and no message shows it", async () => {
+  const claims = claimsAt();
+  const secret = await claims.put(Buffer.from("secret{secret{secret{"));
+  const value = JSON.parse(claims.referenceText(secret)) as unknown;
+  const error = await claims.resolve(value).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "Corrupt" });
+  expect(String(error)).not.toContain("secret{");
+  const binary = await claims.put(new Uint8Array(20).fill(255));
+  await expect(claims.decode(claims.referenceText(binary))).rejects.toMatchObject({ code: "Corrupt" });
 });
 
 describe("encode and decode", () => {

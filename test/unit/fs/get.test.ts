@@ -157,3 +157,49 @@ test.each(BASES)("many updates at once lose nothing; the last attempt's conflict
   await expect(meddled).rejects.toMatchObject({ code: "PreconditionFailed" });
   expect(await storage.text(path)).toBe("other");
 });
+
+test("update calls the function once for its own failure, and not again for one of a missing bucket", async () => {
+  let calls = 0;
+  const failing = storage.update("memory://get/own", () => {
+    calls += 1;
+    return storage.text("memory://get/absent");
+  });
+  await expect(failing).rejects.toMatchObject({ code: "NotFound", path: "memory://get/absent" });
+  expect(calls).toBe(1);
+});
+
+test("update ends when its signal aborts while the function runs", async () => {
+  const stop = new AbortController();
+  const hanging = storage.update("memory://get/hanging", () => new Promise<string>(() => stop.abort("enough")), {
+    signal: stop.signal,
+  });
+  await expect(hanging).rejects.toBe("enough");
+});
+
+test("an undefined option of update, writeJson or replace changes no attribute", async () => {
+  const path = "memory://get/undefined";
+  await storage.write(path, "1", { cacheControl: "a", tags: { t: "1" }, metadata: { m: "1" } });
+  await storage.update(path, () => "2", { cacheControl: undefined, tags: undefined, metadata: undefined });
+  const kept = { cacheControl: "a", tags: { t: "1" }, metadata: { m: "1" } };
+  expect(await storage.stat(path, { tags: true })).toMatchObject(kept);
+  await storage.writeJson(path, 1, { contentType: undefined });
+  expect(await storage.stat(path)).toMatchObject({ contentType: "application/json" });
+});
+
+test("a copy onto itself with other attributes is refused, not ignored", async () => {
+  await storage.write("memory://get/itself", "1");
+  const copy = storage.copy("memory://get/itself", "memory://get/itself", { replace: { cacheControl: "a" } });
+  await expect(copy).rejects.toMatchObject({ code: "InvalidArgument", message: /setAttributes/ });
+});
+
+test.each<[string, object]>([
+  ["tags in a Map", { tags: new Map([["a", "b"]]) }],
+  ["tags as text", { tags: "abc" }],
+  ["tags as a number", { tags: 5 }],
+  ["metadata in Headers", { metadata: new Headers({ a: "b" }) }],
+  ["metadata in a list", { metadata: ["a"] }],
+  ["a content type outside ASCII", { contentType: "text/ä" }],
+])("%s would be lost, and are refused", async (_, init) => {
+  await expect(storage.write("memory://get/typed-wrong", "1", init)).rejects.toMatchObject({ code: "InvalidArgument" });
+  expect(await storage.exists("memory://get/typed-wrong")).toBe(false);
+});

@@ -122,19 +122,37 @@ describe("claims", () => {
     expect(await keyOf()).toBe("v0");
   });
 
-  test("a path of its own, a route, and older buckets", async () => {
-    const old = driverAt();
+  test("a path of its own, a route, and older places, also in one bucket", async () => {
+    const old = driverAt({ url: "memory://shared/old" });
     const [first] = await old.store({}, [one]);
+    const bare = driverAt();
+    const [second] = await bare.store({}, [one]);
+    await storage.copy(`memory://${second!.claimData.bucket}/v0`, "memory://archive/kept/v0", { recursive: true });
     const driver = driverAt({
-      url: "memory://bucket/prefix",
-      bucket: "payloads",
+      url: "memory://shared/new",
       route: (_, payload) => (payload.data!.byteLength > 10 ? "memory://large" : undefined),
-      also: [{ bucket: first!.claimData.bucket!, url: `memory://${first!.claimData.bucket}` }],
+      also: [
+        { bucket: "shared", url: "memory://shared/old" },
+        { bucket: "large", url: "memory://large" },
+        { bucket: second!.claimData.bucket!, url: "memory://archive/kept" },
+      ],
     });
     const [small, large] = await driver.store({}, [one, { data: Buffer.alloc(20) }]);
-    expect(small!.claimData).toMatchObject({ bucket: "payloads", key: expect.stringMatching(/^prefix\/v0\//) });
+    expect(small!.claimData).toMatchObject({ bucket: "shared", key: expect.stringMatching(/^new\/v0\//) });
     expect(large!.claimData).toMatchObject({ bucket: "large" });
-    expect(await driver.retrieve({}, [first!, small!, large!])).toHaveLength(3);
+    expect(await driver.retrieve({}, [first!, second!, small!, large!])).toHaveLength(4);
+  });
+
+  test("a route to a place whose claims would not be read, and a claim of a bucket that is none of ours, are refused", async () => {
+    const lost = driverAt({ route: () => "memory://nowhere" });
+    await expect(lost.store({}, [one])).rejects.toMatchObject({ type: "stowage.InvalidArgument" });
+    const theirs = driverAt();
+    const claims = await theirs.store({}, [one]);
+    const routed = driverAt({ route: () => undefined });
+    await expect(routed.retrieve({}, claims)).rejects.toMatchObject({ type: "stowage.PermissionDenied" });
+    await expect(routed.retrieve({}, [{} as never])).rejects.toMatchObject({ type: "stowage.InvalidArgument" });
+    const target = { kind: "workflow", namespace: "n", id: "\ud800" } as const;
+    await expect(routed.store({ target }, [one])).rejects.toMatchObject({ type: "stowage.InvalidArgument" });
   });
 
   test("what lies elsewhere, is damaged, too large or of another kind is a typed failure of Temporal", async () => {

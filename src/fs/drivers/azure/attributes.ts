@@ -43,8 +43,8 @@ const NO_CONTENT: readonly number[] = [204];
 const SET_TIER: readonly number[] = [200, 202];
 
 /**
- * Sends one request for each kind that changes: properties, metadata, tags, tier. Each has the etag of the one before as
- * its condition, so that no change of others is lost; a failure in between leaves the first ones done.
+ * Sends one request for each kind that changes: properties, metadata, tags, tier. The first two have the etag of the one
+ * before as their condition; tags and tier can have none. A failure in between leaves the first ones done.
  */
 export async function setAttributes(
   server: Server,
@@ -54,7 +54,9 @@ export async function setAttributes(
 ): Promise<WriteResult> {
   // Refuses what Azure does not know before the first request.
   const metadata = metadataHeaders(attributes.metadata);
-  placeHeaders(attributes);
+  const { tags, storageClass } = attributes;
+  placeHeaders({ ...(changed.has("tags") && { tags }), ...(changed.has("storageClass") && { storageClass }) });
+  if (changed.has("storageClass") && storageClass === undefined) throw invalid("a blob has always an access tier");
   let receipt = receiptFrom(was.etag, was.version);
   const set = async (comp: string, described: AzureRequest["headers"]) => {
     const headers = { ...described, "if-match": receipt.etag };
@@ -72,7 +74,6 @@ export async function setAttributes(
 const APART: ReadonlySet<AttributeName> = new Set(["metadata", "tags", "storageClass"]);
 
 async function setTier(server: Server, key: string, tier: string | undefined, signal: AbortSignal | undefined) {
-  if (tier === undefined) throw invalid("a blob has always an access tier");
   const headers = { "x-ms-access-tier": tier };
   await server.text({ method: "PUT", key, query: { comp: "tier" }, headers, statuses: SET_TIER, signal });
 }

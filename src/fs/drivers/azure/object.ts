@@ -67,8 +67,8 @@ export const ATTRIBUTES: readonly AttributeName[] = [
   "storageClass",
   "tags",
 ];
-/** The attributes that a copy inside the service can set. */
-export const ON_COPY: readonly AttributeName[] = ["metadata", "storageClass", "tags"];
+/** The attributes that a copy inside the service can set. It cannot clear metadata: without any, it copies them. */
+export const ON_COPY: readonly AttributeName[] = ["storageClass", "tags"];
 
 /** The headers of a response; a request has `x-ms-blob-` before the same names. */
 const TEXTS = {
@@ -107,9 +107,13 @@ export function metadataHeaders(metadata: ObjectAttributes["metadata"]): Record<
 
 /** Returns the headers of tier and tags. Throws InvalidArgument for those that Azure does not know. */
 export function placeHeaders({ storageClass, tags }: ObjectAttributes): Record<string, string | undefined> {
-  if (storageClass !== undefined && !TIERS.includes(storageClass))
-    throw invalid(`unknown access tier ${JSON.stringify(storageClass)} (expected one of ${TIERS.join(", ")})`);
+  checkTier(storageClass);
   return { "x-ms-access-tier": storageClass, "x-ms-tags": tagsOf(tags) };
+}
+
+function checkTier(tier: string | undefined): void {
+  if (tier !== undefined && !TIERS.includes(tier))
+    throw invalid(`unknown access tier ${JSON.stringify(tier)} (expected one of ${TIERS.join(", ")})`);
 }
 
 function tagsOf(tags: ObjectAttributes["tags"]): string | undefined {
