@@ -21,7 +21,7 @@ export { file } from "./fs/drivers/file/index.js";
 export { memory } from "./fs/drivers/memory.js";
 export { Objects } from "./fs/objects.js";
 export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
-export type { DeleteObjectOptions, ObjectStatOptions, ObjectWriteOptions } from "./fs/options.js";
+export type { DeleteObjectOptions, ObjectReadOptions, ObjectStatOptions, ObjectWriteOptions } from "./fs/options.js";
 export { Storage } from "./fs/storage.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
 export { StoragePath } from "./path.js";

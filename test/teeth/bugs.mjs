@@ -22,6 +22,53 @@ export const bugs = [
     replace: "if (path === undefined) throw",
     tests: ["test/unit/fs/scope.test.ts"],
   },
+  // Lists and ranges
+  {
+    name: "a limit lists one entry too many",
+    file: "src/fs/list.ts",
+    find: "let left = limit ?? Number.POSITIVE_INFINITY;",
+    replace: "let left = (limit ?? Number.POSITIVE_INFINITY) + 1;",
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract L18",
+  },
+  {
+    name: "the last page says that others follow",
+    file: "src/fs/list.ts",
+    find: "if (entries.length > 0) yield { entries, next: undefined };",
+    replace: "if (entries.length > 0) yield { entries, next: keyOf(entries[0]!) };",
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract L19",
+  },
+  {
+    name: "a page goes on inside the directory that ended it",
+    file: "src/fs/list.ts",
+    find: "yield { entries, next: keyOf(last) };",
+    replace: "yield { entries, next: last.path.key };",
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract L19",
+  },
+  {
+    name: "last 0 reads everything",
+    file: "src/fs/read-last.ts",
+    find: "if (last === 0) return",
+    replace: "if (last < 0) return",
+    tests: ["test/conformance/contract.test.ts"],
+    only: "memory keeps the contract R25",
+  },
+  {
+    name: "a broken suffix range goes on at the start of the object",
+    file: "src/fs/read-last.ts",
+    find: "new ResumableBody(pinned, startOf(info, last), info.size, body)",
+    replace: "new ResumableBody(pinned, 0, info.size, body)",
+    tests: ["test/unit/fs/last.test.ts"],
+  },
+  {
+    name: "the range after a look at the size is of any version",
+    file: "src/fs/read-last.ts",
+    find: "ifMatch: ifMatch ?? (info.etag || undefined) }",
+    replace: "ifMatch }",
+    tests: ["test/unit/fs/last.test.ts"],
+  },
   // Attributes
   {
     name: "Azure copies leave the tags behind",
