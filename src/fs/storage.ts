@@ -44,7 +44,6 @@ import {
   type GlobOptions,
   type ListEntry,
   type ListOptions,
-  type ObjectReadOptions,
   type PathLike,
   POST,
   RANGES,
@@ -64,6 +63,8 @@ import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
 import { checkReadWithLast, READ_WITH_LAST, readLast } from "./read-last.js";
 import type { DriverRegistry } from "./registry.js";
 import { Scope } from "./scope.js";
+import { type SyncOptions, type SyncSummary, sync } from "./sync.js";
+import type { TreeOptions } from "./tree.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
 import { decoding, writeObject } from "./write.js";
@@ -165,7 +166,7 @@ export class Storage extends Objects<Driver> {
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
    */
   override read(at: PathLike, init: ReadOptions = {}): ByteStream {
-    return init?.last === undefined ? super.read(at, withoutLast(init)) : this.#readLast(at, init);
+    return init?.last === undefined ? super.read(at, init) : this.#readLast(at, init);
   }
 
   /**
@@ -175,7 +176,7 @@ export class Storage extends Objects<Driver> {
    * @example const tail = await storage.bytes("s3://bucket/big.log", { last: 1024 });
    */
   override bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
-    if (init?.last === undefined) return super.bytes(at, withoutLast(init));
+    if (init?.last === undefined) return super.bytes(at, init);
     return this.get(at, init).then((object) => object.bytes());
   }
 
@@ -360,6 +361,20 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
+   * Brings the tree at `to` to the state of the tree at `from`, and returns the numbers of what it did. Copies objects
+   * that are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete
+   * copies are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws
+   * one BatchError at the end; then it deletes nothing.
+   *
+   * @example const { copied, bytes } = await storage.sync("file:///srv/site", "s3://bucket/site", { delete: true });
+   */
+  sync(from: PathLike, to: PathLike, init: SyncOptions = {}): Promise<SyncSummary> {
+    const copyTree = (copying: CopyOptions, options: TreeOptions) =>
+      this.#copies.run("sync", from, to, copying, options);
+    return sync(this.#reach, this, copyTree, [from, to], init);
+  }
+
+  /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
    * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
    * are checked.
@@ -457,13 +472,6 @@ export class Storage extends Objects<Driver> {
     }
     await deleteGroups(groups, signal);
   }
-}
-
-/** Returns options that {@link Objects} knows: also an undefined name is one that it would refuse. */
-function withoutLast(init: ReadOptions): ObjectReadOptions {
-  if (!Object.hasOwn(init ?? {}, "last")) return init;
-  const { last: _, ...rest } = init;
-  return rest;
 }
 
 /** Returns the bytes of the requested range that the object has. */

@@ -69,6 +69,42 @@ export const bugs = [
     replace: "ifMatch }",
     tests: ["test/unit/fs/last.test.ts"],
   },
+  // Sync
+  {
+    name: "a sync overlooks a source that is newer than its copy",
+    file: "src/fs/sync.ts",
+    find: "return copy.getTime() >= (written % SECOND === 0 ? written + SECOND - 1 : written);",
+    replace: "return copy.getTime() > 0;",
+    tests: ["test/unit/fs/sync.test.ts"],
+  },
+  {
+    name: "a sync deletes what the patterns exclude",
+    file: "src/fs/sync.ts",
+    find: "const doomed = [...this.#rest].filter(([rest]) => chosen(rest));",
+    replace: "const doomed = [...this.#rest].filter(() => chosen);",
+    tests: ["test/unit/fs/sync.test.ts"],
+  },
+  {
+    name: "a dry run of a sync deletes",
+    file: "src/fs/sync.ts",
+    find: "if (!dryRun) await this.#storage.delete(paths, { signal });",
+    replace: "await this.#storage.delete(paths, { signal });",
+    tests: ["test/unit/fs/sync.test.ts"],
+  },
+  {
+    name: "a sync into its own source is not refused",
+    file: "src/fs/sync.ts",
+    find: "if (await areNested(source, target))",
+    replace: "if (source === target && (await areNested(source, target)))",
+    tests: ["test/unit/fs/sync.test.ts"],
+  },
+  {
+    name: "a sync compares checksums with nothing",
+    file: "src/fs/sync.ts",
+    find: "return here === there;",
+    replace: 'return here !== "" && there !== "";',
+    tests: ["test/unit/fs/sync.test.ts"],
+  },
   // Attributes
   {
     name: "Azure copies leave the tags behind",
