@@ -6,6 +6,7 @@ import { Cli, type ExitCode, report } from "./command.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
+import { addSync } from "./commands/sync.js";
 import { addTransfers } from "./commands/transfers.js";
 import { addXCom } from "./commands/xcom.js";
 import { addCompletion } from "./completion.js";
@@ -46,6 +47,7 @@ function programOf(cli: Cli, number: string): Command {
   present(program, cli.io);
   addListing(cli, program);
   addTransfers(cli, program);
+  addSync(cli, program);
   addObjects(cli, program);
   addXCom(cli, program);
   addLifecycle(cli, program);

@@ -3,3 +3,4 @@ export type { Objects } from "./objects.js";
 export { type CreateStorageOptions, createObjects } from "./open.js";
 export type { Abortable, Compression, ListEntry, ListOptions, Range, ReadOptions, WriteOptions } from "./options.js";
 export type { Storage } from "./storage.js";
+export type { SyncStep, SyncSummary } from "./sync.js";

@@ -105,6 +105,20 @@ export const bugs = [
     replace: 'return here !== "" && there !== "";',
     tests: ["test/unit/fs/sync.test.ts"],
   },
+  {
+    name: "a failed sync is not summed up",
+    file: "src/cli/commands/sync.ts",
+    find: "if (done.copied + done.deleted > 0) await summed",
+    replace: "if (done.copied + done.deleted < 0) await summed",
+    tests: ["test/unit/cli/cli-sync.test.ts"],
+  },
+  {
+    name: "a dry run of the command prints no steps",
+    file: "src/cli/commands/sync.ts",
+    find: "if (session.json || dryRun) printed.push",
+    replace: "if (session.json) printed.push",
+    tests: ["test/unit/cli/cli-sync.test.ts"],
+  },
   // Attributes
   {
     name: "Azure copies leave the tags behind",
