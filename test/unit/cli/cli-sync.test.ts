@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { jsonLines, type Ran, stowage } from "../../support/command.js";
+import { jsonLines, type Ran } from "../../support/command.js";
+import { commandInProcess } from "../../support/in-process.js";
 
 let folder: string;
 beforeEach(async () => {
@@ -15,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const run = (...args: string[]): Promise<Ran> => stowage(args, { cwd: folder });
+const run = (...args: string[]): Promise<Ran> => commandInProcess(args, { cwd: folder });
 const backup = async () => (await readdir(join(folder, "backup"), { recursive: true })).sort();
 
 test("sync copies what has changed, and sums it up", async () => {

@@ -27,6 +27,7 @@ const COMMANDS = [
   ["cp"],
   ["mv"],
   ["rm"],
+  ["sync"],
   ["stat"],
   ["sign"],
   ["xcom"],
