@@ -7,6 +7,11 @@ export function compressionOption(what: string): Option {
   return new Option("--compression <codec>", what).choices([...codecs.names, "infer"]);
 }
 
+/** An option of other tools that is understood: it asks for what this one does anyway, or has a name of its own for. */
+export function accustomed(flag: string): Option {
+  return new Option(flag).hideHelp();
+}
+
 /** Parses an integer >= 0. */
 export function whole(text: string): number {
   const value = Number(text);

@@ -81,7 +81,7 @@ describe("what is wrong with a command is one line with the way to its help, and
     ["an unknown option", ["ls", "--jsn"], "unknown option '--jsn' (Did you mean --json?); see: stowage ls --help"],
     ["a missing argument", ["cp", "a"], "missing required argument 'to'; see: stowage cp --help"],
     ["a missing option", ["xcom", "push"], "required option '--dag <id>' not specified; see: stowage xcom push --help"],
-    ["too many arguments", ["mv", "a", "b", "c"], "too many arguments"],
+    ["too many arguments", ["sync", "a", "b", "c"], "too many arguments"],
     ["a codec that is none", ["cat", "--compression", "rar", "a"], "Allowed choices are zip, gzip"],
     ["a number that is none", ["cat", "--start", "-1", "a"], "It must be a whole number"],
     ["a time that is none", ["sign", "--expires", "1w", "s3://b/k"], "It must be seconds, or a time such as 15m"],
