@@ -8,6 +8,7 @@ import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
 import { addSync } from "./commands/sync.js";
 import { addTransfers } from "./commands/transfers.js";
+import { addUsage } from "./commands/usage.js";
 import { addXCom } from "./commands/xcom.js";
 import { addCompletion } from "./completion.js";
 import { addDoctor } from "./doctor/index.js";
@@ -46,6 +47,7 @@ function programOf(cli: Cli, number: string): Command {
     .exitOverride();
   present(program, cli.io);
   addListing(cli, program);
+  addUsage(cli, program);
   addTransfers(cli, program);
   addSync(cli, program);
   addObjects(cli, program);

@@ -88,6 +88,8 @@ function numbersOf({ done, files, total, seconds }: State): string {
   const rate = done / Math.max(0.001, seconds);
   const speed = `${bytes(rate)}/s`;
   const ahead = files === undefined ? "" : `${counted(files, "file")} `;
+  // Copies inside a provider send no bytes through this process.
+  if (files !== undefined && done === 0) return `${ahead}${duration(seconds)}`;
   if (!total) return `${ahead}${bytes(done)} ${speed} ${duration(seconds)}`;
   const share = `${String(Math.floor((100 * Math.min(done, total)) / total)).padStart(3)}%`;
   const left = rate > 0 ? duration((total - Math.min(done, total)) / rate) : "-:--";

@@ -141,6 +141,13 @@ export const bugs = [
     tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
+    name: "du forgets the directories above the deepest level",
+    file: "src/cli/commands/usage.ts",
+    find: "for (let level = 1; level <=",
+    replace: "for (let level = depth; level <=",
+    tests: ["test/unit/cli/cli-usage.test.ts"],
+  },
+  {
     name: "a failed sync is not summed up",
     file: "src/cli/commands/sync.ts",
     find: "if (done.copied + done.deleted > 0) await summed",

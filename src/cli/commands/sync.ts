@@ -59,11 +59,18 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
         done[step.action === "copy" ? "copied" : "deleted"] += 1;
         if (step.action === "copy") {
           done.bytes += step.size ?? 0;
+          // A copy inside a provider sends no bytes through this process.
+          bar.at(Math.max(bar.done, done.bytes));
           bar.file();
         }
         if (session.json || dryRun) printed.push(told(session, step, dryRun));
       };
-      return storage.sync(source, target, { ...options, onStep, onProgress: (count) => bar.at(count), signal });
+      return storage.sync(source, target, {
+        ...options,
+        onStep,
+        onProgress: (count) => bar.at(Math.max(count, done.bytes)),
+        signal,
+      });
     },
   );
   const summary = await run.catch(async (error: unknown) => {

@@ -23,6 +23,7 @@ const COMMANDS = [
   [],
   ["ls"],
   ["glob"],
+  ["du"],
   ["cat"],
   ["cp"],
   ["mv"],
