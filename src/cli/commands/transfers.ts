@@ -193,7 +193,8 @@ async function all(
       const lane = async () => {
         for (const source of queue) {
           try {
-            await one(session, source, target.join(source.name), options, verb, onProgress());
+            const shared = { onProgress: onProgress(), clear: () => bar.end() };
+            await one(session, source, target.join(source.name), options, verb, shared);
             batch.done(1);
             bar.file();
           } catch (error) {
@@ -209,27 +210,35 @@ async function all(
   batch.check(verb, String(target), verb === "copy" ? "not copied" : "not moved");
 }
 
+/** The bar of several transfers. */
+interface Shared {
+  onProgress: ((bytes: number) => void) | undefined;
+  clear(): void;
+}
+
 async function one(
   session: Session,
   source: StoragePath,
   target: StoragePath,
   options: CopyOptions,
   verb: Verb,
-  onProgress?: (bytes: number) => void,
+  shared?: Shared,
 ): Promise<void> {
   const { recursive = false, ifAbsent = false, followLinks, attributes, dryRun } = options;
   const { storage, signal } = session;
   const total = async () => (recursive ? undefined : sizeOf(session, source));
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
-  const tree = recursive && !(onProgress && (await storage.exists(source, { signal })));
+  const tree = recursive && !(shared && (await storage.exists(source, { signal })));
   if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
   const init = { recursive: tree, ifAbsent, followLinks, attributes, replace: attributesIn(options), signal };
-  if (onProgress) await storage[verb](source, target, { ...init, onProgress });
+  if (shared) await storage[verb](source, target, { ...init, onProgress: shared.onProgress });
   else
     await session.transfer(source.name, total, (bar) =>
       storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done) }),
     );
   const action = verb === "copy" ? "copied" : "moved";
+  // The line would begin behind the bar.
+  shared?.clear();
   await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
 }
 
