@@ -12,20 +12,28 @@ export function hasWildcard({ key }: StoragePath): boolean {
 /**
  * Returns the paths that the arguments stand for: each itself, or the objects that match its wildcards, with directories
  * if `recursive`. An object whose name has these characters is found by its name, and nothing else is then matched.
- * Throws NotFound if nothing matches.
+ * Throws NotFound if nothing matches, unless `force`.
  */
-export async function expanded(session: Session, texts: readonly string[], recursive = false): Promise<StoragePath[]> {
+export async function expanded(
+  session: Session,
+  texts: readonly string[],
+  { recursive = false, force = false }: { recursive?: boolean | undefined; force?: boolean } = {},
+): Promise<StoragePath[]> {
   const found: StoragePath[] = [];
   for (const text of texts) {
     const path = session.path(text);
     if (hasWildcard(path) && !(await session.storage.exists(path, { signal: session.signal })))
-      found.push(...(await matches(session, path, recursive)));
+      found.push(...(await matches(session, path, { recursive, force })));
     else found.push(path);
   }
   return found;
 }
 
-async function matches(session: Session, pattern: StoragePath, recursive: boolean): Promise<StoragePath[]> {
+async function matches(
+  session: Session,
+  pattern: StoragePath,
+  { recursive, force }: { recursive: boolean; force: boolean },
+): Promise<StoragePath[]> {
   const { storage, signal } = session;
   const found: StoragePath[] = [];
   const skipped = new Set<string>();
@@ -38,7 +46,7 @@ async function matches(session: Session, pattern: StoragePath, recursive: boolea
     if (type === "file" || (type === "directory" && recursive)) found.push(path);
   }
   for (const path of skipped) await notFollowed(session, path);
-  if (found.length === 0) throw failure("NotFound", "no object matches").at("glob", String(pattern));
+  if (found.length === 0 && !force) throw failure("NotFound", "no object matches").at("glob", String(pattern));
   return found;
 }
 

@@ -234,5 +234,5 @@ const SECOND = 1000;
 function isNotOlder(copy: Date | undefined, source: Date | undefined): boolean {
   if (copy === undefined || source === undefined) return false;
   const written = source.getTime();
-  return copy.getTime() >= (written % SECOND === 0 ? written + SECOND - 1 : written);
+  return copy.getTime() >= (written % SECOND === 0 ? written + SECOND : written);
 }

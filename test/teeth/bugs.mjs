@@ -73,7 +73,7 @@ export const bugs = [
   {
     name: "a sync overlooks a source that is newer than its copy",
     file: "src/fs/sync.ts",
-    find: "return copy.getTime() >= (written % SECOND === 0 ? written + SECOND - 1 : written);",
+    find: "return copy.getTime() >= (written % SECOND === 0 ? written + SECOND : written);",
     replace: "return copy.getTime() > 0;",
     tests: ["test/unit/fs/sync.test.ts"],
   },

@@ -55,7 +55,7 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
   const paths: StoragePath[] = [];
   for (const text of texts) {
     if (!recursive && hasWildcard(session.path(text))) await matching(session, text, options);
-    else paths.push(...(await expanded(session, [text], recursive)));
+    else paths.push(...(await expanded(session, [text], { recursive })));
   }
   for (const [index, path] of paths.entries()) {
     if (paths.length > 1 && !session.json) await heading(session, path, index);

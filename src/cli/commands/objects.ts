@@ -79,7 +79,7 @@ interface RemoveOptions {
 async function remove(session: Session, texts: string[], options: RemoveOptions): Promise<void> {
   const { R = false, recursive = R, force = false, emptyBucket, dryRun } = options;
   const { storage, signal } = session;
-  const paths = await expanded(session, texts, recursive);
+  const paths = await expanded(session, texts, { recursive, force });
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
   if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
     throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");

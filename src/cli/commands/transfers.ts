@@ -157,7 +157,7 @@ async function transferred(session: Session, paths: string[], options: CopyOptio
     throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
   const { recursive = false } = options;
   const several = texts.length > 1 || texts.some((text) => hasWildcard(session.path(text)));
-  const sources = await expanded(session, texts, recursive);
+  const sources = await expanded(session, texts, { recursive });
   if (!several || (sources.length === 1 && String(sources[0]) === String(session.path(texts[0]!))))
     return one(
       session,

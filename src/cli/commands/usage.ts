@@ -34,7 +34,7 @@ interface Sum {
 }
 
 async function usage(session: Session, texts: string[], { depth }: { depth: number }): Promise<void> {
-  for (const path of await expanded(session, texts, true)) {
+  for (const path of await expanded(session, texts, { recursive: true })) {
     const { all, directories } = await summed(session, path, depth);
     const rows = [...directories].sort(([a, one], [b, other]) => other.size - one.size || (a < b ? -1 : 1));
     for (const [name, sum] of rows) await row(session, { sum, path: path.join(name), name: `${name}/`, all });

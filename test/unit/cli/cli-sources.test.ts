@@ -100,6 +100,7 @@ describe("rm, stat, cat and ls", () => {
       "/logs/old/",
     ]);
     for (const verb of ["cat", "stat", "ls", "rm"]) expect((await run(verb, "logs/*.none")).code).toBe(1);
+    expect(await run("rm", "-f", "logs/*.none")).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect((await run("rm", "logs/*.log")).code).toBe(0);
     expect(await files()).toEqual(["logs/c.txt", "logs/old/d.log"]);
   });
