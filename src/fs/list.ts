@@ -29,7 +29,7 @@ export interface ListResult extends AsyncGenerator<ListEntry, void, undefined> {
    * `limit` ends.
    *
    * @example
-   * const listing = storage.list("s3://bucket/logs", { limit: 50, startAfter: undefined });
+   * const listing = storage.list("s3://bucket/logs", { limit: 50 });
    * for await (const { entries, next } of listing.byPage()) console.log(entries.length, next);
    */
   byPage(options?: PageOptions): AsyncGenerator<ListPage, void, undefined>;
