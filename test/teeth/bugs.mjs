@@ -243,9 +243,9 @@ export const bugs = [
   },
   {
     name: "a copy inside a provider forgets ifAbsent",
-    file: "src/fs/storage.ts",
-    find: "{ ifAbsent: ifAbsent === true, ifMatch, signal }",
-    replace: "{ ifAbsent: false, ifMatch, signal }",
+    file: "src/fs/copy.ts",
+    find: "{ ifAbsent: ifAbsent === true, ifMatch, attributes, signal }",
+    replace: "{ ifAbsent: false, ifMatch, attributes, signal }",
     tests: ["test/conformance/promises.test.ts"],
   },
   {
@@ -452,7 +452,7 @@ export const bugs = [
   },
   {
     name: "a listing takes a directory for the beginning of a name",
-    file: "src/fs/storage.ts",
+    file: "src/fs/list.ts",
     find: 'const prefix = key === "" ?',
     replace: "const prefix = key !== undefined ? key : key === '' ?",
     tests: ["test/unit/fs/storage.test.ts"],
@@ -516,14 +516,14 @@ export const bugs = [
   },
   {
     name: "moving an object onto itself deletes it",
-    file: "src/fs/storage.ts",
+    file: "src/fs/copy.ts",
     find: "if (source.driver === target.driver && source.key === target.key) {",
     replace: "if (source === target) {",
     tests: ["test/unit/fs/storage.test.ts"],
   },
   {
     name: "a move between providers deletes a source that changed",
-    file: "src/fs/storage.ts",
+    file: "src/fs/copy.ts",
     find: "if (move) await reading.run(() => checkApart(source, copied, signal));",
     replace: "",
     tests: ["test/unit/fs/storage.test.ts"],
@@ -1449,7 +1449,7 @@ export const bugs = [
   },
   {
     name: "a move that did nothing deletes its source",
-    file: "src/fs/storage.ts",
+    file: "src/fs/copy.ts",
     find: "if (same && move) throw",
     replace: "if (same && !move) throw",
     tests: ["test/unit/fs/trees.test.ts"],
@@ -1650,9 +1650,9 @@ export const bugs = [
   // Listings
   {
     name: "a listing that goes on after a directory repeats it",
-    file: "src/fs/storage.ts",
-    find: "const { path, type } = startAfter;",
-    replace: 'const { path, type } = { ...startAfter, type: "object" };',
+    file: "src/fs/list.ts",
+    find: "return keyOf(startAfter);",
+    replace: "return startAfter.path.key;",
     tests: ["test/conformance/contract.test.ts"],
     only: "memory keeps the contract L17",
   },
