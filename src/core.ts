@@ -21,10 +21,12 @@ export type { Driver, DriverFactory, ObjectDriver } from "./fs/driver/driver.js"
 export { file } from "./fs/drivers/file/index.js";
 export { memory } from "./fs/drivers/memory.js";
 export type { JsonOptions, StandardSchema } from "./fs/get.js";
+export type { ListResult } from "./fs/list.js";
 export { Objects } from "./fs/objects.js";
 export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
 export type {
   DeleteObjectOptions,
+  ObjectReadOptions,
   ObjectStatOptions,
   ObjectWriteOptions,
   RangesInit,
@@ -32,6 +34,7 @@ export type {
   UpdateOptions,
 } from "./fs/options.js";
 export { type SignedPost, type SignedUrl, Storage } from "./fs/storage.js";
+export type { SyncOptions, SyncStep, SyncSummary } from "./fs/sync.js";
 export type { UpdateFunction } from "./fs/update.js";
 export type { WriteBody } from "./fs/write-body.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";

@@ -237,8 +237,13 @@ export class Session {
    */
   async target(text: string, source: StoragePath): Promise<StoragePath> {
     const path = this.path(text);
-    const into = text.endsWith("/") || path.key === "" || (!text.includes("://") && (await isDirectory(path)));
-    return into ? path.join(source.name) : path;
+    return (await this.isInto(text)) ? path.join(source.name) : path;
+  }
+
+  /** Returns whether a target is a directory, into which sources go under their names. */
+  async isInto(text: string): Promise<boolean> {
+    const path = this.path(text);
+    return text.endsWith("/") || path.key === "" || (!text.includes("://") && (await isDirectory(path)));
   }
 
   /** Prints one result: `value` as JSON, or `text` for a person. */

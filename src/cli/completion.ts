@@ -53,7 +53,10 @@ function places(program: Command): Place[] {
     const commands = command.commands.map((child) => ({ text: child.name(), summary: child.summary() }));
     const values = command.registeredArguments[0]?.argChoices ?? [];
     const below = command.commands.flatMap((child) => walk(child, `${path} ${child.name()}`.trim(), options));
-    return [{ path, commands, options: [...options.map(choice), HELP], values }, ...below];
+    return [
+      { path, commands, options: [...options.filter(({ hidden }) => !hidden).map(choice), HELP], values },
+      ...below,
+    ];
   };
   return walk(program, "", []);
 }

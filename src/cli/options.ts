@@ -7,11 +7,33 @@ export function compressionOption(what: string): Option {
   return new Option("--compression <codec>", what).choices([...codecs.names, "infer"]);
 }
 
+/** An option of other tools that is understood: it asks for what this one does anyway, or has a name of its own for. */
+export function accustomed(flag: string): Option {
+  return new Option(flag).hideHelp();
+}
+
 /** Parses an integer >= 0. */
 export function whole(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+}
+
+/** Parses an integer >= 1. */
+export function positive(text: string): number {
+  const value = whole(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError("It must be a whole number, 1 or more.");
+}
+
+/** Collects the values of an option that can be repeated. */
+export function listOf(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+/** Formats a number of things: `1 file`, `2 files`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };

@@ -1,5 +1,6 @@
 import type { Output } from "./format.js";
 import { bytes, duration } from "./format.js";
+import { counted } from "./options.js";
 
 /** Milliseconds between redraws. */
 const EVERY = 100;
@@ -15,6 +16,7 @@ export class Progress {
   readonly #total: number | undefined;
   readonly #begun = performance.now();
   #done = 0;
+  #files: number | undefined;
   #drawn = this.#begun + PATIENCE - EVERY;
   #visible = false;
 
@@ -27,12 +29,23 @@ export class Progress {
   /** Bytes so far. */
   at(done: number): void {
     this.#done = done;
+    this.#draw();
+  }
+
+  /** Counts a file as done. */
+  file(): void {
+    this.#files = (this.#files ?? 0) + 1;
+    this.#draw();
+  }
+
+  #draw(): void {
     const now = performance.now();
     if (!this.#out.terminal || now - this.#drawn < EVERY) return;
     this.#drawn = now;
     this.#visible = true;
     const seconds = (now - this.#begun) / 1000;
-    this.#out.stream.write(`\r${line(this.#label, { done, total: this.#total, seconds }, this.#columns())}\u001b[K`);
+    const state = { done: this.#done, files: this.#files, total: this.#total, seconds };
+    this.#out.stream.write(`\r${line(this.#label, state, this.#columns())}\u001b[K`);
   }
 
   get done(): number {
@@ -54,6 +67,7 @@ export class Progress {
 
 interface State {
   done: number;
+  files?: number | undefined;
   total: number | undefined;
   seconds: number;
 }
@@ -70,10 +84,13 @@ export function line(label: string, state: State, columns: number): string {
     .slice(0, Math.max(0, columns - 1));
 }
 
-function numbersOf({ done, total, seconds }: State): string {
+function numbersOf({ done, files, total, seconds }: State): string {
   const rate = done / Math.max(0.001, seconds);
   const speed = `${bytes(rate)}/s`;
-  if (!total) return `${bytes(done)} ${speed} ${duration(seconds)}`;
+  const ahead = files === undefined ? "" : `${counted(files, "file")} `;
+  // Copies inside a provider send no bytes through this process.
+  if (files !== undefined && done === 0) return `${ahead}${duration(seconds)}`;
+  if (!total) return `${ahead}${bytes(done)} ${speed} ${duration(seconds)}`;
   const share = `${String(Math.floor((100 * Math.min(done, total)) / total)).padStart(3)}%`;
   const left = rate > 0 ? duration((total - Math.min(done, total)) / rate) : "-:--";
   return `${share} ${bytes(done)}/${bytes(total)} ${speed} ETA ${left}`;

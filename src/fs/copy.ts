@@ -7,7 +7,7 @@ import type { AttributeName, Driver, ObjectInfo } from "./driver/driver.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import type { Abortable, CopyOptions, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
-import { summed, transferTree } from "./tree.js";
+import { summed, type TreeOptions, type TreeVerb, transferTree } from "./tree.js";
 
 /** The outcome of one copy: the source's state, unless source and target are one object. */
 interface CopyOutcome {
@@ -32,8 +32,8 @@ export class Copies {
     this.#storage = storage;
   }
 
-  async run(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<void> {
-    if (init.recursive) return this.#tree(op, from, to, init);
+  async run(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions = {}): Promise<void> {
+    if (init.recursive) return this.#tree(op, from, to, init, tree);
     const copied = await this.#copy(op, from, to, init);
     if (op === "move") await this.#finishMove(from, copied, init.signal);
   }
@@ -43,7 +43,7 @@ export class Copies {
     return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
   }
 
-  #tree(op: "copy" | "move", from: PathLike, to: PathLike, init: CopyOptions): Promise<void> {
+  #tree(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions): Promise<void> {
     const { signal } = init;
     const call = new Operation(op, "list", { signal });
     const writing = new Operation(op, "copy", { signal });
@@ -59,7 +59,7 @@ export class Copies {
         return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
       };
       const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
-      await transferTree({ op, call, writing, source, target, init, one, drop });
+      await transferTree({ ...tree, op, call, writing, source, target, init, one, drop });
     });
   }
 
@@ -75,7 +75,7 @@ export class Copies {
 
   /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
   async #copy(
-    op: "copy" | "move",
+    op: TreeVerb,
     from: PathLike,
     to: PathLike,
     init: CopyOptions,

@@ -6,12 +6,12 @@ import { Operation, onObject } from "./operation.js";
 import {
   checkRead,
   type DeleteObjectOptions,
+  type ObjectReadOptions,
   type ObjectStatOptions,
   type ObjectWriteOptions,
   type PathLike,
   READ,
   REMOVE,
-  type ReadOptions,
   STAT,
   WRITE,
 } from "./options.js";
@@ -86,7 +86,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
    */
-  async *read(at: PathLike, init: ReadOptions = {}): ByteStream {
+  async *read(at: PathLike, init: ObjectReadOptions = {}): ByteStream {
     const call = new Operation("read", "read", init);
     try {
       checkOptions("read", init, READ);
@@ -106,7 +106,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const head = await storage.bytes("s3://bucket/big.bin", { start: 0, end: 1024 });
    */
-  bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
+  bytes(at: PathLike, init: ObjectReadOptions = {}): Promise<Uint8Array> {
     return onObject(this.#reach, "read", at, init, READ, async (reached) => {
       const { key, driver } = reached;
       const wanted = this.#wanted(init);
@@ -122,7 +122,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const config = JSON.parse(await storage.text("s3://bucket/config.json"));
    */
-  async text(at: PathLike, init: ReadOptions = {}): Promise<string> {
+  async text(at: PathLike, init: ObjectReadOptions = {}): Promise<string> {
     const data = await this.bytes(at, init);
     try {
       return decodeUtf8(data);
@@ -165,7 +165,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     return this.close();
   }
 
-  #wanted(init: ReadOptions): LimitedReadRequest {
+  #wanted(init: ObjectReadOptions): LimitedReadRequest {
     // No spread: it creates objects that are slow to extend in Node 20.
     return Object.assign(checkRead(init), { limiter: this.#shared.downloads });
   }

@@ -49,6 +49,8 @@ export interface ListOptions extends Abortable {
   startAfter?: string | ListEntry | undefined;
   /** Lists every version of every object, newest first per key. Throws `Unsupported` without versioning. */
   versions?: boolean | undefined;
+  /** The maximum number of entries, 1 or more. Pages say whether others follow. @default all */
+  limit?: number | undefined;
   /** Files only: follows symbolic links to directories, which otherwise are entries of type `other`. */
   followLinks?: boolean | undefined;
 }
@@ -66,7 +68,8 @@ export interface Range {
   end?: number | undefined;
 }
 
-export interface ReadOptions extends Abortable, Range {
+/** The options of a read of {@link Objects}. */
+export interface ObjectReadOptions extends Abortable, Range {
   /** @default null */
   compression?: Compression | undefined;
   /** Throws `PreconditionFailed` unless the object still has this etag. */
@@ -76,6 +79,15 @@ export interface ReadOptions extends Abortable, Range {
   parallel?: number | undefined;
   /** With `compression`: the maximum number of decoded bytes; reading more throws `TooLarge`. */
   maxDecodedBytes?: number | undefined;
+}
+
+/** The options of a read of {@link Storage}. */
+export interface ReadOptions extends ObjectReadOptions {
+  /**
+   * Only the last bytes, everything if the object is smaller. Instead of `start` and `end`. One request, but two on
+   * Azure and with `parallel`.
+   */
+  last?: number | undefined;
 }
 
 /** The options of a write of {@link Objects}. */
@@ -171,7 +183,7 @@ export type RangesInit = ObjectStatOptions & { ifMatch?: string | undefined };
 /** The options of each verb, for `checkOptions`. */
 export const STAT: OptionNames<ObjectStatOptions> = { version: true, signal: true };
 export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, signal: true };
-export const READ: OptionNames<ReadOptions> = {
+export const READ: OptionNames<ObjectReadOptions> = {
   start: true,
   end: true,
   compression: true,
@@ -199,6 +211,7 @@ export const LIST: OptionNames<ListOptions> = {
   recursive: true,
   startAfter: true,
   versions: true,
+  limit: true,
   followLinks: true,
   signal: true,
 };
@@ -252,7 +265,7 @@ export function checkRange({ start = 0, end }: Range): { start: number; end: num
 }
 
 /** Checks the options of a read and returns the request for the driver. */
-export function checkRead(init: ReadOptions) {
+export function checkRead(init: ObjectReadOptions) {
   const { ifMatch, version, signal, parallel } = init;
   checkCount("parallel", parallel, 1);
   checkCount("maxDecodedBytes", init.maxDecodedBytes, 0);

@@ -1,6 +1,5 @@
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
-import { StoragePath } from "../path.js";
-import { abortable, toReadableStream } from "../streams.js";
+import { abortable, type ByteStream, toReadableStream } from "../streams.js";
 import {
   ATTRIBUTES,
   type AttributeChanges,
@@ -28,6 +27,7 @@ import type {
 } from "./driver/driver.js";
 import { GetResult, type JsonOptions } from "./get.js";
 import { globKeys } from "./glob/walk.js";
+import { entry, type ListResult, list } from "./list.js";
 import { Objects, type ReadStrategy } from "./objects.js";
 import { Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
@@ -36,14 +36,12 @@ import {
   checkConditions,
   checkPost,
   checkRange,
-  checkRead,
   checkSign,
   DELETE,
   type DeleteObjectOptions,
   type DeleteOptions,
   GLOB,
   type GlobOptions,
-  LIST,
   type ListEntry,
   type ListOptions,
   type PathLike,
@@ -51,7 +49,6 @@ import {
   RANGES,
   type Range,
   type RangesInit,
-  READ,
   type ReadOptions,
   SET_ATTRIBUTES,
   type SetAttributesOptions,
@@ -63,8 +60,11 @@ import {
   type WriteOptions,
 } from "./options.js";
 import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
+import { checkReadWithLast, READ_WITH_LAST, readLast } from "./read-last.js";
 import type { DriverRegistry } from "./registry.js";
 import { Scope } from "./scope.js";
+import { type SyncOptions, type SyncSummary, sync } from "./sync.js";
+import type { TreeOptions } from "./tree.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
 import { decoding, writeObject } from "./write.js";
@@ -143,15 +143,50 @@ export class Storage extends Objects<Driver> {
   async get(at: PathLike, init: ReadOptions = {}): Promise<GetResult> {
     const call = new Operation("read", "read", init);
     return call.run(async () => {
-      checkOptions("get", init, READ);
-      const wanted = Object.assign(checkRead(init), { limiter: this.#shared.downloads });
+      checkOptions("get", init, READ_WITH_LAST);
+      const { last } = init;
+      const wanted = Object.assign(checkReadWithLast(init), { limiter: this.#shared.downloads });
       const reached = await call.object(this.#reach, at);
       const decode = decoding(reached, init);
-      const { info, body } = await readParallel(reached.driver, reached.key, wanted);
-      const size = init.compression == null ? rangeSize(info, wanted) : undefined;
+      const { key, driver } = reached;
+      const { info, body } = await (last === undefined
+        ? readParallel(driver, key, wanted)
+        : readLast(driver, key, last, wanted));
+      const inRange = last === undefined ? rangeSize(info, wanted) : Math.min(last, info.size);
+      const size = init.compression == null ? inRange : undefined;
       const source = abortable(body, init.signal);
       return new GetResult(info, { source, decode, size, toError: (error) => call.toStorageError(error) });
     });
+  }
+
+  /**
+   * Yields the object's bytes over one connection, which resumes after a drop. All bytes are of one version: throws
+   * `ObjectChanged` if the object changes meanwhile, `NotFound` if it does not exist.
+   *
+   * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
+   */
+  override read(at: PathLike, init: ReadOptions = {}): ByteStream {
+    return init?.last === undefined ? super.read(at, init) : this.#readLast(at, init);
+  }
+
+  /**
+   * Returns the object, or the range, as one `Uint8Array`. Fetches several ranges in parallel above 16 MiB. Throws
+   * `NotFound` if the object does not exist, `ObjectChanged` if it changes meanwhile.
+   *
+   * @example const tail = await storage.bytes("s3://bucket/big.log", { last: 1024 });
+   */
+  override bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
+    if (init?.last === undefined) return super.bytes(at, init);
+    return this.get(at, init).then((object) => object.bytes());
+  }
+
+  /**
+   * Returns the object, or the range, as text. Throws `Corrupt` if it is not UTF-8, `NotFound` if it does not exist.
+   *
+   * @example const config = JSON.parse(await storage.text("s3://bucket/config.json"));
+   */
+  override text(at: PathLike, init: ReadOptions = {}): Promise<string> {
+    return super.text(at, init);
   }
 
   /**
@@ -227,40 +262,15 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Yields the entries of a directory, page by page; none if it does not exist. Among files, a symbolic link to a
+   * Yields the entries of a directory; none if it does not exist. `byPage()` yields them in pages, each with the key
+   * that `startAfter` takes to go on. Among files, a symbolic link to a
    * directory and anything but a regular file are `other`. Throws a BatchError after all other entries that names those
    * it could not list, such as a name that is not UTF-8 or an unreadable folder.
    *
    * @example for await (const { path, size } of storage.list("s3://bucket/logs")) console.log(String(path), size);
    */
-  async *list(at: PathLike, init: ListOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
-    const call = new Operation("list", "list", init);
-    try {
-      checkOptions("list", init, LIST);
-      const { path, key, driver } = await call.bucket(this.#reach, at);
-      const prefix = key === "" ? "" : `${key}/`;
-      const { recursive = false, startAfter, versions = false, followLinks, signal } = init;
-      const batch = new Batch();
-      const delimiter = recursive ? undefined : "/";
-      const unlisted = (key: string, error: unknown) => batch.fail(call.failure(key, error));
-      const pages = driver.list(prefix, {
-        delimiter,
-        startAfter: startKey(startAfter),
-        versions,
-        followLinks,
-        others: true,
-        unlisted,
-        signal,
-      });
-      for await (const page of pages) {
-        batch.done(page.length);
-        // The marker object that some tools create for a directory is not its own child.
-        for (const item of page) if (item.key !== prefix) yield entry(path, item);
-      }
-      batch.check("list", call.at, "not listed");
-    } catch (error) {
-      throw call.toStorageError(error);
-    }
+  list(at: PathLike, init: ListOptions = {}): ListResult {
+    return list(this.#reach, at, init);
   }
 
   /**
@@ -351,6 +361,20 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
+   * Brings the tree at `to` to the state of the tree at `from`, and returns the numbers of what it did. Copies objects
+   * that are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete
+   * copies are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws
+   * one BatchError at the end; then it deletes nothing.
+   *
+   * @example const { copied, bytes } = await storage.sync("file:///srv/site", "s3://bucket/site", { delete: true });
+   */
+  sync(from: PathLike, to: PathLike, init: SyncOptions = {}): Promise<SyncSummary> {
+    const copyTree = (copying: CopyOptions, options: TreeOptions) =>
+      this.#copies.run("sync", from, to, copying, options);
+    return sync(this.#reach, this, copyTree, [from, to], init);
+  }
+
+  /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
    * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
    * are checked.
@@ -430,6 +454,10 @@ export class Storage extends Objects<Driver> {
     return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
   }
 
+  async *#readLast(at: PathLike, init: ReadOptions): ByteStream {
+    yield* await this.get(at, init);
+  }
+
   /** Deletes single objects, in as few requests per bucket as its driver can. */
   async #deleteObjects(paths: readonly PathLike[], { version, signal }: DeleteObjectOptions): Promise<void> {
     const [first] = paths;
@@ -459,21 +487,6 @@ function jsonText(value: unknown): string {
     throw invalid("the value has no JSON form", { cause });
   }
   throw invalid(`${typeof value} has no JSON form`);
-}
-
-function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry {
-  const { scheme, connectionId, bucket } = base;
-  const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
-  return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
-}
-
-/** Returns the key after which a listing starts. */
-function startKey(startAfter: ListOptions["startAfter"]): string | undefined {
-  if (startAfter === undefined || typeof startAfter === "string") return startAfter;
-  if (typeof startAfter?.path?.key !== "string")
-    throw invalid("startAfter of list must be a key or an entry of a listing");
-  const { path, type } = startAfter;
-  return type === "directory" ? `${path.key}/` : path.key;
 }
 
 const isList: (at: PathLike | readonly PathLike[]) => at is readonly PathLike[] = Array.isArray;

@@ -29,8 +29,19 @@ export type Finish = () => Promise<void>;
 /** Copies one object; one of a store only as it was `listed`. What is left to do of a move is returned. */
 type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined) => Promise<Finish | undefined>;
 
-export interface Tree {
-  op: "copy" | "move";
+export type TreeVerb = "copy" | "move" | "sync";
+
+export interface TreeOptions {
+  /** Objects in parallel. @default 8 */
+  parallel?: number | undefined;
+  /** Returns whether to leave out this entry; `rest` is its key below the tree. */
+  skip?: ((item: DriverListEntry, rest: string) => Promise<boolean>) | undefined;
+  /** Receives each entry that was copied. */
+  copied?: ((item: DriverListEntry, rest: string) => void) | undefined;
+}
+
+export interface Tree extends TreeOptions {
+  op: TreeVerb;
   /** Converts failures of the source. */
   call: Operation;
   source: ResolvedObject;
@@ -56,7 +67,7 @@ export async function transferTree(tree: Tree): Promise<void> {
   const batch = new Batch();
   const walk = new TreeWalk(tree, batch);
   await walk.run();
-  batch.check(op, call.at, op === "copy" ? "not copied" : "not moved");
+  batch.check(op, call.at, op === "move" ? "not moved" : "not copied");
   if (batch.untouched) throw failure("NotFound", "there is nothing below this path");
 }
 
@@ -68,7 +79,7 @@ async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): P
 }
 
 /** Returns whether one of two trees contains the other, through any links. All file drivers share one disk. */
-async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
+export async function areNested(a: ResolvedObject, b: ResolvedObject): Promise<boolean> {
   if (a.driver !== b.driver && !(a.driver.fileSystem && b.driver.fileSystem)) return false;
   const [one, other] = await Promise.all([realKey(a, a.key), realKey(b, b.key)]);
   return isWithin(one, other) || isWithin(other, one);
@@ -202,7 +213,7 @@ class TreeWalk {
       }
     };
     // No worker is still copying when the call ends.
-    const ends = await Promise.allSettled(Array.from({ length: TREE_PARALLEL }, worker));
+    const ends = await Promise.allSettled(Array.from({ length: this.#tree.parallel ?? TREE_PARALLEL }, worker));
     await items.return();
     const failed = ends.find(({ status }) => status === "rejected");
     if (failed?.status !== "rejected") return;
@@ -252,9 +263,10 @@ class TreeWalk {
   }
 
   async #transfer(item: DriverListEntry, from: StoragePath): Promise<Finish | undefined> {
-    const { source, target, one, op } = this.#tree;
-    if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
+    const { source, target, one, op, skip, copied } = this.#tree;
     const rest = source.key === "" ? item.key : item.key.slice(source.key.length + 1);
+    if (await skip?.(item, rest)) return undefined;
+    if (item.type === "other") throw failure("Unsupported", adviceOn(item)).at(op, String(from));
     const key = keyBelow(target.key, rest);
     if (await this.#crossing?.at(parentOf(rest)))
       throw invalid("a link leads from one of the two trees into the other; nothing is copied there").at(
@@ -264,7 +276,9 @@ class TreeWalk {
     if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
     // The marker of the tree itself, which a bucket neither has nor needs.
     if (key === "") return undefined;
-    return one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
+    const finish = await one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
+    copied?.(item, rest);
+    return finish;
   }
 
   /** An object that only marks a directory, as consoles and Hadoop make them, is a directory among files. */

@@ -18,8 +18,8 @@ import {
   checkCount,
   checkHeader,
   checkMetadata,
+  type ObjectReadOptions,
   type ObjectWriteOptions,
-  type ReadOptions,
 } from "./options.js";
 
 const UNKNOWN_TYPE = "application/octet-stream";
@@ -81,7 +81,7 @@ export function codecOf(compression: Compression | undefined, { path, kit }: Pla
   return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
 }
 
-export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ReadOptions): Stage {
+export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ObjectReadOptions): Stage {
   const codec = codecOf(compression, place);
   return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
 }

@@ -23,6 +23,8 @@ interface Provider {
   failedStream: Cost;
   /** What a move asks of its source: before the copy, and again before the delete where that cannot carry a condition. */
   looks: number;
+  /** A read of the last bytes. Azure has no suffix ranges. */
+  last: Cost;
   /** What a copy asks of its source: only Azure does not copy tags by itself. */
   sources: number;
 }
@@ -37,6 +39,7 @@ const PROVIDERS: Provider[] = [
     failedStream: { begin: 1, part: 2, abort: 1 },
     looks: 2,
     sources: 0,
+    last: { read: 1 },
   },
   {
     server: "fake-gcs",
@@ -48,6 +51,7 @@ const PROVIDERS: Provider[] = [
     // The emulator ignores the condition; Google's own service needs one.
     looks: 2,
     sources: 0,
+    last: { read: 1 },
   },
   {
     server: "azurite",
@@ -58,6 +62,7 @@ const PROVIDERS: Provider[] = [
     failedStream: { part: 2 },
     looks: 1,
     sources: 1,
+    last: { stat: 1, read: 1 },
   },
 ];
 
@@ -111,6 +116,7 @@ for (const provider of PROVIDERS) {
         ["a streamed read", () => count(storage.read(at("small"))), { read: 1 }],
         ["a range", () => storage.bytes(at("small"), { start: 2, end: 5 }), { read: 1 }],
         ["a range past the end", () => storage.bytes(at("small"), { start: 2, end: 500 }), { read: 1 }],
+        ["the last bytes", () => storage.bytes(at("small"), { last: 3 }), provider.last],
         ["a stat", () => storage.stat(at("small")), { stat: 1 }],
         ["a look for what exists", () => storage.exists(at("small")), { stat: 1 }],
         ["a look for what does not", () => storage.exists(at("missing")), { stat: 1 }],
@@ -168,6 +174,11 @@ for (const provider of PROVIDERS) {
       });
       const pages = Math.ceil(MANY / provider.page);
 
+      test("a limit costs the request of one page, whose size it sets", async () => {
+        expect(await cost(() => count(storage.list(at("many"), { limit: 5 })))).toEqual({ list: 1 });
+        expect(await cost(() => storage.list(at("many"), { limit: 5 }).byPage().next())).toEqual({ list: 1 });
+        expect(proxy.requests.map(({ url }) => /max-?(?:keys|results)=(\d+)/i.exec(url.search)?.[1])).toEqual(["7"]);
+      });
       test("a listing costs one request a page, an empty one is one page", async () => {
         expect(await cost(() => count(storage.list(at("nothing"))))).toEqual({ list: 1 });
         expect(await cost(() => count(storage.list(at("many"))))).toEqual({ list: 1 });

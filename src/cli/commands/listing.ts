@@ -1,10 +1,12 @@
 /** `ls` and `glob`. */
 import type { Command } from "commander";
-import { failure, isStorageError } from "../../errors.js";
+import { failure, invalid, isStorageError } from "../../errors.js";
 import type { ListEntry } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
+import { accustomed } from "../options.js";
+import { expanded, hasWildcard, notFollowed } from "../sources.js";
 
 export function addListing(cli: Cli, program: Command): void {
   cli
@@ -18,6 +20,11 @@ export function addListing(cli: Cli, program: Command): void {
     })
     .argument("[path...]", "where to look", ["."])
     .option("-r, --recursive", "everything below, not one level")
+    .addOption(accustomed("-R"))
+    .addOption(accustomed("-l"))
+    // Sizes are for people anyway; the help of this command is `--help` alone.
+    .helpOption("--help", "print help")
+    .addOption(accustomed("-h"))
     .option("--versions", "every version of every object")
     .option("--follow-links", "of files: look into directories behind links")
     .action(cli.run(list));
@@ -38,18 +45,32 @@ export function addListing(cli: Cli, program: Command): void {
 
 interface ListOptions {
   recursive?: boolean;
+  R?: boolean;
   versions?: boolean;
   followLinks?: boolean;
 }
 
 async function list(session: Session, texts: string[], options: ListOptions): Promise<void> {
-  const { recursive, versions, followLinks } = options;
-  for (const [index, text] of texts.entries()) {
-    const path = session.path(text);
-    if (texts.length > 1 && !session.json) await heading(session, path, index);
+  const { recursive = options.R, versions, followLinks } = options;
+  const paths: StoragePath[] = [];
+  for (const text of texts) {
+    if (!recursive && hasWildcard(session.path(text))) await matching(session, text, options);
+    else paths.push(...(await expanded(session, [text], { recursive })));
+  }
+  for (const [index, path] of paths.entries()) {
+    if (paths.length > 1 && !session.json) await heading(session, path, index);
     const entries = session.storage.list(path, { recursive, versions, followLinks, signal: session.signal });
     if ((await printed(session, entries, path)) === 0 && path.key !== "") await single(session, path);
   }
+}
+
+/** Prints what matches, and not what is in the directories that match. */
+async function matching(session: Session, text: string, { versions, followLinks }: ListOptions): Promise<void> {
+  if (versions) throw invalid("--versions takes a path without wildcards");
+  const path = session.path(text);
+  if (await session.storage.exists(path, { signal: session.signal })) return single(session, path);
+  const count = await printed(session, session.storage.glob(path, { followLinks, signal: session.signal }), undefined);
+  if (count === 0) throw failure("NotFound", "nothing matches").at("ls", String(path));
 }
 
 async function glob(session: Session, patterns: string[], { followLinks }: ListOptions): Promise<void> {
@@ -60,12 +81,6 @@ async function glob(session: Session, patterns: string[], { followLinks }: ListO
     await printed(session, storage.glob(session.path(pattern), { followLinks, onSkipped, signal }), undefined);
     for (const path of skipped) await notFollowed(session, path);
   }
-}
-
-/** Goes to stderr, out of the way of programs that read paths. */
-function notFollowed({ io: { stderr }, json }: Session, path: string): Promise<void> {
-  if (json) return put(stderr, `${JSON.stringify({ skipped: path, detail: "a link to a directory" })}\n`);
-  return put(stderr, `not followed: ${printable(path)}, a link to a directory; see --follow-links\n`);
 }
 
 function heading({ io: { stdout } }: Session, path: StoragePath, index: number): Promise<void> {

@@ -6,7 +6,8 @@ import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
 import { bytes, duration, facts, moment, printable, put } from "../format.js";
-import { seconds } from "../options.js";
+import { accustomed, seconds } from "../options.js";
+import { expanded } from "../sources.js";
 
 export function addObjects(cli: Cli, program: Command): void {
   addRemove(cli, program);
@@ -26,6 +27,8 @@ function addRemove(cli: Cli, program: Command): void {
     })
     .argument("<path...>", "what to delete")
     .option("-r, --recursive", "everything below, too")
+    .addOption(accustomed("-R"))
+    .option("-n, --dry-run", "only print what would be deleted")
     .option("-f, --force", "what is not there is no failure")
     .option("--empty-bucket", "with -r: empty a whole bucket")
     .action(cli.run(remove));
@@ -57,26 +60,44 @@ function addSign(cli: Cli, program: Command): void {
       ],
     })
     .argument("<path>", "which object")
-    .addOption(new Option("--method <method>", "what the link is for").choices(["GET", "PUT"]).default("GET"))
+    .addOption(
+      new Option("--method <method>", "what the link is for").choices(["GET", "PUT", "HEAD", "DELETE"]).default("GET"),
+    )
+    .option("--content-type <type>", "with PUT: the type that the holder must send")
     .option("--expires <time>", "seconds, or 15m, 2h, 7d", seconds, 3600)
     .action(cli.run(sign));
 }
 
 interface RemoveOptions {
   recursive?: boolean;
+  R?: boolean;
+  dryRun?: boolean;
   force?: boolean;
   emptyBucket?: boolean;
 }
 
 async function remove(session: Session, texts: string[], options: RemoveOptions): Promise<void> {
-  const { recursive = false, force = false, emptyBucket } = options;
+  const { R = false, recursive = R, force = false, emptyBucket, dryRun } = options;
   const { storage, signal } = session;
-  const paths = texts.map((text) => session.path(text));
+  const paths = await expanded(session, texts, { recursive, force });
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
   if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
     throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
+  if (dryRun) return wouldDelete(session, paths, recursive);
   await storage.delete(paths, { recursive, emptyBucket, signal });
   for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
+}
+
+async function wouldDelete(session: Session, paths: readonly StoragePath[], recursive: boolean): Promise<void> {
+  const { storage, signal } = session;
+  const tell = (path: StoragePath) =>
+    session.say({ action: "deleted", path, dryRun: true }, printable(`would delete ${path}`));
+  for (const path of paths) {
+    if ((await isLink(path)) || (path.key !== "" && (await storage.exists(path, { signal })))) await tell(path);
+    // Behind a link nothing is deleted.
+    if (!recursive || (await isLink(path))) continue;
+    for await (const entry of storage.list(path, { recursive: true, signal })) await tell(entry.path);
+  }
 }
 
 /** Deleting a missing object succeeds, which would hide a misspelled path. */
@@ -95,8 +116,7 @@ async function checkThere({ storage, signal }: Session, path: StoragePath, recur
 
 async function stat(session: Session, texts: string[]): Promise<void> {
   const { io, storage, signal, json } = session;
-  for (const [index, text] of texts.entries()) {
-    const path = session.path(text);
+  for (const [index, path] of (await expanded(session, texts)).entries()) {
     const { key: _, ...info } = await storage.stat(path, { signal });
     if (json) await session.say({ path, ...info }, "");
     else {
@@ -115,22 +135,31 @@ function factsOf(path: StoragePath, info: Omit<ObjectInfo, "key">): [string, str
     ["content type", printable(info.contentType ?? "none")],
     ["etag", info.etag],
   ];
+  for (const [name, value] of [
+    ["cache control", info.cacheControl],
+    ["disposition", info.contentDisposition],
+    ["encoding", info.contentEncoding],
+    ["language", info.contentLanguage],
+    ["storage class", info.storageClass],
+  ] as const)
+    if (value !== undefined) rows.push([name, printable(value)]);
   if (info.version !== undefined) rows.push(["version", info.version]);
   for (const [name, value] of Object.entries(info.metadata ?? {})) rows.push([`metadata ${name}`, printable(value)]);
   return rows;
 }
 
 interface SignOptions {
-  method: "GET" | "PUT";
+  method: "GET" | "PUT" | "HEAD" | "DELETE";
+  contentType?: string;
   expires: number;
 }
 
-async function sign(session: Session, text: string, { method, expires }: SignOptions): Promise<void> {
+async function sign(session: Session, text: string, options: SignOptions): Promise<void> {
+  const { method, expires, contentType } = options;
   const { storage, io } = session;
   const path = session.path(text);
-  const { url: link, headers } = await storage.signedUrl(path, { method, expiresIn: expires });
-  const needs = Object.keys(headers).length > 0 ? { headers } : {};
-  await session.say({ path, method, expiresIn: expires, link, ...needs }, link);
+  const { url: link, headers } = await storage.signedUrl(path, { method, contentType, expiresIn: expires });
+  await session.say({ path, method, expiresIn: expires, link, headers }, link);
   const needed = Object.entries(headers).map(([name, value]) => `, with the header ${name}: ${value}`);
   if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}${needed.join("")}\n`);
 }

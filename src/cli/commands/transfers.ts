@@ -1,12 +1,14 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
-import { invalid } from "../../errors.js";
-import type { Compression } from "../../fs/index.js";
+import { failure, invalid, isBatchError } from "../../errors.js";
+import { Batch, type Compression, summed } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { collect } from "../../streams.js";
+import { type AttributeOptions, addAttributes, attributesIn } from "../attributes.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
-import { compressionOption, whole } from "../options.js";
+import { accustomed, compressionOption, counted, whole } from "../options.js";
+import { expanded, hasWildcard } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -22,13 +24,14 @@ function addCat(cli: Cli, program: Command): void {
       examples: [
         ["stowage cat s3://lake@bucket/notes.txt", "the bytes as they are"],
         ["stowage cat --compression infer s3://lake@bucket/log.json.gz", "decoded as its suffix says"],
-        ["stowage cat --end 100 data.csv", "the first 100 bytes"],
+        ["stowage cat --last 100 s3://lake@bucket/app.log", "the last 100 bytes"],
       ],
     })
     .argument("<path...>", "what to print")
     .addOption(compressionOption("decode it; infer: as the suffix says"))
     .option("--start <byte>", "first byte, counted from 0", whole)
     .option("--end <byte>", "byte after the last one", whole)
+    .option("--last <count>", "only so many bytes at the end", whole)
     .action(cli.run(cat));
 }
 
@@ -47,14 +50,16 @@ function addCopy(cli: Cli, program: Command): void {
     ],
   });
   command
-    .argument("<from>", 'a path, or "-" for stdin')
-    .argument("<to>", 'a path, or "-" for stdout')
+    .usage("[options] <from...> <to>")
+    .argument("<paths...>", 'FROM: paths, also with wildcards, or "-" for stdin; TO: a path, or "-" for stdout')
     .option("-r, --recursive", "everything below FROM")
+    .addOption(accustomed("-R"))
+    .option("-n, --dry-run", "only print what would be copied")
     .option("--if-absent", "fail where something is already")
     .option("--follow-links", "with -r, of files: copy what is behind links to directories")
-    .addOption(compressionOption("encode what comes from stdin, decode what goes to stdout"))
-    .option("--content-type <type>", "of what comes from stdin; else the suffix tells it")
-    .action(cli.run(copy));
+    .addOption(compressionOption("encode what comes from stdin, decode what goes to stdout"));
+  addAttributes(command);
+  command.action(cli.run(copy));
 }
 
 function addMove(cli: Cli, program: Command): void {
@@ -68,9 +73,11 @@ function addMove(cli: Cli, program: Command): void {
         ["stowage mv -r out s3://lake@bucket/runs/42", "a folder, file by file"],
       ],
     })
-    .argument("<from>", "a path")
-    .argument("<to>", "a path")
+    .usage("[options] <from...> <to>")
+    .argument("<paths...>", "FROM: paths, also with wildcards; TO: a path")
     .option("-r, --recursive", "everything below FROM")
+    .addOption(accustomed("-R"))
+    .option("-n, --dry-run", "only print what would be moved")
     .option("--if-absent", "fail where something is already")
     .action(cli.run(move));
 }
@@ -79,16 +86,17 @@ interface CatOptions {
   compression?: Compression;
   start?: number;
   end?: number;
+  last?: number;
 }
 
 /** Maximum bytes of an object printed as JSON. */
 const MAX_JSON = 64 * 2 ** 20;
 
-async function cat(session: Session, texts: string[], { compression = null, start, end }: CatOptions): Promise<void> {
+async function cat(session: Session, texts: string[], options: CatOptions): Promise<void> {
+  const { compression = null, start, end, last } = options;
   const { io, storage, signal } = session;
-  for (const text of texts) {
-    const path = session.path(text);
-    const body = storage.read(path, { compression, start, end, signal });
+  for (const path of await expanded(session, texts)) {
+    const body = storage.read(path, { compression, start, end, last, signal });
     if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
     else for await (const chunk of body) await put(io.stdout, chunk);
   }
@@ -103,47 +111,171 @@ function asText(data: Uint8Array): { text: string } | { base64: string } {
   }
 }
 
-interface CopyOptions {
+interface CopyOptions extends AttributeOptions {
+  R?: boolean;
+  dryRun?: boolean;
   compression?: Compression;
   recursive?: boolean;
   ifAbsent?: boolean;
   followLinks?: boolean;
-  contentType?: string;
 }
 
-async function copy(session: Session, from: string, to: string, options: CopyOptions): Promise<void> {
-  if (from === "-") return pushed(session, to, options);
-  if (options.contentType !== undefined) throw invalid("--content-type is for what comes from stdin");
-  if (to === "-") return pulled(session, from, options);
+async function copy(session: Session, paths: string[], given: CopyOptions): Promise<void> {
+  const options = withRecursive(given);
+  const [from, to] = paths;
+  if (paths.includes("-") && from !== undefined && to !== undefined) {
+    if (paths.length > 2) throw invalid("stdin and stdout are one stream: they take one object");
+    if (options.dryRun) throw invalid("--dry-run is for copies of objects");
+    return from === "-" ? pushed(session, to, options) : pulled(session, from, options);
+  }
   if (options.compression !== undefined) throw invalid(RECODING);
-  await transferred(session, from, to, options, "copy");
+  await transferred(session, paths, options, "copy");
 }
 
 const RECODING =
   "cp copies bytes as they are; to recode: stowage cat --compression infer FROM | stowage cp --compression CODEC - TO";
 
-async function move(session: Session, from: string, to: string, options: CopyOptions): Promise<void> {
-  if (from === "-" || to === "-") throw invalid("only cp reads stdin and writes stdout");
-  await transferred(session, from, to, options, "move");
+async function move(session: Session, paths: string[], options: CopyOptions): Promise<void> {
+  if (paths.includes("-")) throw invalid("only cp reads stdin and writes stdout");
+  await transferred(session, paths, withRecursive(options), "move");
 }
 
-async function transferred(
+/** `-R` is `-r`. */
+function withRecursive({ R, ...options }: CopyOptions): CopyOptions {
+  return R ? { ...options, recursive: true } : options;
+}
+
+/** Sources copied or moved in parallel. */
+const LANES = 8;
+
+type Verb = "copy" | "move";
+
+async function transferred(session: Session, paths: string[], options: CopyOptions, verb: Verb): Promise<void> {
+  const to = paths.at(-1)!;
+  const texts = paths.slice(0, -1);
+  if (texts.length === 0)
+    throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
+  const { recursive = false } = options;
+  const several = texts.length > 1 || texts.some((text) => hasWildcard(session.path(text)));
+  const sources = await expanded(session, texts, { recursive });
+  if (!several || (sources.length === 1 && String(sources[0]) === String(session.path(texts[0]!))))
+    return one(
+      session,
+      sources[0]!,
+      recursive ? session.path(to) : await session.target(to, sources[0]!),
+      options,
+      verb,
+    );
+  if (!(await session.isInto(to)))
+    throw invalid(`several sources go into a directory, which ends in a slash: ${printable(to)}/`);
+  const target = session.path(to);
+  const names = new Set(sources.map(({ name }) => name));
+  if (names.size < sources.length)
+    throw invalid("two sources have the same name, and one copy would replace the other");
+  await all(session, sources, target, options, verb);
+}
+
+/** Transfers each source under its name; continues after failures and throws one BatchError for all at the end. */
+async function all(
   session: Session,
-  from: string,
-  to: string,
-  { recursive = false, ifAbsent = false, followLinks }: CopyOptions,
-  verb: "copy" | "move",
+  sources: readonly StoragePath[],
+  target: StoragePath,
+  options: CopyOptions,
+  verb: Verb,
 ): Promise<void> {
+  const batch = new Batch();
+  const queue = sources.values();
+  await session.transfer(
+    counted(sources.length, "source"),
+    async () => undefined,
+    async (bar) => {
+      const onProgress = summed((done) => bar.at(done));
+      const lane = async () => {
+        for (const source of queue) {
+          try {
+            const shared = { onProgress: onProgress(), clear: () => bar.end() };
+            await one(session, source, target.join(source.name), options, verb, shared);
+            batch.done(1);
+            bar.file();
+          } catch (error) {
+            if (session.signal.aborted) throw error;
+            if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
+            else batch.fail({ path: String(source), error });
+          }
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+    },
+  );
+  batch.check(verb, String(target), verb === "copy" ? "not copied" : "not moved");
+}
+
+/** The bar of several transfers. */
+interface Shared {
+  onProgress: ((bytes: number) => void) | undefined;
+  clear(): void;
+}
+
+async function one(
+  session: Session,
+  source: StoragePath,
+  target: StoragePath,
+  options: CopyOptions,
+  verb: Verb,
+  shared?: Shared,
+): Promise<void> {
+  const { recursive = false, ifAbsent = false, followLinks, attributes, dryRun } = options;
   const { storage, signal } = session;
-  const source = session.path(from);
-  const target = recursive ? session.path(to) : await session.target(to, source);
   const total = async () => (recursive ? undefined : sizeOf(session, source));
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
-  await session.transfer(source.name, total, (bar) =>
-    storage[verb](source, target, { recursive, ifAbsent, followLinks, signal, onProgress: (done) => bar.at(done) }),
-  );
+  const tree = recursive && !(shared && (await storage.exists(source, { signal })));
+  if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
+  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace: attributesIn(options), signal };
+  if (shared) await storage[verb](source, target, { ...init, onProgress: shared.onProgress });
+  else
+    await session.transfer(source.name, total, (bar) =>
+      storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done) }),
+    );
   const action = verb === "copy" ? "copied" : "moved";
+  // The line would begin behind the bar.
+  shared?.clear();
   await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
+}
+
+/** Prints what a transfer would do; fails where it would, as far as listings show it. */
+async function would(
+  session: Session,
+  source: StoragePath,
+  target: StoragePath,
+  { recursive, ifAbsent, followLinks }: { recursive: boolean; ifAbsent: boolean; followLinks: boolean | undefined },
+  verb: Verb,
+): Promise<void> {
+  const { storage, signal } = session;
+  const batch = new Batch();
+  const tell = async (from: StoragePath, to: StoragePath) => {
+    if (ifAbsent && (await storage.exists(to, { signal })))
+      return batch.fail({
+        path: String(from),
+        error: failure("AlreadyExists", "there is something").at(verb, String(to)),
+      });
+    const action = verb === "copy" ? "copied" : "moved";
+    batch.done(1);
+    await session.say({ action, from, to, dryRun: true }, printable(`would ${verb} ${from} to ${to}`));
+  };
+  if (!recursive) {
+    await storage.stat(source, { signal });
+    await tell(source, target);
+  } else
+    for await (const { path, type, detail = "no regular file" } of storage.list(source, {
+      recursive,
+      followLinks,
+      signal,
+    })) {
+      if (type === "file") await tell(path, target.join(path.relativeTo(source)));
+      else batch.fail({ path: String(path), error: failure("Unsupported", detail).at(verb, String(path)) });
+    }
+  batch.check(verb, String(source), `would not be ${verb === "copy" ? "copied" : "moved"}`);
+  if (batch.untouched) throw failure("NotFound", "there is nothing below this path").at(verb, String(source));
 }
 
 /** Only for the bar: the following operation reports a missing object. */
@@ -155,7 +287,8 @@ async function sizeOf({ storage, signal }: Session, path: StoragePath): Promise<
 }
 
 async function pushed(session: Session, to: string, options: CopyOptions): Promise<void> {
-  const { compression = null, ifAbsent = false, contentType, recursive } = options;
+  const { compression = null, ifAbsent = false, attributes, recursive } = options;
+  if (attributes !== undefined) throw invalid("stdin has no attributes: --attributes is for copies of objects");
   if (to === "-" || recursive) throw invalid("stdin is one stream: it goes to one object");
   if (to.endsWith("/")) throw invalid(`stdin has no name: name the object below ${to}`);
   const { storage, signal, io } = session;
@@ -165,14 +298,16 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
     async () => undefined,
     async (bar) => {
       const onProgress = (done: number) => bar.at(done);
-      await storage.write(target, io.stdin, { compression, ifAbsent, contentType, signal, onProgress });
+      await storage.write(target, io.stdin, { ...attributesIn(options), compression, ifAbsent, signal, onProgress });
       return bar.done;
     },
   );
   await session.say({ action: "wrote", to: target, bytes: stored }, printable(`wrote ${bytes(stored)} to ${target}`));
 }
 
-async function pulled(session: Session, from: string, { recursive, compression }: CopyOptions): Promise<void> {
+async function pulled(session: Session, from: string, options: CopyOptions): Promise<void> {
+  const { recursive, compression, attributes } = options;
+  if (attributes !== undefined || attributesIn(options)) throw invalid("stdout takes bytes, and no attributes");
   if (recursive) throw invalid("stdout is one stream: it takes one object");
   if (session.json) throw invalid("stdout takes the object; for JSON: stowage cat --json");
   await cat(session, [from], compression === undefined ? {} : { compression });

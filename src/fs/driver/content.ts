@@ -19,6 +19,23 @@ export function parseContentRange(
   throw failure("Unsupported", `the server answered ${status} with a range, and the whole object was asked for`);
 }
 
+/** Returns the same of a response to a request for the last `last` bytes. */
+export function parseSuffixRange(
+  { status, headers }: Pick<HttpResponse, "status" | "headers">,
+  last: number,
+): { size: number; length: number } {
+  const told = headers["content-range"];
+  if (told === undefined && status === 200) {
+    // Servers may send an object that is not larger as a whole.
+    const size = sizeFrom(headers["content-length"]);
+    if (size <= last) return { size, length: size };
+  }
+  const start = Number(/^bytes (\d+)-/.exec(told ?? "")?.[1]);
+  const { size, length } = rangeIn(status, told, start, undefined);
+  if (start === Math.max(0, size - last)) return { size, length };
+  throw failure("Unsupported", "the server sent another range than the one that was asked for");
+}
+
 function isWhole(told: string, length: number): boolean {
   return told === `bytes 0-${length - 1}/${length}`;
 }

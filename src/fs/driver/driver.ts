@@ -114,6 +114,8 @@ export interface DriverListOptions extends Cancel {
   /** Only keys after this one in the provider's order, exclusive. */
   startAfter: string | undefined;
   versions: boolean;
+  /** The number of entries that the caller reads at most: larger pages are in vain. */
+  atMost?: number | undefined;
   /** Includes entries of type `other`, if there are any. */
   others?: boolean | undefined;
   /** Follows symbolic links to directories, if there are any. */
@@ -131,6 +133,7 @@ export interface DriverReadOptions extends Cancel {
   ifMatch: string | undefined;
   version: string | undefined;
 }
+export type DriverSuffixOptions = Pick<DriverReadOptions, "ifMatch" | "version" | "signal">;
 export interface DriverWriteOptions extends Cancel, ObjectAttributes {
   ifAbsent: boolean;
   ifMatch: string | undefined;
@@ -227,8 +230,17 @@ export interface FileSystem {
   makeDirectory(key: string): Promise<void>;
 }
 
+/** What a driver can have besides: suffix ranges. */
+export interface SuffixReader {
+  /**
+   * Reads the last `last` bytes, 1 or more, in one request; everything if the object is smaller. A driver omits it if
+   * the provider has no such ranges; the core then asks for the size first.
+   */
+  readLast?(key: string, last: number, options: DriverSuffixOptions): Promise<{ info: ObjectInfo; body: ByteStream }>;
+}
+
 /** One bucket of one provider, with all verbs. */
-export interface Driver extends ObjectDriver {
+export interface Driver extends ObjectDriver, SuffixReader {
   /** Only for drivers whose objects are files. */
   readonly fileSystem?: FileSystem;
   /** Yields pages in the provider's order; `prefix` is a string and may end in a part of a name. */

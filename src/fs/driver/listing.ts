@@ -164,3 +164,11 @@ function byAge({ version: a = "" }: DriverListEntry, { version: b = "" }: Driver
   if (a.length !== b.length) return b.length - a.length;
   return a < b ? 1 : a > b ? -1 : 0;
 }
+
+/** Entries per page: what every provider allows. Larger pages, where there are any, make a short listing expensive. */
+const PAGE = 1000;
+
+/** Returns the number of entries to request for a page. */
+export function pageSize({ atMost = PAGE }: Pick<DriverListOptions, "atMost">): string {
+  return String(Math.min(PAGE, atMost));
+}

@@ -58,6 +58,10 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       if (ifMatch !== undefined) match(kept, ifMatch);
       return { info: info(key, kept), body: copies(kept.data.subarray(start, end)) };
     },
+    async readLast(key, last, options) {
+      // Counted from the end, as `subarray` does.
+      return this.read(key, { ...options, start: -last, end: undefined });
+    },
     async write(key, body, options) {
       const { size, signal, onProgress } = options;
       check(objects.get(key), options);

@@ -287,7 +287,59 @@ export const listCases: readonly Spec[] = [
       assert.deepEqual(await bench.names(bench.base, { startAfter: bench.at("b").key + "/" }), ["c", "d/", "e"]);
     },
   },
+  {
+    id: "L18",
+    title: "limit ends a listing after as many entries, of one level or of all; other numbers are InvalidArgument",
+    async run(bench) {
+      await bench.fill(["a", "b/1", "b/2", "c", "d/x", "e"]);
+      for (const limit of [1, 2, 4, 5, 6, 1000, 5000]) {
+        assert.deepEqual(await bench.names(bench.base, { limit }), ["a", "b/", "c", "d/", "e"].slice(0, limit));
+        const all = ["a", "b/1", "b/2", "c", "d/x", "e"];
+        assert.deepEqual(await bench.names(bench.base, { limit, recursive: true }), all.slice(0, limit));
+      }
+      const after = { limit: 2, startAfter: `${bench.at("b").key}/` };
+      assert.deepEqual(await bench.names(bench.base, after), ["c", "d/"]);
+      for (const limit of [0, -1, 1.5, Number.NaN])
+        await expectRejection(bench.names(bench.base, { limit }), "InvalidArgument", `${limit}`);
+    },
+  },
+  {
+    id: "L19",
+    title: "byPage: full pages, and the last one; each says how to go on, also after a limit",
+    async run(bench) {
+      await bench.fill(["a", "b/1", "b/2", "c", "d/x", "e"]);
+      const expected = ["a", "b/", "c", "d/", "e"];
+      for (const size of [1, 2, 3, 5, 6]) {
+        const pages: string[][] = [];
+        for await (const { entries, next } of bench.storage.list(bench.base).byPage({ size })) {
+          pages.push(named(bench, entries));
+          assert.equal(next === undefined, pages.flat().length === expected.length, `${size}`);
+        }
+        assert.deepEqual(pages.flat(), expected);
+        assert.ok(pages.slice(0, -1).every(({ length }) => length === size));
+      }
+      const seen: string[][] = [];
+      let startAfter: string | undefined;
+      do {
+        const pages = bench.storage.list(bench.base, { startAfter, limit: 2 }).byPage();
+        startAfter = undefined;
+        for await (const { entries, next } of pages) {
+          assert.equal(startAfter, undefined, "a second page");
+          seen.push(named(bench, entries));
+          startAfter = next;
+        }
+      } while (startAfter !== undefined);
+      assert.deepEqual(seen, [["a", "b/"], ["c", "d/"], ["e"]]);
+      for await (const _ of bench.storage.list(bench.at("none")).byPage()) assert.fail("a page of nothing");
+      const first = async (size: number) => bench.storage.list(bench.base).byPage({ size }).next();
+      await expectRejection(first(0), "InvalidArgument");
+    },
+  },
 ];
+
+function named(bench: TestContext, entries: readonly ListEntry[]): string[] {
+  return entries.map(({ path, type }) => bench.name(path) + (type === "directory" ? "/" : ""));
+}
 
 /** Returns the first entry after `last`, if there is one, and abandons the listing. */
 async function firstOf(bench: TestContext, last: ListEntry | undefined): Promise<ListEntry[]> {

@@ -98,6 +98,56 @@ export const rangeCases: readonly Spec[] = [
     },
   },
   {
+    id: "R25",
+    title: "last: the last bytes, everything of a smaller object, none for 0; of a stream, an array, a text and get",
+    async run(bench) {
+      const at = bench.at("x");
+      await bench.write("x", DIGITS);
+      for (const last of [1, 3, 9, 10, 11, 5000]) {
+        const expected = DIGITS.slice(-last);
+        same(await bench.bytes("x", { last }), expected, `bytes ${last}`);
+        same(await gather(bench.storage.read(at, { last })), expected, `read ${last}`);
+        same(await bench.bytes("x", { last, parallel: 3 }), expected, `parallel ${last}`);
+        assert.equal(await bench.storage.text(at, { last }), expected);
+        const object = await bench.storage.get(at, { last });
+        assert.equal(object.info.size, 10);
+        assert.equal(await object.text(), expected);
+      }
+      const { etag } = await bench.stat("x");
+      assert.equal(await bench.storage.text(at, { last: 2, ifMatch: etag }), "89");
+      same(await bench.bytes("x", { last: 0 }), "", "none");
+      same(await gather(bench.storage.read(at, { last: 0 })), "", "none");
+      await expectRejection(bench.bytes("missing", { last: 0 }), "NotFound");
+      await expectRejection(bench.bytes("missing", { last: 5 }), "NotFound");
+      await bench.write("x", "");
+      for (const last of [0, 1, 5]) same(await bench.bytes("x", { last }), "", `${last} of an empty object`);
+      const data = noise(9 * MIB);
+      await bench.write("x", data);
+      same(await bench.bytes("x", { last: 8 * MIB + 1 }), data.subarray(MIB - 1), "large");
+      await expectRejection(bench.bytes("x", { last: 5, ifMatch: etag }), "PreconditionFailed");
+    },
+  },
+  {
+    id: "R26",
+    title: "last with start or end, and a last that is no count, are InvalidArgument; of compressed data Unsupported",
+    async run(bench) {
+      const none = bench.at("none");
+      for (const init of [
+        { last: -1 },
+        { last: 1.5 },
+        { last: Number.NaN },
+        { last: 1, start: 0 },
+        { last: 1, end: 5 },
+      ]) {
+        await expectRejection(bench.bytes("none", init), "InvalidArgument", JSON.stringify(init));
+        await expectRejection(gather(bench.storage.read(none, init)), "InvalidArgument", JSON.stringify(init));
+        await expectRejection(bench.storage.text(none, init), "InvalidArgument", JSON.stringify(init));
+        await expectRejection(bench.storage.get(none, init), "InvalidArgument", JSON.stringify(init));
+      }
+      await expectRejection(bench.bytes("none", { last: 1, compression: "gzip" }), "Unsupported");
+    },
+  },
+  {
     id: "R24",
     title: "a parallel read equals a serial one at every size around a range",
     async run(bench) {

@@ -54,6 +54,23 @@ await describeOn("minio", "the command on MinIO", (server: ServerOf<"minio">) =>
     expect((await run(["ls", at("tree")])).code).toBe(1);
   });
 
+  test("attributes of cp are stored, kept by a copy, and dropped on request; sync skips what is unchanged", async () => {
+    await writeFile(join(folder, "app.js"), "code");
+    const attributes = ["--cache-control", "no-cache", "--metadata", "owner=web", "--tag", "team=site"];
+    expect(await run(["cp", ...attributes, "app.js", at("app.js")])).toMatchObject({ code: 0, stderr: "" });
+    const stat = async (key: string) => jsonLines((await run(["stat", "--json", at(key)])).stdout)[0];
+    const stored = { cacheControl: "no-cache", metadata: { owner: "web" }, tagCount: 1 };
+    expect(await stat("app.js")).toMatchObject(stored);
+    expect((await run(["stat", at("app.js")])).stdout).toMatch(/^cache control +no-cache$/m);
+    await run(["cp", at("app.js"), at("kept.js")]);
+    expect(await stat("kept.js")).toMatchObject(stored);
+    await run(["cp", "--attributes", "drop", "--content-type", "text/plain", at("app.js"), at("bare.js")]);
+    expect(await stat("bare.js")).toMatchObject({ contentType: "text/plain" });
+    expect(await stat("bare.js")).not.toHaveProperty("cacheControl");
+    expect((await run(["sync", "--include", "app.js", ".", at("")])).stdout).toContain("0 files copied");
+    expect((await run(["ls", at("*.js")])).stdout.trim().split("\n")).toHaveLength(3);
+  });
+
   test("a signed link reads the object without credentials", async () => {
     await writeFile(join(folder, "a.txt"), "for everybody");
     await run(["cp", "a.txt", at("a.txt")]);

@@ -29,6 +29,12 @@ describe("the line", () => {
     expect(line("a.bin", { done: 30 * MIB, total: undefined, seconds: 65 }, 80)).toBe("a.bin 30.0 MiB 473 KiB/s 1:05");
   });
 
+  test("of many files has their number", () => {
+    const state = { done: 30 * MIB, files: 7, total: undefined, seconds: 65 };
+    expect(line("site", state, 80)).toBe("site 7 files 30.0 MiB 473 KiB/s 1:05");
+    expect(line("site", { ...state, done: 0 }, 80)).toBe("site 7 files 1:05");
+  });
+
   test("never reaches the last column, where a terminal would wrap", () => {
     const state = fc.record({
       done: fc.nat(2 ** 50),

@@ -30,6 +30,20 @@ test.each(BASES)("every verb takes keys below the base: %s", async (base) => {
   const found: string[] = [];
   for await (const { path } of scope.glob("*/*.txt")) found.push(path.name);
   expect(found.sort()).toEqual(["x.txt", "z.txt"]);
+  expect(await scope.text("e/z.txt", { last: 1 })).toBe("2");
+  const pages: (readonly string[])[] = [];
+  let startAfter: string | undefined;
+  do {
+    const listing = scope.list("", { recursive: true, limit: 1, startAfter });
+    startAfter = undefined;
+    for await (const { entries, next } of listing.byPage()) {
+      pages.push(entries.map(({ path }) => path.name));
+      startAfter = next;
+    }
+  } while (startAfter !== undefined);
+  expect(pages).toEqual([["x.txt"], ["z.txt"]]);
+  expect(await scope.sync("d", "f")).toMatchObject({ copied: 1 });
+  await expect(scope.sync("d", "../f")).rejects.toMatchObject({ code: "InvalidArgument" });
   await scope.copy("d", "f", { recursive: true });
   await scope.delete(["d/x.txt", "e/z.txt"]);
   await scope.delete("f", { recursive: true });

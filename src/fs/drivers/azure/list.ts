@@ -1,12 +1,9 @@
 /** Lists blobs. */
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
-import { dateInRow, Listing, NewestFirst, sizeInRow } from "../../driver/listing.js";
+import { dateInRow, Listing, NewestFirst, pageSize, sizeInRow } from "../../driver/listing.js";
 import { type Fields, readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
-
-/** Entries per page. The service returns up to 5,000; smaller pages keep a listing that stops early cheap. */
-const PAGE = 1000;
 
 /** One page of the service, and the marker of the next one. */
 interface Page {
@@ -47,18 +44,16 @@ function fileItem(
   return version === undefined ? item : { ...item, version: version.id, latest: version.latest, deleted: false };
 }
 
-async function* pagesOf(
-  server: Server,
-  prefix: string,
-  { delimiter, versions, signal }: DriverListOptions,
-): AsyncGenerator<Page> {
+async function* pagesOf(server: Server, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
+  const { delimiter, versions, signal } = options;
   const fixed = {
     restype: "container",
     comp: "list",
     prefix: prefix || undefined,
     delimiter,
     include: versions ? "versions" : undefined,
-    maxresults: String(PAGE),
+    // Entries before `startAfter` come too, and small pages would multiply the requests for them.
+    maxresults: pageSize(options.startAfter === undefined ? options : {}),
   };
   let marker: string | undefined;
   do {

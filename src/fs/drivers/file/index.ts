@@ -84,6 +84,10 @@ function fileDriver(disk: Disk): Driver {
       refuseVersions(options.version !== undefined);
       return read(disk, key, options);
     },
+    async readLast(key, last, options) {
+      refuseVersions(options.version !== undefined);
+      return read(disk, key, { ...options, start: -last, end: undefined });
+    },
     async write(key, body, options) {
       if (options.metadata) throw failure("Unsupported", "a file carries no metadata");
       return replace(disk, places.named(key), body, options);
@@ -230,7 +234,7 @@ async function read(
 }
 
 /**
- * Returns the bytes [start, end) and closes the file after them. Reads at once what fits in one chunk, so that no open
+ * Returns the bytes [start, end), where a negative start counts from the end, and closes the file after them. Reads at once what fits in one chunk, so that no open
  * file waits for a caller that may never read it. Cuts a growing file at its first size; files of /proc state 0 bytes
  * and those of /sys a page, whatever they contain, so they are read to the end.
  */
@@ -242,10 +246,11 @@ async function contentOf(
 ): Promise<Content> {
   const size = Number(stats.size);
   const last = Math.min(end ?? size, size);
-  if (size > CHUNK) return { size, body: chunksOf(file, start, last) };
+  const first = start < 0 ? Math.max(0, size + start) : start;
+  if (size > CHUNK) return { size, body: chunksOf(file, first, last) };
   return closing(file, async () => {
-    const data = await readUpTo(file, start, last);
-    if (size > 0 && data.byteLength === Math.max(0, last - start)) return { size, body: single(data) };
+    const data = await readUpTo(file, first, last);
+    if (size > 0 && data.byteLength === Math.max(0, last - first)) return { size, body: single(data) };
     // The file was truncated meanwhile.
     if (size > 0 && (await file.stat({ bigint: true })).size !== stats.size) return { size, body: single(data) };
     const whole = await readToEnd(file);

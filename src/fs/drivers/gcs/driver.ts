@@ -7,7 +7,7 @@ import { deleteObjects, deleteOne } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";
-import { readObject, statObject } from "./read.js";
+import { readLast, readObject, statObject } from "./read.js";
 import { signedPost, signedUrl } from "./sign.js";
 import { Upload } from "./write.js";
 
@@ -19,6 +19,7 @@ export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
     stat: (key, options) => statObject(server, key, options),
     list: (prefix, options) => listObjects(server, prefix, options),
     read: (key, options) => readObject(server, key, options),
+    readLast: (key, last, options) => readLast(server, key, last, options),
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
       return upload(body, new Upload(server, key, options), { limiter: uploads, size, signal, onProgress });

@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
-import { Listing, NewestFirst } from "../../driver/listing.js";
+import { Listing, NewestFirst, pageSize } from "../../driver/listing.js";
 import { type Document, isDocument, listOf, textOf } from "../../http/json.js";
 import type { Api } from "./client.js";
 import { ITEM_FIELDS, itemOf } from "./object.js";
@@ -33,7 +33,7 @@ async function* pages(api: Api, prefix: string, options: DriverListOptions): Asy
   const { delimiter, startAfter: startOffset, versions, signal } = options;
   // `kind` is always present, which distinguishes an empty listing from a truncated response.
   const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;
-  const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: "1000", fields };
+  const fixed = { prefix: prefix || undefined, delimiter, startOffset, maxResults: pageSize(options), fields };
   let pageToken: string | undefined;
   do {
     const query = { ...fixed, versions: versions ? "true" : undefined, pageToken };

@@ -1,7 +1,7 @@
 import { failure } from "../../../errors.js";
 import { type ByteStream, single } from "../../../streams.js";
-import { headerValue, parseContentRange, rangeHeader } from "../../driver/content.js";
-import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
+import { headerValue, parseContentRange, parseSuffixRange, rangeHeader } from "../../driver/content.js";
+import type { DriverReadOptions, DriverStatOptions, DriverSuffixOptions, ObjectInfo } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import { type Api, allowed, type GcsRequest, type Server } from "./client.js";
@@ -26,10 +26,33 @@ export async function readObject(
 ): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const { start, end } = options;
   const range = rangeHeader(start, end);
+  return requested(server, key, options, range, (answer) =>
+    parseContentRange(withLength(answer), range === undefined ? undefined : { start, end }),
+  );
+}
+
+/** Reads the last bytes. */
+export function readLast(
+  server: Server,
+  key: string,
+  last: number,
+  options: DriverSuffixOptions,
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
+  const all = { ...options, start: 0, end: undefined };
+  return requested(server, key, all, `bytes=-${last}`, (answer) => parseSuffixRange(answer, last));
+}
+
+async function requested(
+  server: Server,
+  key: string,
+  options: DriverReadOptions,
+  range: string | undefined,
+  parse: (answer: HttpResponse) => { size: number; length: number },
+): Promise<{ info: ObjectInfo; body: ByteStream }> {
   const answer = await server.send(media(server, key, options, range));
   if (answer.status === 416) return pastTheEnd(server, key, options, answer);
   try {
-    const { size, length } = parseContentRange(withLength(answer), range === undefined ? undefined : { start, end });
+    const { size, length } = parse(answer);
     const info = infoOfHeaders(key, answer.headers, size);
     matched(info, options.ifMatch);
     answer.body.expect(length);

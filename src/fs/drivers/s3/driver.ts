@@ -20,6 +20,7 @@ import { codeOf } from "./errors.js";
 import { list } from "./list.js";
 import { profiles } from "./profile.js";
 import { read, stat } from "./read.js";
+import { readLast } from "./read-last.js";
 import { presigned, presignedPost } from "./sign.js";
 import { write } from "./write.js";
 
@@ -45,6 +46,7 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     attributesOnCopy: ATTRIBUTES,
     stat: (key, options) => statWithTags(bucket, key, options),
     setAttributes: (key, attributes, options) => setAttributes(bucket, key, attributes, options),
+    readLast: (key, last, options) => readLast(bucket, key, last, options),
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),

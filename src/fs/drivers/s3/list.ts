@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
-import { dateInRow, Listing, sizeInRow } from "../../driver/listing.js";
+import { dateInRow, Listing, pageSize, sizeInRow } from "../../driver/listing.js";
 import type { Fields } from "../../http/xml.js";
 import { readXml } from "../../http/xml.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
@@ -27,6 +27,8 @@ export async function* list(
     ["prefix", prefix],
   ];
   if (options.delimiter) fixed.push(["delimiter", options.delimiter]);
+  // Not every service reads a number that is the default anyway.
+  if (options.atMost !== undefined) fixed.push(["max-keys", pageSize(options)]);
   const listing = new Listing(prefix, options, bucket.ordered);
   let next: Query | undefined = first.start;
   while (next) {

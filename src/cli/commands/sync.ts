@@ -1,0 +1,98 @@
+/** `sync`. */
+import { type Command, Option } from "commander";
+import type { SyncStep, SyncSummary } from "../../fs/index.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, printable } from "../format.js";
+import { counted, listOf, positive } from "../options.js";
+
+export function addSync(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "sync",
+      summary: "copy what is missing or has changed below a path",
+      details:
+        "Copies what TO does not have, what has another size there, and what was copied before its source was written. " +
+        "A sync that was cut off leaves complete objects only; run it again to go on. Patterns are relative to FROM; one " +
+        "without a slash matches names at any depth.",
+      examples: [
+        ["stowage sync site s3://lake@bucket/site", "upload what has changed"],
+        ["stowage sync --delete --dry-run s3://lake@bucket/site gs://backup/site", "what a mirror would change"],
+        ["stowage sync --exclude '*.tmp' --exclude '.git/**' . s3://lake@bucket/work", "all but some"],
+      ],
+    })
+    .argument("<from>", "a path")
+    .argument("<to>", "a path")
+    .option("--delete", "delete what FROM does not have, if all copies succeed")
+    .option("--checksum", "compare content instead of times")
+    .option("-n, --dry-run", "only print what would be done")
+    .option("--include <pattern>", "only what matches; can be repeated", listOf)
+    .option("--exclude <pattern>", "not what matches, nor delete it; can be repeated", listOf)
+    .option("--concurrency <count>", "objects in parallel", positive, 8)
+    .option("--follow-links", "of files: copy what is behind links to directories")
+    .addOption(new Option("--attributes <which>", "what copies take over from their sources").choices(["keep", "drop"]))
+    .action(cli.run(sync));
+}
+
+interface SyncOptions {
+  delete?: boolean;
+  checksum?: boolean;
+  dryRun?: boolean;
+  include?: string[];
+  exclude?: string[];
+  concurrency: number;
+  followLinks?: boolean;
+  attributes?: "keep" | "drop";
+}
+
+async function sync(session: Session, from: string, to: string, options: SyncOptions): Promise<void> {
+  const { storage, signal } = session;
+  const { dryRun = false } = options;
+  const [source, target] = [session.path(from), session.path(to)];
+  const done = { copied: 0, bytes: 0, deleted: 0 };
+  // Steps are reported from within the sync, which cannot wait for the output.
+  const printed: Promise<void>[] = [];
+  const run = session.transfer(
+    source.name,
+    async () => undefined,
+    async (bar) => {
+      const onStep = (step: SyncStep) => {
+        done[step.action === "copy" ? "copied" : "deleted"] += 1;
+        if (step.action === "copy") {
+          done.bytes += step.size ?? 0;
+          // A copy inside a provider sends no bytes through this process.
+          bar.at(Math.max(bar.done, done.bytes));
+          bar.file();
+        }
+        if (session.json || dryRun) printed.push(told(session, step, dryRun));
+      };
+      return storage.sync(source, target, {
+        ...options,
+        onStep,
+        onProgress: (count) => bar.at(Math.max(count, done.bytes)),
+        signal,
+      });
+    },
+  );
+  const summary = await run.catch(async (error: unknown) => {
+    await Promise.all(printed);
+    if (done.copied + done.deleted > 0) await summed(session, done, dryRun);
+    throw error;
+  });
+  await Promise.all(printed);
+  await summed(session, summary, dryRun);
+}
+
+function told(session: Session, { action, path, size }: SyncStep, dryRun: boolean): Promise<void> {
+  const did = action === "copy" ? "copied" : "deleted";
+  const large = size === undefined ? "" : ` (${bytes(size)})`;
+  return session.say({ action: did, path, size, dryRun }, printable(`would ${action} ${path}${large}`));
+}
+
+type Counts = Omit<SyncSummary, "unchanged"> & { unchanged?: number };
+
+function summed(session: Session, counts: Counts, dryRun: boolean): Promise<void> {
+  const { copied, bytes: size, deleted, unchanged } = counts;
+  const parts = [`${counted(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
+  if (unchanged !== undefined) parts.push(`${unchanged} unchanged`);
+  return session.say({ action: "synced", ...counts, dryRun }, `${dryRun ? "dry run: " : ""}${parts.join("; ")}`);
+}

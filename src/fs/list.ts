@@ -1,0 +1,135 @@
+/** Listings: of entries one by one, and of pages. */
+import { checkOptions, invalid } from "../errors.js";
+import { StoragePath } from "../path.js";
+import { Batch } from "./batch.js";
+import type { DriverListEntry } from "./driver/driver.js";
+import { Operation } from "./operation.js";
+import { checkCount, LIST, type ListEntry, type ListOptions, type PathLike } from "./options.js";
+import type { DriverRegistry } from "./registry.js";
+
+/** Entries of a page, unless the caller sets another number; those of a provider's own page. */
+const PAGE = 1000;
+
+/** A part of a listing. */
+export interface ListPage {
+  entries: readonly ListEntry[];
+  /** What `startAfter` takes to go on after this page, also in another process; undefined if nothing follows. */
+  next: string | undefined;
+}
+
+export interface PageOptions {
+  /** Entries of a page. @default 1000 */
+  size?: number | undefined;
+}
+
+/** The entries of a listing, each as soon as it is known; or its pages. Can be iterated once. */
+export interface ListResult extends AsyncGenerator<ListEntry, void, undefined> {
+  /**
+   * Yields the entries in pages of one size, but the last. `next` of a page goes on after it, also after one that
+   * `limit` ends.
+   *
+   * @example
+   * const listing = storage.list("s3://bucket/logs", { limit: 50 });
+   * for await (const { entries, next } of listing.byPage()) console.log(entries.length, next);
+   */
+  byPage(options?: PageOptions): AsyncGenerator<ListPage, void, undefined>;
+}
+
+/** Lists one directory, or everything below it. Sends no request before the first entry or page is asked for. */
+export function list(reach: DriverRegistry, at: PathLike, init: ListOptions): ListResult {
+  return Object.assign(entriesOf(reach, at, init), {
+    byPage: (options: PageOptions = {}) => pagesOf(reach, at, init, options),
+  });
+}
+
+async function* entriesOf(reach: DriverRegistry, at: PathLike, init: ListOptions) {
+  for await (const one of found(reach, at, init)) if (one !== MORE) yield one;
+}
+
+async function* pagesOf(reach: DriverRegistry, at: PathLike, init: ListOptions, options: PageOptions) {
+  const all = found(reach, at, init, options);
+  const { size = PAGE } = options ?? {};
+  let entries: ListEntry[] = [];
+  for await (const one of all) {
+    const last = entries.at(-1);
+    if (last && (one === MORE || entries.length === size)) {
+      yield { entries, next: keyOf(last) };
+      entries = [];
+    }
+    if (one === MORE) return;
+    entries.push(one);
+  }
+  if (entries.length > 0) yield { entries, next: undefined };
+}
+
+/** Stands for what follows after the limit. */
+const MORE = Symbol("more");
+
+/** Yields the entries up to the limit, and `MORE` if others follow and pages are asked for. */
+async function* found(
+  reach: DriverRegistry,
+  at: PathLike,
+  init: ListOptions,
+  pages?: PageOptions,
+): AsyncGenerator<ListEntry | typeof MORE, void, undefined> {
+  const call = new Operation("list", "list", init);
+  try {
+    checkOptions("list", init, LIST);
+    if (pages !== undefined) checkOptions("byPage", pages, { size: true });
+    checkCount("size", pages?.size, 1);
+    const { recursive = false, startAfter, versions = false, followLinks, limit, signal } = init;
+    checkCount("limit", limit, 1);
+    const { path, key, driver } = await call.bucket(reach, at);
+    const prefix = key === "" ? "" : `${key}/`;
+    const batch = new Batch();
+    const listed = driver.list(prefix, {
+      delimiter: recursive ? undefined : "/",
+      startAfter: startKey(startAfter),
+      versions,
+      followLinks,
+      others: true,
+      // One is the marker of the directory itself, and one shows whether others follow.
+      atMost: limit === undefined ? undefined : limit + 2,
+      unlisted: (key, error) => batch.fail(call.failure(key, error)),
+      signal,
+    });
+    let left = limit ?? Number.POSITIVE_INFINITY;
+    limited: for await (const page of listed) {
+      batch.done(page.length);
+      for (const item of page) {
+        // The marker object that some tools create for a directory is not its own child.
+        if (item.key === prefix) continue;
+        if (left === 0) {
+          yield MORE;
+          break limited;
+        }
+        left -= 1;
+        yield entry(path, item);
+        if (left === 0 && pages === undefined) break limited;
+      }
+    }
+    batch.check("list", call.at, "not listed");
+  } catch (error) {
+    throw call.toStorageError(error);
+  }
+}
+
+/** Returns a driver's entry with its path in the bucket of `base`. */
+export function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry {
+  const { scheme, connectionId, bucket } = base;
+  const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
+  return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
+}
+
+/** Returns the key after which a listing starts. */
+function startKey(startAfter: ListOptions["startAfter"]): string | undefined {
+  if (startAfter === undefined || typeof startAfter === "string") return startAfter;
+  if (typeof startAfter?.path?.key !== "string")
+    throw invalid("startAfter of list must be a key or an entry of a listing");
+  return keyOf(startAfter);
+}
+
+/** Returns an entry's key; a directory's ends with a slash. */
+function keyOf({ path, type }: ListEntry): string {
+  return type === "directory" ? `${path.key}/` : path.key;
+}

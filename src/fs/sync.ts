@@ -1,0 +1,238 @@
+/** Brings a tree to the state of another: copies what is missing or differs, and deletes what should not be there. */
+import { createHash, getFips } from "node:crypto";
+import { checkOptions, invalid, type OptionNames } from "../errors.js";
+import { StoragePath } from "../path.js";
+import type { ByteStream } from "../streams.js";
+import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
+import { compileGlob } from "./glob/walk.js";
+import { Operation, type ResolvedObject } from "./operation.js";
+import { type Abortable, type CopyOptions, checkCount, type PathLike } from "./options.js";
+import type { DriverRegistry } from "./registry.js";
+import { areNested, type Tree, type TreeOptions } from "./tree.js";
+
+/** What `sync` does, or would do, with one object. */
+export interface SyncStep {
+  action: "copy" | "delete";
+  /** The object in the target. */
+  path: StoragePath;
+  /** Bytes, if the listing states them. */
+  size: number | undefined;
+}
+
+export interface SyncOptions extends Pick<CopyOptions, "attributes" | "replace" | "followLinks" | "signal"> {
+  /** Deletes objects of the target that the source does not have, after all copies, and only if all succeeded. */
+  delete?: boolean | undefined;
+  /**
+   * Compares the content of objects of equal size, not their times: by the MD5 that the providers state, else by reading
+   * them.
+   */
+  checksum?: boolean | undefined;
+  /** Changes nothing; `onStep` receives what would be done. */
+  dryRun?: boolean | undefined;
+  /** Only keys that match one of these patterns, relative to the tree; one without a slash matches names at any depth. */
+  include?: readonly string[] | undefined;
+  /** No keys that match one of these. They are neither copied nor deleted. */
+  exclude?: readonly string[] | undefined;
+  /** Objects compared and copied in parallel. @default 8 */
+  concurrency?: number | undefined;
+  /** Receives each step when it is done; in a dry run, instead of it. */
+  onStep?: ((step: SyncStep) => void) | undefined;
+  /** Receives the number of bytes that have passed through this process so far. */
+  onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** What a sync has done, or would have done. */
+export interface SyncSummary {
+  copied: number;
+  /** Bytes of the copied objects. */
+  bytes: number;
+  deleted: number;
+  unchanged: number;
+}
+
+const SYNC: OptionNames<SyncOptions> = {
+  delete: true,
+  checksum: true,
+  dryRun: true,
+  include: true,
+  exclude: true,
+  concurrency: true,
+  followLinks: true,
+  attributes: true,
+  replace: true,
+  onStep: true,
+  onProgress: true,
+  signal: true,
+};
+
+/** Keys deleted with one call. */
+const BATCH = 1000;
+
+/** The verbs of Storage that a sync needs. */
+interface Verbs {
+  stat(path: PathLike, init: Abortable): Promise<ObjectInfo>;
+  read(path: PathLike, init: Abortable): ByteStream;
+  delete(paths: readonly PathLike[], init: Abortable): Promise<void>;
+}
+
+/** Copies a tree, all entries for which `skip` resolves to false. */
+type CopyTree = (init: CopyOptions, options: TreeOptions) => Promise<void>;
+
+export async function sync(
+  reach: DriverRegistry,
+  storage: Verbs,
+  copyTree: CopyTree,
+  [from, to]: readonly [PathLike, PathLike],
+  init: SyncOptions,
+): Promise<SyncSummary> {
+  const { signal, followLinks, attributes, replace, onProgress } = init ?? {};
+  const call = new Operation("sync", "list", { signal });
+  const writing = new Operation("sync", "list", { signal });
+  return call.run(async () => {
+    const chosen = checkSync(init);
+    const source = await call.bucket(reach, from);
+    const target = await writing.run(() => writing.bucket(reach, to));
+    if (await areNested(source, target))
+      throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
+    const there = await writing.run(() => listed(target, init));
+    const run = new Sync(storage, source, target, { ...init, chosen, there });
+    const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
+    await copyTree(copying, { parallel: init.concurrency, skip: run.skip, copied: run.copied });
+    await run.deleteRest();
+    return run.summary;
+  });
+}
+
+/** Returns which keys of the trees take part. */
+function checkSync(init: SyncOptions): (rest: string) => boolean {
+  checkOptions("sync", init, SYNC);
+  for (const name of ["delete", "checksum", "dryRun"] as const)
+    if (init[name] !== undefined && typeof init[name] !== "boolean") throw invalid(`${name} must be true or false`);
+  checkCount("concurrency", init.concurrency, 1);
+  const [included, excluded] = [patterns("include", init.include), patterns("exclude", init.exclude)];
+  return (rest) => (!included || included(rest)) && !excluded?.(rest);
+}
+
+function patterns(name: string, given: readonly string[] | undefined): ((rest: string) => boolean) | undefined {
+  if (given === undefined) return undefined;
+  if (!Array.isArray(given) || !given.every((one) => typeof one === "string" && one !== ""))
+    throw invalid(`${name} must be a list of patterns`);
+  if (given.length === 0) return undefined;
+  const globs = given.map((one) => compileGlob(one.includes("/") ? one.replace(/^\//, "") : `**/${one}`));
+  return (rest) => globs.some((glob) => glob.matches(rest));
+}
+
+/** The state of an object of the target, by its key below the tree. */
+type Listed = Map<string, Pick<DriverListEntry, "size" | "modified">>;
+
+/** A map and no merge of two listings, since not every service lists in key order. About 200 bytes an object. */
+async function listed({ key, driver }: ResolvedObject, { signal, followLinks }: SyncOptions): Promise<Listed> {
+  const found: Listed = new Map();
+  const prefix = key === "" ? "" : `${key}/`;
+  const pages = driver.list(prefix, {
+    delimiter: undefined,
+    startAfter: undefined,
+    versions: false,
+    // What is behind a link counts as it does in the source, or each run would copy it again.
+    followLinks,
+    signal,
+  });
+  for await (const page of pages)
+    for (const { key, type, size, modified } of page)
+      if (type === "file") found.set(key.slice(prefix.length), { ...(modified && { modified }), size: size! });
+  return found;
+}
+
+interface Run extends SyncOptions {
+  chosen: (rest: string) => boolean;
+  there: Listed;
+}
+
+class Sync {
+  readonly summary: SyncSummary = { copied: 0, bytes: 0, deleted: 0, unchanged: 0 };
+  readonly #storage: Verbs;
+  readonly #source: ResolvedObject;
+  readonly #target: ResolvedObject;
+  readonly #run: Run;
+  /** What the source does not have, as far as it is known. */
+  readonly #rest: Listed;
+
+  constructor(storage: Verbs, source: ResolvedObject, target: ResolvedObject, run: Run) {
+    this.#storage = storage;
+    this.#source = source;
+    this.#target = target;
+    this.#run = run;
+    this.#rest = new Map(run.there);
+  }
+
+  readonly skip: NonNullable<Tree["skip"]> = async (item, rest) => {
+    const { chosen, there, dryRun, signal } = this.#run;
+    this.#rest.delete(rest);
+    if (!chosen(rest)) return true;
+    // The marker of a directory, which files do without.
+    if (this.#target.driver.fileSystem && rest.endsWith("/") && !item.size) return true;
+    const old = there.get(rest);
+    if (old && item.size === old.size && (await this.#isSame(item, old, rest))) {
+      this.summary.unchanged += 1;
+      return true;
+    }
+    signal?.throwIfAborted();
+    if (dryRun && item.type !== "other") this.copied(item, rest);
+    return dryRun === true && item.type !== "other";
+  };
+
+  readonly copied: NonNullable<Tree["copied"]> = ({ size }, rest) => {
+    this.summary.copied += 1;
+    this.summary.bytes += size ?? 0;
+    this.#run.onStep?.({ action: "copy", path: this.#at(this.#target, rest), size });
+  };
+
+  async deleteRest(): Promise<void> {
+    const { chosen, dryRun, signal, onStep } = this.#run;
+    if (!this.#run.delete) return;
+    const doomed = [...this.#rest].filter(([rest]) => chosen(rest));
+    for (let at = 0; at < doomed.length; at += BATCH) {
+      const steps = doomed.slice(at, at + BATCH).map(([rest, { size }]) => {
+        return { action: "delete" as const, path: this.#at(this.#target, rest), size };
+      });
+      const paths = steps.map(({ path }) => path);
+      if (!dryRun) await this.#storage.delete(paths, { signal });
+      this.summary.deleted += steps.length;
+      for (const step of steps) onStep?.(step);
+    }
+  }
+
+  async #isSame(item: DriverListEntry, old: { modified?: Date }, rest: string): Promise<boolean> {
+    if (!this.#run.checksum) return isNotOlder(old.modified, item.modified);
+    const paths = [this.#at(this.#source, rest), this.#at(this.#target, rest)];
+    const [here, there] = await Promise.all(paths.map((path) => this.#digest(path)));
+    return here === there;
+  }
+
+  async #digest(path: StoragePath): Promise<string> {
+    const { signal } = this.#run;
+    // Node has no MD5 in FIPS mode.
+    const fips = getFips() === 1;
+    const { md5 } = fips ? { md5: undefined } : await this.#storage.stat(path, { signal });
+    if (md5 !== undefined) return md5;
+    const hash = createHash(fips ? "sha256" : "md5");
+    for await (const chunk of this.#storage.read(path, { signal })) hash.update(chunk);
+    return hash.digest("hex");
+  }
+
+  #at({ path: { scheme, connectionId, bucket }, key }: ResolvedObject, rest: string): StoragePath {
+    return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? rest : `${key}/${rest}` });
+  }
+}
+
+const SECOND = 1000;
+
+/**
+ * Returns whether a copy was made after the source was written. A source's time in whole seconds may be up to a second
+ * later than stated: rather copied once too often than a change overlooked.
+ */
+function isNotOlder(copy: Date | undefined, source: Date | undefined): boolean {
+  if (copy === undefined || source === undefined) return false;
+  const written = source.getTime();
+  return copy.getTime() >= (written % SECOND === 0 ? written + SECOND : written);
+}

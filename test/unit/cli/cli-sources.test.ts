@@ -1,0 +1,129 @@
+/** Several sources, wildcards, dry runs, attributes, and the options that people know from other tools. */
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { jsonLines, type Ran } from "../../support/command.js";
+import { commandInProcess } from "../../support/in-process.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stowage-cli-"));
+  await mkdir(join(folder, "logs/old"), { recursive: true });
+  for (const name of ["a.log", "b.log", "c.txt", "old/d.log"]) await writeFile(join(folder, "logs", name), name);
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const run = (...args: string[]): Promise<Ran> => commandInProcess(args, { cwd: folder });
+const files = async (name = "logs") => {
+  const entries = await readdir(join(folder, name), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((one) => one.isFile())
+    .map((one) => join(one.parentPath, one.name).slice(folder.length + 1))
+    .sort();
+};
+const url = (name: string) => `file://${folder}/${name}`;
+const OLD = ["logs/a.log", "logs/b.log", "logs/c.txt", "logs/old/d.log"];
+
+describe("cp and mv", () => {
+  test("several sources and wildcards go into a directory under their names", async () => {
+    const { code, stdout } = await run("cp", "logs/*.log", "logs/c.txt", "out/");
+    expect(code).toBe(0);
+    expect(stdout.trim().split("\n").sort()).toEqual(
+      ["a.log", "b.log", "c.txt"].map((name) => `copied ${url(`logs/${name}`)} to ${url(`out/${name}`)}`),
+    );
+    expect(await files("out")).toEqual(["out/a.log", "out/b.log", "out/c.txt"]);
+    expect((await run("mv", "-R", "logs/*", "moved/")).code).toBe(0);
+    expect(await files("moved")).toEqual(OLD.map((name) => name.replace("logs", "moved")));
+    expect(await files()).toEqual([]);
+  });
+
+  test("without a slash at its end a target for several is refused, and so are two sources of one name", async () => {
+    const { code, stderr } = await run("cp", "logs/*.log", "out");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("which ends in a slash: out/")]);
+    await writeFile(join(folder, "a.log"), "another");
+    const twice = await run("cp", "logs/a.log", "a.log", "out/");
+    expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining("the same name")]);
+    expect((await run("cp", "logs/a.log")).code).toBe(2);
+    await expect(files("out")).rejects.toThrow("ENOENT");
+  });
+
+  test("what fails is named, and the others are copied", async () => {
+    const { code, stderr } = await run("cp", "logs/a.log", "logs/none", "logs/c.txt", "out/");
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${url("logs/none")}: NotFound`);
+    expect(stderr).toContain("1 failed, 2 done");
+    expect(await files("out")).toEqual(["out/a.log", "out/c.txt"]);
+  });
+
+  test("a name with wildcard characters is itself, and no pattern that matches others", async () => {
+    await writeFile(join(folder, "logs/[ab].log"), "itself");
+    expect((await run("cp", "logs/[ab].log", "copy")).code).toBe(0);
+    expect(await readFile(join(folder, "copy"), "utf8")).toBe("itself");
+    expect((await run("rm", "logs/[ab].log")).stdout).toBe(`deleted ${url("logs/[ab].log")}\n`);
+    expect(await files()).toEqual(OLD);
+  });
+
+  test.each(["cp", "mv"])("%s --dry-run prints what it would do, and does nothing", async (verb) => {
+    const word = verb === "cp" ? "copy" : "move";
+    const one = await run(verb, "-n", "logs/a.log", "out/");
+    expect(one.stdout).toBe(`would ${word} ${url("logs/a.log")} to ${url("out/a.log")}\n`);
+    const all = await run(verb, "-n", "-r", "--json", "logs", "out");
+    expect(jsonLines(all.stdout).map(({ to, dryRun }) => [to, dryRun])).toEqual(
+      OLD.map((name) => [url(name.replace("logs", "out")), true]),
+    );
+    expect((await run(verb, "-n", "logs/none", "out")).code).toBe(1);
+    expect((await run(verb, "-n", "-r", "none", "out")).code).toBe(1);
+    expect(await files()).toEqual(OLD);
+    await expect(files("out")).rejects.toThrow("ENOENT");
+  });
+
+  test("attributes that a target cannot store are refused by name, and bad pairs as usage errors", async () => {
+    const { code, stderr } = await run("cp", "--cache-control", "no-cache", "logs/a.log", "copy");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("cacheControl")]);
+    for (const pair of [["novalue"], ["=x"], ["a=1", "--metadata", "a=2"]])
+      expect((await run("cp", "--metadata", ...pair, "logs/a.log", "copy")).code).toBe(2);
+    expect((await run("cp", "--tag", "a=1", "logs/a.log", "-")).code).toBe(2);
+    await expect(readFile(join(folder, "copy"))).rejects.toThrow("ENOENT");
+  });
+});
+
+describe("rm, stat, cat and ls", () => {
+  test("take wildcards, and fail where nothing matches", async () => {
+    expect((await run("cat", "logs/*.log")).stdout).toBe("a.logb.log");
+    expect((await run("cat", "--last", "3", "logs/a.log")).stdout).toBe("log");
+    expect(jsonLines((await run("stat", "--json", "logs/**/*.log")).stdout)).toHaveLength(3);
+    expect((await run("ls", "logs/*")).stdout.match(/\/logs\/[^\n]+/g)).toEqual([
+      "/logs/a.log",
+      "/logs/b.log",
+      "/logs/c.txt",
+      "/logs/old/",
+    ]);
+    for (const verb of ["cat", "stat", "ls", "rm"]) expect((await run(verb, "logs/*.none")).code).toBe(1);
+    expect(await run("rm", "-f", "logs/*.none")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    expect((await run("rm", "logs/*.log")).code).toBe(0);
+    expect(await files()).toEqual(["logs/c.txt", "logs/old/d.log"]);
+  });
+
+  test("rm --dry-run prints what it would delete, and deletes nothing", async () => {
+    const { stdout } = await run("rm", "-n", "-r", "logs");
+    expect(stdout.trim().split("\n")).toEqual(OLD.map((name) => `would delete ${url(name)}`));
+    expect(await files()).toEqual(OLD);
+  });
+
+  test("ls -l, -h and -R are understood", async () => {
+    const { code, stdout } = await run("ls", "-lhR", "logs");
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split("\n")).toHaveLength(4);
+  });
+});
+
+test("sign takes HEAD and DELETE, and a type for PUT alone", async () => {
+  const env = { AIRFLOW_CONN_LAKE: "aws://AKIDEXAMPLE:canary-signing-key@/?region_name=eu-central-1" };
+  const sign = (...args: string[]) => commandInProcess(["sign", "--json", ...args, "s3://lake@bucket/a"], { env });
+  for (const method of ["HEAD", "DELETE"])
+    expect(jsonLines((await sign("--method", method)).stdout)).toEqual([expect.objectContaining({ method })]);
+  const put = await sign("--method", "PUT", "--content-type", "text/csv");
+  expect(jsonLines(put.stdout)[0]).toMatchObject({ headers: { "content-type": "text/csv" } });
+  expect((await sign("--content-type", "text/csv")).code).toBe(2);
+});

@@ -1,0 +1,191 @@
+/** `sync` brings one tree to the state of another. */
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { isBatchError } from "../../../src/errors.js";
+import type { SyncOptions, SyncStep } from "../../../src/fs/sync.js";
+import { StoragePath } from "../../../src/path.js";
+import { useStorages } from "../../support/storages.js";
+
+const openStorage = useStorages();
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "stowage-sync-"));
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const FROM = "memory://a/from";
+const TO = "memory://b/to";
+
+/** A storage with three objects at FROM. */
+async function filled() {
+  const storage = openStorage({ env: {} });
+  for (const name of ["x", "d/y", "d/z"]) await storage.write(`${FROM}/${name}`, `content of ${name}`);
+  return storage;
+}
+
+async function keys(storage: ReturnType<typeof openStorage>, base: string): Promise<string[]> {
+  const found: string[] = [];
+  const { length } = new URL(base).pathname;
+  for await (const { path } of storage.list(base, { recursive: true })) found.push(path.key.slice(length));
+  return found;
+}
+
+describe("what is copied", () => {
+  test("all of it once, and then nothing; a change of size or a newer source again", async () => {
+    const storage = await filled();
+    expect(await storage.sync(FROM, TO)).toEqual({ copied: 3, bytes: 40, deleted: 0, unchanged: 0 });
+    expect(await keys(storage, TO)).toEqual(["d/y", "d/z", "x"]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await storage.sync(FROM, TO)).toEqual({ copied: 0, bytes: 0, deleted: 0, unchanged: 3 });
+    await storage.write(`${FROM}/x`, "longer content of x");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await storage.write(`${FROM}/d/y`, "CONTENT of d/y");
+    expect(await storage.sync(FROM, TO)).toMatchObject({ copied: 2, unchanged: 1 });
+    expect(await storage.text(`${TO}/d/y`)).toBe("CONTENT of d/y");
+    expect(await storage.text(`${TO}/x`)).toBe("longer content of x");
+  });
+
+  test("a source whose time has whole seconds is copied again for a copy of the same second", async () => {
+    const storage = openStorage({ env: {} });
+    await writeFile(join(folder, "x"), "new");
+    await storage.write(`${TO}/x`, "old");
+    const { modified } = await storage.stat(`${TO}/x`);
+    const second = Math.floor(modified.getTime() / 1000);
+    await utimes(join(folder, "x"), second, second);
+    expect(await storage.sync(`file://${folder}`, TO)).toMatchObject({ copied: 1 });
+    await utimes(join(folder, "x"), second - 1, second - 1);
+    expect(await storage.sync(`file://${folder}`, TO)).toMatchObject({ unchanged: 1 });
+  });
+
+  test("--checksum compares content, whatever the times", async () => {
+    const storage = await filled();
+    await storage.sync(FROM, TO);
+    await storage.write(`${TO}/x`, "CONTENT of x");
+    expect(await storage.sync(FROM, TO)).toMatchObject({ copied: 0 });
+    expect(await storage.sync(FROM, TO, { checksum: true })).toMatchObject({ copied: 1, unchanged: 2 });
+    expect(await storage.text(`${TO}/x`)).toBe("content of x");
+    await storage.write(`${FROM}/x`, "content of x");
+    expect(await storage.sync(FROM, TO, { checksum: true })).toMatchObject({ copied: 0, unchanged: 3 });
+  });
+
+  test("include and exclude: a pattern without a slash is a name at any depth; neither copied nor deleted", async () => {
+    const storage = await filled();
+    await storage.write(`${TO}/d/old`, "1");
+    const steps = async (init: SyncOptions) => {
+      const found: string[] = [];
+      await storage.sync(FROM, TO, {
+        ...init,
+        dryRun: true,
+        onStep: ({ action, path }) => found.push(`${action} ${path.key}`),
+      });
+      return found.sort();
+    };
+    expect(await steps({ include: ["y"] })).toEqual(["copy to/d/y"]);
+    expect(await steps({ include: ["d/*"], exclude: ["z"], delete: true })).toEqual(["copy to/d/y", "delete to/d/old"]);
+    expect(await steps({ exclude: ["d/**"], delete: true })).toEqual(["copy to/x"]);
+  });
+
+  test("a folder and back; markers of directories are no files", async () => {
+    const storage = await filled();
+    await storage.write(StoragePath.of({ scheme: "memory", bucket: "a", key: "from/d/" }), "");
+    const local = `file://${folder}/copy`;
+    expect(await storage.sync(FROM, local)).toMatchObject({ copied: 3 });
+    expect((await readdir(join(folder, "copy/d"))).sort()).toEqual(["y", "z"]);
+    expect(await storage.sync(FROM, local)).toMatchObject({ copied: 0, unchanged: 3 });
+  });
+});
+
+describe("what is deleted", () => {
+  test("only with delete, only what the source does not have, and nothing of a sibling", async () => {
+    const storage = await filled();
+    await storage.write(`${TO}/old`, "1");
+    await storage.write(`${TO}-sibling/old`, "1");
+    expect(await storage.sync(FROM, TO)).toMatchObject({ deleted: 0 });
+    expect(await storage.sync(FROM, TO, { delete: true })).toMatchObject({ deleted: 1 });
+    expect(await keys(storage, TO)).toEqual(["d/y", "d/z", "x"]);
+    expect(await storage.exists(`${TO}-sibling/old`)).toBe(true);
+  });
+
+  test("nothing after a failure, and nothing if the source is empty", async () => {
+    const storage = openStorage({ env: {} });
+    await mkdir(join(folder, "from"));
+    await writeFile(join(folder, "from/a"), "1");
+    await symlink("nowhere", join(folder, "from/broken"));
+    await storage.write(`${TO}/old`, "1");
+    const error: unknown = await storage.sync(`file://${folder}/from`, TO, { delete: true }).catch((e) => e);
+    expect(isBatchError(error) && error.failures.map(({ path }) => path)).toEqual([`file://${folder}/from/broken`]);
+    expect(await keys(storage, TO)).toEqual(["a", "old"]);
+    await expect(storage.sync("memory://a/none", TO, { delete: true })).rejects.toMatchObject({ code: "NotFound" });
+    expect(await keys(storage, TO)).toEqual(["a", "old"]);
+  });
+
+  test("a dry run changes nothing and tells all", async () => {
+    const storage = await filled();
+    await storage.write(`${TO}/old`, "1");
+    const steps: SyncStep[] = [];
+    const summary = await storage.sync(FROM, TO, { delete: true, dryRun: true, onStep: (step) => steps.push(step) });
+    expect(summary).toEqual({ copied: 3, bytes: 40, deleted: 1, unchanged: 0 });
+    expect(steps.map(({ action, path }) => `${action} ${path.key}`).sort()).toEqual([
+      "copy to/d/y",
+      "copy to/d/z",
+      "copy to/x",
+      "delete to/old",
+    ]);
+    expect(await keys(storage, TO)).toEqual(["old"]);
+  });
+});
+
+test("a sync that was cut off leaves whole objects, and goes on where it was", async () => {
+  const storage = openStorage({ env: {} });
+  for (let n = 0; n < 40; n++) await storage.write(`${FROM}/${n}`, `content ${n}`);
+  const abort = new AbortController();
+  let done = 0;
+  const onStep = () => {
+    done += 1;
+    if (done === 10) abort.abort(new Error("cut"));
+  };
+  await expect(storage.sync(FROM, TO, { onStep, signal: abort.signal, concurrency: 2 })).rejects.toThrow("cut");
+  const names = await keys(storage, TO);
+  expect(names.length).toBeGreaterThanOrEqual(10);
+  expect(names.length).toBeLessThan(40);
+  for (const name of names) expect(await storage.text(`${TO}/${name}`)).toBe(`content ${name}`);
+  const { copied, unchanged } = await storage.sync(FROM, TO);
+  expect(copied).toBe(40 - names.length);
+  expect(unchanged).toBe(names.length);
+});
+
+test.each([
+  ["onto itself", FROM, FROM],
+  ["into its own source", FROM, `${FROM}/backup`],
+  ["of a tree into its parent", `${FROM}/d`, FROM],
+])("a sync %s is refused", async (_, from, to) => {
+  const storage = await filled();
+  await expect(storage.sync(from, to, { delete: true })).rejects.toMatchObject({ code: "InvalidArgument" });
+  expect(await keys(storage, FROM)).toEqual(["d/y", "d/z", "x"]);
+});
+
+test("a sync into its own source is refused before any request, here to a server that does not exist", async () => {
+  const it = { type: "aws", login: "k", password: "s", extra: { endpoint_url: "http://127.0.0.1:1" } };
+  const storage = openStorage({ env: {}, connections: { it } });
+  await expect(storage.sync("s3://it@bucket/a", "s3://it@bucket/a/b")).rejects.toMatchObject({
+    code: "InvalidArgument",
+  });
+});
+
+test.each<[string, SyncOptions]>([
+  ["an unknown option", { dry: true } as SyncOptions],
+  ["a flag that is text", { delete: "no" as never }],
+  ["no lane", { concurrency: 0 }],
+  ["a pattern that is none", { include: ["[a"] }],
+  ["a list that is text", { exclude: "*.tmp" as never }],
+])("%s is InvalidArgument before anything is listed", async (_, init) => {
+  const storage = openStorage({ env: {} });
+  await expect(storage.sync("s3://no-such-bucket/a", "s3://no-such-bucket/b", init)).rejects.toMatchObject({
+    code: "InvalidArgument",
+  });
+});
