@@ -1,7 +1,7 @@
 import { failure } from "../../../errors.js";
-import { type ByteStream, single } from "../../../streams.js";
+import { single } from "../../../streams.js";
 import { headerValue, parseContentRange, rangeHeader } from "../../driver/content.js";
-import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
+import type { DriverReadOptions, DriverReadResult, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import { type Api, allowed, type GcsRequest, type Server } from "./client.js";
@@ -19,11 +19,7 @@ export async function statObject(
 }
 
 /** Reads data as stored: does not unpack an object with `Content-Encoding: gzip`. */
-export async function readObject(
-  server: Server,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+export async function readObject(server: Server, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   const { start, end } = options;
   const range = rangeHeader(start, end);
   const answer = await server.send(media(server, key, options, range));
@@ -33,7 +29,7 @@ export async function readObject(
     const info = infoOfHeaders(key, answer.headers, size);
     matched(info, options.ifMatch);
     answer.body.expect(length);
-    return { info, body: answer.body };
+    return { info, body: answer.body, attempts: answer.attempts };
   } catch (error) {
     answer.body.discard();
     throw error;
