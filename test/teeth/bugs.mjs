@@ -237,7 +237,7 @@ export const bugs = [
   {
     name: "requests that do not pay stay in flight",
     file: "src/fs/driver/adaptive-concurrency.ts",
-    find: "return rate >= this.#rate * (1 + (this.#limit / before - 1) / 4);",
+    find: "return rate >= this.#rate * (1 + Math.max(LEAST_GAIN, (this.#limit / before - 1) / 8));",
     replace: "return rate >= before * 0;",
     tests: ["test/unit/fs/driver/adaptive-concurrency.test.ts"],
   },

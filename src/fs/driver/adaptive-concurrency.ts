@@ -9,6 +9,9 @@ const SLOW_WINDOWS = 2;
 /** Requests in flight after the first step. */
 const FIRST_STEP = 4;
 
+/** The least gain that keeps one request more: rates vary by themselves. */
+const LEAST_GAIN = 0.04;
+
 /** Windows that a number is kept after a larger one did not pay; doubled each time. */
 const HOLD_WINDOWS = 8;
 
@@ -92,9 +95,9 @@ export class AdaptiveConcurrency {
     this.#grow();
   }
 
-  /** A quarter of what the added requests could bring at best. */
+  /** An eighth of what the added requests could bring at best: a wrong step back costs more than a wrong step up. */
   #pays(rate: number, before: number): boolean {
-    return rate >= this.#rate * (1 + (this.#limit / before - 1) / 4);
+    return rate >= this.#rate * (1 + Math.max(LEAST_GAIN, (this.#limit / before - 1) / 8));
   }
 
   #isSlow(rate: number): boolean {
