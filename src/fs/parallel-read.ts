@@ -188,7 +188,8 @@ class OrderedRead {
     this.#lanes = lanes;
     this.#room = room;
     this.#start = wanted.start;
-    this.#end = clamped(wanted.end, info.size);
+    // A range may start past the end.
+    this.#end = Math.max(wanted.start, clamped(wanted.end, info.size));
     this.#stop = new LinkedAbortController(wanted.signal);
     this.#pinned = new WatchedRead(this.#stop.signal, pinned, lanes);
     this.#at = wanted.start;

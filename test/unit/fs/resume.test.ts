@@ -335,6 +335,14 @@ describe("several ranges of one version", () => {
     expect(driver.asked.every((range) => range.end !== undefined && range.end <= end)).toBe(true);
   });
 
+  test("R09 a range past the end is empty, also in parallel", async () => {
+    const driver = new Faulty(RANGE, [], CHUNK);
+    for (const parallel of [undefined, 1, 4]) {
+      expect((await drain(driver, { start: RANGE + 5, parallel })).byteLength).toBe(0);
+      expect((await readAllParallel(driver, "k", wanted({ start: RANGE + 5, parallel }))).byteLength).toBe(0);
+    }
+  });
+
   test("the first byte waits for no second request", async () => {
     const driver = new Faulty(3 * RANGE, [], CHUNK);
     const first = driver.read.bind(driver);
