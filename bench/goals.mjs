@@ -1,4 +1,4 @@
-/** What stowage is to reach on MinIO, and in memory and start-up, by the medians of the same run. */
+/** What stowage is to reach on MinIO, near and at the end of a cloud's line, and in memory and start-up, by the medians of the same run. */
 const MIB = 2 ** 20;
 
 const ratios = [
@@ -9,6 +9,13 @@ const ratios = [
   ["stream put 256 MiB, wall", "aws-sdk", "basic-minio-write-256MiB", "wall", 1.3],
   ["stream put 256 MiB, per CPU-second", "aws-sdk", "basic-minio-write-256MiB", "cpu", 2],
   ["256 MiB into memory, wall", "aws-sdk", "large-minio-bytes-256MiB", "wall", 1.6],
+  ["line: stream get 256 MiB, wall", "aws-sdk", "line-minio-read-256MiB", "wall", 4],
+  ["line: 256 MiB into memory, wall", "aws-sdk", "line-minio-bytes-256MiB", "wall", 4],
+  ["line: stream put 256 MiB, wall", "aws-sdk", "line-minio-write-256MiB", "wall", 3],
+  ["line: stream put 256 MiB, wall", "obstore", "line-minio-write-256MiB", "wall", 1.3],
+  ["line: 10 MiB JSON XCom, wall", "aws-sdk", "line-minio-xcom-10MiB", "wall", 3],
+  ["line: 10 MiB JSON XCom, wall", "airflow", "line-minio-xcom-10MiB", "wall", 6],
+  ["line: list of 10,000 keys, wall", "aws-sdk", "line-minio-list-1B-x10000", "wall", 4],
   ["200 MiB JSON XCom, store and load", "airflow", "xcom-minio-xcom-200MiB", "wall", 2],
 ];
 

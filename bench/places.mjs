@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeBucket, startAzurite, startFakeGcs, startMinio } from "../test/servers/index.mjs";
+import { openLine } from "./line.mjs";
 
 /** Which subjects there are for a store, except for XComs; the first is stowage. */
 export const subjectsOf = {
@@ -11,9 +12,21 @@ export const subjectsOf = {
   minio: ["stowage", "aws-sdk", "opendal", "flystorage", "flydrive", "files-sdk", "s3fs", "obstore", "probe"],
   gcs: ["stowage", "google-sdk", "opendal", "gcsfs", "obstore"],
   azure: ["stowage", "azure-sdk", "opendal", "adlfs", "obstore"],
+  "line-minio": ["stowage", "aws-sdk", "opendal", "obstore"],
+  "line-gcs": ["stowage", "google-sdk", "opendal", "obstore"],
+  "line-azure": ["stowage", "azure-sdk", "opendal", "obstore"],
 };
 
-const openers = { memory, file, minio, gcs, azure };
+const openers = {
+  memory,
+  file,
+  minio,
+  gcs,
+  azure,
+  "line-minio": () => farAway(minio),
+  "line-gcs": () => farAway(gcs),
+  "line-azure": () => farAway(azure),
+};
 
 /** Starts a store. Its target is what subjects need to reach it. @param {keyof typeof openers} store */
 export function openPlace(store) {
@@ -46,6 +59,22 @@ async function azure() {
   const server = await startAzurite();
   const { endpoint, account, accountKey: key, connectionString } = server;
   return served(server, "abfs", { azure: { endpoint, account, key, connectionString } });
+}
+
+/** The same store at the end of a cloud's line. `near` leads past it, for what is not measured. */
+async function farAway(open) {
+  const { target: near, close } = await open();
+  const [[provider, details]] = ["s3", "gcs", "azure"].filter((one) => near[one]).map((one) => [one, near[one]]);
+  const line = await openLine(details.endpoint);
+  const moved = (value) => JSON.parse(JSON.stringify(value).replaceAll(details.endpoint, line.endpoint));
+  const target = { ...near, near, connection: moved(near.connection), [provider]: moved(details) };
+  return {
+    target,
+    async close() {
+      await line.close();
+      await close();
+    },
+  };
 }
 
 async function served(server, scheme, details) {

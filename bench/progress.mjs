@@ -3,13 +3,22 @@ import { aligned } from "./report.mjs";
 
 const MIB = 2 ** 20;
 /** MiB per second that a store and a codec are about good for: they only weigh scenarios against each other. */
-const STORE_MIB = { memory: 800, file: 500, minio: 200, gcs: 120, azure: 70 };
+const STORE_MIB = {
+  memory: 800,
+  file: 500,
+  minio: 200,
+  gcs: 120,
+  azure: 70,
+  "line-minio": 80,
+  "line-gcs": 60,
+  "line-azure": 50,
+};
 const CODEC_MIB = { gzip: 40, zip: 40, zstd: 100 };
 const XCOM_MIB = 8;
 /** Reading is so many times faster than writing. */
 const READING = 4;
 /** Small operations per second when filling, listing and deleting trees. */
-const FILLING = { minio: 900, gcs: 200, azure: 500 };
+const FILLING = { minio: 900, gcs: 200, azure: 500, "line-minio": 900 };
 const LISTING = 30_000;
 /** How many subjects know a codec. */
 const KNOWING = { gzip: 3, zip: 2, zstd: 1 };

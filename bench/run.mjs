@@ -126,7 +126,7 @@ function roundsOf(scenario) {
 
 /** Why the objects that are to be read cannot be made, or undefined. */
 async function seeded(scenario, target, made) {
-  const subject = await openStowage(target);
+  const subject = await openStowage(target.near ?? target);
   try {
     await seed(subject, scenario, made);
     return undefined;
@@ -138,7 +138,8 @@ async function seeded(scenario, target, made) {
 }
 
 /** A scenario leaves nothing to the next one. */
-async function swept({ name }, { base, connection }) {
+async function swept({ name }, { near, ...far }) {
+  const { base, connection } = near ?? far;
   const storage = openStorage({ env: {}, connections: connection ? { it: connection } : {} });
   await storage.delete(`${base}/${name}`, { recursive: true });
   await storage.close();

@@ -119,7 +119,24 @@ const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 4 * GIB].flatMap((size) =>
   })),
 );
 
-const all = [...basic, ...xcom, ...layers, ...growth, ...large, ...bounded, ...small, ...many];
+/** What users of a cloud wait for: `line-*` are the stores at the end of a line (line.mjs). */
+const line = [
+  ...["write", "read", "bytes"].map((step) => ({ store: "line-minio", step, size: 256 * MIB })),
+  ...["write", "read"].map((step) => ({ store: "line-gcs", step, size: 64 * MIB })),
+  ...["write", "read", "bytes"].map((step) => ({ store: "line-azure", step, size: 64 * MIB })),
+  ...["put", "get"].map((step) => ({
+    store: "line-minio",
+    step,
+    size: 256 * KIB,
+    count: 256,
+    at: 32,
+    seconds: GOAL_SECONDS,
+  })),
+  { store: "line-minio", step: "list", size: 1, count: 10_000 },
+  { store: "line-minio", step: "xcom", size: 10 * MIB, subjects: ["stowage", "aws-sdk", "airflow"] },
+].map((one) => ({ group: "line", count: 1, at: 1, ...one }));
+
+const all = [...line, ...basic, ...xcom, ...layers, ...growth, ...large, ...bounded, ...small, ...many];
 
 /** @returns {Scenario[]} */
 export function scenarios({ quick }) {
@@ -133,7 +150,8 @@ function seedsOf({ size, codec }) {
 }
 
 function nameOf({ group, store, step, size, count, at, codec }) {
-  const parts = [group, store, step, bytes(size), ...(count > 1 ? [`x${count}`] : [])];
+  const place = group === "line" ? [store] : [group, store];
+  const parts = [...place, step, bytes(size), ...(count > 1 ? [`x${count}`] : [])];
   return [...parts, ...(at > 1 ? [`at${at}`] : []), ...(codec ? [codec] : [])].join("-");
 }
 

@@ -14,7 +14,7 @@ export interface LimitedBuffer {
   release(): void;
 }
 
-/** Bytes that the uploads of one Storage may hold in buffers; its downloads have the same limit of their own. */
+/** Bytes that the parts of all uploads of one Storage may hold in buffers; its parallel reads have as much of their own. */
 export const MEMORY_LIMIT_BYTES = 64 * 2 ** 20;
 
 /** Milliseconds without any release after which the longest waiter is admitted over the limit. */

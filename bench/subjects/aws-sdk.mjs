@@ -49,6 +49,12 @@ export async function open({ bucket, s3 }) {
         await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }));
       }
     },
+    async xcom(key, value) {
+      const Body = Buffer.from(JSON.stringify(value));
+      await new Upload({ client, params: { ...at(key), Body } }).done();
+      const { Body: stored } = await client.send(new GetObjectCommand(at(key)));
+      JSON.parse(await stored.transformToString());
+    },
     close: () => client.destroy(),
   };
 }

@@ -81,7 +81,8 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /**
-   * Yields the object's bytes over one connection, which resumes after a drop. All bytes are of one version: throws
+   * Yields the object's bytes; resumes after a drop. A Storage fetches ranges of objects above 16 MiB in parallel where
+   * that is faster. All bytes are of one version: throws
    * `ObjectChanged` if the object changes meanwhile, `NotFound` if it does not exist.
    *
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
@@ -101,7 +102,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
   }
 
   /**
-   * Returns the object, or the range, as one `Uint8Array`. A Storage fetches several ranges in parallel above 16 MiB.
+   * Returns the object, or the range, as one `Uint8Array`. A Storage fetches ranges in parallel above 16 MiB where that is faster.
    * Throws `NotFound` if the object does not exist, `ObjectChanged` if it changes meanwhile.
    *
    * @example const head = await storage.bytes("s3://bucket/big.bin", { start: 0, end: 1024 });

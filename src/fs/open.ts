@@ -32,9 +32,6 @@ const NAMES: OptionNames<CreateStorageOptions> = {
   env: true,
 };
 
-/** Bytes that all parts of all uploads, and all ranges of all parallel reads, of one Storage may hold in memory. */
-const TRANSFER_BUDGET = 64 * 1024 * 1024;
-
 const NOWHERE: ConnectionSource = { name: "the option connections, which was left out", get: async () => undefined };
 
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
@@ -58,8 +55,8 @@ function assembled<D extends ObjectDriver>(
   checkOptions("createStorage", options, NAMES as OptionNames<CreateStorageOptions<D>>);
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: DriverContext = {
-    uploads: memoryLimiter(TRANSFER_BUDGET),
-    downloads: memoryLimiter(TRANSFER_BUDGET),
+    uploads: memoryLimiter(),
+    downloads: memoryLimiter(),
     env,
   };
   const kit: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };

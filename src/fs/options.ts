@@ -75,7 +75,11 @@ export interface ObjectReadOptions extends Abortable, Range {
   /** Throws `PreconditionFailed` unless the object still has this etag. */
   ifMatch?: string | undefined;
   version?: string | undefined;
-  /** The number of ranges of one version fetched in parallel and delivered in order. @default 1 */
+  /**
+   * The number of ranges of one version fetched in parallel and delivered in order; 1 is one request.
+   *
+   * @default above 16 MiB as many as pay, at most 8, and 16 for one array; otherwise 1
+   */
   parallel?: number | undefined;
   /** With `compression`: the maximum number of decoded bytes; reading more throws `TooLarge`. */
   maxDecodedBytes?: number | undefined;

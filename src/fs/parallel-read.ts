@@ -1,9 +1,10 @@
 /** Parallel reads of ranges of one version: delivered in order, or placed into one array. */
 
 import { LinkedAbortController, type MemoryLimiter, memoryLimiter } from "../concurrency.js";
-import { failure } from "../errors.js";
+import { type ErrorCode, failure } from "../errors.js";
 import { abortable, type ByteStream, collect } from "../streams.js";
-import type { ObjectDriver, ObjectInfo } from "./driver/driver.js";
+import { AdaptiveConcurrency } from "./driver/adaptive-concurrency.js";
+import type { Driver, ObjectDriver, ObjectInfo } from "./driver/driver.js";
 import {
   clamped,
   endingWith,
@@ -11,7 +12,7 @@ import {
   openRead,
   type ReadRequest,
   ResumableBody,
-  type ResumableRead,
+  ResumableRead,
   readAll,
   readStream,
   sizeOf,
@@ -22,36 +23,55 @@ import {
  */
 const RANGE = 8 * 2 ** 20;
 
-/** Bytes up to which a read into one array sends one request, unless `parallel` is set. */
+/** Bytes up to which a read is one request, unless `parallel` is set. */
 const ONE_REQUEST = 16 * 2 ** 20;
 
-/** Ranges in flight of a larger read into one array. */
-const PARALLEL_STREAM = 4;
+/** Ranges in flight at most of a stream, which hold memory until their turn, and of an array, which they fill in place. */
+const MOST_OF_STREAM = 8;
+const MOST_OF_ARRAY = 16;
 
 /** The maximum size in bytes of a chunk of a prefetched range. */
 const CHUNK = 2 ** 20;
 
 export interface LimitedReadRequest extends ReadRequest {
-  /** Ranges in flight; the default is 1 for a stream, and 4 for an array above 16 MiB. */
+  /** Ranges in flight; by default as many as pay. */
   parallel: number | undefined;
   /** Limits the memory of the ranges fetched ahead of the consumer. */
   limiter: MemoryLimiter;
 }
 
-/** Reads as `readStream` does; with `parallel`, prefetches ranges. The first byte waits for no second request. */
+/** How many ranges are in flight, and what it learns from them. */
+type Lanes = Pick<AdaptiveConcurrency, "limit" | "moved" | "refused">;
+
+function fixed(limit: number): Lanes {
+  return { limit, moved() {}, refused() {} };
+}
+
+/**
+ * Reads as `readStream` does, a large object in as many ranges at once as pay, or in `parallel`. The first byte waits for
+ * no second request.
+ */
 export async function readParallel(
   driver: ObjectDriver,
   key: string,
   wanted: LimitedReadRequest,
 ): Promise<{ info: ObjectInfo; body: ByteStream }> {
-  const { parallel = 1 } = wanted;
-  if (parallel === 1 || wanted.start === wanted.end) return readStream(driver, key, wanted);
-  const opened = await openFirst(driver, key, wanted);
-  if (!opened.pinned.isCertain) return opened;
-  return { info: opened.info, body: inOrder(opened, wanted, parallel) };
+  const { parallel, start, end, limiter } = wanted;
+  if (parallel === 1 || start === end) return readStream(driver, key, wanted);
+  const opened = await (parallel === undefined ? openRead(driver, key, wanted) : openFirst(driver, key, wanted));
+  const { info, pinned, body } = opened;
+  if (!pinned.isCertain) return opened;
+  if (parallel !== undefined) return { info, body: inOrder(opened, wanted, fixed(parallel), { limiter }) };
+  if (!isWorthRanges(driver, body.left)) return opened;
+  return { info, body: inOrder(opened, wanted, new AdaptiveConcurrency(MOST_OF_STREAM, RANGE), { limiter }) };
 }
 
-/** Reads as `readAll` does; fetches a large object in ranges, several of which the first request may already bring. */
+/** Files are not: they wait for no network, and an open one stays the version that it was. */
+function isWorthRanges(driver: ObjectDriver, size: number): boolean {
+  return size > ONE_REQUEST && (driver as Partial<Driver>).fileSystem === undefined;
+}
+
+/** Reads as `readAll` does; fetches a large object as `readParallel` does, each range in its place. */
 export async function readAllParallel(
   driver: ObjectDriver,
   key: string,
@@ -60,11 +80,20 @@ export async function readAllParallel(
   const { start, end, parallel, signal } = wanted;
   if (start === end) return readAll(driver, key, wanted);
   const ahead = parallel !== undefined && parallel > 1;
-  const opened = await (ahead ? openFirst(driver, key, wanted) : openRead(driver, key, wanted, end));
+  const opened = await (ahead ? openFirst(driver, key, wanted) : openRead(driver, key, wanted));
+  const { pinned, body } = opened;
   const size = await sizeOf(opened, wanted);
-  const serial = parallel === undefined ? size <= ONE_REQUEST : opened.body.left === size;
-  if (serial || !opened.pinned.isCertain) return collect(abortable(opened.body, signal), { size });
-  return fill(opened, start, size, parallel ?? PARALLEL_STREAM, signal);
+  if (ahead && pinned.isCertain && body.left < size) return fill(opened, start, size, parallel, signal);
+  if (parallel !== undefined || !pinned.isCertain || !isWorthRanges(driver, size))
+    return collect(abortable(body, signal), { size });
+  const into = Buffer.allocUnsafeSlow(size);
+  const lanes = new AdaptiveConcurrency(MOST_OF_ARRAY, RANGE);
+  let at = 0;
+  for await (const chunk of abortable(inOrder(opened, wanted, lanes, { into }), signal)) {
+    if (chunk.buffer !== into.buffer) into.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return into;
 }
 
 /** Requests the first range, or everything in one request where several could return different versions. */
@@ -127,48 +156,212 @@ async function together(tasks: readonly Promise<void>[], stop: LinkedAbortContro
   stop.signal.throwIfAborted();
 }
 
-async function* inOrder({ pinned, info, body }: OpenedRead, wanted: LimitedReadRequest, parallel: number): ByteStream {
-  const stop = new LinkedAbortController(wanted.signal);
-  const rest = endingWith(stop.signal, pinned);
-  const end = clamped(wanted.end, info.size);
-  const ahead: PrefetchedRange[] = [];
-  let next = wanted.start + RANGE;
-  const refill = () => {
-    for (; next < end && ahead.length < parallel - 1; next += RANGE) {
-      ahead.push(new PrefetchedRange(rest, next, Math.min(next + RANGE, end), wanted.limiter));
+/** Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array. */
+type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
+
+function inOrder(opened: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room): ByteStream {
+  return new OrderedRead(opened, wanted, lanes, room).deliver();
+}
+
+/**
+ * Delivers a range in order: from an open response, and behind it from ranges fetched ahead, as many as `lanes` says. A
+ * response that reaches to the end is cut off for them, once the first of them has shown that the server answers it.
+ */
+class OrderedRead {
+  readonly #first: ResumableBody;
+  readonly #lanes: Lanes;
+  readonly #room: Room;
+  readonly #start: number;
+  readonly #end: number;
+  readonly #stop: LinkedAbortController;
+  readonly #pinned: ResumableRead;
+  readonly #ahead: PrefetchedRange[] = [];
+  #at: number;
+  /** The end of what the open response delivers. */
+  #until: number;
+  /** The first byte that nothing fetches yet. */
+  #next: number;
+  #rangesHelp = true;
+
+  constructor({ pinned, info, body }: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room) {
+    this.#first = body;
+    this.#lanes = lanes;
+    this.#room = room;
+    this.#start = wanted.start;
+    // A range may start past the end.
+    this.#end = Math.max(wanted.start, clamped(wanted.end, info.size));
+    this.#stop = new LinkedAbortController(wanted.signal);
+    this.#pinned = new WatchedRead(this.#stop.signal, pinned, lanes);
+    this.#at = wanted.start;
+    this.#until = wanted.start + body.left;
+    this.#next = this.#until;
+  }
+
+  async *deliver(): ByteStream {
+    try {
+      this.#widen();
+      yield* this.#respond(this.#first);
+      for (;;) {
+        for (let range = this.#ahead.shift(); range; range = this.#ahead.shift()) {
+          this.#widen();
+          // One request alone, and later more: by now there are too many for the server.
+          if (await range.isRefused()) break;
+          yield* range.deliver();
+          this.#at = range.end;
+        }
+        if (this.#at === this.#end) return;
+        this.#dropAhead();
+        this.#until = this.#end;
+        this.#next = this.#end;
+        yield* this.#respond(new ResumableBody(this.#pinned, this.#at, this.#end));
+      }
+    } finally {
+      this.#rangesHelp = false;
+      this.#stop.abort(new Error("the reader has left"));
+      this.#stop.dispose();
+      this.#dropAhead();
     }
+  }
+
+  async *#respond(response: ResumableBody): ByteStream {
+    let waited = 0;
+    try {
+      for (;;) {
+        const asked = performance.now();
+        const step = await response.next();
+        if (step.done) return;
+        const now = performance.now();
+        waited += now - asked;
+        const chunk = step.value.subarray(0, this.#until - this.#at);
+        this.#at += chunk.byteLength;
+        // The clock of one response is the time that it was waited for: a slow consumer is no slow line.
+        this.#lanes.moved(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
+        this.#widen();
+        yield chunk;
+        const more = step.value.subarray(chunk.byteLength);
+        if (this.#at < this.#until || more.byteLength + response.left === 0) continue;
+        if (this.#ahead[0]?.answered) return;
+        this.#takeOver();
+        this.#at += more.byteLength;
+        if (more.byteLength > 0) yield more;
+      }
+    } finally {
+      if (response.left > 0) await response.return();
+    }
+  }
+
+  /**
+   * The open response goes on over a range that was not answered while it brought as much itself, and to the end if the
+   * server does not answer ranges at all.
+   */
+  #takeOver(): void {
+    const range = this.#ahead.shift();
+    range?.drop();
+    this.#lanes.refused();
+    if (range && !range.failed) {
+      this.#until = range.end;
+      return;
+    }
+    this.#rangesHelp = range === undefined;
+    this.#dropAhead();
+    this.#until = this.#end;
+    this.#next = this.#end;
+  }
+
+  #widen(): void {
+    if (!this.#rangesHelp || this.#lanes.limit === 1) return;
+    if (this.#until === this.#end && this.#end - this.#at > 2 * RANGE && this.#ahead.length === 0) {
+      this.#until = this.#at + RANGE;
+      this.#next = this.#until;
+    }
+    for (; this.#next < this.#end && this.#ahead.length < this.#lanes.limit - 1; this.#next += RANGE) {
+      const end = Math.min(this.#next + RANGE, this.#end);
+      this.#ahead.push(new PrefetchedRange(this.#pinned, this.#next, end, this.#memory(end), this.#moved));
+    }
+  }
+
+  /** A range that moves may show that more of them pay while the consumer waits for one. */
+  readonly #moved = (bytes: number): void => {
+    this.#lanes.moved(bytes, performance.now());
+    this.#widen();
   };
-  try {
-    refill();
-    yield* body;
-    for (let range = ahead.shift(); range; range = ahead.shift()) {
-      refill();
-      yield* range.deliver();
-    }
-  } finally {
-    stop.abort(new Error("the reader has left"));
-    stop.dispose();
-    for (const range of ahead) range.drop();
+
+  #memory(end: number): Memory {
+    if ("limiter" in this.#room) return this.#room.limiter;
+    return this.#room.into.subarray(this.#next - this.#start, end - this.#start);
+  }
+
+  #dropAhead(): void {
+    for (const range of this.#ahead.splice(0)) range.drop();
   }
 }
 
-/** A range that is fetched into a buffer before its turn. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(["Throttled", "Timeout", "Unavailable"]);
+
+/** Tells `lanes` of every request that the server refused, or that broke. */
+class WatchedRead extends ResumableRead {
+  readonly #lanes: Lanes;
+
+  constructor(signal: AbortSignal, { driver, key, info, version }: ResumableRead, lanes: Lanes) {
+    const read: ObjectDriver["read"] = async (...request) => {
+      const answer = await driver.read(...request);
+      if ((answer.attempts ?? 1) > 1) lanes.refused();
+      return answer;
+    };
+    super({ read, codeOf: (...failed) => driver.codeOf(...failed) }, key, info, version, signal);
+    this.#lanes = lanes;
+  }
+
+  override codeOf(error: unknown): ErrorCode {
+    const code = super.codeOf(error);
+    if (REFUSALS.has(code)) this.#lanes.refused();
+    return code;
+  }
+}
+
+/** What grants a range its memory, or that memory. */
+type Memory = MemoryLimiter | Uint8Array;
+
+/** A range that is fetched into memory before its turn. */
 class PrefetchedRange {
+  /** Whether its first bytes have come. */
+  answered = false;
+  /** Whether it failed in a way that no other request can mend. */
+  failed = false;
   readonly #pinned: ResumableRead;
   readonly #start: number;
-  readonly #end: number;
+  readonly #body: ResumableBody;
+  readonly #moved: (bytes: number) => void;
   readonly #queue = new AbortController();
   readonly #data: Promise<Uint8Array | undefined>;
   #dropped = false;
   #release: () => void = () => {};
 
-  constructor(pinned: ResumableRead, start: number, end: number, budget: MemoryLimiter) {
+  constructor(
+    pinned: ResumableRead,
+    start: number,
+    readonly end: number,
+    memory: Memory,
+    moved: (bytes: number) => void,
+  ) {
     this.#pinned = pinned;
     this.#start = start;
-    this.#end = end;
-    this.#data = this.#fetch(budget);
+    this.#body = new ResumableBody(pinned, start, end);
+    this.#moved = moved;
+    this.#data = this.#fetch(memory);
     // The failure surfaces when its turn comes; until then nothing awaits it.
-    this.#data.catch(() => {});
+    this.#data.catch((error) => {
+      this.failed = !REFUSALS.has(pinned.codeOf(error));
+    });
+  }
+
+  /** Returns whether the server refused the range; another request may get it. For when its turn has come. */
+  async isRefused(): Promise<boolean> {
+    this.#queue.abort();
+    return this.#data.then(
+      () => false,
+      () => !this.failed,
+    );
   }
 
   /**
@@ -179,27 +372,41 @@ class PrefetchedRange {
     this.#queue.abort();
     try {
       const data = await this.#data;
-      if (!data) return yield* new ResumableBody(this.#pinned, this.#start, this.#end);
+      if (!data) return yield* new ResumableBody(this.#pinned, this.#start, this.end);
       for (let at = 0; at < data.byteLength; at += CHUNK) yield data.subarray(at, at + CHUNK);
     } finally {
       this.drop();
     }
   }
 
-  /** Releases the memory, now or once granted. */
+  /** Ends the request and releases the memory, now or once granted. */
   drop(): void {
     this.#dropped = true;
     this.#queue.abort();
+    this.#body.return().catch(() => {});
     this.#release();
   }
 
-  async #fetch(budget: MemoryLimiter): Promise<Uint8Array | undefined> {
-    const size = this.#end - this.#start;
-    const release = await budget.acquire(size, this.#queue.signal).catch(() => undefined);
+  async #fetch(memory: Memory): Promise<Uint8Array | undefined> {
+    const into = memory instanceof Uint8Array ? memory : await this.#granted(memory);
+    if (!into) return undefined;
+    let at = 0;
+    for await (const chunk of this.#body) {
+      this.answered = true;
+      into.set(chunk, at);
+      at += chunk.byteLength;
+      this.#moved(chunk.byteLength);
+    }
+    return into;
+  }
+
+  async #granted(limiter: MemoryLimiter): Promise<Uint8Array | undefined> {
+    const size = this.end - this.#start;
+    const release = await limiter.acquire(size, this.#queue.signal).catch(() => undefined);
     if (!release) return undefined;
     this.#release = release;
     if (this.#dropped) return void release();
-    return collect(new ResumableBody(this.#pinned, this.#start, this.#end), { size });
+    return Buffer.allocUnsafeSlow(size);
   }
 }
 

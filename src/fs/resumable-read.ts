@@ -51,7 +51,7 @@ export function clamped(end: number | undefined, size: number): number {
 
 export class ResumableRead {
   constructor(
-    readonly driver: ObjectDriver,
+    readonly driver: Pick<ObjectDriver, "read" | "codeOf">,
     readonly key: string,
     readonly info: ObjectInfo,
     readonly version: string | undefined,

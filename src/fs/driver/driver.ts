@@ -134,6 +134,11 @@ export interface DriverReadOptions extends Cancel {
   version: string | undefined;
 }
 export type DriverSuffixOptions = Pick<DriverReadOptions, "ifMatch" | "version" | "signal">;
+export interface DriverReadResult {
+  info: ObjectInfo;
+  body: ByteStream;
+  attempts?: number;
+}
 export interface DriverWriteOptions extends Cancel, ObjectAttributes {
   ifAbsent: boolean;
   ifMatch: string | undefined;
@@ -206,9 +211,10 @@ export interface ObjectDriver {
   stat(key: string, options: DriverStatOptions): Promise<ObjectInfo>;
   /**
    * Sends one request: the info comes with the body, `info.size` is the size of the whole object. A `start` at or past
-   * the end gives an empty body.
+   * the end gives an empty body. `attempts` is the number of requests that the response took, if the driver counts them:
+   * parallel reads become fewer when it is more than one.
    */
-  read(key: string, options: DriverReadOptions): Promise<{ info: ObjectInfo; body: ByteStream }>;
+  read(key: string, options: DriverReadOptions): Promise<DriverReadResult>;
   /** Writes atomically: the object exists if and only if the promise resolves. */
   write(key: string, body: ByteStream, options: DriverWriteOptions): Promise<WriteResult>;
   /** Succeeds for missing keys; throws one {@link BatchDeleteError} for the failed ones. */

@@ -187,10 +187,7 @@ function roundUp(bytes: number, multiple: number): number {
 function tooMany({ maxParts }: UploadLimits, sizeOf: PartSizes): Error {
   let held = 0;
   for (let index = 0; index < maxParts; index++) held += sizeOf(index);
-  return failure(
-    "TooLarge",
-    `more than ${held} bytes, which is what ${maxParts} parts hold; a known size allows larger parts`,
-  );
+  return failure("TooLarge", `more than ${held} bytes in ${maxParts} parts; a known size allows larger ones`);
 }
 
 /** Pulls a body into buffers of any size. A pending pull rejects when `signal` aborts, even if the body is stuck. */

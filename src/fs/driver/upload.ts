@@ -93,7 +93,7 @@ class Transfer<P> {
   readonly signal: AbortSignal;
   readonly #lanes: MemoryLimiter;
   readonly #parts: P[] = [];
-  readonly #running = new Set<Promise<void>>();
+  readonly #running = new Set<Promise<unknown>>();
   #begun: Promise<MultipartUpload<P>> | undefined;
   #size = 0;
   #accepted = 0;
@@ -125,7 +125,8 @@ class Transfer<P> {
       const session = await orAbort(this.#begun, this.signal);
       const leave = await this.#lanes.acquire(1, this.signal);
       this.#size += piece.size;
-      this.#run(this.#part(session, piece, leave));
+      const task: Promise<unknown> = this.#part(session, piece, leave).then(() => this.#running.delete(task));
+      this.#running.add(task);
     } catch (error) {
       piece.release();
       throw error;
@@ -158,11 +159,6 @@ class Transfer<P> {
       release();
       leave();
     }
-  }
-
-  #run(task: Promise<void>): void {
-    this.#running.add(task);
-    void task.then(() => this.#running.delete(task));
   }
 
   #accept(bytes: number): void {

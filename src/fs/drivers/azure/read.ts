@@ -1,7 +1,6 @@
-import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
 import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
-import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
+import type { DriverReadOptions, DriverReadResult, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { Server } from "./client.js";
 import { infoOf, toldIn } from "./object.js";
 
@@ -19,11 +18,7 @@ export async function statObject(
   return infoOf(key, sizeFrom(answer.headers["content-length"]), toldIn(answer.headers));
 }
 
-export async function readObject(
-  server: Server,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+export async function readObject(server: Server, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   const { start, end, ifMatch, version, signal } = options;
   const range = rangeHeader(start, end);
   const headers = { range, "if-match": ifMatch };
@@ -43,7 +38,8 @@ export async function readObject(
   try {
     const { size, length } = parseContentRange(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
-    return { info: infoOf(key, size, toldIn(answer.headers)), body: answer.body };
+    const info = infoOf(key, size, toldIn(answer.headers));
+    return { info, body: answer.body, attempts: answer.attempts };
   } catch (error) {
     answer.body.discard();
     throw error;

@@ -1,7 +1,13 @@
 import { failure } from "../../../errors.js";
-import { type ByteStream, single } from "../../../streams.js";
+import { single } from "../../../streams.js";
 import { headerValue, parseContentRange, parseSuffixRange, rangeHeader } from "../../driver/content.js";
-import type { DriverReadOptions, DriverStatOptions, DriverSuffixOptions, ObjectInfo } from "../../driver/driver.js";
+import type {
+  DriverReadOptions,
+  DriverReadResult,
+  DriverStatOptions,
+  DriverSuffixOptions,
+  ObjectInfo,
+} from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import { type Api, allowed, type GcsRequest, type Server } from "./client.js";
@@ -19,11 +25,7 @@ export async function statObject(
 }
 
 /** Reads data as stored: does not unpack an object with `Content-Encoding: gzip`. */
-export async function readObject(
-  server: Server,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+export async function readObject(server: Server, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   const { start, end } = options;
   const range = rangeHeader(start, end);
   return requested(server, key, options, range, (answer) =>
@@ -37,7 +39,7 @@ export function readLast(
   key: string,
   last: number,
   options: DriverSuffixOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+): Promise<DriverReadResult> {
   const all = { ...options, start: 0, end: undefined };
   return requested(server, key, all, `bytes=-${last}`, (answer) => parseSuffixRange(answer, last));
 }
@@ -48,7 +50,7 @@ async function requested(
   options: DriverReadOptions,
   range: string | undefined,
   parse: (answer: HttpResponse) => { size: number; length: number },
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+): Promise<DriverReadResult> {
   const answer = await server.send(media(server, key, options, range));
   if (answer.status === 416) return pastTheEnd(server, key, options, answer);
   try {
@@ -56,7 +58,7 @@ async function requested(
     const info = infoOfHeaders(key, answer.headers, size);
     matched(info, options.ifMatch);
     answer.body.expect(length);
-    return { info, body: answer.body };
+    return { info, body: answer.body, attempts: answer.attempts };
   } catch (error) {
     answer.body.discard();
     throw error;

@@ -1,7 +1,6 @@
-import type { ByteStream } from "../../../streams.js";
 import { single } from "../../../streams.js";
 import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
-import type { DriverReadOptions, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
+import type { DriverReadOptions, DriverReadResult, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
@@ -22,11 +21,7 @@ export async function stat(
   return infoOf(key, sizeFrom(answer.headers["content-length"]), answer.headers, bucket);
 }
 
-export async function read(
-  bucket: Bucket,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+export async function read(bucket: Bucket, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   try {
     return await get(bucket, key, options);
   } catch (error) {
@@ -36,11 +31,7 @@ export async function read(
   }
 }
 
-async function get(
-  bucket: Bucket,
-  key: string,
-  options: DriverReadOptions,
-): Promise<{ info: ObjectInfo; body: ByteStream }> {
+async function get(bucket: Bucket, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   const { start, end, ifMatch, version, signal } = options;
   const range = rangeHeader(start, end);
   const checked = range === undefined && bucket.checksums.read;
@@ -54,7 +45,8 @@ async function get(
     answer.body.expect(length);
     const info = infoOf(key, size, answer.headers, bucket);
     const checksum = checked ? promisedChecksum(answer.headers) : undefined;
-    return { info, body: checksum === undefined ? answer.body : verified(answer.body, checksum) };
+    const body = checksum === undefined ? answer.body : verified(answer.body, checksum);
+    return { info, body, attempts: answer.attempts };
   } catch (error) {
     answer.body.discard();
     throw error;
