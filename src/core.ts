@@ -21,7 +21,7 @@ export type { Driver, DriverFactory, ObjectDriver } from "./fs/driver/driver.js"
 export { file } from "./fs/drivers/file/index.js";
 export { memory } from "./fs/drivers/memory.js";
 export type { JsonOptions, StandardSchema } from "./fs/get.js";
-export type { ListResult } from "./fs/list.js";
+export type { ListPage, ListResult, PageOptions } from "./fs/list.js";
 export { Objects } from "./fs/objects.js";
 export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
 export type {

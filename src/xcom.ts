@@ -28,6 +28,14 @@ export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/rep
 export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
 export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
+export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
+export {
+  airflowReferences,
+  type FoundReference,
+  lineReferences,
+  type ReferenceSource,
+  rowReferences,
+} from "./xcom/operations/references.js";
 export type { LoadOptions, XComBackend, XComObjectStorageBackendOptions } from "./xcom/options.js";
 export { REMOTE_AGENT_OPTIONS } from "./xcom/presets.js";
 export { airflowRows, airflowRuns, type RunFinder, sqliteQuery } from "./xcom/rows/airflow-database.js";

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import type { CommonOptions } from "./command.js";
 import { Cli, type ExitCode, report } from "./command.js";
+import { addFsck } from "./commands/fsck.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
@@ -52,6 +53,7 @@ function programOf(cli: Cli, number: string): Command {
   addSync(cli, program);
   addObjects(cli, program);
   addXCom(cli, program);
+  addFsck(cli, program);
   addLifecycle(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);

@@ -15,6 +15,8 @@ export {
   lifecycleProvider,
   tooShort,
 } from "./layers/lifecycle.js";
+export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
+export { airflowReferences, lineReferences, type ReferenceSource } from "./operations/references.js";
 export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
 export { restRows } from "./rows/airflow-rest.js";
 export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";

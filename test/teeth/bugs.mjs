@@ -14,6 +14,21 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Operations
+  {
+    name: "fsck takes a refused look for a whole object",
+    file: "src/xcom/operations/fsck.ts",
+    find: 'const problem = PROBLEMS[error.code] ?? "unchecked";',
+    replace: "const problem = PROBLEMS[error.code];\n    if (!problem) return;",
+    tests: ["test/unit/xcom/fsck.test.ts"],
+  },
+  {
+    name: "the references of earlier attempts and archives do not count",
+    file: "src/xcom/operations/references.ts",
+    find: "const XCOM_TABLE = /^(?:xcom(?:_v\\d+)?|_airflow_deleted__xcom\\w*)$/;",
+    replace: "const XCOM_TABLE = /^xcom(?:_v\\d+)?$/;",
+    tests: ["test/unit/xcom/fsck.test.ts"],
+  },
   // Claims
   {
     name: "a claim's bytes are handed out without a look at their digest",

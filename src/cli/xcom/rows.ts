@@ -3,6 +3,7 @@ import { failure, invalid } from "../../errors.js";
 import type { Storage } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import {
+  airflowReferences,
   airflowRows,
   placeOf,
   type Query,
@@ -23,23 +24,34 @@ export interface OpenedRows {
 }
 
 /** Opens the rows of the database at `address`, else of the one in the environment. Never writes them. */
-export async function openRows({ env, io }: Session, address: string | true): Promise<OpenedRows> {
+export async function openRows(session: Session, address: string | true): Promise<OpenedRows> {
+  const { query, close } = await openQuery(session, address);
+  return { rows: airflowRows(query), close };
+}
+
+/** Opens all references of a database, those of earlier attempts and archives included. */
+export async function openReferences(session: Session, address: string | true) {
+  const { query, close } = await openQuery(session, address);
+  return { source: airflowReferences(query), close };
+}
+
+interface OpenedQuery {
+  query: Query;
+  close(): Promise<void>;
+}
+
+async function openQuery({ env, io }: Session, address: string | true): Promise<OpenedQuery> {
   const given = address === true ? env[VARIABLE] : address;
   if (!given) throw invalid(`name a database, or set ${VARIABLE} to it`);
   // SQLAlchemy names its driver in the scheme: postgresql+psycopg2.
   const [, scheme, rest] = /^([a-z]+)(?:\+\w+)?:\/\/(.*)$/s.exec(given) ?? [];
-  if (scheme === "postgresql" || scheme === "postgres") return postgresRows(`postgresql://${rest}`);
-  if (scheme === undefined || scheme === "sqlite") return sqliteRows(io.cwd, rest?.replace(/^\//, "") ?? given);
+  if (scheme === "postgresql" || scheme === "postgres") return postgresQuery(`postgresql://${rest}`);
+  if (scheme === undefined || scheme === "sqlite") return sqliteFile(io.cwd, rest?.replace(/^\//, "") ?? given);
   throw failure("Unsupported", `databases of the kind ${scheme} cannot be read, only Postgres and SQLite`);
 }
 
-async function postgresRows(connectionString: string): Promise<OpenedRows> {
-  const { query, close } = await postgresQuery(connectionString);
-  return { rows: airflowRows(query), close };
-}
-
 /** Connects to Postgres. */
-export async function postgresQuery(connectionString: string): Promise<{ query: Query; close(): Promise<void> }> {
+export async function postgresQuery(connectionString: string): Promise<OpenedQuery> {
   const { default: pg } = await import("pg").catch((cause: unknown) => {
     throw failure("Unsupported", "Postgres needs the package pg: npm install pg", { cause });
   });
@@ -50,10 +62,10 @@ export async function postgresQuery(connectionString: string): Promise<{ query: 
   return { query: (text, values) => client.query(text, values), close: () => client.end() };
 }
 
-async function sqliteRows(cwd: string, file: string): Promise<OpenedRows> {
+async function sqliteFile(cwd: string, file: string): Promise<OpenedQuery> {
   const { resolve } = await import("node:path");
   const query = sqliteQuery(resolve(cwd, file));
-  return { rows: airflowRows(query), close: async () => query.close() };
+  return { query, close: async () => query.close() };
 }
 
 /** Returns the rows as a source of XComs: a reference's path, below `base` or elsewhere, identifies it. */

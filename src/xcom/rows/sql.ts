@@ -37,10 +37,15 @@ export function condition(filter: RowFilter): { text: string; values: unknown[] 
 }
 
 /** Runs a statement with typed failures; an abort does not wait for the database. */
-export async function ask(query: Query, text: string, values: unknown[], signal?: AbortSignal): Promise<Columns[]> {
+export async function ask<C = Columns>(
+  query: Query,
+  text: string,
+  values: unknown[],
+  signal?: AbortSignal,
+): Promise<C[]> {
   signal?.throwIfAborted();
   const { rows } = await orAbort(query(text, values).catch(refused), signal);
-  return rows as Columns[];
+  return rows as C[];
 }
 
 function refused(cause: unknown): never {

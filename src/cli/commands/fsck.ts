@@ -1,0 +1,99 @@
+/** `fsck`. */
+import { createReadStream } from "node:fs";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { invalid } from "../../errors.js";
+import type { ByteStream } from "../../streams.js";
+import { type FsckProblem, type FsckReport, fsck, lineReferences, type ReferenceSource } from "../../xcom/index.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, jsonLine, printable, put, styled } from "../format.js";
+import { positive } from "../options.js";
+import { openReferences } from "../xcom/rows.js";
+
+export function addFsck(cli: Cli, program: Command): void {
+  cli
+    .add(program, {
+      name: "fsck",
+      summary: "find references whose object is missing or damaged",
+      details:
+        "Reads references from Airflow's database (every attempt, and the archive tables of `airflow db clean`), or from a " +
+        "file with one a line. Writes nothing. Exits with 1 if there is any problem.",
+      examples: [
+        ["stowage fsck --database postgresql://reader@host/airflow", "rows without an object"],
+        ["stowage fsck --deep --database airflow.db s3://lake@bucket/xcom", "read and decode each object below a base"],
+        ["stowage xcom ls --refs s3://lake@bucket/xcom | stowage fsck --refs -", "whether all can be reached"],
+      ],
+    })
+    .argument("[path]", "only references below it")
+    .option("--database [address]", "Airflow's database; else AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    .option(
+      "--refs <file>",
+      'a file of references, "-" for stdin; can be repeated',
+      (file: string, all: string[] = []) => [...all, file],
+    )
+    .option("--deep", "also read every object: decode it, parse JSON, compare digests")
+    .option("--concurrency <count>", "references in parallel", positive, 16)
+    .action(cli.run(check));
+}
+
+interface FsckCliOptions {
+  database?: string | true;
+  refs?: string[];
+  deep?: boolean;
+  concurrency: number;
+}
+
+async function check(session: Session, text: string | undefined, options: FsckCliOptions): Promise<void> {
+  const { database, refs = [], deep = false, concurrency } = options;
+  if (database === undefined && refs.length === 0) throw invalid("name the references: --database, or --refs FILE");
+  const path = text === undefined ? undefined : session.path(text);
+  const sources: ReferenceSource[] = refs.map((file) => lineReferences(linesOf(session, file), file));
+  const opened = database === undefined ? undefined : await openReferences(session, database);
+  if (opened) sources.push(opened.source);
+  try {
+    const { storage, signal } = session;
+    const onProblem = (problem: FsckProblem) => printed(session, problem);
+    const report = await fsck({ storage, sources, path, deep, concurrency, onProblem, signal });
+    await summed(session, report);
+    if (report.missing + report.damaged + report.unchecked > 0) session.exitCode = 1;
+  } finally {
+    await opened?.close();
+  }
+}
+
+/** Maximum characters of a line: no path is longer. */
+const MAX_LINE = 8192;
+
+async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let rest = "";
+  const stream: ByteStream = file === "-" ? io.stdin : createReadStream(resolve(io.cwd, file));
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/);
+    rest = lines.pop()!;
+    if (rest.length > MAX_LINE) throw invalid(`a line of ${file} is longer than any reference`);
+    yield* lines;
+  }
+  yield rest + decoder.decode();
+}
+
+async function printed({ json, io }: Session, problem: FsckProblem): Promise<void> {
+  if (json) return jsonLine(io.stdout, problem);
+  const { reference, where, problem: kind, detail } = problem;
+  const name = styled(io.stdout, "red", kind.padEnd(9));
+  await put(
+    io.stdout,
+    `${name}  ${printable(reference)}  ${styled(io.stdout, "dim", printable(`${where}  ${detail}`))}\n`,
+  );
+}
+
+async function summed(session: Session, report: FsckReport): Promise<void> {
+  const { checked, missing, damaged, unchecked, elsewhere, bytes: total } = report;
+  const parts = [
+    `${checked} references, ${bytes(total)}`,
+    `${missing} missing, ${damaged} damaged`,
+    ...(unchecked > 0 ? [`${unchecked} could not be checked`] : []),
+    ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
+  ];
+  await session.say(report, parts.join("; "));
+}

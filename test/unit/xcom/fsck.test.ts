@@ -1,0 +1,151 @@
+/** `fsck`: which references lead nowhere, or to something damaged. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openStorage } from "../../../src/index.js";
+import {
+  airflowReferences,
+  type FsckProblem,
+  fsck,
+  lineReferences,
+  memoryRows,
+  rowReferences,
+  XComObjectStorageBackend,
+} from "../../../src/xcom.js";
+import { jsonLines } from "../../support/command.js";
+import { commandInProcess } from "../../support/in-process.js";
+import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
+
+const root = mkdtempSync(join(tmpdir(), "stowage-fsck-"));
+const storage = openStorage({ env: {} });
+const BASE = `file://${root}/xcom`;
+const backend = new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, compression: "gzip" });
+const owner = (taskId: string) => ({ dagId: "dag", runId: "run", taskId });
+afterAll(async () => {
+  await storage.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function stored(taskId: string): Promise<string> {
+  return (await backend.storeValue(owner(taskId), "return_value", { task: taskId })) as string;
+}
+
+async function checked(lines: string[], options: object = {}) {
+  const problems: FsckProblem[] = [];
+  const onProblem = (problem: FsckProblem) => void problems.push(problem);
+  const report = await fsck({ storage, sources: [lineReferences(lines, "refs")], onProblem, ...options });
+  return { report, problems: problems.map(({ reference, where, problem }) => [reference, where, problem]) };
+}
+
+test("missing objects are named with their row; values and whole objects are not", async () => {
+  const [good, gone] = [await stored("good"), await stored("gone")];
+  await storage.delete(gone);
+  const rows = memoryRows();
+  await rows.set({ ...owner("good"), key: "return_value" }, good);
+  await rows.set({ ...owner("gone"), key: "return_value", mapIndex: 3 }, gone);
+  await rows.set({ ...owner("text"), key: "return_value" }, "s3://bucket/not-an-xcom.txt");
+  await rows.set({ ...owner("number"), key: "return_value" }, 5);
+  const problems: FsckProblem[] = [];
+  const sources = [rowReferences(rows)];
+  const report = await fsck({ storage, sources, onProblem: (problem) => void problems.push(problem) });
+  expect(report).toMatchObject({ checked: 2, values: 1, missing: 1, damaged: 0, unchecked: 0, elsewhere: 0 });
+  expect(problems).toMatchObject([{ reference: gone, where: "dag run gone[3] return_value", problem: "missing" }]);
+});
+
+test("deep reads every object: other bytes, no JSON and another digest are damage", async () => {
+  const [good, cut, noJson] = [await stored("good"), await stored("cut"), await stored("nojson")];
+  await storage.write(cut, "no gzip");
+  await storage.write(noJson, "{", { compression: "gzip" });
+  const digesting = new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, digest: "sha256" });
+  const changed = (await digesting.storeValue(owner("changed"), "return_value", 1)) as string;
+  await storage.write(changed, "2");
+  const all = [good, cut, noJson, changed];
+  expect((await checked(all)).report).toMatchObject({ checked: 4, damaged: 0 });
+  const { report, problems } = await checked(all, { deep: true });
+  expect(report).toMatchObject({ checked: 4, damaged: 3 });
+  expect(problems.map(([reference]) => reference).sort()).toEqual([cut, noJson, changed].sort());
+});
+
+test("references elsewhere are counted and not looked at; a refused look is no missing object", async () => {
+  const here = await stored("here");
+  const there = here.replace("/xcom/", "/other/");
+  expect((await checked([here, there], { path: BASE })).report).toMatchObject({ checked: 1, elsewhere: 1, missing: 0 });
+  const unknown = "s3://nobody@bucket/xcom/dag/run/task/write-00000000-0000-4000-8000-000000000000/key.json";
+  const { report, problems } = await checked([unknown]);
+  expect(report).toMatchObject({ checked: 1, unchecked: 1, missing: 0 });
+  expect(problems).toEqual([[unknown, "refs:1", "unchecked"]]);
+});
+
+test("a source that fails ends the check; options that do not exist are refused", async () => {
+  async function* failing() {
+    yield await stored("one");
+    throw new Error("the database went away");
+  }
+  await expect(fsck({ storage, sources: [lineReferences(failing())] })).rejects.toThrow("went away");
+  for (const wrong of [{ sources: [] }, { concurrency: 0 }, { dep: true }])
+    await expect(fsck({ storage, sources: [lineReferences([])], ...wrong } as never)).rejects.toMatchObject({
+      code: "InvalidArgument",
+    });
+});
+
+describe("the command", () => {
+  test("prints problems and a sum, and exits with 1; all well is 0", async () => {
+    const [good, gone] = [await stored("a"), await stored("b")];
+    await storage.delete(gone);
+    writeFileSync(join(root, "refs.txt"), `${good}\r\n\n${gone}\n`);
+    const run = (...args: string[]) => commandInProcess(["fsck", ...args], { cwd: root, input: `${good}\n` });
+    const found = await run("--refs", "refs.txt");
+    expect(found.stdout).toContain(`missing    ${gone}`);
+    expect(found.stdout).toContain("2 references");
+    expect(found.code).toBe(1);
+    const json = jsonLines((await run("--json", "--refs", "refs.txt")).stdout);
+    expect(json[0]).toMatchObject({ reference: gone, problem: "missing", where: "refs.txt:3" });
+    expect(json.at(-1)).toMatchObject({ checked: 2, missing: 1 });
+    expect((await run("--deep", "--refs", "-")).code).toBe(0);
+    expect((await run("--refs", "none.txt")).code).toBe(1);
+    expect((await run()).code).toBe(2);
+  });
+});
+
+const noPostgres = await whyNoPostgres();
+describe.skipIf(noPostgres !== undefined && !process.env.CI)(
+  `Airflow's database${noPostgres ? ` [${noPostgres}]` : ""}`,
+  () => {
+    let postgres: Postgres;
+    let pool: pg.Pool;
+    beforeAll(async () => {
+      postgres = await startPostgres();
+      pool = new pg.Pool({ connectionString: postgres.url });
+      pool.on("error", () => {});
+    }, 120_000);
+    afterAll(async () => {
+      await pool?.end();
+      await postgres?.stop();
+    });
+
+    test("every attempt and every archive counts, over many pages, and nothing else", async () => {
+      const tables = ["xcom_v1", "xcom_v2", "_airflow_deleted__xcom__20260101", "xcom_other", "variable"];
+      for (const table of tables) await pool.query(`CREATE TABLE "${table}" (value jsonb)`);
+      const fill = (table: string, count: number) =>
+        pool.query(
+          `INSERT INTO "${table}" SELECT to_jsonb('s3://b/' || '${table}' || '/é/' || n) FROM generate_series(1, ${count}) AS n`,
+        );
+      await fill("xcom_v1", 10);
+      await fill("xcom_v2", 4500);
+      await fill("_airflow_deleted__xcom__20260101", 3);
+      await fill("xcom_other", 5);
+      await pool.query(
+        `INSERT INTO xcom_v1 VALUES ('5'), ('"text"'), ('{"a": "s3://b/c"}'), (NULL), ('"s3://b/xcom_v1/é/1"')`,
+      );
+      const found: string[] = [];
+      for await (const { text } of airflowReferences((text, values) => pool.query(text, values)).references())
+        found.push(text);
+      expect(found).toHaveLength(4513);
+      expect(new Set(found).size).toBe(4513);
+      expect(found.filter((text) => text.includes("xcom_other"))).toEqual([]);
+      expect(found).toContain("s3://b/_airflow_deleted__xcom__20260101/é/3");
+    });
+  },
+);
