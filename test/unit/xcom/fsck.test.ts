@@ -58,7 +58,7 @@ test("deep reads every object: other bytes, no JSON and another digest are damag
   const [good, cut, noJson] = [await stored("good"), await stored("cut"), await stored("nojson")];
   await storage.write(cut, "no gzip");
   await storage.write(noJson, "{", { compression: "gzip" });
-  const digesting = new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, digest: "sha256" });
+  const digesting = new XComObjectStorageBackend({ storage, path: BASE, threshold: 0, digest: true });
   const changed = (await digesting.storeValue(owner("changed"), "return_value", 1)) as string;
   await storage.write(changed, "2");
   const all = [good, cut, noJson, changed];
