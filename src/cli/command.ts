@@ -232,6 +232,13 @@ export class Session {
     return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
   }
 
+  /** Parses a pattern as `path` does a path: only what was typed is a pattern, not the working directory before it. */
+  pattern(text: string): StoragePath {
+    if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return this.path(text);
+    const folder = this.io.cwd.replace(/[*?[{]/g, "[$&]");
+    return StoragePath.of({ scheme: "file", bucket: "", key: resolve(folder, text).slice(1) });
+  }
+
   /**
    * Returns the target of a copy of `source`: the given path or, if that is a directory, the source's name inside it.
    */

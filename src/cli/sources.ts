@@ -1,17 +1,35 @@
 /** Paths on the command line: wildcards stand for what they match. */
+import { lstat } from "node:fs/promises";
 import { failure } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { Session } from "./command.js";
 import { printable, put } from "./format.js";
 
-/** Returns whether a path has a wildcard, so that it can stand for several objects. */
-export function hasWildcard({ key }: StoragePath): boolean {
-  return /[*?[{]/.test(key);
+/**
+ * Returns the pattern that an argument is. Undefined for one without wildcards, and for the name of anything that is
+ * there: an object, a directory, or a link, wherever it leads. Only what was typed is a pattern, never the path of the
+ * working directory.
+ */
+export async function patternOf(session: Session, text: string): Promise<StoragePath | undefined> {
+  if (!/[*?[{]/.test(text)) return undefined;
+  return (await isThere(session, session.path(text))) ? undefined : session.pattern(text);
+}
+
+async function isThere({ storage, signal }: Session, path: StoragePath): Promise<boolean> {
+  if (path.scheme === "file" || path.scheme === "local") {
+    return lstat(`/${path.key}`).then(
+      () => true,
+      () => false,
+    );
+  }
+  if (path.key === "" || (await storage.exists(path, { signal }))) return true;
+  for await (const _ of storage.list(path, { limit: 1, signal })) return true;
+  return false;
 }
 
 /**
  * Returns the paths that the arguments stand for: each itself, or the objects that match its wildcards, with directories
- * if `recursive`. An object whose name has these characters is found by its name, and nothing else is then matched.
+ * if `recursive`. What has these characters in its name is found by its name, and nothing else is then matched.
  * Throws NotFound if nothing matches, unless `force`.
  */
 export async function expanded(
@@ -21,10 +39,9 @@ export async function expanded(
 ): Promise<StoragePath[]> {
   const found: StoragePath[] = [];
   for (const text of texts) {
-    const path = session.path(text);
-    if (hasWildcard(path) && !(await session.storage.exists(path, { signal: session.signal })))
-      found.push(...(await matches(session, path, { recursive, force })));
-    else found.push(path);
+    const pattern = await patternOf(session, text);
+    if (pattern) found.push(...(await matches(session, pattern, { recursive, force })));
+    else found.push(session.path(text));
   }
   return found;
 }

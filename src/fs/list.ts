@@ -79,6 +79,8 @@ async function* found(
     checkCount("size", pages?.size, 1);
     const { recursive = false, startAfter, versions = false, followLinks, limit, signal } = init;
     checkCount("limit", limit, 1);
+    if (versions && pages !== undefined)
+      throw invalid("byPage goes on after a key, and would pass over other versions of it; list versions in one go");
     const { path, key, driver } = await call.bucket(reach, at);
     const prefix = key === "" ? "" : `${key}/`;
     const batch = new Batch();

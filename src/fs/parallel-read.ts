@@ -160,7 +160,31 @@ async function together(tasks: readonly Promise<void>[], stop: LinkedAbortContro
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
 function inOrder(opened: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room): ByteStream {
-  return new OrderedRead(opened, wanted, lanes, room).deliver();
+  const delivery = new Delivery(new OrderedRead(opened, wanted, lanes, room));
+  return { [Symbol.asyncIterator]: () => delivery };
+}
+
+/** Closes the open response even if nobody has asked for its first chunk, which a generator would not. */
+class Delivery implements AsyncIterator<Uint8Array> {
+  readonly #read: OrderedRead;
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #begun = false;
+
+  constructor(read: OrderedRead) {
+    this.#read = read;
+    this.#chunks = read.deliver()[Symbol.asyncIterator]();
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    this.#begun = true;
+    return this.#chunks.next();
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    if (!this.#begun) await this.#read.close();
+    await this.#chunks.return?.();
+    return { done: true, value: undefined };
+  }
 }
 
 /**
@@ -205,7 +229,10 @@ class OrderedRead {
         for (let range = this.#ahead.shift(); range; range = this.#ahead.shift()) {
           this.#widen();
           // One request alone, and later more: by now there are too many for the server.
-          if (await range.isRefused()) break;
+          if (await range.isRefused()) {
+            range.drop();
+            break;
+          }
           yield* range.deliver();
           this.#at = range.end;
         }
@@ -216,11 +243,21 @@ class OrderedRead {
         yield* this.#respond(new ResumableBody(this.#pinned, this.#at, this.#end));
       }
     } finally {
-      this.#rangesHelp = false;
-      this.#stop.abort(new Error("the reader has left"));
-      this.#stop.dispose();
-      this.#dropAhead();
+      this.#leave();
     }
+  }
+
+  /** For a reader that leaves before the first chunk. */
+  async close(): Promise<void> {
+    this.#leave();
+    await this.#first.return();
+  }
+
+  #leave(): void {
+    this.#rangesHelp = false;
+    this.#stop.abort(new Error("the reader has left"));
+    this.#stop.dispose();
+    this.#dropAhead();
   }
 
   async *#respond(response: ResumableBody): ByteStream {
@@ -232,18 +269,19 @@ class OrderedRead {
         if (step.done) return;
         const now = performance.now();
         waited += now - asked;
-        const chunk = step.value.subarray(0, this.#until - this.#at);
-        this.#at += chunk.byteLength;
-        // The clock of one response is the time that it was waited for: a slow consumer is no slow line.
-        this.#lanes.moved(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
-        this.#widen();
-        yield chunk;
-        const more = step.value.subarray(chunk.byteLength);
-        if (this.#at < this.#until || more.byteLength + response.left === 0) continue;
-        if (this.#ahead[0]?.answered) return;
-        this.#takeOver();
-        this.#at += more.byteLength;
-        if (more.byteLength > 0) yield more;
+        let more = step.value;
+        do {
+          const chunk = more.subarray(0, this.#until - this.#at);
+          more = more.subarray(chunk.byteLength);
+          this.#at += chunk.byteLength;
+          // The clock of one response is the time that it was waited for: a slow consumer is no slow line.
+          this.#lanes.moved(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
+          this.#widen();
+          yield chunk;
+          if (this.#at < this.#until || more.byteLength + response.left === 0) continue;
+          if (this.#ahead[0]?.answered) return;
+          this.#takeOver();
+        } while (more.byteLength > 0);
       }
     } finally {
       if (response.left > 0) await response.return();

@@ -1,6 +1,6 @@
 /** Brings a tree to the state of another: copies what is missing or differs, and deletes what should not be there. */
 import { createHash, getFips } from "node:crypto";
-import { checkOptions, invalid, type OptionNames } from "../errors.js";
+import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
@@ -94,6 +94,7 @@ export async function sync(
     const target = await writing.run(() => writing.bucket(reach, to));
     if (await areNested(source, target))
       throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
+    if (init?.delete) refuseOneBucket(reach, source.path, target.path);
     const there = await writing.run(() => listed(target, init));
     const run = new Sync(storage, source, target, { ...init, chosen, there });
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
@@ -103,12 +104,24 @@ export async function sync(
   });
 }
 
+/** Two connections can lead to one bucket, where a tree of the target can hold the source. */
+function refuseOneBucket(reach: DriverRegistry, from: StoragePath, to: StoragePath): void {
+  if (from.bucket !== to.bucket || reach.opener(from.scheme) !== reach.opener(to.scheme)) return;
+  const [a, b] = [`${from.key}/`, `${to.key}/`].map((key) => (key === "/" ? "" : key)) as [string, string];
+  if (a !== b && (a.startsWith(b) || b.startsWith(a)))
+    throw invalid(
+      `${from} and ${to} may lie in one bucket, one in the other: a sync that deletes could empty its source`,
+    );
+}
+
 /** Returns which keys of the trees take part. */
 function checkSync(init: SyncOptions): (rest: string) => boolean {
   checkOptions("sync", init, SYNC);
   for (const name of ["delete", "checksum", "dryRun"] as const)
     if (init[name] !== undefined && typeof init[name] !== "boolean") throw invalid(`${name} must be true or false`);
   checkCount("concurrency", init.concurrency, 1);
+  if (init.delete && init.followLinks)
+    throw invalid("delete and followLinks exclude each other: it would delete what is visible under another path");
   const [included, excluded] = [patterns("include", init.include), patterns("exclude", init.exclude)];
   return (rest) => (!included || included(rest)) && !excluded?.(rest);
 }
@@ -118,8 +131,20 @@ function patterns(name: string, given: readonly string[] | undefined): ((rest: s
   if (!Array.isArray(given) || !given.every((one) => typeof one === "string" && one !== ""))
     throw invalid(`${name} must be a list of patterns`);
   if (given.length === 0) return undefined;
-  const globs = given.map((one) => compileGlob(one.includes("/") ? one.replace(/^\//, "") : `**/${one}`));
-  return (rest) => globs.some((glob) => glob.matches(rest));
+  const globs = given.map((one) => {
+    const bare = one.replace(/^(?:\.?\/)+/, "").replace(/\/+$/, "");
+    if (bare === "") throw invalid(`${name}: the pattern ${JSON.stringify(one)} is the whole tree`);
+    return compileGlob(bare.includes("/") || one.startsWith("/") ? bare : `**/${bare}`);
+  });
+  // A pattern that matches a directory stands for everything below it.
+  return (rest) => withParents(rest).some((path) => globs.some((glob) => glob.matches(path)));
+}
+
+/** Returns a key and the directories above it, without their slashes. */
+function withParents(rest: string): string[] {
+  const paths = [rest];
+  for (let at = rest.indexOf("/"); at >= 0; at = rest.indexOf("/", at + 1)) paths.push(rest.slice(0, at));
+  return paths;
 }
 
 /** The state of an object of the target, by its key below the tree. */
@@ -154,6 +179,8 @@ class Sync {
   readonly #source: ResolvedObject;
   readonly #target: ResolvedObject;
   readonly #run: Run;
+  /** Entries of the source that take part; markers of directories do not count. */
+  #seen = 0;
   /** What the source does not have, as far as it is known. */
   readonly #rest: Listed;
 
@@ -169,6 +196,7 @@ class Sync {
     const { chosen, there, dryRun, signal } = this.#run;
     this.#rest.delete(rest);
     if (!chosen(rest)) return true;
+    if (!rest.endsWith("/") || item.size) this.#seen += 1;
     // The marker of a directory, which files do without.
     if (this.#target.driver.fileSystem && rest.endsWith("/") && !item.size) return true;
     const old = there.get(rest);
@@ -190,6 +218,8 @@ class Sync {
   async deleteRest(): Promise<void> {
     const { chosen, dryRun, signal, onStep } = this.#run;
     if (!this.#run.delete) return;
+    if (this.#seen === 0)
+      throw failure("NotFound", "no object of the source takes part, so nothing was deleted from the target");
     const doomed = [...this.#rest].filter(([rest]) => chosen(rest));
     for (let at = 0; at < doomed.length; at += BATCH) {
       const steps = doomed.slice(at, at + BATCH).map(([rest, { size }]) => {
@@ -234,5 +264,6 @@ const SECOND = 1000;
 function isNotOlder(copy: Date | undefined, source: Date | undefined): boolean {
   if (copy === undefined || source === undefined) return false;
   const written = source.getTime();
-  return copy.getTime() >= (written % SECOND === 0 ? written + SECOND : written);
+  // Equal times prove nothing: the source may have been written again within the tick of its clock.
+  return written % SECOND === 0 ? copy.getTime() >= written + SECOND : copy.getTime() > written;
 }

@@ -6,7 +6,7 @@ import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
 import { accustomed } from "../options.js";
-import { expanded, hasWildcard, notFollowed } from "../sources.js";
+import { expanded, notFollowed, patternOf } from "../sources.js";
 
 export function addListing(cli: Cli, program: Command): void {
   cli
@@ -54,7 +54,8 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
   const { recursive = options.R, versions, followLinks } = options;
   const paths: StoragePath[] = [];
   for (const text of texts) {
-    if (!recursive && hasWildcard(session.path(text))) await matching(session, text, options);
+    const pattern = recursive ? undefined : await patternOf(session, text);
+    if (pattern) await matching(session, pattern, options);
     else paths.push(...(await expanded(session, [text], { recursive })));
   }
   for (const [index, path] of paths.entries()) {
@@ -65,10 +66,8 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
 }
 
 /** Prints what matches, and not what is in the directories that match. */
-async function matching(session: Session, text: string, { versions, followLinks }: ListOptions): Promise<void> {
+async function matching(session: Session, path: StoragePath, { versions, followLinks }: ListOptions): Promise<void> {
   if (versions) throw invalid("--versions takes a path without wildcards");
-  const path = session.path(text);
-  if (await session.storage.exists(path, { signal: session.signal })) return single(session, path);
   const count = await printed(session, session.storage.glob(path, { followLinks, signal: session.signal }), undefined);
   if (count === 0) throw failure("NotFound", "nothing matches").at("ls", String(path));
 }
@@ -78,7 +77,7 @@ async function glob(session: Session, patterns: string[], { followLinks }: ListO
   for (const pattern of patterns) {
     const skipped = new Set<string>();
     const onSkipped = (path: StoragePath) => void skipped.add(String(path));
-    await printed(session, storage.glob(session.path(pattern), { followLinks, onSkipped, signal }), undefined);
+    await printed(session, storage.glob(session.pattern(pattern), { followLinks, onSkipped, signal }), undefined);
     for (const path of skipped) await notFollowed(session, path);
   }
 }

@@ -8,7 +8,7 @@ import { type AttributeOptions, addAttributes, attributesIn } from "../attribute
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
 import { accustomed, compressionOption, counted, whole } from "../options.js";
-import { expanded, hasWildcard } from "../sources.js";
+import { expanded, patternOf } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -156,7 +156,7 @@ async function transferred(session: Session, paths: string[], options: CopyOptio
   if (texts.length === 0)
     throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
   const { recursive = false } = options;
-  const several = texts.length > 1 || texts.some((text) => hasWildcard(session.path(text)));
+  const several = texts.length > 1 || (await patternOf(session, texts[0]!)) !== undefined;
   const sources = await expanded(session, texts, { recursive });
   if (!several || (sources.length === 1 && String(sources[0]) === String(session.path(texts[0]!))))
     return one(

@@ -192,7 +192,7 @@ describe("mapped tasks", () => {
       const stored = await row("live_mapped", "ts_mapped", "return_value", mapIndex);
       expect(await backend().loadValue(stored)).toMatchObject({ i: mapIndex * 10, trap: null, plain: 5000 });
       const told = await airflow.log("live_mapped", "run1", "ts_mapped", { mapIndex });
-      expect(told.filter((line) => line.includes("read it with unmapped"))).toHaveLength(1);
+      expect(told.filter((line) => line.includes("read unmapped({"))).toHaveLength(1);
     }
   });
 });

@@ -91,7 +91,7 @@ describe("with static keys", () => {
 });
 
 /** Bytes of every driver, codec and the XCom layer, minified. Growth beyond it is a decision, not an accident. */
-const LARGEST = 360 * 1024;
+const LARGEST = 400 * 1024;
 
 describe("with the libraries of the clouds", () => {
   const buckets: Bucket[] = [];

@@ -1,5 +1,5 @@
 /** Several sources, wildcards, dry runs, attributes, and the options that people know from other tools. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -62,6 +62,21 @@ describe("cp and mv", () => {
     expect(await readFile(join(folder, "copy"), "utf8")).toBe("itself");
     expect((await run("rm", "logs/[ab].log")).stdout).toBe(`deleted ${url("logs/[ab].log")}\n`);
     expect(await files()).toEqual(OLD);
+  });
+
+  test("so is a directory, a link that leads nowhere, and the working directory before a pattern", async () => {
+    await mkdir(join(folder, "app/[id]"), { recursive: true });
+    await mkdir(join(folder, "app/i"));
+    for (const name of ["[id]/page.log", "i/other.log"]) await writeFile(join(folder, "app", name), name);
+    expect((await run("rm", "-r", "app/[id]")).stdout).toBe(`deleted ${url("app/[id]")}\n`);
+    expect(await files("app")).toEqual(["app/i/other.log"]);
+    await symlink("nowhere", join(folder, "app/*"));
+    expect((await run("rm", "app/*")).stdout).toBe(`deleted ${url("app/*")}\n`);
+    expect(await files("app")).toEqual(["app/i/other.log"]);
+    await mkdir(join(folder, "app/[i]"));
+    await writeFile(join(folder, "app/[i]/own.log"), "own");
+    const { stdout } = await commandInProcess(["cat", "*.log"], { cwd: join(folder, "app/[i]") });
+    expect(stdout).toBe("own");
   });
 
   test.each(["cp", "mv"])("%s --dry-run prints what it would do, and does nothing", async (verb) => {

@@ -525,6 +525,14 @@ describe("as many ranges as pay", () => {
     }
   });
 
+  test("leaving before the first chunk closes the response", async () => {
+    const driver = new Faulty(20 * MIB);
+    const { body } = await readParallel(driver, "k", wanted());
+    expect(driver.open.size).toBe(1);
+    await body[Symbol.asyncIterator]().return?.();
+    expect(driver.open.size).toBe(0);
+  });
+
   test("a slow consumer is no slow line", async () => {
     const driver = new Line(SIZE, () => 0.1);
     const { body } = await readParallel(driver, "k", wanted());

@@ -42,6 +42,8 @@ test.each(BASES)("every verb takes keys below the base: %s", async (base) => {
     }
   } while (startAfter !== undefined);
   expect(pages).toEqual([["x.txt"], ["z.txt"]]);
+  const versions = scope.list("", { versions: true }).byPage()[Symbol.asyncIterator]();
+  await expect(versions.next()).rejects.toMatchObject({ code: "InvalidArgument" });
   expect(await scope.sync("d", "f")).toMatchObject({ copied: 1 });
   await expect(scope.sync("d", "../f")).rejects.toMatchObject({ code: "InvalidArgument" });
   await scope.copy("d", "f", { recursive: true });

@@ -64,6 +64,8 @@ describe("what is copied", () => {
 
   test("--checksum compares content, whatever the times", async () => {
     const storage = await filled();
+    const written = Date.now();
+    await vi.waitUntil(() => Date.now() > written, { interval: 1 });
     await storage.sync(FROM, TO);
     await storage.write(`${TO}/x`, "CONTENT of x");
     expect(await storage.sync(FROM, TO)).toMatchObject({ copied: 0 });
@@ -88,6 +90,8 @@ describe("what is copied", () => {
     expect(await steps({ include: ["y"] })).toEqual(["copy to/d/y"]);
     expect(await steps({ include: ["d/*"], exclude: ["z"], delete: true })).toEqual(["copy to/d/y", "delete to/d/old"]);
     expect(await steps({ exclude: ["d/**"], delete: true })).toEqual(["copy to/x"]);
+    for (const directory of ["d", "d/", "./d", "/d"])
+      expect(await steps({ exclude: [directory], delete: true }), directory).toEqual(["copy to/x"]);
   });
 
   test("a folder and back; markers of directories are no files", async () => {
@@ -122,6 +126,18 @@ describe("what is deleted", () => {
     expect(await keys(storage, TO)).toEqual(["a", "old"]);
     await expect(storage.sync("memory://a/none", TO, { delete: true })).rejects.toMatchObject({ code: "NotFound" });
     expect(await keys(storage, TO)).toEqual(["a", "old"]);
+  });
+
+  test.each<[string, SyncOptions]>([
+    ["only has markers of directories", {}],
+    ["is excluded as a whole", { exclude: ["x", "d"], include: ["x"] }],
+  ])("nothing if the source %s", async (why, init) => {
+    const storage = why.startsWith("only") ? openStorage({ env: {} }) : await filled();
+    await storage.write(StoragePath.of({ scheme: "memory", bucket: "a", key: "from/e/" }), "");
+    await storage.write(`${TO}/old`, "1");
+    const sync = storage.sync(FROM, TO, { ...init, delete: true });
+    await expect(sync).rejects.toMatchObject({ code: "NotFound" });
+    expect(await storage.exists(`${TO}/old`)).toBe(true);
   });
 
   test("a dry run changes nothing and tells all", async () => {
@@ -177,12 +193,20 @@ test("a sync into its own source is refused before any request, here to a server
   });
 });
 
+test("a sync that deletes is refused where two connections may lead to one bucket, into the source", async () => {
+  const storage = openStorage({ env: {} });
+  const [from, to] = ["s3://one@bucket/a", "s3://two@bucket/a/b"];
+  await expect(storage.sync(from, to, { delete: true })).rejects.toMatchObject({ code: "InvalidArgument" });
+});
+
 test.each<[string, SyncOptions]>([
   ["an unknown option", { dry: true } as SyncOptions],
   ["a flag that is text", { delete: "no" as never }],
   ["no lane", { concurrency: 0 }],
   ["a pattern that is none", { include: ["[a"] }],
   ["a list that is text", { exclude: "*.tmp" as never }],
+  ["a pattern for all", { exclude: ["./"] }],
+  ["delete through links", { delete: true, followLinks: true }],
 ])("%s is InvalidArgument before anything is listed", async (_, init) => {
   const storage = openStorage({ env: {} });
   await expect(storage.sync("s3://no-such-bucket/a", "s3://no-such-bucket/b", init)).rejects.toMatchObject({
