@@ -225,18 +225,12 @@ export class Session {
 
   /** Parses a path argument: a URL, or a file relative to the working directory. */
   path(text: string): StoragePath {
-    if (text === "") throw invalid("a path is empty");
-    const meant = storageUrl(text);
-    if (meant) throw invalid(`a path is no web address: write ${meant}`);
-    if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
-    return StoragePath.of({ scheme: "file", bucket: "", key: resolve(this.io.cwd, text).slice(1) });
+    return parsed(text, this.io.cwd);
   }
 
   /** Parses a pattern as `path` does a path: only what was typed is a pattern, not the working directory before it. */
   pattern(text: string): StoragePath {
-    if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return this.path(text);
-    const folder = this.io.cwd.replace(/[*?[{]/g, "[$&]");
-    return StoragePath.of({ scheme: "file", bucket: "", key: resolve(folder, text).slice(1) });
+    return parsed(text, this.io.cwd.replace(/[*?[{]/g, "[$&]"));
   }
 
   /**
@@ -289,4 +283,12 @@ export async function isLink({ scheme, key }: StoragePath): Promise<boolean> {
     (stats) => stats.isSymbolicLink(),
     () => false,
   );
+}
+
+function parsed(text: string, folder: string): StoragePath {
+  if (text === "") throw invalid("a path is empty");
+  const meant = storageUrl(text);
+  if (meant) throw invalid(`a path is no web address: write ${meant}`);
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
+  return StoragePath.of({ scheme: "file", bucket: "", key: resolve(folder, text).slice(1) });
 }

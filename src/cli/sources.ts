@@ -46,10 +46,11 @@ export async function expanded(
   return found;
 }
 
-async function matches(
+/** Returns the objects that match, as `expanded` does. */
+export async function matches(
   session: Session,
   pattern: StoragePath,
-  { recursive, force }: { recursive: boolean; force: boolean },
+  { recursive = false, force = false }: { recursive?: boolean | undefined; force?: boolean },
 ): Promise<StoragePath[]> {
   const { storage, signal } = session;
   const found: StoragePath[] = [];

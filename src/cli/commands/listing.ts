@@ -6,7 +6,7 @@ import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
 import { accustomed } from "../options.js";
-import { expanded, notFollowed, patternOf } from "../sources.js";
+import { matches, notFollowed, patternOf } from "../sources.js";
 
 export function addListing(cli: Cli, program: Command): void {
   cli
@@ -54,9 +54,10 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
   const { recursive = options.R, versions, followLinks } = options;
   const paths: StoragePath[] = [];
   for (const text of texts) {
-    const pattern = recursive ? undefined : await patternOf(session, text);
-    if (pattern) await matching(session, pattern, options);
-    else paths.push(...(await expanded(session, [text], { recursive })));
+    const pattern = await patternOf(session, text);
+    if (!pattern) paths.push(session.path(text));
+    else if (recursive) paths.push(...(await matches(session, pattern, { recursive })));
+    else await matching(session, pattern, options);
   }
   for (const [index, path] of paths.entries()) {
     if (paths.length > 1 && !session.json) await heading(session, path, index);

@@ -8,7 +8,7 @@ import { type AttributeOptions, addAttributes, attributesIn } from "../attribute
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
 import { accustomed, compressionOption, counted, whole } from "../options.js";
-import { expanded, patternOf } from "../sources.js";
+import { expanded } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -156,9 +156,9 @@ async function transferred(session: Session, paths: string[], options: CopyOptio
   if (texts.length === 0)
     throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
   const { recursive = false } = options;
-  const several = texts.length > 1 || (await patternOf(session, texts[0]!)) !== undefined;
   const sources = await expanded(session, texts, { recursive });
-  if (!several || (sources.length === 1 && String(sources[0]) === String(session.path(texts[0]!))))
+  // What a pattern matches is never named like the pattern: that would be no pattern.
+  if (texts.length === 1 && String(sources[0]) === String(session.path(texts[0]!)))
     return one(
       session,
       sources[0]!,
