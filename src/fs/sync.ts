@@ -8,7 +8,7 @@ import { compileGlob } from "./glob/walk.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import { type Abortable, type CopyOptions, checkCount, type PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
-import { areNested, type Tree, type TreeOptions } from "./tree.js";
+import { areNested, isWithin, type Tree, type TreeOptions } from "./tree.js";
 
 /** What `sync` does, or would do, with one object. */
 export interface SyncStep {
@@ -107,8 +107,7 @@ export async function sync(
 /** Two connections can lead to one bucket, where a tree of the target can hold the source. */
 function refuseOneBucket(reach: DriverRegistry, from: StoragePath, to: StoragePath): void {
   if (from.bucket !== to.bucket || reach.opener(from.scheme) !== reach.opener(to.scheme)) return;
-  const [a, b] = [`${from.key}/`, `${to.key}/`].map((key) => (key === "/" ? "" : key)) as [string, string];
-  if (a !== b && (a.startsWith(b) || b.startsWith(a)))
+  if (from.key !== to.key && (isWithin(from.key, to.key) || isWithin(to.key, from.key)))
     throw invalid(
       `${from} and ${to} may lie in one bucket, one in the other: a sync that deletes could empty its source`,
     );

@@ -150,7 +150,7 @@ function keyBelow(directory: string, rest: string): string {
   return directory === "" ? rest : `${directory}/${rest}`;
 }
 
-function isWithin(key: string, directory: string): boolean {
+export function isWithin(key: string, directory: string): boolean {
   return directory === "" || key === directory || key.startsWith(`${directory}/`);
 }
 
