@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { nodeBinary } from "../../../scripts/node-versions.mjs";
-import { freePort } from "../../support/postgres.js";
+import { freePort } from "../../servers/process.mjs";
 import { airflowPython } from "./environment.js";
 
 /** A task instance as the REST API tells it. */

@@ -1,6 +1,5 @@
 /** SQS's API by moto, bodies on MinIO, AWS's extended client for Python both ways, and sqs-consumer. */
 import { execFile, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -17,18 +16,11 @@ import { Consumer } from "sqs-consumer";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../../src/index.js";
 import { type SqsOffloadOptions, sqsOffload } from "../../../src/runtimes/sqs.js";
+import { freePort } from "../../servers/process.mjs";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { pythonWith } from "../../support/environment.mjs";
 
 const LARGE = "x".repeat(500_000);
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 await describeOn("minio", "SQS", (minio) => {
   const bucket = useBucket(minio);

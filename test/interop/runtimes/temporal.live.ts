@@ -1,6 +1,5 @@
 /** Temporal's server, TypeScript worker and client, and Python's client with Temporal's own driver, on MinIO. */
 import { execFile, spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -11,6 +10,7 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from "@temporal
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../../src/index.js";
 import { temporalDriver } from "../../../src/runtimes/temporal.js";
+import { freePort } from "../../servers/process.mjs";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { pythonWith } from "../../support/environment.mjs";
 import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
@@ -19,14 +19,6 @@ const HERE = import.meta.dirname;
 const WORKFLOWS = join(HERE, "temporal/workflows.mjs");
 const LARGE = "x".repeat(1_000_000);
 const QUEUE = "stowage";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 await describeOn("minio", "Temporal", (minio) => {
   const bucket = useBucket(minio);

@@ -300,6 +300,25 @@ describe("one line", () => {
   });
 });
 
+/** A limiter of so many bytes that says how many of them are granted, and were at most. */
+function counting(total: number) {
+  const inner = memoryLimiter(total, Number.POSITIVE_INFINITY);
+  const granted = { now: 0, most: 0 };
+  const limiter: MemoryLimiter = {
+    acquireBuffer: inner.acquireBuffer,
+    async acquire(bytes, signal) {
+      const release = await inner.acquire(bytes, signal);
+      granted.now += bytes;
+      granted.most = Math.max(granted.most, granted.now);
+      return () => {
+        granted.now -= bytes;
+        release();
+      };
+    },
+  };
+  return { limiter, inner, granted };
+}
+
 describe("several ranges of one version", () => {
   const CHUNK = 256 * 1024;
 
@@ -362,23 +381,10 @@ describe("several ranges of one version", () => {
   });
 
   test("ranges ahead hold the budget and give it back; without any, the read goes on by itself", async () => {
-    let [out, most] = [0, 0];
-    const inner = memoryLimiter(RANGE, Number.POSITIVE_INFINITY);
-    const limiter: MemoryLimiter = {
-      acquireBuffer: inner.acquireBuffer,
-      async acquire(bytes, signal) {
-        const release = await inner.acquire(bytes, signal);
-        out += bytes;
-        most = Math.max(most, out);
-        return () => {
-          out -= bytes;
-          release();
-        };
-      },
-    };
+    const { limiter, inner, granted } = counting(RANGE);
     const whole = content(1, 4 * RANGE);
     expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, limiter }), whole)).toBe(0);
-    expect([out, most]).toEqual([0, RANGE]);
+    expect(granted).toEqual({ now: 0, most: RANGE });
     const taken = await inner.acquire(RANGE);
     expect(Buffer.compare(await drain(new Faulty(4 * RANGE, [], CHUNK), { parallel: 4, limiter }), whole)).toBe(0);
     taken();
@@ -386,7 +392,7 @@ describe("several ranges of one version", () => {
     const { body } = await readParallel(driver, "k", wanted({ parallel: 4, limiter }));
     for await (const _ of body) break;
     for (let i = 0; i < 200; i++) await new Promise(setImmediate);
-    expect([out, driver.open.size]).toEqual([0, 0]);
+    expect([granted.now, driver.open.size]).toEqual([0, 0]);
   });
 
   test("R22 a replacement between ranges is ObjectChanged, never a mixture", async () => {
@@ -590,20 +596,7 @@ describe("as many ranges as pay", () => {
   });
 
   test("a thousand streams at once stay in the budget", async () => {
-    let [out, most] = [0, 0];
-    const inner = memoryLimiter(8 * RANGE, Number.POSITIVE_INFINITY);
-    const limiter: MemoryLimiter = {
-      acquireBuffer: inner.acquireBuffer,
-      async acquire(bytes, signal) {
-        const release = await inner.acquire(bytes, signal);
-        out += bytes;
-        most = Math.max(most, out);
-        return () => {
-          out -= bytes;
-          release();
-        };
-      },
-    };
+    const { limiter, granted } = counting(8 * RANGE);
     const size = 3 * RANGE;
     const lengths = await Promise.all(
       Array.from({ length: 1000 }, async () => {
@@ -614,9 +607,9 @@ describe("as many ranges as pay", () => {
       }),
     );
     expect(new Set(lengths)).toEqual(new Set([size]));
-    expect(out).toBe(0);
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThanOrEqual(8 * RANGE);
+    expect(granted.now).toBe(0);
+    expect(granted.most).toBeGreaterThan(0);
+    expect(granted.most).toBeLessThanOrEqual(8 * RANGE);
   });
 });
 
