@@ -48,6 +48,11 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     this.path = this.#settings.base;
   }
 
+  /** Whether its key template gives values the same name, so that a later one overwrites an earlier one. */
+  get overwrites(): boolean {
+    return this.#settings.layout.overwrites ?? false;
+  }
+
   /** Identifies the class to other copies of this library. */
   get [CLASS](): "XComObjectStorageBackend" {
     return "XComObjectStorageBackend";
@@ -116,9 +121,10 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
    */
   #places(owner: Owner, key: string, serializer: Serializer | undefined): (digest?: string) => string {
     const { layout, compression, digest } = this.#settings;
-    if (digest && layout.name === "ti" && owner.tiId !== undefined) throw invalid(OVERWRITTEN);
+    // Every value with a digest has a name of its own, not the task instance's.
+    const by = digest ? { ...owner, tiId: undefined } : owner;
     const ending = { suffix: serializer?.suffix ?? JSON_SUFFIX, codec: suffixOf(compression) };
-    return (sha256) => newObjectKey(layout, owner, key, { ...ending, digest: sha256 }, roomBelow(this.path));
+    return (sha256) => newObjectKey(layout, by, key, { ...ending, digest: sha256 }, roomBelow(this.path));
   }
 
   #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
@@ -218,8 +224,6 @@ function builtInText(value: unknown): string {
 
 const BEYOND_JSON =
   "a row cannot hold a bigint beyond 2^53 - 1, NaN or an infinity; give the backend a threshold >= 0, or send a string";
-
-const OVERWRITTEN = 'digest needs a new name for each value: leave out tiId, or use layout "uuid"';
 
 /**
  * Returns whether the object is missing or not JSON: the cases in which Airflow returns the reference. Codec errors are

@@ -21,7 +21,7 @@ export {
 export type { DataFrameClass, DateTimeClass } from "./xcom/encoding/types.js";
 export type { ReadAliases } from "./xcom/features.js";
 export { type ImportOptions, type ImportReport, importExported, importReferences } from "./xcom/import.js";
-export type { LayoutName, Owner } from "./xcom/keys/layout.js";
+export type { ExpectedOwner, LayoutName, Owner } from "./xcom/keys/layout.js";
 export { type LifecycleOptions, type LifecycleProvider, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
 export type { LocatableBackend, ObjectStorageBackend } from "./xcom/layers/located.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";

@@ -51,7 +51,7 @@ async function getXCom(client: TaskClient, ctx: TaskContext, backend: XComBacken
     return null;
   }
   // An earlier run's row refers to that run's object.
-  const owner = options.includePriorDates ? undefined : ownerOf(options, ctx);
+  const owner = { ...ownerOf(options, ctx), anyRun: options.includePriorDates };
   return backend.loadValue(row, { owner, signal: ctx.signal });
 }
 

@@ -3,7 +3,7 @@ import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { BaseAndLayouts, ReadAliases, XComFeatures } from "./features.js";
 import { asPath, pathBelow, prefixOf, startBelow } from "./keys/base.js";
-import { type Owner, segmentsOf } from "./keys/layout.js";
+import { type ExpectedOwner, segmentsOf } from "./keys/layout.js";
 import { checkOwned, placesOf, schemesAlike } from "./reference.js";
 
 interface Alias {
@@ -70,7 +70,7 @@ function targetOf(stored: string, aliases: readonly Alias[]): Target | undefined
  * Resolves an alias. Below the backend's own base, under any connection, only a path with a layout is an XCom object. A
  * path with a layout identifies its owner; any other old name does not.
  */
-function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, owner: Owner | undefined) {
+function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, owner: ExpectedOwner | undefined) {
   if (!target) return undefined;
   const inside = keyInside(target.path, base);
   const found = placesOf(inside ?? target.below, layouts);

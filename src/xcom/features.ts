@@ -6,7 +6,7 @@ import type { Codecs } from "../codecs/codec.js";
 import type { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
-import type { KeyLayout, Owner } from "./keys/layout.js";
+import type { ExpectedOwner, KeyLayout } from "./keys/layout.js";
 import type { Serializer } from "./serializer.js";
 import type { XComCompression } from "./settings.js";
 
@@ -27,7 +27,7 @@ export interface AliasReader {
    * Returns the object that a row refers to; undefined for any other text. Throws PermissionDenied if it belongs to
    * another owner.
    */
-  resolve(stored: string, rules: BaseAndLayouts, owner: Owner | undefined): StoragePath | undefined;
+  resolve(stored: string, rules: BaseAndLayouts, owner: ExpectedOwner | undefined): StoragePath | undefined;
   /** Throws InvalidArgument for a text that readers would take for such a row. */
   checkText(text: string): void;
 }

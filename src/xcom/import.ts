@@ -6,7 +6,7 @@ import { airflowEncoding } from "./encoding/airflow.js";
 import { decodeText, readJson } from "./encoding/json-read.js";
 import { errorAt, withOperation } from "./errors.js";
 import { asPath } from "./keys/base.js";
-import type { RowKey, RowOptions, XComRow, XComRows } from "./rows/rows.js";
+import { type RowKey, type RowOptions, unchangedSince, type XComRow, type XComRows } from "./rows/rows.js";
 import type { StoredXCom } from "./stored.js";
 import type { XCom } from "./xcom.js";
 
@@ -43,8 +43,9 @@ export async function importReferences(
       for (const { path } of older) newest.skip(String(path), OLDER);
       const { dagId, runId, taskId, modified, path } = first;
       const reference = String(path);
-      await newest.offer({ dagId, runId, taskId, key: name }, modified?.getTime(), reference, async () => {
-        await rows.set({ dagId, runId, taskId, key: name }, reference, { signal });
+      await newest.offer({ dagId, runId, taskId, key: name }, modified?.getTime(), reference, async (row) => {
+        const options = { signal, ...unchangedSince(row) };
+        return (await rows.set({ dagId, runId, taskId, key: name }, reference, options)) !== false;
       });
     }
   }
@@ -53,6 +54,7 @@ export async function importReferences(
 
 const OLDER = "there is a newer object of the same task and key";
 const THERE = "there is a row";
+const CHANGED = "another writer has set the row meanwhile";
 
 const UNDATED = "the index has another file of the same task and key, and does not say which is newer";
 
@@ -67,15 +69,24 @@ class NewestRows {
     readonly done: ImportReport,
   ) {}
 
-  /** Runs `set` if the row is free, may be replaced, or holds something older from this import. */
-  async offer(at: RowKey, time: number | undefined, from: string, set: () => Promise<void>): Promise<void> {
+  /**
+   * Runs `set` if the row is free, may be replaced, or holds something older from this import. `set` gets the row that
+   * it may replace, and returns `false` if the row is another one by then.
+   */
+  async offer(
+    at: RowKey,
+    time: number | undefined,
+    from: string,
+    set: (row: XComRow | undefined) => Promise<boolean>,
+  ): Promise<void> {
     const { replace, signal } = this.options;
     const id = JSON.stringify([at.dagId, at.runId, at.taskId, at.mapIndex ?? -1, at.key]);
     const mine = this.#set.get(id);
     try {
       if (mine && !isNewer(time, mine.time)) return this.skip(from, time === undefined ? UNDATED : OLDER);
-      if (!mine && !replace && (await this.rows.get(at, { signal }))) return this.skip(from, THERE);
-      await set();
+      const row = await this.rows.get(at, { signal });
+      if (!mine && !replace && row) return this.skip(from, THERE);
+      if (!(await set(row))) return this.skip(from, CHANGED);
     } catch (error) {
       signal?.throwIfAborted();
       this.done.failed.push({ from, error });
@@ -157,16 +168,16 @@ export async function importExported(
 ): Promise<ImportReport> {
   const folder = asPath(path);
   const done: ImportReport = { rows: 0, skipped: [], failed: [] };
-  const there = async (at: RowKey) => ((await xcom.has(at, { signal })) ? ({} as XComRow) : undefined);
-  const newest = new NewestRows({ get: there }, { replace, signal }, done);
+  const newest = new NewestRows({ get: (at) => xcom.row(at, { signal }) }, { replace, signal }, done);
   const lines = linesOf(storage, folder.join(INDEX), signal);
   for await (const { file, key: own = key, dagId, runId, taskId, mapIndex, time } of lines) {
     const why = own === undefined ? "the index does not tell the key; name one" : whyNot(file);
     if (why) newest.skip(file, why);
     else {
       const at = { dagId, runId, taskId, mapIndex, key: own! };
-      await newest.offer(at, time, file, async () => {
-        await xcom.set(at, await valueIn(storage, folder.join(file), signal), { signal });
+      await newest.offer(at, time, file, async (row) => {
+        const value = await valueIn(storage, folder.join(file), signal);
+        return xcom.setIfUnchanged(at, value, row, { signal });
       });
     }
   }

@@ -6,7 +6,7 @@ import type { Encoding } from "./encoding/encoding.js";
 import { refuse } from "./errors.js";
 import type { ReadAliases, Serializers, TypeLimits, XComFeatures } from "./features.js";
 import { printedBase } from "./keys/base.js";
-import type { Owner } from "./keys/layout.js";
+import type { ExpectedOwner, Owner } from "./keys/layout.js";
 import { AIRFLOW_LAYOUTS, type KeyLayout, type LayoutName, tiLayout, uuidLayout } from "./keys/layout.js";
 import type { ReferenceRules } from "./reference.js";
 import type { Serializer } from "./serializer.js";
@@ -22,7 +22,7 @@ export interface XComBackend {
 
 export interface LoadOptions extends Abortable {
   /** The owner of the row. If given, a reference to another task's object throws PermissionDenied. */
-  owner?: Owner | undefined;
+  owner?: ExpectedOwner | undefined;
 }
 
 const MAX_DECODED_BYTES = 512 * 1024 * 1024;

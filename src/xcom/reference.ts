@@ -4,7 +4,7 @@ import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import type { AliasReader } from "./features.js";
 import { pathBelow, restBelow, roomBelow } from "./keys/base.js";
-import { checkOwner, type KeyLayout, type Owner, type ParsedKey, segmentsOf } from "./keys/layout.js";
+import { checkOwner, type ExpectedOwner, idsOf, type KeyLayout, type ParsedKey, segmentsOf } from "./keys/layout.js";
 
 /** The rules by which a backend recognises references. */
 export interface ReferenceRules {
@@ -28,7 +28,7 @@ type Found = { layout: KeyLayout; place: ParsedKey<string> }[];
 export function readReference(
   stored: unknown,
   known: ReferenceRules,
-  owner?: Owner | undefined,
+  owner?: ExpectedOwner | undefined,
 ): StoragePath | undefined {
   if (typeof stored !== "string") return undefined;
   const { base, layouts } = known;
@@ -42,7 +42,11 @@ export function readReference(
 }
 
 /** Returns the object to delete for a row: its target, unless that is an alias and aliases are read-only. */
-export function readPurged(stored: unknown, known: ReferenceRules, owner?: Owner | undefined): StoragePath | undefined {
+export function readPurged(
+  stored: unknown,
+  known: ReferenceRules,
+  owner?: ExpectedOwner | undefined,
+): StoragePath | undefined {
   checkRow(stored);
   if (!known.purgeAliases && typeof stored === "string" && known.readAlias?.matches(stored)) return undefined;
   return readReference(stored, known, owner);
@@ -57,10 +61,10 @@ export function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
   });
 }
 
-export function checkOwned(found: Found, owner: Owner, base: StoragePath, path: StoragePath): void {
+export function checkOwned(found: Found, owner: ExpectedOwner, base: StoragePath, path: StoragePath): void {
   checkOwner(owner);
   if (found.some(({ layout, place }) => layout.isOwned(place, owner, roomBelow(base)))) return;
-  const detail = `the reference ${path} is of ${found[0]!.place.owner}, not of ${owner.dagId}/${owner.runId}/${owner.taskId}`;
+  const detail = `the reference ${path} is of ${found[0]!.place.owner}, not of ${idsOf(owner).join("/")}`;
   throw failure("PermissionDenied", detail);
 }
 

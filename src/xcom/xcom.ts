@@ -12,6 +12,7 @@ import {
   type RowFilter,
   type RowKey,
   type RowOptions,
+  unchangedSince,
   type XComRow,
   type XComRows,
 } from "./rows/rows.js";
@@ -77,8 +78,21 @@ export class XCom {
   async set(at: RowKey, value: unknown, options: RowOptions = {}): Promise<void> {
     const stored = await this.#backend.storeValue(at, at.key, value, options);
     const old = await this.#replace(at, stored, options);
-    if (old && !sharesObject(this.#backend, old.value, stored, at))
-      await purgeObjects(this.#backend, old.value, { ...options, owner: at });
+    if (old) await this.#purgeUnlessShared(at, old.value, stored, options);
+  }
+
+  /** @internal Sets the value if the row is still `old`, or if there is still none; returns whether it did. */
+  async setIfUnchanged(at: RowKey, value: unknown, old: XComRow | undefined, options: RowOptions): Promise<boolean> {
+    const stored = await this.#backend.storeValue(at, at.key, value, options);
+    const isSet = (await this.#setRow(at, stored, { ...options, ...unchangedSince(old) })) !== false;
+    if (isSet && old) await this.#purgeUnlessShared(at, old.value, stored, options);
+    if (!isSet) await this.#purgeUnlessShared(at, stored, (await this.row(at, options))?.value, options);
+    return isSet;
+  }
+
+  /** @internal */
+  row(at: RowKey, options: RowOptions): Promise<XComRow | undefined> {
+    return this.#rows.get(at, options);
   }
 
   /** Returns the value; undefined if there is no row. */
@@ -145,15 +159,18 @@ export class XCom {
   async #replace(at: RowKey, stored: unknown, options: RowOptions): Promise<XComRow | undefined> {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt++) {
       const old = await this.#rows.get(at, options);
-      const condition = old ? { ifVersion: old.version } : { ifAbsent: true };
-      if ((await this.#setRow(at, stored, { ...options, ...condition })) !== false) return old;
+      if ((await this.#setRow(at, stored, { ...options, ...unchangedSince(old) })) !== false) return old;
       await pauseAfterConflict(attempt, options.signal);
     }
     // The row has never held this reference, unless it is a name that every value of this task instance overwrites.
-    const { value: standing } = (await this.#rows.get(at, options)) ?? {};
+    await this.#purgeUnlessShared(at, stored, (await this.#rows.get(at, options))?.value, options);
+    throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
+  }
+
+  /** Deletes the objects of a value that no row holds any more. */
+  async #purgeUnlessShared(at: RowKey, stored: unknown, standing: unknown, options: RowOptions): Promise<void> {
     if (!sharesObject(this.#backend, standing, stored, at))
       await purgeObjects(this.#backend, stored, { ...options, owner: at });
-    throw failure("PreconditionFailed", `other writers were faster ${MAX_CONFLICTS} times`).at("set", "");
   }
 
   /** A write whose response was lost has succeeded if the row holds the reference, which no other writer has. */

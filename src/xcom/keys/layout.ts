@@ -16,10 +16,21 @@ export interface Owner {
   tiId?: string | undefined;
 }
 
+/** The owner that a reference must belong to. */
+export interface ExpectedOwner extends Owner {
+  /** Accepts an object of any run of the task. @default false */
+  anyRun?: boolean | undefined;
+}
+
 /** Airflow hashes a quoted key longer than this many characters. */
 const MAX_NAME = 200;
 /** Airflow never shortens an id of this many bytes. */
 const SHORTEST_ID = 8;
+
+/** Returns the ids in the order in which they form a path. */
+export function idsOf({ dagId, runId, taskId }: Owner): string[] {
+  return [dagId, runId, taskId];
+}
 
 /** Throws InvalidArgument unless the ids form a path without segments that are empty, `.` or `..`. */
 export function checkOwner(owner: Owner): void {
@@ -150,12 +161,14 @@ export interface ParsedKey<Name extends string = LayoutName> {
 /** Creates and parses paths below the base. Callers check ids and segments first. */
 export interface KeyLayout<Name extends string = string> {
   readonly name: Name;
+  /** Whether values can share a name, so that a later one overwrites an earlier one. @default false */
+  readonly overwrites?: boolean;
   /** Returns a new location as segments joined by `/`, of at most `limit` bytes. */
   newKey(owner: Owner, key: string, ending: NameEnding, limit: number): string;
   /** Parses a path; returns undefined if this layout did not create it. */
   parseKey(segments: readonly string[]): ParsedKey<Name> | undefined;
   /** Whether this owner would have written to the path; ids are shortened as on write. */
-  isOwned(place: ParsedKey<Name>, by: Owner, limit: number): boolean;
+  isOwned(place: ParsedKey<Name>, by: ExpectedOwner, limit: number): boolean;
 }
 
 /** Maximum bytes of an Amazon S3 key; Airflow keeps the whole path of the `ti` layout below it. */
@@ -178,22 +191,27 @@ export const tiLayout: KeyLayout<"ti"> = {
     const { stem, suffix } = parseObjectName(segments.at(-1)!);
     return suffix !== "" && QUOTED.test(stem) ? place("ti", segments, 2) : undefined;
   },
-  isOwned: ({ owner, tail }, by, limit) => owner === ownerPath(by, tail, limit),
+  isOwned: ({ owner, tail }, by, limit) => owner === ownerPath(inRun(owner, by), tail, limit),
 };
 
 export const uuidLayout: KeyLayout<"uuid"> = {
   name: "uuid",
-  newKey({ dagId, runId, taskId }, _key, ending) {
+  newKey(owner, _key, ending) {
     // Airflow's own objects in this layout have no suffix for JSON.
     const suffix = ending.suffix === ".json" ? "" : ending.suffix;
-    return `${dagId}/${runId}/${taskId}/${randomUUID()}${endingText({ ...ending, suffix })}`;
+    return `${idsOf(owner).join("/")}/${randomUUID()}${endingText({ ...ending, suffix })}`;
   },
   parseKey(segments) {
     const isUuid = segments.length >= 4 && WHOLE_UUID.test(parseObjectName(segments.at(-1)!).stem);
     return isUuid ? place("uuid", segments, 1) : undefined;
   },
-  isOwned: ({ owner }, { dagId, runId, taskId }) => owner === `${dagId}/${runId}/${taskId}`,
+  isOwned: ({ owner }, by) => owner === idsOf(inRun(owner, by)).join("/"),
 };
+
+/** Returns the owner with the run of a path if any run will do. */
+function inRun(path: string, { anyRun, ...owner }: ExpectedOwner): Owner {
+  return anyRun ? { ...owner, runId: path.slice(owner.dagId.length + 1, -owner.taskId.length - 1) } : owner;
+}
 
 export const AIRFLOW_LAYOUTS = [uuidLayout, tiLayout] as const;
 
@@ -229,10 +247,11 @@ function instance(tiId: string | undefined): string {
 
 /** Returns the ids as a path that leaves room for `tail`. */
 function ownerPath(owner: Owner, tail: string, limit: number): string {
-  const ids = [owner.dagId, owner.runId, owner.taskId];
+  const ids = idsOf(owner);
   const excess = sum(ids.map(byteLength)) + ids.length + byteLength(tail) - limit;
   if (excess <= 0) return ids.join("/");
   const [dagId, runId, taskId] = shortened(ids, excess, byteLength) as [string, string, string];
-  checkOwner({ dagId, runId, taskId });
-  return `${dagId}/${runId}/${taskId}`;
+  const short = { dagId, runId, taskId };
+  checkOwner(short);
+  return idsOf(short).join("/");
 }

@@ -7,6 +7,7 @@ import type { XComFeatures } from "../features.js";
 import { JSON_SUFFIX } from "../serializer.js";
 import {
   checkOwner,
+  type ExpectedOwner,
   endingText,
   isHollow,
   type KeyLayout,
@@ -121,6 +122,7 @@ export function templateLayout(keyTemplate: string): KeyLayout<"template"> {
   const read = reader(template);
   return {
     name: "template",
+    overwrites: !template.unique,
     newKey: (owner, key, ending, limit) => write(template, owner, key, ending, limit),
     parseKey(segments) {
       const found = read(segments.join("/"));
@@ -172,12 +174,18 @@ function fitting({ ids, unique }: Template, owner: Owner, rest: number, limit: n
   return { ...idsOf(owner), ...Object.fromEntries(ids.map((id, i) => [id, nameOf(short[i]!)])) };
 }
 
-function isOwned(template: Template, found: Values, place: ParsedKey<"template">, by: Owner, limit: number): boolean {
+function isOwned(
+  template: Template,
+  found: Values,
+  place: ParsedKey<"template">,
+  by: ExpectedOwner,
+  limit: number,
+): boolean {
   checkOwner(by);
   if (template.has("map_index") && found.map_index !== mapIndexOf(by)) return false;
   const rest = place.tail.length - sum(template.ids.map((id) => found[id].length));
   const wanted = fitting(template, by, rest, limit);
-  return template.ids.every((id) => found[id] === wanted[id]);
+  return template.ids.every((id) => (by.anyRun && id === "run_id") || found[id] === wanted[id]);
 }
 
 function reader({ parts }: Template): (path: string) => Values | undefined {

@@ -18,6 +18,8 @@ export interface LocatableBackend extends XComBackend {
 /** `XComObjectStorageBackend`, the base of all layers, without a wrapper. */
 export interface ObjectStorageBackend extends LocatableBackend {
   readonly [CLASS]: "XComObjectStorageBackend";
+  /** Whether values can share a name, so that a later one overwrites an earlier one. */
+  readonly overwrites: boolean;
 }
 
 /** Returns the objects of a row; undefined if the backend cannot list them. */

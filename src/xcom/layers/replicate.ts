@@ -82,11 +82,12 @@ export class Replicas implements LocatableBackend {
 
   /**
    * Stores a value with the primary, then copies its object byte for byte. With `write: "all"` a failed copy fails the
-   * call, which then removes everything it has written.
+   * call, which then removes everything it has written. Every value gets a name of its own, not that of the task
+   * instance (`tiId`): a copy that fails could otherwise leave an older value under the name.
    */
   storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
     return withOperation("storeValue", this.path, async () => {
-      const stored = await this.#primary.storeValue(owner, key, value, options);
+      const stored = await this.#primary.storeValue({ ...owner, tiId: undefined }, key, value, options);
       const [primary, ...others] = this.#copies(stored);
       if (primary) await this.#spread(primary, others, options.signal);
       return stored;
@@ -224,6 +225,8 @@ function checkTargets(targets: readonly ObjectStorageBackend[]): void {
     if (!isInstance<ObjectStorageBackend>(target, "XComObjectStorageBackend"))
       refuse("a target is no XComObjectStorageBackend; put other layers around replicate(), not inside");
   }
+  if (targets.some(({ overwrites }) => overwrites))
+    refuse("replicas need a new name for each value; add {uuid} to the keyTemplate of the targets");
   if (targets.some(({ storage }) => storage !== targets[0]!.storage))
     refuse("the targets have several Storages; open one with all their connections, and give it to each");
   targets.forEach(({ path }, i) => {

@@ -33,6 +33,11 @@ export interface RowCondition extends RowOptions {
   ifAbsent?: boolean | undefined;
 }
 
+/** Requires that a row is still as it was read, or still does not exist. */
+export function unchangedSince(row: XComRow | undefined): RowCondition {
+  return row ? { ifVersion: row.version } : { ifAbsent: true };
+}
+
 /** Rows that can be read. */
 export interface XComRowReader {
   get(at: RowKey, options?: RowOptions): Promise<XComRow | undefined>;

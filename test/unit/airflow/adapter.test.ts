@@ -361,6 +361,14 @@ describe("whose an object is", () => {
       async ({ client }) => void expect(await client.getXCom({ key: "k", includePriorDates: true })).toEqual(BIG),
     );
   });
+  test.each([{ taskId: "other" }, { dagId: "other", runId: "earlier" }])(
+    "of an earlier run's row too: %j is PermissionDenied",
+    async (other) => {
+      await client.rows.set({ ...OWNER, key: "k" }, await stored(other));
+      const reading = call(({ client }) => client.getXCom({ key: "k", includePriorDates: true }));
+      await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
+    },
+  );
   test("ids that are given are the owner", async () => {
     const theirs = { dagId: "d", runId: "r", taskId: "t" };
     await client.rows.set({ ...theirs, key: "k" }, await stored(theirs));

@@ -153,6 +153,24 @@ describe("XComs in storage", () => {
       expect(await rebuilt(into, { replace: true })).toEqual({ rows: 1, skipped: [], failed: [] });
       expect((await into.get({ ...OWNER, key: "k" }))?.value).toBe(reference);
     });
+    test.each([false, true])("never in place of what another writer sets meanwhile (replace: %s)", async (replace) => {
+      const reference = await backend().storeValue(OWNER, "k", 1);
+      const into = rows();
+      const at = { ...OWNER, key: "k" };
+      if (replace) await into.set(at, "old");
+      // The other writer comes after the look at the row, and before its row is set.
+      const raced: XComRows = {
+        ...into,
+        get: async (one) => {
+          const found = await into.get(one);
+          await into.set(at, "newer");
+          return found;
+        },
+      };
+      const why = "another writer has set the row meanwhile";
+      expect(await rebuilt(raced, { replace })).toEqual({ rows: 0, skipped: [{ from: reference, why }], failed: [] });
+      expect((await into.get(at))?.value).toBe("newer");
+    });
     test("in the older layout under the key that is named, else not", async () => {
       const reference = await backend({ layout: "uuid" }).storeValue(OWNER, "k", 1);
       const into = rows();
@@ -243,6 +261,34 @@ describe("an export", () => {
         expect([done.rows, done.skipped.length]).toEqual([1, 2]);
         expect(await xcom.get({ ...OWNER_D, key: "k" })).toBe("b");
       }
+    },
+  );
+  test.each([false, true])(
+    "does not replace what another writer sets meanwhile, and leaves no object (replace: %s)",
+    async (replace) => {
+      const here = world();
+      const large = JSON.stringify("x".repeat(500));
+      await here.storage.write("memory://exports/out/k.json", large);
+      await here.storage.write("memory://exports/out/index.jsonl", line("k"));
+      const at = { ...OWNER_D, key: "k" };
+      const into = memoryRows();
+      const backend = new XComObjectStorageBackend({
+        storage: here.storage,
+        path: "memory://xcoms/base",
+        threshold: 100,
+      });
+      if (replace) await into.set(at, "old");
+      const raced: XComRows = {
+        ...into,
+        set: async (...args) => {
+          await into.set(at, "newer");
+          return into.set(...args);
+        },
+      };
+      const done = await importExported(new XCom({ rows: raced, backend }), from(here.storage), { replace });
+      expect(done).toMatchObject({ rows: 0, skipped: [{ from: "k.json", why: expect.stringContaining("meanwhile") }] });
+      expect((await into.get(at))?.value).toBe("newer");
+      expect(await all(here.storage.list("memory://xcoms", { recursive: true }))).toEqual([]);
     },
   );
   test("with a damaged file, and with one that is missing, has the others all the same", async () => {

@@ -119,14 +119,13 @@ describe("digest", () => {
     expect(await overwritten.loadValue((row as string).replace("k.json", `${key}.json`))).toBe(1);
   });
 
-  test("the place of a task instance is meant to be overwritten and takes none", async () => {
-    const { backend, calls } = make();
-    const storing = backend.storeValue({ ...OWNER, tiId: TI }, "k", small);
-    await expect(storing).rejects.toThrow(/InvalidArgument.*leave out tiId, or use layout "uuid"/);
-    expect(calls).toEqual([]);
-    await expect(
-      make({ layout: "uuid" }).backend.storeValue({ ...OWNER, tiId: TI }, "k", small),
-    ).resolves.toBeDefined();
+  test("a value has a name of its own, not the task instance's, which a second value overwrites", async () => {
+    const { backend } = make();
+    const owner = { ...OWNER, tiId: TI };
+    const [one, two] = [await backend.storeValue(owner, "k", small), await backend.storeValue(owner, "k", small)];
+    expect(one).toMatch(/\/write-[0-9a-f-]{36}\/k~sha256-/);
+    expect(two).not.toBe(one);
+    expect(await backend.loadValue(one, { owner })).toEqual(small);
   });
 
   test("options that contradict it are refused when the backend is made", () => {

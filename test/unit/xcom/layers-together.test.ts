@@ -54,7 +54,8 @@ describe("a repair of a name that is overwritten", () => {
     ["damaged", async (storage: ReturnType<typeof two>["storage"], path: string) => storage.write(path, "{")],
   ])("leaves a newer value that came meanwhile, where the copy was %s", async (_, damage) => {
     const { storage, at, layer, copyOf } = two();
-    const row = await layer().storeValue(owner, "k", "old");
+    const row = await at(BASE).storeValue(owner, "k", "old");
+    await layer().sync(row);
     await damage(storage, REFERENCE(row));
     const replica = at(REPLICA);
     // The newer value arrives after the read of the primary and before its repair.
@@ -67,6 +68,7 @@ describe("a repair of a name that is overwritten", () => {
         },
       },
       path: { value: replica.path },
+      overwrites: { value: false },
       storage: { value: storage },
       purge: { value: replica.purge.bind(replica) },
     });
@@ -82,6 +84,44 @@ describe("a repair of a name that is overwritten", () => {
     else await storage.write(REFERENCE(row), "{");
     await layer({ repair: true }).loadValue(row);
     expect(await at(BASE).loadValue(row)).toBe("value");
+  });
+});
+
+describe("replicas and names that are overwritten", () => {
+  test("a task instance's second value has a name of its own, so that a failed copy leaves no older value under it", async () => {
+    const { storage, layer, copyOf } = two();
+    const owner = { ...OWNER, tiId: TI };
+    const first = await layer().storeValue(owner, "k", "old");
+    await expect(layer().loadValue(first, { owner })).resolves.toBe("old");
+    const second = await layer({ write: "primary" }).storeValue(owner, "k", "new");
+    expect(second).not.toBe(first);
+    await storage.delete(copyOf(second));
+    await storage.delete(REFERENCE(second));
+    await expect(layer().loadValue(second, { owner })).rejects.toMatchObject({ code: "NotFound" });
+  });
+  test("a failed copy does not delete the value that stood under the name", async () => {
+    const { storage, at, layer } = two();
+    const owner = { ...OWNER, tiId: TI };
+    const standing = await at(BASE).storeValue(owner, "k", "old");
+    const failing = async () => Promise.reject(failure("Unavailable", ""));
+    const broken = new Proxy(storage, {
+      get(target, name) {
+        if (name === "copy") return failing;
+        const found: unknown = Reflect.get(target, name);
+        return typeof found === "function" ? found.bind(target) : found;
+      },
+    });
+    const targets = [BASE, REPLICA].map(
+      (path) => new XComObjectStorageBackend({ storage: broken, path, threshold: 0, layout: "ti" }),
+    );
+    await expect(replicate({ targets }).storeValue(owner, "k", "new")).rejects.toMatchObject({ code: "Unavailable" });
+    expect(await layer().loadValue(standing, { owner })).toBe("old");
+  });
+  test("a key template without {uuid} is refused", () => {
+    const { storage } = two();
+    const keyTemplate = "{dag_id}/{run_id}/{task_id}/{map_index}/{key}.json";
+    const targets = [BASE, REPLICA].map((path) => new XComObjectStorageBackend({ storage, path, keyTemplate }));
+    expect(() => replicate({ targets })).toThrow(/InvalidArgument.*add \{uuid\} to the keyTemplate of the targets/);
   });
 });
 
