@@ -106,7 +106,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** Maximum nesting of a row: MessagePack is written up to 100 levels, some of them for the SDK's own envelope. */
 const MAX_DEPTH = 90;
 
-const MEND = "a lower threshold (0 is every value) makes it an object";
+const MEND = "a lower threshold makes it an object";
 
 /**
  * Refuses a row that would hang or kill the supervisor: throws InvalidArgument for a lone surrogate, for a value that

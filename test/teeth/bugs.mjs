@@ -1076,6 +1076,14 @@ export const bugs = [
     tests: ["test/unit/xcom/layers-together.test.ts"],
   },
   {
+    name: "the microseconds of dates after 2106 are one off",
+    file: "src/xcom/encoding/types.ts",
+    find: "return BigInt(whole) * 1_000_000n + BigInt(Math.round((seconds - whole) * parts) * (1e6 / parts));",
+    replace: "return BigInt(Math.round(seconds * parts) * (1e6 / parts));",
+    tests: ["test/unit/xcom/datetime.test.ts"],
+    only: "float seconds",
+  },
+  {
     name: "replicas accept a key template whose names are overwritten",
     file: "src/xcom/layers/replicate.ts",
     find: "if (targets.some(({ overwrites }) => overwrites))",
@@ -1260,8 +1268,8 @@ export const bugs = [
   {
     name: "float seconds lose a millisecond",
     file: "src/xcom/encoding/types.ts",
-    find: "BigInt(Math.round(seconds * 1e6))",
-    replace: "BigInt(Math.floor(seconds * 1e6))",
+    find: "BigInt(Math.round((seconds - whole) * parts)",
+    replace: "BigInt(Math.floor((seconds - whole) * parts)",
     tests: ["test/unit/xcom/datetime.test.ts"],
   },
   {

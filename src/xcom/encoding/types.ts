@@ -49,14 +49,16 @@ export class DateTime extends Date {
   }
 }
 
-/** Above this many seconds a number has no exact microseconds, so only milliseconds remain. */
-const MAX_EXACT_SECONDS = Number.MAX_SAFE_INTEGER / 1e6;
+/** From here on, in the year 2242, a number of seconds has steps of two microseconds: only milliseconds remain. */
+const MAX_EXACT_SECONDS = 2 ** 33;
 
 /** Returns the microseconds of float seconds; a float may lie just below its decimal, so flooring would lose one. */
 function microsecondsIn(seconds: number): bigint | undefined {
   if (!Number.isFinite(seconds)) return undefined;
-  if (Math.abs(seconds) <= MAX_EXACT_SECONDS) return BigInt(Math.round(seconds * 1e6));
-  return BigInt(Math.round(seconds * 1e3)) * 1000n;
+  const parts = Math.abs(seconds) <= MAX_EXACT_SECONDS ? 1e6 : 1e3;
+  // Apart from the whole seconds: the product of both is rounded, and loses a microsecond of dates after 2106.
+  const whole = Math.trunc(seconds);
+  return BigInt(whole) * 1_000_000n + BigInt(Math.round((seconds - whole) * parts) * (1e6 / parts));
 }
 
 /** Divides and rounds down, also before 1970. */

@@ -24,7 +24,17 @@ from airflow.sdk import ObjectStoragePath
 
 Backend = backend.XComObjectStorageBackend
 PREFIX = "AIRFLOW__COMMON_IO__XCOM_OBJECTSTORAGE_"
+
+
+class AnyOrder:
+    """A list that Airflow makes of a set: its order is that of the hashes."""
+
+    def __init__(self, items):
+        self.items = items
+
+
 NAMES = {
+    "AnyOrder": AnyOrder,
     "collections": collections,
     "datetime": datetime,
     "decimal": decimal,
@@ -81,6 +91,8 @@ def load(row, value):
 
 def same(loaded, wanted):
     """Equal, of the same type, all the way down; nan is nan."""
+    if isinstance(wanted, AnyOrder):
+        return type(loaded) is list and sorted(map(repr, loaded)) == sorted(map(repr, wanted.items))
     if type(loaded) is not type(wanted):
         return False
     if isinstance(wanted, dict):

@@ -46,6 +46,16 @@ test("a DateTime of microseconds keeps them, before 1970 too, and gives them up 
   expect(date.microseconds).toBe(5_000n);
 });
 
+test("float seconds keep the microsecond from 1698 to 2242", () => {
+  const furthest = 2 ** 33 * 1e6 - 1;
+  fc.assert(
+    fc.property(fc.integer({ min: -furthest, max: furthest }), (micros) => {
+      expect(new DateTime(micros / 1e6).microseconds).toBe(BigInt(micros));
+    }),
+    { examples: [[4_404_719_480_490_380], [-4_327_376_919_923_116], [0], [-1]] },
+  );
+});
+
 describe.each<TableFormat>(["csv", "jsonl", "parquet", "arrow"])("a timestamp in %s", (format) => {
   const schema = { at: "timestamp" } as const;
   test("has its millisecond whenever it is", async () => {
