@@ -19,6 +19,8 @@ export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<Batch, void
   if (batch.numRows * names.length > MAX_GROUP_CELLS) {
     throw failure("TooLarge", `arrow: a batch has more than ${MAX_GROUP_CELLS} cells`);
   }
+  // The library has no children for the structs of a batch without rows.
+  if (batch.numRows === 0) return;
   const columns = fields.map(({ type }, at) => cellsOf(arrow, batch.getChildAt(at) as Vector, type));
   const make = rowMaker(names);
   for (let from = 0; from < batch.numRows; from += BATCH_ROWS) {

@@ -57,6 +57,7 @@ async function* groups(scan: ParquetScan, readers: readonly CellReader[], signal
   const make = rowMaker(readers.map(({ name }) => name));
   const pace = new Pace();
   for (const [group, range] of scan.ranges.entries()) {
+    if (range.rowStart === range.rowEnd) continue;
     const columns: DecodedArray[] = [];
     for (const { name } of readers) {
       const where = `row group ${group}, column ${JSON.stringify(name)}`;
@@ -109,6 +110,8 @@ function checkGroups({ row_groups, num_rows, schema }: FileMetaData, columns: nu
     if (count < 0n || count * BigInt(columns) > MAX_GROUP_CELLS) {
       throw failure("TooLarge", `parquet: row group ${group} has more than ${MAX_GROUP_CELLS} cells`);
     }
+    // Arrow's writer gives a table without rows one group, whose columns have no pages and no place.
+    if (count === 0n) continue;
     for (const { meta_data: meta } of chunks) {
       const at = Number(meta?.dictionary_page_offset ?? meta?.data_page_offset ?? -1);
       const length = Number(meta?.total_compressed_size ?? -1);
