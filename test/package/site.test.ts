@@ -31,7 +31,7 @@ interface Seen {
   links: string[];
   sidebar: string[];
   anchors: string[];
-  /** Elements beyond the right edge, if the page can be scrolled sideways. */
+  /** What is cut off on the right: elements if the page scrolls sideways, or the sidebar. */
   beyond: string[];
   /** Console messages, exceptions and failed responses. */
   messages: string[];
@@ -167,7 +167,7 @@ describe.skipIf(why)(`the documentation site${why ? ` (skipped, ${why})` : ""}`,
     expect(seen.every(({ hosts }) => hosts.length > 0)).toBe(true);
   });
 
-  test("does not scroll sideways", () => {
+  test("does not scroll sideways and cuts nothing off", () => {
     expect(all(({ beyond }) => beyond)).toEqual([]);
   });
 

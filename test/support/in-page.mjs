@@ -5,7 +5,7 @@
  *
  * @param {number} width of the page in CSS pixels
  * @returns {Promise<{ links: string[], sidebar: string[], anchors: string[], beyond: string[] }>} the addresses of all
- *   links and of those in the sidebar, all ids, and the elements beyond the right edge if the page scrolls sideways
+ *   links and of those in the sidebar, all ids, and what is cut off on the right: elements if the page scrolls sideways, or the sidebar
  */
 export async function look(width) {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -24,12 +24,15 @@ export async function look(width) {
   };
   const whole = document.documentElement.scrollWidth;
   const beyond = [...document.querySelectorAll("body *")].filter((element) => whole > width && isBeyond(element));
+  // On a desk's width the sidebar stands beside the text.
+  const sidebar = document.querySelector(".VPSidebar");
+  const isCut = width > 960 && sidebar !== null && sidebar.scrollWidth > sidebar.clientWidth;
   const described = beyond.map(({ outerHTML }) => outerHTML.slice(0, 120));
   return {
     links: hrefs("body"),
     sidebar: hrefs(".VPSidebar"),
     anchors: [...document.querySelectorAll("[id]")].map(({ id }) => id),
-    beyond: whole > width ? [`scrolls to ${whole}`, ...described] : [],
+    beyond: [...(whole > width ? [`scrolls to ${whole}`] : []), ...described, ...(isCut ? ["a cut sidebar"] : [])],
   };
 }
 
