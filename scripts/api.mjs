@@ -35,6 +35,8 @@ function programOf(emitted, doors) {
   const { readFile: read, fileExists } = host;
   host.readFile = (name) => emitted.get(resolve(name)) ?? read(name);
   host.fileExists = (name) => emitted.has(resolve(name)) || fileExists(name);
+  // Without a build the folders of the declarations do not exist; TypeScript would not look into them.
+  host.directoryExists = undefined;
   return ts.createProgram(doors, options, host);
 }
 

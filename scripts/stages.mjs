@@ -20,6 +20,8 @@ export const CONTRACTS = ["test/conformance/contract.test.ts"];
 export const PACKAGED = ["builds", "bundle", "driver-example", "exports", "package", "types"].map(
   (name) => `test/package/${name}.test.ts`,
 );
+/** The documentation site in a browser. */
+export const SITE = "test/package/site.test.ts";
 /** Fault injection between the library and the servers. */
 const FAULTS = "test/faults/";
 /** Tests that must pass on every Node version. */
@@ -33,9 +35,14 @@ export const stages = [
   { name: "exported surface", command: ["node", "scripts/api.mjs"] },
   { name: "api reference", command: ["typedoc", "--emit", "none"] },
   { name: "servers", command: ["node", "test/servers/prepare.mjs"], minutes: 30 },
-  { name: "unit and contract", vitest: [...PACKAGED, `${FAULTS}**`].map((file) => `--exclude=${file}`), minutes: 45 },
+  {
+    name: "unit and contract",
+    vitest: [...PACKAGED, SITE, `${FAULTS}**`].map((file) => `--exclude=${file}`),
+    minutes: 45,
+  },
   { name: "faults", vitest: [FAULTS], minutes: 30 },
   { name: "package", vitest: PACKAGED },
+  { name: "docs site", vitest: [SITE] },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
   { name: "examples", command: ["node", "scripts/examples.mjs"] },
   { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },

@@ -10,7 +10,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { bugs } from "../test/teeth/bugs.mjs";
-import { PACKAGED } from "./stages.mjs";
+import { PACKAGED, SITE } from "./stages.mjs";
 
 /** @typedef {import("../test/teeth/bugs.mjs").Bug} Bug */
 /** @typedef {{ file: string, title: string }} Failed */
@@ -100,7 +100,7 @@ async function redden(tree, { tests, only }) {
   const filter = only === undefined ? [] : ["-t", only];
   const named = await vitest(tree, [...tests, ...filter, "--bail=1", "--maxWorkers=1"], PATIENCE);
   if (!named.green) return named;
-  const left = [...PACKAGED, "test/package/docs.test.ts"].map((file) => `--exclude=${file}`);
+  const left = [...PACKAGED, SITE, "test/package/docs.test.ts"].map((file) => `--exclude=${file}`);
   return vitest(tree, [...left, "--bail=1"], SUITE_PATIENCE);
 }
 

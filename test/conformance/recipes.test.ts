@@ -1,4 +1,4 @@
-/** The recipes for concurrent writers in docs/which-call.md, with concurrent writers. */
+/** The recipes for concurrent writers in docs/guides/concurrency.md, with concurrent writers. */
 import { setTimeout } from "node:timers/promises";
 import { transform } from "esbuild";
 import { describe, expect, test } from "vitest";
@@ -13,7 +13,7 @@ type Increment = (counter: string) => Promise<number>;
 
 /** Returns the documented function, on `storage`. */
 async function documented(storage: Storage): Promise<Increment> {
-  const block = (await blocksOf("docs/which-call.md")).find(({ code }) => code.includes("function increment"));
+  const block = (await blocksOf("docs/guides/concurrency.md")).find(({ code }) => code.includes("function increment"));
   const text = /^async function increment[\s\S]*?^}$/m.exec(block?.code ?? "")?.[0] ?? "";
   const { code } = await transform(text, { loader: "ts" });
   return new Function("storage", "isStorageError", "setTimeout", `${code}\nreturn increment;`)(

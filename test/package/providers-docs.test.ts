@@ -1,4 +1,4 @@
-/** docs/providers.md and the code agree. */
+/** docs/stores/s3.md and the code agree. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { parseConnection, s3Options } from "../../src/connections/index.js";
 import { profiles } from "../../src/fs/drivers/s3/profile.js";
 import { ROOT } from "../support/installed.js";
 
-const page = await readFile(join(ROOT, "docs/providers.md"), "utf8");
+const page = await readFile(join(ROOT, "docs/stores/s3.md"), "utf8");
 const rows = page
   .split("\n")
   .filter((line) => line.startsWith("| "))
