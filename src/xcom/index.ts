@@ -17,6 +17,10 @@ export {
 } from "./layers/lifecycle.js";
 export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
 export { airflowReferences, lineReferences, type ReferenceSource } from "./operations/references.js";
+export { type SweepOptions, sweep } from "./operations/sweep.js";
+export type { SweptObject } from "./operations/sweep-removal.js";
+export type { SweepReport } from "./operations/sweep-report.js";
+export { type UndoSweepReport, undoSweep } from "./operations/sweep-undo.js";
 export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
 export { restRows } from "./rows/airflow-rest.js";
 export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";

@@ -1,5 +1,6 @@
 /** The references that keep objects alive, whatever holds them. */
 
+import { failure } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
@@ -65,8 +66,9 @@ export function airflowReferences(query: Query): ReferenceSource {
   return {
     name: "Airflow's database",
     async *references({ signal } = {}) {
-      const tables = await tablesOf(query, signal);
-      for (const table of tables) yield* referencesIn(query, table, signal);
+      for (const table of await tablesOf(query, signal)) if (isLive(table)) yield* referencesIn(query, table, signal);
+      // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
+      for (const table of await tablesOf(query, signal)) if (!isLive(table)) yield* referencesIn(query, table, signal);
     },
   };
 }
@@ -76,6 +78,10 @@ const TABLES = [
   "SELECT name FROM sqlite_master WHERE type = 'table'",
 ];
 const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
+
+function isLive(table: string): boolean {
+  return table.startsWith("xcom");
+}
 
 async function tablesOf(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
   const [postgres, sqlite] = TABLES;
@@ -103,19 +109,19 @@ async function* referencesIn(
       signal,
     );
     for (const { reference } of rows) {
-      const value = parsed(reference);
-      if (typeof value === "string") yield { text: value, where: table };
+      yield { text: textIn(reference, table), where: table };
     }
     if (rows.length < PAGE) return;
     after = rows.at(-1)!.reference;
   }
 }
 
-function parsed(text: string): unknown {
+/** Returns the text of a JSON string. A row that cannot be read may hold a reference that nobody would count. */
+function textIn(json: string, table: string): string {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+    return String(JSON.parse(json));
+  } catch (cause) {
+    throw failure("Corrupt", `${table} has a value that is no JSON: ${json.slice(0, 100)}`, { cause });
   }
 }
 
