@@ -28,10 +28,10 @@ export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/rep
 export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
 export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
+export { airflowReferences } from "./xcom/operations/airflow-references.js";
 export type { SweepShard } from "./xcom/operations/candidates.js";
 export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
 export {
-  airflowReferences,
   type FoundReference,
   lineReferences,
   type ReferenceSource,

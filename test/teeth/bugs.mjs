@@ -24,7 +24,7 @@ export const bugs = [
   },
   {
     name: "the references of earlier attempts and archives do not count",
-    file: "src/xcom/operations/references.ts",
+    file: "src/xcom/operations/airflow-references.ts",
     find: "const XCOM_TABLE = /^(?:xcom(?:_v\\d+)?|_airflow_deleted__xcom\\w*)$/;",
     replace: "const XCOM_TABLE = /^xcom(?:_v\\d+)?$/;",
     tests: ["test/unit/xcom/fsck.test.ts"],

@@ -1,11 +1,8 @@
 /** The references that keep objects alive, whatever holds them. */
 
-import { failure } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
-import type { Query } from "../rows/sql.js";
-import { ask } from "../rows/sql.js";
 import { placeOf, type StoredLocation } from "../stored.js";
 
 /** A reference, and where it was found. */
@@ -53,76 +50,6 @@ export function lineReferences(lines: Iterable<string> | AsyncIterable<string>, 
       }
     },
   };
-}
-
-/** Maximum references of a page in memory. */
-const PAGE = 2000;
-
-/**
- * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
- * attempt of a task, and of the archive tables that `airflow db clean` makes. Only texts that begin with a scheme.
- */
-export function airflowReferences(query: Query): ReferenceSource {
-  return {
-    name: "Airflow's database",
-    async *references({ signal } = {}) {
-      for (const table of await tablesOf(query, signal)) if (isLive(table)) yield* referencesIn(query, table, signal);
-      // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
-      for (const table of await tablesOf(query, signal)) if (!isLive(table)) yield* referencesIn(query, table, signal);
-    },
-  };
-}
-
-const TABLES = [
-  "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))",
-  "SELECT name FROM sqlite_master WHERE type = 'table'",
-];
-const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
-
-function isLive(table: string): boolean {
-  return table.startsWith("xcom");
-}
-
-async function tablesOf(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
-  const [postgres, sqlite] = TABLES;
-  const rows = await ask<{ name: string }>(query, postgres!, [], signal).catch(() =>
-    ask<{ name: string }>(query, sqlite!, [], signal),
-  );
-  const names = rows.map(({ name }) => String(name)).filter((name) => XCOM_TABLE.test(name));
-  return names.sort();
-}
-
-/** Each page starts after the last text, so that rows written or deleted meanwhile cause no skipped one. */
-async function* referencesIn(
-  query: Query,
-  table: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<FoundReference> {
-  let after = "";
-  for (;;) {
-    const texts = `SELECT DISTINCT CAST(value AS TEXT) AS reference FROM "${table}"`;
-    const where = `reference LIKE '"%://%' AND reference > $1`;
-    const rows = await ask<{ reference: string }>(
-      query,
-      `SELECT reference FROM (${texts}) AS found WHERE ${where} ORDER BY reference LIMIT ${PAGE}`,
-      [after],
-      signal,
-    );
-    for (const { reference } of rows) {
-      yield { text: textIn(reference, table), where: table };
-    }
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.reference;
-  }
-}
-
-/** Returns the text of a JSON string. A row that cannot be read may hold a reference that nobody would count. */
-function textIn(json: string, table: string): string {
-  try {
-    return String(JSON.parse(json));
-  } catch (cause) {
-    throw failure("Corrupt", `${table} has a value that is no JSON: ${json.slice(0, 100)}`, { cause });
-  }
 }
 
 /** Returns the object that a text refers to, if its path has one of Airflow's layouts; undefined for a value. */

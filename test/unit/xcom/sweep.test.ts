@@ -161,12 +161,13 @@ describe("nothing is deleted when", () => {
     await refused({ sources }, { code: "NotFound", message: expect.stringContaining("refs has no reference") });
   });
   test("a row of Airflow's database cannot be read", async () => {
-    const tables = [{ name: "xcom" }];
-    const query = async (text: string) => ({
-      rows: text.includes("information_schema")
-        ? tables
-        : [{ reference: JSON.stringify(good) }, { reference: '"s3://b' }],
-    });
+    const answers: [part: string, rows: object[]][] = [
+      ["pg_tables", [{ name: "xcom" }]],
+      ["pg_index", []],
+      ["pg_relation_size", [{ blocks: "1" }]],
+      ["reference", [{ reference: JSON.stringify(good) }, { reference: '"s3://b' }]],
+    ];
+    const query = async (text: string) => ({ rows: answers.find(([part]) => text.includes(part))![1] });
     await refused({ sources: [airflowReferences(query)] }, { code: "Corrupt" });
   });
   test("more than half of the objects would go", async () => {
