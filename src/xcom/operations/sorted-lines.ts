@@ -59,7 +59,7 @@ export class LineSorter {
 
   /** Adds a line. Returns a promise to wait for when lines have to be written to disk first. */
   add(line: string): Promise<void> | undefined {
-    this.#lines.push(line);
+    this.#lines.push(copyOf(line));
     this.#bytes += line.length + LINE_BYTES;
     return this.#bytes >= this.#runBytes ? this.#spill() : undefined;
   }
@@ -102,6 +102,11 @@ export class LineSorter {
     this.#levels[level] ??= [];
     return this.#levels[level];
   }
+}
+
+/** A part of a string keeps the whole alive, which may be a page of a listing or a block of a file. */
+function copyOf(line: string): string {
+  return ` ${line}`.slice(1);
 }
 
 /** Sorts in place, unless the lines already are in order. */
