@@ -55,7 +55,9 @@ function bucketOf(count, tally) {
         tally.pages += 1;
         const page = [];
         for (let i = start; i < Math.min(to, start + PAGE * step); i += step)
-          page.push(step === 1 ? entry(i) : { key: keyOf(i).split("/").slice(0, 2).join("/") + "/", type: "directory" });
+          page.push(
+            step === 1 ? entry(i) : { key: keyOf(i).split("/").slice(0, 2).join("/") + "/", type: "directory" },
+          );
         // As a request would: other work takes its turn.
         await new Promise((resolve) => setImmediate(resolve));
         yield page;
@@ -96,7 +98,10 @@ async function measured(count) {
   const tally = { pages: 0, deletes: 0, rss: 0, disk: 0 };
   const folder = mkdtempSync(join(TEMPORARY, "stowage-bench-"));
   process.env.TMPDIR = folder;
-  const storage = openStorage({ drivers: [{ schemes: ["sim"], open: () => bucketOf(count, tally) }], connections: { lake: { type: "generic" } } });
+  const storage = openStorage({
+    drivers: [{ schemes: ["sim"], open: () => bucketOf(count, tally) }],
+    connections: { lake: { type: "generic" } },
+  });
   globalThis.gc?.();
   const before = process.memoryUsage.rss();
   const watch = setInterval(() => {

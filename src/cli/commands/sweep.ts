@@ -1,5 +1,5 @@
 /** `sweep`. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import {
@@ -38,7 +38,11 @@ export function addSweep(cli: Cli, program: Command): void {
     .option("--delete", "delete what nothing refers to")
     .option("--trash <path>", "instead move it below this path, where it keeps its place")
     .option("--undo", "move everything in the trash back; never replaces an object")
-    .option("--grace <time>", "how long an object needs no reference: 36h or 7d", seconds, 86_400)
+    .addOption(
+      new Option("--grace <time>", "how long an object needs no reference: 36h or 7d")
+        .argParser(seconds)
+        .default(86_400, "24h"),
+    )
     .option("--force", "allow a grace below an hour")
     .option("--max-share <share>", "delete nothing if more of the objects would go", share, 0.5)
     .option("--base <path>", "base path, if PATH is a folder below it; else the setting")
@@ -162,7 +166,7 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
     ["young", report.young, `within the grace of ${graceText(swept.grace)}`],
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
-    ["not referenced", report.orphaned, bytes(report.bytes)],
+    ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
     ["deleted", report.deleted, bytes(report.freed)],
     ["moved", report.moved, bytes(report.freed)],
     ["changed meanwhile", report.changed, "left alone"],
@@ -178,6 +182,10 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
     const rest = remark === undefined ? "" : `  ${styled(stdout, "dim", remark)}`;
     await put(stdout, `  ${name.padEnd(width)}  ${number}${rest}\n`);
   }
+}
+
+function percent({ orphaned, considered }: SweepReport): string {
+  return `${((100 * orphaned) / Math.max(1, considered)).toFixed(1)}%`;
 }
 
 const ALWAYS = ["listed", "referenced", "not referenced"];

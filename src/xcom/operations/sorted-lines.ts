@@ -106,7 +106,7 @@ export class LineSorter {
 
 /** A part of a string keeps the whole alive, which may be a page of a listing or a block of a file. */
 function copyOf(line: string): string {
-  return ` ${line}`.slice(1);
+  return " ".concat(line).slice(1);
 }
 
 /** Sorts in place, unless the lines already are in order. */
