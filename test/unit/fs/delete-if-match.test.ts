@@ -22,7 +22,10 @@ function behaves(open: () => { storage: ReturnType<typeof openStorage>; base: st
     const seen = await storage.stat(path);
     await storage.write(path, "two");
     for (const ifMatch of [seen, seen.etag])
-      expect(await failed(storage.delete(path, { ifMatch }))).toMatchObject({ code: "PreconditionFailed", op: "delete" });
+      expect(await failed(storage.delete(path, { ifMatch }))).toMatchObject({
+        code: "PreconditionFailed",
+        op: "delete",
+      });
     expect(await storage.text(path)).toBe("two");
     const [listed] = await all(storage.list(base));
     await storage.delete(path, { ifMatch: listed! });
