@@ -28,14 +28,19 @@ export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/rep
 export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
 export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
+export { airflowReferences } from "./xcom/operations/airflow-references.js";
+export type { SweepShard } from "./xcom/operations/candidates.js";
 export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
 export {
-  airflowReferences,
   type FoundReference,
   lineReferences,
   type ReferenceSource,
   rowReferences,
 } from "./xcom/operations/references.js";
+export { type SweepOptions, sweep } from "./xcom/operations/sweep.js";
+export type { SweptObject } from "./xcom/operations/sweep-removal.js";
+export type { SweepReport } from "./xcom/operations/sweep-report.js";
+export { type UndoSweepOptions, type UndoSweepReport, undoSweep } from "./xcom/operations/sweep-undo.js";
 export type { LoadOptions, XComBackend, XComObjectStorageBackendOptions } from "./xcom/options.js";
 export { REMOTE_AGENT_OPTIONS } from "./xcom/presets.js";
 export { airflowRows, airflowRuns, type RunFinder, sqliteQuery } from "./xcom/rows/airflow-database.js";

@@ -31,6 +31,13 @@ export function listOf(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
+/** Parses a share from 0 to 1, without 0. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && value > 0 && value <= 1) return value;
+  throw new InvalidArgumentError("It must be a share above 0 and at most 1, such as 0.5.");
+}
+
 /** Formats a number of things: `1 file`, `2 files`. */
 export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;

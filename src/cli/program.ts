@@ -7,6 +7,7 @@ import { addFsck } from "./commands/fsck.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
+import { addSweep } from "./commands/sweep.js";
 import { addSync } from "./commands/sync.js";
 import { addTransfers } from "./commands/transfers.js";
 import { addUsage } from "./commands/usage.js";
@@ -54,6 +55,7 @@ function programOf(cli: Cli, number: string): Command {
   addObjects(cli, program);
   addXCom(cli, program);
   addFsck(cli, program);
+  addSweep(cli, program);
   addLifecycle(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);

@@ -136,16 +136,26 @@ function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): bo
  */
 export async function deleteUnchanged(
   call: Operation,
-  { key, driver }: ResolvedObject,
+  source: ResolvedObject,
   was: SourceState,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const told = (error: unknown) =>
     isStorageError(error, "PreconditionFailed") ? failure("ObjectChanged", CHANGED, { cause: error }) : error;
-  if (driver.deleteIfMatch) return call.run(() => driver.deleteIfMatch!(key, was.etag, { signal }), told);
-  const found = await call.run(() => statIfThere(call, { key, driver }, signal));
+  return call.run(() => deleteIfSame(call, source, was, signal), told);
+}
+
+/** Deletes an object in this state only; throws `PreconditionFailed` for another. Succeeds if it is gone. */
+export async function deleteIfSame(
+  call: Operation,
+  { key, driver }: ResolvedObject,
+  was: SourceState,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (driver.deleteIfMatch) return driver.deleteIfMatch(key, was.etag, { signal });
+  const found = await statIfThere(call, { key, driver }, signal);
   if (found === undefined) return;
-  if (!isSame(found, was)) throw failure("ObjectChanged", CHANGED);
+  if (!isSame(found, was)) throw failure("PreconditionFailed", "the object is another one by now");
   await driver.delete([{ key }], { signal });
 }
 

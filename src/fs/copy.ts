@@ -2,10 +2,17 @@
 import { invalid, isStorageError, StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
-import { checkApart, copyAcross, deleteUnchanged, type SourceState, waitUntilDistinct } from "./copy-across.js";
+import {
+  checkApart,
+  copyAcross,
+  deleteIfSame,
+  deleteUnchanged,
+  type SourceState,
+  waitUntilDistinct,
+} from "./copy-across.js";
 import type { AttributeName, Driver, ObjectInfo } from "./driver/driver.js";
 import { Operation, type ResolvedObject } from "./operation.js";
-import type { Abortable, CopyOptions, PathLike } from "./options.js";
+import type { Abortable, CopyOptions, DeleteOptions, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, type TreeOptions, type TreeVerb, transferTree } from "./tree.js";
 
@@ -36,6 +43,19 @@ export class Copies {
     if (init.recursive) return this.#tree(op, from, to, init, tree);
     const copied = await this.#copy(op, from, to, init);
     if (op === "move") await this.#finishMove(from, copied, init.signal);
+  }
+
+  /** Deletes one object in the state that `ifMatch` gives. Refuses what could mean more than one. */
+  deleteIfMatch([at, ...others]: readonly PathLike[], init: DeleteOptions): Promise<void> {
+    const { recursive, version, ifMatch = "", signal } = init;
+    const call = new Operation("delete", "delete", { ifMatch: "", signal });
+    return call.run(async () => {
+      if (recursive || version !== undefined || at === undefined || others.length > 0)
+        throw invalid("ifMatch of delete is the state of one object: give one path, without recursive and version");
+      const { etag = "", ...more } = typeof ifMatch === "string" ? { etag: ifMatch } : ifMatch;
+      if (typeof etag !== "string" || etag === "") throw invalid("ifMatch of delete has no etag");
+      return deleteIfSame(call, await call.object(this.#reach, at), { etag, ...more }, signal);
+    });
   }
 
   /** Returns whether one driver can copy between the two: same provider, same connection. */

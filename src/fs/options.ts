@@ -7,6 +7,7 @@ import type {
   DriverPostOptions,
   DriverSignOptions,
   ObjectAttributes,
+  ObjectInfo,
   ResponseHeaders,
 } from "./driver/driver.js";
 
@@ -155,6 +156,12 @@ export interface DeleteOptions extends DeleteObjectOptions {
   recursive?: boolean | undefined;
   /** Required to empty a whole bucket with `recursive`. */
   emptyBucket?: boolean | undefined;
+  /**
+   * Of one object: throws `PreconditionFailed` unless it still has this etag, or is what `stat` or a listing returned,
+   * whose time counts too: on S3 equal content has equal etags. S3 checks right before it deletes, the others in one
+   * step.
+   */
+  ifMatch?: string | Partial<Pick<ObjectInfo, "etag" | "version" | "modified">> | undefined;
 }
 
 export interface SignedUrlOptions {
@@ -210,7 +217,13 @@ export const WRITE: OptionNames<ObjectWriteOptions> = {
   signal: true,
 };
 export const REMOVE: OptionNames<DeleteObjectOptions> = { version: true, signal: true };
-export const DELETE: OptionNames<DeleteOptions> = { recursive: true, emptyBucket: true, version: true, signal: true };
+export const DELETE: OptionNames<DeleteOptions> = {
+  recursive: true,
+  emptyBucket: true,
+  version: true,
+  ifMatch: true,
+  signal: true,
+};
 export const LIST: OptionNames<ListOptions> = {
   recursive: true,
   startAfter: true,

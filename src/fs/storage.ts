@@ -377,15 +377,16 @@ export class Storage extends Objects<Driver> {
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
    * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
-   * are checked.
+   * are checked. With `ifMatch`, deletes one object in one state only.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
-    const { recursive, version, signal } = init;
+    const { recursive, version, ifMatch, signal } = init;
+    if (ifMatch !== undefined) return this.#copies.deleteIfMatch(toPathList(at), init);
     if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
     const trees: { call: Operation; reached: ResolvedObject }[] = [];
     for (const one of toPathList(at)) {
-      const call = new Operation("delete", "delete", init);
+      const call = new Operation("delete", "delete", { signal });
       const reached = await call.run(() => call.bucket(this.#reach, one));
       await call.run(() => checkDoomed(reached, init));
       trees.push({ call, reached });

@@ -5,6 +5,7 @@
 export { airflowEncoding, jsonEncoding, objectForm } from "./encoding/airflow.js";
 export { readJson } from "./encoding/json-read.js";
 export { jsonBytes, jsonText } from "./encoding/json-write.js";
+export type { ReadAliases } from "./features.js";
 export { type ImportReport, INDEX, importExported, importReferences, UNFINISHED } from "./import.js";
 export { asPath } from "./keys/base.js";
 export { type LayoutName, parseObjectName } from "./keys/layout.js";
@@ -15,8 +16,14 @@ export {
   lifecycleProvider,
   tooShort,
 } from "./layers/lifecycle.js";
+export { airflowReferences } from "./operations/airflow-references.js";
+export type { SweepShard } from "./operations/candidates.js";
 export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
-export { airflowReferences, lineReferences, type ReferenceSource } from "./operations/references.js";
+export { lineReferences, type ReferenceSource, rowReferences } from "./operations/references.js";
+export { sweep } from "./operations/sweep.js";
+export type { SweptObject } from "./operations/sweep-removal.js";
+export type { SweepReport } from "./operations/sweep-report.js";
+export { type UndoSweepReport, undoSweep } from "./operations/sweep-undo.js";
 export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
 export { restRows } from "./rows/airflow-rest.js";
 export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";

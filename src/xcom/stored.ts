@@ -89,7 +89,8 @@ export function placeOf(path: StoragePath, base: StoragePath | undefined): Store
   return { path, base: own, dagId, runId, taskId, layout: place.layout, ...leafOf(place.layout, place.tail) };
 }
 
-function withoutClass(below: string): string {
+/** Returns a path below the base without the folder of its retention class. */
+export function withoutClass(below: string): string {
   return classIn(below) === undefined ? below : below.slice(below.indexOf("/") + 1);
 }
 

@@ -1,17 +1,13 @@
 /** `fsck`. */
-import { createReadStream } from "node:fs";
-import { resolve } from "node:path";
 import type { Command } from "commander";
-import { invalid } from "../../errors.js";
-import type { ByteStream } from "../../streams.js";
-import { type FsckProblem, type FsckReport, fsck, lineReferences, type ReferenceSource } from "../../xcom/index.js";
+import { type FsckProblem, type FsckReport, fsck } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put, styled } from "../format.js";
 import { positive } from "../options.js";
-import { openReferences } from "../xcom/rows.js";
+import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 
 export function addFsck(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "fsck",
       summary: "find references whose object is missing or damaged",
@@ -24,32 +20,22 @@ export function addFsck(cli: Cli, program: Command): void {
         ["stowage xcom ls --refs s3://lake@bucket/xcom | stowage fsck --refs -", "whether all can be reached"],
       ],
     })
-    .argument("[path]", "only references below it")
-    .option("--database [address]", "Airflow's database; else AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    .option(
-      "--refs <file>",
-      'a file of references, "-" for stdin; can be repeated',
-      (file: string, all: string[] = []) => [...all, file],
-    )
+    .argument("[path]", "only references below it");
+  withSources(command)
     .option("--deep", "also read every object: decode it, parse JSON, compare digests")
     .option("--concurrency <count>", "references in parallel", positive, 16)
     .action(cli.run(check));
 }
 
-interface FsckCliOptions {
-  database?: string | true;
-  refs?: string[];
+interface FsckCliOptions extends SourceOptions {
   deep?: boolean;
   concurrency: number;
 }
 
 async function check(session: Session, text: string | undefined, options: FsckCliOptions): Promise<void> {
-  const { database, refs = [], deep = false, concurrency } = options;
-  if (database === undefined && refs.length === 0) throw invalid("name the references: --database, or --refs FILE");
+  const { deep = false, concurrency } = options;
   const path = text === undefined ? undefined : session.path(text);
-  const sources: ReferenceSource[] = refs.map((file) => lineReferences(linesOf(session, file), file));
-  const opened = database === undefined ? undefined : await openReferences(session, database);
-  if (opened) sources.push(opened.source);
+  const { sources, close } = await openSources(session, options);
   try {
     const { storage, signal } = session;
     const onProblem = (problem: FsckProblem) => printed(session, problem);
@@ -57,24 +43,8 @@ async function check(session: Session, text: string | undefined, options: FsckCl
     await summed(session, report);
     if (report.missing + report.damaged + report.unchecked > 0) session.exitCode = 1;
   } finally {
-    await opened?.close();
+    await close();
   }
-}
-
-/** Maximum characters of a line: no path is longer. */
-const MAX_LINE = 8192;
-
-async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rest = "";
-  const stream: ByteStream = file === "-" ? io.stdin : createReadStream(resolve(io.cwd, file));
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/);
-    rest = lines.pop()!;
-    if (rest.length > MAX_LINE) throw invalid(`a line of ${file} is longer than any reference`);
-    yield* lines;
-  }
-  yield rest + decoder.decode();
 }
 
 async function printed({ json, io }: Session, problem: FsckProblem): Promise<void> {

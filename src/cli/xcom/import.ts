@@ -10,7 +10,6 @@ import {
   importExported,
   importReferences,
   listStoredXComs,
-  restRows,
   sqlRows,
   UNFINISHED,
   XCom,
@@ -19,11 +18,8 @@ import {
 import type { Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";
-import { postgresQuery } from "./rows.js";
+import { openRest, postgresQuery } from "./rows.js";
 import { configuredBase, pathOrBase, settingsOf } from "./values.js";
-
-/** Not a command-line option, which other users can see. */
-const TOKEN = "AIRFLOW_API_TOKEN";
 
 export interface ImportOptions extends FilterOptions {
   into: string;
@@ -76,18 +72,13 @@ function xcomOf(session: Session, rows: XComRows, options: ImportOptions): XCom 
   return new XCom({ rows, backend });
 }
 
-async function openTarget({ env, signal }: Session, { into, table }: ImportOptions) {
-  if (/^https?:\/\//.test(into)) {
-    const token = env[TOKEN];
-    if (!token) throw invalid(`set ${TOKEN} to a token of Airflow's REST API`);
-    const rows = await restRows({ endpoint: into, token });
-    return { rows, close: async () => rows.close() };
-  }
+async function openTarget(session: Session, { into, table }: ImportOptions) {
+  if (/^https?:\/\//.test(into)) return openRest(session, into);
   if (!/^postgres(ql)?:\/\//.test(into))
     throw invalid("--into is postgresql://… for a table, or https://… for Airflow's REST API");
   const { query, close } = await postgresQuery(into);
   const rows = sqlRows(query, { table });
-  await rows.create({ signal });
+  await rows.create({ signal: session.signal });
   return { rows, close };
 }
 

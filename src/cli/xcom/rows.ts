@@ -7,6 +7,8 @@ import {
   airflowRows,
   placeOf,
   type Query,
+  type ReferenceSource,
+  restRows,
   type StoredFilter,
   sqliteQuery,
   listStoredXComs as stored,
@@ -30,9 +32,25 @@ export async function openRows(session: Session, address: string | true): Promis
 }
 
 /** Opens all references of a database, those of earlier attempts and archives included. */
-export async function openReferences(session: Session, address: string | true) {
+export async function openReferences(session: Session, address: string | true): Promise<OpenedSource> {
   const { query, close } = await openQuery(session, address);
   return { source: airflowReferences(query), close };
+}
+
+export interface OpenedSource {
+  source: ReferenceSource;
+  close(): Promise<void>;
+}
+
+/** Not a command-line option, which other users can see. */
+const TOKEN = "AIRFLOW_API_TOKEN";
+
+/** Opens the rows of Airflow's REST API. */
+export async function openRest({ env }: Session, endpoint: string) {
+  const token = env[TOKEN];
+  if (!token) throw invalid(`set ${TOKEN} to a token of Airflow's REST API`);
+  const rows = await restRows({ endpoint, token });
+  return { rows, close: async () => rows.close() };
 }
 
 interface OpenedQuery {

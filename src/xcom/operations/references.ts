@@ -3,8 +3,6 @@
 import type { Abortable } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
-import type { Query } from "../rows/sql.js";
-import { ask } from "../rows/sql.js";
 import { placeOf, type StoredLocation } from "../stored.js";
 
 /** A reference, and where it was found. */
@@ -52,71 +50,6 @@ export function lineReferences(lines: Iterable<string> | AsyncIterable<string>, 
       }
     },
   };
-}
-
-/** Maximum references of a page in memory. */
-const PAGE = 2000;
-
-/**
- * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
- * attempt of a task, and of the archive tables that `airflow db clean` makes. Only texts that begin with a scheme.
- */
-export function airflowReferences(query: Query): ReferenceSource {
-  return {
-    name: "Airflow's database",
-    async *references({ signal } = {}) {
-      const tables = await tablesOf(query, signal);
-      for (const table of tables) yield* referencesIn(query, table, signal);
-    },
-  };
-}
-
-const TABLES = [
-  "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = ANY (current_schemas(false))",
-  "SELECT name FROM sqlite_master WHERE type = 'table'",
-];
-const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
-
-async function tablesOf(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
-  const [postgres, sqlite] = TABLES;
-  const rows = await ask<{ name: string }>(query, postgres!, [], signal).catch(() =>
-    ask<{ name: string }>(query, sqlite!, [], signal),
-  );
-  const names = rows.map(({ name }) => String(name)).filter((name) => XCOM_TABLE.test(name));
-  return names.sort();
-}
-
-/** Each page starts after the last text, so that rows written or deleted meanwhile cause no skipped one. */
-async function* referencesIn(
-  query: Query,
-  table: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<FoundReference> {
-  let after = "";
-  for (;;) {
-    const texts = `SELECT DISTINCT CAST(value AS TEXT) AS reference FROM "${table}"`;
-    const where = `reference LIKE '"%://%' AND reference > $1`;
-    const rows = await ask<{ reference: string }>(
-      query,
-      `SELECT reference FROM (${texts}) AS found WHERE ${where} ORDER BY reference LIMIT ${PAGE}`,
-      [after],
-      signal,
-    );
-    for (const { reference } of rows) {
-      const value = parsed(reference);
-      if (typeof value === "string") yield { text: value, where: table };
-    }
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.reference;
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Returns the object that a text refers to, if its path has one of Airflow's layouts; undefined for a value. */

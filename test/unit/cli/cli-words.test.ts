@@ -39,6 +39,8 @@ const COMMANDS = [
   ["xcom", "ls"],
   ["xcom", "export"],
   ["xcom", "import"],
+  ["fsck"],
+  ["sweep"],
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],

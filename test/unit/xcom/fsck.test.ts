@@ -14,6 +14,7 @@ import {
   rowReferences,
   XComObjectStorageBackend,
 } from "../../../src/xcom.js";
+import { all } from "../../support/all.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
@@ -139,13 +140,54 @@ describe.skipIf(noPostgres !== undefined && !process.env.CI)(
       await pool.query(
         `INSERT INTO xcom_v1 VALUES ('5'), ('"text"'), ('{"a": "s3://b/c"}'), (NULL), ('"s3://b/xcom_v1/é/1"')`,
       );
+      // As Airflow's: of several columns and types. Archives have none.
+      await pool.query(
+        "ALTER TABLE xcom_v2 ADD run uuid DEFAULT gen_random_uuid(), ADD task text DEFAULT 'té', ADD n serial",
+      );
+      await pool.query("ALTER TABLE xcom_v2 ADD PRIMARY KEY (task, run, n)");
       const found: string[] = [];
       for await (const { text } of airflowReferences((text, values) => pool.query(text, values)).references())
         found.push(text);
-      expect(found).toHaveLength(4513);
+      expect(found).toHaveLength(4514);
       expect(new Set(found).size).toBe(4513);
       expect(found.filter((text) => text.includes("xcom_other"))).toEqual([]);
       expect(found).toContain("s3://b/_airflow_deleted__xcom__20260101/é/3");
+    });
+
+    test("archives of many blocks are read whole, and rows that move to a new one meanwhile are found there", {
+      timeout: 60_000,
+    }, async () => {
+      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      const fill = (table: string, start: string, count: number) =>
+        pool.query(
+          `CREATE TABLE ${table} AS SELECT n, to_jsonb('${start}' || n || repeat('x', 200)) AS value FROM generate_series(1, ${count}) AS n`,
+        );
+      await fill("xcom", "s3://b/", 4500);
+      await pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
+      await fill("_airflow_deleted__xcom__2", "s3://c/", 30_000);
+      const reading = airflowReferences((text, values) => pool.query(text, values)).references();
+      const found = new Set<string>();
+      for await (const { text } of reading) {
+        if (found.size === 0) {
+          await pool.query("CREATE TABLE _airflow_deleted__xcom__3 AS SELECT * FROM xcom");
+          await pool.query("DELETE FROM xcom");
+        }
+        found.add(text);
+      }
+      expect([...found].filter((text) => text.startsWith("s3://c/"))).toHaveLength(30_000);
+      expect([...found].filter((text) => text.startsWith("s3://b/"))).toHaveLength(4500);
+    });
+
+    test("a table that this login may not read ends it: its references would be overlooked", async () => {
+      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      await pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
+      await pool.query("CREATE TABLE _airflow_deleted__xcom__4 AS SELECT * FROM xcom");
+      await pool.query("CREATE ROLE reader; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON xcom TO reader");
+      const client = await pool.connect();
+      await client.query("SET ROLE reader");
+      const reading = all(airflowReferences((text, values) => client.query(text, values)).references());
+      await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
+      client.release(true);
     });
   },
 );

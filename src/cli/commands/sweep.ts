@@ -1,0 +1,248 @@
+/** `sweep`. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { invalid } from "../../errors.js";
+import type { StoragePath } from "../../path.js";
+import {
+  type ReadAliases,
+  type SweepReport,
+  type SweepShard,
+  type SweptObject,
+  sweep,
+  type UndoSweepReport,
+  undoSweep,
+} from "../../xcom/index.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, jsonLine, moment, printable, put, styled, wrapped } from "../format.js";
+import { counted, listOf, positive, seconds, share } from "../options.js";
+import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { configuredBase } from "../xcom/values.js";
+
+export function addSweep(cli: Cli, program: Command): void {
+  const command = cli
+    .add(program, {
+      name: "sweep",
+      summary: "find and delete objects of XComs that no row refers to",
+      details:
+        "Lists the objects below PATH, then reads all references, and prints sums; only with --delete or --trash " +
+        "anything is removed. Objects younger than the grace stay, as do names without one of Airflow's layouts. Exits " +
+        "with 1 if something could not be removed.",
+      examples: [
+        ["stowage sweep s3://lake@bucket/xcom --database postgresql://reader@host/airflow", "what could go"],
+        ["stowage sweep s3://lake@bucket/xcom --database --trash s3://lake@bucket/trash", "move it away"],
+        ["stowage sweep s3://lake@bucket/xcom --trash s3://lake@bucket/trash --undo", "and back"],
+        ["stowage sweep s3://lake@bucket/xcom --database --delete --shard 3/16", "one of 16 jobs"],
+      ],
+    })
+    .argument("<path>", "base path of the XComs, or a folder below it");
+  withSources(command)
+    .option("--delete", "delete what nothing refers to")
+    .option("--trash <path>", "instead move it below this path, where it keeps its place")
+    .option("--undo", "move everything in the trash back; never replaces an object")
+    .addOption(
+      new Option("--grace <time>", "how long an object needs no reference: 36h or 7d")
+        .argParser(seconds)
+        .default(86_400, "24h"),
+    )
+    .option("--force", "allow a grace below an hour")
+    .option("--max-share <share>", "delete nothing if more of the objects would go", share, 0.5)
+    .option("--base <path>", "base path, if PATH is a folder below it; else the setting")
+    .option(
+      "--as <path>",
+      "another path by which rows name these objects, or PREFIX=PATH of an alias; repeatable",
+      listOf,
+    )
+    .option("--shard <i/n>", "only one of n parts", shardOf)
+    .option("--list", "print each object that nothing refers to")
+    .option("--concurrency <count>", "deletes in parallel", positive, 32)
+    .action(cli.run(run));
+}
+
+interface SweepCliOptions extends SourceOptions {
+  delete?: boolean;
+  trash?: string;
+  undo?: boolean;
+  grace: number;
+  force?: boolean;
+  maxShare: number;
+  base?: string;
+  as?: string[];
+  shard?: SweepShard;
+  list?: boolean;
+  concurrency: number;
+}
+
+function shardOf(text: string): SweepShard {
+  const [, index, of] = /^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? [];
+  if (Number(index) >= 1 && Number(index) <= Number(of)) return { index: Number(index), of: Number(of) };
+  throw new InvalidArgumentError("It must be a part and the number of parts, such as 1/4.");
+}
+
+async function run(session: Session, text: string, options: SweepCliOptions): Promise<void> {
+  const path = session.path(text);
+  const trash = options.trash === undefined ? undefined : session.path(options.trash);
+  if (options.undo) return undo(session, path, trash, options);
+  const { storage, signal } = session;
+  const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
+  const { sources, close } = await openSources(session, options);
+  try {
+    const report = await sweep({
+      storage,
+      path,
+      base: baseOf(session, path, options),
+      sources,
+      delete: isDelete,
+      trash,
+      graceMs: grace * 1000,
+      force,
+      maxShare,
+      shard,
+      ...namesOf(session, options.as),
+      concurrency,
+      onOrphan: session.json || options.list ? (object) => printed(session, object) : undefined,
+      signal,
+    });
+    await told(session, report, { path, trash, isDelete, grace });
+  } finally {
+    await close();
+  }
+}
+
+/** Returns the base that is given, else the setting if the path is below it. */
+function baseOf(session: Session, path: StoragePath, { base }: SweepCliOptions): StoragePath | undefined {
+  if (base !== undefined) return session.path(base);
+  const configured = configuredBase(session.env);
+  return configured && path.isRelativeTo(configured) ? configured : undefined;
+}
+
+/** `xcom_s3://=s3://lake@bucket/xcom` is an alias, anything else a path. */
+function namesOf(session: Session, texts: readonly string[] = []): { as: StoragePath[]; aliases: ReadAliases } {
+  const aliases = texts.flatMap((text) => {
+    const [, prefix, path] = /^([^=]*:\/\/[^=]*)=(.*:\/\/.*)$/.exec(text) ?? [];
+    return prefix === undefined || path === undefined ? [] : [{ text, prefix, path: session.path(path) }];
+  });
+  const as = texts.filter((text) => !aliases.some((alias) => alias.text === text));
+  return {
+    as: as.map((text) => session.path(text)),
+    aliases: Object.fromEntries(aliases.map(({ prefix, path }) => [prefix, path])),
+  };
+}
+
+function printed({ io: { stdout }, json }: Session, { error, ...object }: SweptObject): Promise<void> {
+  if (json) return jsonLine(stdout, error === undefined ? object : { ...object, error: messageOf(error) });
+  const { action, path, size, modified } = object;
+  const columns = [action.padEnd(7), bytes(size).padStart(8), styled(stdout, "dim", moment(modified))];
+  return put(stdout, `${columns.join("  ")}  ${printable(String(path))}\n`);
+}
+
+interface Swept {
+  path: StoragePath;
+  trash: StoragePath | undefined;
+  isDelete: boolean;
+  grace: number;
+}
+
+async function told(session: Session, report: SweepReport, swept: Swept): Promise<void> {
+  const { json, io } = session;
+  const { failures, ...counts } = report;
+  const isDryRun = !swept.isDelete && !swept.trash;
+  if (report.failed + report.left > 0) session.exitCode = 1;
+  await failed(session, failures, report.failed);
+  if (json) {
+    const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
+    return jsonLine(io.stdout, { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors });
+  }
+  await table(session, report, swept);
+  const next = nextStep(report, swept, isDryRun);
+  if (next) await put(io.stdout, `\n${wrapped(io.stdout, 0, printable(next))}\n`);
+}
+
+/** A line of the sums: what it counts, how many, and a remark. */
+type Row = readonly [name: string, count: number, remark?: string];
+
+async function table({ io: { stdout } }: Session, report: SweepReport, swept: Swept): Promise<void> {
+  const all: Row[] = [
+    ["listed", report.listed],
+    ["other names", report.unknown, "not in a layout of Airflow, never deleted"],
+    ["young", report.young, `within the grace of ${graceText(swept.grace)}`],
+    ["dated in the future", report.future, "compare the clocks; never deleted"],
+    ["referenced", report.referenced],
+    ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
+    ["deleted", report.deleted, bytes(report.freed)],
+    ["moved", report.moved, bytes(report.freed)],
+    ["changed meanwhile", report.changed, "left alone"],
+    ["failed", report.failed],
+    ["not tried", report.left, "since nothing could be deleted"],
+  ];
+  const rows = all.filter(([name, count]) => count > 0 || ALWAYS.includes(name));
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const digits = Math.max(...rows.map(([, count]) => grouped(count).length));
+  await put(stdout, `${styled(stdout, "bold", printable(String(swept.path)))}\n\n`);
+  for (const [name, count, remark] of rows) {
+    const number = styled(stdout, BAD.includes(name) ? "red" : "bold", grouped(count).padStart(digits));
+    const rest = remark === undefined ? "" : `  ${styled(stdout, "dim", remark)}`;
+    await put(stdout, `  ${name.padEnd(width)}  ${number}${rest}\n`);
+  }
+}
+
+function percent({ orphaned, considered }: SweepReport): string {
+  return `${((100 * orphaned) / Math.max(1, considered)).toFixed(1)}%`;
+}
+
+const ALWAYS = ["listed", "referenced", "not referenced"];
+const BAD = ["failed", "not tried"];
+
+function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+function graceText(grace: number): string {
+  return grace % 3600 === 0 ? counted(grace / 3600, "hour") : counted(grace, "second");
+}
+
+function nextStep(report: SweepReport, { path, trash }: Swept, isDryRun: boolean): string | undefined {
+  const { listed, considered, orphaned, unknown } = report;
+  if (listed > 0 && unknown === listed)
+    return "Nothing here has a layout of Airflow. If it is a folder below a base path, name that by --base.";
+  if (considered === 0 || orphaned === 0) return undefined;
+  if (isDryRun)
+    return `Nothing was deleted. Next: the same command with --trash ${path}-trash, which can be undone, or with --delete.`;
+  return trash && report.moved > 0 ? `Back again: stowage sweep ${path} --trash ${trash} --undo` : undefined;
+}
+
+async function undo(session: Session, path: StoragePath, trash: StoragePath | undefined, options: SweepCliOptions) {
+  if (!trash) throw invalid("--undo needs the --trash of the sweep");
+  if (options.delete) throw invalid("--undo and --delete contradict each other");
+  const { storage, signal } = session;
+  const report = await undoSweep({ storage, path, trash, concurrency: options.concurrency, signal });
+  await undone(session, report, { path, trash });
+}
+
+async function undone(session: Session, report: UndoSweepReport, at: { path: StoragePath; trash: StoragePath }) {
+  const { failures, ...counts } = report;
+  await failed(session, failures, report.failed);
+  if (report.failed > 0) session.exitCode = 1;
+  const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
+  const stay = report.failed > 0 ? `; ${report.failed} stay in ${at.trash}` : "";
+  await session.say(
+    { action: "undone", ...at, ...counts, failures: errors },
+    printable(`${counted(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
+  );
+}
+
+/** Failures that are printed for people; JSON has up to 1,000. */
+const PRINTED = 10;
+
+async function failed({ json, io: { stderr } }: Session, failures: SweepReport["failures"], count: number) {
+  if (json) return;
+  const shown = failures.slice(0, PRINTED);
+  for (const { error } of shown) {
+    const line = printable(messageOf(error).replace(/\s*\n\s*/g, " "));
+    await put(stderr, `${styled(stderr, "red", "stowage:")} ${line}\n`);
+  }
+  if (count > shown.length)
+    await put(stderr, `${styled(stderr, "red", "stowage:")} and ${count - shown.length} more\n`);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

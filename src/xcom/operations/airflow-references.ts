@@ -1,0 +1,122 @@
+/** The references in Airflow's metadata database. */
+import { failure } from "../../errors.js";
+import { ask, type Query } from "../rows/sql.js";
+import type { FoundReference, ReferenceSource } from "./references.js";
+
+/**
+ * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
+ * attempt of a task, and of the archive tables that `airflow db clean` makes. Only texts that begin with a scheme. Throws
+ * if a table or a row cannot be read. Each row is read once, in pages by the table's primary key.
+ */
+export function airflowReferences(query: Query): ReferenceSource {
+  return {
+    name: "Airflow's database",
+    async *references({ signal } = {}) {
+      const { tables, read } = await databaseOf(query, signal);
+      for (const table of await tables()) if (isLive(table)) yield* referencesIn(table, read(table));
+      // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
+      for (const table of await tables()) if (!isLive(table)) yield* referencesIn(table, read(table));
+    },
+  };
+}
+
+const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
+
+function isLive(table: string): boolean {
+  return table.startsWith("xcom");
+}
+
+/** What depends on the kind of a database. */
+interface Database {
+  tables(): Promise<string[]>;
+  /** Yields the JSON texts of a table, in pages. */
+  read(table: string): AsyncIterable<readonly string[]>;
+}
+
+/** All tables, also those that this login may not read: a reference there would be overlooked. */
+const POSTGRES_TABLES =
+  "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))";
+const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
+
+async function databaseOf(query: Query, signal: AbortSignal | undefined): Promise<Database> {
+  const tablesBy = async (text: string) => {
+    const rows = await ask<{ name: string }>(query, text, [], signal);
+    const names = rows.map(({ name }) => String(name));
+    return names.filter((name) => XCOM_TABLE.test(name)).sort();
+  };
+  const isPostgres = await tablesBy(POSTGRES_TABLES).then(
+    () => true,
+    () => false,
+  );
+  if (!isPostgres)
+    return { tables: () => tablesBy(SQLITE_TABLES), read: (table) => byKey(query, table, ["rowid"], signal) };
+  return { tables: () => tablesBy(POSTGRES_TABLES), read: (table) => inPostgres(query, table, signal) };
+}
+
+async function* referencesIn(table: string, pages: AsyncIterable<readonly string[]>): AsyncGenerator<FoundReference> {
+  for await (const page of pages) for (const json of page) yield { text: textIn(json, table), where: table };
+}
+
+/** Returns the text of a JSON string. A row that cannot be read may hold a reference that nothing would count. */
+function textIn(json: string, table: string): string {
+  try {
+    return String(JSON.parse(json));
+  } catch (cause) {
+    throw failure("Corrupt", `${table} has a value that is no JSON: ${json.slice(0, 100)}`, { cause });
+  }
+}
+
+/** Maximum references of a page in memory. */
+const PAGE = 2000;
+const TEXT = "CAST(value AS TEXT)";
+const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
+
+/** Each page starts after the last key, so that rows written or deleted meanwhile cause no skipped one. */
+async function* byKey(query: Query, table: string, columns: readonly string[], signal: AbortSignal | undefined) {
+  const names = columns.map((name) => `"${name}"`).join(", ");
+  const texts = columns.map((name, i) => `CAST("${name}" AS TEXT) AS key_${i}`).join(", ");
+  const select = `SELECT ${TEXT} AS reference, ${texts} FROM "${table}" WHERE ${IS_REFERENCE}`;
+  const after = columns.map((_, i) => (columns[0] === "rowid" ? "CAST($1 AS INTEGER)" : `$${i + 1}`)).join(", ");
+  let where = "";
+  let values: unknown[] = [];
+  for (;;) {
+    const text = `${select}${where} ORDER BY ${names} LIMIT ${PAGE}`;
+    const rows = await ask<Record<string, string>>(query, text, values, signal);
+    yield rows.map(({ reference }) => reference!);
+    const last = rows.at(-1);
+    if (!last || rows.length < PAGE) return;
+    where = ` AND (${names}) > (${after})`;
+    values = columns.map((_, i) => last[`key_${i}`]);
+  }
+}
+
+async function* inPostgres(query: Query, table: string, signal: AbortSignal | undefined) {
+  const columns = await primaryKey(query, table, signal);
+  if (columns.length > 0) yield* byKey(query, table, columns, signal);
+  else yield* byBlock(query, table, signal);
+}
+
+async function primaryKey(query: Query, table: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const text = `SELECT a.attname AS name FROM pg_index i
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+    WHERE i.indrelid = $1::regclass AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)`;
+  const rows = await ask<{ name: string }>(query, text, [`"${table}"`], signal);
+  return rows.map(({ name }) => String(name));
+}
+
+/** Blocks of 8 KiB that are read at once. */
+const BLOCKS = 128;
+
+/** Reads a table without a primary key, as archives are, by its blocks: nothing writes to it. */
+async function* byBlock(query: Query, table: string, signal: AbortSignal | undefined) {
+  const size = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int AS blocks";
+  const [found] = await ask<{ blocks: string }>(query, size, [`"${table}"`], signal);
+  const blocks = Number(found?.blocks);
+  if (!Number.isSafeInteger(blocks)) throw failure("Corrupt", `the database does not tell the size of ${table}`);
+  const select = `SELECT ${TEXT} AS reference FROM "${table}" WHERE ${IS_REFERENCE}`;
+  for (let block = 0; block < blocks; block += BLOCKS) {
+    const range = `ctid >= '(${block},0)'::tid AND ctid < '(${block + BLOCKS},0)'::tid`;
+    const rows = await ask<{ reference: string }>(query, `${select} AND ${range}`, [], signal);
+    yield rows.map(({ reference }) => reference);
+  }
+}

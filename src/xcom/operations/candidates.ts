@@ -1,0 +1,133 @@
+/** What a sweep may delete: objects below a path with a known layout that are old enough. */
+import { isBatchError } from "../../errors.js";
+import type { ListEntry, Storage } from "../../fs/index.js";
+import type { StoragePath } from "../../path.js";
+import { prefixOf } from "../keys/base.js";
+import { parseObjectKey } from "../keys/layout.js";
+import { classIn } from "../layers/retention-rules.js";
+import { withoutClass } from "../stored.js";
+import type { LineSorter } from "./sorted-lines.js";
+import { keepFailure, type SweepReport } from "./sweep-report.js";
+
+/** An object as it was listed. */
+export interface Candidate {
+  /** Its key below the path. */
+  below: string;
+  size: number;
+  modified: Date;
+  etag: string;
+}
+
+/** A part of the objects: those of every `of`th folder. `index` counts from 1. */
+export interface SweepShard {
+  index: number;
+  of: number;
+}
+
+export interface Listing {
+  storage: Storage;
+  path: StoragePath;
+  /** The path below which the ids begin. */
+  base: StoragePath;
+  shard: SweepShard;
+  /** Objects younger than this are left alone. */
+  graceMs: number;
+  signal: AbortSignal | undefined;
+}
+
+/** Milliseconds by which an object's time may be ahead of this machine's clock. */
+const CLOCKS_MS = 300_000;
+
+/** Adds every candidate to the sorter as a line, and counts what it passes over. */
+export async function collectCandidates(listing: Listing, sorter: LineSorter, report: SweepReport): Promise<void> {
+  const now = Date.now();
+  for await (const entry of entriesOf(listing, report)) {
+    report.listed += 1;
+    const candidate = candidateOf(entry, listing, now, report);
+    if (!candidate) continue;
+    report.considered += 1;
+    const full = sorter.add(lineOf(candidate));
+    if (full) await full;
+  }
+}
+
+function candidateOf(
+  { path, size, modified, etag, type }: ListEntry,
+  { path: top, base, graceMs }: Listing,
+  now: number,
+  report: SweepReport,
+): Candidate | undefined {
+  const below = withoutClass(path.key.slice(prefixOf(base).length));
+  const isKnown = type === "file" && parseObjectKey(below) !== undefined;
+  // Without an etag nothing tells whether it is the same object later.
+  if (!isKnown || size === undefined || etag === undefined || etag === "" || /[\0\n\r]/.test(etag)) {
+    report.unknown += 1;
+    return undefined;
+  }
+  const time = modified?.getTime() ?? now;
+  if (time > Date.now() + CLOCKS_MS) report.future += 1;
+  else if (modified === undefined || now - time < graceMs) report.young += 1;
+  else return { below: path.key.slice(prefixOf(top).length), size, modified, etag };
+  return undefined;
+}
+
+/** Yields all objects of the shard. What cannot be listed is a failure of the report, and no end of the sweep. */
+async function* entriesOf(listing: Listing, report: SweepReport): AsyncGenerator<ListEntry, void, undefined> {
+  try {
+    if (listing.shard.of === 1) yield* recursive(listing, listing.path);
+    else yield* foldersOf(listing, listing.path);
+  } catch (error) {
+    if (!isBatchError(error)) throw error;
+    report.failed += error.failureCount;
+    for (const failed of error.failures) keepFailure(report.failures, failed);
+  }
+}
+
+function recursive({ storage, signal }: Listing, path: StoragePath) {
+  return storage.list(path, { recursive: true, signal });
+}
+
+/** Yields what is in the shard's folders; the folders of retention classes are divided too. */
+async function* foldersOf(listing: Listing, at: StoragePath): AsyncGenerator<ListEntry, void, undefined> {
+  const { storage, path, shard, signal } = listing;
+  for await (const entry of storage.list(at, { signal })) {
+    // A name that is empty would lead to the folder itself.
+    if (entry.path.key.length <= at.key.length + 1) continue;
+    const below = entry.path.relativeTo(path);
+    if (entry.type === "directory" && classIn(`${below}/`) !== undefined && at === path)
+      yield* foldersOf(listing, entry.path);
+    else if (!isInShard(`${below}/`, shard)) continue;
+    else if (entry.type === "directory") yield* recursive(listing, entry.path);
+    else yield entry;
+  }
+}
+
+/** Returns whether an object is of a shard: its first folder decides, or that in the folder of a retention class. */
+export function isInShard(below: string, { index, of }: SweepShard): boolean {
+  if (of === 1) return true;
+  const rest = withoutClass(below);
+  return hashOf(rest.slice(0, rest.indexOf("/"))) % of === index - 1;
+}
+
+/** FNV-1a, of UTF-16 code units. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return hash;
+}
+
+// Lines begin with the key and NUL, which no key has, so that their order is that of the keys.
+
+function lineOf({ below, size, modified, etag }: Candidate): string {
+  return `${below}\0${size}\0${modified.getTime()}\0${etag}`;
+}
+
+export function candidateIn(line: string): Candidate {
+  const [below = "", size, time, etag = ""] = line.split("\0");
+  return { below, size: Number(size), modified: new Date(Number(time)), etag };
+}
+
+/** Returns the key at the start of a line. */
+export function keyIn(line: string): string {
+  return line.slice(0, line.indexOf("\0"));
+}

@@ -1,0 +1,104 @@
+/** Deletes the orphans of a sweep, or moves them to its trash: each only as it was listed. */
+import { type ErrorCode, failure, isStorageError } from "../../errors.js";
+import type { Abortable, Storage } from "../../fs/index.js";
+import type { StoragePath } from "../../path.js";
+import { pathBelow } from "../keys/base.js";
+import type { Candidate } from "./candidates.js";
+import { keepFailure, type SweepReport } from "./sweep-report.js";
+
+/** An object without a reference, and what became of it. */
+export interface SweptObject {
+  /**
+   * `orphan`: nothing was asked for. `changed`: it is another object by now, or none, and was left alone. `failed`: it
+   * is still there. `left`: it was not tried.
+   */
+  action: "orphan" | "deleted" | "moved" | "changed" | "failed" | "left";
+  path: StoragePath;
+  /** Bytes, as stored. */
+  size: number;
+  modified: Date;
+  /** Of `failed`. */
+  error?: unknown;
+}
+
+export interface Removal extends Abortable {
+  storage: Storage;
+  path: StoragePath;
+  delete?: boolean | undefined;
+  trash: StoragePath | undefined;
+  concurrency: number;
+  onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
+}
+
+/** Failed deletes after which the rest is not tried, if none has succeeded: the credentials do not allow it. */
+const HOPELESS = 1000;
+
+/** Removes the orphans, several at a time. Continues after failures, unless there is nothing else. */
+export async function removeOrphans(
+  orphans: AsyncIterable<Candidate>,
+  removal: Removal,
+  report: SweepReport,
+): Promise<void> {
+  const unlisted = report.failed;
+  await inParallel(orphans, removal, async (orphan) => {
+    const hopeless = report.failed - unlisted >= HOPELESS && report.deleted + report.moved === 0;
+    const done = await removed(orphan, removal, hopeless);
+    removal.signal?.throwIfAborted();
+    count(done, report);
+    await removal.onOrphan?.(done);
+  });
+}
+
+/** Runs `work` on every item, `concurrency` at a time; throws its first failure once all that run have ended. */
+export async function inParallel<T>(
+  items: AsyncIterable<T>,
+  { concurrency, signal }: { concurrency: number } & Abortable,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  for await (const item of items) {
+    const one: Promise<void> = work(item)
+      .catch((error: unknown) => void failures.push(error))
+      .finally(() => running.delete(one));
+    running.add(one);
+    if (running.size >= concurrency) await Promise.race(running);
+    if (failures.length > 0 || signal?.aborted) break;
+  }
+  await Promise.all(running);
+  signal?.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+}
+
+async function removed(orphan: Candidate, removal: Removal, hopeless: boolean): Promise<SweptObject> {
+  const { below, size, modified } = orphan;
+  const object = { path: pathBelow(removal.path, below), size, modified };
+  if (!removal.delete && !removal.trash) return { ...object, action: "orphan" };
+  if (hopeless) return { ...object, action: "left" };
+  try {
+    if (removal.trash) await moveAsListed(object.path, pathBelow(removal.trash, below), orphan, removal);
+    else await removal.storage.delete(object.path, { ifMatch: orphan, signal: removal.signal });
+    return { ...object, action: removal.trash ? "moved" : "deleted" };
+  } catch (error) {
+    const isChanged = isStorageError(error) && CHANGED.includes(error.code);
+    return isChanged ? { ...object, action: "changed" } : { ...object, action: "failed", error };
+  }
+}
+
+const CHANGED: readonly ErrorCode[] = ["PreconditionFailed", "ObjectChanged", "NotFound"];
+
+/** On S3 equal content has equal etags, so that only the time shows that an object was written again. */
+async function moveAsListed(from: StoragePath, to: StoragePath, { etag, modified }: Candidate, removal: Removal) {
+  const { storage, signal } = removal;
+  const found = await storage.stat(from, { signal });
+  if (found.etag !== etag || Math.abs(found.modified.getTime() - modified.getTime()) >= 1000)
+    throw failure("ObjectChanged", "it was written since it was listed");
+  await storage.move(from, to, { ifMatch: etag, ifAbsent: true, signal });
+}
+
+function count({ action, path, size, error }: SweptObject, report: SweepReport): void {
+  if (action === "orphan") return;
+  report[action] += 1;
+  if (action === "deleted" || action === "moved") report.freed += size;
+  if (action === "failed") keepFailure(report.failures, { path: String(path), error });
+}

@@ -1,0 +1,253 @@
+/** Finds and removes the objects that nothing refers to. */
+import { checkOptions, failure, invalid, type OptionNames } from "../../errors.js";
+import type { Abortable, Storage } from "../../fs/index.js";
+import type { StoragePath } from "../../path.js";
+import type { ReadAliases } from "../features.js";
+import { asPath } from "../keys/base.js";
+import { type Candidate, candidateIn, collectCandidates, isInShard, keyIn, type SweepShard } from "./candidates.js";
+import { PathNames } from "./path-names.js";
+import { type ReferenceSource, referredObject } from "./references.js";
+import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
+import { removeOrphans, type SweptObject } from "./sweep-removal.js";
+import { emptyReport, type SweepReport } from "./sweep-report.js";
+import { checkApart } from "./sweep-undo.js";
+
+export interface SweepOptions extends Abortable {
+  storage: Storage;
+  /** Where objects are looked for: the base path, or a folder below `base`. Never a whole bucket. */
+  path: StoragePath | string;
+  /** The base path, if `path` is a Dag, a run or a task below it. @default path */
+  base?: StoragePath | string | undefined;
+  /** All that refers to objects below `path`. One that fails, or has no reference at all, ends the sweep. */
+  sources: readonly ReferenceSource[];
+  /** Deletes what nothing refers to. @default false, which only reports it */
+  delete?: boolean | undefined;
+  /** Instead of `delete`: moves it below this path, where it keeps its place. {@link undoSweep} moves it back. */
+  trash?: StoragePath | string | undefined;
+  /**
+   * Milliseconds for which an object needs no reference: longer than any task takes from its object to its row. An hour
+   * is added for clocks that differ. At least one hour. @default 24 hours
+   */
+  graceMs?: number | undefined;
+  /** Allows a shorter grace, and adds no hour to it. @default false */
+  force?: boolean | undefined;
+  /** The share of considered objects above which nothing is deleted: references may be missing. @default 0.5 */
+  maxShare?: number | undefined;
+  /** Only a part of the objects, so that several sweeps share the work. */
+  shard?: SweepShard | undefined;
+  /** Other paths by which rows name these objects: the primary's, if `path` is a replica; one that was renamed. */
+  as?: readonly (StoragePath | string)[] | undefined;
+  /** The `readAliases` of the backend that reads the rows. */
+  aliases?: ReadAliases | undefined;
+  /** Objects deleted in parallel. @default 32 */
+  concurrency?: number | undefined;
+  /** Is told of each object that nothing refers to, and what became of it, in any order. */
+  onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
+}
+
+const OPTIONS: OptionNames<SweepOptions> = {
+  storage: true,
+  path: true,
+  base: true,
+  sources: true,
+  delete: true,
+  trash: true,
+  graceMs: true,
+  force: true,
+  maxShare: true,
+  shard: true,
+  as: true,
+  aliases: true,
+  concurrency: true,
+  onOrphan: true,
+  signal: true,
+};
+
+const HOUR_MS = 3_600_000;
+const GRACE_MS = 24 * HOUR_MS;
+const MAX_SHARE = 0.5;
+const CONCURRENCY = 32;
+
+/** Checked options. */
+interface Sweep extends Omit<SweepOptions, "path" | "base" | "trash" | "shard" | "graceMs" | "signal"> {
+  path: StoragePath;
+  base: StoragePath;
+  trash: StoragePath | undefined;
+  shard: SweepShard;
+  graceMs: number;
+  maxShare: number;
+  concurrency: number;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Finds the objects below a path that no source refers to, and with `delete` or `trash` removes them.
+ *
+ * Lists all objects first, then reads all references, and deletes last: only objects older than the grace, and only as
+ * they were listed. Memory does not grow with the number of objects or references; both are sorted in files in the
+ * folder for temporary files, with about 150 bytes for each. Throws, and has deleted nothing, if a source fails or has
+ * no reference, or if more than `maxShare` of the objects would go.
+ *
+ * @example
+ * const sources = [airflowReferences(query)];
+ * const { orphaned, bytes } = await sweep({ storage, path: "s3://lake@bucket/xcom", sources });
+ */
+export async function sweep(options: SweepOptions): Promise<SweepReport> {
+  const checked = checkSweep(options);
+  const { signal } = checked;
+  const report = emptyReport();
+  const folder = new RunFolder();
+  try {
+    const candidates = new LineSorter(folder);
+    await collectCandidates(checked, candidates, report);
+    const references = new LineSorter(folder);
+    for (const source of checked.sources) await collectReferences(source, checked, references, report);
+    const orphans = new LineSorter(folder);
+    await compare(candidates.batches(), references.batches(), orphans, { report, signal });
+    const isRemoval = checked.delete === true || checked.trash !== undefined;
+    if (isRemoval) checkShare(report, checked);
+    await removeOrphans(orphansIn(orphans.batches()), checked, report);
+  } finally {
+    await folder.remove();
+  }
+  return report;
+}
+
+function checkSweep(options: SweepOptions): Sweep {
+  checkOptions("sweep", options, OPTIONS);
+  const { graceMs = GRACE_MS, force = false, maxShare = MAX_SHARE, concurrency = CONCURRENCY } = options;
+  const { sources, shard = { index: 1, of: 1 }, signal } = options;
+  const path = asPath(options.path);
+  const base = options.base === undefined ? path : asPath(options.base);
+  const trash = options.trash === undefined ? undefined : asPath(options.trash);
+  if (path.key === "") throw invalid(`path of sweep is the whole bucket ${path}; name the base path below it`);
+  if (!path.isRelativeTo(base)) throw invalid(`path of sweep, ${path}, is not below base, ${base}`);
+  if (!Array.isArray(sources) || sources.length === 0)
+    throw invalid("sources of sweep is empty: nothing could be told from an orphan");
+  checkFlags(options);
+  checkNames(options);
+  if (trash) checkApart(path, trash);
+  checkGrace(graceMs, force);
+  if (!(maxShare > 0 && maxShare <= 1))
+    throw invalid(`maxShare of sweep must be above 0 and at most 1, not ${maxShare}`);
+  checkShard(shard);
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+    throw invalid(`concurrency of sweep must be an integer >= 1, not ${concurrency}`);
+  const margin = force ? 0 : HOUR_MS;
+  return { ...options, path, base, trash, shard, maxShare, concurrency, graceMs: graceMs + margin, signal };
+}
+
+function checkFlags(options: SweepOptions): void {
+  for (const name of ["delete", "force"] as const)
+    if (options[name] !== undefined && typeof options[name] !== "boolean")
+      throw invalid(`${name} of sweep must be true or false`);
+  if (options.delete && options.trash !== undefined)
+    throw invalid("delete and trash of sweep contradict each other; give one of them");
+}
+
+function checkNames({ as = [], aliases = {} }: SweepOptions): void {
+  if (!Array.isArray(as)) throw invalid("as of sweep must be a list of paths");
+  if (typeof aliases !== "object" || aliases === null)
+    throw invalid("aliases of sweep must be an object of prefixes and paths, as readAliases");
+}
+
+function checkGrace(graceMs: number, force: boolean): void {
+  if (!Number.isFinite(graceMs) || graceMs < 0) throw invalid(`graceMs of sweep must be 0 or more, not ${graceMs}`);
+  if (graceMs < HOUR_MS && !force)
+    throw invalid("graceMs of sweep is below one hour: a value whose row is still to be written could go; see force");
+}
+
+function checkShard({ index, of }: SweepShard): void {
+  if (Number.isSafeInteger(of) && of >= 1 && Number.isSafeInteger(index) && index >= 1 && index <= of) return;
+  throw invalid(`shard of sweep is { index, of } with 1 <= index <= of, not { index: ${index}, of: ${of} }`);
+}
+
+/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
+async function collectReferences(
+  source: ReferenceSource,
+  { path, shard, as = [], aliases = {}, signal }: Sweep,
+  sorter: LineSorter,
+  report: SweepReport,
+): Promise<void> {
+  const names = new PathNames(path, as, aliases);
+  const before = report.references + report.elsewhere;
+  for await (const { text } of source.references({ signal })) {
+    signal?.throwIfAborted();
+    const keys = names.below(text);
+    if (keys.length > 0) report.references += 1;
+    else if (referredObject(text, undefined)) report.elsewhere += 1;
+    else report.values += 1;
+    for (const key of keys) {
+      // Keys of the layouts have no line feed, and a key of any other form can be left out.
+      if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
+      const full = sorter.add(key);
+      if (full) await full;
+    }
+  }
+  if (report.references + report.elsewhere > before) return;
+  throw failure("NotFound", `${source.name} has no reference at all; nothing was deleted`).at("sweep", String(path));
+}
+
+interface Comparison {
+  report: SweepReport;
+  signal: AbortSignal | undefined;
+}
+
+/** Goes through candidates and references, both sorted, and adds the candidates without a reference to the orphans. */
+async function compare(
+  candidates: Batches,
+  references: Batches,
+  orphans: LineSorter,
+  { report, signal }: Comparison,
+): Promise<void> {
+  const keys = flat(references);
+  let key = await keys.next();
+  for await (const lines of candidates) {
+    signal?.throwIfAborted();
+    for (const line of lines) {
+      const below = keyIn(line);
+      while (key !== undefined && key < below) {
+        const next = keys.at();
+        key = next === undefined ? await keys.next() : next;
+      }
+      if (key === below) report.referenced += 1;
+      else {
+        report.orphaned += 1;
+        report.bytes += candidateIn(line).size;
+        const full = orphans.add(line);
+        if (full) await full;
+      }
+    }
+  }
+}
+
+/** The lines of batches one by one: `at` of the batch at hand, `next` also of another. Undefined after the last. */
+function flat(batches: Batches) {
+  const iterator = batches[Symbol.asyncIterator]();
+  let lines: readonly string[] = [];
+  let index = 0;
+  const at = () => lines[index++];
+  return {
+    at,
+    async next(): Promise<string | undefined> {
+      const { value, done } = await iterator.next();
+      lines = done ? [] : value;
+      index = 0;
+      return at();
+    },
+  };
+}
+
+async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, undefined> {
+  for await (const lines of batches) for (const line of lines) yield candidateIn(line);
+}
+
+function checkShare({ considered, orphaned, references, elsewhere }: SweepReport, { path, maxShare }: Sweep): void {
+  if (orphaned <= maxShare * considered) return;
+  const found = `${orphaned} of ${considered} objects have no reference, more than the share of ${maxShare}`;
+  const mend = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
+  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${mend}, else raise maxShare`).at(
+    "sweep",
+    String(path),
+  );
+}
