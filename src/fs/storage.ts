@@ -59,8 +59,9 @@ import {
   type UpdateOptions,
   type WriteOptions,
 } from "./options.js";
-import { fetchRanges, readAllParallel, readParallel } from "./parallel-read.js";
+import { readAllParallel, readParallel } from "./parallel-read.js";
 import { checkReadWithLast, READ_WITH_LAST, readLast } from "./read-last.js";
+import { fetchRanges } from "./read-ranges.js";
 import type { DriverRegistry } from "./registry.js";
 import { Scope } from "./scope.js";
 import { type SyncOptions, type SyncSummary, sync } from "./sync.js";

@@ -594,7 +594,7 @@ export const bugs = [
   },
   {
     name: "ranges that only touch the end of a group are cut short",
-    file: "src/fs/parallel-read.ts",
+    file: "src/fs/read-ranges.ts",
     find: "group.end = Math.max(group.end, end);",
     replace: "group.end = Math.max(group.end, end - 1);",
     tests: ["test/unit/fs/ranges.test.ts"],

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { memoryLimiter } from "../../../src/concurrency.js";
 import { failure } from "../../../src/errors.js";
 import type { Driver, DriverReadOptions } from "../../../src/fs/driver/driver.js";
-import { fetchRanges } from "../../../src/fs/parallel-read.js";
+import { fetchRanges } from "../../../src/fs/read-ranges.js";
 import type { ByteStream } from "../../../src/streams.js";
 
 const KIB = 1024;
