@@ -3,10 +3,13 @@ import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type {
+  ChecksumName,
+  CustomerKey,
   DriverListEntry,
   DriverPostOptions,
   DriverSignOptions,
   ObjectAttributes,
+  ObjectEncryption,
   ResponseHeaders,
 } from "./driver/driver.js";
 
@@ -26,7 +29,13 @@ export interface ObjectStatOptions extends Abortable {
   version?: string | undefined;
 }
 
-export interface StatOptions extends ObjectStatOptions {
+/** For objects that were written with a customer's key. */
+export interface KeyOptions {
+  /** The key of `encryption.customerKey`: 32 bytes, or their base64. Sent over HTTPS only, and never part of a message. */
+  customerKey?: CustomerKey | undefined;
+}
+
+export interface StatOptions extends ObjectStatOptions, KeyOptions {
   /** Includes the tags of the object, which takes another request on S3 and Azure. @default false */
   tags?: boolean | undefined;
 }
@@ -86,7 +95,7 @@ export interface ObjectReadOptions extends Abortable, Range {
 }
 
 /** The options of a read of {@link Storage}. */
-export interface ReadOptions extends ObjectReadOptions {
+export interface ReadOptions extends ObjectReadOptions, KeyOptions {
   /**
    * Only the last bytes, everything if the object is smaller. Instead of `start` and `end`. One request, but two on
    * Azure and with `parallel`.
@@ -110,22 +119,37 @@ export interface ObjectWriteOptions extends Abortable, Pick<ObjectAttributes, "c
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
-export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {}
+/** One checksum of all bytes: 4 bytes for crc32c, 16 for md5, 32 for sha256; as they are, in hex, or in base64. */
+export type Checksum = { [Name in ChecksumName]?: Uint8Array | string | undefined };
 
-export interface UpdateOptions extends Omit<WriteOptions, "ifAbsent" | "ifMatch"> {
+/** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
+export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {
+  /** Server-side encryption of this object. @default that of the connection, else of the bucket */
+  encryption?: ObjectEncryption | undefined;
+  /**
+   * Throws `Corrupt`, and stores nothing, if the bytes have another checksum. The provider verifies it where it can, this
+   * process otherwise. Not with `compression`.
+   */
+  checksum?: Checksum | undefined;
+}
+
+export interface UpdateOptions extends Omit<WriteOptions, "ifAbsent" | "ifMatch" | "checksum"> {
   /** How often to try while other writers come between. @default 30 */
   attempts?: number | undefined;
   /** With `compression`: the maximum number of decoded bytes of the current object. */
   maxDecodedBytes?: number | undefined;
 }
 
-export interface SetAttributesOptions extends Abortable {
+export interface SetAttributesOptions extends Abortable, KeyOptions {
   /** Throws `PreconditionFailed` unless the object has this etag. */
   ifMatch?: string | undefined;
 }
 
-export interface CopyOptions extends Abortable {
+/**
+ * The options of a copy. A source with a customer's key needs `customerKey`, and its copy has the same key unless
+ * `encryption` says otherwise. Every other encryption is that of the target's place, as the storage class is.
+ */
+export interface CopyOptions extends Abortable, KeyOptions {
   /** Copies everything below the source path, each object separately. */
   recursive?: boolean | undefined;
   ifAbsent?: boolean | undefined;
@@ -140,6 +164,8 @@ export interface CopyOptions extends Abortable {
   attributes?: "keep" | "drop" | undefined;
   /** Attributes of the copies that differ from those of their sources. */
   replace?: ObjectAttributes | undefined;
+  /** Server-side encryption of the copies. */
+  encryption?: ObjectEncryption | undefined;
   /** For a recursive copy of files: follows symbolic links to directories, which otherwise fail. Never for a move. */
   followLinks?: boolean | undefined;
   /** Receives the number of bytes that have passed through this process so far, of all objects together. */
@@ -182,11 +208,11 @@ export interface SignedPostOptions {
   prefix?: boolean | undefined;
 }
 
-export type RangesInit = ObjectStatOptions & { ifMatch?: string | undefined };
+export type RangesInit = ObjectStatOptions & KeyOptions & { ifMatch?: string | undefined };
 
 /** The options of each verb, for `checkOptions`. */
 export const STAT: OptionNames<ObjectStatOptions> = { version: true, signal: true };
-export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, signal: true };
+export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, customerKey: true, signal: true };
 export const READ: OptionNames<ObjectReadOptions> = {
   start: true,
   end: true,
@@ -197,7 +223,7 @@ export const READ: OptionNames<ObjectReadOptions> = {
   maxDecodedBytes: true,
   signal: true,
 };
-export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, signal: true };
+export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, customerKey: true, signal: true };
 export const WRITE: OptionNames<ObjectWriteOptions> = {
   ifAbsent: true,
   ifMatch: true,
@@ -227,6 +253,8 @@ export const COPY: OptionNames<CopyOptions> = {
   followLinks: true,
   attributes: true,
   replace: true,
+  encryption: true,
+  customerKey: true,
   onProgress: true,
   signal: true,
 };

@@ -6,7 +6,7 @@ import { checkCount, checkRead, READ, type ReadOptions } from "./options.js";
 import { type LimitedReadRequest, readParallel } from "./parallel-read.js";
 import { ResumableBody, ResumableRead, readStream } from "./resumable-read.js";
 
-export const READ_WITH_LAST: OptionNames<ReadOptions> = { ...READ, last: true };
+export const READ_WITH_LAST: OptionNames<ReadOptions> = { ...READ, last: true, customerKey: true };
 
 /** Checks the options of a read and returns the request for the driver; `last` stays apart, since its start is unknown. */
 export function checkReadWithLast(init: ReadOptions) {
