@@ -28,10 +28,13 @@ export { type CreateStorageOptions, createObjects, createStorage } from "./fs/op
 export type {
   Checksum,
   DeleteObjectOptions,
+  DirectoryEntry,
   KeyOptions,
+  ObjectEntry,
   ObjectReadOptions,
   ObjectStatOptions,
   ObjectWriteOptions,
+  OtherEntry,
   RangesInit,
   SignedPostOptions,
   UpdateOptions,

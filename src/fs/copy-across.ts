@@ -56,7 +56,7 @@ async function withTags({ key, driver }: ResolvedObject, info: ObjectInfo, signa
 
 /** The known state of a source: from its listing or its stat, or only its etag. */
 export interface SourceState {
-  etag: string;
+  etag?: string | undefined;
   version?: string | undefined;
   modified?: Date | undefined;
 }
@@ -78,11 +78,15 @@ export async function waitUntilDistinct(
   { version, modified }: ObjectInfo,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // Without a time, nothing would show after a wait either.
+  if (version !== undefined || modified === undefined) return;
   const left = DISTINCT_MS - (Date.now() - modified.getTime());
-  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
+  if (left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
 }
 
-export function sameSecond(a: Date, b: Date): boolean {
+/** Returns whether the times are the same, as far as they are known. */
+export function sameSecond(a: Date | undefined, b: Date | undefined): boolean {
+  if (a === undefined || b === undefined) return true;
   return Math.abs(a.getTime() - b.getTime()) < 1000;
 }
 
@@ -127,7 +131,8 @@ const CHANGED = "the source changed while it was moved; it is kept beside its co
 function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): boolean {
   if (found.etag !== etag) return false;
   if (found.version !== undefined && version !== undefined) return found.version === version;
-  return modified === undefined || sameSecond(found.modified, modified);
+  if (etag === undefined && (modified === undefined || found.modified === undefined)) return false;
+  return sameSecond(found.modified, modified);
 }
 
 /**
@@ -142,7 +147,9 @@ export async function deleteUnchanged(
 ): Promise<void> {
   const told = (error: unknown) =>
     isStorageError(error, "PreconditionFailed") ? failure("ObjectChanged", CHANGED, { cause: error }) : error;
-  if (driver.deleteIfMatch) return call.run(() => driver.deleteIfMatch!(key, was.etag, { signal }), told);
+  const { etag } = was;
+  if (driver.deleteIfMatch && etag !== undefined)
+    return call.run(() => driver.deleteIfMatch!(key, etag, { signal }), told);
   const found = await call.run(() => statIfThere(call, { key, driver }, signal));
   if (found === undefined) return;
   if (!isSame(found, was)) throw failure("ObjectChanged", CHANGED);

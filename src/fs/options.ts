@@ -40,13 +40,36 @@ export interface StatOptions extends ObjectStatOptions, KeyOptions {
   tags?: boolean | undefined;
 }
 
-/**
- * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
- * (`other`), which `detail` describes.
- */
-export interface ListEntry extends Omit<DriverListEntry, "key"> {
+interface EntryBase {
   path: StoragePath;
+  /** Exact; a directory's ends with a slash, which its path does not have. */
+  key: string;
 }
+
+/** What only objects have. */
+type ObjectFields = Omit<DriverListEntry, "key" | "type" | "detail">;
+type NoFields = { [Name in keyof ObjectFields]?: undefined };
+
+/** An object in a listing. */
+export interface ObjectEntry extends EntryBase, ObjectFields {
+  type: "file";
+  detail?: undefined;
+}
+
+/** A common prefix of keys. */
+export interface DirectoryEntry extends EntryBase, NoFields {
+  type: "directory";
+  detail?: undefined;
+}
+
+/** Among files: a link that is not followed, a pipe, a socket, a device. */
+export interface OtherEntry extends EntryBase, NoFields {
+  type: "other";
+  detail: string;
+}
+
+/** An entry of a listing. What the provider does not say is undefined. */
+export type ListEntry = ObjectEntry | DirectoryEntry | OtherEntry;
 
 export interface ListOptions extends Abortable {
   /** Lists everything below, instead of one level with its directories. */

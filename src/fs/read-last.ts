@@ -39,13 +39,11 @@ export async function readLast(
   }
   const info = await driver.stat(key, { version, signal });
   const range = { start: startOf(info, last), end: info.size };
-  return readParallel(driver, key, { ...wanted, ...range, ifMatch: ifMatch ?? (info.etag || undefined) }).catch(
-    (error: unknown) => {
-      if (ifMatch === undefined && codeOf(driver, error) === "PreconditionFailed")
-        throw failure("ObjectChanged", "the object was replaced after its size was read", { cause: error });
-      throw error;
-    },
-  );
+  return readParallel(driver, key, { ...wanted, ...range, ifMatch: ifMatch ?? info.etag }).catch((error: unknown) => {
+    if (ifMatch === undefined && codeOf(driver, error) === "PreconditionFailed")
+      throw failure("ObjectChanged", "the object was replaced after its size was read", { cause: error });
+    throw error;
+  });
 }
 
 function startOf({ size }: ObjectInfo, last: number): number {

@@ -5,9 +5,6 @@ import type { WriteResult } from "./driver/driver.js";
 import type { ResolvedObject } from "./operation.js";
 import { checkConditions, type SetAttributesOptions } from "./options.js";
 
-/** For the check of changes before the object is looked at. */
-const NOTHING_YET = { size: 0, modified: new Date(0), etag: "" };
-
 export async function setAttributes(
   { key, driver }: ResolvedObject,
   changes: AttributeChanges,
@@ -15,10 +12,11 @@ export async function setAttributes(
 ): Promise<WriteResult> {
   checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
   checkConditions(false, ifMatch);
-  const { changed } = withChanges({ key, ...NOTHING_YET }, changes, driver);
+  const { changed } = withChanges({ key, size: 0 }, changes, driver);
   if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
   const tags = driver.attributes.includes("tags") && !changed.has("tags");
   const was = await driver.stat(key, { version: undefined, tags, signal });
+  if (was.etag === undefined) throw failure("Unsupported", "the server gives the object no etag");
   if (ifMatch !== undefined && was.etag !== ifMatch)
     throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
   const { attributes } = withChanges(was, changes, driver);

@@ -1,4 +1,5 @@
 import { checkOptions, invalid } from "../errors.js";
+import type { StoragePath } from "../path.js";
 import { abortable, type ByteStream, toReadableStream } from "../streams.js";
 import { type AttributeChanges, checkMore, STAT_WITH_TAGS, UPDATE, WRITE_WITH_ATTRIBUTES } from "./attributes.js";
 import { Batch } from "./batch.js";
@@ -75,17 +76,17 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Returns the metadata of one object: size in bytes, etag, time of modification, and its attributes. Throws `NotFound`
-   * if it does not exist.
+   * Returns the metadata of one object: its path and exact key, size in bytes, etag, time of modification, and its
+   * attributes. What the provider does not say is undefined. Throws `NotFound` if it does not exist.
    *
    * @example const { size, cacheControl, tags } = await storage.stat("s3://bucket/data.csv", { tags: true });
    */
-  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
+  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo & { path: StoragePath }> {
     const keyed = this.#keyed(init);
     if (keyed) return keyed.storage.stat(at, keyed.init);
-    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, ({ key, driver }) => {
+    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, async ({ path, key, driver }) => {
       const { version, tags, signal } = init;
-      return driver.stat(key, { version, tags, signal });
+      return { path, ...(await driver.stat(key, { version, tags, signal })) };
     });
   }
 

@@ -295,7 +295,7 @@ class TreeWalk {
     await made?.catch((error) => {
       throw call.failure(key, error).error;
     });
-    return op === "move" ? () => drop(from, stateOf(marker) ?? { etag: "" }) : undefined;
+    return op === "move" ? () => drop(from, stateOf(marker) ?? {}) : undefined;
   }
 }
 

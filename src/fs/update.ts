@@ -88,7 +88,7 @@ async function write(
   current: GetResult | undefined,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  if (current && !current.info.etag)
+  if (current && current.info.etag === undefined)
     throw failure("Unsupported", "the server gives the object no etag").at("update", String(path));
   const condition = current ? { ifMatch: current.info.etag } : { ifAbsent: true };
   const kept = current ? await attributes(storage, path, current, options) : {};

@@ -97,14 +97,14 @@ export interface ChecksumCheck {
   end(): void;
 }
 
-/** The metadata of one object. */
+/** The metadata of one object. What the provider does not say is undefined. */
 export interface ObjectInfo extends ObjectAttributes {
   key: string;
   /** Bytes at rest, as stored. */
   size: number;
-  modified: Date;
+  modified?: Date;
   /** Opaque: whatever `ifMatch` of this provider accepts (the quoted etag on S3 and Azure, the generation on GCS). */
-  etag: string;
+  etag?: string;
   version?: string;
   /** Of the data at rest, in lower-case hex, where the response includes it. */
   md5?: string;

@@ -100,7 +100,7 @@ describe("what is copied", () => {
     await writeFile(join(folder, "x"), "new");
     await storage.write(`${TO}/x`, "old");
     const { modified } = await storage.stat(`${TO}/x`);
-    const second = Math.floor(modified.getTime() / 1000);
+    const second = Math.floor(modified!.getTime() / 1000);
     await utimes(join(folder, "x"), second, second);
     expect(await storage.sync(`file://${folder}`, TO)).toMatchObject({ copied: 1 });
     await utimes(join(folder, "x"), second - 1, second - 1);

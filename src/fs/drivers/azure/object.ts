@@ -34,8 +34,8 @@ export function infoOf(
   return {
     key,
     size,
-    modified: modified ?? new Date(0),
-    etag: etag ?? "",
+    ...(modified && { modified }),
+    ...(etag && { etag }),
     ...(version !== undefined && { version }),
     ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
     ...attributes,

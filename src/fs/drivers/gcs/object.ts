@@ -103,7 +103,8 @@ function missing(field: string): Error {
 
 /** Returns the same from the headers that come with an object's data; `size` is that of the whole object. */
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
-  const generation = headerValue(headers["x-goog-generation"]) ?? "";
+  const generation = headerValue(headers["x-goog-generation"]);
+  const modified = modifiedIn(headerValue(headers["last-modified"]), generation);
   const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
   const metadata = Object.entries(headers)
     .filter(([name]) => name.startsWith(META))
@@ -111,9 +112,8 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
   return {
     key,
     size,
-    modified: modifiedIn(headerValue(headers["last-modified"]), generation),
-    etag: generation,
-    version: generation,
+    ...(modified && { modified }),
+    ...(generation && { etag: generation, version: generation }),
     ...(md5 !== undefined && { md5: hex(md5) }),
     ...texts((name) => textInHeaders(headers, name)),
     ...encryption(

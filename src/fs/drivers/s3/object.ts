@@ -72,10 +72,13 @@ export function infoOf(
   { profile, attributes }: Bucket,
 ): ObjectInfo {
   const { "last-modified": time, etag } = headers;
-  const info: ObjectInfo = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
+  const info: ObjectInfo = { key, size };
+  const modified = modifiedIn(time, etag);
+  if (modified) info.modified = modified;
+  if (etag) info.etag = etag;
   const version = versionIn(headers["x-amz-version-id"]);
   if (version !== undefined) info.version = version;
-  const md5 = profile.md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
+  const md5 = profile.md5Etags && !isOpaque(headers) ? md5In(etag) : undefined;
   if (md5 !== undefined) info.md5 = md5;
   if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
   const metadata = metadataOf(headers);
@@ -101,7 +104,7 @@ export function isOpaque(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Returns the MD5 of an etag. That of an object of several parts has a `-` and is of their MD5s. */
-export function md5In(etag: string): string | undefined {
+export function md5In(etag = ""): string | undefined {
   return /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
 }
 
