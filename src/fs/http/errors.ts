@@ -71,7 +71,7 @@ function printable(text: string | undefined, longest: number): string | undefine
 }
 
 /** 32 bytes in base64: some servers repeat the customer's key of a request. */
-const KEYS = /[A-Za-z0-9+/]{43}=/g;
+const KEYS = /[\w+/]{43}=/g;
 
 /** Returns the failure that an error response describes. */
 export function responseError(
