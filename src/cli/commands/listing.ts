@@ -116,8 +116,9 @@ const SIZE = 8;
 const MOMENT = 19;
 
 function row({ io: { stdout }, json }: Session, entry: ListEntry, name: string): Promise<void> {
+  const { key: _, ...shown } = entry;
   const { type, size, modified } = entry;
-  if (json) return put(stdout, `${JSON.stringify(entry)}\n`);
+  if (json) return put(stdout, `${JSON.stringify(shown)}\n`);
   const columns = [
     (size === undefined ? "" : bytes(size)).padStart(SIZE),
     styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(MOMENT)),
