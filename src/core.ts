@@ -17,23 +17,29 @@ export {
 } from "./connections/index.js";
 export { BatchError, isBatchError, isStorageError, StorageError } from "./errors.js";
 export { contentTypeOf } from "./fs/driver/content.js";
-export type { Driver, DriverFactory, ObjectDriver } from "./fs/driver/driver.js";
+export type { CustomerKey, Driver, DriverFactory, ObjectDriver, ObjectEncryption } from "./fs/driver/driver.js";
 export { file } from "./fs/drivers/file/index.js";
 export { memory } from "./fs/drivers/memory.js";
 export type { JsonOptions, StandardSchema } from "./fs/get.js";
+export type { SignedPost, SignedUrl } from "./fs/links.js";
 export type { ListPage, ListResult, PageOptions } from "./fs/list.js";
 export { Objects } from "./fs/objects.js";
 export { type CreateStorageOptions, createObjects, createStorage } from "./fs/open.js";
 export type {
+  Checksum,
   DeleteObjectOptions,
+  DirectoryEntry,
+  KeyOptions,
+  ObjectEntry,
   ObjectReadOptions,
   ObjectStatOptions,
   ObjectWriteOptions,
+  OtherEntry,
   RangesInit,
   SignedPostOptions,
   UpdateOptions,
 } from "./fs/options.js";
-export { type SignedPost, type SignedUrl, Storage } from "./fs/storage.js";
+export { Storage } from "./fs/storage.js";
 export type { SyncOptions, SyncStep, SyncSummary } from "./fs/sync.js";
 export type { UpdateFunction } from "./fs/update.js";
 export type { WriteBody } from "./fs/write-body.js";

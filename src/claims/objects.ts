@@ -106,7 +106,8 @@ export class DigestObjects {
     });
     if (!info) return false;
     const whole = size === undefined || info.size === size;
-    return whole && Date.now() - info.modified.getTime() < this.#refreshAfterMs;
+    if (!whole || info.modified === undefined) return false;
+    return Date.now() - info.modified.getTime() < this.#refreshAfterMs;
   }
 
   async #plain(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 // One compressed block (github.com/google/snappy, format_description.txt).
 
 import type { ByteStream } from "../streams.js";
-import { crc32c } from "./checksums/crc.js";
+import { crc32c } from "./checksums/crc32c.js";
 import { copyMatch, viewOf } from "./lz-window.js";
 import { blocks } from "./parallel.js";
 import type { Source } from "./stream.js";

@@ -22,12 +22,16 @@ export const ATTRIBUTES: OptionNames<ObjectAttributes> = {
   storageClass: true,
   tags: true,
 };
-export const STAT_WITH_TAGS: OptionNames<StatOptions> = { ...STAT, tags: true };
-export const WRITE_WITH_ATTRIBUTES: OptionNames<WriteOptions> = { ...WRITE, ...ATTRIBUTES };
-const { ifAbsent: _, ifMatch: __, ...UNCONDITIONAL } = WRITE;
+export const STAT_WITH_TAGS: OptionNames<StatOptions> = { ...STAT, tags: true, customerKey: true };
+export const WRITE_WITH_ATTRIBUTES: OptionNames<WriteOptions> = {
+  ...WRITE,
+  ...ATTRIBUTES,
+  encryption: true,
+  checksum: true,
+};
+const { ifAbsent: _, ifMatch: __, checksum: ___, ...UNCONDITIONAL } = WRITE_WITH_ATTRIBUTES;
 export const UPDATE: OptionNames<UpdateOptions> = {
   ...UNCONDITIONAL,
-  ...ATTRIBUTES,
   attempts: true,
   maxDecodedBytes: true,
 };

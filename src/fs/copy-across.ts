@@ -6,7 +6,7 @@ import type { ByteStream } from "../streams.js";
 import { copiedAttributes } from "./attributes.js";
 import type { ObjectInfo } from "./driver/driver.js";
 import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
-import type { CopyOptions } from "./options.js";
+import type { CopyOptions, ObjectState } from "./options.js";
 import { readStream } from "./resumable-read.js";
 import { writeObject } from "./write.js";
 
@@ -54,13 +54,6 @@ async function withTags({ key, driver }: ResolvedObject, info: ObjectInfo, signa
   return { ...info, tags };
 }
 
-/** The known state of a source: from its listing or its stat, or only its etag. */
-export interface SourceState {
-  etag: string;
-  version?: string | undefined;
-  modified?: Date | undefined;
-}
-
 /** The source as copied, and the target as stored. */
 export interface Copied {
   info: ObjectInfo;
@@ -78,11 +71,15 @@ export async function waitUntilDistinct(
   { version, modified }: ObjectInfo,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // Without a time, nothing would show after a wait either.
+  if (version !== undefined || modified === undefined) return;
   const left = DISTINCT_MS - (Date.now() - modified.getTime());
-  if (version === undefined && left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
+  if (left > 0) await pause(Math.min(left, DISTINCT_MS), signal);
 }
 
-export function sameSecond(a: Date, b: Date): boolean {
+/** Returns whether the times are the same, as far as they are known. */
+export function sameSecond(a: Date | undefined, b: Date | undefined): boolean {
+  if (a === undefined || b === undefined) return true;
   return Math.abs(a.getTime() - b.getTime()) < 1000;
 }
 
@@ -124,10 +121,11 @@ export async function checkApart(
 const CHANGED = "the source changed while it was moved; it is kept beside its copy";
 
 /** The time helps where etags repeat for equal content; headers have whole seconds, listings and JSON are finer. */
-function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): boolean {
+function isSame(found: ObjectInfo, { etag, version, modified }: ObjectState): boolean {
   if (found.etag !== etag) return false;
   if (found.version !== undefined && version !== undefined) return found.version === version;
-  return modified === undefined || sameSecond(found.modified, modified);
+  if (etag === undefined && (modified === undefined || found.modified === undefined)) return false;
+  return sameSecond(found.modified, modified);
 }
 
 /**
@@ -137,7 +135,7 @@ function isSame(found: ObjectInfo, { etag, version, modified }: SourceState): bo
 export async function deleteUnchanged(
   call: Operation,
   source: ResolvedObject,
-  was: SourceState,
+  was: ObjectState,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const told = (error: unknown) =>
@@ -149,10 +147,10 @@ export async function deleteUnchanged(
 export async function deleteIfSame(
   call: Operation,
   { key, driver }: ResolvedObject,
-  was: SourceState,
+  was: ObjectState,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (driver.deleteIfMatch) return driver.deleteIfMatch(key, was.etag, { signal });
+  if (driver.deleteIfMatch && was.etag !== undefined) return driver.deleteIfMatch(key, was.etag, { signal });
   const found = await statIfThere(call, { key, driver }, signal);
   if (found === undefined) return;
   if (!isSame(found, was)) throw failure("PreconditionFailed", "the object is another one by now");

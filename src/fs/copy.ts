@@ -2,31 +2,25 @@
 import { invalid, isStorageError, StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
-import {
-  checkApart,
-  copyAcross,
-  deleteIfSame,
-  deleteUnchanged,
-  type SourceState,
-  waitUntilDistinct,
-} from "./copy-across.js";
+import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinct } from "./copy-across.js";
 import type { AttributeName, Driver, ObjectInfo } from "./driver/driver.js";
+import { EncryptedDrivers, encryptedSides, keysApart } from "./encryption.js";
 import { Operation, type ResolvedObject } from "./operation.js";
-import type { Abortable, CopyOptions, DeleteOptions, PathLike } from "./options.js";
+import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, type TreeOptions, type TreeVerb, transferTree } from "./tree.js";
 
 /** The outcome of one copy: the source's state, unless source and target are one object. */
 interface CopyOutcome {
   /** Set for a move. */
-  was?: SourceState;
+  was?: ObjectState;
   /** Whether the source was checked after the copy. */
   checked?: boolean;
 }
 
 /** The verbs of Storage that a copy needs. */
 interface Verbs {
-  stat(path: PathLike, init: Abortable): Promise<ObjectInfo>;
+  stat(path: PathLike, init: Abortable & KeyOptions): Promise<ObjectInfo>;
   delete(path: PathLike, init: Abortable): Promise<void>;
 }
 
@@ -42,7 +36,7 @@ export class Copies {
   async run(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions = {}): Promise<void> {
     if (init.recursive) return this.#tree(op, from, to, init, tree);
     const copied = await this.#copy(op, from, to, init);
-    if (op === "move") await this.#finishMove(from, copied, init.signal);
+    if (op === "move") await this.#finishMove(from, copied, init);
   }
 
   /** Deletes one object in the state that `ifMatch` gives. Refuses what could mean more than one. */
@@ -71,26 +65,28 @@ export class Copies {
     return call.run(async () => {
       const source = await call.bucket(this.#reach, from);
       const target = await writing.run(() => writing.bucket(this.#reach, to));
-      const one = async (a: StoragePath, b: StoragePath, listed?: SourceState) => {
+      const one = async (a: StoragePath, b: StoragePath, listed?: ObjectState) => {
         const { ifAbsent, ifMatch } = init;
-        const { attributes, replace } = init;
-        const single = { ifAbsent, ifMatch, attributes, replace, signal, onProgress: reporter() };
+        const { attributes, replace, encryption, customerKey } = init;
+        const chosen = { attributes, replace, encryption, customerKey };
+        const single = { ifAbsent, ifMatch, ...chosen, signal, onProgress: reporter() };
         const copied = await this.#copy(op, a, b, single, listed);
-        return op === "move" ? () => this.#finishMove(a, copied, signal) : undefined;
+        return op === "move" ? () => this.#finishMove(a, copied, init) : undefined;
       };
-      const drop = (marker: StoragePath, listed: SourceState) => this.#deleteMoved(marker, listed, signal);
+      const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, init);
       await transferTree({ ...tree, op, call, writing, source, target, init, one, drop });
     });
   }
 
-  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, signal: AbortSignal | undefined): Promise<void> {
-    if (checked) await this.#storage.delete(from, { signal });
-    else if (was) await this.#deleteMoved(from, was, signal);
+  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, init: CopyOptions): Promise<void> {
+    if (checked) await this.#storage.delete(from, { signal: init.signal });
+    else if (was) await this.#deleteMoved(from, was, init);
   }
 
-  #deleteMoved(at: PathLike, was: SourceState, signal: AbortSignal | undefined): Promise<void> {
+  #deleteMoved(at: PathLike, was: ObjectState, { customerKey, signal }: CopyOptions): Promise<void> {
     const call = new Operation("move", "delete", { signal });
-    return call.run(async () => deleteUnchanged(call, await call.object(this.#reach, at), was, signal));
+    const reach = customerKey === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { customerKey });
+    return call.run(async () => deleteUnchanged(call, await call.object(reach, at), was, signal));
   }
 
   /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
@@ -99,21 +95,29 @@ export class Copies {
     from: PathLike,
     to: PathLike,
     init: CopyOptions,
-    listed?: SourceState,
+    listed?: ObjectState,
   ): Promise<CopyOutcome> {
     const { signal, ifAbsent } = init;
     const reading = new Operation(op, "read", { signal, ifMatch: init.ifMatch });
     const writing = new Operation(op, "copy", init);
-    const source = await reading.run(() => reading.object(this.#reach, from));
-    const target = await writing.run(() => writing.object(this.#reach, to));
-    const replaced = await writing.run(async () => checkCopied(target.driver, init));
-    if (source.driver === target.driver && source.key === target.key) {
-      if (replaced) throw invalid("a copy onto itself replaces nothing; use setAttributes").at(op, writing.at);
-      await this.#storage.stat(from, { signal });
+    const plainSource = await reading.run(() => reading.object(this.#reach, from));
+    const plainTarget = await writing.run(() => writing.object(this.#reach, to));
+    const sameBucket = plainSource.driver === plainTarget.driver;
+    const replaced = await writing.run(async () => checkCopied(plainTarget.driver, init));
+    if (sameBucket && plainSource.key === plainTarget.key) {
+      if (replaced || init.encryption)
+        throw invalid("a copy onto itself replaces nothing; use setAttributes").at(op, writing.at);
+      await this.#storage.stat(from, { customerKey: init.customerKey, signal });
       return {};
     }
     const move = op === "move";
-    const inProvider = this.#together(source.path, target.path) && (!replaced || canReplace(target.driver, init));
+    const inProvider =
+      this.#together(plainSource.path, plainTarget.path) &&
+      (!replaced || canReplace(plainTarget.driver, init)) &&
+      !keysApart(plainTarget.driver, init);
+    const { source, target } = await writing.run(async () =>
+      encryptedSides(plainSource, plainTarget, init, inProvider),
+    );
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
       const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
@@ -122,7 +126,7 @@ export class Copies {
       return { checked: move };
     }
     const { bucket, key } = source.path;
-    const info = move && source.driver !== target.driver ? await this.#seen(reading, source, signal) : undefined;
+    const info = move && !sameBucket ? await this.#seen(reading, source, signal) : undefined;
     if (info) await waitUntilDistinct(info, signal);
     const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
     const full = replaced ? await this.#seen(reading, source, signal, true) : undefined;

@@ -117,10 +117,17 @@ async function* found(
 }
 
 /** Returns a driver's entry with its path in the bucket of `base`. */
-export function entry(base: StoragePath, { key, ...rest }: DriverListEntry): ListEntry {
+export function entry(base: StoragePath, item: DriverListEntry): ListEntry {
   const { scheme, connectionId, bucket } = base;
-  const exact = rest.type === "directory" && key.endsWith("/") ? key.slice(0, -1) : key;
-  return { path: StoragePath.of({ scheme, connectionId, bucket, key: exact }), ...rest };
+  const { key, type, detail = "no regular file" } = item;
+  if (type === "directory" && key.endsWith("/")) {
+    const path = StoragePath.of({ scheme, connectionId, bucket, key: key.slice(0, -1) });
+    return { path, key, type };
+  }
+  const path = StoragePath.of({ scheme, connectionId, bucket, key });
+  if (type !== "file") return type === "other" ? { path, key, type, detail } : { path, key: `${key}/`, type };
+  const { detail: _, ...object } = item;
+  return { path, ...object, type };
 }
 
 /** Returns the key after which a listing starts. */
@@ -131,7 +138,7 @@ function startKey(startAfter: ListOptions["startAfter"]): string | undefined {
   return keyOf(startAfter);
 }
 
-/** Returns an entry's key; a directory's ends with a slash. */
-function keyOf({ path, type }: ListEntry): string {
+/** Returns an entry's key, also of one that a caller has put together; a directory's ends with a slash. */
+function keyOf({ path, type }: Pick<ListEntry, "path" | "type">): string {
   return type === "directory" ? `${path.key}/` : path.key;
 }

@@ -3,11 +3,13 @@ import type { CodecName } from "../codecs/codec.js";
 import { failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type {
+  ChecksumName,
+  CustomerKey,
   DriverListEntry,
   DriverPostOptions,
   DriverSignOptions,
   ObjectAttributes,
-  ObjectInfo,
+  ObjectEncryption,
   ResponseHeaders,
 } from "./driver/driver.js";
 
@@ -27,18 +29,47 @@ export interface ObjectStatOptions extends Abortable {
   version?: string | undefined;
 }
 
-export interface StatOptions extends ObjectStatOptions {
+/** For objects that were written with a customer's key. */
+export interface KeyOptions {
+  /** The key of `encryption.customerKey`: 32 bytes, or their base64. Sent over HTTPS only, and never part of a message. */
+  customerKey?: CustomerKey | undefined;
+}
+
+export interface StatOptions extends ObjectStatOptions, KeyOptions {
   /** Includes the tags of the object, which takes another request on S3 and Azure. @default false */
   tags?: boolean | undefined;
 }
 
-/**
- * An entry of a listing: an object; a directory, which is only a common prefix of keys; or, among files, anything else
- * (`other`), which `detail` describes.
- */
-export interface ListEntry extends Omit<DriverListEntry, "key"> {
+interface EntryBase {
   path: StoragePath;
+  /** Exact; a directory's ends with a slash, which its path does not have. */
+  key: string;
 }
+
+/** What only objects have. */
+type ObjectFields = Omit<DriverListEntry, "key" | "type" | "detail">;
+type NoFields = { [Name in keyof ObjectFields]?: undefined };
+
+/** An object in a listing. */
+export interface ObjectEntry extends EntryBase, ObjectFields {
+  type: "file";
+  detail?: undefined;
+}
+
+/** A common prefix of keys. */
+export interface DirectoryEntry extends EntryBase, NoFields {
+  type: "directory";
+  detail?: undefined;
+}
+
+/** Among files: a link that is not followed, a pipe, a socket, a device. */
+export interface OtherEntry extends EntryBase, NoFields {
+  type: "other";
+  detail: string;
+}
+
+/** An entry of a listing. What the provider does not say is undefined. */
+export type ListEntry = ObjectEntry | DirectoryEntry | OtherEntry;
 
 export interface ListOptions extends Abortable {
   /** Lists everything below, instead of one level with its directories. */
@@ -87,7 +118,7 @@ export interface ObjectReadOptions extends Abortable, Range {
 }
 
 /** The options of a read of {@link Storage}. */
-export interface ReadOptions extends ObjectReadOptions {
+export interface ReadOptions extends ObjectReadOptions, KeyOptions {
   /**
    * Only the last bytes, everything if the object is smaller. Instead of `start` and `end`. One request, but two on
    * Azure and with `parallel`.
@@ -111,22 +142,37 @@ export interface ObjectWriteOptions extends Abortable, Pick<ObjectAttributes, "c
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
-/** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
-export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {}
+/** One checksum of all bytes: 4 bytes for crc32c, 16 for md5, 32 for sha256; as they are, in hex, or in base64. */
+export type Checksum = { [Name in ChecksumName]?: Uint8Array | string | undefined };
 
-export interface UpdateOptions extends Omit<WriteOptions, "ifAbsent" | "ifMatch"> {
+/** The options of a write of {@link Storage}: `Unsupported` for an attribute that the provider cannot store. */
+export interface WriteOptions extends ObjectWriteOptions, ObjectAttributes {
+  /** Server-side encryption of this object. @default that of the connection, else of the bucket */
+  encryption?: ObjectEncryption | undefined;
+  /**
+   * Throws `Corrupt`, and stores nothing, if the bytes have another checksum. The provider verifies it where it can, this
+   * process otherwise. Not with `compression`.
+   */
+  checksum?: Checksum | undefined;
+}
+
+export interface UpdateOptions extends Omit<WriteOptions, "ifAbsent" | "ifMatch" | "checksum"> {
   /** How often to try while other writers come between. @default 30 */
   attempts?: number | undefined;
   /** With `compression`: the maximum number of decoded bytes of the current object. */
   maxDecodedBytes?: number | undefined;
 }
 
-export interface SetAttributesOptions extends Abortable {
+export interface SetAttributesOptions extends Abortable, KeyOptions {
   /** Throws `PreconditionFailed` unless the object has this etag. */
   ifMatch?: string | undefined;
 }
 
-export interface CopyOptions extends Abortable {
+/**
+ * The options of a copy. A source with a customer's key needs `customerKey`, and its copy has the same key unless
+ * `encryption` says otherwise. Every other encryption is that of the target's place, as the storage class is.
+ */
+export interface CopyOptions extends Abortable, KeyOptions {
   /** Copies everything below the source path, each object separately. */
   recursive?: boolean | undefined;
   ifAbsent?: boolean | undefined;
@@ -141,6 +187,8 @@ export interface CopyOptions extends Abortable {
   attributes?: "keep" | "drop" | undefined;
   /** Attributes of the copies that differ from those of their sources. */
   replace?: ObjectAttributes | undefined;
+  /** Server-side encryption of the copies. */
+  encryption?: ObjectEncryption | undefined;
   /** For a recursive copy of files: follows symbolic links to directories, which otherwise fail. Never for a move. */
   followLinks?: boolean | undefined;
   /** Receives the number of bytes that have passed through this process so far, of all objects together. */
@@ -161,8 +209,14 @@ export interface DeleteOptions extends DeleteObjectOptions {
    * whose time counts too: on S3 equal content has equal etags. S3 checks right before it deletes, the others in one
    * step.
    */
-  ifMatch?: string | Partial<Pick<ObjectInfo, "etag" | "version" | "modified">> | undefined;
+  ifMatch?:
+    | string
+    | { etag?: string | undefined; version?: string | undefined; modified?: Date | undefined }
+    | undefined;
 }
+
+/** What tells one state of an object from another. */
+export type ObjectState = Exclude<DeleteOptions["ifMatch"], string | undefined>;
 
 export interface SignedUrlOptions {
   /** @default "GET" */
@@ -189,11 +243,11 @@ export interface SignedPostOptions {
   prefix?: boolean | undefined;
 }
 
-export type RangesInit = ObjectStatOptions & { ifMatch?: string | undefined };
+export type RangesInit = ObjectStatOptions & KeyOptions & { ifMatch?: string | undefined };
 
 /** The options of each verb, for `checkOptions`. */
 export const STAT: OptionNames<ObjectStatOptions> = { version: true, signal: true };
-export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, signal: true };
+export const SET_ATTRIBUTES: OptionNames<SetAttributesOptions> = { ifMatch: true, customerKey: true, signal: true };
 export const READ: OptionNames<ObjectReadOptions> = {
   start: true,
   end: true,
@@ -204,7 +258,7 @@ export const READ: OptionNames<ObjectReadOptions> = {
   maxDecodedBytes: true,
   signal: true,
 };
-export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, signal: true };
+export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, customerKey: true, signal: true };
 export const WRITE: OptionNames<ObjectWriteOptions> = {
   ifAbsent: true,
   ifMatch: true,
@@ -240,6 +294,8 @@ export const COPY: OptionNames<CopyOptions> = {
   followLinks: true,
   attributes: true,
   replace: true,
+  encryption: true,
+  customerKey: true,
   onProgress: true,
   signal: true,
 };

@@ -6,7 +6,7 @@ import { checkCount, checkRead, READ, type ReadOptions } from "./options.js";
 import { type LimitedReadRequest, readParallel } from "./parallel-read.js";
 import { ResumableBody, ResumableRead, readStream } from "./resumable-read.js";
 
-export const READ_WITH_LAST: OptionNames<ReadOptions> = { ...READ, last: true };
+export const READ_WITH_LAST: OptionNames<ReadOptions> = { ...READ, last: true, customerKey: true };
 
 /** Checks the options of a read and returns the request for the driver; `last` stays apart, since its start is unknown. */
 export function checkReadWithLast(init: ReadOptions) {
@@ -39,13 +39,11 @@ export async function readLast(
   }
   const info = await driver.stat(key, { version, signal });
   const range = { start: startOf(info, last), end: info.size };
-  return readParallel(driver, key, { ...wanted, ...range, ifMatch: ifMatch ?? (info.etag || undefined) }).catch(
-    (error: unknown) => {
-      if (ifMatch === undefined && codeOf(driver, error) === "PreconditionFailed")
-        throw failure("ObjectChanged", "the object was replaced after its size was read", { cause: error });
-      throw error;
-    },
-  );
+  return readParallel(driver, key, { ...wanted, ...range, ifMatch: ifMatch ?? info.etag }).catch((error: unknown) => {
+    if (ifMatch === undefined && codeOf(driver, error) === "PreconditionFailed")
+      throw failure("ObjectChanged", "the object was replaced after its size was read", { cause: error });
+    throw error;
+  });
 }
 
 function startOf({ size }: ObjectInfo, last: number): number {

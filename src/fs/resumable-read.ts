@@ -63,13 +63,13 @@ export class ResumableRead {
    * an object may be replaced.
    */
   get isCertain(): boolean {
-    return this.info.etag !== "" || this.version !== undefined;
+    return this.info.etag !== undefined || this.version !== undefined;
   }
 
   /** Sends one request for this version. Throws `ObjectChanged` if it is no longer the current one. */
   async request(start: number, end: number): Promise<ByteStream> {
     const { driver, key, info, version, signal } = this;
-    const ifMatch = info.etag || undefined;
+    const ifMatch = info.etag;
     const answer = await driver.read(key, { start, end, ifMatch, version, signal }).catch((error) => {
       throw GONE.has(this.codeOf(error)) ? changed(error) : error;
     });
@@ -80,7 +80,7 @@ export class ResumableRead {
 
   codeOf(error: unknown): ErrorCode {
     if (isStorageError(error)) return error.code;
-    return this.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: this.info.etag !== "" });
+    return this.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: this.info.etag !== undefined });
   }
 }
 

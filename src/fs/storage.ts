@@ -1,58 +1,46 @@
-import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
+import { checkOptions, invalid } from "../errors.js";
+import type { StoragePath } from "../path.js";
 import { abortable, type ByteStream, toReadableStream } from "../streams.js";
-import {
-  ATTRIBUTES,
-  type AttributeChanges,
-  checkMore,
-  checkResponseHeaders,
-  STAT_WITH_TAGS,
-  UPDATE,
-  WRITE_WITH_ATTRIBUTES,
-  withChanges,
-} from "./attributes.js";
+import { type AttributeChanges, checkMore, STAT_WITH_TAGS, UPDATE, WRITE_WITH_ATTRIBUTES } from "./attributes.js";
 import { Batch } from "./batch.js";
+import { checkedBody } from "./checksum.js";
 import { Copies } from "./copy.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
   DriverContext,
   DriverListEntry,
-  DriverSignedPost,
-  DriverSignedUrl,
-  DriverSignOptions,
   ObjectDriver,
   ObjectIdentifier,
   ObjectInfo,
   WriteResult,
 } from "./driver/driver.js";
+import { EncryptedDrivers } from "./encryption.js";
 import { GetResult, type JsonOptions } from "./get.js";
 import { globKeys } from "./glob/walk.js";
+import { type SignedPost, type SignedUrl, signedPost, signedUrl } from "./links.js";
 import { entry, type ListResult, list } from "./list.js";
 import { Objects, type ReadStrategy } from "./objects.js";
 import { Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
   COPY,
   type CopyOptions,
-  checkConditions,
-  checkPost,
   checkRange,
-  checkSign,
   DELETE,
   type DeleteObjectOptions,
   type DeleteOptions,
   GLOB,
   type GlobOptions,
+  type KeyOptions,
   type ListEntry,
   type ListOptions,
   type PathLike,
-  POST,
   RANGES,
   type Range,
   type RangesInit,
   type ReadOptions,
   SET_ATTRIBUTES,
   type SetAttributesOptions,
-  SIGN,
   type SignedPostOptions,
   type SignedUrlOptions,
   type StatOptions,
@@ -64,26 +52,13 @@ import { checkReadWithLast, READ_WITH_LAST, readLast } from "./read-last.js";
 import { fetchRanges } from "./read-ranges.js";
 import type { DriverRegistry } from "./registry.js";
 import { Scope } from "./scope.js";
+import { setAttributes } from "./set-attributes.js";
 import { type SyncOptions, type SyncSummary, sync } from "./sync.js";
 import type { TreeOptions } from "./tree.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
 import { decoding, writeObject } from "./write.js";
 import { unwrapped, type WriteBody } from "./write-body.js";
-
-/** For the check of changes before the object is looked at. */
-const NOTHING_YET = { size: 0, modified: new Date(0), etag: "" };
-
-/** A request that its holder can send without credentials until it expires. */
-export interface SignedUrl extends DriverSignedUrl {
-  method: DriverSignOptions["method"];
-  expires: Date;
-}
-
-/** A form of a browser, which its holder can send without credentials until it expires. */
-export interface SignedPost extends DriverSignedPost {
-  expires: Date;
-}
 
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
@@ -102,16 +77,22 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Returns the metadata of one object: size in bytes, etag, time of modification, and its attributes. Throws `NotFound`
-   * if it does not exist.
+   * Returns the metadata of one object: its path and exact key, size in bytes, etag, time of modification, and its
+   * attributes. What the provider does not say is undefined. Throws `NotFound` if it does not exist.
    *
    * @example const { size, cacheControl, tags } = await storage.stat("s3://bucket/data.csv", { tags: true });
    */
-  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo> {
-    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, ({ key, driver }) => {
+  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo & { path: StoragePath }> {
+    const keyed = this.#keyed(init);
+    if (keyed) return keyed.storage.stat(at, keyed.init);
+    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, async ({ path, key, driver }) => {
       const { version, tags, signal } = init;
-      return driver.stat(key, { version, tags, signal });
+      return { path, ...(await driver.stat(key, { version, tags, signal })) };
     });
+  }
+
+  override exists(at: PathLike, init: StatOptions = {}): Promise<boolean> {
+    return super.exists(at, init);
   }
 
   /**
@@ -119,16 +100,22 @@ export class Storage extends Objects<Driver> {
    *
    * Readers see the previous object until the promise resolves. When the body throws or the signal aborts, nothing is
    * stored and the promise rejects with that reason. Throws `AlreadyExists` or `PreconditionFailed` if `ifAbsent` or
-   * `ifMatch` fails, and `Unsupported` for an attribute that the provider cannot store.
+   * `ifMatch` fails, `Unsupported` for an attribute or encryption that the provider does not have, and `Corrupt` if the
+   * bytes do not have the `checksum`.
    *
    * @example await storage.write("s3://bucket/app.js", "code", { cacheControl: "public, max-age=31536000, immutable" });
    */
   override write(at: PathLike, body: WriteBody, init: WriteOptions = {}): Promise<WriteResult> {
-    return onObject(this.#reach, "write", at, init, WRITE_WITH_ATTRIBUTES, async (reached) => {
-      const more = checkMore(init, reached.driver);
+    const { encryption } = init ?? {};
+    const reach = encryption === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { encryption });
+    return onObject(reach, "write", at, init, WRITE_WITH_ATTRIBUTES, async (reached) => {
+      const { driver, kit } = reached;
+      const more = checkMore(init, driver);
       const { body: bytes, contentType } = unwrapped(body);
       const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
-      return writeObject(reached, bytes, typed, more);
+      if (init.checksum === undefined) return writeObject(reached, bytes, typed, more);
+      const { checksum, ...checked } = await checkedBody(bytes, init, driver, kit.written);
+      return writeObject(reached, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
     });
   }
 
@@ -142,6 +129,8 @@ export class Storage extends Objects<Driver> {
    * await storage.write("s3://bucket/config.json", "{}", { ifMatch: object.info.etag });
    */
   async get(at: PathLike, init: ReadOptions = {}): Promise<GetResult> {
+    const keyed = this.#keyed(init);
+    if (keyed) return keyed.storage.get(at, keyed.init);
     const call = new Operation("read", "read", init);
     return call.run(async () => {
       checkOptions("get", init, READ_WITH_LAST);
@@ -167,6 +156,8 @@ export class Storage extends Objects<Driver> {
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
    */
   override read(at: PathLike, init: ReadOptions = {}): ByteStream {
+    const keyed = this.#keyed(init);
+    if (keyed) return keyed.storage.read(at, keyed.init);
     return init?.last === undefined ? super.read(at, init) : this.#readLast(at, init);
   }
 
@@ -177,6 +168,8 @@ export class Storage extends Objects<Driver> {
    * @example const tail = await storage.bytes("s3://bucket/big.log", { last: 1024 });
    */
   override bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
+    const keyed = this.#keyed(init);
+    if (keyed) return keyed.storage.bytes(at, keyed.init);
     if (init?.last === undefined) return super.bytes(at, init);
     return this.get(at, init).then((object) => object.bytes());
   }
@@ -247,19 +240,9 @@ export class Storage extends Objects<Driver> {
    * @example await storage.setAttributes("s3://bucket/app.js", { cacheControl: "no-cache", contentLanguage: null });
    */
   setAttributes(at: PathLike, changes: AttributeChanges, init: SetAttributesOptions = {}): Promise<WriteResult> {
-    return onObject(this.#reach, "write", at, init, SET_ATTRIBUTES, async ({ key, driver }) => {
-      const { ifMatch, signal } = init;
-      checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
-      checkConditions(false, ifMatch);
-      const { changed } = withChanges({ key, ...NOTHING_YET }, changes, driver);
-      if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
-      const tags = driver.attributes.includes("tags") && !changed.has("tags");
-      const was = await driver.stat(key, { version: undefined, tags, signal });
-      if (ifMatch !== undefined && was.etag !== ifMatch)
-        throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
-      const { attributes } = withChanges(was, changes, driver);
-      return driver.setAttributes(key, attributes, { was, changed, conditional: ifMatch !== undefined, signal });
-    });
+    const { customerKey } = init ?? {};
+    const reach = customerKey === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { customerKey });
+    return onObject(reach, "write", at, init, SET_ATTRIBUTES, (reached) => setAttributes(reached, changes, init));
   }
 
   /**
@@ -319,6 +302,8 @@ export class Storage extends Objects<Driver> {
    * @example const [a, b] = await storage.ranges("s3://bucket/big.bin", [{ start: 0, end: 4 }, { start: 96, end: 100 }]);
    */
   ranges(at: PathLike, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
+    const keyed = this.#keyed(init);
+    if (keyed) return keyed.storage.ranges(at, ranges, keyed.init);
     return onObject(this.#reach, "read", at, init, RANGES, ({ key, driver }) =>
       fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
     );
@@ -412,16 +397,7 @@ export class Storage extends Objects<Driver> {
    * await fetch(url, { method, headers, body: "data" });
    */
   signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<SignedUrl> {
-    const call = new Operation("sign", "sign", {});
-    return call.run(async () => {
-      checkOptions("sign", init, SIGN);
-      const options = checkSign(init);
-      const { responseHeaders } = options;
-      if (responseHeaders) options.responseHeaders = checkResponseHeaders(responseHeaders);
-      const { key, driver } = await call.object(this.#reach, at);
-      const expires = new Date(Date.now() + options.expiresIn * 1000);
-      return { method: options.method, expires, ...(await driver.signedUrl(key, options)) };
-    });
+    return signedUrl(this.#reach, at, init);
   }
 
   /**
@@ -431,15 +407,7 @@ export class Storage extends Objects<Driver> {
    * @example const { url, fields } = await storage.signedPost("s3://bucket/uploads/", { prefix: true, maxBytes: 1e6 });
    */
   signedPost(at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
-    const call = new Operation("sign", "sign", {});
-    return call.run(async () => {
-      checkOptions("signedPost", init, POST);
-      const options = checkPost(init);
-      const { key, driver } = await (options.prefix ? call.bucket(this.#reach, at) : call.object(this.#reach, at));
-      const expires = new Date(Date.now() + options.expiresIn * 1000);
-      const from = options.prefix && key !== "" ? `${key}/` : key;
-      return { expires, ...(await driver.signedPost(from, options)) };
-    });
+    return signedPost(this.#reach, at, init);
   }
 
   /**
@@ -454,6 +422,13 @@ export class Storage extends Objects<Driver> {
    */
   at(base: PathLike): Storage {
     return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
+  }
+
+  /** Returns the Storage that reads with the customer's key of these options, and the other options. */
+  #keyed<I extends KeyOptions>(init: I): { storage: Storage; init: Omit<I, "customerKey"> } | undefined {
+    if (init?.customerKey === undefined) return undefined;
+    const { customerKey, ...rest } = init;
+    return { storage: new Storage(new EncryptedDrivers(this.#reach, { customerKey }), this.#shared), init: rest };
   }
 
   async *#readLast(at: PathLike, init: ReadOptions): ByteStream {

@@ -100,6 +100,10 @@ export async function sync(
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
     await copyTree(copying, { parallel: init.concurrency, skip: run.skip, copied: run.copied });
     await run.deleteRest();
+    if (run.blocked.size > 0) {
+      const skip = async (_: DriverListEntry, rest: string) => !run.blocked.has(rest);
+      await copyTree(copying, { parallel: init.concurrency, skip, copied: run.copied });
+    }
     return run.summary;
   });
 }
@@ -141,7 +145,11 @@ function patterns(name: string, given: readonly string[] | undefined): ((rest: s
 
 /** Returns a key and the directories above it, without their slashes. */
 function withParents(rest: string): string[] {
-  const paths = [rest];
+  return [rest, ...parentsOf(rest)];
+}
+
+function parentsOf(rest: string): string[] {
+  const paths: string[] = [];
   for (let at = rest.indexOf("/"); at >= 0; at = rest.indexOf("/", at + 1)) paths.push(rest.slice(0, at));
   return paths;
 }
@@ -182,6 +190,10 @@ class Sync {
   #seen = 0;
   /** What the source does not have, as far as it is known. */
   readonly #rest: Listed;
+  /** What is copied after the deletes: a file of the target is where it needs a directory, or the reverse. */
+  readonly blocked = new Set<string>();
+  /** The directories of a target of files. */
+  readonly #directories = new Set<string>();
 
   constructor(storage: Verbs, source: ResolvedObject, target: ResolvedObject, run: Run) {
     this.#storage = storage;
@@ -189,6 +201,8 @@ class Sync {
     this.#target = target;
     this.#run = run;
     this.#rest = new Map(run.there);
+    if (!run.delete || run.dryRun || !target.driver.fileSystem) return;
+    for (const key of run.there.keys()) for (const parent of parentsOf(key)) this.#directories.add(parent);
   }
 
   readonly skip: NonNullable<Tree["skip"]> = async (item, rest) => {
@@ -204,6 +218,10 @@ class Sync {
       return true;
     }
     signal?.throwIfAborted();
+    if (this.#isBlocked(rest)) {
+      this.blocked.add(rest);
+      return true;
+    }
     if (dryRun && item.type !== "other") this.copied(item, rest);
     return dryRun === true && item.type !== "other";
   };
@@ -229,6 +247,13 @@ class Sync {
       this.summary.deleted += steps.length;
       for (const step of steps) onStep?.(step);
     }
+  }
+
+  #isBlocked(rest: string): boolean {
+    if (this.#directories.has(rest)) return true;
+    const { delete: deletes, dryRun, there } = this.#run;
+    if (!deletes || dryRun || !this.#target.driver.fileSystem) return false;
+    return parentsOf(rest).some((parent) => there.has(parent));
   }
 
   async #isSame(item: DriverListEntry, old: { modified?: Date }, rest: string): Promise<boolean> {

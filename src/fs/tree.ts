@@ -1,10 +1,10 @@
 import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
-import { type SourceState, sameSecond, statIfThere } from "./copy-across.js";
+import { sameSecond, statIfThere } from "./copy-across.js";
 import type { DriverListEntry } from "./driver/driver.js";
 import type { Operation, ResolvedObject } from "./operation.js";
-import type { CopyOptions } from "./options.js";
+import type { CopyOptions, ObjectState } from "./options.js";
 
 /** Objects of a tree copied in parallel. */
 const TREE_PARALLEL = 8;
@@ -27,7 +27,7 @@ export function summed(onProgress: ((bytes: number) => void) | undefined): () =>
 export type Finish = () => Promise<void>;
 
 /** Copies one object; one of a store only as it was `listed`. What is left to do of a move is returned. */
-type One = (from: StoragePath, to: StoragePath, listed: SourceState | undefined) => Promise<Finish | undefined>;
+type One = (from: StoragePath, to: StoragePath, listed: ObjectState | undefined) => Promise<Finish | undefined>;
 
 export type TreeVerb = "copy" | "move" | "sync";
 
@@ -51,7 +51,7 @@ export interface Tree extends TreeOptions {
   /** Converts failures of the target. */
   writing: Operation;
   /** Deletes the marker of a moved directory. */
-  drop(marker: StoragePath, listed: SourceState): Promise<void>;
+  drop(marker: StoragePath, listed: ObjectState): Promise<void>;
 }
 
 /**
@@ -295,11 +295,11 @@ class TreeWalk {
     await made?.catch((error) => {
       throw call.failure(key, error).error;
     });
-    return op === "move" ? () => drop(from, stateOf(marker) ?? { etag: "" }) : undefined;
+    return op === "move" ? () => drop(from, stateOf(marker) ?? {}) : undefined;
   }
 }
 
-function stateOf({ etag, modified }: DriverListEntry): SourceState | undefined {
+function stateOf({ etag, modified }: DriverListEntry): ObjectState | undefined {
   return etag === undefined ? undefined : { etag, modified };
 }
 

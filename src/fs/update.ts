@@ -4,7 +4,8 @@ import { failure, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { orAbort } from "../streams.js";
 import { attributesOf } from "./attributes.js";
-import type { ObjectAttributes, ObjectInfo, WriteResult } from "./driver/driver.js";
+import type { ObjectInfo, WriteResult } from "./driver/driver.js";
+import { encryptionOf } from "./encryption.js";
 import type { GetResult } from "./get.js";
 import { checkCount, type ReadOptions, type StatOptions, type UpdateOptions, type WriteOptions } from "./options.js";
 import type { WriteBody } from "./write-body.js";
@@ -49,11 +50,14 @@ async function once(
   more: boolean,
 ): Promise<WriteResult | undefined | "again"> {
   const { compression, maxDecodedBytes, ...writing } = options;
-  const { signal } = options;
-  const current = await storage.get(path, { compression, maxDecodedBytes, signal }).catch((error: unknown) => {
-    if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
-  });
+  const { signal, encryption } = options;
+  const { customerKey } = encryption ?? {};
+  const current = await storage
+    .get(path, { compression, maxDecodedBytes, customerKey, signal })
+    .catch((error: unknown) => {
+      if (isStorageError(error, "NotFound")) return undefined;
+      throw error;
+    });
   try {
     const body = await orAbort(Promise.resolve(change(current)), signal).catch((error: unknown): typeof AGAIN => {
       // The object changed while `change` was reading it.
@@ -84,7 +88,7 @@ async function write(
   current: GetResult | undefined,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  if (current && !current.info.etag)
+  if (current && current.info.etag === undefined)
     throw failure("Unsupported", "the server gives the object no etag").at("update", String(path));
   const condition = current ? { ifMatch: current.info.etag } : { ifAbsent: true };
   const kept = current ? await attributes(storage, path, current, options) : {};
@@ -97,16 +101,17 @@ async function write(
   }
 }
 
-/** Returns the attributes of the object, which an update keeps. */
+/** Returns the attributes and the encryption of the object, which an update keeps. */
 async function attributes(
   storage: Verbs,
   path: StoragePath,
   { info }: GetResult,
-  { tags, signal }: WriteOptions,
-): Promise<ObjectAttributes> {
-  const kept = { ...attributesOf(info), storageClass: info.storageClass };
+  { tags, encryption, signal }: WriteOptions,
+): Promise<WriteOptions> {
+  const kept = { ...attributesOf(info), storageClass: info.storageClass, encryption: encryptionOf(info) };
   if (!info.tagCount || tags !== undefined) return kept;
-  return { ...kept, tags: (await storage.stat(path, { tags: true, signal })).tags };
+  const { customerKey } = encryption ?? {};
+  return { ...kept, tags: (await storage.stat(path, { tags: true, customerKey, signal })).tags };
 }
 
 const CONFLICTS: ReadonlySet<string> = new Set(["PreconditionFailed", "AlreadyExists", "ObjectChanged"]);

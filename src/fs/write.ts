@@ -10,7 +10,7 @@ import {
   toByteStream,
   whole,
 } from "../streams.js";
-import type { ObjectAttributes, ObjectDriver, WriteResult } from "./driver/driver.js";
+import type { DriverWriteOptions, ObjectAttributes, ObjectDriver, WriteResult } from "./driver/driver.js";
 import { CallerError, type ResolvedObject } from "./operation.js";
 import {
   type Compression,
@@ -25,14 +25,14 @@ import {
 const UNKNOWN_TYPE = "application/octet-stream";
 
 /**
- * Writes one object: body, codec and driver form one pull chain, paced by the provider. `more`: checked attributes
- * besides those in `init`.
+ * Writes one object: body, codec and driver form one pull chain, paced by the provider. `more`: what is checked already,
+ * besides that in `init`.
  */
 export function writeObject(
   reached: ResolvedObject<ObjectDriver>,
   body: Body,
   init: ObjectWriteOptions,
-  more?: ObjectAttributes,
+  more?: ObjectAttributes & Pick<DriverWriteOptions, "checksum">,
 ): Promise<WriteResult> {
   const { path, key, driver, kit } = reached;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;

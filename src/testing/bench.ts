@@ -43,7 +43,9 @@ export class TestContext {
   }
 
   async etag(name: string): Promise<string> {
-    return (await this.stat(name)).etag;
+    const { etag } = await this.stat(name);
+    assert.ok(etag, `${name} has no etag`);
+    return etag;
   }
 
   async entries(at: StoragePath = this.base, init: ListOptions = {}): Promise<ListEntry[]> {

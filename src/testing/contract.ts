@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, Exception, Harness, Spec } from "./bench.js";
 import { TestContext } from "./bench.js";
 import { attributeCases } from "./cases/attributes.js";
+import { checksumCases } from "./cases/checksums.js";
 import { compressionCases } from "./cases/compression.js";
 import { conditionCases } from "./cases/conditions.js";
 import { copyCases } from "./cases/copy.js";
@@ -46,6 +47,7 @@ const SPECS: readonly Spec[] = [
   ...writerCases,
   ...propertyCases,
   ...attributeCases,
+  ...checksumCases,
   ...conditionCases,
   ...readCases,
   ...rangeCases,

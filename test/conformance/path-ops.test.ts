@@ -166,7 +166,7 @@ const STEPS: readonly Step[] = [
     row: "stat()",
     run: async (b) => {
       const { size, modified, etag } = await b.storage.stat(b.at("r/a.txt"));
-      return [size, modified instanceof Date, etag.length > 0];
+      return [size, modified instanceof Date, etag!.length > 0];
     },
     differs: { why: "our own names, and nothing that is made up", ours: [12, true, true] },
   },

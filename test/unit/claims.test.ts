@@ -88,7 +88,7 @@ describe("put and get", () => {
     await new Claims({ storage, path: claims.path, refreshAfter: "1d" }).put(Buffer.from(BIG));
     expect((await storage.stat(url)).etag).toBe(etag);
     const eager = new Claims({ storage, path: claims.path, refreshAfter: 1 });
-    while (Date.now() - (await storage.stat(url)).modified.getTime() < 2) await new Promise(setImmediate);
+    while (Date.now() - (await storage.stat(url)).modified!.getTime() < 2) await new Promise(setImmediate);
     await eager.put(Buffer.from(BIG));
     expect((await storage.stat(url)).etag).not.toBe(etag);
   });

@@ -89,11 +89,12 @@ function heading({ io: { stdout } }: Session, path: StoragePath, index: number):
 
 /** The listed path is an object or does not exist. */
 async function single(session: Session, path: StoragePath): Promise<void> {
-  const { size, modified, etag } = await session.storage.stat(path, { signal: session.signal }).catch((error) => {
+  const { key, size, modified, etag } = await session.storage.stat(path, { signal: session.signal }).catch((error) => {
     if (!isStorageError(error, "NotFound")) throw error;
     throw failure("NotFound", "there is neither an object nor anything below it").at("ls", String(path));
   });
-  await row(session, { path, type: "file", size, modified, etag }, path.name);
+  const known = { ...(modified && { modified }), ...(etag !== undefined && { etag }) };
+  await row(session, { path, key, type: "file", size, ...known }, path.name);
 }
 
 /** Prints entries and returns their number. */
@@ -115,8 +116,9 @@ const SIZE = 8;
 const MOMENT = 19;
 
 function row({ io: { stdout }, json }: Session, entry: ListEntry, name: string): Promise<void> {
+  const { key: _, ...shown } = entry;
   const { type, size, modified } = entry;
-  if (json) return put(stdout, `${JSON.stringify(entry)}\n`);
+  if (json) return put(stdout, `${JSON.stringify(shown)}\n`);
   const columns = [
     (size === undefined ? "" : bytes(size)).padStart(SIZE),
     styled(stdout, "dim", (modified ? moment(modified) : "").padEnd(MOMENT)),

@@ -117,7 +117,7 @@ async function checkThere({ storage, signal }: Session, path: StoragePath, recur
 async function stat(session: Session, texts: string[]): Promise<void> {
   const { io, storage, signal, json } = session;
   for (const [index, path] of (await expanded(session, texts)).entries()) {
-    const { key: _, ...info } = await storage.stat(path, { signal });
+    const { key: _, path: __, ...info } = await storage.stat(path, { signal });
     if (json) await session.say({ path, ...info }, "");
     else {
       if (index > 0) await put(io.stdout, "\n");
@@ -131,9 +131,9 @@ function factsOf(path: StoragePath, info: Omit<ObjectInfo, "key">): [string, str
   const rows: [string, string][] = [
     ["path", printable(String(path))],
     ["size", `${bytes(info.size)}${exact}`],
-    ["modified", moment(info.modified)],
+    ["modified", info.modified ? moment(info.modified) : "unknown"],
     ["content type", printable(info.contentType ?? "none")],
-    ["etag", info.etag],
+    ["etag", info.etag ?? "none"],
   ];
   for (const [name, value] of [
     ["cache control", info.cacheControl],

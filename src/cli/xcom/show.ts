@@ -121,7 +121,7 @@ function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Loo
     ["base", String(base)],
     ["stored", `${bytes(info.size)}${codec ? `, ${codec}${ratio}` : ", not compressed"}`],
     ["value", `${size === undefined ? `more than ${bytes(MAX_COUNTED)}` : bytes(size)} of JSON`],
-    ["modified", moment(info.modified)],
+    ["modified", info.modified ? moment(info.modified) : "unknown"],
     ["preview", preview],
   ];
   return rows.map(([name, value]) => [name, printable(value)]);

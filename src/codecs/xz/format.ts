@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { failure } from "../../errors.js";
-import { Crc64 } from "../checksums/crc.js";
+import { Crc64 } from "../checksums/crc64.js";
 import type { Source } from "../stream.js";
 
 const LZMA2 = 0x21;

@@ -44,11 +44,11 @@ function isWhole(told: string, length: number): boolean {
  * Returns the modification time, which a response about an object has next to its etag. A response with neither is not
  * about an object, such as the login page of a network.
  */
-export function modifiedIn(text: string | undefined, etag: string | undefined): Date {
-  if (text === undefined && !etag)
-    throw failure("Unsupported", "the answer has neither ETag nor Last-Modified: it is about no object");
-  const modified = new Date(text ?? 0);
-  if (Number.isNaN(modified.getTime())) throw failure("Corrupt", "the Last-Modified of the answer is no date");
+export function modifiedIn(text: string | undefined, etag: string | undefined): Date | undefined {
+  if (text === undefined && !etag) throw failure("Unsupported", "the response has no ETag and no Last-Modified");
+  if (text === undefined) return undefined;
+  const modified = new Date(text);
+  if (Number.isNaN(modified.getTime())) throw failure("Corrupt", "Last-Modified is no date");
   return modified;
 }
 

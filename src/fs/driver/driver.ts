@@ -8,7 +8,7 @@
 
 import { CLASS } from "../../brand.js";
 import type { MemoryLimiter } from "../../concurrency.js";
-import type { Connection } from "../../connections/connection.js";
+import type { Connection, Secret } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 
@@ -33,19 +33,85 @@ export interface ObjectAttributes {
 
 export type AttributeName = keyof ObjectAttributes;
 
-/** The metadata of one object. */
+/** A key of 32 bytes that the provider does not keep: as bytes, or in base64. */
+export type CustomerKey = Uint8Array | string | Secret;
+
+/**
+ * How the provider encrypts one object, instead of what the connection says. Without any field: what the bucket does by
+ * itself.
+ */
+export interface ObjectEncryption {
+  /** S3: the kind of encryption. @default "aws:kms" with `kmsKeyId` */
+  sse?: "AES256" | "aws:kms" | "aws:kms:dsse" | undefined;
+  /** S3 and GCS: a key of the provider's key management. */
+  kmsKeyId?: string | undefined;
+  /** S3, GCS and Azure: every read needs it again, as `customerKey`. Only over HTTPS. */
+  customerKey?: CustomerKey | undefined;
+  /** Azure: an encryption scope of the account. */
+  scope?: string | undefined;
+}
+
+export type EncryptionName = keyof ObjectEncryption;
+
+/** What the provider says about the encryption of an object. */
+export interface StoredEncryption {
+  sse?: string;
+  kmsKeyId?: string;
+  scope?: string;
+  /** Whether reads need the customer's key. */
+  customerKey?: true;
+}
+
+/** The encryption of one call, instead of that of the connection. Its keys are 32 bytes in base64. */
+export interface CallEncryption {
+  /** Of the objects that the call creates. Undefined: with the key that it reads with, or as the connection says. */
+  create: (Omit<ObjectEncryption, "customerKey"> & { customerKey?: Secret | undefined }) | undefined;
+  /** The customer's key of the objects that the call reads. */
+  customerKey: Secret | undefined;
+}
+
+/** The encryption that calls can choose. */
+export interface EncryptionSupport {
+  /** The fields that the provider has. The core refuses the others. */
+  readonly names: readonly EncryptionName[];
+  /** Whether `copy` reads and writes with customers' keys. Otherwise the bytes pass through this process. */
+  readonly customerKeyOnCopy: boolean;
+  /** Returns the same bucket for calls with this encryption. It is never closed. */
+  driver(encryption: CallEncryption): Driver;
+}
+
+export type ChecksumName = "md5" | "crc32c" | "sha256";
+
+/** The checksum that the bytes of a write must have. */
+export interface WriteChecksum {
+  readonly name: ChecksumName;
+  readonly value: Buffer;
+  /** Starts a check of bytes that pass through this process. */
+  begin(): ChecksumCheck;
+}
+
+/** A check of bytes in their order. */
+export interface ChecksumCheck {
+  add(data: Uint8Array): void;
+  /** Throws `Corrupt` if the bytes have another checksum. */
+  end(): void;
+}
+
+/** The metadata of one object. What the provider does not say is undefined. */
 export interface ObjectInfo extends ObjectAttributes {
   key: string;
   /** Bytes at rest, as stored. */
   size: number;
-  modified: Date;
+  modified?: Date;
   /** Opaque: whatever `ifMatch` of this provider accepts (the quoted etag on S3 and Azure, the generation on GCS). */
-  etag: string;
+  etag?: string;
   version?: string;
   /** Of the data at rest, in lower-case hex, where the response includes it. */
   md5?: string;
   /** The number of tags, where the response states it. `tags` are only read on request. */
   tagCount?: number;
+  /** Where the response states it. */
+  encryption?: StoredEncryption;
 }
 
 /** The receipt of a write. */
@@ -146,6 +212,8 @@ export interface DriverWriteOptions extends Cancel, ObjectAttributes {
   size: number | undefined;
   /** Receives the number of bytes that the provider has accepted so far. */
   onProgress: ((bytes: number) => void) | undefined;
+  /** One of the driver's `checksums`; nothing is stored if the bytes have another one. */
+  checksum?: WriteChecksum | undefined;
 }
 export interface DriverCopyOptions extends Cancel {
   ifAbsent: boolean;
@@ -260,6 +328,10 @@ export interface Driver extends ObjectDriver, SuffixReader {
   readonly attributes: readonly AttributeName[];
   /** The attributes that `copy` can set. Others are only set by copying the bytes through this process. */
   readonly attributesOnCopy: readonly AttributeName[];
+  /** The checksums of a write that the provider, or this driver, verifies. The core verifies the others. @default none */
+  readonly checksums?: readonly ChecksumName[];
+  /** @default none: the core refuses every encryption of one call */
+  readonly encryption?: EncryptionSupport;
   /** Changes attributes in place; `attributes` are all that the object has afterwards. */
   setAttributes(key: string, attributes: ObjectAttributes, options: DriverAttributeOptions): Promise<WriteResult>;
   signedUrl(key: string, options: DriverSignOptions): Promise<DriverSignedUrl>;

@@ -13,8 +13,10 @@ import type {
 import { byUtf8, isAfter } from "../driver/listing.js";
 
 /** A stored object. Its data is never changed, only replaced as a whole. */
-interface Kept extends Omit<ObjectInfo, "key"> {
+interface Kept extends Omit<ObjectInfo, "key" | "modified" | "etag"> {
   data: Uint8Array;
+  modified: Date;
+  etag: string;
 }
 type Bucket = Map<string, Kept>;
 
@@ -79,7 +81,7 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
     },
     async setAttributes(key, attributes, { was }) {
       const { data, size, ...rest } = found(objects, key);
-      match({ data, size, ...rest }, was.etag);
+      match({ data, size, ...rest }, was.etag ?? "");
       return put(key, { data, size, ...attributesIn(attributes) });
     },
     async delete(doomed: readonly ObjectIdentifier[]) {

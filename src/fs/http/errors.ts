@@ -70,6 +70,9 @@ function printable(text: string | undefined, longest: number): string | undefine
   return line?.trim().slice(0, longest) || undefined;
 }
 
+/** 32 bytes in base64: some servers repeat the customer's key of a request. */
+const KEYS = /[\w+/]{43}=/g;
+
 /** Returns the failure that an error response describes. */
 export function responseError(
   method: string,
@@ -78,7 +81,7 @@ export function responseError(
   retryAfter: number | undefined,
 ): HttpError {
   const told = { code: printable(code, LONGEST_NAME), requestId: printable(requestId, LONGEST_NAME) };
-  const line = printable(detail, LONGEST_DETAIL) ?? "";
+  const line = printable(detail?.replace(KEYS, "[redacted]"), LONGEST_DETAIL) ?? "";
   const error = new HttpError("answer", method, status, told.code, line, told.requestId, retryAfter);
   error.hint = hint;
   return error;

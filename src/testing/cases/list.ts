@@ -84,7 +84,7 @@ export const listCases: readonly Spec[] = [
       const info = await bench.stat("d/e.txt");
       assert.equal(first!.size, info.size);
       assert.equal(first!.etag, info.etag);
-      assert.ok(Math.abs(first!.modified!.getTime() - info.modified.getTime()) < 1000);
+      assert.ok(Math.abs(first!.modified!.getTime() - info.modified!.getTime()) < 1000);
       assert.equal(directory!.type, "directory");
       assert.equal(directory!.size, undefined);
     },
@@ -234,7 +234,7 @@ export const listCases: readonly Spec[] = [
         same(data, bench.name(path), "content");
         assert.deepEqual([size, etag], [info.size, info.etag]);
         assert.equal(info.size, data.byteLength);
-        assert.ok(Math.abs(modified!.getTime() - info.modified.getTime()) < 1000);
+        assert.ok(Math.abs(modified!.getTime() - info.modified!.getTime()) < 1000);
       });
     },
   },

@@ -26,8 +26,9 @@ export const writeCases: readonly Spec[] = [
       const info = await bench.stat("x");
       assert.equal(info.size, 5);
       assert.equal(info.key, bench.at("x").key);
-      assert.ok(info.etag !== "", "no etag");
+      assert.ok(info.etag, "no etag");
       if (receipt.etag !== undefined) assert.equal(receipt.etag, info.etag);
+      assert.ok(info.modified, "no time of modification");
       assert.ok(Math.abs(info.modified.getTime() - Date.now()) < 120_000, `modified ${info.modified.toISOString()}`);
     },
   },

@@ -91,8 +91,8 @@ const CHANGED: readonly ErrorCode[] = ["PreconditionFailed", "ObjectChanged", "N
 async function moveAsListed(from: StoragePath, to: StoragePath, { etag, modified }: Candidate, removal: Removal) {
   const { storage, signal } = removal;
   const found = await storage.stat(from, { signal });
-  if (found.etag !== etag || Math.abs(found.modified.getTime() - modified.getTime()) >= 1000)
-    throw failure("ObjectChanged", "it was written since it was listed");
+  const apart = Math.abs((found.modified?.getTime() ?? Number.NaN) - modified.getTime());
+  if (found.etag !== etag || !(apart < 1000)) throw failure("ObjectChanged", "it was written since it was listed");
   await storage.move(from, to, { ifMatch: etag, ifAbsent: true, signal });
 }
 

@@ -62,7 +62,7 @@ await describeOn("minio", "S3", (server) => {
     const { storage, base } = open();
     await storage.write(`${base}/same`, "same");
     const { etag, modified } = await storage.stat(`${base}/same`);
-    const earlier = new Date(modified.getTime() - 60_000);
+    const earlier = new Date(modified!.getTime() - 60_000);
     const error = await failed(storage.delete(`${base}/same`, { ifMatch: { etag, modified: earlier } }));
     expect(error).toMatchObject({ code: "PreconditionFailed" });
     await storage.delete(`${base}/same`, { ifMatch: { etag, modified } });

@@ -35,12 +35,57 @@ async function keys(storage: ReturnType<typeof openStorage>, base: string): Prom
   return found;
 }
 
+describe("a name that is a file in one tree and a directory in the other", () => {
+  const fill = (storage: ReturnType<typeof openStorage>, base: string, names: string[]) =>
+    Promise.all(names.map((name) => storage.write(`${base}/${name}`, name)));
+
+  test("is brought to the state of the source, both ways and at any depth, and then stays", async () => {
+    const storage = openStorage({ env: {} });
+    const to = `file://${folder}/to`;
+    await fill(storage, to, ["a", "b/x/y/z", "b/w", "c", "keep"]);
+    await fill(storage, FROM, ["a/1", "a/2/3", "b", "c/d/e", "keep"]);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const steps: string[] = [];
+    const onStep = ({ action, path }: SyncStep) => void steps.push(`${action} ${path.name}`);
+    expect(await storage.sync(FROM, to, { delete: true, onStep })).toMatchObject({ copied: 5, deleted: 4 });
+    expect(await keys(storage, to)).toEqual(["a/1", "a/2/3", "b", "c/d/e", "keep"]);
+    for (const name of ["a/1", "a/2/3", "b", "c/d/e"]) expect(await storage.text(`${to}/${name}`)).toBe(name);
+    expect(steps.toSorted()).toEqual(
+      ["copy 1", "copy 3", "copy b", "copy e", "copy keep", "delete a", "delete c", "delete w", "delete z"].toSorted(),
+    );
+    expect(await storage.sync(FROM, to, { delete: true })).toMatchObject({ copied: 0, deleted: 0 });
+    expect(await storage.sync(FROM, to, { delete: true, dryRun: true })).toMatchObject({ copied: 0, deleted: 0 });
+  });
+
+  test("stays as it is without delete, and where an excluded file is in the way", async () => {
+    const storage = openStorage({ env: {} });
+    const to = `file://${folder}/to`;
+    await fill(storage, to, ["a", "b/x"]);
+    await fill(storage, FROM, ["a/1", "b"]);
+    for (const init of [{}, { delete: true, exclude: ["/a", "x"] }, { delete: true, include: ["/a/1"] }]) {
+      const work = storage.sync(FROM, to, init as SyncOptions);
+      await expect(work).rejects.toThrow(/not copied: from\/.*: Unsupported/);
+      expect(await keys(storage, to)).toEqual(["a", "b/x"]);
+    }
+  });
+
+  test("an object store that has both is no reason to delete either", async () => {
+    const storage = openStorage({ env: {} });
+    const to = `file://${folder}/to`;
+    await fill(storage, to, ["a"]);
+    await fill(storage, FROM, ["a", "a/1"]);
+    await expect(storage.sync(FROM, to, { delete: true })).rejects.toThrow(/not copied: from\/a\/1: Unsupported/);
+    expect(await storage.text(`${to}/a`)).toBe("a");
+  });
+});
+
 describe("what is copied", () => {
   test("all of it once, and then nothing; a change of size or a newer source again", async () => {
     const storage = await filled();
+    // A copy of the same millisecond would count as changed.
+    await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await storage.sync(FROM, TO)).toEqual({ copied: 3, bytes: 40, deleted: 0, unchanged: 0 });
     expect(await keys(storage, TO)).toEqual(["d/y", "d/z", "x"]);
-    await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await storage.sync(FROM, TO)).toEqual({ copied: 0, bytes: 0, deleted: 0, unchanged: 3 });
     await storage.write(`${FROM}/x`, "longer content of x");
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -55,7 +100,7 @@ describe("what is copied", () => {
     await writeFile(join(folder, "x"), "new");
     await storage.write(`${TO}/x`, "old");
     const { modified } = await storage.stat(`${TO}/x`);
-    const second = Math.floor(modified.getTime() / 1000);
+    const second = Math.floor(modified!.getTime() / 1000);
     await utimes(join(folder, "x"), second, second);
     expect(await storage.sync(`file://${folder}`, TO)).toMatchObject({ copied: 1 });
     await utimes(join(folder, "x"), second - 1, second - 1);

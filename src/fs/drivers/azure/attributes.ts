@@ -59,7 +59,7 @@ export async function setAttributes(
   if (changed.has("storageClass") && storageClass === undefined) throw invalid("a blob has always an access tier");
   let receipt = receiptFrom(was.etag, was.version);
   const set = async (comp: string, described: AzureRequest["headers"]) => {
-    const headers = { ...described, "if-match": receipt.etag };
+    const headers = { ...server.encryption.use, ...described, "if-match": receipt.etag };
     const { headers: told } = await server.text({ method: "PUT", key, query: { comp }, headers, statuses: OK, signal });
     receipt = receiptFrom(told.etag ?? receipt.etag, receiptOf(told).version ?? receipt.version);
   };

@@ -56,7 +56,7 @@ export async function openServer(
   const origin = originOf(endpoint);
   const access = token ? tokenAccess(token) : await accessOf(account, credentials);
   const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env });
-  return new Server({ account, bucket, origin, access, http, encryptionScope });
+  return new Server({ account, bucket, origin, access, http, encryption: scopeHeaders(encryptionScope) });
 }
 
 /** Returns the protocol of the service; replaces a token that it refuses. */
@@ -72,7 +72,21 @@ interface ServerParts {
   origin: Origin;
   access: Access;
   http: Http;
-  encryptionScope: string | undefined;
+  encryption: EncryptionHeaders;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The headers of encryption. */
+export interface EncryptionHeaders {
+  /** For requests that create an object: an encryption scope, or a customer's key. */
+  readonly create: Headers;
+  /** For the others about objects with a customer's key. */
+  readonly use: Headers;
+}
+
+export function scopeHeaders(scope: string | undefined): EncryptionHeaders {
+  return { create: scope === undefined ? {} : { "x-ms-encryption-scope": scope }, use: {} };
 }
 
 export class Server {
@@ -80,16 +94,22 @@ export class Server {
   readonly bucket: string;
   readonly origin: Origin;
   readonly access: Access;
-  readonly encryptionScope: string | undefined;
+  readonly encryption: EncryptionHeaders;
   readonly #http: Http;
 
-  constructor({ account, bucket, origin, access, http, encryptionScope }: ServerParts) {
+  constructor({ account, bucket, origin, access, http, encryption }: ServerParts) {
     this.account = account;
     this.bucket = bucket;
     this.origin = origin;
     this.access = access;
-    this.encryptionScope = encryptionScope;
+    this.encryption = encryption;
     this.#http = http;
+  }
+
+  /** Returns the same server for calls with another encryption. */
+  with(encryption: EncryptionHeaders): Server {
+    const { account, bucket, origin, access } = this;
+    return new Server({ account, bucket, origin, access, http: this.#http, encryption });
   }
 
   send(ask: AzureRequest): Promise<HttpResponse> {

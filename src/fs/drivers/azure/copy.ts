@@ -79,7 +79,7 @@ export class CopyRequests {
       ...placeHeaders({ tags, storageClass }),
       "x-ms-copy-source": server.address(from.key, from.bucket),
       "x-ms-source-if-match": ifMatch,
-      "x-ms-encryption-scope": server.encryptionScope,
+      ...server.encryption.create,
       "if-none-match": ifAbsent ? "*" : undefined,
     };
     const answer = await server.text({ method: "PUT", key, headers, signal, statuses: [202] });

@@ -2,10 +2,12 @@ import { failure } from "../../../errors.js";
 import { batchDelete } from "../../driver/batch-delete.js";
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
+import { verifiedParts } from "../../driver/verified-upload.js";
 import { setAttributes, statWithTags } from "./attributes.js";
 import type { Server } from "./client.js";
 import { CopyRequests, copyObject } from "./copy.js";
 import { BatchRequests } from "./delete.js";
+import { ENCRYPTIONS, encryptedServer } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { listBlobs } from "./list.js";
 import { ATTRIBUTES, ON_COPY } from "./object.js";
@@ -14,10 +16,17 @@ import { signedUrl } from "./sign.js";
 import { Upload, WriteRequests } from "./write.js";
 
 /** Returns the driver for the container of `server`. */
-export function azureDriver(server: Server, { uploads }: DriverContext): Driver {
+export function azureDriver(server: Server, shared: DriverContext): Driver {
+  const { uploads } = shared;
   return {
     attributes: ATTRIBUTES,
     attributesOnCopy: ON_COPY,
+    checksums: ["md5"],
+    encryption: {
+      names: ENCRYPTIONS,
+      customerKeyOnCopy: false,
+      driver: (call) => azureDriver(encryptedServer(server, call), shared),
+    },
     stat: (key, options) => statWithTags(server, key, options),
     setAttributes: (key, attributes, options) => setAttributes(server, key, attributes, options),
     list: (prefix, options) => listBlobs(server, prefix, options),
@@ -25,7 +34,7 @@ export function azureDriver(server: Server, { uploads }: DriverContext): Driver 
     write: async (key, body, options) => {
       const { size, signal, onProgress } = options;
       const target = new Upload(new WriteRequests(server, key, options), options);
-      return upload(body, target, { limiter: uploads, size, signal, onProgress });
+      return upload(body, verifiedParts(target, options.checksum), { limiter: uploads, size, signal, onProgress });
     },
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),

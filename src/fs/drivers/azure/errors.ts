@@ -51,5 +51,7 @@ const CODES: ReadonlyMap<string, ErrorCode> = new Map([
 export function codeOf(error: unknown, { ifAbsent }: OperationContext): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
   if (error.status === 412 && ifAbsent && error.code !== "SourceConditionNotMet") return "AlreadyExists";
+  // Azurite has no code of its own for it.
+  if (error.code === "InvalidOperation" && /\bcontentMD5\b/i.test(error.detail)) return "Corrupt";
   return CODES.get(error.code ?? "") ?? codeOfHttp(error) ?? "Unavailable";
 }

@@ -17,7 +17,7 @@ export interface Told {
   modified: Date | undefined;
   etag: string | undefined;
   version: string | undefined;
-  attributes: ObjectAttributes & { tagCount?: number };
+  attributes: ObjectAttributes & Pick<ObjectInfo, "tagCount" | "encryption">;
   /** Of the data, in base64. */
   md5?: string | undefined;
   /** In wire format. */
@@ -34,8 +34,8 @@ export function infoOf(
   return {
     key,
     size,
-    modified: modified ?? new Date(0),
-    etag: etag ?? "",
+    ...(modified && { modified }),
+    ...(etag && { etag }),
     ...(version !== undefined && { version }),
     ...(md5 !== undefined && { md5: Buffer.from(md5, "base64").toString("hex") }),
     ...attributes,
@@ -90,6 +90,9 @@ function attributesIn(headers: IncomingHttpHeaders): Told["attributes"] {
   if (tier !== undefined) found.storageClass = tier;
   const count = Number(headers["x-ms-tag-count"] ?? 0);
   if (count > 0) found.tagCount = count;
+  const scope = headerValue(headers["x-ms-encryption-scope"]);
+  if (headers["x-ms-encryption-key-sha256"] !== undefined) found.encryption = { customerKey: true };
+  else if (scope !== undefined) found.encryption = { scope };
   return found;
 }
 

@@ -13,7 +13,7 @@ export async function statObject(
   key: string,
   { version, signal, ifMatch }: DriverStatOptions & { ifMatch?: string | undefined },
 ): Promise<ObjectInfo> {
-  const headers = { "if-match": ifMatch };
+  const headers = { ...server.encryption.use, "if-match": ifMatch };
   const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
   return infoOf(key, sizeFrom(answer.headers["content-length"]), toldIn(answer.headers));
 }
@@ -21,7 +21,7 @@ export async function statObject(
 export async function readObject(server: Server, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
   const { start, end, ifMatch, version, signal } = options;
   const range = rangeHeader(start, end);
-  const headers = { range, "if-match": ifMatch };
+  const headers = { ...server.encryption.use, range, "if-match": ifMatch };
   const answer = await server.send({
     method: "GET",
     key,

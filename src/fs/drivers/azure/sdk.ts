@@ -11,7 +11,7 @@ import { type ClientRequestInit, type ClientResponse, clientHttp, type Gate } fr
 import { originOf } from "../../http/client.js";
 import type { Origin } from "../../http/types.js";
 import { sharedKey } from "../../signing/shared-key.js";
-import { type Access, azureDialect, NOTHING, Server, tokenAccess } from "./client.js";
+import { type Access, azureDialect, NOTHING, Server, scopeHeaders, tokenAccess } from "./client.js";
 import { refused, SCOPE } from "./credentials.js";
 import { azureDriver } from "./driver.js";
 
@@ -68,7 +68,8 @@ export async function sdkDriver(
   const dialect = azureDialect(access);
   const http = clientHttp(origin.protocol, dialect, gate, (request) => send(context, origin, request));
   const { accountName: account } = service;
-  return azureDriver(new Server({ account, bucket, origin, access, http, encryptionScope }), shared);
+  const encryption = scopeHeaders(encryptionScope);
+  return azureDriver(new Server({ account, bucket, origin, access, http, encryption }), shared);
 }
 
 /** Returns the client's pipeline, which sends each request once. */

@@ -111,13 +111,15 @@ export class WriteRequests {
 
   /** Writes the whole object, with a nonce in its metadata if given. */
   async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
-    const headers = { ...this.#headers, "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
+    const own = { "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
+    // The one that the service compares with the bytes.
+    const headers = { ...this.#headers, ...own, "content-md5": this.#headers["x-ms-blob-content-md5"] };
     return stored(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
   }
 
   async stage(id: string, data: Uint8Array, signal: Signal): Promise<void> {
     const { server, key } = this;
-    const headers = { "x-ms-encryption-scope": server.encryptionScope };
+    const headers = server.encryption.create;
     await server.text({ method: "PUT", key, query: { comp: "block", blockid: id }, headers, body: data, signal });
   }
 
@@ -130,7 +132,8 @@ export class WriteRequests {
 
   /** Returns the current object. */
   async look(signal: Signal): Promise<Found> {
-    const { headers } = await this.server.text({ method: "HEAD", key: this.key, signal, tries: 3 });
+    const { use } = this.server.encryption;
+    const { headers } = await this.server.text({ method: "HEAD", key: this.key, headers: use, signal, tries: 3 });
     const found = { nonce: headerValue(headers[META + NONCE]), md5: headerValue(headers["content-md5"]) };
     return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
   }
@@ -149,13 +152,15 @@ function stored({ status, headers }: HttpHead): WriteResult {
   throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
-function describing({ encryptionScope }: Server, options: DriverWriteOptions) {
-  const { metadata, ifAbsent, ifMatch } = options;
+function describing({ encryption }: Server, options: DriverWriteOptions) {
+  const { metadata, ifAbsent, ifMatch, checksum } = options;
   return {
     ...metadataHeaders(metadata),
     ...propertyHeaders(options),
     ...placeHeaders(options),
-    "x-ms-encryption-scope": encryptionScope,
+    ...encryption.create,
+    // Stored with the object; of a body in parts the service only stores it.
+    "x-ms-blob-content-md5": checksum?.value.toString("base64"),
     "if-none-match": ifAbsent ? "*" : undefined,
     "if-match": ifMatch,
   };

@@ -1,7 +1,7 @@
 /** Writes a file so that it appears with all of its bytes or not at all. */
 import { randomBytes } from "node:crypto";
 import type { BigIntStats, Stats } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { MemoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
@@ -187,12 +187,20 @@ async function targetOf(
 async function admitted(target: string, conditions: Conditions): Promise<number | undefined> {
   const there = await lstat(target).catch(ifMissing);
   // Directories are not objects: an empty one does not block an object of its name.
-  if (there?.isDirectory()) await rmdir(target);
+  if (there?.isDirectory()) await removeEmpty(target);
   else if (there && conditions.ifAbsent) throw failure("AlreadyExists", "a file is there");
   // A rename would replace a file that the whole machine may use, above all /dev/null.
   if (there && !isReplaceable(there)) throw failure("Unsupported", "a device, a pipe or a socket is there");
   await match(target, conditions.ifMatch);
   return there?.isFile() ? there.mode & 0o777 : undefined;
+}
+
+/** Removes a directory that has nothing but directories in it. */
+async function removeEmpty(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  if (entries.every((entry) => entry.isDirectory()))
+    for (const { name } of entries) await removeEmpty(join(directory, name));
+  await rmdir(directory);
 }
 
 function isReplaceable(there: Stats): boolean {

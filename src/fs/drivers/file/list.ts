@@ -4,10 +4,10 @@ import type { Dirent } from "node:fs";
 import { lstat, opendir, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, isStorageError } from "../../../errors.js";
-import type { DriverListEntry, DriverListOptions, ObjectInfo } from "../../driver/driver.js";
+import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { byUtf8, isAfter } from "../../driver/listing.js";
 import { ifGone, isErrno, patiently } from "./disk.js";
-import { infoOf } from "./object.js";
+import { type FileInfo, infoOf } from "./object.js";
 import { type PathResolver, UNFINISHED } from "./paths.js";
 
 const PAGE = 1000;
@@ -227,7 +227,7 @@ async function removeIfAbandoned(path: string): Promise<void> {
   if (stats?.isFile() && Date.now() - stats.mtimeMs > ABANDONED) await unlink(path).catch(() => {});
 }
 
-function fileItem({ key, size, modified, etag }: ObjectInfo): DriverListEntry {
+function fileItem({ key, size, modified, etag }: FileInfo): DriverListEntry {
   return { key, type: "file", size, modified, etag };
 }
 

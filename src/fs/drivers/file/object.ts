@@ -17,7 +17,10 @@ export function etagOf({ ino, mtimeNs, size }: BigIntStats): string {
   return `"${[ino, mtimeNs, size].map((number) => number.toString(36)).join("-")}"`;
 }
 
-export function infoOf(key: string, stats: BigIntStats): ObjectInfo {
+/** A file's metadata, which are all known. */
+export type FileInfo = ObjectInfo & Required<Pick<ObjectInfo, "modified" | "etag">>;
+
+export function infoOf(key: string, stats: BigIntStats): FileInfo {
   const modified = new Date(Number(stats.mtimeMs));
   return {
     key,
@@ -28,7 +31,7 @@ export function infoOf(key: string, stats: BigIntStats): ObjectInfo {
   };
 }
 
-export async function statOf(places: PathResolver, key: string): Promise<ObjectInfo> {
+export async function statOf(places: PathResolver, key: string): Promise<FileInfo> {
   const stats = await lstat(await places.real(places.named(key)), { bigint: true });
   return infoOf(key, regular(stats));
 }

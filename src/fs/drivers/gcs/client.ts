@@ -36,12 +36,25 @@ export interface ObjectLocation {
   payer: string | undefined;
   /** Encrypts new objects. */
   kmsKeyName: string | undefined;
+  /** The headers of customers' keys, if a call has any. */
+  keys?: KeyHeaders | undefined;
   /**
    * Whether this is Google's own service. Emulators lack conditions on copies, and the status query of an upload, which
    * fake-gcs-server takes for its end. Reads use the XML API on Google's own, which alone returns user metadata with
    * the data, and the JSON API elsewhere.
    */
   google: boolean;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** The headers of customers' keys. */
+export interface KeyHeaders {
+  /** For requests that create an object. */
+  readonly create: Headers;
+  readonly read: Headers;
+  /** For the source of a copy. */
+  readonly source: Headers;
 }
 
 /** The success status of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
@@ -97,6 +110,11 @@ export class Server extends Api {
     this.#http = http;
     this.origin = origin;
     this.tokens = tokens;
+  }
+
+  /** Returns the same server for calls with another encryption. */
+  at(place: ObjectLocation): Server {
+    return new Server(place, this.#http, this.origin, this.tokens);
   }
 
   send(call: GcsRequest): Promise<HttpResponse> {

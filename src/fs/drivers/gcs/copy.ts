@@ -23,16 +23,18 @@ export async function copyObject(
     destinationKmsKeyName: api.place.kmsKeyName,
     fields: "done,rewriteToken,resource(generation)",
   };
+  const { create, source } = api.place.keys ?? {};
+  const keys = { ...source, ...create };
   // Without a body the copy has the attributes of its source, but the storage class of the bucket.
   const resource = attributes && {
-    headers: { "content-type": "application/json; charset=UTF-8" },
+    headers: { ...keys, "content-type": "application/json; charset=UTF-8" },
     body: Buffer.from(JSON.stringify(fieldsOf(attributes))),
   };
   let rewriteToken: string | undefined;
   try {
     for (;;) {
       const query = { ...conditions, rewriteToken };
-      const step = await api.json({ method: "POST", path, query, ...resource, signal, idle: STEP });
+      const step = await api.json({ method: "POST", path, query, headers: keys, ...resource, signal, idle: STEP });
       if (step.done === true) return storedReceipt(documentOf(step, "resource") ?? {});
       const token = textOf(step, "rewriteToken");
       if (!token) throw failure("Unavailable", "the server stopped a copy without saying how to go on");

@@ -4,6 +4,7 @@ import { setAttributes } from "./attributes.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
+import { CHECKSUMS, ENCRYPTIONS, encryptedPlace } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";
@@ -12,10 +13,17 @@ import { signedPost, signedUrl } from "./sign.js";
 import { Upload } from "./write.js";
 
 /** Returns the driver for the bucket of `server`. */
-export function gcsDriver(server: Server, { uploads }: DriverContext): Driver {
+export function gcsDriver(server: Server, shared: DriverContext): Driver {
+  const { uploads } = shared;
   return {
     attributes: ATTRIBUTES,
     attributesOnCopy: ATTRIBUTES,
+    checksums: CHECKSUMS,
+    encryption: {
+      names: ENCRYPTIONS,
+      customerKeyOnCopy: true,
+      driver: (call) => gcsDriver(server.at(encryptedPlace(server.place, call, server.origin)), shared),
+    },
     stat: (key, options) => statObject(server, key, options),
     list: (prefix, options) => listObjects(server, prefix, options),
     read: (key, options) => readObject(server, key, options),

@@ -52,6 +52,8 @@ export function codeOf(error: unknown, { op, ifAbsent }: OperationContext): Erro
   if (!(error instanceof HttpError) || error.kind !== "answer") return codeOfHttp(error) ?? "Unavailable";
   if (error.status === 412 && ifAbsent) return "AlreadyExists";
   if (passes(error)) return "Throttled";
+  // Only the message tells it from other invalid requests.
+  if (error.status === 400 && /doesn't match calculated/.test(error.detail)) return "Corrupt";
   // A conflict with another change of the same object; the same call may succeed next time.
   if (error.status === 409) return op === "write" || op === "copy" ? "Unavailable" : "PreconditionFailed";
   return codeOfHttp(error) ?? "Unavailable";

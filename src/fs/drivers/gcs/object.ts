@@ -9,7 +9,7 @@ import { parseDocument } from "./client.js";
 
 /** The requested fields of an object. */
 export const INFO_FIELDS =
-  "name,size,updated,generation,md5Hash,contentType,cacheControl,contentDisposition,contentEncoding,contentLanguage,storageClass,metadata";
+  "name,size,updated,generation,md5Hash,contentType,cacheControl,contentDisposition,contentEncoding,contentLanguage,storageClass,metadata,kmsKeyName,customerEncryption";
 export const ITEM_FIELDS = "name,size,updated,generation,storageClass";
 
 /** All attributes that objects of GCS carry. It has no tags of objects. */
@@ -57,6 +57,9 @@ export function fieldsOf(attributes: ObjectAttributes): Omit<Resource, "name"> {
 export interface Resource extends Partial<Record<keyof typeof TEXTS, string>> {
   name: string;
   metadata?: Record<string, string>;
+  /** Checksums of the data, in base64. */
+  md5Hash?: string;
+  crc32c?: string;
 }
 
 /**
@@ -78,6 +81,7 @@ export function infoOf(key: string, resource: Document): ObjectInfo {
     version: generation,
     ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
     ...texts((name) => textOf(resource, name)),
+    ...encryption(textOf(resource, "kmsKeyName"), documentOf(resource, "customerEncryption") !== undefined),
     ...named(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
   };
 }
@@ -99,7 +103,8 @@ function missing(field: string): Error {
 
 /** Returns the same from the headers that come with an object's data; `size` is that of the whole object. */
 export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: number): ObjectInfo {
-  const generation = headerValue(headers["x-goog-generation"]) ?? "";
+  const generation = headerValue(headers["x-goog-generation"]);
+  const modified = modifiedIn(headerValue(headers["last-modified"]), generation);
   const md5 = /md5=([\w+/]+=*)/.exec(String(headers["x-goog-hash"]))?.[1];
   const metadata = Object.entries(headers)
     .filter(([name]) => name.startsWith(META))
@@ -107,11 +112,14 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
   return {
     key,
     size,
-    modified: modifiedIn(headerValue(headers["last-modified"]), generation),
-    etag: generation,
-    version: generation,
+    ...(modified && { modified }),
+    ...(generation && { etag: generation, version: generation }),
     ...(md5 !== undefined && { md5: hex(md5) }),
     ...texts((name) => textInHeaders(headers, name)),
+    ...encryption(
+      headerValue(headers["x-goog-encryption-kms-key-name"]),
+      headers["x-goog-encryption-key-sha256"] !== undefined,
+    ),
     ...named(metadata),
   };
 }
@@ -130,6 +138,12 @@ function texts(of: (name: keyof typeof TEXTS) => string | undefined): ObjectAttr
     if (value) found[name] = value;
   }
   return found;
+}
+
+/** A key's name without its version, as a new object takes it. */
+function encryption(kmsKeyName: string | undefined, customerKey: boolean): Pick<ObjectInfo, "encryption"> {
+  if (customerKey) return { encryption: { customerKey } };
+  return kmsKeyName ? { encryption: { kmsKeyId: kmsKeyName.replace(/\/cryptoKeyVersions\/[^/]*$/, "") } } : {};
 }
 
 function hex(base64: string): string {

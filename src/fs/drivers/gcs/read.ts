@@ -20,7 +20,8 @@ export async function statObject(
   ifMatch?: string,
 ): Promise<ObjectInfo> {
   const query = { fields: INFO_FIELDS, generation: version, ifGenerationMatch: generationOf(ifMatch) };
-  const resource = await api.json({ method: "GET", path: api.objects(key), query, signal });
+  const headers = api.place.keys?.read ?? {};
+  const resource = await api.json({ method: "GET", path: api.objects(key), query, headers, signal });
   return infoOf(key, resource);
 }
 
@@ -71,7 +72,7 @@ const RANGED: readonly number[] = [206, 200, 416];
 function media(server: Server, key: string, options: DriverReadOptions, range: string | undefined): GcsRequest {
   const { version: generation, signal } = options;
   const match = generationOf(options.ifMatch);
-  const headers = { "accept-encoding": "gzip", ...(range && { range }) };
+  const headers = { "accept-encoding": "gzip", ...(range && { range }), ...server.place.keys?.read };
   const common = { method: "GET", signal, statuses: range === undefined ? WHOLE : RANGED };
   if (!server.place.google) {
     const query = { alt: "media", generation, ifGenerationMatch: match };

@@ -10,6 +10,7 @@ import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, ty
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
 import { deleteObjects } from "./delete.js";
+import { CHECKSUMS, ENCRYPTIONS, encryptedPlace } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";
@@ -87,10 +88,20 @@ function asHttpError(method: string, error: ClientError): HttpError {
  * Returns the driver on a client. `reads` has the client's credentials on this library's own transport: when one stream
  * of the client (7.22) is left early, its others on the same connections stop for good, without an error.
  */
-export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, { uploads }: DriverContext): Driver {
+export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, shared: DriverContext): Driver {
+  const { uploads } = shared;
   return {
     attributes: ATTRIBUTES,
     attributesOnCopy: ATTRIBUTES,
+    checksums: CHECKSUMS,
+    encryption: {
+      names: ENCRYPTIONS,
+      customerKeyOnCopy: true,
+      driver(call) {
+        const place = encryptedPlace(api.place, call, reads.origin);
+        return clientDriver(client, new ClientApi(client, place), reads.at(place), shared);
+      },
+    },
     stat: (key, options) => statObject(api, key, options),
     list: (prefix, options) => listObjects(api, prefix, options),
     read: (key, options) => readObject(reads, key, options),

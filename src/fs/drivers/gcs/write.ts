@@ -23,6 +23,13 @@ const LIMITS: UploadLimits = {
   uniformParts: true,
 };
 
+/** Returns the field of a checksum, which the service compares with the bytes. It has none for SHA-256. */
+function checksumField(checksum: DriverWriteOptions["checksum"]): Pick<Resource, "md5Hash" | "crc32c"> {
+  const text = checksum?.value.toString("base64");
+  if (text === undefined || checksum?.name === "sha256") return {};
+  return checksum?.name === "md5" ? { md5Hash: text } : { crc32c: text };
+}
+
 /** The destination of one write. */
 export class Upload implements UploadTarget<void> {
   readonly limits = LIMITS;
@@ -32,12 +39,14 @@ export class Upload implements UploadTarget<void> {
   readonly #resource: Resource;
   readonly #conditions: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">;
   readonly #nonce: string | undefined;
+  readonly #keys: Readonly<Record<string, string>> | undefined;
   /** `performance.now()` before the request that creates the object. */
   #since = 0;
 
   constructor(api: Api, key: string, options: DriverWriteOptions) {
-    const { ifAbsent, ifMatch, metadata } = options;
+    const { ifAbsent, ifMatch, metadata, checksum } = options;
     this.#api = api;
+    this.#keys = api.place.keys?.create;
     this.#key = allowed(key);
     this.#conditions = { ifAbsent, ifMatch };
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
@@ -45,6 +54,7 @@ export class Upload implements UploadTarget<void> {
     this.#resource = {
       name: key,
       ...fieldsOf(options),
+      ...checksumField(checksum),
       ...(Object.keys(all).length > 0 && { metadata: all }),
     };
     const ifGenerationMatch = ifAbsent ? "0" : generationOf(ifMatch);
@@ -59,7 +69,7 @@ export class Upload implements UploadTarget<void> {
         method: "POST",
         path: this.#api.uploads(),
         query: { uploadType: "multipart", ...this.#query },
-        headers: { "content-type": `multipart/related; boundary=${boundary}` },
+        headers: { ...this.#keys, "content-type": `multipart/related; boundary=${boundary}` },
         body: related(boundary, this.#resource, data),
         signal,
       });
@@ -75,7 +85,7 @@ export class Upload implements UploadTarget<void> {
       method: "POST",
       path: this.#api.uploads(),
       query: { uploadType: "resumable", ...this.#query },
-      headers: { "content-type": "application/json; charset=UTF-8" },
+      headers: { ...this.#keys, "content-type": "application/json; charset=UTF-8" },
       body: Buffer.from(JSON.stringify(this.#resource)),
       signal: undefined,
     });
@@ -193,7 +203,8 @@ class Resumable implements MultipartUpload<void> {
   async #put(part: Part, at: number, signal: AbortSignal): Promise<Answer> {
     const common = { method: "PUT", path: this.#path, signal, statuses: TAKEN };
     const data = part.data.subarray(at - part.offset);
-    const call: GcsRequest = { ...common, headers: { "content-range": contentRange(part, at) }, body: data };
+    const headers = { ...this.#api.place.keys?.create, "content-range": contentRange(part, at) };
+    const call: GcsRequest = { ...common, headers, body: data };
     const question: GcsRequest = { ...common, headers: { "content-range": "bytes */*" } };
     const retrying = this.#api.place.google ? { again: question } : { tries: 1 };
     try {

@@ -8,6 +8,7 @@ import { readXml } from "../../http/xml.js";
 import { escaped } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { AttributeHeaders, Bucket } from "./client.js";
+import { encryptionIn } from "./encryption.js";
 import { AMAZON } from "./profile.js";
 
 /** All attributes that objects of S3 carry. */
@@ -67,6 +68,8 @@ export const attributeHeaders: AttributeHeaders = {
     }
     const count = Number(headers["x-amz-tagging-count"] ?? 0);
     if (count > 0) info.tagCount = count;
+    const encryption = encryptionIn(headers);
+    if (encryption) info.encryption = encryption;
   },
 };
 

@@ -272,6 +272,8 @@ export interface Bucket {
   readonly ordered?: boolean;
   /** The attributes besides content type and metadata; small bundles have none of them. */
   readonly attributes?: AttributeHeaders;
+  /** The endpoint. */
+  readonly origin?: Pick<Origin, "protocol" | "hostname">;
 }
 
 /** Converts attributes to headers, and back. */

@@ -83,7 +83,8 @@ async function copyWhole(request: CopyRequest, options: DriverCopyOptions): Prom
 async function copyParts(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
   const { from, to, key } = request;
   const { ifAbsent, ifMatch, attributes, signal } = options;
-  const { create, use } = to.encryption;
+  const { create } = to.encryption;
+  const use = reading(to.encryption.source);
   const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
   const { headers } = await to.client.send({ method: "HEAD", ...from, headers: condition, signal });
   const kept = attributes
@@ -106,6 +107,12 @@ async function copyParts(request: CopyRequest, options: DriverCopyOptions): Prom
     await upload.abort().catch(() => {});
     throw error;
   }
+}
+
+/** Returns the headers of a copy's source for a look at it. */
+function reading(source: Bucket["encryption"]["source"]): Headers {
+  const own = Object.entries(source).map(([name, value]) => [name.replace("-copy-source", ""), value]);
+  return Object.fromEntries(own);
 }
 
 /** Copies all parts; the first failure stops the others. */

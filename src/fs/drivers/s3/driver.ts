@@ -11,11 +11,14 @@ import type {
   ObjectInfo,
   WriteResult,
 } from "../../driver/driver.js";
+import { originOf } from "../../http/client.js";
 import type { HttpOptions } from "../../http/types.js";
 import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
+import { checksumsOf, writeChecked } from "./checksum.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy } from "./copy.js";
 import { remove, removeEach, removeObject } from "./delete.js";
+import { ENCRYPTIONS, encryptedBucket, sameEncryption } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
 import { profiles } from "./profile.js";
@@ -30,7 +33,8 @@ export async function openBucket(
   keys: CredentialProvider,
   shared: DriverContext,
 ): Promise<Driver> {
-  const bucket = await bucketOf(name, options, keys, shared.env);
+  const opened = await bucketOf(name, options, keys, shared.env);
+  const bucket = { ...opened, ...(options.endpoint !== undefined && { origin: originOf(options.endpoint) }) };
   return s3Driver(bucket, shared, {
     signedUrl: (key, request) => presigned(bucket.client, key, request),
     signedPost: (key, request) => presignedPost(bucket, key, request),
@@ -44,7 +48,14 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     ...objectDriver(bucket, shared),
     attributes: ATTRIBUTES,
     attributesOnCopy: ATTRIBUTES,
+    checksums: checksumsOf(bucket.profile),
+    encryption: {
+      names: ENCRYPTIONS,
+      customerKeyOnCopy: true,
+      driver: (call) => s3Driver(encryptedBucket(bucket, call), shared, signing),
+    },
     stat: (key, options) => statWithTags(bucket, key, options),
+    write: (key, body, options) => writeChecked(bucket, key, body, options, shared.uploads),
     setAttributes: (key, attributes, options) => setAttributes(bucket, key, attributes, options),
     readLast: (key, last, options) => readLast(bucket, key, last, options),
     list: (prefix, options) => list(bucket, prefix, options),
@@ -101,7 +112,7 @@ async function setAttributes(
       ...(was.version !== undefined && { version: was.version }),
     };
   }
-  const onto = { from: { bucket: bucket.name, key }, to: bucket, key };
+  const onto = { from: { bucket: bucket.name, key }, to: sameEncryption(bucket, was), key };
   return copy(onto, { ifAbsent: false, ifMatch: was.etag, attributes, signal });
 }
 

@@ -71,13 +71,16 @@ export function infoOf(
   headers: IncomingHttpHeaders,
   { profile, attributes }: Bucket,
 ): ObjectInfo {
-  const { "last-modified": time, etag } = headers;
-  const info: ObjectInfo = { key, size, modified: modifiedIn(time, etag), etag: etag ?? "" };
+  const { "last-modified": time, "content-type": type, etag } = headers;
+  const info: ObjectInfo = { key, size };
+  const modified = modifiedIn(time, etag);
+  if (modified) info.modified = modified;
+  if (etag) info.etag = etag;
   const version = versionIn(headers["x-amz-version-id"]);
-  if (version !== undefined) info.version = version;
-  const md5 = profile.md5Etags && !isOpaque(headers) ? md5In(info.etag) : undefined;
-  if (md5 !== undefined) info.md5 = md5;
-  if (headers["content-type"] !== undefined) info.contentType = headers["content-type"];
+  if (version) info.version = version;
+  const md5 = profile.md5Etags && !isOpaque(headers) ? md5In(etag) : undefined;
+  if (md5) info.md5 = md5;
+  if (type) info.contentType = type;
   const metadata = metadataOf(headers);
   if (metadata) info.metadata = metadata;
   attributes?.addTo(info, headers);
@@ -101,7 +104,7 @@ export function isOpaque(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Returns the MD5 of an etag. That of an object of several parts has a `-` and is of their MD5s. */
-export function md5In(etag: string): string | undefined {
+export function md5In(etag = ""): string | undefined {
   return /^"([0-9a-f]{32})"$/.exec(etag)?.[1];
 }
 

@@ -16,7 +16,7 @@ import type {
 import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
 import { type Http, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
-import type { HttpResponse, HttpText, SignedRequest } from "../../http/types.js";
+import type { HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
 import { s3Driver } from "./driver.js";
@@ -108,7 +108,7 @@ export async function sdkDriver(
   const library = await loadSdk();
   const sender = await SdkClient.open(client, library, gate, name);
   const bucket = {
-    ...{ name, client: sender, profile, encryption: NO_ENCRYPTION },
+    ...{ name, client: sender, profile, encryption: NO_ENCRYPTION, origin: sender.origin },
     checksums: await checksumsOf(client.config, profile),
     // Names of directory buckets have this suffix; only they are not listed in order.
     ordered: !name.endsWith("--x-s3"),
@@ -143,6 +143,7 @@ class SdkClient implements BucketClient {
   readonly #library: Library;
   readonly #bucket: string;
   readonly #endpoints = new Map<string, Promise<Endpoint>>();
+  origin!: Pick<Origin, "protocol" | "hostname">;
   #http!: Http;
   /** The actual region of the bucket, if the client follows. */
   #region: string | undefined;
@@ -157,6 +158,7 @@ class SdkClient implements BucketClient {
     const opened = new SdkClient(client, library, bucket);
     const { url } = await opened.#endpoint(bucket, false);
     const protocol = url.protocol as "http:" | "https:";
+    opened.origin = { protocol, hostname: url.hostname };
     const dialect = s3Dialect((error, headers) => opened.#recover(error, headers));
     opened.#http = clientHttp(protocol, dialect, gate, (request) => send(client, protocol, request));
     return opened;

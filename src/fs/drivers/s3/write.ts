@@ -50,7 +50,7 @@ export async function write(
   return upload(body, new ObjectTarget(bucket, key, options), { limiter, size, signal, onProgress });
 }
 
-function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
+export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
   if (conditionalPut || !isConditional(conditions)) return;
   throw unenforced("");
 }
@@ -102,7 +102,7 @@ function stored({ status, headers }: HttpHead): WriteResult {
   throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
-class ObjectTarget implements UploadTarget<PartDone> {
+export class ObjectTarget implements UploadTarget<PartDone> {
   readonly limits;
 
   constructor(

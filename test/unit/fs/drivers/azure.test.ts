@@ -64,7 +64,7 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
     const { storageClass, ...rest } = info;
     expect(storageClass).toBe("Hot");
     expect((await ours.open("sdk")).info).toEqual(rest);
-    expect(Math.abs(info.modified.getTime() - Date.now())).toBeLessThan(60_000);
+    expect(Math.abs(info.modified!.getTime() - Date.now())).toBeLessThan(60_000);
     await ours.delete("we", "sdk");
   });
 

@@ -10,9 +10,9 @@ describe("the memory driver", () => {
     data.fill(0);
     const { body } = await bucket.open("x");
     for await (const chunk of body) chunk.fill(0);
-    (await bucket.stat("x")).modified.setTime(0);
+    (await bucket.stat("x")).modified!.setTime(0);
     expect(await bucket.text("x")).toBe("stored");
-    expect((await bucket.stat("x")).modified.getTime()).toBeGreaterThan(0);
+    expect((await bucket.stat("x")).modified!.getTime()).toBeGreaterThan(0);
   });
 
   it("W20: keeps its own copy of metadata", async () => {

@@ -61,7 +61,7 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
     );
     const info = await ours.stat("sdk");
     expect(info).toMatchObject({ key: "sdk", size: 5, metadata, contentType: "a/b", etag: receipt.etag });
-    expect(Math.abs(info.modified.getTime() - Date.now())).toBeLessThan(60_000);
+    expect(Math.abs(info.modified!.getTime() - Date.now())).toBeLessThan(60_000);
     await ours.delete("we", "sdk");
   });
 
