@@ -26,9 +26,9 @@ export interface SignedPost extends DriverSignedPost {
 }
 
 export function signedUrl(reach: DriverRegistry, at: PathLike, init: SignedUrlOptions): Promise<SignedUrl> {
-  const call = new Operation("sign", "sign", {});
+  const call = new Operation("signedUrl", "sign", {});
   return call.run(async () => {
-    checkOptions("sign", init, SIGN);
+    checkOptions("signedUrl", init, SIGN);
     const options = checkSign(init);
     const { responseHeaders } = options;
     if (responseHeaders) options.responseHeaders = checkResponseHeaders(responseHeaders);
@@ -39,7 +39,7 @@ export function signedUrl(reach: DriverRegistry, at: PathLike, init: SignedUrlOp
 }
 
 export function signedPost(reach: DriverRegistry, at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
-  const call = new Operation("sign", "sign", {});
+  const call = new Operation("signedPost", "sign", {});
   return call.run(async () => {
     checkOptions("signedPost", init, POST);
     const options = checkPost(init);

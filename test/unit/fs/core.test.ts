@@ -110,7 +110,7 @@ describe("connections", () => {
       env: { AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" },
     });
     await expect(storage.signedUrl(PATH)).rejects.toThrow(
-      /sign s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*left out/,
+      /signedUrl s3:\/\/it@bucket\/key: InvalidArgument \(no connection of this id in: .*left out/,
     );
   });
 });

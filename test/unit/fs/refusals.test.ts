@@ -60,8 +60,8 @@ describe("an option that does not exist", () => {
       (s) => s.delete("memory://b/d", of({ recursive: true, prefix: "x" })),
       'unknown option "prefix" of delete',
     ],
-    ["sign", (s) => s.signedUrl(at, of({ responseContentDisposition: "x" })), "did you mean responseHeaders?"],
-    ["sign", (s) => s.signedUrl(at, of({ expires: 5 })), "did you mean expiresIn?"],
+    ["signedUrl", (s) => s.signedUrl(at, of({ responseContentDisposition: "x" })), "did you mean responseHeaders?"],
+    ["signedUrl", (s) => s.signedUrl(at, of({ expires: 5 })), "did you mean expiresIn?"],
   ];
   it.each(calls)("of %s is refused by name, before anything is done", async (_, call, words) => {
     let asked = 0;
