@@ -81,7 +81,10 @@ for (const name of ["minio", "azurite"] as const) {
       ["another method", { method: "POST" }],
       ["eight days", { expiresIn: 8 * 86_400 }],
     ])("%s is InvalidArgument", async (_, init) => {
-      await expect(storage.signedUrl(at("x"), init)).rejects.toMatchObject({ code: "InvalidArgument", op: "signedUrl" });
+      await expect(storage.signedUrl(at("x"), init)).rejects.toMatchObject({
+        code: "InvalidArgument",
+        op: "signedUrl",
+      });
     });
   });
 }
