@@ -12,8 +12,8 @@ class Runner {
   #lines;
   #errors = "";
 
-  constructor([command, ...args]) {
-    this.#child = spawn(command, args, { cwd: HERE, stdio: ["pipe", "pipe", "pipe"] });
+  constructor([command, ...args], env) {
+    this.#child = spawn(command, args, { cwd: HERE, stdio: ["pipe", "pipe", "pipe"], env });
     this.#child.on("error", (error) => {
       this.#errors += error.message;
     });
@@ -76,8 +76,13 @@ export async function measure(scenario, target, commands, rounds) {
 }
 
 async function started([subject, command], scenario, target) {
-  const runner = new Runner([...command, JSON.stringify(target), JSON.stringify(scenario)]);
+  const runner = new Runner([...command, JSON.stringify(target), JSON.stringify(scenario)], environment(target));
   return { subject, runner, ...(await runner.hear()), rounds: [] };
+}
+
+/** With the certificate of a server with TLS, where Node, and libraries in Rust, look for it. */
+function environment({ s3 }) {
+  return s3?.caFile ? { ...process.env, NODE_EXTRA_CA_CERTS: s3.caFile, SSL_CERT_FILE: s3.caFile } : process.env;
 }
 
 /** Rates of all rounds: operations, or for large objects MiB, by second of wall clock and of processor. */

@@ -13,6 +13,7 @@ export const subjectsOf = {
   gcs: ["stowage", "google-sdk", "opendal", "gcsfs", "obstore"],
   azure: ["stowage", "azure-sdk", "opendal", "adlfs", "obstore"],
   "line-minio": ["stowage", "aws-sdk", "opendal", "obstore"],
+  "line-minio-tls": ["stowage", "aws-sdk", "opendal", "obstore"],
   "line-gcs": ["stowage", "google-sdk", "opendal", "obstore"],
   "line-azure": ["stowage", "azure-sdk", "opendal", "obstore"],
 };
@@ -24,6 +25,7 @@ const openers = {
   gcs,
   azure,
   "line-minio": () => farAway(minio),
+  "line-minio-tls": () => farAway(() => minio({ tls: true })),
   "line-gcs": () => farAway(gcs),
   "line-azure": () => farAway(azure),
 };
@@ -43,10 +45,11 @@ async function file() {
   return { target: { base: `file://${folder}`, folder }, close };
 }
 
-async function minio() {
-  const server = await startMinio();
+async function minio({ tls = false } = {}) {
+  const server = await startMinio({ tls });
   const { endpoint, region, accessKey, secretKey } = server;
-  return served(server, "s3", { s3: { endpoint, region, accessKey, secretKey } });
+  const caFile = tls ? server.connection.extra.verify : undefined;
+  return served(server, "s3", { s3: { endpoint, region, accessKey, secretKey, caFile } });
 }
 
 async function gcs() {

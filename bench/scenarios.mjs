@@ -122,16 +122,14 @@ const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 4 * GIB].flatMap((size) =>
 /** What users of a cloud wait for: `line-*` are the stores at the end of a line (line.mjs). */
 const line = [
   ...["write", "read", "bytes"].map((step) => ({ store: "line-minio", step, size: 256 * MIB })),
+  ...["write", "read", "bytes"].map((step) => ({ store: "line-minio-tls", step, size: 256 * MIB })),
   ...["write", "read"].map((step) => ({ store: "line-gcs", step, size: 64 * MIB })),
   ...["write", "read", "bytes"].map((step) => ({ store: "line-azure", step, size: 64 * MIB })),
-  ...["put", "get"].map((step) => ({
-    store: "line-minio",
-    step,
-    size: 256 * KIB,
-    count: 256,
-    at: 32,
-    seconds: GOAL_SECONDS,
-  })),
+  ...["line-minio", "line-minio-tls"].flatMap((store) =>
+    ["put", "get"].map((step) => ({
+      ...{ store, step, size: 256 * KIB, count: 256, at: 32, seconds: GOAL_SECONDS },
+    })),
+  ),
   { store: "line-minio", step: "list", size: 1, count: 10_000 },
   { store: "line-minio", step: "xcom", size: 10 * MIB, subjects: ["stowage", "aws-sdk", "airflow"] },
 ].map((one) => ({ group: "line", count: 1, at: 1, ...one }));

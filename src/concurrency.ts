@@ -30,6 +30,7 @@ const IDLE_BUFFERS_MS = 1_000;
 class BufferPool {
   #idle: Uint8Array[] = [];
   #idleBytes = 0;
+  /** Starts anew with each buffer that comes back: what is in use must not be dropped and made again every second. */
   #timer: NodeJS.Timeout | undefined;
 
   constructor(readonly limit: number) {}
@@ -49,7 +50,7 @@ class BufferPool {
     this.#idle.push(buffer);
     this.#idleBytes += buffer.byteLength;
     this.#shrink(used);
-    this.#timer ??= setTimeout(() => this.#clear(), IDLE_BUFFERS_MS).unref();
+    this.#timer = this.#timer?.refresh() ?? setTimeout(() => this.#clear(), IDLE_BUFFERS_MS).unref();
   }
 
   /** Drops the buffers that have waited longest. */
@@ -59,7 +60,6 @@ class BufferPool {
   }
 
   #clear(): void {
-    this.#timer = undefined;
     this.#idle = [];
     this.#idleBytes = 0;
   }

@@ -11,7 +11,7 @@ export async function open({ bucket, s3, gcs, azure }) {
     stat: (key) => client.stat(key),
     remove: (key) => client.delete(key),
     async write(key, chunks) {
-      const writer = await client.writer(key, { chunk: BigInt(8 * 2 ** 20), concurrent: 4 });
+      const writer = await client.writer(key, { chunk: BigInt(8 * 2 ** 20), concurrent: 8 });
       await pipeline(Readable.from(chunks, { objectMode: false }), writer.createWriteStream());
     },
     read: async (key) => (await client.reader(key)).createReadStream(),

@@ -115,7 +115,7 @@ class Obstore:
         await self.library.delete_async(self.store, key)
 
     async def write(self, key, chunks, codec):
-        await self.library.put_async(self.store, key, chunks, chunk_size=PART, max_concurrency=4)
+        await self.library.put_async(self.store, key, chunks, chunk_size=PART)
 
     async def read(self, key, codec):
         seen = 0

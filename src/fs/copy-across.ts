@@ -1,30 +1,31 @@
 /** Copies that leave the provider, and what proves that a source is not its own copy. */
 import { createHash, getFips } from "node:crypto";
-import { pause } from "../concurrency.js";
+import { type MemoryLimiter, pause } from "../concurrency.js";
 import { failure, isStorageError } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 import { copiedAttributes } from "./attributes.js";
 import type { ObjectInfo } from "./driver/driver.js";
 import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
 import type { CopyOptions, ObjectState } from "./options.js";
-import { readStream } from "./resumable-read.js";
+import { readParallel } from "./parallel-read.js";
 import { writeObject } from "./write.js";
 
 /**
  * Streams one version of the source, with its content type and, where the target can keep it, its metadata; returns its
  * info. Compares the bytes with the MD5 that the source's provider states, before anything is stored, and then with the
- * size and MD5 that the target's provider states. Without an MD5 it compares only the size.
+ * size and MD5 that the target's provider states. Without an MD5 it compares only the size. `limiter` limits what a
+ * large source is read ahead.
  */
 export async function copyAcross(
   source: ResolvedObject,
   target: ResolvedObject,
   init: CopyOptions,
   told: (error: unknown) => unknown,
-  move = false,
+  { move, limiter }: { move: boolean; limiter: MemoryLimiter },
 ): Promise<Copied> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
-  const range = { start: 0, end: undefined, version: undefined };
-  const { info, body } = await readStream(source.driver, source.key, { ...range, ifMatch, signal }).catch((error) => {
+  const whole = { start: 0, end: undefined, version: undefined, parallel: undefined, limiter, ifMatch, signal };
+  const { info, body } = await readParallel(source.driver, source.key, whole).catch((error) => {
     throw new CallerError(told(error));
   });
   const { size } = info;
@@ -32,10 +33,10 @@ export async function copyAcross(
   const sent = telling(asStated(info, body, print), told);
   try {
     if (move) await waitUntilDistinct(info, signal);
-    const whole = await withTags(source, info, signal).catch((error) => {
+    const tagged = await withTags(source, info, signal).catch((error) => {
       throw new CallerError(told(error));
     });
-    const { contentType, metadata, ...more } = copiedAttributes(whole, target.driver, init);
+    const { contentType, metadata, ...more } = copiedAttributes(tagged, target.driver, init);
     const options = { contentType, metadata, size, ifAbsent, signal, onProgress };
     const { etag } = await writeObject(target, sent, options, more);
     const stored = await target.driver.stat(target.key, { version: undefined, signal });

@@ -1,4 +1,5 @@
 /** Copies and moves: of one object, inside a provider or between two, and of trees. */
+import type { MemoryLimiter } from "../concurrency.js";
 import { invalid, isStorageError, StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
@@ -27,10 +28,13 @@ interface Verbs {
 export class Copies {
   readonly #reach: DriverRegistry;
   readonly #storage: Verbs;
+  /** The memory of what copies read ahead. */
+  readonly #limiter: MemoryLimiter;
 
-  constructor(reach: DriverRegistry, storage: Verbs) {
+  constructor(reach: DriverRegistry, storage: Verbs, limiter: MemoryLimiter) {
     this.#reach = reach;
     this.#storage = storage;
+    this.#limiter = limiter;
   }
 
   async run(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions = {}): Promise<void> {
@@ -120,8 +124,9 @@ export class Copies {
     );
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
+      const limiter = this.#limiter;
       const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
-      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, move));
+      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, { move, limiter }));
       if (move) await reading.run(() => checkApart(source, copied, signal));
       return { checked: move };
     }

@@ -73,7 +73,7 @@ export class Storage extends Objects<Driver> {
     super(reach, shared, IN_PARALLEL);
     this.#reach = reach;
     this.#shared = shared;
-    this.#copies = new Copies(reach, this);
+    this.#copies = new Copies(reach, this, shared.downloads);
   }
 
   /**

@@ -7,7 +7,7 @@ import { Unavailable } from "./unavailable.mjs";
 
 /**
  * Makes a self-signed certificate for the loopback interface, valid for a day: `public.crt` and `private.key` in
- * `folder`. Returns the certificate as PEM, which is also its own authority.
+ * `folder`. Returns the certificate as PEM, which clients can trust by itself.
  * @param {string} folder
  */
 export async function selfSigned(folder) {
@@ -21,7 +21,9 @@ export async function selfSigned(folder) {
     "-keyout",
     join(folder, "private.key"),
   ];
-  const subject = ["-subj", "/CN=stowage tests", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  const names = ["-subj", "/CN=stowage tests", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  // Libraries in Rust refuse a server that shows the certificate of an authority.
+  const subject = [...names, "-addext", "basicConstraints=critical,CA:FALSE"];
   const args = ["req", "-x509", "-days", "1", ...key, ...subject, "-out", join(folder, "public.crt")];
   await promisify(execFile)("openssl", args);
   return readFile(join(folder, "public.crt"), "utf8");

@@ -578,6 +578,21 @@ export const bugs = [
     only: "as many ranges as pay",
   },
   {
+    name: "a copy to another store reads a large object over one connection",
+    file: "src/fs/copy-across.ts",
+    find: "version: undefined, parallel: undefined,",
+    replace: "version: undefined, parallel: 1,",
+    tests: ["test/unit/fs/resume.test.ts"],
+    only: "as many ranges as pay",
+  },
+  {
+    name: "the body of a large write waits until the upload has begun",
+    file: "src/fs/driver/upload.ts",
+    find: "this.#begun ??= this.target.createUpload();",
+    replace: "this.#begun ??= this.target.createUpload(); await this.#begun;",
+    tests: ["test/unit/fs/driver/parts.test.ts"],
+  },
+  {
     name: "a sync empties the target of a source of which nothing takes part",
     file: "src/fs/sync.ts",
     find: "if (this.#seen === 0)",

@@ -120,17 +120,17 @@ class Transfer<P> {
 
   /** Resolves once a lane was free and the piece is in flight. */
   async send(piece: ReadPart): Promise<void> {
+    let leave: () => void;
     try {
-      this.#begun ??= this.target.createUpload();
-      const session = await orAbort(this.#begun, this.signal);
-      const leave = await this.#lanes.acquire(1, this.signal);
-      this.#size += piece.size;
-      const task: Promise<unknown> = this.#part(session, piece, leave).then(() => this.#running.delete(task));
-      this.#running.add(task);
+      leave = await this.#lanes.acquire(1, this.signal);
     } catch (error) {
       piece.release();
       throw error;
     }
+    this.#begun ??= this.target.createUpload();
+    this.#size += piece.size;
+    const task: Promise<unknown> = this.#part(this.#begun, piece, leave).then(() => this.#running.delete(task));
+    this.#running.add(task);
   }
 
   async commit(): Promise<WriteResult> {
@@ -148,9 +148,11 @@ class Transfer<P> {
     } catch {}
   }
 
-  async #part(session: MultipartUpload<P>, piece: ReadPart, leave: () => void): Promise<void> {
+  /** Waits for the session itself, so that the body is read while the upload begins. */
+  async #part(begun: Promise<MultipartUpload<P>>, piece: ReadPart, leave: () => void): Promise<void> {
     const { release, ...part } = piece;
     try {
+      const session = await orAbort(begun, this.signal);
       this.#parts[part.index] = await session.uploadPart(part, this.signal);
       this.#accept(part.size);
     } catch (error) {

@@ -4,6 +4,8 @@ import type { MemoryLimiter } from "../../../src/concurrency.js";
 import { memoryLimiter } from "../../../src/concurrency.js";
 import { failure, isStorageError, type StorageError } from "../../../src/errors.js";
 import type { Driver, DriverReadOptions, ObjectInfo } from "../../../src/fs/driver/driver.js";
+import { memory } from "../../../src/fs/drivers/memory.js";
+import { createStorage } from "../../../src/fs/open.js";
 import { type LimitedReadRequest, readAllParallel, readParallel } from "../../../src/fs/parallel-read.js";
 import type { ByteStream } from "../../../src/streams.js";
 import { collect } from "../../../src/streams.js";
@@ -511,6 +513,17 @@ describe("as many ranges as pay", () => {
       expect(asked.slice(1).every(({ ifMatch }) => ifMatch === '"1"')).toBe(true);
       expect(open.size).toBe(0);
     }
+  });
+
+  test("a copy to another store reads a large object over several connections", async () => {
+    const line = new Line(SIZE);
+    const far = { schemes: ["far"], open: () => line };
+    const storage = createStorage({ drivers: [far, memory()] });
+    await storage.copy("far://bucket/k", "memory://bucket/k");
+    expect(line.mostOpen).toBeGreaterThan(4);
+    expect(line.asked.slice(1).every(({ ifMatch }) => ifMatch === '"1"')).toBe(true);
+    expect(line.open.size).toBe(0);
+    expect(same(await storage.bytes("memory://bucket/k"))).toBe(true);
   });
 
   test("up to 16 MiB, with parallel: 1, and without an etag, a read is one request", async () => {

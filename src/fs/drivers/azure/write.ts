@@ -20,7 +20,7 @@ const LIMITS = {
   maxPartSize: 4000 * MIB,
   maxParts: 50_000,
   partAlignment: 1,
-  concurrency: 4,
+  concurrency: 8,
   uniformParts: false,
 };
 

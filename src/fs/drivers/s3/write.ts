@@ -29,7 +29,7 @@ const GROWING: UploadLimits = {
   maxPartSize: 5 * 1024 * MIB,
   maxParts: 10_000,
   partAlignment: 1,
-  concurrency: 4,
+  concurrency: 8,
   uniformParts: false,
 };
 const UNIFORM: UploadLimits = { ...GROWING, uniformParts: true };

@@ -301,6 +301,24 @@ describe("memory and pace", () => {
     expect(store.calls).toEqual(["whole 500"]);
   });
 
+  test("the body is read while the upload begins", async () => {
+    let pulled = 0;
+    async function* body(): ByteStream {
+      for (; pulled < 4; pulled++) yield bytesOf(LIMITS.partSize);
+    }
+    const store = new Store(LIMITS);
+    const begin = store.createUpload.bind(store);
+    let readMeanwhile = 0;
+    store.createUpload = async () => {
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate);
+      readMeanwhile = pulled;
+      return begin();
+    };
+    await send(body(), store);
+    expect(readMeanwhile).toBeGreaterThanOrEqual(LIMITS.concurrency);
+    expect(store.object.byteLength).toBe(4 * LIMITS.partSize);
+  });
+
   test("with one lane, parts go strictly one after the other", async () => {
     const store = new Store({ ...LIMITS, concurrency: 1 }, { delay: (step) => 5 - Number(step) });
     await send(chunked(bytesOf(50), 7), store);
