@@ -37,6 +37,19 @@ export {
   type ReferenceSource,
   rowReferences,
 } from "./xcom/operations/references.js";
+export { type ReportOptions, report } from "./xcom/operations/report.js";
+export type {
+  ReportBin,
+  ReportBreakdown,
+  ReportDay,
+  ReportExpiry,
+  ReportGroup,
+  ReportObject,
+  ReportReferences,
+  ReportSum,
+  StorageReport,
+} from "./xcom/operations/report-data.js";
+export { reportHtml } from "./xcom/operations/report-html.js";
 export { type SweepOptions, sweep } from "./xcom/operations/sweep.js";
 export type { SweptObject } from "./xcom/operations/sweep-removal.js";
 export type { SweepReport } from "./xcom/operations/sweep-report.js";

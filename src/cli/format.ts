@@ -3,20 +3,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ByteStream, single } from "../streams.js";
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-
-/** Formats bytes with two or three digits: `1.5 MiB`, `200 B`, `14 KiB`. */
-export function bytes(count: number): string {
-  let unit = 0;
-  let value = count;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  // 1023.97 would round to 1024 of the smaller unit.
-  const rounded = unit > 0 && value < 99.95 ? value.toFixed(1) : Math.min(1023, Math.round(value)).toFixed(0);
-  return `${rounded} ${UNITS[unit]}`;
-}
+export { bytesText as bytes } from "../xcom/index.js";
 
 /** Formats a date in the reader's local time, to the second. */
 export function moment(date: Date): string {

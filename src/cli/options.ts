@@ -51,3 +51,11 @@ export function seconds(text: string): number {
   if (count === undefined) throw new InvalidArgumentError("It must be seconds, or a time such as 15m, 2h or 7d.");
   return Number(count) * UNITS[unit]!;
 }
+
+/** Parses `week=7`, and adds it to the classes before it. */
+export function classDays(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const [, name, days] = /^([^=]+)=(\d{1,5})$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("It must be a name and whole days, such as week=7.");
+  if (name in before) throw new InvalidArgumentError(`The class ${name} is given twice.`);
+  return { ...before, [name]: Number(days) };
+}

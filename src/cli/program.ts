@@ -7,6 +7,7 @@ import { addFsck } from "./commands/fsck.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
 import { addObjects } from "./commands/objects.js";
+import { addReport } from "./commands/report.js";
 import { addSweep } from "./commands/sweep.js";
 import { addSync } from "./commands/sync.js";
 import { addTransfers } from "./commands/transfers.js";
@@ -56,6 +57,7 @@ function programOf(cli: Cli, number: string): Command {
   addXCom(cli, program);
   addFsck(cli, program);
   addSweep(cli, program);
+  addReport(cli, program);
   addLifecycle(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);

@@ -1,7 +1,6 @@
 /** `lifecycle print|check`. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { invalid } from "../../errors.js";
-import { collect } from "../../streams.js";
 import {
   type Expiring,
   type LifecycleProvider,
@@ -10,8 +9,9 @@ import {
   tooShort,
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { duration, input, printable, put } from "../format.js";
-import { seconds, whole } from "../options.js";
+import { duration, printable, put } from "../format.js";
+import { classDays, seconds, whole } from "../options.js";
+import { readPolicy } from "../xcom/policy.js";
 import { pathOrBase } from "../xcom/values.js";
 
 const WHERE = "base path of the classes; else the setting";
@@ -73,13 +73,6 @@ function addCheck(cli: Cli, lifecycle: Command): void {
     .action(cli.run(check));
 }
 
-function classDays(text: string, before: Record<string, number> = {}): Record<string, number> {
-  const [, name, days] = /^([^=]+)=(\d{1,5})$/.exec(text) ?? [];
-  if (name === undefined) throw new InvalidArgumentError("It must be a name and whole days, such as week=7.");
-  if (name in before) throw new InvalidArgumentError(`The class ${name} is given twice.`);
-  return { ...before, [name]: Number(days) };
-}
-
 // Prints and checks bucket policies.
 
 type Days = Record<string, number>;
@@ -126,13 +119,4 @@ function warning({ name, prefix, days }: Expiring, longestRun: number): string {
   const when = days === 0 ? "at a time that has nothing to do with their age" : `after ${days} days`;
   const what = `warning: ${name}: objects below ${prefix || "the whole bucket"} expire ${when}`;
   return printable(`${what}, a run can take ${duration(longestRun)}`);
-}
-
-async function readPolicy({ io }: Session, file: string): Promise<unknown> {
-  const bytes = await collect(await input(io, file));
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch (cause) {
-    throw invalid(`${file === "-" ? "what comes in" : file} is not JSON`, { cause });
-  }
 }

@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import {
-  type ReadAliases,
   type SweepReport,
   type SweepShard,
   type SweptObject,
@@ -15,7 +14,7 @@ import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, moment, printable, put, styled, wrapped } from "../format.js";
 import { counted, listOf, positive, seconds, share } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
-import { configuredBase } from "../xcom/values.js";
+import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addSweep(cli: Cli, program: Command): void {
   const command = cli
@@ -88,7 +87,7 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
     const report = await sweep({
       storage,
       path,
-      base: baseOf(session, path, options),
+      base: baseOf(session, path, options.base),
       sources,
       delete: isDelete,
       trash,
@@ -105,26 +104,6 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   } finally {
     await close();
   }
-}
-
-/** Returns the base that is given, else the setting if the path is below it. */
-function baseOf(session: Session, path: StoragePath, { base }: SweepCliOptions): StoragePath | undefined {
-  if (base !== undefined) return session.path(base);
-  const configured = configuredBase(session.env);
-  return configured && path.isRelativeTo(configured) ? configured : undefined;
-}
-
-/** `xcom_s3://=s3://lake@bucket/xcom` is an alias, anything else a path. */
-function namesOf(session: Session, texts: readonly string[] = []): { as: StoragePath[]; aliases: ReadAliases } {
-  const aliases = texts.flatMap((text) => {
-    const [, prefix, path] = /^([^=]*:\/\/[^=]*)=(.*:\/\/.*)$/.exec(text) ?? [];
-    return prefix === undefined || path === undefined ? [] : [{ text, prefix, path: session.path(path) }];
-  });
-  const as = texts.filter((text) => !aliases.some((alias) => alias.text === text));
-  return {
-    as: as.map((text) => session.path(text)),
-    aliases: Object.fromEntries(aliases.map(({ prefix, path }) => [prefix, path])),
-  };
 }
 
 function printed({ io: { stdout }, json }: Session, { error, ...object }: SweptObject): Promise<void> {

@@ -28,10 +28,14 @@ export interface OpenedSources {
   close(): Promise<void>;
 }
 
-/** Opens all sources that the options name; throws InvalidArgument if there are none. */
-export async function openSources(session: Session, options: SourceOptions): Promise<OpenedSources> {
+/** Opens all sources that the options name; throws InvalidArgument if there are none, unless they are `optional`. */
+export async function openSources(
+  session: Session,
+  options: SourceOptions,
+  { optional = false }: { optional?: boolean } = {},
+): Promise<OpenedSources> {
   const { database, rest, refs = [] } = options;
-  if (database === undefined && rest === undefined && refs.length === 0)
+  if (!optional && database === undefined && rest === undefined && refs.length === 0)
     throw invalid("name the references: --database, or --refs FILE");
   if (refs.filter((file) => file === "-").length > 1) throw invalid("--refs - is given twice; there is one stdin");
   const opened: OpenedSource[] = [];

@@ -10,6 +10,7 @@ import {
   type LayoutName,
   objectForm,
   placeOf,
+  type ReadAliases,
   readJson,
   SETTING,
   type StoredLocation,
@@ -124,4 +125,24 @@ export function referredPlace(path: StoragePath, base: StoragePath | undefined):
   if (place) return place;
   const mend = `to print any object: stowage cat --compression infer ${path}`;
   throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${mend}`);
+}
+
+/** Returns the base that an option names, else the setting if the path is below it. */
+export function baseOf(session: Session, path: StoragePath, option: string | undefined): StoragePath | undefined {
+  if (option !== undefined) return session.path(option);
+  const configured = configuredBase(session.env);
+  return configured && path.isRelativeTo(configured) ? configured : undefined;
+}
+
+/** Returns what `--as` names: `xcom_s3://=s3://lake@bucket/xcom` is an alias, anything else a path. */
+export function namesOf(session: Session, texts: readonly string[] = []): { as: StoragePath[]; aliases: ReadAliases } {
+  const aliases = texts.flatMap((text) => {
+    const [, prefix, path] = /^([^=]*:\/\/[^=]*)=(.*:\/\/.*)$/.exec(text) ?? [];
+    return prefix === undefined || path === undefined ? [] : [{ text, prefix, path: session.path(path) }];
+  });
+  const as = texts.filter((text) => !aliases.some((alias) => alias.text === text));
+  return {
+    as: as.map((text) => session.path(text)),
+    aliases: Object.fromEntries(aliases.map(({ prefix, path }) => [prefix, path])),
+  };
 }

@@ -119,9 +119,14 @@ const DAY = 86_400;
 
 /** Returns the policy's rules that delete or archive objects at or below `path` before `longest` seconds have passed. */
 export function tooShort(policy: unknown, path: StoragePath, longest: number): Expiring[] {
+  return expiringRules(policy, path).filter(({ days }) => days * DAY < longest);
+}
+
+/** Returns all rules of the policy that delete or archive objects at or below `path`. */
+export function expiringRules(policy: unknown, path: StoragePath): Expiring[] {
   const base = prefixOf(path);
   return READERS[lifecycleProvider(path)](policy, path).filter(
-    ({ prefix, days }) => (base.startsWith(prefix) || prefix.startsWith(base)) && days * DAY < longest,
+    ({ prefix }) => base.startsWith(prefix) || prefix.startsWith(base),
   );
 }
 

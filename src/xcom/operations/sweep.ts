@@ -4,9 +4,9 @@ import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath } from "../keys/base.js";
-import { type Candidate, candidateIn, collectCandidates, isInShard, keyIn, type SweepShard } from "./candidates.js";
-import { PathNames } from "./path-names.js";
-import { type ReferenceSource, referredObject } from "./references.js";
+import { type Candidate, candidateIn, collectCandidates, keyIn, type SweepShard } from "./candidates.js";
+import { collectReferences, flat } from "./reference-keys.js";
+import type { ReferenceSource } from "./references.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";
@@ -101,7 +101,8 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     const candidates = new LineSorter(folder);
     await collectCandidates(checked, candidates, report);
     const references = new LineSorter(folder);
-    for (const source of checked.sources) await collectReferences(source, checked, references, report);
+    const scope = { ...checked, op: "sweep" };
+    for (const source of checked.sources) await collectReferences(source, scope, references, report);
     const orphans = new LineSorter(folder);
     await compare(candidates.batches(), references.batches(), orphans, { report, signal });
     const isRemoval = checked.delete === true || checked.trash !== undefined;
@@ -162,32 +163,6 @@ function checkShard({ index, of }: SweepShard): void {
   throw invalid(`shard of sweep is { index, of } with 1 <= index <= of, not { index: ${index}, of: ${of} }`);
 }
 
-/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
-async function collectReferences(
-  source: ReferenceSource,
-  { path, shard, as = [], aliases = {}, signal }: Sweep,
-  sorter: LineSorter,
-  report: SweepReport,
-): Promise<void> {
-  const names = new PathNames(path, as, aliases);
-  const before = report.references + report.elsewhere;
-  for await (const { text } of source.references({ signal })) {
-    signal?.throwIfAborted();
-    const keys = names.below(text);
-    if (keys.length > 0) report.references += 1;
-    else if (referredObject(text, undefined)) report.elsewhere += 1;
-    else report.values += 1;
-    for (const key of keys) {
-      // Keys of the layouts have no line feed, and a key of any other form can be left out.
-      if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
-      const full = sorter.add(key);
-      if (full) await full;
-    }
-  }
-  if (report.references + report.elsewhere > before) return;
-  throw failure("NotFound", `${source.name} has no reference at all; nothing was deleted`).at("sweep", String(path));
-}
-
 interface Comparison {
   report: SweepReport;
   signal: AbortSignal | undefined;
@@ -219,23 +194,6 @@ async function compare(
       }
     }
   }
-}
-
-/** The lines of batches one by one: `at` of the batch at hand, `next` also of another. Undefined after the last. */
-function flat(batches: Batches) {
-  const iterator = batches[Symbol.asyncIterator]();
-  let lines: readonly string[] = [];
-  let index = 0;
-  const at = () => lines[index++];
-  return {
-    at,
-    async next(): Promise<string | undefined> {
-      const { value, done } = await iterator.next();
-      lines = done ? [] : value;
-      index = 0;
-      return at();
-    },
-  };
 }
 
 async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, undefined> {

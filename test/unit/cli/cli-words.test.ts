@@ -41,6 +41,7 @@ const COMMANDS = [
   ["xcom", "import"],
   ["fsck"],
   ["sweep"],
+  ["report"],
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],

@@ -1,0 +1,68 @@
+/** The keys below a path that sources of references name, sorted. */
+import { failure } from "../../errors.js";
+import type { StoragePath } from "../../path.js";
+import type { ReadAliases } from "../features.js";
+import { isInShard, type SweepShard } from "./candidates.js";
+import { PathNames } from "./path-names.js";
+import { type ReferenceSource, referredObject } from "./references.js";
+import type { Batches, LineSorter } from "./sorted-lines.js";
+
+/** What references are collected for. */
+export interface ReferenceScope {
+  /** For the error of a source without any reference. */
+  op: string;
+  path: StoragePath;
+  shard: SweepShard;
+  as?: readonly (StoragePath | string)[] | undefined;
+  aliases?: ReadAliases | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ReferenceCounts {
+  references: number;
+  elsewhere: number;
+  values: number;
+}
+
+/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
+export async function collectReferences(
+  source: ReferenceSource,
+  { op, path, shard, as = [], aliases = {}, signal }: ReferenceScope,
+  sorter: LineSorter,
+  counts: ReferenceCounts,
+): Promise<void> {
+  const names = new PathNames(path, as, aliases);
+  const before = counts.references + counts.elsewhere;
+  for await (const { text } of source.references({ signal })) {
+    signal?.throwIfAborted();
+    const keys = names.below(text);
+    if (keys.length > 0) counts.references += 1;
+    else if (referredObject(text, undefined)) counts.elsewhere += 1;
+    else counts.values += 1;
+    for (const key of keys) {
+      // Keys of the layouts have no line feed, and a key of any other form can be left out.
+      if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
+      const full = sorter.add(key);
+      if (full) await full;
+    }
+  }
+  if (counts.references + counts.elsewhere > before) return;
+  throw failure("NotFound", `${source.name} has no reference at all; nothing was done`).at(op, String(path));
+}
+
+/** The lines of batches one by one: `at` of the batch at hand, `next` also of another. Undefined after the last. */
+export function flat(batches: Batches) {
+  const iterator = batches[Symbol.asyncIterator]();
+  let lines: readonly string[] = [];
+  let index = 0;
+  const at = () => lines[index++];
+  return {
+    at,
+    async next(): Promise<string | undefined> {
+      const { value, done } = await iterator.next();
+      lines = done ? [] : value;
+      index = 0;
+      return at();
+    },
+  };
+}
