@@ -2088,4 +2088,12 @@ export const bugs = [
     replace: "| planted bugs | 1",
     tests: ["test/package/testing-docs.test.ts"],
   },
+  // First use
+  {
+    name: "the guide to bundlers names a version that is not tested",
+    file: "docs/guides/bundlers.md",
+    find: "| Vite | 8",
+    replace: "| Vite | 7",
+    tests: ["test/package/bundlers-docs.test.ts"],
+  },
 ];
