@@ -1,5 +1,5 @@
 /**
- * Provides the supported Node versions as binaries from npm, kept in the cache folder.
+ * Provides the supported Node versions, Bun and Deno as binaries from npm, kept in the cache folder.
  *
  *     node scripts/node-versions.mjs 22 path/to/script.mjs     runs it on that version
  */
@@ -13,12 +13,34 @@ import { cacheFolder, locked } from "../test/servers/binaries.mjs";
 /** By major version; the version that runs the tests is not included. */
 export const NODE_VERSIONS = { 22: "22.23.3", 24: "24.21.0" };
 
+/** The other runtimes that run the package in the stage "bundlers". */
+export const RUNTIME_VERSIONS = { bun: "1.4.5", deno: "2.9.6" };
+
 /** Returns the path of that Node; installs it if necessary. @param {keyof typeof NODE_VERSIONS} major */
-export async function nodeBinary(major) {
-  const version = NODE_VERSIONS[major];
+export function nodeBinary(major) {
   const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
-  const folder = join(cacheFolder(), "node", version);
-  const binary = join(folder, "node_modules", name, "bin/node");
+  return npmBinary("node", { name, version: NODE_VERSIONS[major], file: "bin/node" });
+}
+
+/** Returns the path of Bun; installs it if necessary. */
+export function bunBinary() {
+  const name = `@oven/bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  return npmBinary("bun", { name, version: RUNTIME_VERSIONS.bun, file: "bin/bun" });
+}
+
+/** Returns the path of Deno; installs it if necessary. */
+export function denoBinary() {
+  const name = `@deno/${process.platform}-${process.arch}${process.platform === "linux" ? "-glibc" : ""}`;
+  return npmBinary("deno", { name, version: RUNTIME_VERSIONS.deno, file: "deno" });
+}
+
+/**
+ * Returns the path of a binary that an npm package for this platform carries; installs it if necessary.
+ * @param {string} kind @param {{ name: string, version: string, file: string }} source
+ */
+async function npmBinary(kind, { name, version, file }) {
+  const folder = join(cacheFolder(), kind, version);
+  const binary = join(folder, "node_modules", name, file);
   await locked(`${folder}.lock`, async () => {
     if (await exists(binary)) return;
     await mkdir(folder, { recursive: true });

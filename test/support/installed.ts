@@ -18,8 +18,8 @@ export interface Installed {
 }
 
 /** Packs what `npm run build` made and installs it; the registry is asked only for what npm has not cached. */
-export async function installed(): Promise<Installed> {
-  const folder = await mkdtemp(join(tmpdir(), "stowage-project-"));
+export async function installed(parent = tmpdir()): Promise<Installed> {
+  const folder = await mkdtemp(join(parent, "stowage-project-"));
   try {
     const { tarball, files } = await packed(folder);
     await writeFile(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));

@@ -2263,4 +2263,12 @@ export const bugs = [
     tests: ["test/unit/xcom/report.test.ts"],
     only: "what retention deletes next",
   },
+  // First use
+  {
+    name: "the guide to bundlers names a version that is not tested",
+    file: "docs/guides/bundlers.md",
+    find: "| Vite | 8",
+    replace: "| Vite | 7",
+    tests: ["test/package/bundlers-docs.test.ts"],
+  },
 ];

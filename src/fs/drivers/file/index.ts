@@ -317,7 +317,8 @@ async function removeOne({ places, turns }: Disk, { key, etag }: { key: string; 
       await remove(path);
     });
   } catch (error) {
-    if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR")) throw error;
+    // Deno returns ENOTEMPTY for a directory, and removes an empty one.
+    if (!isErrno(error, "ENOENT", "ENOTDIR", "EISDIR", "ENOTEMPTY")) throw error;
   }
 }
 

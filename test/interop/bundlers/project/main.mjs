@@ -1,0 +1,3 @@
+import { uses } from "./uses.mjs";
+
+console.log(JSON.stringify(await uses()));
