@@ -24,6 +24,7 @@ export { type ImportOptions, type ImportReport, importExported, importReferences
 export type { ExpectedOwner, LayoutName, Owner } from "./xcom/keys/layout.js";
 export { type LifecycleOptions, type LifecycleProvider, lifecyclePolicy } from "./xcom/layers/lifecycle.js";
 export type { LocatableBackend, ObjectStorageBackend } from "./xcom/layers/located.js";
+export { type MovedOptions, withMoved } from "./xcom/layers/moved.js";
 export { type ReplicaOptions, type Replicas, replicate } from "./xcom/layers/replicate.js";
 export { type Retention, type RetentionOptions, withRetention } from "./xcom/layers/retention.js";
 export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js";
@@ -31,6 +32,7 @@ export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } 
 export { airflowReferences } from "./xcom/operations/airflow-references.js";
 export type { SweepShard } from "./xcom/operations/candidates.js";
 export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
+export { type MigratedReference, type MigrateOptions, type MigrateReport, migrate } from "./xcom/operations/migrate.js";
 export {
   type FoundReference,
   lineReferences,
@@ -50,6 +52,12 @@ export type {
   StorageReport,
 } from "./xcom/operations/report-data.js";
 export { reportHtml } from "./xcom/operations/report-html.js";
+export {
+  airflowRewriter,
+  type ReferenceChange,
+  type ReferenceRewriter,
+  rowRewriter,
+} from "./xcom/operations/rewriters.js";
 export { type SweepOptions, sweep } from "./xcom/operations/sweep.js";
 export type { SweptObject } from "./xcom/operations/sweep-removal.js";
 export type { SweepReport } from "./xcom/operations/sweep-report.js";

@@ -6,6 +6,7 @@ import { Cli, type ExitCode, report } from "./command.js";
 import { addFsck } from "./commands/fsck.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
+import { addMigrate } from "./commands/migrate.js";
 import { addObjects } from "./commands/objects.js";
 import { addReport } from "./commands/report.js";
 import { addSweep } from "./commands/sweep.js";
@@ -58,6 +59,7 @@ function programOf(cli: Cli, number: string): Command {
   addFsck(cli, program);
   addSweep(cli, program);
   addReport(cli, program);
+  addMigrate(cli, program);
   addLifecycle(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);

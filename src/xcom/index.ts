@@ -19,11 +19,13 @@ export {
 export { airflowReferences } from "./operations/airflow-references.js";
 export type { SweepShard } from "./operations/candidates.js";
 export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
+export { type MigratedReference, type MigrateReport, migrate } from "./operations/migrate.js";
 export { lineReferences, type ReferenceSource, rowReferences } from "./operations/references.js";
 export { report } from "./operations/report.js";
 export type { ReportBreakdown, ReportGroup, StorageReport } from "./operations/report-data.js";
 export { reportHtml } from "./operations/report-html.js";
 export { bytesText } from "./operations/report-text.js";
+export { airflowRewriter, rowRewriter } from "./operations/rewriters.js";
 export { sweep } from "./operations/sweep.js";
 export type { SweptObject } from "./operations/sweep-removal.js";
 export type { SweepReport } from "./operations/sweep-report.js";

@@ -4,10 +4,10 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { invalid } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
-import { lineReferences, type ReferenceSource, rowReferences } from "../../xcom/index.js";
+import { lineReferences, type ReferenceSource, rowReferences, rowRewriter } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { listOf } from "../options.js";
-import { type OpenedSource, openReferences, openRest } from "./rows.js";
+import { type OpenedSource, openReferences, openRest, openRewriter } from "./rows.js";
 
 export interface SourceOptions {
   database?: string | true;
@@ -32,7 +32,7 @@ export interface OpenedSources {
 export async function openSources(
   session: Session,
   options: SourceOptions,
-  { optional = false }: { optional?: boolean } = {},
+  { optional = false, isRewriting = false }: { optional?: boolean; isRewriting?: boolean } = {},
 ): Promise<OpenedSources> {
   const { database, rest, refs = [] } = options;
   if (!optional && database === undefined && rest === undefined && refs.length === 0)
@@ -43,8 +43,8 @@ export async function openSources(
     for (const source of opened) await source.close();
   };
   try {
-    if (database !== undefined) opened.push(await openReferences(session, database));
-    if (rest !== undefined) opened.push(await openRestReferences(session, rest));
+    if (database !== undefined) opened.push(await (isRewriting ? openRewriter : openReferences)(session, database));
+    if (rest !== undefined) opened.push(await openRestReferences(session, rest, isRewriting));
   } catch (error) {
     await close();
     throw error;
@@ -53,9 +53,9 @@ export async function openSources(
   return { sources: [...lines, ...opened.map(({ source }) => source)], close };
 }
 
-async function openRestReferences(session: Session, address: string): Promise<OpenedSource> {
+async function openRestReferences(session: Session, address: string, isRewriting: boolean): Promise<OpenedSource> {
   const { rows, close } = await openRest(session, address);
-  return { source: rowReferences(rows, "Airflow's REST API"), close };
+  return { source: (isRewriting ? rowRewriter : rowReferences)(rows, "Airflow's REST API"), close };
 }
 
 /** Maximum characters of a line: no path is longer. */

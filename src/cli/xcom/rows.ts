@@ -4,6 +4,7 @@ import type { Storage } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import {
   airflowReferences,
+  airflowRewriter,
   airflowRows,
   placeOf,
   type Query,
@@ -37,6 +38,14 @@ export async function openReferences(session: Session, address: string | true): 
   return { source: airflowReferences(query), close };
 }
 
+/** Opens the references of a database so that they can be changed. */
+export async function openRewriter(session: Session, address: string | true): Promise<OpenedSource> {
+  const { query, close, isPostgres } = await openQuery(session, address);
+  if (isPostgres) return { source: airflowRewriter(query), close };
+  await close();
+  throw failure("Unsupported", "rows of SQLite are not changed, only those of Postgres; or use --rest");
+}
+
 export interface OpenedSource {
   source: ReferenceSource;
   close(): Promise<void>;
@@ -55,6 +64,7 @@ export async function openRest({ env }: Session, endpoint: string) {
 
 interface OpenedQuery {
   query: Query;
+  isPostgres: boolean;
   close(): Promise<void>;
 }
 
@@ -77,13 +87,13 @@ export async function postgresQuery(connectionString: string): Promise<OpenedQue
   await client.connect().catch((error: Error) => {
     throw failure("Unavailable", `the database does not answer: ${error.message}`);
   });
-  return { query: (text, values) => client.query(text, values), close: () => client.end() };
+  return { query: (text, values) => client.query(text, values), isPostgres: true, close: () => client.end() };
 }
 
 async function sqliteFile(cwd: string, file: string): Promise<OpenedQuery> {
   const { resolve } = await import("node:path");
   const query = sqliteQuery(resolve(cwd, file));
-  return { query, close: async () => query.close() };
+  return { query, isPostgres: false, close: async () => query.close() };
 }
 
 /** Returns the rows as a source of XComs: a reference's path, below `base` or elsewhere, identifies it. */

@@ -38,19 +38,28 @@ const POSTGRES_TABLES =
   "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))";
 const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
+async function tablesIn(query: Query, text: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const rows = await ask<{ name: string }>(query, text, [], signal);
+  const names = rows.map(({ name }) => String(name));
+  return names.filter((name) => XCOM_TABLE.test(name)).sort();
+}
+
+/** Returns the tables of XComs of a Postgres database, those of archives included. */
+export function postgresTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
+  return tablesIn(query, POSTGRES_TABLES, signal);
+}
+
 async function databaseOf(query: Query, signal: AbortSignal | undefined): Promise<Database> {
-  const tablesBy = async (text: string) => {
-    const rows = await ask<{ name: string }>(query, text, [], signal);
-    const names = rows.map(({ name }) => String(name));
-    return names.filter((name) => XCOM_TABLE.test(name)).sort();
-  };
-  const isPostgres = await tablesBy(POSTGRES_TABLES).then(
+  const isPostgres = await postgresTables(query, signal).then(
     () => true,
     () => false,
   );
   if (!isPostgres)
-    return { tables: () => tablesBy(SQLITE_TABLES), read: (table) => byKey(query, table, ["rowid"], signal) };
-  return { tables: () => tablesBy(POSTGRES_TABLES), read: (table) => inPostgres(query, table, signal) };
+    return {
+      tables: () => tablesIn(query, SQLITE_TABLES, signal),
+      read: (table) => byKey(query, table, ["rowid"], signal),
+    };
+  return { tables: () => postgresTables(query, signal), read: (table) => inPostgres(query, table, signal) };
 }
 
 async function* referencesIn(table: string, pages: AsyncIterable<readonly string[]>): AsyncGenerator<FoundReference> {
@@ -58,7 +67,7 @@ async function* referencesIn(table: string, pages: AsyncIterable<readonly string
 }
 
 /** Returns the text of a JSON string. A row that cannot be read may hold a reference that nothing would count. */
-function textIn(json: string, table: string): string {
+export function textIn(json: string, table: string): string {
   try {
     return String(JSON.parse(json));
   } catch (cause) {
@@ -68,8 +77,8 @@ function textIn(json: string, table: string): string {
 
 /** Maximum references of a page in memory. */
 const PAGE = 2000;
-const TEXT = "CAST(value AS TEXT)";
-const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
+export const TEXT = "CAST(value AS TEXT)";
+export const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
 
 /** Each page starts after the last key, so that rows written or deleted meanwhile cause no skipped one. */
 async function* byKey(query: Query, table: string, columns: readonly string[], signal: AbortSignal | undefined) {
@@ -109,14 +118,19 @@ const BLOCKS = 128;
 
 /** Reads a table without a primary key, as archives are, by its blocks: nothing writes to it. */
 async function* byBlock(query: Query, table: string, signal: AbortSignal | undefined) {
+  const select = `SELECT ${TEXT} AS reference FROM "${table}" WHERE ${IS_REFERENCE}`;
+  for await (const range of blockRanges(query, table, signal)) {
+    const rows = await ask<{ reference: string }>(query, `${select} AND ${range}`, [], signal);
+    yield rows.map(({ reference }) => reference);
+  }
+}
+
+/** Yields conditions that divide a table into stretches of blocks. */
+export async function* blockRanges(query: Query, table: string, signal: AbortSignal | undefined) {
   const size = "SELECT pg_relation_size($1::regclass) / current_setting('block_size')::int AS blocks";
   const [found] = await ask<{ blocks: string }>(query, size, [`"${table}"`], signal);
   const blocks = Number(found?.blocks);
   if (!Number.isSafeInteger(blocks)) throw failure("Corrupt", `the database does not tell the size of ${table}`);
-  const select = `SELECT ${TEXT} AS reference FROM "${table}" WHERE ${IS_REFERENCE}`;
-  for (let block = 0; block < blocks; block += BLOCKS) {
-    const range = `ctid >= '(${block},0)'::tid AND ctid < '(${block + BLOCKS},0)'::tid`;
-    const rows = await ask<{ reference: string }>(query, `${select} AND ${range}`, [], signal);
-    yield rows.map(({ reference }) => reference);
-  }
+  for (let block = 0; block < blocks; block += BLOCKS)
+    yield `ctid >= '(${block},0)'::tid AND ctid < '(${block + BLOCKS},0)'::tid`;
 }

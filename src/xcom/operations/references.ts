@@ -27,12 +27,13 @@ export function rowReferences(rows: XComRowReader, name = "rows"): ReferenceSour
     name,
     async *references(options = {}) {
       for await (const { value, ...at } of rows.list({}, options))
-        if (typeof value === "string") yield { text: value, where: describe(at) };
+        if (typeof value === "string") yield { text: value, where: describeRow(at) };
     },
   };
 }
 
-function describe({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): string {
+/** Returns the ids of a row, for reports. */
+export function describeRow({ dagId, runId, taskId, mapIndex = -1, key }: RowKey): string {
   return `${dagId} ${runId} ${taskId}${mapIndex < 0 ? "" : `[${mapIndex}]`} ${key}`;
 }
 

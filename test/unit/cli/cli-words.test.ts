@@ -42,6 +42,7 @@ const COMMANDS = [
   ["fsck"],
   ["sweep"],
   ["report"],
+  ["migrate"],
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],

@@ -1,5 +1,5 @@
 /**
- * 10,000 random schedules of writers, clears, crashes and sweeps side by side, while hours pass: nothing that a row
+ * 10,000 random schedules of writers, clears, crashes, migrations and sweeps side by side, while hours pass: nothing that a row
  * refers to is deleted, and orphans go. `STOWAGE_TEST_SEED=…` repeats one schedule.
  */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -9,7 +9,10 @@ import type { Driver, DriverFactory } from "../../../src/fs/driver/driver.js";
 import { memory } from "../../../src/fs/drivers/memory.js";
 import { createStorage } from "../../../src/fs/open.js";
 import type { Storage } from "../../../src/fs/storage.js";
+import { withMoved } from "../../../src/xcom/layers/moved.js";
+import { migrate } from "../../../src/xcom/operations/migrate.js";
 import { rowReferences } from "../../../src/xcom/operations/references.js";
+import { rowRewriter } from "../../../src/xcom/operations/rewriters.js";
 import { sweep } from "../../../src/xcom/operations/sweep.js";
 import { undoSweep } from "../../../src/xcom/operations/sweep-undo.js";
 import { memoryRows } from "../../../src/xcom/rows/memory.js";
@@ -18,7 +21,7 @@ import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
 
 const SCHEDULES = Number(process.env.STOWAGE_TEST_SCHEDULES ?? 10_000);
-const [BASE, TRASH] = ["memory://b/xcom", "memory://b/trash"];
+const [BASE, TRASH, NEW] = ["memory://b/xcom", "memory://b/trash", "memory://b/new"];
 const MINUTE = 60_000;
 const GRACE = 60 * MINUTE;
 const BEGIN = Date.UTC(2026, 0, 1);
@@ -139,6 +142,7 @@ const ACTORS: readonly ((world: World) => Promise<void>)[] = [
   crasher,
   sweeper,
   sweeper,
+  migrator,
 ];
 
 async function writer(world: World): Promise<void> {
@@ -176,6 +180,22 @@ async function sweeper(world: World): Promise<void> {
   }
 }
 
+/** Moves rows to another base path, is cut off at any time, and begins again. */
+async function migrator(world: World): Promise<void> {
+  const { storage } = world;
+  for (let i = 0; i < 2; i++) {
+    const cut = new AbortController();
+    const onMigrated = () => {
+      if (world.random() < 0.2) cut.abort();
+    };
+    const given = { storage, from: BASE, to: NEW, sources: [rowRewriter(world.rows)], concurrency: 2 };
+    await migrate({ ...given, onMigrated, signal: cut.signal }).catch((error: unknown) => {
+      const isEmpty = isStorageError(error, "NotFound") && error.detail.includes("no reference");
+      if (!cut.signal.aborted && !isEmpty) throw error;
+    });
+  }
+}
+
 const DELETE = { delete: true };
 
 function swept(world: World, removal: { delete?: boolean; trash?: string }) {
@@ -202,7 +222,11 @@ async function checked(seed: number): Promise<{ wrong: string[]; removed: number
   await Promise.all(ACTORS.map((actor) => actor(world)));
   const { wrong } = world;
   const references = await world.references();
-  const objects = new Set(await world.objects());
+  const objects = new Set([...(await world.objects()), ...(await world.objects(NEW))]);
+  const at = (path: string) => new XComObjectStorageBackend({ storage: world.storage, path });
+  const reader = withMoved({ backend: at(NEW), from: at(BASE) });
+  for (const { value, key } of await all(world.rows.list()))
+    if ((await reader.loadValue(value).catch(() => "lost")) === "lost") wrong.push(`a row whose value is lost: ${key}`);
   for (const path of references) if (!objects.has(path)) wrong.push(`a row whose object is gone: ${path}`);
   vi.setSystemTime(Date.now() + 2 * GRACE);
   await swept(world, DELETE);

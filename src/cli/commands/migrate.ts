@@ -1,0 +1,111 @@
+/** `migrate`. */
+import type { Command } from "commander";
+import type { StoragePath } from "../../path.js";
+import { type MigratedReference, type MigrateReport, migrate } from "../../xcom/index.js";
+import type { Cli, Session } from "../command.js";
+import { bytes, jsonLine, printable, put, styled, wrapped } from "../format.js";
+import { counted, positive } from "../options.js";
+import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+
+export function addMigrate(cli: Cli, program: Command): void {
+  const command = cli
+    .add(program, {
+      name: "migrate",
+      summary: "move XComs to another base path, and the rows that name them",
+      details:
+        "Copies each object that a row names, compares the copy, and changes the row unless it was written meanwhile. " +
+        "Old objects stay, for `stowage sweep`. Can be cut off and repeated at any time. With --refs only objects are " +
+        "copied. --database has to be Postgres, by a login that may update its tables of XComs.",
+      examples: [
+        ["stowage migrate s3://lake@old/xcom gs://lake@new/xcom --database --dry-run", "what would move"],
+        ["stowage migrate s3://lake@old/xcom gs://lake@new/xcom --database", "do it, again until nothing is left"],
+        [
+          "stowage xcom ls --refs s3://lake@old/xcom | stowage migrate s3://lake@old/xcom gs://lake@new/xcom --refs -",
+          "objects alone",
+        ],
+      ],
+    })
+    .argument("<from>", "base path that rows name now")
+    .argument("<to>", "new base path");
+  withSources(command)
+    .option("-n, --dry-run", "only count what would be done")
+    .option("--list", "print each reference and the new one")
+    .option("--concurrency <count>", "objects in parallel", positive, 16)
+    .action(cli.run(run));
+}
+
+interface MigrateCliOptions extends SourceOptions {
+  dryRun?: boolean;
+  list?: boolean;
+  concurrency: number;
+}
+
+async function run(session: Session, fromText: string, toText: string, options: MigrateCliOptions): Promise<void> {
+  const { storage, signal, json } = session;
+  const { dryRun = false, list = false, concurrency } = options;
+  const [from, to] = [session.path(fromText), session.path(toText)];
+  const { sources, close } = await openSources(session, options, { isRewriting: true });
+  const onMigrated = json || list ? (one: MigratedReference) => printed(session, one) : undefined;
+  try {
+    const report = await migrate({ storage, from, to, sources, dryRun, concurrency, onMigrated, signal });
+    await summed(session, report, { from, to, dryRun });
+  } finally {
+    await close();
+  }
+}
+
+function printed({ io: { stdout }, json }: Session, moved: MigratedReference): Promise<void> {
+  if (json) return jsonLine(stdout, { action: "migrated", ...moved });
+  return put(stdout, `${printable(moved.from)}\t${printable(moved.to)}\n`);
+}
+
+/** Failures that are printed for people; JSON has up to 1,000. */
+const PRINTED = 10;
+
+async function summed(
+  session: Session,
+  report: MigrateReport,
+  done: { from: StoragePath; to: StoragePath; dryRun: boolean },
+): Promise<void> {
+  const { stdout, stderr } = session.io;
+  const { failures, ...counts } = report;
+  if (report.failed + report.missing + report.changed > 0) session.exitCode = 1;
+  const errors = failures.map(({ path, error }) => ({ path, error: String((error as Error).message) }));
+  if (session.json) return session.say({ action: "migration", ...done, ...counts, failures: errors }, "");
+  for (const { path, error } of errors.slice(0, PRINTED)) {
+    const line = printable(`${path}: ${error.replace(/\s*\n\s*/g, " ")}`);
+    await put(stderr, `${styled(stderr, "red", "stowage:")} ${line}\n`);
+  }
+  if (report.failed > PRINTED)
+    await put(stderr, `${styled(stderr, "red", "stowage:")} and ${report.failed - PRINTED} more\n`);
+  const next = nextStep(report, done);
+  await put(stdout, `${sumsOf(report, done.dryRun)}\n\n${wrapped(stdout, 0, printable(next))}\n`);
+}
+
+function sumsOf(report: MigrateReport, dryRun: boolean): string {
+  const { references, copied, present, rewritten, changed, missing, failed, elsewhere } = report;
+  const parts = [
+    counted(references, "reference"),
+    `${counted(copied, "object")} ${dryRun ? "to copy" : "copied"}, ${bytes(report.bytes)}`,
+    ...(present > 0 ? [`${present} already there`] : []),
+    ...(dryRun ? [] : [`${counted(rewritten, "row")} changed`]),
+    ...(changed > 0 ? [`${changed} written meanwhile`] : []),
+    ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
+  ];
+  return parts.join("; ");
+}
+
+function nextStep(
+  { references, changed, failed }: MigrateReport,
+  done: { from: StoragePath; dryRun: boolean },
+): string {
+  if (done.dryRun)
+    return "Nothing was done. Next: writers use the new base path, readers both; then without --dry-run.";
+  if (references === 0) return `No row names ${done.from} any more. Next: stowage sweep ${done.from}`;
+  if (changed > 0) return "Next: the same command again, for the rows that were written meanwhile.";
+  return failed > 0
+    ? "Next: look at the failures, then the same command again."
+    : "Next: the same command again, until there are 0 references.";
+}

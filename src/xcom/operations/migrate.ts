@@ -1,0 +1,272 @@
+/** Moves the XComs that rows refer to from one base path to another. */
+import { createHash } from "node:crypto";
+import {
+  checkOptions,
+  type EntryFailure,
+  failure,
+  invalid,
+  isStorageError,
+  type OptionNames,
+  type StorageError,
+} from "../../errors.js";
+import type { Abortable, Storage } from "../../fs/index.js";
+import type { StoragePath } from "../../path.js";
+import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
+import { parseObjectKey } from "../keys/layout.js";
+import { withoutClass } from "../stored.js";
+import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
+import { isRewriter, type ReferenceChange } from "./rewriters.js";
+import { keepFailure } from "./sweep-report.js";
+
+export interface MigrateOptions extends Abortable {
+  storage: Storage;
+  /** The base path that rows name now. */
+  from: StoragePath | string;
+  /** The new base path. Every key below it is the one that was below `from`. */
+  to: StoragePath | string;
+  /** Rows to change: `airflowRewriter`, `rowRewriter`. Of any other source only the objects are copied. */
+  sources: readonly ReferenceSource[];
+  /** Only counts. @default false */
+  dryRun?: boolean | undefined;
+  /** Objects copied in parallel. @default 16 */
+  concurrency?: number | undefined;
+  /** Is told of each reference whose object is at the new place, and whether its row is among those to change. */
+  onMigrated?: ((moved: MigratedReference) => void | Promise<void>) | undefined;
+}
+
+export interface MigratedReference {
+  from: string;
+  to: string;
+  where: string;
+  /** Whether the object was copied now; `false` if it was there. */
+  copied: boolean;
+}
+
+export interface MigrateReport {
+  /** Texts that name an object below `from`. After a whole run over rows it is 0 in the next. */
+  references: number;
+  /** Texts that name an object elsewhere, those at `to` included. */
+  elsewhere: number;
+  /** Texts that name none. */
+  values: number;
+  /** Objects copied, and their bytes. */
+  copied: number;
+  bytes: number;
+  /** References whose object already was at `to` with the same bytes. */
+  present: number;
+  /** Rows that now name `to`. */
+  rewritten: number;
+  /** Rows that were written since they were read: they stay as they are, and another run takes them. */
+  changed: number;
+  /** References whose object is at neither place. Their rows stay. */
+  missing: number;
+  /** References whose object could not be copied, or is at `to` with other bytes. Their rows stay. */
+  failed: number;
+  /** The first 1,000 failures. */
+  failures: EntryFailure[];
+}
+
+const OPTIONS: OptionNames<MigrateOptions> = {
+  storage: true,
+  from: true,
+  to: true,
+  sources: true,
+  dryRun: true,
+  concurrency: true,
+  onMigrated: true,
+  signal: true,
+};
+
+const CONCURRENCY = 16;
+/** References in memory, whose rows are changed together. */
+const BATCH = 256;
+
+interface Migration {
+  storage: Storage;
+  from: StoragePath;
+  to: StoragePath;
+  dryRun: boolean;
+  concurrency: number;
+  onMigrated: MigrateOptions["onMigrated"];
+  signal: AbortSignal | undefined;
+  report: MigrateReport;
+}
+
+/**
+ * Copies every object below `from` that a source refers to, byte for byte, to the same key below `to`, and then changes
+ * the row. Nothing is deleted: what no row names any more is for `sweep`. Meanwhile, and as long as references to `from`
+ * may turn up, readers use `withMoved`.
+ *
+ * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider states
+ * no MD5, and only if it was not written since it was read. An object at `to` with other bytes is never replaced: its
+ * row stays and counts as failed. A run that was cut off is repeated as it was: complete copies are compared and not
+ * sent again. Throws if a source fails or has no reference at all.
+ *
+ * @example
+ * const from = "s3://lake@old/xcom";
+ * const report = await migrate({ storage, from, to: "gs://lake@new/xcom", sources: [airflowRewriter(query)] });
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
+  const migration = checkMigrate(options);
+  for (const source of options.sources) await migrateSource(source, migration);
+  return migration.report;
+}
+
+function checkMigrate(options: MigrateOptions): Migration {
+  checkOptions("migrate", options, OPTIONS);
+  const { storage, sources, dryRun = false, concurrency = CONCURRENCY, onMigrated, signal } = options;
+  const [from, to] = [printedBase(options.from), printedBase(options.to)];
+  if (!Array.isArray(sources) || sources.length === 0) throw invalid("sources of migrate is empty");
+  if (typeof dryRun !== "boolean") throw invalid("dryRun of migrate must be true or false");
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
+    throw invalid(`concurrency of migrate must be an integer >= 1, not ${concurrency}`);
+  for (const [name, path] of Object.entries({ from, to }))
+    if (path.key === "") throw invalid(`${name} of migrate is the whole bucket ${path}; name the base path below it`);
+  if (from.isRelativeTo(to) || to.isRelativeTo(from))
+    throw invalid(`from and to of migrate, ${from} and ${to}, overlap`);
+  const none = { references: 0, elsewhere: 0, values: 0, copied: 0, bytes: 0, present: 0 };
+  const report = { ...none, rewritten: 0, changed: 0, missing: 0, failed: 0, failures: [] };
+  return { storage, from, to, dryRun, concurrency, onMigrated, signal, report };
+}
+
+async function migrateSource(source: ReferenceSource, migration: Migration): Promise<void> {
+  const { report, signal, from } = migration;
+  const before = report.references + report.elsewhere;
+  let batch: FoundReference[] = [];
+  for await (const found of source.references({ signal })) {
+    signal?.throwIfAborted();
+    const rest = restBelow(from, found.text);
+    if (rest !== undefined && parseObjectKey(withoutClass(rest))) {
+      report.references += 1;
+      batch.push(found);
+    } else if (referredObject(found.text, undefined)) report.elsewhere += 1;
+    else report.values += 1;
+    if (batch.length < BATCH) continue;
+    await migrateBatch(source, batch, migration);
+    batch = [];
+  }
+  await migrateBatch(source, batch, migration);
+  if (report.references + report.elsewhere > before) return;
+  throw failure("NotFound", `${source.name} has no reference at all`).at("migrate", String(from));
+}
+
+/** Copies the objects of a batch, each once, and then changes the rows of those that are complete. */
+async function migrateBatch(
+  source: ReferenceSource,
+  batch: readonly FoundReference[],
+  migration: Migration,
+): Promise<void> {
+  const { report, concurrency, dryRun, signal } = migration;
+  const changes: ReferenceChange[] = [];
+  const waiting = [...byText(batch)];
+  const work = async () => {
+    for (let next = waiting.pop(); next; next = waiting.pop()) {
+      const text = await migrateObject(next[0], next[1], migration);
+      if (text !== undefined) changes.push(...next[1].map((found) => ({ found, text })));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  if (dryRun || !isRewriter(source) || changes.length === 0) return;
+  const rewritten = await source.replace(changes, { signal });
+  report.rewritten += rewritten;
+  report.changed += changes.length - rewritten;
+}
+
+function byText(batch: readonly FoundReference[]): Map<string, FoundReference[]> {
+  const groups = new Map<string, FoundReference[]>();
+  for (const found of batch) {
+    const group = groups.get(found.text);
+    if (group) group.push(found);
+    else groups.set(found.text, [found]);
+  }
+  return groups;
+}
+
+/** Returns the new reference once its object is complete at the new place; undefined if it is not. */
+async function migrateObject(
+  text: string,
+  found: readonly FoundReference[],
+  migration: Migration,
+): Promise<string | undefined> {
+  const { from, to, report, signal, onMigrated } = migration;
+  const below = restBelow(from, text)!;
+  const [source, target] = [pathBelow(from, below), pathBelow(to, below)];
+  let copied: boolean | undefined;
+  try {
+    checkLength(below, migration);
+    copied = await copyObject(source, target, migration);
+  } catch (error) {
+    signal?.throwIfAborted();
+    report.failed += found.length;
+    keepFailure(report.failures, { path: text, error });
+    return undefined;
+  }
+  if (copied === undefined) report.missing += found.length;
+  else {
+    if (!copied) report.present += found.length;
+    for (const { where } of found) await onMigrated?.({ from: text, to: String(target), where, copied });
+  }
+  return copied === undefined ? undefined : String(target);
+}
+
+/** Bytes of a character, by which a shortened path may be below its limit. */
+const CHARACTER_BYTES = 4;
+
+/** Ids of a path that is too long are shortened by what its base leaves, so that below another base they would differ. */
+function checkLength(below: string, { from, to }: Migration): void {
+  const [room, newRoom] = [roomBelow(from), roomBelow(to)];
+  if (room === newRoom || Buffer.byteLength(below) <= Math.min(room, newRoom) - CHARACTER_BYTES) return;
+  throw invalid("the path is so long that its ids are shortened by the length of the base; use a base of equal length");
+}
+
+/** Returns whether it was copied, `false` if it was there; undefined if there is none. */
+async function copyObject(
+  source: StoragePath,
+  target: StoragePath,
+  { storage, dryRun, report, signal }: Migration,
+): Promise<boolean | undefined> {
+  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, target, signal)]);
+  // The row is changed although its source is gone: an earlier run has compared the copy.
+  if (!from) return to ? false : undefined;
+  const isThere = to !== undefined;
+  if (!isThere && !dryRun) {
+    await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
+  }
+  if (isThere || !dryRun) await checkSame(storage, source, target, signal);
+  if (isThere) return false;
+  report.copied += 1;
+  report.bytes += from.size;
+  return true;
+}
+
+async function infoOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
+  try {
+    return await storage.stat(path, { signal });
+  } catch (error) {
+    if (isStorageError(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+function passOver(code: StorageError["code"]): (error: unknown) => void {
+  return (error) => {
+    if (!isStorageError(error, code)) throw error;
+  };
+}
+
+/** Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5. */
+async function checkSame(storage: Storage, source: StoragePath, target: StoragePath, signal: AbortSignal | undefined) {
+  const [from, to] = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
+  const isStated = from.md5 !== undefined && to.md5 !== undefined;
+  const digest = (path: StoragePath, ifMatch: string) => sha256(storage, path, ifMatch, signal);
+  const isSame =
+    from.size === to.size &&
+    (isStated ? from.md5 === to.md5 : (await digest(source, from.etag)) === (await digest(target, to.etag)));
+  if (!isSame) throw failure("Corrupt", `${target} has other bytes; it was not replaced, and the row stays`);
+}
+
+async function sha256(storage: Storage, path: StoragePath, ifMatch: string, signal: AbortSignal | undefined) {
+  const hash = createHash("sha256");
+  for await (const chunk of storage.read(path, { ifMatch, signal })) hash.update(chunk);
+  return hash.digest("hex");
+}

@@ -1,0 +1,241 @@
+/** `migrate`: bytes as they are, rows by compare-and-set, and readers that lose nothing meanwhile. */
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { openStorage } from "../../../src/index.js";
+import {
+  lineReferences,
+  type MigrateOptions,
+  memoryRows,
+  migrate,
+  rowReferences,
+  rowRewriter,
+  sweep,
+  withMoved,
+  withRetention,
+  XComObjectStorageBackend,
+  type XComRows,
+} from "../../../src/xcom.js";
+import { all } from "../../support/all.js";
+import { failed } from "../../support/failed.js";
+
+const [FROM, TO] = ["memory://lake@old/xcom", "memory://lake@new/team/xcom"];
+let storage: ReturnType<typeof openStorage>;
+let rows: XComRows;
+beforeEach(() => {
+  storage = openStorage({ connections: { lake: { type: "generic" } } });
+  rows = memoryRows();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  await storage.close();
+});
+
+const at = (path: string) => new XComObjectStorageBackend({ storage, path, threshold: 0, compression: "gzip" });
+const task = (taskId: string) => ({ dagId: "dag", runId: "run", taskId });
+const rowKey = (taskId: string) => ({ ...task(taskId), key: "return_value" });
+async function stored(taskId: string, value: unknown = taskId, path = FROM): Promise<string> {
+  const reference = String(await at(path).storeValue(task(taskId), "return_value", value));
+  await rows.set(rowKey(taskId), reference);
+  return reference;
+}
+const run = (options: Partial<MigrateOptions> = {}) =>
+  migrate({ storage, from: FROM, to: TO, sources: [rowRewriter(rows)], ...options });
+const moved = (reference: string) => reference.replace(FROM, TO);
+const rowOf = async (taskId: string) => (await rows.get(rowKey(taskId)))?.value;
+
+test("copies bytes as they are, changes rows, and leaves the old objects", async () => {
+  const references = [await stored("a"), await stored("b", { rows: 5 })];
+  await rows.set(rowKey("plain"), "a value");
+  await rows.set(rowKey("other"), `memory://lake@elsewhere/xcom/${references[0]!.slice(FROM.length + 1)}`);
+  const report = await run();
+  expect(report).toMatchObject({
+    references: 2,
+    elsewhere: 1,
+    values: 1,
+    copied: 2,
+    rewritten: 2,
+    changed: 0,
+    failed: 0,
+  });
+  expect([await rowOf("a"), await rowOf("b"), await rowOf("plain")]).toEqual([...references.map(moved), "a value"]);
+  for (const reference of references) {
+    expect(await storage.bytes(moved(reference))).toEqual(await storage.bytes(reference));
+    expect(
+      await at(TO).loadValue(moved(reference), { owner: task(reference === references[0] ? "a" : "b") }),
+    ).toBeDefined();
+  }
+  expect(await run()).toMatchObject({ references: 0, elsewhere: 3, copied: 0, rewritten: 0 });
+});
+
+test("a dry run counts and writes nothing", async () => {
+  const reference = await stored("a");
+  expect(await run({ dryRun: true })).toMatchObject({ references: 1, copied: 1, rewritten: 0 });
+  expect(await rowOf("a")).toBe(reference);
+  expect(await storage.exists(moved(reference))).toBe(false);
+});
+
+test("keeps the folders of retention classes", async () => {
+  const layer = (path: string) =>
+    withRetention({ path, backend: (own) => at(String(own)), rules: [{ class: "week" }] });
+  const reference = String(await layer(FROM).storeValue(task("a"), "return_value", 1));
+  await rows.set(rowKey("a"), reference);
+  await run();
+  expect(await rowOf("a")).toBe(`${TO}/retention=week${reference.slice(`${FROM}/retention=week`.length)}`);
+  expect(await layer(TO).loadValue(await rowOf("a"), { owner: task("a") })).toBe(1);
+});
+
+test("a run that was cut off goes on: a complete copy is compared and not sent again", async () => {
+  const references = [await stored("a"), await stored("b"), await stored("c")];
+  const cut = new AbortController();
+  const onMigrated = () => cut.abort(new Error("cut"));
+  expect(await failed(run({ onMigrated, signal: cut.signal, concurrency: 1 }))).toMatchObject({ message: "cut" });
+  expect(await rowOf("a")).toBe(references[0]);
+  const copy = vi.spyOn(storage, "copy");
+  const report = await run();
+  expect(report).toMatchObject({ references: 3, rewritten: 3 });
+  expect(report.present + report.copied).toBe(3);
+  expect(report.present).toBeGreaterThan(0);
+  expect(copy).toHaveBeenCalledTimes(report.copied);
+});
+
+test("an object with other bytes at the new place is not replaced, and its row stays", async () => {
+  const reference = await stored("a");
+  await storage.write(moved(reference), "other bytes");
+  const report = await run();
+  expect(report).toMatchObject({ copied: 0, rewritten: 0, failed: 1 });
+  expect(report.failures[0]).toMatchObject({ path: reference, error: { code: "Corrupt" } });
+  expect(await rowOf("a")).toBe(reference);
+  expect(await storage.text(moved(reference))).toBe("other bytes");
+});
+
+test("a copy that arrives with other bytes of the same length changes no row", async () => {
+  const reference = await stored("a");
+  vi.spyOn(storage, "copy").mockImplementation(async (from, to) => {
+    const bytes = await storage.bytes(from);
+    bytes[bytes.length - 1]! ^= 1;
+    await storage.write(to, bytes);
+  });
+  expect(await run()).toMatchObject({ rewritten: 0, failed: 1, copied: 0 });
+  expect(await rowOf("a")).toBe(reference);
+});
+
+test("a row that is written meanwhile, even with the same text, stays as it is", async () => {
+  const reference = await stored("a");
+  await stored("b");
+  // The same attempt writes again under the same name: the copy is of the earlier value.
+  const onMigrated = async ({ from }: { from: string }) => {
+    if (from !== reference) return;
+    await storage.write(reference, "newer");
+    await rows.set(rowKey("a"), reference);
+  };
+  expect(await run({ onMigrated })).toMatchObject({ rewritten: 1, changed: 1 });
+  expect(await rowOf("a")).toBe(reference);
+});
+
+test("a missing object changes no row; one that only the new place has does", async () => {
+  const [gone, early] = [await stored("gone"), await stored("early")];
+  await storage.delete(gone);
+  await storage.move(early, moved(early));
+  expect(await run()).toMatchObject({ missing: 1, present: 1, rewritten: 1, failed: 0 });
+  expect([await rowOf("gone"), await rowOf("early")]).toEqual([gone, moved(early)]);
+});
+
+test("of a list of references the objects are copied, and the new references told", async () => {
+  const reference = await stored("a");
+  const told: string[] = [];
+  const sources = [lineReferences([reference, reference], "refs")];
+  const report = await run({ sources, onMigrated: ({ from, to, where }) => void told.push(`${from} ${to} ${where}`) });
+  expect(report).toMatchObject({ references: 2, copied: 1, rewritten: 0 });
+  expect(told).toEqual(["refs:1", "refs:2"].map((where) => `${reference} ${moved(reference)} ${where}`));
+  expect(await rowOf("a")).toBe(reference);
+});
+
+test("ids that a path of another length would shorten otherwise are refused", async () => {
+  const long = { dagId: "d".repeat(1000), runId: "run", taskId: "task" };
+  const reference = String(await at(FROM).storeValue(long, "return_value", 1));
+  await rows.set({ ...long, key: "return_value" }, reference);
+  expect(await run()).toMatchObject({ failed: 1, rewritten: 0, failures: [{ error: { code: "InvalidArgument" } }] });
+  expect(await run({ to: "memory://lake@xyz/xcom" })).toMatchObject({ failed: 0, rewritten: 1 });
+});
+
+test("rows without versions are refused before any is changed", async () => {
+  const reference = await stored("a");
+  const bare: XComRows = {
+    ...rows,
+    async *list() {
+      for await (const { version: _, ...row } of rows.list()) yield row;
+    },
+  };
+  expect(await failed(run({ sources: [rowRewriter(bare)] }))).toMatchObject({ code: "Unsupported" });
+  expect(await rowOf("a")).toBe(reference);
+});
+
+test.each([
+  [{ to: `${FROM}/below` }, "overlap"],
+  [{ to: "memory://lake@new" }, "whole bucket"],
+  [{ sources: [] }, "sources"],
+  [{ concurrency: 0 }, "concurrency"],
+  [{ dryRun: "yes" as never }, "dryRun"],
+  [{ dry: true } as never, "dry"],
+])("refuses %j before any request", async (options, words) => {
+  const stat = vi.spyOn(storage, "stat");
+  expect(await failed(run(options))).toMatchObject({
+    code: "InvalidArgument",
+    message: expect.stringContaining(words),
+  });
+  expect(stat).not.toHaveBeenCalled();
+});
+
+test("a source without a reference ends it", async () => {
+  expect(await failed(run())).toMatchObject({ code: "NotFound", op: "migrate" });
+});
+
+describe("readers of both places", () => {
+  const reader = () => withMoved({ backend: at(TO), from: at(FROM) });
+
+  test("read every row before, during and after, and after the old place was swept", async () => {
+    const reference = await stored("a", { rows: 5 });
+    expect(await reader().loadValue(reference)).toEqual({ rows: 5 });
+    await run();
+    for (const row of [reference, moved(reference)])
+      expect(await reader().loadValue(row, { owner: task("a") })).toEqual({ rows: 5 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3 * 86_400_000 });
+    const swept = await sweep({ storage, path: FROM, sources: [rowReferences(rows)], delete: true, maxShare: 1 });
+    expect(swept.deleted).toBe(1);
+    for (const row of [reference, moved(reference)])
+      expect(await reader().loadValue(row, { owner: task("a") })).toEqual({ rows: 5 });
+    const lenient = new XComObjectStorageBackend({ storage, path: FROM, onMissing: "reference" });
+    expect(await withMoved({ backend: at(TO), from: lenient }).loadValue(reference)).toEqual({ rows: 5 });
+  });
+
+  test("read the old place first: a value that was written again there is newer than its copy", async () => {
+    const reference = await stored("a", "first");
+    await storage.copy(reference, moved(reference));
+    await storage.delete(reference);
+    await storage.write(reference, '"second"', { compression: "gzip" });
+    expect(await reader().loadValue(reference)).toBe("second");
+  });
+
+  test("store at the new place, and delete only what a row refers to", async () => {
+    const reference = await stored("a");
+    await run();
+    expect(String(await reader().storeValue(task("b"), "return_value", 1))).toMatch(TO);
+    expect(reader().pathsOf(reference).map(String)).toEqual([reference]);
+    await reader().purge(reference);
+    expect([await storage.exists(reference), await storage.exists(moved(reference))]).toEqual([false, true]);
+    expect([reader().refersTo(moved(reference)), reader().refersTo("a value")]).toEqual([true, false]);
+    expect(await reader().loadValue("a value")).toBe("a value");
+  });
+
+  test("refuse backends that overlap", () => {
+    expect(() => withMoved({ backend: at(`${FROM}/below`), from: at(FROM) })).toThrow(/not apart/);
+  });
+
+  test("owners are compared at both places", async () => {
+    const reference = await stored("a");
+    expect(await failed(reader().loadValue(reference, { owner: task("b") }))).toMatchObject({
+      code: "PermissionDenied",
+    });
+    await all(storage.list(FROM));
+  });
+});
