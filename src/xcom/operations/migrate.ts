@@ -258,14 +258,19 @@ function passOver(code: StorageError["code"]): (error: unknown) => void {
 async function checkSame(storage: Storage, source: StoragePath, target: StoragePath, signal: AbortSignal | undefined) {
   const [from, to] = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
   const isStated = from.md5 !== undefined && to.md5 !== undefined;
-  const digest = (path: StoragePath, ifMatch: string) => sha256(storage, path, ifMatch, signal);
+  const digest = (path: StoragePath, ifMatch: string | undefined) => sha256(storage, path, ifMatch, signal);
   const isSame =
     from.size === to.size &&
     (isStated ? from.md5 === to.md5 : (await digest(source, from.etag)) === (await digest(target, to.etag)));
   if (!isSame) throw failure("Corrupt", `${target} has other bytes; it was not replaced, and the row stays`);
 }
 
-async function sha256(storage: Storage, path: StoragePath, ifMatch: string, signal: AbortSignal | undefined) {
+async function sha256(
+  storage: Storage,
+  path: StoragePath,
+  ifMatch: string | undefined,
+  signal: AbortSignal | undefined,
+) {
   const hash = createHash("sha256");
   for await (const chunk of storage.read(path, { ifMatch, signal })) hash.update(chunk);
   return hash.digest("hex");
