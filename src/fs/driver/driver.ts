@@ -132,8 +132,8 @@ export interface DriverListEntry {
   /** Only for `other`: a description. */
   detail?: string;
   size?: number;
-  modified?: Date;
-  etag?: string;
+  modified?: Date | undefined;
+  etag?: string | undefined;
   storageClass?: string;
   /** Only with `versions`. */
   version?: string;

@@ -212,7 +212,7 @@ function swept(world: World, removal: { delete?: boolean; trash?: string }) {
   });
 }
 
-async function checked(seed: number): Promise<{ wrong: string[]; removed: number }> {
+async function checked(seed: number): Promise<{ wrong: string[]; removed: number; migrated: number }> {
   const world = new World(seed);
   await world.xcom.set({ ...TASK, taskId: "anchor", key: "a" }, 0);
   await crasher(world);
@@ -234,7 +234,8 @@ async function checked(seed: number): Promise<{ wrong: string[]; removed: number
   wrong.push(...orphans.map((path) => `an old orphan: ${path}`));
   const undone = await undoSweep({ storage: world.storage, path: BASE, trash: TRASH });
   if ((await world.objects(TRASH)).length !== undone.failed) wrong.push("the trash was not moved back");
-  return { wrong, removed: before + objects.size - references.length };
+  const migrated = references.filter((path) => path.startsWith(NEW)).length;
+  return { wrong, removed: before + objects.size - references.length, migrated };
 }
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
@@ -247,11 +248,13 @@ test(`${SCHEDULES} schedules delete nothing that a row refers to, and every old 
   const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
   const count = given === undefined ? SCHEDULES : 1;
   console.log(`schedules from the seed ${first}`);
-  let removed = 0;
+  let [removed, migrated] = [0, 0];
   for (let seed = first; seed < first + count; seed++) {
     const done = await checked(seed);
     removed += done.removed;
+    migrated += done.migrated;
     expect(done.wrong, `STOWAGE_TEST_SEED=${seed}`).toEqual([]);
   }
   expect(removed).toBeGreaterThan(count);
+  if (given === undefined) expect(migrated).toBeGreaterThan(count / 10);
 });

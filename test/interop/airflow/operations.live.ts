@@ -1,0 +1,66 @@
+/** The weekly Dag of examples/operations on a real Airflow: every task of it runs the command. */
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { nodeBinary } from "../../../scripts/node-versions.mjs";
+import { XComObjectStorageBackend } from "../../../src/backend.js";
+import { openStorage } from "../../../src/index.js";
+import { all } from "../../support/all.js";
+import { ROOT } from "../../support/installed.js";
+import { baseEnv } from "./standalone.js";
+
+const run = promisify(execFile);
+
+/** A database of its own, so that the rows are those of the test alone. */
+const INSERT = `
+import json, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("CREATE TABLE xcom (value TEXT)")
+database.executemany("INSERT INTO xcom VALUES (?)", [(json.dumps(text),) for text in json.load(open(sys.argv[2]))])
+database.commit()
+`;
+
+test("the weekly Dag checks, sweeps in mapped tasks, and writes a report", { timeout: 300_000 }, async () => {
+  const home = await mkdtemp(join(tmpdir(), "stowage-weekly-"));
+  const storage = openStorage({ env: {} });
+  try {
+    const base = `file://${home}/xcom`;
+    const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0 });
+    const stored: string[] = [];
+    for (let i = 0; i < 12; i++) {
+      const reference = String(await backend.storeValue({ dagId: `dag${i}`, runId: "r", taskId: "t" }, "k", i));
+      stored.push(reference);
+      await utimes(reference.slice("file://".length), 1_767_000_000, 1_767_000_000);
+    }
+    // Each shard keeps more than half of its Dags, or --max-share would stop it.
+    const referred = stored.filter((_, i) => i !== 3);
+    await writeFile(join(home, "references.json"), JSON.stringify(referred));
+    await mkdir(join(home, "dags"));
+    await copyFile(join(ROOT, "examples/operations/weekly.py"), join(home, "dags/weekly.py"));
+    const env = {
+      ...(await baseEnv("airflow-3.3.2.txt", home)),
+      AIRFLOW__CORE__LOAD_EXAMPLES: "false",
+      AIRFLOW__CORE__DAGS_FOLDER: join(home, "dags"),
+      XCOM_BASE: base,
+      XCOM_DATABASE: `sqlite:///${home}/rows.db`,
+      XCOM_REPORT: join(home, "report.html"),
+      STOWAGE: `${await nodeBinary(22)} --no-warnings ${join(ROOT, "dist/cli/main.js")}`,
+    };
+    await run("python", ["-c", INSERT, join(home, "rows.db"), join(home, "references.json")], { env });
+    await run("airflow", ["db", "migrate"], { env });
+    const { stdout, stderr } = await run("airflow", ["dags", "test", "xcom_upkeep"], { env, maxBuffer: 2 ** 26 });
+    expect(`${stdout}${stderr}`).toMatch(/state[=:]\s*'?success|Marking run .* successful/);
+
+    const left = (await all(storage.list(base, { recursive: true }))).map(({ path }) => String(path)).sort();
+    expect(left).toEqual([...referred].sort());
+    const trash = (await all(storage.list(`${base}-trash`, { recursive: true }))).map(({ path }) => String(path));
+    expect(trash).toEqual([stored[3]!.replace(base, `${base}-trash`)]);
+    expect(await readFile(join(home, "report.html"), "utf8")).toMatch(/Every reference has its object/);
+  } finally {
+    await storage.close();
+    await rm(home, { recursive: true, force: true });
+  }
+});
