@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { growthChart } from "./growth-chart.mjs";
+import { lineChart } from "./line-chart.mjs";
 import { summaryChart } from "./summary-chart.mjs";
 import { box, fixed, INK, LIMIT, OURS, path, small, svg, THEIRS, WIDTH, words } from "./svg.mjs";
 
@@ -51,6 +52,7 @@ export async function writeCharts({ results, node, date }, folder) {
   const charts = {
     ...Object.fromEntries(bars.map(([file, title, parts]) => [file, barChart(results, title, parts, foot)])),
     growth: growthChart(results, foot),
+    line: lineChart(results, foot),
     summary: summaryChart(results, foot),
   };
   for (const [file, text] of Object.entries(charts)) {

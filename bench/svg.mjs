@@ -31,4 +31,4 @@ export function logScale(low, high, from, length) {
 
 export const fixed = (value) => Number(value.toFixed(1));
 
-const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+export const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");

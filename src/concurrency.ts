@@ -97,10 +97,8 @@ export function memoryLimiter(
   }
 
   function relent(): void {
-    for (const first of waiting) {
-      serve(first);
-      break;
-    }
+    const [first] = waiting;
+    if (first) serve(first);
     settle();
   }
 
@@ -113,11 +111,10 @@ export function memoryLimiter(
   }
 
   function releaseOf(bytes: number): () => void {
-    let held = true;
+    let held = bytes;
     return () => {
-      if (!held) return;
-      held = false;
-      used -= bytes;
+      used -= held;
+      held = 0;
       settle();
     };
   }

@@ -127,9 +127,12 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     return (sha256) => newObjectKey(layout, by, key, { ...ending, digest: sha256 }, roomBelow(this.path));
   }
 
-  #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
-    const { threshold, encoding } = this.#settings;
-    return measure(value, threshold < 0 ? "row" : objectForm(value), encoding, signal);
+  async #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
+    const { threshold, encoding, plan } = this.#settings;
+    return (
+      (await plan?.(value, encoding, signal)) ??
+      measure(value, threshold < 0 ? "row" : objectForm(value), encoding, signal)
+    );
   }
 
   async #write(
@@ -163,10 +166,10 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
     return plain ? value : JSON.parse(jsonText(value, "row", this.#settings.encoding));
   }
 
-  #body(value: unknown, { length, plain }: Measured, signal: AbortSignal | undefined): string | ByteStream {
+  #body(value: unknown, { length, plain, bytes }: Measured, signal: AbortSignal | undefined): string | ByteStream {
     const { encoding, maxDecodedBytes } = this.#settings;
     if (plain && length <= Math.min(WHOLE, maxDecodedBytes)) return builtInText(value);
-    return this.#limited(jsonBytes(value, objectForm(value), encoding, signal));
+    return this.#limited(bytes?.() ?? jsonBytes(value, objectForm(value), encoding, signal));
   }
 
   /** Fails above the limit of `loadValue`: a value that cannot be loaded is not stored. */
@@ -223,7 +226,7 @@ function builtInText(value: unknown): string {
 }
 
 const BEYOND_JSON =
-  "a row cannot hold a bigint beyond 2^53 - 1, NaN or an infinity; give the backend a threshold >= 0, or send a string";
+  "a row cannot hold a bigint beyond 2^53 - 1, NaN or an infinity; set a threshold >= 0, or send text";
 
 /**
  * Returns whether the object is missing or not JSON: the cases in which Airflow returns the reference. Codec errors are

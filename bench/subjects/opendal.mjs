@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { Operator } from "opendal";
 
 export async function open({ bucket, s3, gcs, azure }) {
+  if (s3?.caFile) return { cannot: Object.fromEntries(["put", "get", "read", "write"].map((one) => [one, NO_CA])) };
   const client = s3 ? s3Operator(bucket, s3) : gcs ? gcsOperator(bucket, gcs) : azureOperator(bucket, azure);
   return {
     put: (key, data) => client.write(key, data),
@@ -19,6 +20,8 @@ export async function open({ bucket, s3, gcs, azure }) {
     removeTree: (prefix) => client.removeAll(prefix),
   };
 }
+
+const NO_CA = "trusts the public authorities only, and takes no certificate of one's own";
 
 function s3Operator(bucket, { endpoint, region, accessKey, secretKey }) {
   const keys = { access_key_id: accessKey, secret_access_key: secretKey };

@@ -256,7 +256,7 @@ class Sync {
     return parentsOf(rest).some((parent) => there.has(parent));
   }
 
-  async #isSame(item: DriverListEntry, old: { modified?: Date }, rest: string): Promise<boolean> {
+  async #isSame(item: DriverListEntry, old: { modified?: Date | undefined }, rest: string): Promise<boolean> {
     if (!this.#run.checksum) return isNotOlder(old.modified, item.modified);
     const paths = [this.#at(this.#source, rest), this.#at(this.#target, rest)];
     const [here, there] = await Promise.all(paths.map((path) => this.#digest(path)));

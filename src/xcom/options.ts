@@ -88,7 +88,8 @@ export interface Settings extends ReferenceRules {
   onMissing: "error" | "reference";
   encoding: Encoding;
   serializers: Serializers;
-  digest: XComFeatures["digest"];
+  digest: XComFeatures["digest"] | false;
+  plan: XComFeatures["plan"];
 }
 
 /** Checks the options. Throws InvalidArgument, with the mend, for invalid ones. */
@@ -115,7 +116,8 @@ export function checkOptions(options: Options, features: XComFeatures): Settings
     onMissing: oneOf("onMissing", onMissing, ["error", "reference"]),
     encoding: encodingOf(options, limits),
     serializers: serializers?.length ? feature("serializers", features)(serializers, limits, threshold) : JSON_ONLY,
-    digest: digest ? feature("digest", features) : undefined,
+    digest: digest && feature("digest", features),
+    plan: features.plan,
   };
 }
 

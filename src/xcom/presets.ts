@@ -2,6 +2,7 @@
 import { readAliases } from "./aliases.js";
 import { allowedTypes } from "./allowed-types.js";
 import { digests } from "./digest.js";
+import { planPieces } from "./encoding/json-pieces.js";
 import type { XComFeatures } from "./features.js";
 import { keyTemplates } from "./keys/template.js";
 import type { XComObjectStorageBackendOptions } from "./options.js";
@@ -25,4 +26,5 @@ export const ALL_FEATURES: XComFeatures = {
   ...serializers,
   ...allowedTypes,
   ...digests,
+  plan: planPieces,
 };

@@ -120,16 +120,13 @@ class Transfer<P> {
 
   /** Resolves once a lane was free and the piece is in flight. */
   async send(piece: ReadPart): Promise<void> {
-    let leave: () => void;
-    try {
-      leave = await this.#lanes.acquire(1, this.signal);
-    } catch (error) {
+    const leave = await this.#lanes.acquire(1, this.signal).catch((error) => {
       piece.release();
       throw error;
-    }
+    });
     this.#begun ??= this.target.createUpload();
     this.#size += piece.size;
-    const task: Promise<unknown> = this.#part(this.#begun, piece, leave).then(() => this.#running.delete(task));
+    const task: Promise<unknown> = this.#part(piece, leave).then(() => this.#running.delete(task));
     this.#running.add(task);
   }
 
@@ -149,10 +146,10 @@ class Transfer<P> {
   }
 
   /** Waits for the session itself, so that the body is read while the upload begins. */
-  async #part(begun: Promise<MultipartUpload<P>>, piece: ReadPart, leave: () => void): Promise<void> {
+  async #part(piece: ReadPart, leave: () => void): Promise<void> {
     const { release, ...part } = piece;
     try {
-      const session = await orAbort(begun, this.signal);
+      const session = await orAbort(this.#begun!, this.signal);
       this.#parts[part.index] = await session.uploadPart(part, this.signal);
       this.#accept(part.size);
     } catch (error) {
@@ -171,9 +168,11 @@ class Transfer<P> {
 
 async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds);
-  });
-  await Promise.race([work, late]);
+  await Promise.race([
+    work,
+    new Promise((resolve) => {
+      timer = setTimeout(resolve, milliseconds);
+    }),
+  ]);
   clearTimeout(timer);
 }

@@ -24,7 +24,7 @@ export const MAX_DEPTH = 1000;
  * Maximum nesting of a value that is written. Airflow 3.3 reads 498 lists on an empty stack, and a task's is not empty;
  * beyond Python's recursion limit the task gets the reference in place of the value.
  */
-const MAX_WRITTEN_DEPTH = 400;
+export const MAX_WRITTEN_DEPTH = 400;
 const TOO_DEEP = `the value is nested more than ${MAX_WRITTEN_DEPTH} deep, or contains itself`;
 
 /** Maximum steps of a place in a message. */

@@ -18,6 +18,8 @@ export interface Measured {
   plain: boolean;
   /** Whether the value contains a number that a row, which passes through other JSON writers, would change or lose. */
   beyondJson: boolean;
+  /** Writes the text faster than `jsonBytes`, if the value allows it. */
+  bytes?: () => ByteStream;
 }
 
 /**
