@@ -2096,4 +2096,25 @@ export const bugs = [
     replace: "| Vite | 7",
     tests: ["test/package/bundlers-docs.test.ts"],
   },
+  {
+    name: "init replaces a connection without --force",
+    file: "src/cli/init/index.ts",
+    find: "if (Object.hasOwn(before, id) && !options.force)",
+    replace: "if (Object.hasOwn(before, id) && options.force === false)",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
+  {
+    name: "init shows the secret that is typed",
+    file: "src/cli/init/prompts.ts",
+    find: "      if (hidden) done();",
+    replace: "      if (!chunk) done();",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
+  {
+    name: "others may read the file that init writes",
+    file: "src/cli/init/index.ts",
+    find: "{ mode: 0o600, ",
+    replace: "{ mode: 0o644, ",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
 ];

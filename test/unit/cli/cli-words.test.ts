@@ -44,6 +44,7 @@ const COMMANDS = [
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],
+  ["init"],
   ["doctor"],
   ["completion"],
 ];
