@@ -2117,4 +2117,11 @@ export const bugs = [
     replace: "{ mode: 0o644, ",
     tests: ["test/unit/cli/cli-init.test.ts"],
   },
+  {
+    name: "the message of a missing connections file does not say what to do",
+    file: "src/connections/secrets-file.ts",
+    find: "; check the path, or write one with stowage init",
+    replace: "",
+    tests: ["test/hostile/mistakes.test.ts"],
+  },
 ];
