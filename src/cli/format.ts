@@ -77,6 +77,8 @@ export interface Output {
 
 export interface Io {
   readonly stdin: ByteStream;
+  /** Stdin, if it is a terminal that can be asked. */
+  readonly terminalIn?: NodeJS.ReadableStream | undefined;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -88,7 +90,8 @@ export interface Io {
 /** Returns the interface to the process itself. */
 export function processIo(signal: AbortSignal): Io {
   const { stdin, stdout, stderr, env } = process;
-  return { stdin, stdout: output(stdout, env), stderr: output(stderr, env), env, cwd: process.cwd(), signal };
+  const outputs = { stdout: output(stdout, env), stderr: output(stderr, env) };
+  return { stdin, terminalIn: stdin.isTTY ? stdin : undefined, ...outputs, env, cwd: process.cwd(), signal };
 }
 
 /** Uses colours on a terminal that supports them, unless https://no-color.org is set; `FORCE_COLOR` forces them. */

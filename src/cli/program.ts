@@ -18,6 +18,7 @@ import { addCompletion } from "./completion.js";
 import { addDoctor } from "./doctor/index.js";
 import type { Io } from "./format.js";
 import { styled } from "./format.js";
+import { addInit } from "./init/index.js";
 
 /** Maximum width of help text, in characters: longer lines are hard to read. */
 const WIDEST_HELP = 100;
@@ -61,6 +62,7 @@ function programOf(cli: Cli, number: string): Command {
   addReport(cli, program);
   addMigrate(cli, program);
   addLifecycle(cli, program);
+  addInit(cli, program);
   addDoctor(cli, program);
   addCompletion(cli, program);
   return program;

@@ -44,7 +44,9 @@ async function read(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    throw invalid(`the connections file ${path} cannot be read`, { cause });
+    throw invalid(`the connections file ${path} cannot be read; check the path, or write one with stowage init`, {
+      cause,
+    });
   }
 }
 

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 
 /** STOWAGE_TEST_DIST names another build than the one in `dist`. */
-const MAIN = resolve(import.meta.dirname, "../..", process.env.STOWAGE_TEST_DIST ?? "dist", "cli/main.js");
+export const MAIN = resolve(import.meta.dirname, "../..", process.env.STOWAGE_TEST_DIST ?? "dist", "cli/main.js");
 
 export interface Ran {
   /** Null when a signal ended it. */

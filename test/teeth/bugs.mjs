@@ -602,7 +602,7 @@ export const bugs = [
   {
     name: "pieces of JSON lose the comma between them",
     file: "src/xcom/encoding/json-pieces.ts",
-    find: '${piece.from > 0 ? "," : ""}',
+    find: `\${piece.from > 0 ? "," : ""}`,
     replace: "",
     tests: ["test/unit/xcom/json-pieces.test.ts"],
   },
@@ -2349,5 +2349,33 @@ export const bugs = [
     replace: "throw error;",
     tests: ["test/unit/xcom/migrate.test.ts"],
     only: "read every row",
+  },
+  {
+    name: "init replaces a connection without --force",
+    file: "src/cli/init/index.ts",
+    find: "if (Object.hasOwn(before, id) && !options.force)",
+    replace: "if (Object.hasOwn(before, id) && options.force === false)",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
+  {
+    name: "init shows the secret that is typed",
+    file: "src/cli/init/prompts.ts",
+    find: "      if (hidden) done();",
+    replace: "      if (!chunk) done();",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
+  {
+    name: "others may read the file that init writes",
+    file: "src/cli/init/index.ts",
+    find: "{ mode: 0o600, ",
+    replace: "{ mode: 0o644, ",
+    tests: ["test/unit/cli/cli-init.test.ts"],
+  },
+  {
+    name: "the message of a missing connections file does not say what to do",
+    file: "src/connections/secrets-file.ts",
+    find: "; check the path, or write one with stowage init",
+    replace: "",
+    tests: ["test/hostile/mistakes.test.ts"],
   },
 ];

@@ -237,7 +237,10 @@ export const MICROSOFT = /^(wasb|adls|azure)/;
 export function checkKind(connection: Connection, own: RegExp): void {
   const { type, schema = "" } = connection;
   if ([AMAZON, GOOGLE, MICROSOFT].some((cloud) => cloud !== own && cloud.test(type))) {
-    throw connectionError(connection, "its type belongs to another provider than the path's scheme");
+    throw connectionError(
+      connection,
+      "its type belongs to another provider than the path's scheme; change the scheme or the connection id",
+    );
   }
   if (/[@:]|\/\//.test(schema)) {
     throw connectionError(

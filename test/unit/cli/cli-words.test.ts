@@ -46,6 +46,7 @@ const COMMANDS = [
   ["lifecycle"],
   ["lifecycle", "print"],
   ["lifecycle", "check"],
+  ["init"],
   ["doctor"],
   ["completion"],
 ];

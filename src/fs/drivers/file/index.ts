@@ -107,10 +107,10 @@ function fileDriver(disk: Disk): Driver {
       throw failure("Unsupported", "files have no attributes");
     },
     async signedPost() {
-      throw failure("Unsupported", "nobody can be given a form for a file");
+      throw failure("Unsupported", "files have no upload forms; use a bucket");
     },
     async signedUrl() {
-      throw failure("Unsupported", "nobody can be given a signed link to a file");
+      throw failure("Unsupported", "files have no signed links; copy the file to a bucket");
     },
     codeOf: codeOfErrno,
     async close() {},

@@ -53,5 +53,10 @@ export async function opened(
 
 function regular(stats: BigIntStats): BigIntStats {
   if (stats.isFile()) return stats;
-  throw failure("NotFound", stats.isDirectory() ? "a directory is not an object" : "it is no regular file");
+  throw failure(
+    "NotFound",
+    stats.isDirectory()
+      ? "a directory is not an object; list it, or copy it with recursive (-r)"
+      : "it is no regular file",
+  );
 }
