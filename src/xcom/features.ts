@@ -76,6 +76,6 @@ export interface XComFeatures {
     compression: XComCompression | null,
     signal: AbortSignal | undefined,
   ) => Promise<Digested>;
-  /** Measures a value that `JSON.stringify` can write; returns undefined for any other. */
+  /** @internal Measures a value that `JSON.stringify` can write; returns undefined for any other. */
   plan?: (value: unknown, encoding: Encoding, signal: AbortSignal | undefined) => Promise<Measured | undefined>;
 }

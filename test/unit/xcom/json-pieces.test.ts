@@ -20,10 +20,11 @@ const many = <T>(count: number, make: (i: number) => T) => Array.from({ length: 
 
 describe("the pieces of a plain value", () => {
   test("have the bytes and the length of the walk: any JSON", async () => {
-    const plainOnly = fc.jsonValue({ maxDepth: 6, noUnicodeString: false }).filter((value) => {
-      const text = JSON.stringify(value);
-      return typeof value === "object" && value !== null && !/"__|e[+-]?\d|-0\b/.test(text) && !/\d{16}/.test(text);
-    });
+    // Without -0, whole floats and reserved keys, which are not plain.
+    const plainOnly = fc
+      .jsonValue({ maxDepth: 6, noUnicodeString: false })
+      .map((value): unknown => JSON.parse(JSON.stringify(value).replaceAll("__", "_")))
+      .filter((value) => typeof value === "object" && value !== null && !/e[+-]?\d|\d{16}/.test(JSON.stringify(value)));
     await fc.assert(
       fc.asyncProperty(plainOnly, (value) => expectSame(value)),
       { numRuns: 300 },
