@@ -89,6 +89,7 @@ export interface Settings extends ReferenceRules {
   encoding: Encoding;
   serializers: Serializers;
   digest: XComFeatures["digest"] | false;
+  /** @internal */
   plan: XComFeatures["plan"];
 }
 

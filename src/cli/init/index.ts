@@ -25,8 +25,8 @@ export function addInit(cli: Cli, program: Command): void {
       summary: "write a connection into a file",
       details:
         "Writes a connection into --connections, STOWAGE_CONNECTIONS_FILE or ./stowage-connections.json, which only " +
-        "its owner can read. Asks on a terminal for what the options leave open. Secrets are typed unseen, taken from " +
-        "the environment with --from-env, or left out: they are then found when the connection is used.",
+        "its owner can read. Asks on a terminal for what the options leave open. Secrets are typed unseen, taken " +
+        "from the environment with --from-env, or left out: they are then found when the connection is used.",
       examples: [
         ["stowage init", "asks for everything"],
         ["stowage init --provider s3 --id lake --region eu-west-1 --profile work", "with a profile of ~/.aws"],
