@@ -1,4 +1,4 @@
-/** A driver of somebody's own: buckets in a Map, under `map://`. Written against `stowage/driver` and nothing else. */
+/** A driver outside this repository: buckets in a Map, under `map://`. Written against `stowage/driver` and nothing else. */
 import { createHash } from "node:crypto";
 import {
   type ByteStream,

@@ -97,9 +97,9 @@ interface Sent {
 
 function checkStored(stored: ObjectInfo, { etag, size, print }: Sent): void {
   if (stored.size !== size)
-    throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; somebody else wrote there`);
+    throw failure("ObjectChanged", `the copy has ${stored.size} bytes, the source ${size}; another writer was there`);
   if (!print.differs(stored.md5)) return;
-  if (etag !== undefined && etag !== stored.etag) throw failure("ObjectChanged", "somebody else wrote there");
+  if (etag !== undefined && etag !== stored.etag) throw failure("ObjectChanged", "another writer was there");
   throw failure("Corrupt", "the copy does not have the MD5 of what was sent; the source is as it was");
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Installed, installed, ROOT, run } from "../support/installed.js";
 
-describe("a driver of somebody's own", () => {
+describe("a driver outside this repository", () => {
   let project: Installed;
   beforeAll(async () => {
     project = await installed();

@@ -52,7 +52,7 @@ function addSign(cli: Cli, program: Command): void {
       summary: "print a link that works without credentials",
       examples: [
         ["stowage sign --expires 15m s3://lake@bucket/a.csv", "to read it"],
-        ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "to let somebody write it"],
+        ['curl -T a.csv "$(stowage sign --method PUT s3://lake@bucket/a.csv)"', "lets its holder write it"],
         [
           'curl -H "x-ms-blob-type: BlockBlob" -T a.csv "$(stowage sign --method PUT abfs://lake@box/a.csv)"',
           "the same on Azure, which requires this header",
