@@ -116,3 +116,18 @@ export function put({ stream }: Output, data: string | Uint8Array): Promise<void
     stream.write(data as string, (error) => (error ? reject(error) : resolve()));
   });
 }
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Failures that are printed for people; JSON has up to 1,000. */
+const PRINTED_FAILURES = 10;
+
+/** Prints the first failures, one a line, and how many of `count` are not among them. */
+export async function putFailures(out: Output, failures: readonly string[], count: number): Promise<void> {
+  const mark = styled(out, "red", "stowage:");
+  const shown = failures.slice(0, PRINTED_FAILURES);
+  for (const failure of shown) await put(out, `${mark} ${printable(failure.replace(/\s*\n\s*/g, " "))}\n`);
+  if (count > shown.length) await put(out, `${mark} and ${count - shown.length} more\n`);
+}

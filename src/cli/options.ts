@@ -43,6 +43,23 @@ export function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
+/** `--grace TIME`, in seconds. */
+export function graceOption(): Option {
+  const option = new Option("--grace <time>", "how long an object needs no reference: 36h or 7d");
+  return option.argParser(seconds).default(86_400, "24h");
+}
+
+/** `--base PATH`, as `baseOf` reads it. */
+export function baseOption(): Option {
+  return new Option("--base <path>", "base path, if PATH is a folder below it; else the setting");
+}
+
+/** `--as PATH`, as `namesOf` reads it. */
+export function namesOption(): Option {
+  const what = "another path by which rows name these objects, or PREFIX=PATH of an alias; repeatable";
+  return new Option("--as <path>", what).argParser(listOf);
+}
+
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** Parses `90`, `15m`, `2h` or `7d` into seconds. */

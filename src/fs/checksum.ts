@@ -25,12 +25,12 @@ async function checkChecksum({ checksum = {}, compression }: WriteOptions): Prom
 
 function bytesOf(name: ChecksumName, given: Uint8Array | string): Buffer {
   const length = BYTES[name];
-  const bytes = given instanceof Uint8Array ? Buffer.from(given) : parsed(given, length);
+  const bytes = given instanceof Uint8Array ? Buffer.from(given) : bytesOfText(given, length);
   if (bytes?.byteLength === length) return bytes;
   throw invalid(`checksum.${name} must be ${length} bytes, as they are, in hex, or in base64`);
 }
 
-function parsed(text: unknown, length: number): Buffer | undefined {
+function bytesOfText(text: unknown, length: number): Buffer | undefined {
   if (typeof text !== "string") return undefined;
   if (/^[0-9a-f]+$/i.test(text) && text.length === 2 * length) return Buffer.from(text, "hex");
   const bytes = Buffer.from(text, "base64");

@@ -10,10 +10,10 @@ import type {
   EncryptionName,
   ObjectEncryption,
   ObjectInfo,
-  OpenDriver,
 } from "./driver/driver.js";
-import { checkHeader, type PathLike } from "./options.js";
-import type { DriverRegistry, StorageContext } from "./registry.js";
+import { checkHeader } from "./options.js";
+import type { DriverRegistry } from "./registry.js";
+import { SharedDrivers } from "./shared-drivers.js";
 
 /** The options of a call that choose its encryption. */
 export interface EncryptionInit {
@@ -22,37 +22,17 @@ export interface EncryptionInit {
 }
 
 /** Shares the drivers of a Storage, with another encryption. The options are checked within the call that needs them. */
-export class EncryptedDrivers implements DriverRegistry {
-  readonly #whole: DriverRegistry;
+export class EncryptedDrivers extends SharedDrivers {
   readonly #init: EncryptionInit;
 
   constructor(whole: DriverRegistry, init: EncryptionInit) {
-    this.#whole = whole;
+    super(whole);
     this.#init = init;
   }
 
-  get kit(): StorageContext {
-    return this.#whole.kit;
+  override async driver(path: StoragePath): Promise<Driver> {
+    return withEncryption(await super.driver(path), this.#init);
   }
-
-  get below(): string {
-    return this.#whole.below ?? "";
-  }
-
-  path(at: PathLike): StoragePath {
-    return this.#whole.path(at);
-  }
-
-  async driver(path: StoragePath): Promise<Driver> {
-    return withEncryption(await this.#whole.driver(path), this.#init);
-  }
-
-  opener(scheme: string): OpenDriver {
-    return this.#whole.opener(scheme);
-  }
-
-  /** Does nothing: the drivers belong to the whole Storage. */
-  async close(): Promise<void> {}
 }
 
 /** Returns the driver for calls with this encryption. Throws Unsupported for a field that the provider does not have. */

@@ -2,46 +2,30 @@
 import { isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { Driver, OpenDriver } from "./driver/driver.js";
 import type { PathLike } from "./options.js";
-import type { DriverRegistry, StorageContext } from "./registry.js";
+import type { DriverRegistry } from "./registry.js";
+import { SharedDrivers } from "./shared-drivers.js";
 
 /** Shares the drivers of a Storage. Takes keys relative to the base, and paths that lie below it. */
-export class Scope implements DriverRegistry {
-  readonly #whole: DriverRegistry;
+export class Scope extends SharedDrivers {
   readonly #base: StoragePath;
 
   constructor(whole: DriverRegistry, base: StoragePath) {
-    this.#whole = whole;
+    super(whole);
     this.#base = base;
   }
 
-  get kit(): StorageContext {
-    return this.#whole.kit;
-  }
-
-  get below(): string {
+  override get below(): string {
     return this.#base.key;
   }
 
-  path(at: PathLike): StoragePath {
+  override path(at: PathLike): StoragePath {
     if (typeof at === "string") return this.#base.join(relative(at));
-    const path = isInstance<StoragePath>(at, "StoragePath") ? at : this.#whole.path(at);
+    const path = isInstance<StoragePath>(at, "StoragePath") ? at : super.path(at);
     if (!path.isRelativeTo(this.#base)) throw invalid(`${path} is not below ${this.#base}`);
     relative(path.relativeTo(this.#base));
     return path;
   }
-
-  driver(path: StoragePath): Promise<Driver> {
-    return this.#whole.driver(path);
-  }
-
-  opener(scheme: string): OpenDriver {
-    return this.#whole.opener(scheme);
-  }
-
-  /** Does nothing: the drivers belong to the whole Storage. */
-  async close(): Promise<void> {}
 }
 
 /** Returns the key if it is relative and climbs nowhere: files would leave the base, and object stores take the name. */

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { StoragePath } from "../../path.js";
 import { type MigratedReference, type MigrateReport, migrate } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, jsonLine, printable, put, styled, wrapped } from "../format.js";
+import { bytes, jsonLine, messageOf, printable, put, putFailures, wrapped } from "../format.js";
 import { counted, positive } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 
@@ -59,9 +59,6 @@ function printed({ io: { stdout }, json }: Session, moved: MigratedReference): P
   return put(stdout, `${printable(moved.from)}\t${printable(moved.to)}\n`);
 }
 
-/** Failures that are printed for people; JSON has up to 1,000. */
-const PRINTED = 10;
-
 async function summed(
   session: Session,
   report: MigrateReport,
@@ -70,14 +67,10 @@ async function summed(
   const { stdout, stderr } = session.io;
   const { failures, ...counts } = report;
   if (report.failed + report.missing + report.changed > 0) session.exitCode = 1;
-  const errors = failures.map(({ path, error }) => ({ path, error: String((error as Error).message) }));
+  const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
   if (session.json) return session.say({ action: "migration", ...done, ...counts, failures: errors }, "");
-  for (const { path, error } of errors.slice(0, PRINTED)) {
-    const line = printable(`${path}: ${error.replace(/\s*\n\s*/g, " ")}`);
-    await put(stderr, `${styled(stderr, "red", "stowage:")} ${line}\n`);
-  }
-  if (report.failed > PRINTED)
-    await put(stderr, `${styled(stderr, "red", "stowage:")} and ${report.failed - PRINTED} more\n`);
+  const lines = errors.map(({ path, error }) => `${path}: ${error}`);
+  await putFailures(stderr, lines, report.failed);
   const next = nextStep(report, done);
   await put(stdout, `${sumsOf(report, done.dryRun)}\n\n${wrapped(stdout, 0, printable(next))}\n`);
 }

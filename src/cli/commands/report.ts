@@ -1,10 +1,10 @@
 /** `report`. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { invalid } from "../../errors.js";
 import { type ReportBreakdown, type ReportGroup, report, reportHtml, type StorageReport } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, printable, put, styled } from "../format.js";
-import { classDays, counted, listOf, seconds } from "../options.js";
+import { baseOption, classDays, counted, graceOption, namesOption } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
@@ -30,17 +30,9 @@ export function addReport(cli: Cli, program: Command): void {
     .option("--out <path>", 'write a page there: a file, any path of a bucket, or "-" for stdout')
     .option("--class <name=days>", "a retention class and the days that it lasts; may be given again", classDays)
     .option("--policy <file>", 'the lifecycle policy as the provider prints it; "-" is stdin')
-    .addOption(
-      new Option("--grace <time>", "how long an object needs no reference: 36h or 7d")
-        .argParser(seconds)
-        .default(86_400, "24h"),
-    )
-    .option("--base <path>", "base path, if PATH is a folder below it; else the setting")
-    .option(
-      "--as <path>",
-      "another path by which rows name these objects, or PREFIX=PATH of an alias; repeatable",
-      listOf,
-    )
+    .addOption(graceOption())
+    .addOption(baseOption())
+    .addOption(namesOption())
     .action(cli.run(run));
 }
 

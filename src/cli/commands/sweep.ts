@@ -1,5 +1,5 @@
 /** `sweep`. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import {
@@ -11,8 +11,8 @@ import {
   undoSweep,
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, jsonLine, moment, printable, put, styled, wrapped } from "../format.js";
-import { counted, listOf, positive, seconds, share } from "../options.js";
+import { bytes, jsonLine, messageOf, moment, printable, put, putFailures, styled, wrapped } from "../format.js";
+import { baseOption, counted, graceOption, namesOption, positive, share } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
@@ -37,19 +37,11 @@ export function addSweep(cli: Cli, program: Command): void {
     .option("--delete", "delete what nothing refers to")
     .option("--trash <path>", "instead move it below this path, where it keeps its place")
     .option("--undo", "move everything in the trash back; never replaces an object")
-    .addOption(
-      new Option("--grace <time>", "how long an object needs no reference: 36h or 7d")
-        .argParser(seconds)
-        .default(86_400, "24h"),
-    )
+    .addOption(graceOption())
     .option("--force", "allow a grace below an hour")
     .option("--max-share <share>", "delete nothing if more of the objects would go", share, 0.5)
-    .option("--base <path>", "base path, if PATH is a folder below it; else the setting")
-    .option(
-      "--as <path>",
-      "another path by which rows name these objects, or PREFIX=PATH of an alias; repeatable",
-      listOf,
-    )
+    .addOption(baseOption())
+    .addOption(namesOption())
     .option("--shard <i/n>", "only one of n parts", shardOf)
     .option("--list", "print each object that nothing refers to")
     .option("--concurrency <count>", "deletes in parallel", positive, 32)
@@ -100,7 +92,7 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
       onOrphan: session.json || options.list ? (object) => printed(session, object) : undefined,
       signal,
     });
-    await told(session, report, { path, trash, isDelete, grace });
+    await summed(session, report, { path, trash, isDelete, grace });
   } finally {
     await close();
   }
@@ -120,7 +112,7 @@ interface Swept {
   grace: number;
 }
 
-async function told(session: Session, report: SweepReport, swept: Swept): Promise<void> {
+async function summed(session: Session, report: SweepReport, swept: Swept): Promise<void> {
   const { json, io } = session;
   const { failures, ...counts } = report;
   const isDryRun = !swept.isDelete && !swept.trash;
@@ -208,20 +200,11 @@ async function undone(session: Session, report: UndoSweepReport, at: { path: Sto
   );
 }
 
-/** Failures that are printed for people; JSON has up to 1,000. */
-const PRINTED = 10;
-
-async function failed({ json, io: { stderr } }: Session, failures: SweepReport["failures"], count: number) {
-  if (json) return;
-  const shown = failures.slice(0, PRINTED);
-  for (const { error } of shown) {
-    const line = printable(messageOf(error).replace(/\s*\n\s*/g, " "));
-    await put(stderr, `${styled(stderr, "red", "stowage:")} ${line}\n`);
-  }
-  if (count > shown.length)
-    await put(stderr, `${styled(stderr, "red", "stowage:")} and ${count - shown.length} more\n`);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function failed({ json, io }: Session, failures: SweepReport["failures"], count: number): Promise<void> | undefined {
+  if (json) return undefined;
+  return putFailures(
+    io.stderr,
+    failures.map(({ error }) => messageOf(error)),
+    count,
+  );
 }

@@ -16,7 +16,7 @@ import {
   type XComRows,
 } from "../../xcom/index.js";
 import type { Session } from "../command.js";
-import { jsonLine, printable, put } from "../format.js";
+import { jsonLine, messageOf, printable, put } from "../format.js";
 import { type FilterOptions, filterOf } from "./list.js";
 import { openRest, postgresQuery } from "./rows.js";
 import { configuredBase, pathOrBase, settingsOf } from "./values.js";
@@ -92,8 +92,4 @@ async function told(session: Session, { rows, skipped, failed }: ImportReport, p
     await put(io.stdout, printable(`imported ${rows} rows from ${path}`) + "\n");
   }
   if (failed.length > 0) session.exitCode = 1;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

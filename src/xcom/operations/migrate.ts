@@ -232,7 +232,12 @@ async function copyObject(
   if (!isThere && !dryRun) {
     await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
   }
-  if (isThere || !dryRun) await checkSame(storage, source, target, signal);
+  if (isThere) await checkSame(storage, from, to, signal);
+  else if (!dryRun) {
+    // The source anew, too: it may have been overwritten while it was copied.
+    const states = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
+    await checkSame(storage, ...states, signal);
+  }
   if (isThere) return false;
   report.copied += 1;
   report.bytes += from.size;
@@ -254,15 +259,15 @@ function passOver(code: StorageError["code"]): (error: unknown) => void {
   };
 }
 
+type Stated = Awaited<ReturnType<Storage["stat"]>>;
+
 /** Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5. */
-async function checkSame(storage: Storage, source: StoragePath, target: StoragePath, signal: AbortSignal | undefined) {
-  const [from, to] = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
+async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
   const isStated = from.md5 !== undefined && to.md5 !== undefined;
-  const digest = (path: StoragePath, ifMatch: string | undefined) => sha256(storage, path, ifMatch, signal);
+  const digest = ({ path, etag }: Stated) => sha256(storage, path, etag, signal);
   const isSame =
-    from.size === to.size &&
-    (isStated ? from.md5 === to.md5 : (await digest(source, from.etag)) === (await digest(target, to.etag)));
-  if (!isSame) throw failure("Corrupt", `${target} has other bytes; it was not replaced, and the row stays`);
+    from.size === to.size && (isStated ? from.md5 === to.md5 : (await digest(from)) === (await digest(to)));
+  if (!isSame) throw failure("Corrupt", `${to.path} has other bytes; it was not replaced, and the row stays`);
 }
 
 async function sha256(

@@ -69,7 +69,7 @@ export class TotalsByName {
       count += 1;
       others.objects += sum.objects;
       others.bytes += sum.bytes;
-      largest.add({ ...named(name), ...sum });
+      largest.add({ ...dagAndName(name), ...sum });
     }
     const groups = largest.list();
     for (const { objects, bytes } of groups) {
@@ -120,7 +120,7 @@ async function* joined(sorter: LineSorter): AsyncGenerator<readonly [string, Rep
   if (current !== undefined) yield [current, sum];
 }
 
-function named(text: string): { name: string; dagId?: string } {
+function dagAndName(text: string): { name: string; dagId?: string } {
   const tab = text.indexOf("\t");
   return tab < 0 ? { name: text } : { dagId: text.slice(0, tab), name: text.slice(tab + 1) };
 }

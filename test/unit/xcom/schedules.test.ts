@@ -16,6 +16,7 @@ import type { RowKey, XComRows } from "../../../src/xcom/rows/rows.js";
 import { listStoredXComs } from "../../../src/xcom/stored.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
+import { generator } from "../../support/random.js";
 
 const SCHEDULES = Number(process.env.STOWAGE_TEST_SCHEDULES ?? 10_000);
 const [NEAR, FAR] = ["memory://near/xcom", "memory://far/xcom"];
@@ -25,17 +26,6 @@ const KEYS: RowKey[] = [
   { ...TASK, key: "a", mapIndex: 1 },
   { ...TASK, key: "b" },
 ];
-
-/** A small generator of pseudo-random numbers from 0 to 1 (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** One call of a schedule: what it wrote, when it began and ended, and whether it failed. */
 interface Call {

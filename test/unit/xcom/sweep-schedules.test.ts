@@ -19,6 +19,7 @@ import { memoryRows } from "../../../src/xcom/rows/memory.js";
 import type { RowKey, XComRows } from "../../../src/xcom/rows/rows.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
+import { generator } from "../../support/random.js";
 
 const SCHEDULES = Number(process.env.STOWAGE_TEST_SCHEDULES ?? 10_000);
 const [BASE, TRASH, NEW] = ["memory://b/xcom", "memory://b/trash", "memory://b/new"];
@@ -29,16 +30,6 @@ const TASK = { dagId: "d", runId: "r", taskId: "t" };
 const KEYS = ["a", "b", "c"];
 /** The attempts of tasks: what one of them writes again has the same name. */
 const ATTEMPTS = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
-
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 class World {
   readonly random: () => number;

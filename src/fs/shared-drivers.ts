@@ -1,0 +1,36 @@
+/** A view of the drivers of a Storage, which keeps them. */
+import type { StoragePath } from "../path.js";
+import type { Driver, OpenDriver } from "./driver/driver.js";
+import type { PathLike } from "./options.js";
+import type { DriverRegistry, StorageContext } from "./registry.js";
+
+export class SharedDrivers implements DriverRegistry {
+  readonly #whole: DriverRegistry;
+
+  constructor(whole: DriverRegistry) {
+    this.#whole = whole;
+  }
+
+  get kit(): StorageContext {
+    return this.#whole.kit;
+  }
+
+  get below(): string {
+    return this.#whole.below ?? "";
+  }
+
+  path(at: PathLike): StoragePath {
+    return this.#whole.path(at);
+  }
+
+  driver(path: StoragePath): Promise<Driver> {
+    return this.#whole.driver(path);
+  }
+
+  opener(scheme: string): OpenDriver {
+    return this.#whole.opener(scheme);
+  }
+
+  /** Does nothing: the drivers belong to the whole Storage. */
+  async close(): Promise<void> {}
+}
