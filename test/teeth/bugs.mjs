@@ -683,14 +683,14 @@ export const bugs = [
   },
   {
     name: "no credentials at all are anonymous access",
-    file: "src/connections/options/s3-credentials.ts",
+    file: "src/fs/drivers/s3/connection-credentials.ts",
     find: 'return facts.anonymous ? { kind: "anonymous" } : (role ?? source);',
     replace: 'return facts.anonymous || source.kind === "default" ? { kind: "anonymous" } : (role ?? source);',
     tests: ["test/unit/fs/drivers/credentials-s3.test.ts"],
   },
   {
     name: "a field that cannot be honoured is ignored",
-    file: "src/connections/options/gcs.ts",
+    file: "src/fs/drivers/gcs/connection.ts",
     find: "extra.unsupported(name, why);",
     replace: "extra.ignore([name]);",
     tests: ["test/package/credentials-docs.test.ts"],
@@ -2041,31 +2041,31 @@ export const bugs = [
   // Connections
   {
     name: "the field that was meant is not named",
-    file: "src/connections/options/fields.ts",
+    file: "src/connections/fields.ts",
     find: "const near = nearestField(name, this.#seen);",
     replace: "const near = nearestField(name, []);",
-    tests: ["test/unit/connections/connections-options.test.ts"],
+    tests: ["test/unit/fs/drivers/connection-options.test.ts"],
   },
   {
     name: "the line break of a mounted secret becomes a part of it",
-    file: "src/connections/options/fields.ts",
+    file: "src/connections/fields.ts",
     find: 'return text.replace(/[\\r\\n]+$/, "");',
     replace: "return text;",
-    tests: ["test/unit/connections/connections-options.test.ts"],
+    tests: ["test/unit/fs/drivers/connection-options.test.ts"],
   },
   {
     name: "a container in the address of an account is accepted",
-    file: "src/connections/options/azure.ts",
+    file: "src/fs/drivers/azure/connection.ts",
     find: 'const [first, ...more] = pathname.split("/").filter(Boolean);',
     replace: 'const [first, ...more] = [""].filter(() => pathname === "");',
-    tests: ["test/unit/connections/connections-options.test.ts"],
+    tests: ["test/unit/fs/drivers/connection-options.test.ts"],
   },
   {
     name: "fields of an older connection type are not read",
-    file: "src/connections/options/azure.ts",
+    file: "src/fs/drivers/azure/connection.ts",
     find: "[connection.type, ...OLDER_TYPES]",
     replace: "[connection.type, ...OLDER_TYPES.slice(3)]",
-    tests: ["test/unit/connections/connections-options.test.ts"],
+    tests: ["test/unit/fs/drivers/connection-options.test.ts"],
   },
   {
     name: "a missing package is not named with its command",
@@ -2083,17 +2083,17 @@ export const bugs = [
   },
   {
     name: "the region of an AWS profile is ignored",
-    file: "src/connections/aws-profile.ts",
+    file: "src/fs/drivers/s3/aws-profile.ts",
     find: "if (region && !env.AWS_REGION",
     replace: "if (!region && !env.AWS_REGION",
-    tests: ["test/unit/connections/aws-profile.test.ts"],
+    tests: ["test/unit/fs/drivers/aws-profile.test.ts"],
   },
   {
     name: "a profile's endpoint goes before the environment's",
-    file: "src/connections/aws-profile.ts",
+    file: "src/fs/drivers/s3/aws-profile.ts",
     find: "if (env.AWS_ENDPOINT_URL || ",
     replace: "if (",
-    tests: ["test/unit/connections/aws-profile.test.ts"],
+    tests: ["test/unit/fs/drivers/aws-profile.test.ts"],
   },
   // Documentation
   {

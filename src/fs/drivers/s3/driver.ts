@@ -1,6 +1,5 @@
 /** The driver of an S3 bucket on this library's transport. */
 
-import type { S3Options } from "../../../connections/options/s3.js";
 import type {
   Driver,
   DriverAttributeOptions,
@@ -16,6 +15,7 @@ import type { HttpOptions } from "../../http/types.js";
 import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
 import { checksumsOf, writeChecked } from "./checksum.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
+import type { S3Options } from "./connection.js";
 import { copy } from "./copy.js";
 import { remove, removeEach, removeObject } from "./delete.js";
 import { ENCRYPTIONS, encryptedBucket, sameEncryption } from "./encryption.js";

@@ -1,18 +1,10 @@
 import { describe, expect, test } from "vitest";
-import {
-  type AzureOptions,
-  azureOptions,
-  type Connection,
-  type GcsOptions,
-  gcsOptions,
-  parseConnection,
-  type S3Options,
-  Secret,
-  s3Options,
-  toConnection,
-} from "../../../src/connections/index.js";
-import { isStorageError } from "../../../src/errors.js";
-import vectors from "../../vectors/fs_options.json" with { type: "json" };
+import { type Connection, parseConnection, Secret, toConnection } from "../../../../src/connections/index.js";
+import { isStorageError } from "../../../../src/errors.js";
+import { type AzureOptions, azureOptions } from "../../../../src/fs/drivers/azure/connection.js";
+import { type GcsOptions, gcsOptions } from "../../../../src/fs/drivers/gcs/connection.js";
+import { type S3Options, s3Options } from "../../../../src/fs/drivers/s3/connection.js";
+import vectors from "../../../vectors/fs_options.json" with { type: "json" };
 
 type Json = Record<string, unknown>;
 

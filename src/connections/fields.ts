@@ -1,9 +1,9 @@
 /** Reads a connection's `extra` field by field, so that no field is silently ignored. */
-import { isInstance } from "../../brand.js";
-import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
-import { parsePythonJson } from "../airflow-format.js";
-import { type Connection, type Extra, revealed, Secret } from "../connection.js";
-import { displayId } from "../sources.js";
+import { isInstance } from "../brand.js";
+import { type ErrorCode, failure, invalid, type StorageError } from "../errors.js";
+import { parsePythonJson } from "./airflow-format.js";
+import { type Connection, type Extra, revealed, Secret } from "./connection.js";
+import { displayId } from "./sources.js";
 
 type Fields = Connection["extra"];
 
