@@ -785,7 +785,7 @@ export const bugs = [
   },
   {
     name: "an upper-case suffix names no codec",
-    file: "src/codecs/codec.ts",
+    file: "src/codecs/codec-of.ts",
     find: ".toLowerCase()",
     replace: "",
     tests: ["test/unit/codecs/lookup.test.ts"],
@@ -890,7 +890,7 @@ export const bugs = [
   },
   {
     name: "a secret shows when it is inspected",
-    file: "src/connections/secret.ts",
+    file: "src/connections/connection.ts",
     find: '[inspect.custom](): string {\n    return "[redacted]";',
     replace: "[inspect.custom](): string {\n    return this.#value;",
     tests: ["test/hostile/secrets.test.ts"],
@@ -2136,7 +2136,7 @@ export const bugs = [
   },
   {
     name: "the server is not told the checksum of a body in one request",
-    file: "src/fs/drivers/s3/checksum.ts",
+    file: "src/fs/drivers/s3/write.ts",
     find: 'const create = { ...bucket.encryption.create, [header]: value.toString("base64") };',
     replace: "const create = header ? { ...bucket.encryption.create } : value;",
     tests: ["test/conformance/contract.test.ts"],
@@ -2208,7 +2208,7 @@ export const bugs = [
   },
   {
     name: "a change in place without an etag is not guarded",
-    file: "src/fs/set-attributes.ts",
+    file: "src/fs/attributes.ts",
     find: "if (was.etag === undefined) throw",
     replace: 'if (was.etag === "") throw',
     tests: ["test/hostile/unknown.test.ts"],

@@ -9,9 +9,16 @@ import {
   type WriteAttempt,
 } from "../../driver/ambiguous-write.js";
 import { headerValue } from "../../driver/content.js";
-import type { DriverWriteOptions, ObjectAttributes, WriteResult } from "../../driver/driver.js";
+import type {
+  ChecksumName,
+  DriverWriteOptions,
+  ObjectAttributes,
+  WriteChecksum,
+  WriteResult,
+} from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
+import { verifiedParts } from "../../driver/verified-upload.js";
 import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead, HttpText } from "../../http/types.js";
 import { escaped, leafFields } from "../../http/xml-fields.js";
@@ -320,4 +327,42 @@ function etagOf(parts: readonly PartDone[]): string | undefined {
     md5.update(sum, "hex");
   }
   return `"${md5.digest("hex")}-${parts.length}"`;
+}
+
+/** The checksums that a service verifies. All know Content-MD5; older ones refuse or ignore the others. */
+export function checksumsOf({ checksums }: Profile): readonly ChecksumName[] {
+  return checksums ? ["md5", "crc32c", "sha256"] : ["md5"];
+}
+
+/** Writes an object. The service verifies the checksum of a body in one request, this process that of one in parts. */
+export async function writeChecked(
+  bucket: Bucket,
+  key: string,
+  body: ByteStream,
+  options: DriverWriteOptions,
+  limiter: MemoryLimiter,
+): Promise<WriteResult> {
+  const { checksum, size, signal, onProgress } = options;
+  if (!checksum) return write(bucket, key, body, options, limiter);
+  checkConditions(bucket.profile, options);
+  const inParts = new ObjectTarget(bucket, key, options);
+  const atOnce = new ObjectTarget(stating(bucket, checksum), key, options);
+  const target: UploadTarget<PartDone> = {
+    limits: inParts.limits,
+    putObject: (data, length, ending) => atOnce.putObject(data, length, ending),
+    createUpload: () => inParts.createUpload(),
+  };
+  return upload(body, verifiedParts(target, checksum), { limiter, size, signal, onProgress });
+}
+
+/** Returns the same bucket, whose objects are created with this checksum. Besides the MD5 the service takes only one. */
+function stating(bucket: Bucket, { name, value }: WriteChecksum): Bucket {
+  const header = name === "md5" ? "content-md5" : `x-amz-checksum-${name}`;
+  const create = { ...bucket.encryption.create, [header]: value.toString("base64") };
+  const { write: own, read } = bucket.checksums;
+  return {
+    ...bucket,
+    encryption: { ...bucket.encryption, create },
+    checksums: { write: own && name === "md5", read },
+  };
 }
