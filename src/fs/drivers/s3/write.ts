@@ -94,14 +94,24 @@ export async function putObject(
 ): Promise<WriteResult> {
   const nonce = nonceFor(conditions);
   if (nonce !== undefined) headers[NONCE_HEADER] = nonce;
-  if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(body);
+  const checksum = bucket.checksums.write ? checksumOf(body) : undefined;
+  if (checksum !== undefined) headers[CHECKSUM] = checksum;
   const since = performance.now();
   try {
-    return stored(await bucket.client.send({ method: "PUT", key, headers, body, signal }));
+    const answer = await bucket.client.send({ method: "PUT", key, headers, body, signal });
+    checkStored(answer, checksum);
+    return stored(answer);
   } catch (error) {
     const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
     return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
   }
+}
+
+/** Compares the checksum that AWS and MinIO repeat: it is that of the bytes that they stored. */
+function checkStored({ status, headers }: HttpHead, sent: string | undefined): void {
+  const said = headers[CHECKSUM];
+  if (sent !== undefined && said !== undefined && said !== sent)
+    throw unexpectedResponse("PUT", status, "the stored checksum differs");
 }
 
 function stored({ status, headers }: HttpHead): WriteResult {
@@ -134,24 +144,7 @@ export class ObjectTarget implements UploadTarget<PartDone> {
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);
     const begun = { conditions: options, nonce: nonceFor(options) };
-    return new ObjectSession(await Multipart.begin(bucket, key, headers, begun));
-  }
-}
-
-class ObjectSession implements MultipartUpload<PartDone> {
-  constructor(readonly multipart: Multipart) {}
-
-  uploadPart({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
-    const checksum = this.multipart.bucket.checksums.write ? checksumOf(data) : undefined;
-    return this.multipart.put(index + 1, data, checksum, signal);
-  }
-
-  complete(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<WriteResult> {
-    return this.multipart.commit(parts, signal);
-  }
-
-  abort(): Promise<void> {
-    return this.multipart.abort();
+    return Multipart.begin(bucket, key, headers, begun);
   }
 }
 
@@ -221,7 +214,7 @@ export interface Begin {
   nonce: string | undefined;
 }
 
-export class Multipart {
+export class Multipart implements MultipartUpload<PartDone> {
   private constructor(
     readonly bucket: Bucket,
     readonly key: string,
@@ -260,15 +253,18 @@ export class Multipart {
     ]);
   }
 
-  async put(number: number, body: Uint8Array, checksum: string | undefined, signal: AbortSignal): Promise<PartDone> {
-    const { client, encryption } = this.bucket;
+  async uploadPart({ index, data: body }: Part, signal: AbortSignal): Promise<PartDone> {
+    const { client, encryption, checksums } = this.bucket;
+    const number = index + 1;
+    const checksum = checksums.write ? checksumOf(body) : undefined;
     const headers = checksum === undefined ? encryption.use : { ...encryption.use, [CHECKSUM]: checksum };
     const query = this.query(number);
     const answer = await client.send({ method: "PUT", key: this.key, query, headers, body, signal });
+    checkStored(answer, checksum);
     return { number, etag: partEtag(answer.headers.etag), checksum };
   }
 
-  async commit(parts: readonly PartDone[], signal: AbortSignal | undefined): Promise<WriteResult> {
+  async complete(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key } = this;
     const { conditions, nonce } = this.begun;
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.map(row).join("")}</CompleteMultipartUpload>`);
