@@ -228,8 +228,8 @@ export class Storage extends Objects<Driver> {
   update(at: PathLike, change: UpdateFunction, init: UpdateOptions = {}): Promise<WriteResult | undefined> {
     const call = new Operation("update", "write", { signal: init?.signal });
     return call.run(async () => {
-      const path = call.path(this.#reach, at);
       checkOptions("update", init, UPDATE);
+      const path = call.path(this.#reach, at);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
       return updateObject(this, path, change, init);
     });

@@ -52,23 +52,15 @@ export async function write(
   options: DriverWriteOptions,
   limiter: MemoryLimiter,
 ): Promise<WriteResult> {
-  checkConditions(bucket.profile, options);
+  checkConditions(bucket.profile.conditionalPut, options);
   const { size, signal, onProgress } = options;
   return upload(body, new ObjectTarget(bucket, key, options), { limiter, size, signal, onProgress });
 }
 
-export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
-  if (conditionalPut || !isConditional(conditions)) return;
-  throw unenforced("");
-}
-
-function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
-  if (conditionalCommit || !isConditional(conditions)) return;
-  throw unenforced(" in parts, above 8 MiB");
-}
-
-function unenforced(which: string): Error {
-  return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
+/** Throws Unsupported for conditions that the provider does not enforce; `which` says on what kind of writes. */
+function checkConditions(enforced: boolean, conditions: Conditions, which = ""): void {
+  if (!enforced && isConditional(conditions))
+    throw failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
 /** Returns the headers of attributes. */
@@ -107,6 +99,9 @@ export async function putObject(
   }
 }
 
+/** Of a write, a part or a commit. */
+const NO_ETAG = "the answer has no ETag";
+
 /** Compares the checksum that AWS and MinIO repeat: it is that of the bytes that they stored. */
 function checkStored({ status, headers }: HttpHead, sent: string | undefined): void {
   const said = headers[CHECKSUM];
@@ -116,7 +111,7 @@ function checkStored({ status, headers }: HttpHead, sent: string | undefined): v
 
 function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
-  throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
+  throw unexpectedResponse("PUT", status, NO_ETAG);
 }
 
 export class ObjectTarget implements UploadTarget<PartDone> {
@@ -138,7 +133,7 @@ export class ObjectTarget implements UploadTarget<PartDone> {
 
   async createUpload(): Promise<MultipartUpload<PartDone>> {
     const { bucket, key, options } = this;
-    checkCommitConditions(bucket.profile, options);
+    checkConditions(bucket.profile.conditionalCommit, options, " in parts, above 8 MiB");
     const headers = { ...bucket.encryption.create, ...describing(bucket, options) };
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
@@ -287,7 +282,7 @@ export class Multipart implements MultipartUpload<PartDone> {
 
 function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = leafFields(text);
-  if (!ETag) throw unexpectedResponse("POST", status, "the answer to the commit of an upload has no ETag");
+  if (!ETag) throw unexpectedResponse("POST", status, NO_ETAG);
   return receiptOf(headers, ETag);
 }
 
@@ -299,7 +294,7 @@ function uploadIdOf(id: string | undefined): string {
 
 export function partEtag(etag: string | undefined): string {
   if (etag) return etag;
-  throw failure("Unsupported", "the server took a part without an ETag");
+  throw failure("Unsupported", NO_ETAG);
 }
 
 /** Returns the current object at `key`. */
@@ -340,7 +335,7 @@ export async function writeChecked(
 ): Promise<WriteResult> {
   const { checksum, size, signal, onProgress } = options;
   if (!checksum) return write(bucket, key, body, options, limiter);
-  checkConditions(bucket.profile, options);
+  checkConditions(bucket.profile.conditionalPut, options);
   const inParts = new ObjectTarget(bucket, key, options);
   const atOnce = new ObjectTarget(stating(bucket, checksum), key, options);
   const target: UploadTarget<PartDone> = {

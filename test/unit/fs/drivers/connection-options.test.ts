@@ -496,6 +496,16 @@ describe("S3 options", () => {
     expect((caught(() => s3Options(parseConnection(text), {})) as Error).message).not.toContain("defghi");
   });
 
+  test("keys that are taken for a type and a schema do not use the environment's credentials", () => {
+    for (const text of ["AKIAEXAMPLE:secret", "AKIAEXAMPLE/secret"]) {
+      const error = caught(() => s3Options(parseConnection(text), { AWS_ACCESS_KEY_ID: "other" })) as Error;
+      expect(error.message).toContain("write it as a URI");
+      expect(error.message).not.toContain("ecret");
+    }
+    expect(s3Options(parseConnection("http://id:key@"), {}).credentials).toMatchObject({ kind: "static" });
+    expect(() => s3Options(parseConnection("aws://"), {})).not.toThrow();
+  });
+
   test("a connection of another cloud is refused by each", () => {
     expect(() => s3Options(made("wasb", {}), {})).toThrow(/another provider/);
     expect(() => gcsOptions(made("aws", {}), {})).toThrow(/another provider/);
