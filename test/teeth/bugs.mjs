@@ -890,7 +890,7 @@ export const bugs = [
   },
   {
     name: "a secret shows when it is inspected",
-    file: "src/connections/connection.ts",
+    file: "src/connections/secret.ts",
     find: '[inspect.custom](): string {\n    return "[redacted]";',
     replace: "[inspect.custom](): string {\n    return this.#value;",
     tests: ["test/hostile/secrets.test.ts"],
