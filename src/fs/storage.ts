@@ -5,6 +5,7 @@ import { type AttributeChanges, checkMore, STAT_WITH_TAGS, UPDATE, WRITE_WITH_AT
 import { Batch } from "./batch.js";
 import { checkedBody } from "./checksum.js";
 import { Copies } from "./copy.js";
+import { type DeleteListedOptions, deleteListed, type ListedObject } from "./delete-listed.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
@@ -386,6 +387,11 @@ export class Storage extends Objects<Driver> {
       });
     }
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
+  }
+
+  /** @internal See {@link deleteListed}. */
+  deleteListed<O extends ListedObject>(objects: readonly O[], init: DeleteListedOptions<O>): Promise<void> {
+    return deleteListed(this.#reach, objects, init);
   }
 
   /**

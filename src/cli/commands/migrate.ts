@@ -45,9 +45,15 @@ async function run(session: Session, fromText: string, toText: string, options: 
   const { dryRun = false, list = false, concurrency } = options;
   const [from, to] = [session.path(fromText), session.path(toText)];
   const { sources, close } = await openSources(session, options, { isRewriting: true });
-  const onMigrated = json || list ? (one: MigratedReference) => printed(session, one) : undefined;
   try {
-    const report = await migrate({ storage, from, to, sources, dryRun, concurrency, onMigrated, signal });
+    const report = await session.watched(({ at: onProgress, clear }) => {
+      const tell = (one: MigratedReference) => {
+        clear();
+        return printed(session, one);
+      };
+      const onMigrated = json || list ? tell : undefined;
+      return migrate({ storage, from, to, sources, dryRun, concurrency, onMigrated, onProgress, signal });
+    });
     await summed(session, report, { from, to, dryRun });
   } finally {
     await close();

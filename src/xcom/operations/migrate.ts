@@ -14,11 +14,12 @@ import type { StoragePath } from "../../path.js";
 import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { withoutClass } from "../stored.js";
+import type { Watched } from "./progress.js";
 import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
 import { isRewriter, type ReferenceChange } from "./rewriters.js";
 import { keepFailure } from "./sweep-report.js";
 
-export interface MigrateOptions extends Abortable {
+export interface MigrateOptions extends Abortable, Watched {
   storage: Storage;
   /** The base path that rows name now. */
   from: StoragePath | string;
@@ -74,6 +75,7 @@ const OPTIONS: OptionNames<MigrateOptions> = {
   dryRun: true,
   concurrency: true,
   onMigrated: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -81,7 +83,7 @@ const CONCURRENCY = 16;
 /** References in memory, whose rows are changed together. */
 const BATCH = 256;
 
-interface Migration {
+interface Migration extends Watched {
   storage: Storage;
   from: StoragePath;
   to: StoragePath;
@@ -114,7 +116,7 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
 
 function checkMigrate(options: MigrateOptions): Migration {
   checkOptions("migrate", options, OPTIONS);
-  const { storage, sources, dryRun = false, concurrency = CONCURRENCY, onMigrated, signal } = options;
+  const { storage, sources, dryRun = false, concurrency = CONCURRENCY, onMigrated, onProgress, signal } = options;
   const [from, to] = [printedBase(options.from), printedBase(options.to)];
   if (!Array.isArray(sources) || sources.length === 0) throw invalid("sources of migrate is empty");
   if (typeof dryRun !== "boolean") throw invalid("dryRun of migrate must be true or false");
@@ -126,7 +128,7 @@ function checkMigrate(options: MigrateOptions): Migration {
     throw invalid(`from and to of migrate, ${from} and ${to}, overlap`);
   const none = { references: 0, elsewhere: 0, values: 0, copied: 0, bytes: 0, present: 0 };
   const report = { ...none, rewritten: 0, changed: 0, missing: 0, failed: 0, failures: [] };
-  return { storage, from, to, dryRun, concurrency, onMigrated, signal, report };
+  return { storage, from, to, dryRun, concurrency, onMigrated, onProgress, signal, report };
 }
 
 async function migrateSource(source: ReferenceSource, migration: Migration): Promise<void> {
@@ -163,6 +165,8 @@ async function migrateBatch(
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const text = await migrateObject(next[0], next[1], migration);
       if (text !== undefined) changes.push(...next[1].map((found) => ({ found, text })));
+      const count = report.references - waiting.reduce((sum, [, found]) => sum + found.length, 0);
+      migration.onProgress?.({ phase: "migrate", count, bytes: report.bytes });
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));
