@@ -54,7 +54,7 @@ class World {
   constructor(seed: number) {
     this.random = generator(seed);
     this.#pace = this.random() < 0.5 ? MINUTE : 3 * GRACE;
-    this.isBulk = this.random() < 0.5;
+    this.isBulk = this.random() < 0.25;
     const stores = memory();
     const drivers: DriverFactory = {
       schemes: stores.schemes,
@@ -111,7 +111,7 @@ class World {
     };
   }
 
-  /** Of half of the worlds as of files, of the others as of Amazon S3: many in one request, which compares etags. */
+  /** Of most worlds as of files, of a quarter as of Amazon S3: many in one request, which compares etags. */
   #conditional(driver: Driver): Pick<Driver, "deleteIfMatch" | "deleteManyIfMatch"> {
     const one = async (key: string, etag: string) => {
       const seen = await driver.stat(key, { version: undefined, signal: undefined }).catch(() => undefined);
