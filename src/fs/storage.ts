@@ -5,7 +5,6 @@ import { type AttributeChanges, checkMore, STAT_WITH_TAGS, UPDATE, WRITE_WITH_AT
 import { Batch } from "./batch.js";
 import { checkedBody } from "./checksum.js";
 import { Copies } from "./copy.js";
-import { type DeleteListedOptions, deleteListed, type ListedObject } from "./delete-listed.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
@@ -389,9 +388,9 @@ export class Storage extends Objects<Driver> {
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
   }
 
-  /** @internal See {@link deleteListed}. */
-  deleteListed<O extends ListedObject>(objects: readonly O[], init: DeleteListedOptions<O>): Promise<void> {
-    return deleteListed(this.#reach, objects, init);
+  /** @internal For operations that bundles of the verbs alone leave out. */
+  get reach(): DriverRegistry {
+    return this.#reach;
   }
 
   /**

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportHtml, type StorageReport } from "../../src/xcom.js";
 import { Browser, type Tab, whyNoBrowser } from "../support/browser.js";
-import { focusChoice, focused, focusHeading, look, numbersOutside, runScript, tableOfFocus } from "../support/report-page.mjs";
+import {
+  focusChoice,
+  focused,
+  focusHeading,
+  look,
+  numbersOutside,
+  runScript,
+  tableOfFocus,
+} from "../support/report-page.mjs";
 import { HOSTILE, sampleReport } from "../support/report-sample.js";
 
 const why = whyNoBrowser();

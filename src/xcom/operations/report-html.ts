@@ -281,7 +281,11 @@ const EXPIRY_COLUMNS = ["Days", "Overdue", "In 1 day", "In 7 days", "In 30 days"
 function retention(expiries: readonly ReportExpiry[]): string {
   const isCompared = expiries.some(({ stillReferenced }) => stillReferenced !== undefined);
   const numbers = isCompared ? EXPIRY_COLUMNS : EXPIRY_COLUMNS.slice(0, -1);
-  const columns = [{ title: "Rule" }, { title: "Keys", isSpare: true }, ...numbers.map((title) => ({ title, isNumber: true }))];
+  const columns = [
+    { title: "Rule" },
+    { title: "Keys", isSpare: true },
+    ...numbers.map((title) => ({ title, isNumber: true })),
+  ];
   const lines = expiries.map((rule) => {
     const { name, prefix, days, overdue, withinDay, withinWeek, withinMonth, later, stillReferenced } = rule;
     const bytes = [overdue, withinDay, withinWeek, withinMonth, later].map((sum) => bytesCell(sum.bytes));

@@ -1,7 +1,7 @@
 /** Deletes the orphans of a sweep, or moves them to its trash: each only as it was listed. */
 import { memoryLimiter } from "../../concurrency.js";
 import { type ErrorCode, failure, isStorageError } from "../../errors.js";
-import type { Abortable, Storage } from "../../fs/index.js";
+import { type Abortable, deleteListed, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow } from "../keys/base.js";
 import type { Candidate } from "./candidates.js";
@@ -68,7 +68,7 @@ export async function removeOrphans(
     const objects = batch.map(({ below, ...state }) => ({ ...state, path: pathBelow(top, below) }));
     if (isHopeless()) for (const object of objects) await settle({ ...swept(object), action: "left" });
     else
-      await storage.deleteListed(objects, {
+      await deleteListed(storage.reach, objects, {
         lanes,
         onDone: (object, error) =>
           settle(error === undefined ? { ...swept(object), action: "deleted" } : undone(swept(object), error)),

@@ -1,7 +1,7 @@
 /** Deletes of many objects, each in the state of a listing: what they cost, and that nothing goes that was written since. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { memoryLimiter } from "../../../src/concurrency.js";
-import type { ListedObject } from "../../../src/fs/delete-listed.js";
+import { deleteListed, type ListedObject } from "../../../src/fs/delete-listed.js";
 import { openStorage } from "../../../src/index.js";
 import type { StoragePath } from "../../../src/path.js";
 import { hostile } from "../../hostile/support.js";
@@ -20,7 +20,7 @@ async function listed(storage: Storage, base: string): Promise<ListedObject[]> {
 /** Returns what became of each object, by its name. */
 async function deleted(storage: Storage, objects: readonly ListedObject[], signal?: AbortSignal) {
   const outcomes: Record<string, string> = {};
-  await storage.deleteListed(objects, {
+  await deleteListed(storage.reach, objects, {
     lanes: memoryLimiter(16),
     onDone: async ({ path }: { path: StoragePath }, error) => {
       expect(outcomes[path.name], "told twice").toBeUndefined();
