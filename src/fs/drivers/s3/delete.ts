@@ -40,7 +40,7 @@ export async function removeIfMatch(
     try {
       await bucket.client.send({ method: "DELETE", key, headers: { "if-match": ifMatch }, signal });
     } catch (error) {
-      if (!(error instanceof HttpError && MISSING.has(error.code ?? ""))) throw error;
+      if (!(error instanceof HttpError && MISSING.has(error.code))) throw error;
     }
   };
   await removeMany(bucket, objects, one, signal);
@@ -77,7 +77,7 @@ async function removeBatch(bucket: Bucket, objects: readonly DoomedObject[], sig
   const conditions = new Map(objects.map(({ key, ifMatch }) => [key, ifMatch]));
   let doomed = objects;
   for (let round = 1; doomed.length > 0; round++) {
-    const rows = (await sendBatch(bucket, doomed, signal)).filter(({ Code = "" }) => !MISSING.has(Code));
+    const rows = (await sendBatch(bucket, doomed, signal)).filter(({ Code }) => !MISSING.has(Code));
     const keys = new Set(doomed.map(({ key }) => key));
     const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
     if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
@@ -96,7 +96,7 @@ async function removeBatch(bucket: Bucket, objects: readonly DoomedObject[], sig
   return failures;
 }
 
-const MISSING: ReadonlySet<string> = new Set(["NoSuchKey", "NoSuchVersion"]);
+const MISSING: ReadonlySet<string | undefined> = new Set(["NoSuchKey", "NoSuchVersion"]);
 const STATUS: Partial<Record<string, number>> = { AccessDenied: 403, PreconditionFailed: 412 };
 const PASSING: ReadonlySet<string> = new Set(["InternalError", "ServiceUnavailable", "SlowDown"]);
 
@@ -123,8 +123,8 @@ export async function removeObject(
   try {
     await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
   } catch (error) {
-    // AWS answers 204 for a missing key; other services may report it.
-    if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
+    // AWS answers 204 for a missing key; other services may report it. A 404 without a code is that of a proxy.
+    if (!(error instanceof HttpError && MISSING.has(error.code))) throw error;
   }
 }
 
