@@ -69,14 +69,14 @@ describe("memory", () => {
   });
 });
 
-/** Of 1,500 objects on two pages, all of which go: pages that are read again, and deletes. */
-const COSTS: readonly [ServerName, string, Record<string, number>][] = [
-  ["minio", "s3", { list: 2, deleteBatch: 2 }],
-  // Each call of its batches has its condition.
-  ["azurite", "abfs", { deleteBatch: 6 }],
-  ["fake-gcs", "gs", { list: 2, deleteBatch: 15 }],
+/** Of so many objects, all of which go: pages that are read again, and deletes. */
+const COSTS: readonly [ServerName, string, number, Record<string, number>][] = [
+  ["minio", "s3", 1500, { list: 2, deleteBatch: 2 }],
+  // Each call of its batches has its condition. Fewer, since Azurite takes seconds for a batch.
+  ["azurite", "abfs", 300, { deleteBatch: 2 }],
+  ["fake-gcs", "gs", 1500, { list: 2, deleteBatch: 15 }],
 ];
-for (const [name, scheme, cost] of COSTS)
+for (const [name, scheme, many, cost] of COSTS)
   await describeOn(name, name, (server) => {
     const bucket = useBucket(server);
     let proxy: Recorder;
@@ -94,12 +94,12 @@ for (const [name, scheme, cost] of COSTS)
 
     test("costs few requests where the objects lie together", { timeout: 60_000 }, async () => {
       const at = `${base()}/many`;
-      await inLanes(32, names(1500), (object) => storage.write(`${at}/${object}`, ""));
+      await inLanes(32, names(many), (object) => storage.write(`${at}/${object}`, ""));
       const objects = await listed(storage, at);
       proxy.clear();
       // As a sweep gives them: a thousand at once.
       await deleted(storage, objects.slice(0, 1000).reverse());
-      await deleted(storage, objects.slice(1000));
+      if (many > 1000) await deleted(storage, objects.slice(1000));
       const spent = proxy.operations();
       expect(await listed(storage, at)).toEqual([]);
       expect(spent).toEqual(cost);
