@@ -40,7 +40,8 @@ export async function removeIfMatch(
     try {
       await bucket.client.send({ method: "DELETE", key, headers: { "if-match": ifMatch }, signal });
     } catch (error) {
-      if (!(error instanceof HttpError && MISSING.has(error.code))) throw error;
+      const code = error instanceof HttpError ? error.code : "";
+      if (!MISSING.has(code)) throw error;
     }
   };
   await removeMany(bucket, objects, one, signal);
