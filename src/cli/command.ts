@@ -7,8 +7,9 @@ import { type BatchError, invalid, isBatchError, isStorageError, type StorageErr
 import type { Storage } from "../fs/index.js";
 import { openStorage } from "../open.js";
 import { providerOf, StoragePath } from "../path.js";
+import type { OperationProgress } from "../xcom/index.js";
 import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";
-import { Progress } from "./progress.js";
+import { PhaseProgress, Progress } from "./progress.js";
 
 /** 0 is success; 1 a failure; 2 an invalid command, refused before any work. */
 export type ExitCode = 0 | 1 | 2;
@@ -260,6 +261,16 @@ export class Session {
       return await work(bar);
     } finally {
       bar.end();
+    }
+  }
+
+  /** Runs an operation with a line of its progress on a terminal; none with `--json`. */
+  async watched<T>(work: (line: { at?: (progress: OperationProgress) => void; clear: () => void }) => Promise<T>) {
+    const line = new PhaseProgress(this.io.stderr);
+    try {
+      return await work({ ...(!this.json && { at: (progress) => line.at(progress) }), clear: () => line.end() });
+    } finally {
+      line.end();
     }
   }
 

@@ -122,7 +122,7 @@ export async function checkApart(
 const CHANGED = "the source changed while it was moved; it is kept beside its copy";
 
 /** The time helps where etags repeat for equal content; headers have whole seconds, listings and JSON are finer. */
-function isSame(found: ObjectInfo, { etag, version, modified }: ObjectState): boolean {
+export function isSame(found: ObjectState, { etag, version, modified }: ObjectState): boolean {
   if (found.etag !== etag) return false;
   if (found.version !== undefined && version !== undefined) return found.version === version;
   if (etag === undefined && (modified === undefined || found.modified === undefined)) return false;
@@ -147,7 +147,7 @@ export async function deleteUnchanged(
 /** Deletes an object in this state only; throws `PreconditionFailed` for another. Succeeds if it is gone. */
 export async function deleteIfSame(
   call: Operation,
-  { key, driver }: ResolvedObject,
+  { key, driver }: Pick<ResolvedObject, "key" | "driver">,
   was: ObjectState,
   signal: AbortSignal | undefined,
 ): Promise<void> {

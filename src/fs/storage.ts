@@ -393,6 +393,11 @@ export class Storage extends Objects<Driver> {
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
   }
 
+  /** @internal For operations that bundles of the verbs alone leave out. */
+  get reach(): DriverRegistry {
+    return this.#reach;
+  }
+
   /**
    * Returns a request that any holder can send until it expires, for this one object: the URL, and the headers that must
    * go with it. Sends no request itself.

@@ -51,19 +51,23 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
   if (out === "-" && session.json) throw invalid("--out - and --json both print to stdout; give one of them");
   if (policy === "-" && refs.includes("-")) throw invalid("--policy - and --refs - both read stdin");
   const path = session.path(text);
+  const given = policy === undefined ? undefined : await readPolicy(session, policy);
   const { sources, close } = await openSources(session, options, { optional: true });
   try {
-    const found = await report({
-      storage,
-      path,
-      base: baseOf(session, path, options.base),
-      sources,
-      graceMs: grace * 1000,
-      ...namesOf(session, options.as),
-      days,
-      policy: policy === undefined ? undefined : await readPolicy(session, policy),
-      signal,
-    });
+    const found = await session.watched(({ at: onProgress }) =>
+      report({
+        storage,
+        path,
+        base: baseOf(session, path, options.base),
+        sources,
+        graceMs: grace * 1000,
+        ...namesOf(session, options.as),
+        days,
+        policy: given,
+        onProgress,
+        signal,
+      }),
+    );
     if (found.failed > 0) session.exitCode = 1;
     await written(session, found, out);
   } finally {

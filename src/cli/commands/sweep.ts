@@ -76,22 +76,31 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
   const { sources, close } = await openSources(session, options);
   try {
-    const report = await sweep({
-      storage,
-      path,
-      base: baseOf(session, path, options.base),
-      sources,
-      delete: isDelete,
-      trash,
-      graceMs: grace * 1000,
-      force,
-      maxShare,
-      shard,
-      ...namesOf(session, options.as),
-      concurrency,
-      onOrphan: session.json || options.list ? (object) => printed(session, object) : undefined,
-      signal,
-    });
+    const report = await session.watched(({ at, clear }) =>
+      sweep({
+        storage,
+        path,
+        base: baseOf(session, path, options.base),
+        sources,
+        delete: isDelete,
+        trash,
+        graceMs: grace * 1000,
+        force,
+        maxShare,
+        shard,
+        ...namesOf(session, options.as),
+        concurrency,
+        onOrphan:
+          session.json || options.list
+            ? (object) => {
+                clear();
+                return printed(session, object);
+              }
+            : undefined,
+        onProgress: at,
+        signal,
+      }),
+    );
     await summed(session, report, { path, trash, isDelete, grace });
   } finally {
     await close();

@@ -1,12 +1,11 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
-import type { XComCompression } from "../../xcom/index.js";
 import type { Cli } from "../command.js";
 import { whole } from "../options.js";
 import { imported } from "../xcom/import.js";
 import { exported, list } from "../xcom/list.js";
 import { show } from "../xcom/show.js";
-import { pull, purge, push } from "../xcom/values.js";
+import { pull, purge, push, XCOM_CODECS } from "../xcom/values.js";
 
 const REFERENCE = "s3://lake@bucket/xcom/sales/run_1/extract/write-…/return_value.json.gz";
 
@@ -23,9 +22,6 @@ export function addXCom(cli: Cli, program: Command): void {
   addExport(cli, xcom);
   addImport(cli, xcom);
 }
-
-/** The backend's codecs, in the order of the help. */
-const CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
 
 function addPush(cli: Cli, xcom: Command): void {
   cli
@@ -45,7 +41,7 @@ function addPush(cli: Cli, xcom: Command): void {
     .option("--ti <uuid>", "task instance, where it is known")
     .option("--base <path>", "base path, in place of the setting")
     .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", whole)
-    .addOption(new Option("--compression <codec>", "in place of the setting").choices(CODECS))
+    .addOption(new Option("--compression <codec>", "in place of the setting").choices(XCOM_CODECS))
     .addOption(new Option("--layout <layout>", "where the object goes").choices(["ti", "uuid"]).default("ti"))
     .action(cli.run(push));
 }

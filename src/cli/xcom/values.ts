@@ -23,6 +23,9 @@ import { input, jsonLine, printable, put } from "../format.js";
 
 export type { StoredLocation } from "../../xcom/index.js";
 
+/** The backend's codecs, in the order of the help. */
+export const XCOM_CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
+
 export interface PushOptions extends BackendOptions {
   dag: string;
   run: string;

@@ -2,9 +2,12 @@
 
 import { randomUUID } from "node:crypto";
 import { memoryLimiter } from "../../concurrency.js";
-import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
+import { BatchDeleteError, type ConditionalIdentifier, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
 
 type Signal = AbortSignal | undefined;
+
+/** An object to delete, in one state or in any. */
+export type DoomedObject = ObjectIdentifier & Partial<ConditionalIdentifier>;
 
 /** The outcome of one call in a batch: it succeeded, must be repeated on its own, or failed for good. */
 export type DeleteOutcome = "gone" | "again" | Error;
@@ -13,20 +16,16 @@ export interface BatchDelete {
   /** The maximum number of objects in a batch. */
   readonly size: number;
   /** Succeeds for a missing object. */
-  one(object: ObjectIdentifier, signal: Signal): Promise<void>;
+  one(object: DoomedObject, signal: Signal): Promise<void>;
   /** Returns outcomes by index; a call without one is repeated. */
-  many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
+  many(objects: readonly DoomedObject[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
 /** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
-export async function batchDelete(
-  bulk: BatchDelete,
-  objects: readonly ObjectIdentifier[],
-  signal: Signal,
-): Promise<void> {
+export async function batchDelete(bulk: BatchDelete, objects: readonly DoomedObject[], signal: Signal): Promise<void> {
   const [only, ...more] = objects;
   if (only && more.length === 0) return bulk.one(only, signal);
   const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
@@ -40,14 +39,14 @@ export async function batchDelete(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-function batches(objects: readonly ObjectIdentifier[], size: number): ObjectIdentifier[][] {
+function batches(objects: readonly DoomedObject[], size: number): DoomedObject[][] {
   const count = Math.ceil(objects.length / size);
   return Array.from({ length: count }, (_, i) => objects.slice(i * size, (i + 1) * size));
 }
 
 async function deleteBatch(
   bulk: BatchDelete,
-  batch: readonly ObjectIdentifier[],
+  batch: readonly DoomedObject[],
   signal: Signal,
 ): Promise<DeleteFailure[]> {
   const verdicts = batch.length === 1 ? [] : await bulk.many(batch, signal);
@@ -61,7 +60,7 @@ async function deleteBatch(
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function retryAlone(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal): Promise<unknown> {
+async function retryAlone(bulk: BatchDelete, object: DoomedObject, signal: Signal): Promise<unknown> {
   try {
     await bulk.one(object, signal);
     return "gone";

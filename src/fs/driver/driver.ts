@@ -149,6 +149,13 @@ export interface ObjectIdentifier {
   version?: string;
 }
 
+/** An object in one state. */
+export interface ConditionalIdentifier {
+  key: string;
+  /** The etag that it must have. */
+  ifMatch: string;
+}
+
 /** A key that a bulk delete could not delete, with the provider's error. */
 export interface DeleteFailure {
   key: string;
@@ -341,6 +348,12 @@ export interface Driver extends ObjectDriver, SuffixReader {
    * driver omits it if the provider cannot compare and delete in one step; a move then checks right before it deletes.
    */
   deleteIfMatch?(key: string, etag: string, options: Cancel): Promise<void>;
+  /**
+   * Deletes many objects in few requests, each only if it has its etag: the provider compares and deletes in one step.
+   * Succeeds for missing keys, unless the provider takes them for a state that differs. Throws one {@link
+   * BatchDeleteError} for the failed ones, in which PreconditionFailed stands for an object with another etag.
+   */
+  deleteManyIfMatch?(objects: readonly ConditionalIdentifier[], options: Cancel): Promise<void>;
 }
 
 /**

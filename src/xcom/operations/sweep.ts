@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath } from "../keys/base.js";
 import { type Candidate, candidateIn, collectCandidates, keyIn, type SweepShard } from "./candidates.js";
+import type { Watched } from "./progress.js";
 import { collectReferences, flat } from "./reference-keys.js";
 import type { ReferenceSource } from "./references.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
@@ -12,7 +13,7 @@ import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";
 import { checkApart } from "./sweep-undo.js";
 
-export interface SweepOptions extends Abortable {
+export interface SweepOptions extends Abortable, Watched {
   storage: Storage;
   /** Where objects are looked for: the base path, or a folder below `base`. Never a whole bucket. */
   path: StoragePath | string;
@@ -60,6 +61,7 @@ const OPTIONS: OptionNames<SweepOptions> = {
   aliases: true,
   concurrency: true,
   onOrphan: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -104,7 +106,11 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     const scope = { ...checked, op: "sweep" };
     for (const source of checked.sources) await collectReferences(source, scope, references, report);
     const orphans = new LineSorter(folder);
-    await compare(candidates.batches(), references.batches(), orphans, { report, signal });
+    await compare(candidates.batches(), references.batches(), orphans, {
+      report,
+      onProgress: checked.onProgress,
+      signal,
+    });
     const isRemoval = checked.delete === true || checked.trash !== undefined;
     if (isRemoval) checkShare(report, checked);
     await removeOrphans(orphansIn(orphans.batches()), checked, report);
@@ -163,7 +169,7 @@ function checkShard({ index, of }: SweepShard): void {
   throw invalid(`shard of sweep is { index, of } with 1 <= index <= of, not { index: ${index}, of: ${of} }`);
 }
 
-interface Comparison {
+interface Comparison extends Watched {
   report: SweepReport;
   signal: AbortSignal | undefined;
 }
@@ -173,7 +179,7 @@ async function compare(
   candidates: Batches,
   references: Batches,
   orphans: LineSorter,
-  { report, signal }: Comparison,
+  { report, onProgress, signal }: Comparison,
 ): Promise<void> {
   const keys = flat(references);
   let key = await keys.next();
@@ -193,6 +199,8 @@ async function compare(
         if (full) await full;
       }
     }
+    const { referenced, orphaned, considered: total, bytes } = report;
+    onProgress?.({ phase: "compare", count: referenced + orphaned, total, bytes });
   }
 }
 

@@ -1,10 +1,10 @@
 import {
   type BatchDelete,
   type DeleteOutcome,
+  type DoomedObject,
   readMultipartMixed,
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
-import type { ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import type { Explanation } from "../../http/types.js";
 import { given, type Server, withQuery } from "./client.js";
@@ -17,7 +17,7 @@ export class BatchRequests implements BatchDelete {
 
   constructor(readonly server: Server) {}
 
-  async one({ key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string }, signal: Signal): Promise<void> {
+  async one({ key, version, ifMatch }: DoomedObject, signal: Signal): Promise<void> {
     try {
       const headers = { "if-match": ifMatch };
       const ask = { method: "DELETE", key, query: { versionid: version }, headers, signal } as const;
@@ -28,7 +28,7 @@ export class BatchRequests implements BatchDelete {
     }
   }
 
-  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
+  async many(objects: readonly DoomedObject[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
     const { boundary, body } = writeMultipartMixed(
       await Promise.all(objects.map((object) => call(this.server, object))),
     );
@@ -44,10 +44,10 @@ export class BatchRequests implements BatchDelete {
 }
 
 /** Formats one call of the batch, signed separately with the date alone: the version is that of the batch. */
-async function call(server: Server, { key, version }: ObjectIdentifier): Promise<string> {
+async function call(server: Server, { key, version, ifMatch }: DoomedObject): Promise<string> {
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
-  const headers = { "x-ms-date": new Date(server.now()).toUTCString() };
+  const headers = given({ "x-ms-date": new Date(server.now()).toUTCString(), "if-match": ifMatch });
   const { access } = server;
   const request = { method: "DELETE", path, query, headers, length: 0 };
   const authorization = await (access.authorizeInBatch?.(request) ?? access.authorize(request));

@@ -38,6 +38,7 @@ export function azureDriver(server: Server, shared: DriverContext): Driver {
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).one({ key, ifMatch }, signal),
+    deleteManyIfMatch: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     signedUrl: async (key, options) => signedUrl(server, key, options),
     signedPost: async () => {
       throw failure("Unsupported", "Azure takes no uploads by a form; send a PUT to a signed URL");

@@ -1,6 +1,7 @@
 /** The driver of an S3 bucket on this library's transport. */
 
 import type {
+  ConditionalIdentifier,
   Driver,
   DriverAttributeOptions,
   DriverContext,
@@ -24,10 +25,10 @@ import {
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import type { S3Options } from "./connection.js";
 import { copy } from "./copy.js";
-import { remove, removeEach, removeObject } from "./delete.js";
+import { remove, removeEach, removeIfMatch, removeObject } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
-import { profiles } from "./profile.js";
+import { AMAZON, profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { readLast } from "./read-last.js";
 import { presigned, presignedPost } from "./sign.js";
@@ -67,6 +68,10 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
+    ...(bucket.profile === AMAZON && {
+      deleteManyIfMatch: (objects: readonly ConditionalIdentifier[], { signal }: { signal: AbortSignal | undefined }) =>
+        removeIfMatch(bucket, objects, signal),
+    }),
     ...signing,
   };
 }
