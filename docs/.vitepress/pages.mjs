@@ -108,6 +108,7 @@ export function sidebar() {
       ...guide("copying", "Copying and moving"),
       ...entry("docs/sync.md", "Sync"),
       ...guide("links", "Signed links and forms"),
+      ...guide("buckets", "Buckets"),
       ...guide("web", "Web applications"),
       ...entry("docs/attributes.md", "Attributes"),
       ...entry("docs/encryption.md", "Encryption and checksums"),

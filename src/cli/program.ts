@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import type { CommonOptions } from "./command.js";
 import { Cli, type ExitCode, report } from "./command.js";
+import { addBuckets } from "./commands/buckets.js";
 import { addFsck } from "./commands/fsck.js";
 import { addLifecycle } from "./commands/lifecycle.js";
 import { addListing } from "./commands/listing.js";
@@ -52,6 +53,7 @@ function programOf(cli: Cli, number: string): Command {
     .exitOverride();
   present(program, cli.io);
   addListing(cli, program);
+  addBuckets(cli, program);
   addUsage(cli, program);
   addTransfers(cli, program);
   addSync(cli, program);

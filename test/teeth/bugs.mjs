@@ -14,6 +14,47 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Buckets
+  {
+    name: "a container of Azure is deleted with its blobs",
+    file: "src/fs/drivers/azure/buckets.ts",
+    find: "      await checkEmpty(server, bucket, signal);\n",
+    replace: "",
+    tests: ["test/conformance/buckets.test.ts"],
+    only: "buckets of azurite",
+  },
+  {
+    name: "a bucket of another account counts as the caller's",
+    file: "src/fs/drivers/s3/buckets.ts",
+    find: 'if (code === "BucketAlreadyExists") return "taken";',
+    replace: 'if (code === "BucketAlreadyExists") return "own";',
+    tests: ["test/conformance/buckets.test.ts"],
+    only: "a bucket of another account",
+  },
+  {
+    name: "AWS resets the access control lists of a bucket that is created again",
+    file: "src/fs/drivers/s3/buckets.ts",
+    find: "if (amazon && place === undefined && ",
+    replace: "if (!amazon && place === undefined && ",
+    tests: ["test/conformance/buckets.test.ts"],
+    only: "Amazon S3",
+  },
+  {
+    name: "a bucket that another request has created is taken for a refusal",
+    file: "src/fs/driver/buckets.ts",
+    find: "if (!ambiguous || suspected) throw",
+    replace: "throw",
+    tests: ["test/conformance/buckets.test.ts"],
+    only: "answers for",
+  },
+  {
+    name: "the name of a new bucket is not checked",
+    file: "src/fs/drivers/gcs/buckets.ts",
+    find: "    async create(name, { region: location, signal }) {\n      checkName(name);",
+    replace: "    async create(name, { region: location, signal }) {",
+    tests: ["test/conformance/buckets.test.ts"],
+    only: "answers for",
+  },
   // Operations
   {
     name: "fsck takes a refused look for a whole object",

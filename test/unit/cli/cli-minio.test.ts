@@ -71,6 +71,43 @@ await describeOn("minio", "the command on MinIO", (server: ServerOf<"minio">) =>
     expect((await run(["ls", at("*.js")])).stdout.trim().split("\n")).toHaveLength(3);
   });
 
+  test("buckets are created, listed and deleted, and none that is not empty", async () => {
+    const made = `s3://lake@${bucket().name}-made`;
+    expect(await run(["mb", made])).toMatchObject({ code: 0, stdout: `created ${made}/\n`, stderr: "" });
+    expect(await run(["mb", made])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/AlreadyExists.*already\)\n$/),
+    });
+    const listed = jsonLines((await run(["ls", "--json", "s3://lake@"])).stdout);
+    expect(listed).toContainEqual(expect.objectContaining({ path: `${made}/`, created: expect.any(String) }));
+    expect((await run(["ls", "s3://lake@"])).stdout).toMatch(
+      new RegExp(`^\\d{4}-.{14} {2}${bucket().name}-made/$`, "m"),
+    );
+    await writeFile(join(folder, "a.txt"), "text");
+    await run(["cp", "a.txt", `${made}/`]);
+    const kept = await run(["rb", made]);
+    expect(kept).toMatchObject({ code: 1, stderr: expect.stringContaining(`stowage ls -r --versions ${made}/`) });
+    expect((await run(["cat", `${made}/a.txt`])).stdout).toBe("text");
+    await run(["rm", `${made}/a.txt`]);
+    expect(await run(["rb", "--json", made])).toMatchObject({ code: 0, stdout: expect.stringContaining("deleted") });
+    expect(await run(["rb", made])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("stowage ls s3://lake@"),
+    });
+  });
+
+  test("a key, wildcards of names and buckets of files are refused by mb and rb", async () => {
+    for (const [command, path] of [
+      ["mb", at("a")],
+      ["rb", at("a")],
+      ["mb", "s3://lake@Upper"],
+      ["rb", "s3://lake@a*"],
+    ])
+      expect(await run([command!, path!]), path).toMatchObject({ code: 2, stdout: "" });
+    expect(await run(["mb", "folder"])).toMatchObject({ code: 2, stdout: "" });
+    expect(await run(["ls", "-r", "s3://lake@"])).toMatchObject({ code: 2, stdout: "" });
+  });
+
   test("a signed link reads the object without credentials", async () => {
     await writeFile(join(folder, "a.txt"), "for everybody");
     await run(["cp", "a.txt", at("a.txt")]);

@@ -1,6 +1,7 @@
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { setAttributes } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
@@ -42,6 +43,7 @@ export function gcsDriver(server: Server, shared: DriverContext): Driver {
     }),
     signedUrl: (key, options) => signedUrl(server, key, options),
     signedPost: (key, options) => signedPost(server, key, options),
+    buckets: bucketService(server, () => server.tokens.project()),
     codeOf,
     close: async () => server.close(),
   };

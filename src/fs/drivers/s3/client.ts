@@ -212,9 +212,11 @@ type Place = Pick<S3Options, "endpoint" | "addressing">;
 /** Returns the location of `bucket` at an endpoint, or in AWS's `region` without one. */
 export function addressOf({ endpoint, addressing }: Place, bucket: string, region: string): Address {
   const origin = originOf(endpoint ?? amazon(region));
-  if (!inHost(addressing, bucket, origin)) return { origin, path: `${origin.base}/${encodeKey(bucket)}/` };
-  const [hostname, host] = [`${bucket}.${origin.hostname}`, `${bucket}.${origin.host}`];
-  return { origin: { ...origin, hostname, host }, path: `${origin.base}/` };
+  const path = `${origin.base}/`;
+  // Without a bucket: the account.
+  if (!inHost(addressing, bucket, origin)) return { origin, path: path + encodeKey(bucket && `${bucket}/`) };
+  const at = `${bucket}.`;
+  return { origin: { ...origin, hostname: at + origin.hostname, host: at + origin.host }, path };
 }
 
 function amazon(region: string): string {

@@ -14,6 +14,7 @@ import type {
 import { originOf } from "../../http/client.js";
 import type { HttpOptions } from "../../http/types.js";
 import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import { checksumsOf, writeChecked } from "./checksum.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import { copy } from "./copy.js";
@@ -21,7 +22,7 @@ import { remove, removeEach, removeObject } from "./delete.js";
 import { ENCRYPTIONS, encryptedBucket, sameEncryption } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
-import { profiles } from "./profile.js";
+import { AMAZON, profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { readLast } from "./read-last.js";
 import { presigned, presignedPost } from "./sign.js";
@@ -29,20 +30,27 @@ import { write } from "./write.js";
 
 export async function openBucket(
   name: string,
-  options: BucketOptions,
+  given: BucketOptions,
   keys: CredentialProvider,
   shared: DriverContext,
 ): Promise<Driver> {
+  const options: BucketOptions = name === "" ? { ...given, addressing: "path" } : given;
   const opened = await bucketOf(name, options, keys, shared.env);
   const bucket = { ...opened, ...(options.endpoint !== undefined && { origin: originOf(options.endpoint) }) };
   return s3Driver(bucket, shared, {
     signedUrl: (key, request) => presigned(bucket.client, key, request),
     signedPost: (key, request) => presignedPost(bucket, key, request),
+    buckets: bucketService({
+      open: async (region = options.region) =>
+        (await bucketOf("", { ...options, region, addressing: "path" }, keys, shared.env)).client,
+      region: options.region,
+      amazon: bucket.profile === AMAZON,
+    }),
   });
 }
 
 /** Returns the driver of a bucket, on any client. */
-export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): Driver {
+export function s3Driver(of: Bucket, shared: DriverContext, more: OfClient): Driver {
   const bucket: Bucket = { ...of, attributes: attributeHeaders };
   return {
     ...objectDriver(bucket, shared),
@@ -52,7 +60,7 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     encryption: {
       names: ENCRYPTIONS,
       customerKeyOnCopy: true,
-      driver: (call) => s3Driver(encryptedBucket(bucket, call), shared, signing),
+      driver: (call) => s3Driver(encryptedBucket(bucket, call), shared, more),
     },
     stat: (key, options) => statWithTags(bucket, key, options),
     write: (key, body, options) => writeChecked(bucket, key, body, options, shared.uploads),
@@ -61,11 +69,12 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
-    ...signing,
+    ...more,
   };
 }
 
-type Signing = Pick<Driver, "signedUrl" | "signedPost">;
+/** What depends on the kind of the client. */
+type OfClient = Pick<Driver, "signedUrl" | "signedPost" | "buckets">;
 
 // The part of the driver that small bundles need: single objects.
 

@@ -18,10 +18,11 @@ import { type Http, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type { HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
+import { bucketService } from "./buckets.js";
 import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
 import { s3Driver } from "./driver.js";
 import { CHECKSUM, checksumOf } from "./object.js";
-import type { Profile } from "./profile.js";
+import { AMAZON, type Profile } from "./profile.js";
 
 /** The part of an `S3Client` that is used. */
 export interface SdkS3 {
@@ -34,6 +35,7 @@ interface SdkConfig {
     handle(request: SdkRequest, options: { abortSignal: AbortSignal }): Promise<{ response: SdkResponse }>;
     httpHandlerConfigs?(): { httpAgent?: { maxSockets?: number }; httpsAgent?: { maxSockets?: number } };
   };
+  region?(): Promise<string>;
   signer(scheme?: AuthScheme): Promise<Signer>;
   credentials(options?: { forceRefresh: boolean }): Promise<object>;
   readonly s3ExpressIdentityProvider?: {
@@ -118,6 +120,11 @@ export async function sdkDriver(
     async signedPost() {
       throw failure("Unsupported", "forms are signed with keys: use s3(keys), or @aws-sdk/s3-presigned-post");
     },
+    buckets: bucketService({
+      open: () => SdkClient.open(client, library, gate, ""),
+      region: await client.config.region?.(),
+      amazon: profile === AMAZON,
+    }),
   });
 }
 
@@ -232,23 +239,34 @@ class SdkClient implements BucketClient {
 
   /** Resolves a command that is not sent, since the client's endpoint may come from a profile or the environment. */
   async #resolve(Bucket: string, sessionless: boolean): Promise<Endpoint> {
-    const { HeadObjectCommand, CopyObjectCommand } = this.#library;
-    const place = { Bucket, Key: "-" };
-    const command = sessionless ? new CopyObjectCommand({ ...place, CopySource: "-/-" }) : new HeadObjectCommand(place);
+    const command = this.#command(Bucket, sessionless);
     const stack = this.#client.middlewareStack.clone();
     const take: Middleware = (_next, context) => async () => ({ response: {}, output: context.endpointV2 });
     stack.add(take, { step: "build", name: "stowageEndpoint" });
     const { config } = this.#client;
     const region = this.#region;
     const moved = region === undefined ? config : { ...config, region: async () => region };
-    const handler = (command as unknown as SdkCommand).resolveMiddleware(stack, moved, {});
+    const handler = command.resolveMiddleware(stack, moved, {});
     const { output } = await handler({ input: command.input }).catch(refused);
     if (output) return output;
     throw failure("Unsupported", "this client of @aws-sdk/client-s3 does not say where a bucket is");
   }
+
+  #command(Bucket: string, sessionless: boolean): SdkCommand {
+    const { HeadObjectCommand, CopyObjectCommand, ListBucketsCommand } = this.#library;
+    const place = { Bucket, Key: "-" };
+    const command =
+      Bucket === ""
+        ? new ListBucketsCommand({})
+        : sessionless
+          ? new CopyObjectCommand({ ...place, CopySource: "-/-" })
+          : new HeadObjectCommand(place);
+    return command as unknown as SdkCommand;
+  }
 }
 
 interface SdkCommand {
+  readonly input: object;
   resolveMiddleware(stack: Stack, config: object, options: object): (args: object) => Promise<{ output?: Endpoint }>;
 }
 
