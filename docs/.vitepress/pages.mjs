@@ -116,6 +116,7 @@ export function sidebar() {
       ...guide("concurrency", "Concurrent writers"),
       ...guide("errors", "Errors"),
       ...guide("timeouts-and-retries", "Timeouts and retries"),
+      ...guide("observability", "Observability"),
       ...guide("limits", "Limits and memory"),
       ...entry("docs/symlinks.md", "Symlinks and odd names"),
       ...guide("bundlers", "Bundlers and small bundles"),

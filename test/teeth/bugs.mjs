@@ -14,6 +14,39 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Observability
+  {
+    name: "the query of a request, with its signature, is in its event",
+    file: "src/fs/driver/observed-http.ts",
+    find: "${query < 0 ? path : path.slice(0, query)}",
+    replace: "${path}",
+    tests: ["test/unit/fs/observed.test.ts"],
+    only: "observed on MinIO",
+  },
+  {
+    name: "a verb made of others is several operations",
+    file: "src/fs/observed-storage.ts",
+    find: "verb.apply(this.#plain, counting(event, given))",
+    replace: "verb.apply(this, counting(event, given))",
+    tests: ["test/unit/fs/observed.test.ts"],
+    only: "stowage:operation",
+  },
+  {
+    name: "requests of an iteration belong to whoever iterates",
+    file: "src/fs/observed-storage.ts",
+    find: "resource.runInAsyncScope(work)",
+    replace: "(void resource, work())",
+    tests: ["test/unit/fs/observed.test.ts"],
+    only: "stowage:request",
+  },
+  {
+    name: "the spans of requests are beside that of their call",
+    file: "src/otel.ts",
+    find: "if (span) return trace.setSpan(context.active(), span);",
+    replace: "void span;",
+    tests: ["test/unit/fs/observed.test.ts"],
+    only: "OpenTelemetry",
+  },
   // Buckets
   {
     name: "a container of Azure is deleted with its blobs",

@@ -11,6 +11,7 @@ import type { MemoryLimiter } from "../../concurrency.js";
 import type { Connection, Secret } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
+import type { HttpOptions } from "../http/types.js";
 
 /** What a provider stores with an object besides its bytes. A driver's `attributes` names those that it can store. */
 export interface ObjectAttributes {
@@ -382,6 +383,8 @@ export interface DriverContext {
   uploads: MemoryLimiter;
   downloads: MemoryLimiter;
   env: Readonly<Record<string, string | undefined>>;
+  /** For `openHttp`, so that the driver's requests are published to whom observes them. */
+  observe?: HttpOptions["observe"];
 }
 
 /**

@@ -6,9 +6,10 @@ import type { S3Encryption, S3Options } from "../../../connections/options/s3.js
 import type { S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { invalid } from "../../../errors.js";
 import type { ObjectAttributes, ObjectInfo } from "../../driver/driver.js";
-import { type Http, openHttp, originOf } from "../../http/client.js";
+import { openHttp, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type {
+  HttpClient,
   HttpOptions,
   HttpRequest,
   HttpResponse,
@@ -105,7 +106,7 @@ export class S3Client implements BucketClient {
   readonly #options: ClientOptions;
   readonly #keys: CredentialProvider;
   readonly #common: Readonly<Record<string, string>>;
-  #http!: Http;
+  #http!: HttpClient;
   #address: Address;
   #region: string;
   #signer: SigV4;

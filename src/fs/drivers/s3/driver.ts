@@ -34,7 +34,11 @@ export async function openBucket(
   keys: CredentialProvider,
   shared: DriverContext,
 ): Promise<Driver> {
-  const options: BucketOptions = name === "" ? { ...given, addressing: "path" } : given;
+  const options: BucketOptions = {
+    ...given,
+    ...(name === "" && { addressing: "path" }),
+    transport: { ...given.transport, observe: shared.observe },
+  };
   const opened = await bucketOf(name, options, keys, shared.env);
   const bucket = { ...opened, ...(options.endpoint !== undefined && { origin: originOf(options.endpoint) }) };
   return s3Driver(bucket, shared, {
@@ -84,7 +88,10 @@ export interface BucketOptions extends Pick<S3Options, "provider" | "addressing"
   readonly encryption: EncryptionHeaders;
   /** @default those of the provider's profile */
   readonly checksums?: Bucket["checksums"];
-  readonly transport?: Pick<HttpOptions, "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls">;
+  readonly transport?: Pick<
+    HttpOptions,
+    "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls" | "observe"
+  >;
 }
 
 export async function bucketOf(

@@ -14,9 +14,9 @@ import type {
   ResponseHeaders,
 } from "../../driver/driver.js";
 import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
-import { type Http, originOf } from "../../http/client.js";
+import { originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
-import type { HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
+import type { HttpClient, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import { bucketService } from "./buckets.js";
 import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
@@ -108,7 +108,7 @@ export async function sdkDriver(
   shared: DriverContext,
 ): Promise<Driver> {
   const library = await loadSdk();
-  const sender = await SdkClient.open(client, library, gate, name);
+  const sender = await SdkClient.open(client, library, gate, name, shared);
   const bucket = {
     ...{ name, client: sender, profile, encryption: NO_ENCRYPTION, origin: sender.origin },
     checksums: await checksumsOf(client.config, profile),
@@ -121,7 +121,7 @@ export async function sdkDriver(
       throw failure("Unsupported", "forms are signed with keys: use s3(keys), or @aws-sdk/s3-presigned-post");
     },
     buckets: bucketService({
-      open: () => SdkClient.open(client, library, gate, ""),
+      open: () => SdkClient.open(client, library, gate, "", shared),
       region: await client.config.region?.(),
       amazon: profile === AMAZON,
     }),
@@ -151,7 +151,7 @@ class SdkClient implements BucketClient {
   readonly #bucket: string;
   readonly #endpoints = new Map<string, Promise<Endpoint>>();
   origin!: Pick<Origin, "protocol" | "hostname">;
-  #http!: Http;
+  #http!: HttpClient;
   /** The actual region of the bucket, if the client follows. */
   #region: string | undefined;
 
@@ -161,13 +161,19 @@ class SdkClient implements BucketClient {
     this.#bucket = bucket;
   }
 
-  static async open(client: SdkS3, library: Library, gate: Gate, bucket: string): Promise<SdkClient> {
+  static async open(
+    client: SdkS3,
+    library: Library,
+    gate: Gate,
+    bucket: string,
+    shared: DriverContext,
+  ): Promise<SdkClient> {
     const opened = new SdkClient(client, library, bucket);
     const { url } = await opened.#endpoint(bucket, false);
     const protocol = url.protocol as "http:" | "https:";
     opened.origin = { protocol, hostname: url.hostname };
     const dialect = s3Dialect((error, headers) => opened.#recover(error, headers));
-    opened.#http = clientHttp(protocol, dialect, gate, (request) => send(client, protocol, request));
+    opened.#http = clientHttp(protocol, dialect, gate, shared, (request) => send(client, protocol, request));
     return opened;
   }
 
