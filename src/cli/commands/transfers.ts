@@ -249,8 +249,10 @@ async function one(
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
   const tree = recursive && !(shared && (await storage.exists(source, { signal })));
   if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
-  const encryption = await encryptionIn(session, options);
   const customerKey = await customerKeyIn(session, options.sourceCustomerKey);
+  // A copy is written with the key of its source, unless it is to have another encryption; files have none.
+  const plain = customerKey && providerOf(target.scheme) === "file" ? {} : undefined;
+  const encryption = (await encryptionIn(session, options)) ?? plain;
   const replace = attributesIn(options);
   const init = { recursive: tree, ifAbsent, followLinks, attributes, replace, encryption, customerKey, signal };
   if (options.checksum) {
