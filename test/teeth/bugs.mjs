@@ -18,8 +18,8 @@ export const bugs = [
   {
     name: "the query of a request, with its signature, is in its event",
     file: "src/fs/driver/observed-http.ts",
-    find: "${query < 0 ? path : path.slice(0, query)}",
-    replace: "${path}",
+    find: "path.slice(0, query)",
+    replace: "path",
     tests: ["test/unit/fs/observed.test.ts"],
     only: "observed on MinIO",
   },

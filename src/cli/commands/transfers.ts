@@ -212,10 +212,9 @@ async function all(
       const lane = async () => {
         for (const source of queue) {
           try {
-            const shared = { onProgress: onProgress(), clear: () => bar.end() };
+            const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
             await one(session, source, target.join(source.name), options, verb, shared);
             batch.done(1);
-            bar.file();
           } catch (error) {
             if (session.signal.aborted) throw error;
             if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
@@ -232,6 +231,8 @@ async function all(
 /** The bar of several transfers. */
 interface Shared {
   onProgress: ((bytes: number) => void) | undefined;
+  /** Counts a file of a directory as done. */
+  file(): void;
   clear(): void;
 }
 
@@ -267,11 +268,14 @@ async function one(
         customerKey,
       ),
     );
-  } else if (shared) await storage[verb](source, target, { ...init, onProgress: shared.onProgress });
-  else
-    await session.transfer(source.name, total, (bar) =>
-      storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done) }),
-    );
+  } else if (shared) {
+    await storage[verb](source, target, { ...init, onProgress: shared.onProgress, onStep: shared.file });
+    if (!tree) shared.file();
+  } else
+    await session.transfer(source.name, total, (bar) => {
+      const onStep = recursive ? () => bar.file() : undefined;
+      return storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done), onStep });
+    });
   const action = verb === "copy" ? "copied" : "moved";
   // The line would begin behind the bar.
   shared?.clear();
