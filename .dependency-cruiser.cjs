@@ -45,6 +45,9 @@ function door(name, from = `^src/${name}/`) {
   };
 }
 
+/** What a provider's driver reads from a connection. */
+const CONNECTION_OPTIONS = "^src/fs/drivers/[^/]+/(connection|connection-credentials|aws-profile)\\.ts$";
+
 /** The files that put the rooms together, and the public doors: they pick what they need, so that bundles stay small. */
 const ASSEMBLY = "^src/(index|core|xcom|driver|claims|open|backend)\\.ts$";
 
@@ -119,7 +122,13 @@ module.exports = {
       name: "only open names drivers",
       severity: "error",
       from: { path: "^src/", pathNot: ["^src/open\\.ts$", "^src/(index|core|driver)\\.ts$", "^src/fs/drivers/"] },
-      to: { path: "^src/fs/drivers/" },
+      to: { path: "^src/fs/drivers/", pathNot: CONNECTION_OPTIONS },
+    },
+    {
+      name: "doctor and init alone read what a connection says to a driver",
+      severity: "error",
+      from: { path: "^src/", pathNot: ["^src/fs/drivers/", "^src/cli/(doctor|init)/"] },
+      to: { path: CONNECTION_OPTIONS },
     },
     {
       name: "nothing sees the command or the conformance tests",

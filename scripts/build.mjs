@@ -23,9 +23,6 @@ function entryPoints() {
   return Object.fromEntries(pairs.map(([at, from]) => [at.replace(/^\.\/dist\/node\/|\.js$/g, ""), from]));
 }
 
-/** Exported by an index for drivers only. */
-const FOR_DRIVERS = "/connections/options/";
-
 /** Returns the module and all its imports except lazy ones. */
 function closure(start, graph) {
   const found = new Set([start]);
@@ -53,7 +50,7 @@ await bundle.write({
         debugName: "core",
         name: (id, graph) => {
           core ??= closure(join(dist, "index.js"), graph);
-          return core.has(id) && !id.includes(FOR_DRIVERS) ? "core" : null;
+          return core.has(id) ? "core" : null;
         },
       },
     ],

@@ -43,7 +43,7 @@ export type {
 export { Storage } from "./fs/storage.js";
 export type { SyncOptions, SyncStep, SyncSummary } from "./fs/sync.js";
 export type { UpdateFunction } from "./fs/update.js";
-export type { WriteBody } from "./fs/write-body.js";
+export type { WriteBody } from "./fs/write.js";
 export { XComObjectStorageBackend } from "./objectstore-backend.js";
 export { type PathParts, StoragePath } from "./path.js";
 export { readAliases } from "./xcom/aliases.js";

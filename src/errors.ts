@@ -218,9 +218,15 @@ export function checkOptions<T>(verb: string, options: T, names: OptionNames<T>)
     if (value === undefined) continue;
     if ((names as Readonly<Record<string, unknown>>)[name] !== true)
       throw unknownOption(verb, name, Object.keys(names));
-    if (FLAGS.has(name) && typeof value !== "boolean") throw invalid(`${name} of ${verb} must be true or false`);
+    const kind = FLAGS.has(name) ? notFlag(value) : name === "signal" ? notSignal(value) : "";
+    if (kind) throw invalid(`${name} of ${verb} must be ${kind}`);
   }
 }
+
+const notFlag = (value: unknown) => (typeof value === "boolean" ? "" : "true or false");
+
+/** Accepts signals of other realms too. */
+const notSignal = (value: unknown) => (typeof Object(value).throwIfAborted === "function" ? "" : "an AbortSignal");
 
 /** Options that are on or off: the text "false", as a form or a query has it, would else turn them on. */
 const FLAGS: ReadonlySet<string> = new Set(["recursive", "ifAbsent", "followLinks", "emptyBucket", "versions"]);

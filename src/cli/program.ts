@@ -3,31 +3,47 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError } from "commander";
 import type { CommonOptions } from "./command.js";
 import { Cli, type ExitCode, report } from "./command.js";
-import { addBuckets } from "./commands/buckets.js";
-import { addFsck } from "./commands/fsck.js";
-import { addLifecycle } from "./commands/lifecycle.js";
-import { addListing } from "./commands/listing.js";
-import { addMigrate } from "./commands/migrate.js";
-import { addObjects } from "./commands/objects.js";
-import { addReport } from "./commands/report.js";
-import { addSweep } from "./commands/sweep.js";
-import { addSync } from "./commands/sync.js";
-import { addTransfers } from "./commands/transfers.js";
-import { addUsage } from "./commands/usage.js";
-import { addXCom } from "./commands/xcom.js";
-import { addCompletion } from "./completion.js";
-import { addDoctor } from "./doctor/index.js";
 import type { Io } from "./format.js";
 import { styled } from "./format.js";
-import { addInit } from "./init/index.js";
 
 /** Maximum width of help text, in characters: longer lines are hard to read. */
 const WIDEST_HELP = 100;
+
+type AddCommands = (cli: Cli, program: Command) => void;
+
+/** The modules of the commands, in the order of the help. A command line loads the one that its command is in. */
+export const MODULES: readonly { readonly commands: readonly string[]; readonly load: () => Promise<AddCommands> }[] = [
+  { commands: ["ls", "glob"], load: async () => (await import("./commands/listing.js")).addListing },
+  { commands: ["mb", "rb"], load: async () => (await import("./commands/buckets.js")).addBuckets },
+  { commands: ["du"], load: async () => (await import("./commands/usage.js")).addUsage },
+  { commands: ["cat", "cp", "mv"], load: async () => (await import("./commands/transfers.js")).addTransfers },
+  { commands: ["sync"], load: async () => (await import("./commands/sync.js")).addSync },
+  { commands: ["rm", "stat", "sign"], load: async () => (await import("./commands/objects.js")).addObjects },
+  { commands: ["xcom"], load: async () => (await import("./commands/xcom.js")).addXCom },
+  { commands: ["fsck"], load: async () => (await import("./commands/fsck.js")).addFsck },
+  { commands: ["sweep"], load: async () => (await import("./commands/sweep.js")).addSweep },
+  { commands: ["report"], load: async () => (await import("./commands/report.js")).addReport },
+  { commands: ["migrate"], load: async () => (await import("./commands/migrate.js")).addMigrate },
+  { commands: ["lifecycle"], load: async () => (await import("./commands/lifecycle.js")).addLifecycle },
+  { commands: ["init"], load: async () => (await import("./init/index.js")).addInit },
+  { commands: ["doctor"], load: async () => (await import("./doctor/index.js")).addDoctor },
+  { commands: ["completion"], load: async () => (await import("./completion.js")).addCompletion },
+];
+
+/**
+ * Adds the module of the command that the line starts with. Any other line gets all of them: help, an unknown command,
+ * one after a common option, and `completion`, which prints the names of all.
+ */
+async function addCommands(cli: Cli, program: Command, args: readonly string[]): Promise<void> {
+  const own = MODULES.filter(({ commands }) => args[0] !== "completion" && commands.includes(args[0] ?? ""));
+  for (const add of await Promise.all((own.length > 0 ? own : MODULES).map(({ load }) => load()))) add(cli, program);
+}
 
 /** Runs one command line, `args` without `node` and the file, and returns its exit code. Never rejects. */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const cli = new Cli(io);
   const program = programOf(cli, await version());
+  await addCommands(cli, program, args);
   try {
     await program.parseAsync(args, { from: "user" });
     return cli.exitCode;
@@ -52,21 +68,6 @@ function programOf(cli: Cli, number: string): Command {
     .showSuggestionAfterError()
     .exitOverride();
   present(program, cli.io);
-  addListing(cli, program);
-  addBuckets(cli, program);
-  addUsage(cli, program);
-  addTransfers(cli, program);
-  addSync(cli, program);
-  addObjects(cli, program);
-  addXCom(cli, program);
-  addFsck(cli, program);
-  addSweep(cli, program);
-  addReport(cli, program);
-  addMigrate(cli, program);
-  addLifecycle(cli, program);
-  addInit(cli, program);
-  addDoctor(cli, program);
-  addCompletion(cli, program);
   return program;
 }
 

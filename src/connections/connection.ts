@@ -1,9 +1,6 @@
 import { inspect } from "node:util";
 import { CLASS, isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
-import { Secret } from "./secret.js";
-
-export { Secret } from "./secret.js";
 
 /** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name marks it as one. */
 export type Extra = string | number | boolean | null | Secret | readonly Extra[] | { readonly [name: string]: Extra };
@@ -249,4 +246,34 @@ function redactFields(fields: object, secret = false, depth = 0): { readonly [na
       .filter(([, inner]) => inner !== undefined)
       .map(([name, inner]) => [name, redactValue(inner, secret || isSecretName(name), depth + 1)]),
   );
+}
+
+/** A value hidden from messages, logs, inspection, JSON and strings; only `reveal()` returns it. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** Identifies the class to another copy of this library. */
+  get [CLASS](): "Secret" {
+    return "Secret";
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return "[redacted]";
+  }
+
+  toJSON(): string {
+    return "[redacted]";
+  }
+
+  [inspect.custom](): string {
+    return "[redacted]";
+  }
 }

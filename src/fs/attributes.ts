@@ -1,10 +1,20 @@
-/** Checks of the attributes of objects that need no request. */
+/** Checks of the attributes of objects that need no request, and changes of them in place. */
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
-import type { AttributeName, Driver, ObjectAttributes, ObjectInfo, ResponseHeaders } from "./driver/driver.js";
+import type {
+  AttributeName,
+  Driver,
+  ObjectAttributes,
+  ObjectInfo,
+  ResponseHeaders,
+  WriteResult,
+} from "./driver/driver.js";
+import type { ResolvedObject } from "./operation.js";
 import {
   type CopyOptions,
+  checkConditions,
   checkHeader,
   checkMetadata,
+  type SetAttributesOptions,
   STAT,
   type StatOptions,
   type UpdateOptions,
@@ -173,4 +183,22 @@ export function withChanges(info: ObjectInfo, changes: AttributeChanges, driver:
     kept[name] = undefined;
   }
   return { attributes: { ...kept, ...checkAttributes(set, driver) }, changed };
+}
+
+export async function setAttributes(
+  { key, driver }: ResolvedObject,
+  changes: AttributeChanges,
+  { ifMatch, signal }: SetAttributesOptions,
+): Promise<WriteResult> {
+  checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
+  checkConditions(false, ifMatch);
+  const { changed } = withChanges({ key, size: 0 }, changes, driver);
+  if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
+  const tags = driver.attributes.includes("tags") && !changed.has("tags");
+  const was = await driver.stat(key, { version: undefined, tags, signal });
+  if (was.etag === undefined) throw failure("Unsupported", "the server gives the object no etag");
+  if (ifMatch !== undefined && was.etag !== ifMatch)
+    throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
+  const { attributes } = withChanges(was, changes, driver);
+  return driver.setAttributes(key, attributes, { was, changed, conditional: ifMatch !== undefined, signal });
 }

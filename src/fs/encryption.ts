@@ -1,6 +1,6 @@
 /** The encryption of one call. */
 import { isInstance } from "../brand.js";
-import { Secret } from "../connections/secret.js";
+import { Secret } from "../connections/connection.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
 import type {
   CallEncryption,

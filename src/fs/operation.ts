@@ -41,7 +41,7 @@ export class Operation {
     this.#op = op;
     this.#signal = signal;
     // Sharing one signal among many calls is common, and no leak to warn of.
-    if (signal) setMaxListeners(0, signal);
+    if (signal instanceof AbortSignal) setMaxListeners(0, signal);
     this.#failed = { op: verb, ifAbsent: ifAbsent === true, ifMatch: ifMatch !== undefined };
   }
 

@@ -1,7 +1,14 @@
 import { checkOptions, invalid } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { abortable, type ByteStream, toReadableStream } from "../streams.js";
-import { type AttributeChanges, checkMore, STAT_WITH_TAGS, UPDATE, WRITE_WITH_ATTRIBUTES } from "./attributes.js";
+import {
+  type AttributeChanges,
+  checkMore,
+  STAT_WITH_TAGS,
+  setAttributes,
+  UPDATE,
+  WRITE_WITH_ATTRIBUTES,
+} from "./attributes.js";
 import { Batch } from "./batch.js";
 import { Buckets } from "./buckets.js";
 import { checkedBody } from "./checksum.js";
@@ -53,13 +60,11 @@ import { checkReadWithLast, READ_WITH_LAST, readLast } from "./read-last.js";
 import { fetchRanges } from "./read-ranges.js";
 import type { DriverRegistry } from "./registry.js";
 import { Scope } from "./scope.js";
-import { setAttributes } from "./set-attributes.js";
 import { type SyncOptions, type SyncSummary, sync } from "./sync.js";
 import type { TreeOptions } from "./tree.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
-import { decoding, writeObject } from "./write.js";
-import { unwrapped, type WriteBody } from "./write-body.js";
+import { decoding, unwrapped, type WriteBody, writeObject } from "./write.js";
 
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
@@ -224,8 +229,8 @@ export class Storage extends Objects<Driver> {
   update(at: PathLike, change: UpdateFunction, init: UpdateOptions = {}): Promise<WriteResult | undefined> {
     const call = new Operation("update", "write", { signal: init?.signal });
     return call.run(async () => {
-      const path = call.path(this.#reach, at);
       checkOptions("update", init, UPDATE);
+      const path = call.path(this.#reach, at);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
       return updateObject(this, path, change, init);
     });

@@ -8,7 +8,7 @@ import type { ObjectInfo, WriteResult } from "./driver/driver.js";
 import { encryptionOf } from "./encryption.js";
 import type { GetResult } from "./get.js";
 import { checkCount, type ReadOptions, type StatOptions, type UpdateOptions, type WriteOptions } from "./options.js";
-import type { WriteBody } from "./write-body.js";
+import type { WriteBody } from "./write.js";
 
 /** Returns the new body; undefined to leave the object as it is. */
 export type UpdateFunction = (current: GetResult | undefined) => WriteBody | undefined | Promise<WriteBody | undefined>;

@@ -1,5 +1,5 @@
 import type { Codec } from "../codecs/codec.js";
-import { isStorageError } from "../errors.js";
+import { invalid, isStorageError } from "../errors.js";
 import {
   abortable,
   type Body,
@@ -98,4 +98,22 @@ async function* released(bytes: ByteStream, read: () => ByteStream): ByteStream 
 function encoding(place: Place, { compression, level, signal }: ObjectWriteOptions): Stage | undefined {
   const codec = codecOf(compression, place);
   return codec && ((bytes) => codec.encode(bytes, { level, signal }));
+}
+
+/** A body of `storage.write`: also a response or a request with its body, and the fields of a form. */
+export type WriteBody = Body | Response | Request | URLSearchParams;
+
+/**
+ * Returns the bytes of a body and its content type, if it states one. Throws InvalidArgument for a response that is no
+ * success: its body is an error page.
+ */
+export function unwrapped(body: WriteBody): { body: Body; contentType?: string | undefined } {
+  if (body instanceof URLSearchParams)
+    return { body: body.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
+  if (body instanceof Blob) return { body, contentType: body.type || undefined };
+  if (!(body instanceof Response || body instanceof Request)) return { body };
+  if (body.bodyUsed) throw invalid("the body of the response or request was already read");
+  if (body instanceof Response && !body.ok)
+    throw invalid(`the response is no success: its status is ${body.status}; check response.ok`);
+  return { body: body.body ?? "", contentType: body.headers.get("content-type") ?? undefined };
 }

@@ -161,7 +161,7 @@ const CLOUDS = [
     page: (names: string[], next?: string) => gcsList(names, next),
     mark: "pageToken",
     done: { create: 200, delete: 204 },
-    gone: { body: '{"error":{"code":404}}' },
+    gone: { body: '{"error":{"code":404,"errors":[{"reason":"notFound"}]}}' },
     own: { status: 409, body: '{"error":{"message":"You already own this bucket."}}' },
     wrong: ["ab", "Upper", "goog-a", "a-google", "a..b", "1.2.3.4", "a".repeat(64), "a/b", "", ".."],
   },
@@ -234,6 +234,11 @@ describe.each(CLOUDS)("answers for $account", ({ account, page, mark, done, gone
     );
     await remove.storage.buckets(account).delete("abc");
     expect(deletes).toBe(2);
+    deletes = 0;
+    const proxy = await answering(({ method }) =>
+      method !== "DELETE" ? EMPTY : deletes++ === 0 ? lost : { status: 404, body: "not here" },
+    );
+    expect(await failed(proxy.storage.buckets(account).delete("abc"))).toMatchObject({ name: "StorageError" });
   });
 
   test("only the statuses of the protocol are a success", async () => {

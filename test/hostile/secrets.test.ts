@@ -2,16 +2,16 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  azureOptions,
   type Connection,
-  gcsOptions,
   isSecretName,
   parseConnection,
   revealed,
   Secret,
-  s3Options,
   toConnection,
 } from "../../src/connections/index.js";
+import { azureOptions } from "../../src/fs/drivers/azure/connection.js";
+import { gcsOptions } from "../../src/fs/drivers/gcs/connection.js";
+import { s3Options } from "../../src/fs/drivers/s3/connection.js";
 
 /** Everything that a log, a debugger or a report may show of a value. */
 function shownAnyhow(value: unknown): string {

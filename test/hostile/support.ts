@@ -64,7 +64,7 @@ export async function hostile(script: Script): Promise<Hostile> {
   return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 
-const DATA = "0123456789";
+export const DATA = "0123456789";
 const MODIFIED = "Sun, 01 Feb 2026 00:00:00 GMT";
 const ISO = "2026-02-01T00:00:00Z";
 export const PAGE = "<!DOCTYPE html><html><head><title>Log in</title></head><body><p>Please log in</p></body></html>";
@@ -89,6 +89,8 @@ export interface Cloud {
   open(endpoint: string): Promise<Seam>;
   /** The right answer to each verb. */
   good: Readonly<Record<Verb, Reply>>;
+  /** The service's answer to a verb on an object that it does not have. */
+  missing: Reply;
   /** The statuses that each verb may have; `good` has one of them. */
   statuses: Readonly<Record<Verb, readonly number[]>>;
   /** The header that says which version an object is. */
@@ -113,6 +115,7 @@ const s3: Cloud = {
       extra: { endpoint_url: endpoint, provider: "minio", config_kwargs: { retries: { total_max_attempts: 2 } } },
     }),
   statuses: DONE,
+  missing: { status: 404, body: "<Error><Code>NoSuchKey</Code><Message>no</Message></Error>" },
   good: {
     read: { headers: { etag: '"e"', "last-modified": MODIFIED }, body: DATA },
     stat: { headers: { etag: '"e"', "last-modified": MODIFIED, "content-length": "10" } },
@@ -151,6 +154,7 @@ const gcs: Cloud = {
     return new Seam(await openGcs("bucket", connection, SHARED));
   },
   statuses: { ...DONE, delete: [200, 204] },
+  missing: { status: 404, body: '{"error":{"code":404,"message":"No such object: bucket/k"}}' },
   good: {
     read: { headers: { "x-goog-generation": "1", "last-modified": MODIFIED }, body: DATA },
     stat: { body: JSON.stringify({ name: "k", size: "10", generation: "1", updated: ISO }) },
@@ -177,6 +181,7 @@ const azure: Cloud = {
     const text = `DefaultEndpointsProtocol=http;AccountName=acc;AccountKey=${key};BlobEndpoint=${endpoint}/acc;`;
     return openAzureDriver("bucket", { type: "wasb", extra: { connection_string: text } });
   },
+  missing: { status: 404, headers: { "x-ms-error-code": "BlobNotFound" } },
   statuses: { ...DONE, write: [201], copy: [202], delete: [202], deleteBatch: [202] },
   good: {
     read: { headers: { etag: '"e"', "last-modified": MODIFIED }, body: DATA },

@@ -50,6 +50,11 @@ const PLANTS: [file: string, line: string, rule: string][] = [
   ["fs/drivers/memory.ts", `import type {} from "./file/index.js";`, "a driver never sees another"],
   ["open.ts", `import type {} from "./xcom/planted.js";`, "open sees only what lies below it"],
   ["xcom/planted.ts", `import type {} from "../fs/drivers/memory.js";`, "only open names drivers"],
+  [
+    "xcom/planted.ts",
+    `import type {} from "../fs/drivers/s3/connection.js";`,
+    "doctor and init alone read what a connection says to a driver",
+  ],
   ["xcom/planted.ts", `import type {} from "../objectstore-backend.js";`, "xcom sees only what lies below it"],
   ["xcom/planted.ts", `import type {} from "../cli/planted.js";`, "xcom sees only what lies below it"],
   [

@@ -2,15 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import {
-  azureOptions,
-  type Connection,
-  gcsOptions,
-  parseConnection,
-  Secret,
-  s3Options,
-} from "../../src/connections/index.js";
+import { type Connection, parseConnection, Secret } from "../../src/connections/index.js";
 import { isStorageError } from "../../src/errors.js";
+import { azureOptions } from "../../src/fs/drivers/azure/connection.js";
+import { gcsOptions } from "../../src/fs/drivers/gcs/connection.js";
+import { s3Options } from "../../src/fs/drivers/s3/connection.js";
 import { ROOT } from "../support/installed.js";
 import vectors from "../vectors/fs_options.json" with { type: "json" };
 

@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseConnection, s3Options } from "../../src/connections/index.js";
+import { parseConnection } from "../../src/connections/index.js";
+import { s3Options } from "../../src/fs/drivers/s3/connection.js";
 import { profiles } from "../../src/fs/drivers/s3/profile.js";
 import { ROOT } from "../support/installed.js";
 

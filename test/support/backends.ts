@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionInput } from "../../src/connections/connection.js";
-import { s3Options, toConnection } from "../../src/connections/index.js";
+import { toConnection } from "../../src/connections/index.js";
+import { s3Options } from "../../src/fs/drivers/s3/connection.js";
 import { profiles } from "../../src/fs/drivers/s3/profile.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";

@@ -1,18 +1,10 @@
 /** Describes the connection's and environment's settings for one provider, without secrets. */
-import {
-  type AzureCredentials,
-  type AzureOptions,
-  awsProfileName,
-  azureOptions,
-  type Connection,
-  envWithAwsProfile,
-  type GcsCredentials,
-  type GcsOptions,
-  gcsOptions,
-  type S3Credentials,
-  type S3Options,
-  s3Options,
-} from "../../connections/index.js";
+import type { Connection } from "../../connections/index.js";
+import { type AzureCredentials, type AzureOptions, azureOptions } from "../../fs/drivers/azure/connection.js";
+import { type GcsCredentials, type GcsOptions, gcsOptions } from "../../fs/drivers/gcs/connection.js";
+import { awsProfileName, envWithAwsProfile } from "../../fs/drivers/s3/aws-profile.js";
+import { type S3Options, s3Options } from "../../fs/drivers/s3/connection.js";
+import type { S3Credentials } from "../../fs/drivers/s3/connection-credentials.js";
 import type { Provider, StoragePath } from "../../path.js";
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,6 +1,9 @@
 /** Connection records from options, the environment and answers; one function for each provider. */
-import { azureOptions, gcsOptions, s3Options, toConnection } from "../../connections/index.js";
+import { toConnection } from "../../connections/index.js";
 import { invalid } from "../../errors.js";
+import { azureOptions } from "../../fs/drivers/azure/connection.js";
+import { gcsOptions } from "../../fs/drivers/gcs/connection.js";
+import { s3Options } from "../../fs/drivers/s3/connection.js";
 import type { Io } from "../format.js";
 import type { Prompts } from "./prompts.js";
 

@@ -4,8 +4,11 @@ import { HttpError } from "../http/errors.js";
 import type { DriverBucket } from "./driver.js";
 import { Listing } from "./listing.js";
 
-/** `own`: it exists already; `taken`: another account has it; `full`: it is not empty; `busy`: later, perhaps. */
-export type BucketRefusal = "own" | "taken" | "full" | "busy";
+/**
+ * `own`: it exists already; `taken`: another account has it; `full`: it is not empty; `missing`: the service itself says
+ * that there is none; `busy`: later, perhaps.
+ */
+export type BucketRefusal = "own" | "taken" | "full" | "missing" | "busy";
 
 /** Runs one verb, and converts the provider's refusals about buckets. */
 export async function onBucket(
@@ -19,6 +22,7 @@ export async function onBucket(
     if (refusal === undefined) throw cause;
     const { ambiguous, suspected, attempts } = cause as HttpError;
     const more = { cause, attempts };
+    if (refusal === "missing") throw failure("NotFound", "there is no such bucket", more);
     if (refusal === "full") throw failure("PreconditionFailed", "the bucket is not empty", more);
     if (refusal === "busy") throw failure("Unavailable", "the bucket is being deleted or changed", more);
     if (refusal === "taken") throw failure("PermissionDenied", "another account has a bucket of this name", more);
@@ -32,9 +36,15 @@ export async function onDelete(
   work: () => Promise<unknown>,
   refusalOf: (error: HttpError) => BucketRefusal | undefined,
 ): Promise<void> {
-  await onBucket(work, refusalOf).catch((error: unknown) => {
-    if (!(error instanceof HttpError && error.status === 404 && error.ambiguous && !error.suspected)) throw error;
-  });
+  const repeated = async () => {
+    try {
+      await work();
+    } catch (error) {
+      const gone = error instanceof HttpError && error.ambiguous && !error.suspected;
+      if (!gone || refusalOf(error) !== "missing") throw error;
+    }
+  };
+  await onBucket(repeated, refusalOf);
 }
 
 export interface BucketPage {

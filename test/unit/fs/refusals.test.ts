@@ -119,6 +119,31 @@ describe("a flag", () => {
   });
 });
 
+describe("a signal", () => {
+  const calls: [string, (signal: never) => Promise<unknown>][] = [
+    ["text", (signal) => storage.text(at, { signal })],
+    ["write", (signal) => storage.write(at, "new", { signal })],
+    ["delete", (signal) => storage.delete(at, { signal })],
+    ["list", (signal) => all(storage.list("memory://b", { signal }))],
+    ["copy", (signal) => storage.copy(at, "memory://b/l", { signal })],
+    ["update", (signal) => storage.update(at, () => "new", { signal })],
+    ["stat", (signal) => storage.stat(at, { signal })],
+    ["get", (signal) => storage.get(at, { signal })],
+    ["glob", (signal) => all(storage.glob("memory://b/*", { signal }))],
+    ["sync", (signal) => storage.sync("memory://b", "memory://c", { signal })],
+    ["setAttributes", (signal) => storage.setAttributes(at, { contentType: "a/b" }, { signal })],
+  ];
+  it.each(calls)("of %s is an AbortSignal, nothing else", async (_, call) => {
+    for (const value of ["now", 5000, {}, new AbortController(), null])
+      expect(await message(call(value as never))).toContain("must be an AbortSignal");
+    expect(await storage.text(at)).toBe("old");
+  });
+  it("may be of another realm", async () => {
+    const other = { aborted: false, throwIfAborted() {}, addEventListener() {}, removeEventListener() {} };
+    expect(await storage.text(at, { signal: other as never })).toBe("old");
+  });
+});
+
 describe("a body that is used up", () => {
   async function ended(): Promise<Readable> {
     const stream = Readable.from(["content"]);

@@ -1,16 +1,23 @@
-/** The tags of a blob, and changes of its attributes in place. */
+/**
+ * The tags of a blob, changes of its attributes in place, and the encryption of one call.
+ * https://learn.microsoft.com/azure/storage/blobs/encryption-customer-provided-keys
+ */
+import type { Secret } from "../../../connections/index.js";
 import { failure, invalid } from "../../../errors.js";
+import { checkConfidential, keySha256 } from "../../driver/customer-key.js";
 import type {
   AttributeName,
+  CallEncryption,
   DriverAttributeOptions,
   DriverStatOptions,
+  EncryptionName,
   ObjectAttributes,
   ObjectInfo,
   WriteResult,
 } from "../../driver/driver.js";
 import { readXml } from "../../http/xml.js";
 import { escaped } from "../../http/xml-fields.js";
-import type { AzureRequest, Server } from "./client.js";
+import { type AzureRequest, type EncryptionHeaders, type Server, scopeHeaders } from "./client.js";
 import { metadataHeaders, placeHeaders, propertyHeaders, receipt as receiptFrom, receiptOf } from "./object.js";
 import { statObject } from "./read.js";
 
@@ -90,4 +97,27 @@ async function setTags(
   const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><Tags><TagSet>${rows.join("")}</TagSet></Tags>`);
   const headers = { "content-type": "application/xml; charset=utf-8" };
   await server.text({ method: "PUT", key, query: { comp: "tags" }, headers, body, statuses: NO_CONTENT, signal });
+}
+
+export const ENCRYPTIONS: readonly EncryptionName[] = ["scope", "customerKey"];
+
+/** Returns the same container for calls with this encryption. */
+export function encryptedServer(server: Server, call: CallEncryption): Server {
+  checkConfidential(call, server.origin);
+  const { create, customerKey } = call;
+  const made = create ? createHeaders(create) : customerKey ? keyHeaders(customerKey) : server.encryption;
+  return server.with({ create: made.create, use: customerKey ? keyHeaders(customerKey).use : made.use });
+}
+
+function createHeaders({ scope, customerKey }: NonNullable<CallEncryption["create"]>): EncryptionHeaders {
+  return customerKey ? keyHeaders(customerKey) : scopeHeaders(scope);
+}
+
+function keyHeaders(key: Secret): EncryptionHeaders {
+  const headers = {
+    "x-ms-encryption-key": key.reveal(),
+    "x-ms-encryption-key-sha256": keySha256(key),
+    "x-ms-encryption-algorithm": "AES256",
+  };
+  return { create: headers, use: headers };
 }

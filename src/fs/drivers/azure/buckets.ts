@@ -54,6 +54,7 @@ function checkName(name: string): void {
 
 function refusalOf({ code }: HttpError): BucketRefusal | undefined {
   if (code === "ContainerAlreadyExists") return "own";
+  if (code === "ContainerNotFound") return "missing";
   return code === "ContainerBeingDeleted" ? "busy" : undefined;
 }
 

@@ -1,6 +1,5 @@
 /** Sends the requests of one container. */
 import type { IncomingHttpHeaders } from "node:http";
-import type { AzureCredentials, AzureOptions } from "../../../connections/options/azure.js";
 import { invalid } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
 import type { DriverContext } from "../../driver/driver.js";
@@ -16,6 +15,7 @@ import type {
 } from "../../http/types.js";
 import { AZURE_VERSION, type SharedKeyRequest, sharedKey } from "../../signing/shared-key.js";
 import { encodeComponent, encodeKey } from "../../signing/sigv4.js";
+import type { AzureCredentials, AzureOptions } from "./connection.js";
 import { issuerOf } from "./credentials.js";
 import { aboutTime, explain } from "./errors.js";
 

@@ -1,8 +1,8 @@
 /** Access tokens, by Azure's own library. */
 import type { TokenCredential } from "@azure/identity";
-import type { AzureCredentials } from "../../../connections/options/azure.js";
 import { failure } from "../../../errors.js";
 import type { AccessToken } from "../../driver/cached-credentials.js";
+import type { AzureCredentials } from "./connection.js";
 
 type Library = typeof import("@azure/identity");
 

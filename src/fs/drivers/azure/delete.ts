@@ -5,7 +5,7 @@ import {
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
 import type { ObjectIdentifier } from "../../driver/driver.js";
-import { HttpError, responseError } from "../../http/errors.js";
+import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import type { Explanation } from "../../http/types.js";
 import { given, type Server, withQuery } from "./client.js";
 import { explain } from "./errors.js";
@@ -20,7 +20,9 @@ export class BatchRequests implements BatchDelete {
   async one({ key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string }, signal: Signal): Promise<void> {
     try {
       const headers = { "if-match": ifMatch };
-      await this.server.text({ method: "DELETE", key, query: { versionid: version }, headers, signal });
+      const ask = { method: "DELETE", key, query: { versionid: version }, headers, signal } as const;
+      const { status, text } = await this.server.text(ask);
+      if (text.trim() !== "") throw unexpectedResponse("DELETE", status, "the answer to the delete has a body");
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
@@ -57,8 +59,11 @@ async function call(server: Server, { key, version }: ObjectIdentifier): Promise
 /** Maximum number of calls in a batch. https://learn.microsoft.com/rest/api/storageservices/blob-batch */
 const BATCH = 256;
 
+/** A 404 without a code of the service is that of a proxy. */
+const MISSING: ReadonlySet<string | undefined> = new Set(["BlobNotFound", "ResourceNotFound"]);
+
 function isMissing(error: unknown): boolean {
-  return error instanceof HttpError && error.status === 404 && error.code !== "ContainerNotFound";
+  return error instanceof HttpError && error.status === 404 && MISSING.has(error.code);
 }
 
 /** Converts the response to a call; the transport does not retry calls inside a batch. */

@@ -1,11 +1,11 @@
 /** Azure Blob Storage: by the connection of a path, by keys, or by the caller's own client. */
 import { Secret } from "../../../connections/connection.js";
-import type { AzureCredentials } from "../../../connections/options/azure.js";
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
 import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
 import { Gate } from "../../driver/sdk-transport.js";
 import { openServer } from "./client.js";
+import type { AzureCredentials } from "./connection.js";
 import { azureDriver } from "./driver.js";
 import { openAzure } from "./open.js";
 import { issuedBy, type SdkService, sdkDriver } from "./sdk.js";

@@ -1,6 +1,6 @@
-import { azureOptions } from "../../../connections/index.js";
 import type { OpenDriver } from "../../driver/driver.js";
 import { openServer } from "./client.js";
+import { azureOptions } from "./connection.js";
 import { azureDriver } from "./driver.js";
 
 /** Opens a container. An account key or a SAS needs no package, identities need `@azure/identity`. */

@@ -1,7 +1,20 @@
-/** Changes the attributes of an object in place. */
+/**
+ * Changes of attributes in place, the encryption of one call and the checksums that the service compares.
+ * https://cloud.google.com/storage/docs/encryption/customer-supplied-keys
+ */
+import type { Secret } from "../../../connections/index.js";
 import { failure } from "../../../errors.js";
-import type { DriverAttributeOptions, ObjectAttributes, WriteResult } from "../../driver/driver.js";
-import type { Api } from "./client.js";
+import { checkConfidential, keySha256 } from "../../driver/customer-key.js";
+import type {
+  CallEncryption,
+  ChecksumName,
+  DriverAttributeOptions,
+  EncryptionName,
+  ObjectAttributes,
+  WriteResult,
+} from "../../driver/driver.js";
+import type { Origin } from "../../http/types.js";
+import type { Api, KeyHeaders, ObjectLocation } from "./client.js";
 import { copyObject } from "./copy.js";
 import { fieldsOf, storedReceipt } from "./object.js";
 
@@ -35,3 +48,35 @@ export async function setAttributes(
   if (receipt.etag !== was.etag) throw failure("ObjectChanged", "another write has replaced the object");
   return receipt;
 }
+
+export const ENCRYPTIONS: readonly EncryptionName[] = ["kmsKeyId", "customerKey"];
+
+/** Returns the same location for calls with this encryption. */
+export function encryptedPlace(
+  place: ObjectLocation,
+  call: CallEncryption,
+  origin: Pick<Origin, "protocol" | "hostname">,
+): ObjectLocation {
+  checkConfidential(call, origin);
+  const { create, customerKey } = call;
+  const made = create ? create.customerKey : customerKey;
+  const keys: KeyHeaders = {
+    create: headersOf("x-goog-encryption", made),
+    read: headersOf("x-goog-encryption", customerKey ?? made),
+    source: headersOf("x-goog-copy-source-encryption", customerKey),
+  };
+  const kmsKeyName = create ? create.kmsKeyId : customerKey ? undefined : place.kmsKeyName;
+  return { ...place, kmsKeyName, keys };
+}
+
+function headersOf(prefix: string, key: Secret | undefined): Record<string, string> {
+  if (!key) return {};
+  return {
+    [`${prefix}-algorithm`]: "AES256",
+    [`${prefix}-key`]: key.reveal(),
+    [`${prefix}-key-sha256`]: keySha256(key),
+  };
+}
+
+/** The checksums that the service compares before an upload, in parts too, becomes an object. */
+export const CHECKSUMS: readonly ChecksumName[] = ["md5", "crc32c"];

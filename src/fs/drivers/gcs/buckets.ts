@@ -56,7 +56,8 @@ function checkName(name: string): void {
 }
 
 /** Only the message tells the conflicts apart. https://cloud.google.com/storage/docs/json_api/v1/status-codes#409-conflict */
-function refusalOf({ status, detail }: HttpError): BucketRefusal | undefined {
+function refusalOf({ status, code, detail }: HttpError): BucketRefusal | undefined {
+  if (status === 404) return code === "notFound" ? "missing" : undefined;
   // fake-gcs-server answers 412.
   if ((status === 409 || status === 412) && /not empty/i.test(detail)) return "full";
   if (status !== 409) return undefined;

@@ -1,8 +1,8 @@
 /** Bearer tokens and signatures, by Google's own library. */
 import type { AuthClient, GoogleAuth } from "google-auth-library";
-import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "../../../connections/index.js";
 import { failure } from "../../../errors.js";
 import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
+import type { GcsCredentials, GcsOptions, GoogleKey, GoogleSource } from "./connection.js";
 
 /** Signs for an account, whose name becomes part of the signed URL. */
 export interface Signer {

@@ -40,7 +40,8 @@ export async function deleteOne(
     signal,
     statuses: DELETED,
   });
-  if (status !== 200 || text.trim() === "" || jsonIn(text) !== undefined) return;
+  // A page, with 200 or 404, is that of a proxy.
+  if (status === 204 || text.trim() === "" || jsonIn(text) !== undefined) return;
   throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 

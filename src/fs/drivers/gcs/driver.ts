@@ -1,11 +1,10 @@
 import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
-import { setAttributes } from "./attributes.js";
+import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
 import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
-import { CHECKSUMS, ENCRYPTIONS, encryptedPlace } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { listObjects } from "./list.js";
 import { ATTRIBUTES } from "./object.js";

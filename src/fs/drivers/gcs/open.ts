@@ -1,9 +1,9 @@
-import { type GcsOptions, gcsOptions } from "../../../connections/index.js";
 import { invalid } from "../../../errors.js";
 import type { DriverContext, OpenDriver } from "../../driver/driver.js";
 import { openHttp, originOf } from "../../http/client.js";
 import type { ServiceProtocol } from "../../http/types.js";
 import { type ObjectLocation, Server } from "./client.js";
+import { type GcsOptions, gcsOptions } from "./connection.js";
 import { openTokens, type Tokens } from "./credentials.js";
 import { gcsDriver } from "./driver.js";
 import { explain, passes } from "./errors.js";

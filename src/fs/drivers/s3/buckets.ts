@@ -104,6 +104,7 @@ function refusalOf({ status, code }: HttpError): BucketRefusal | undefined {
   if (code === "BucketAlreadyOwnedByYou") return "own";
   if (code === "BucketAlreadyExists") return "taken";
   if (code === "BucketNotEmpty") return "full";
+  if (code === "NoSuchBucket") return "missing";
   return status === 409 ? "busy" : undefined;
 }
 

@@ -2,8 +2,6 @@
 
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import type { S3Encryption, S3Options } from "../../../connections/options/s3.js";
-import type { S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { invalid } from "../../../errors.js";
 import type { ObjectAttributes, ObjectInfo } from "../../driver/driver.js";
 import { openHttp, originOf } from "../../http/client.js";
@@ -19,6 +17,8 @@ import type {
   SignedRequest,
 } from "../../http/types.js";
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
+import type { S3Encryption, S3Options } from "./connection.js";
+import type { S3Credentials } from "./connection-credentials.js";
 import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./errors.js";
 import type { Profile } from "./profile.js";
 

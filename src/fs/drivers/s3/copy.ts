@@ -102,7 +102,7 @@ async function copyParts(request: CopyRequest, options: DriverCopyOptions): Prom
   const upload = await Multipart.begin(to, key, created, begun, signal);
   try {
     const parts = await together(upload, sourceHeaders(request, headers.etag), size, signal);
-    return await upload.commit(parts, signal);
+    return await upload.complete(parts, size, signal);
   } catch (error) {
     await upload.abort().catch(() => {});
     throw error;

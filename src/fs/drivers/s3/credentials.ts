@@ -1,10 +1,10 @@
 /** Access keys found by AWS's own library. */
 import { readFile } from "node:fs/promises";
-import type { IdentityToken, RoleRequest, S3Credentials } from "../../../connections/options/s3-credentials.js";
 import { failure, isStorageError } from "../../../errors.js";
 import { CachedCredentials } from "../../driver/cached-credentials.js";
 import type { AccessKeys } from "../../signing/sigv4.js";
 import { type CredentialProvider, isLazy, type ProvidedCredentials, staticCredentials } from "./client.js";
+import type { IdentityToken, RoleRequest, S3Credentials } from "./connection-credentials.js";
 
 type Library = typeof import("@aws-sdk/credential-providers");
 type Found = AccessKeys & { expiration?: Date | undefined };

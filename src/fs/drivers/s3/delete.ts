@@ -45,7 +45,7 @@ async function removeBatch(
   const failures: DeleteFailure[] = [];
   let doomed = objects;
   for (let round = 1; doomed.length > 0; round++) {
-    const rows = (await removeMany(bucket, doomed, signal)).filter(({ Code = "" }) => !MISSING.has(Code));
+    const rows = (await removeMany(bucket, doomed, signal)).filter(({ Code }) => !MISSING.has(Code));
     const keys = new Set(doomed.map(({ key }) => key));
     const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
     if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
@@ -56,7 +56,7 @@ async function removeBatch(
   return failures;
 }
 
-const MISSING: ReadonlySet<string> = new Set(["NoSuchKey", "NoSuchVersion"]);
+const MISSING: ReadonlySet<string | undefined> = new Set(["NoSuchKey", "NoSuchVersion"]);
 const PASSING: ReadonlySet<string> = new Set(["InternalError", "ServiceUnavailable", "SlowDown"]);
 
 /** Converts a failed row, which has a code but no status. */
@@ -82,8 +82,8 @@ export async function removeObject(
   try {
     await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
   } catch (error) {
-    // AWS answers 204 for a missing key; other services may report it.
-    if (!(error instanceof HttpError && error.status === 404 && error.code !== "NoSuchBucket")) throw error;
+    // AWS answers 204 for a missing key; other services may report it. A 404 without a code is that of a proxy.
+    if (!(error instanceof HttpError && MISSING.has(error.code))) throw error;
   }
 }
 

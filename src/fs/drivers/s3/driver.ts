@@ -1,6 +1,5 @@
 /** The driver of an S3 bucket on this library's transport. */
 
-import type { S3Options } from "../../../connections/options/s3.js";
 import type {
   Driver,
   DriverAttributeOptions,
@@ -13,20 +12,27 @@ import type {
 } from "../../driver/driver.js";
 import { originOf } from "../../http/client.js";
 import type { HttpOptions } from "../../http/types.js";
-import { ATTRIBUTES, attributeHeaders, readTags, writeTags } from "./attributes.js";
+import {
+  ATTRIBUTES,
+  attributeHeaders,
+  ENCRYPTIONS,
+  encryptedBucket,
+  readTags,
+  sameEncryption,
+  writeTags,
+} from "./attributes.js";
 import { bucketService } from "./buckets.js";
-import { checksumsOf, writeChecked } from "./checksum.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
+import type { S3Options } from "./connection.js";
 import { copy } from "./copy.js";
 import { remove, removeEach, removeObject } from "./delete.js";
-import { ENCRYPTIONS, encryptedBucket, sameEncryption } from "./encryption.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
 import { AMAZON, profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { readLast } from "./read-last.js";
 import { presigned, presignedPost } from "./sign.js";
-import { write } from "./write.js";
+import { checksumsOf, write, writeChecked } from "./write.js";
 
 export async function openBucket(
   name: string,

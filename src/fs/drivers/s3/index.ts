@@ -1,7 +1,8 @@
 /** S3 and compatible services: by the connection of a path, by keys, or by the caller's own client. */
-import type { S3Provider } from "../../../connections/options/s3.js";
+
 import { checkOptions, invalid } from "../../../errors.js";
 import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
+import type { S3Provider } from "./connection.js";
 import { s3 as byKeys, type S3Keys, SCHEMES, unknownProvider } from "./keys.js";
 import { openS3 } from "./open.js";
 import { profiles } from "./profile.js";

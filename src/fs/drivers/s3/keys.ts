@@ -1,8 +1,9 @@
 /** S3 with static keys, for the smallest bundles: reads no connection and loads nothing later. */
-import type { S3Provider } from "../../../connections/options/s3.js";
+
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { type DriverFactory, type ObjectDriver, withOwnCredentials } from "../../driver/driver.js";
 import { fixedKeys, NO_ENCRYPTION } from "./client.js";
+import type { S3Provider } from "./connection.js";
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
 import { profiles } from "./profile.js";
 

@@ -1,10 +1,10 @@
 /** Opens S3 and compatible services from a connection; static keys need no package. */
 
 import { readFile } from "node:fs/promises";
-import { envWithAwsProfile } from "../../../connections/aws-profile.js";
-import { type S3Options, s3Options } from "../../../connections/options/s3.js";
 import type { OpenDriver } from "../../driver/driver.js";
+import { envWithAwsProfile } from "./aws-profile.js";
 import { type Bucket, encryptionHeaders, USUAL_REGION } from "./client.js";
+import { type S3Options, s3Options } from "./connection.js";
 import { keySource } from "./credentials.js";
 import { type BucketOptions, openBucket } from "./driver.js";
 import { profiles } from "./profile.js";

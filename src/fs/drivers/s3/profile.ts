@@ -1,4 +1,4 @@
-import type { S3Provider } from "../../../connections/options/s3.js";
+import type { S3Provider } from "./connection.js";
 
 /** How an S3-compatible service differs. */
 export interface Profile {

@@ -1,9 +1,9 @@
 /** S3 with connections that hold their keys, for small bundles: without AWS's credential chains. */
 import type { Connection } from "../../../connections/connection.js";
-import { s3Options } from "../../../connections/options/s3.js";
 import { failure } from "../../../errors.js";
 import type { DriverContext, DriverFactory, ObjectDriver } from "../../driver/driver.js";
 import { type CredentialProvider, isLazy, staticCredentials } from "./client.js";
+import { s3Options } from "./connection.js";
 import { type BucketOptions, bucketOf, objectDriver, openBucket } from "./driver.js";
 import { SCHEMES } from "./keys.js";
 import { prepared } from "./open.js";

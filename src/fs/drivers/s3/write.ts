@@ -9,9 +9,16 @@ import {
   type WriteAttempt,
 } from "../../driver/ambiguous-write.js";
 import { headerValue } from "../../driver/content.js";
-import type { DriverWriteOptions, ObjectAttributes, WriteResult } from "../../driver/driver.js";
+import type {
+  ChecksumName,
+  DriverWriteOptions,
+  ObjectAttributes,
+  WriteChecksum,
+  WriteResult,
+} from "../../driver/driver.js";
 import type { UploadLimits } from "../../driver/part-reader.js";
 import { type MultipartUpload, type Part, type UploadTarget, upload } from "../../driver/upload.js";
+import { verifiedParts } from "../../driver/verified-upload.js";
 import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead, HttpText } from "../../http/types.js";
 import { escaped, leafFields } from "../../http/xml-fields.js";
@@ -45,23 +52,15 @@ export async function write(
   options: DriverWriteOptions,
   limiter: MemoryLimiter,
 ): Promise<WriteResult> {
-  checkConditions(bucket.profile, options);
+  checkConditions(bucket.profile.conditionalPut, options);
   const { size, signal, onProgress } = options;
   return upload(body, new ObjectTarget(bucket, key, options), { limiter, size, signal, onProgress });
 }
 
-export function checkConditions({ conditionalPut }: Profile, conditions: Conditions): void {
-  if (conditionalPut || !isConditional(conditions)) return;
-  throw unenforced("");
-}
-
-function checkCommitConditions({ conditionalCommit }: Profile, conditions: Conditions): void {
-  if (conditionalCommit || !isConditional(conditions)) return;
-  throw unenforced(" in parts, above 8 MiB");
-}
-
-function unenforced(which: string): Error {
-  return failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
+/** Throws Unsupported for conditions that the provider does not enforce; `which` says on what kind of writes. */
+function checkConditions(enforced: boolean, conditions: Conditions, which = ""): void {
+  if (!enforced && isConditional(conditions))
+    throw failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
 }
 
 /** Returns the headers of attributes. */
@@ -87,19 +86,32 @@ export async function putObject(
 ): Promise<WriteResult> {
   const nonce = nonceFor(conditions);
   if (nonce !== undefined) headers[NONCE_HEADER] = nonce;
-  if (bucket.checksums.write) headers[CHECKSUM] = checksumOf(body);
+  const checksum = bucket.checksums.write ? checksumOf(body) : undefined;
+  if (checksum !== undefined) headers[CHECKSUM] = checksum;
   const since = performance.now();
   try {
-    return stored(await bucket.client.send({ method: "PUT", key, headers, body, signal }));
+    const answer = await bucket.client.send({ method: "PUT", key, headers, body, signal });
+    checkStored(answer, checksum);
+    return stored(answer);
   } catch (error) {
     const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
     return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
   }
 }
 
+/** Of a write, a part or a commit. */
+const NO_ETAG = "the answer has no ETag";
+
+/** Compares the checksum that AWS and MinIO repeat: it is that of the bytes that they stored. */
+function checkStored({ status, headers }: HttpHead, sent: string | undefined): void {
+  const said = headers[CHECKSUM];
+  if (sent !== undefined && said !== undefined && said !== sent)
+    throw unexpectedResponse("PUT", status, "the stored checksum differs");
+}
+
 function stored({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
-  throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
+  throw unexpectedResponse("PUT", status, NO_ETAG);
 }
 
 export class ObjectTarget implements UploadTarget<PartDone> {
@@ -121,30 +133,13 @@ export class ObjectTarget implements UploadTarget<PartDone> {
 
   async createUpload(): Promise<MultipartUpload<PartDone>> {
     const { bucket, key, options } = this;
-    checkCommitConditions(bucket.profile, options);
+    checkConditions(bucket.profile.conditionalCommit, options, " in parts, above 8 MiB");
     const headers = { ...bucket.encryption.create, ...describing(bucket, options) };
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);
     const begun = { conditions: options, nonce: nonceFor(options) };
-    return new ObjectSession(await Multipart.begin(bucket, key, headers, begun));
-  }
-}
-
-class ObjectSession implements MultipartUpload<PartDone> {
-  constructor(readonly multipart: Multipart) {}
-
-  uploadPart({ index, data }: Part, signal: AbortSignal): Promise<PartDone> {
-    const checksum = this.multipart.bucket.checksums.write ? checksumOf(data) : undefined;
-    return this.multipart.put(index + 1, data, checksum, signal);
-  }
-
-  complete(parts: readonly PartDone[], _size: number, signal: AbortSignal): Promise<WriteResult> {
-    return this.multipart.commit(parts, signal);
-  }
-
-  abort(): Promise<void> {
-    return this.multipart.abort();
+    return Multipart.begin(bucket, key, headers, begun);
   }
 }
 
@@ -214,7 +209,7 @@ export interface Begin {
   nonce: string | undefined;
 }
 
-export class Multipart {
+export class Multipart implements MultipartUpload<PartDone> {
   private constructor(
     readonly bucket: Bucket,
     readonly key: string,
@@ -253,15 +248,18 @@ export class Multipart {
     ]);
   }
 
-  async put(number: number, body: Uint8Array, checksum: string | undefined, signal: AbortSignal): Promise<PartDone> {
-    const { client, encryption } = this.bucket;
+  async uploadPart({ index, data: body }: Part, signal: AbortSignal): Promise<PartDone> {
+    const { client, encryption, checksums } = this.bucket;
+    const number = index + 1;
+    const checksum = checksums.write ? checksumOf(body) : undefined;
     const headers = checksum === undefined ? encryption.use : { ...encryption.use, [CHECKSUM]: checksum };
     const query = this.query(number);
     const answer = await client.send({ method: "PUT", key: this.key, query, headers, body, signal });
+    checkStored(answer, checksum);
     return { number, etag: partEtag(answer.headers.etag), checksum };
   }
 
-  async commit(parts: readonly PartDone[], signal: AbortSignal | undefined): Promise<WriteResult> {
+  async complete(parts: readonly PartDone[], _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key } = this;
     const { conditions, nonce } = this.begun;
     const body = Buffer.from(`<CompleteMultipartUpload>${parts.map(row).join("")}</CompleteMultipartUpload>`);
@@ -284,7 +282,7 @@ export class Multipart {
 
 function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = leafFields(text);
-  if (!ETag) throw unexpectedResponse("POST", status, "the answer to the commit of an upload has no ETag");
+  if (!ETag) throw unexpectedResponse("POST", status, NO_ETAG);
   return receiptOf(headers, ETag);
 }
 
@@ -296,7 +294,7 @@ function uploadIdOf(id: string | undefined): string {
 
 export function partEtag(etag: string | undefined): string {
   if (etag) return etag;
-  throw failure("Unsupported", "the server took a part without an ETag");
+  throw failure("Unsupported", NO_ETAG);
 }
 
 /** Returns the current object at `key`. */
@@ -320,4 +318,42 @@ function etagOf(parts: readonly PartDone[]): string | undefined {
     md5.update(sum, "hex");
   }
   return `"${md5.digest("hex")}-${parts.length}"`;
+}
+
+/** The checksums that a service verifies. All know Content-MD5; older ones refuse or ignore the others. */
+export function checksumsOf({ checksums }: Profile): readonly ChecksumName[] {
+  return checksums ? ["md5", "crc32c", "sha256"] : ["md5"];
+}
+
+/** Writes an object. The service verifies the checksum of a body in one request, this process that of one in parts. */
+export async function writeChecked(
+  bucket: Bucket,
+  key: string,
+  body: ByteStream,
+  options: DriverWriteOptions,
+  limiter: MemoryLimiter,
+): Promise<WriteResult> {
+  const { checksum, size, signal, onProgress } = options;
+  if (!checksum) return write(bucket, key, body, options, limiter);
+  checkConditions(bucket.profile.conditionalPut, options);
+  const inParts = new ObjectTarget(bucket, key, options);
+  const atOnce = new ObjectTarget(stating(bucket, checksum), key, options);
+  const target: UploadTarget<PartDone> = {
+    limits: inParts.limits,
+    putObject: (data, length, ending) => atOnce.putObject(data, length, ending),
+    createUpload: () => inParts.createUpload(),
+  };
+  return upload(body, verifiedParts(target, checksum), { limiter, size, signal, onProgress });
+}
+
+/** Returns the same bucket, whose objects are created with this checksum. Besides the MD5 the service takes only one. */
+function stating(bucket: Bucket, { name, value }: WriteChecksum): Bucket {
+  const header = name === "md5" ? "content-md5" : `x-amz-checksum-${name}`;
+  const create = { ...bucket.encryption.create, [header]: value.toString("base64") };
+  const { write: own, read } = bucket.checksums;
+  return {
+    ...bucket,
+    encryption: { ...bucket.encryption, create },
+    checksums: { write: own && name === "md5", read },
+  };
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type S3Options, s3Options } from "../../../../src/connections/options/s3.js";
 import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { addressOf } from "../../../../src/fs/drivers/s3/client.js";
+import { type S3Options, s3Options } from "../../../../src/fs/drivers/s3/connection.js";
 import { codeOf, hidden } from "../../../../src/fs/drivers/s3/errors.js";
 import { metadataHeaders, metadataOf } from "../../../../src/fs/drivers/s3/object.js";
 import { HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";

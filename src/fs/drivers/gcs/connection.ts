@@ -1,9 +1,17 @@
 /** Reads GCS settings from a `google_cloud_platform` connection and the environment. No files, requests or packages. */
 
-import { invalid } from "../../errors.js";
-import { type Connection, Secret } from "../connection.js";
-import type { Env } from "../sources.js";
-import { checkKind, checkNoAddress, connectionError, endpointIn, endpointOf, FieldReader, GOOGLE } from "./fields.js";
+import { type Connection, Secret } from "../../../connections/connection.js";
+import {
+  checkKind,
+  checkNoAddress,
+  connectionError,
+  endpointIn,
+  endpointOf,
+  FieldReader,
+  GOOGLE,
+} from "../../../connections/fields.js";
+import type { Env } from "../../../connections/sources.js";
+import { invalid } from "../../../errors.js";
 
 export interface GcsOptions {
   /** Undefined if only the credentials contain it. */

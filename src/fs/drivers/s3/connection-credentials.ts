@@ -1,9 +1,9 @@
 /** The kinds of credentials that sign requests to S3. */
 
-import { invalid } from "../../errors.js";
-import { type Connection, Secret } from "../connection.js";
-import type { Env } from "../sources.js";
-import { connectionError, type FieldReader, withoutLineEnd } from "./fields.js";
+import { type Connection, Secret } from "../../../connections/connection.js";
+import { connectionError, type FieldReader, withoutLineEnd } from "../../../connections/fields.js";
+import type { Env } from "../../../connections/sources.js";
+import { invalid } from "../../../errors.js";
 
 export interface StaticKeys {
   readonly kind: "static";

@@ -1,10 +1,10 @@
 /** Reads the region and the endpoints of an AWS profile from the files that all AWS tools share. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { invalid } from "../errors.js";
-import type { Connection } from "./connection.js";
-import { endpointOf, FieldReader } from "./options/fields.js";
-import { displayId, type Env } from "./sources.js";
+import type { Connection } from "../../../connections/connection.js";
+import { endpointOf, FieldReader } from "../../../connections/fields.js";
+import { displayId, type Env } from "../../../connections/sources.js";
+import { invalid } from "../../../errors.js";
 
 /**
  * Returns the environment of the S3 driver: `env`, completed by the region and the endpoints of the profile in use,

@@ -1,18 +1,10 @@
 import { describe, expect, test } from "vitest";
-import {
-  type AzureOptions,
-  azureOptions,
-  type Connection,
-  type GcsOptions,
-  gcsOptions,
-  parseConnection,
-  type S3Options,
-  Secret,
-  s3Options,
-  toConnection,
-} from "../../../src/connections/index.js";
-import { isStorageError } from "../../../src/errors.js";
-import vectors from "../../vectors/fs_options.json" with { type: "json" };
+import { type Connection, parseConnection, Secret, toConnection } from "../../../../src/connections/index.js";
+import { isStorageError } from "../../../../src/errors.js";
+import { type AzureOptions, azureOptions } from "../../../../src/fs/drivers/azure/connection.js";
+import { type GcsOptions, gcsOptions } from "../../../../src/fs/drivers/gcs/connection.js";
+import { type S3Options, s3Options } from "../../../../src/fs/drivers/s3/connection.js";
+import vectors from "../../../vectors/fs_options.json" with { type: "json" };
 
 type Json = Record<string, unknown>;
 
@@ -502,6 +494,16 @@ describe("S3 options", () => {
   test("the rest of a secret with an unencoded & is not repeated as a field's name", () => {
     const text = "aws://k@/?aws_access_key_id=a&aws_secret_access_key=abc&defghi";
     expect((caught(() => s3Options(parseConnection(text), {})) as Error).message).not.toContain("defghi");
+  });
+
+  test("keys that are taken for a type and a schema do not use the environment's credentials", () => {
+    for (const text of ["AKIAEXAMPLE:secret", "AKIAEXAMPLE/secret"]) {
+      const error = caught(() => s3Options(parseConnection(text), { AWS_ACCESS_KEY_ID: "other" })) as Error;
+      expect(error.message).toContain("write it as a URI");
+      expect(error.message).not.toContain("ecret");
+    }
+    expect(s3Options(parseConnection("http://id:key@"), {}).credentials).toMatchObject({ kind: "static" });
+    expect(() => s3Options(parseConnection("aws://"), {})).not.toThrow();
   });
 
   test("a connection of another cloud is refused by each", () => {

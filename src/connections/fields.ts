@@ -1,9 +1,9 @@
 /** Reads a connection's `extra` field by field, so that no field is silently ignored. */
-import { isInstance } from "../../brand.js";
-import { type ErrorCode, failure, invalid, type StorageError } from "../../errors.js";
-import { parsePythonJson } from "../airflow-format.js";
-import { type Connection, type Extra, revealed, Secret } from "../connection.js";
-import { displayId } from "../sources.js";
+import { isInstance } from "../brand.js";
+import { type ErrorCode, failure, invalid, type StorageError } from "../errors.js";
+import { parsePythonJson } from "./airflow-format.js";
+import { type Connection, type Extra, revealed, Secret } from "./connection.js";
+import { displayId } from "./sources.js";
 
 type Fields = Connection["extra"];
 
@@ -248,6 +248,17 @@ export function checkKind(connection: Connection, own: RegExp): void {
       "it cannot be taken apart; encode / : @ in the password, and write - for _ in the type",
     );
   }
+  if (!own.test(type) && saysNothing(connection)) {
+    throw connectionError(
+      connection,
+      "it has neither a provider's type nor credentials; write it as a URI, which starts with type://, or as JSON",
+    );
+  }
+}
+
+/** `AKIA…:secret` parses as a connection of the type `akia…`, which would use the environment's credentials. */
+function saysNothing({ host, login, password, extra }: Connection): boolean {
+  return !host && !login && password === undefined && Object.keys(extra).length === 0;
 }
 
 /** Refuses an address where Airflow ignores it: an apparent endpoint must not be silently dropped. */

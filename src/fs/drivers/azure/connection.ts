@@ -1,10 +1,18 @@
 /** Reads Azure Blob settings from a `wasb` or `adls` connection and the environment. No files, requests or packages. */
 
-import { invalid } from "../../errors.js";
-import { cut } from "../airflow-format.js";
-import { type Connection, Secret } from "../connection.js";
-import type { Env } from "../sources.js";
-import { checkKind, connectionError, endpointOf, FieldReader, isBelow, MICROSOFT, withoutLineEnd } from "./fields.js";
+import { cut } from "../../../connections/airflow-format.js";
+import { type Connection, Secret } from "../../../connections/connection.js";
+import {
+  checkKind,
+  connectionError,
+  endpointOf,
+  FieldReader,
+  isBelow,
+  MICROSOFT,
+  withoutLineEnd,
+} from "../../../connections/fields.js";
+import type { Env } from "../../../connections/sources.js";
+import { invalid } from "../../../errors.js";
 
 export interface AzureOptions {
   /** The storage account, also used in signatures; `""` with a SAS for a domain that names no account. */

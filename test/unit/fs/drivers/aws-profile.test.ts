@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ConnectionInput, envWithAwsProfile, s3Options, toConnection } from "../../../src/connections/index.js";
-import { openStorage } from "../../../src/open.js";
+import { type ConnectionInput, toConnection } from "../../../../src/connections/index.js";
+import { envWithAwsProfile } from "../../../../src/fs/drivers/s3/aws-profile.js";
+import { s3Options } from "../../../../src/fs/drivers/s3/connection.js";
+import { openStorage } from "../../../../src/open.js";
 
 const CONFIG = `
 # comments and spaces as the AWS tools allow them

@@ -1,10 +1,18 @@
 /** Reads S3 settings from an `aws` connection and the environment. Pure: no file, no request, no package. */
 
-import { invalid } from "../../errors.js";
-import { type Connection, Secret } from "../connection.js";
-import type { Env } from "../sources.js";
-import { AMAZON, checkKind, checkNoAddress, endpointIn, endpointOf, FieldReader, isBelow } from "./fields.js";
-import { type S3Credentials, s3Credentials } from "./s3-credentials.js";
+import { type Connection, Secret } from "../../../connections/connection.js";
+import {
+  AMAZON,
+  checkKind,
+  checkNoAddress,
+  endpointIn,
+  endpointOf,
+  FieldReader,
+  isBelow,
+} from "../../../connections/fields.js";
+import type { Env } from "../../../connections/sources.js";
+import { invalid } from "../../../errors.js";
+import { type S3Credentials, s3Credentials } from "./connection-credentials.js";
 
 const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "versitygw", "seaweedfs", "rclone", "generic"] as const;
 
