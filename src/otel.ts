@@ -36,9 +36,7 @@ const SCOPE = "stowage";
  * requests is an HTTP client span below it. The metrics are `http.client.request.duration`,
  * `stowage.client.operation.duration` and `stowage.client.operation.io`.
  *
- * @example
- * import { instrument } from "stowage/otel";
- * const stop = instrument();
+ * @example const stop = instrument();
  */
 export function instrument(options: InstrumentOptions = {}): () => void {
   checkOptions("instrument", options, { tracerProvider: true, meterProvider: true });
