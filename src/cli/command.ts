@@ -238,12 +238,12 @@ export class Session {
 
   /** Parses a path argument: a URL, or a file relative to the working directory. */
   path(text: string): StoragePath {
-    return parsed(text, this.io.cwd);
+    return parsePath(text, this.io.cwd);
   }
 
   /** Parses a pattern as `path` does a path: only what was typed is a pattern, not the working directory before it. */
   pattern(text: string): StoragePath {
-    return parsed(text, this.io.cwd.replace(/[*?[{]/g, "[$&]"));
+    return parsePath(text, this.io.cwd.replace(/[*?[{]/g, "[$&]"));
   }
 
   /**
@@ -298,7 +298,7 @@ export async function isLink({ scheme, key }: StoragePath): Promise<boolean> {
   );
 }
 
-function parsed(text: string, folder: string): StoragePath {
+function parsePath(text: string, folder: string): StoragePath {
   if (text === "") throw invalid("a path is empty");
   const meant = storageUrl(text);
   if (meant) throw invalid(`a path is no web address: write ${meant}`);

@@ -8,7 +8,7 @@ export function compressionOption(what: string): Option {
 }
 
 /** An option of other tools that is understood: it asks for what this one does anyway, or has a name of its own for. */
-export function accustomed(flag: string): Option {
+export function aliasFlag(flag: string): Option {
   return new Option(flag).hideHelp();
 }
 

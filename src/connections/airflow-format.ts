@@ -135,12 +135,12 @@ export function parsePythonJson(text: string): unknown {
  */
 export function extraFromText(text: string): object {
   if (text.trim() === "") return {};
-  const value = parsed(text);
+  const value = jsonOrUndefined(text);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   return { __extra__: new Secret(text) };
 }
 
-function parsed(text: string): unknown {
+function jsonOrUndefined(text: string): unknown {
   try {
     return parsePythonJson(text);
   } catch {

@@ -29,10 +29,10 @@ export type ConnectionsOption =
  */
 export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
   const { name, get } = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
-  return rememberConnections({ name, get: async (id) => (await get(id)) ?? unknown(id, name) });
+  return rememberConnections({ name, get: async (id) => (await get(id)) ?? throwUnknownConnection(id, name) });
 }
 
-function unknown(id: string, where: string): Connection {
+function throwUnknownConnection(id: string, where: string): Connection {
   const mend = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
   throw invalid(`no connection ${displayId(id)} in: ${where}; ${mend}`);
 }

@@ -20,21 +20,21 @@ export async function copyAcross(
   source: ResolvedObject,
   target: ResolvedObject,
   init: CopyOptions,
-  told: (error: unknown) => unknown,
+  convertError: (error: unknown) => unknown,
   { move, limiter }: { move: boolean; limiter: MemoryLimiter },
 ): Promise<Copied> {
   const { ifAbsent, ifMatch, signal, onProgress } = init;
   const whole = { start: 0, end: undefined, version: undefined, parallel: undefined, limiter, ifMatch, signal };
   const { info, body } = await readParallel(source.driver, source.key, whole).catch((error) => {
-    throw new CallerError(told(error));
+    throw new CallerError(convertError(error));
   });
   const { size } = info;
   const print = new Md5Stream();
-  const sent = telling(asStated(info, body, print), told);
+  const sent = convertErrors(asStated(info, body, print), convertError);
   try {
     if (move) await waitUntilDistinct(info, signal);
     const tagged = await withTags(source, info, signal).catch((error) => {
-      throw new CallerError(told(error));
+      throw new CallerError(convertError(error));
     });
     const { contentType, metadata, ...more } = copiedAttributes(tagged, target.driver, init);
     const options = { contentType, metadata, size, ifAbsent, signal, onProgress };
@@ -139,9 +139,9 @@ export async function deleteUnchanged(
   was: ObjectState,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const told = (error: unknown) =>
+  const convertError = (error: unknown) =>
     isStorageError(error, "PreconditionFailed") ? failure("ObjectChanged", CHANGED, { cause: error }) : error;
-  return call.run(() => deleteIfSame(call, source, was, signal), told);
+  return call.run(() => deleteIfSame(call, source, was, signal), convertError);
 }
 
 /** Deletes an object in this state only; throws `PreconditionFailed` for another. Succeeds if it is gone. */
@@ -164,18 +164,18 @@ export async function statIfThere(
   signal: AbortSignal | undefined,
 ): Promise<ObjectInfo | undefined> {
   return driver.stat(key, { version: undefined, signal }).catch((error: unknown) => {
-    const told = call.toStorageError(error);
-    if (!isStorageError(told, "NotFound")) throw told;
+    const converted = call.toStorageError(error);
+    if (!isStorageError(converted, "NotFound")) throw converted;
     return undefined;
   });
 }
 
 /** Yields the same bytes; converts a failure into one of the read, which the write treats as from its caller's body. */
-async function* telling(bytes: ByteStream, told: (error: unknown) => unknown): ByteStream {
+async function* convertErrors(bytes: ByteStream, convertError: (error: unknown) => unknown): ByteStream {
   try {
     yield* bytes;
   } catch (error) {
-    throw told(error);
+    throw convertError(error);
   }
 }
 

@@ -68,7 +68,7 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const { schema } = options ?? {};
     const { toError } = this.#body ?? {};
     const text = await this.text();
-    const value = await converted(() => parsed(text), toError);
+    const value = await converted(() => parseJson(text), toError);
     return schema === undefined ? (value as T) : converted(() => checked(value, schema), toError);
   }
 
@@ -140,7 +140,7 @@ async function converted<T>(work: () => T | Promise<T>, toError: OpenBody["toErr
 }
 
 /** The message of the parser would show a part of the data. */
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text.startsWith("\ufeff") ? text.slice(1) : text);
   } catch {

@@ -86,7 +86,7 @@ export class Operation {
   toStorageError(error: unknown): unknown {
     if (error instanceof CallerError) return error.error;
     if (this.#signal?.aborted) return this.#signal.reason;
-    return told(error, this.#context(this.#path));
+    return convertError(error, this.#context(this.#path));
   }
 
   /** Converts a failure about `keys` of the bucket for the caller: one entry per key. */
@@ -98,7 +98,7 @@ export class Operation {
   /** Converts a failure about this key of the bucket for the caller. */
   failure(key: string, error: unknown): EntryFailure {
     const path = sibling(this.#path, key);
-    return { path, error: told(error, this.#context(path)) };
+    return { path, error: convertError(error, this.#context(path)) };
   }
 
   #context(path: string) {
@@ -133,7 +133,7 @@ export interface FailureContext {
 }
 
 /** Converts `error` for the caller. Passes it unchanged without a driver, which could classify it. */
-function told(error: unknown, call: FailureContext): unknown {
+function convertError(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
   // From a delete of one object; {@link Operation.failures} handles many.
   if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, call)[0]?.error ?? error;
@@ -147,7 +147,7 @@ function told(error: unknown, call: FailureContext): unknown {
 function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryFailure[] {
   return failures.map(({ key, error }) => {
     const path = sibling(call.path, key);
-    return { path, error: told(error, { ...call, path }) };
+    return { path, error: convertError(error, { ...call, path }) };
   });
 }
 

@@ -57,7 +57,7 @@ export async function fetchRanges(
     throw failure("Unsupported", `${why}; read them one by one`);
   }
   await fetchGroups(opened, groups, budget, signal, (group, data) => {
-    for (const index of group.members) results[index] = cut(group, data, ranges[index]!);
+    for (const index of group.members) results[index] = sliceOf(group, data, ranges[index]!);
   });
   return results;
 }
@@ -139,7 +139,7 @@ async function held(grant: Promise<() => void>, body: ResumableBody): Promise<()
 }
 
 /** Copies a range into its own memory, unless it is everything that was fetched. */
-function cut(group: Group, data: Uint8Array, { start, end }: ByteRange): Uint8Array {
+function sliceOf(group: Group, data: Uint8Array, { start, end }: ByteRange): Uint8Array {
   if (group.members.length === 1) return data;
   const to = end === undefined ? undefined : end - group.start;
   return Uint8Array.from(data.subarray(start - group.start, to));

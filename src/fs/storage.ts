@@ -64,7 +64,7 @@ import { type SyncOptions, type SyncSummary, sync } from "./sync.js";
 import type { TreeOptions } from "./tree.js";
 import { type UpdateFunction, updateObject } from "./update.js";
 import { StorageWritable } from "./writable.js";
-import { decoding, unwrapped, type WriteBody, writeObject } from "./write.js";
+import { decoding, unwrapBody, type WriteBody, writeObject } from "./write.js";
 
 const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel };
 
@@ -117,7 +117,7 @@ export class Storage extends Objects<Driver> {
     return onObject(reach, "write", at, init, WRITE_WITH_ATTRIBUTES, async (reached) => {
       const { driver, kit } = reached;
       const more = checkMore(init, driver);
-      const { body: bytes, contentType } = unwrapped(body);
+      const { body: bytes, contentType } = unwrapBody(body);
       const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
       if (init.checksum === undefined) return writeObject(reached, bytes, typed, more);
       const { checksum, ...checked } = await checkedBody(bytes, init, driver, kit.written);

@@ -68,7 +68,7 @@ async function once(
     if (body === undefined) return undefined;
     // What is not read is closed before the write: some servers let a write wait for open reads.
     await current?.cancel();
-    return await write(storage, path, body, current, { ...given(writing), compression });
+    return await write(storage, path, body, current, { ...definedOptions(writing), compression });
   } catch (error) {
     if (more && conflicts.has(error as object)) return "again";
     throw error;
@@ -117,6 +117,6 @@ async function attributes(
 const CONFLICTS: ReadonlySet<string> = new Set(["PreconditionFailed", "AlreadyExists", "ObjectChanged"]);
 
 /** Leaves out options that are undefined, which would replace attributes. */
-function given(options: WriteOptions): WriteOptions {
+function definedOptions(options: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

@@ -107,7 +107,7 @@ export type WriteBody = Body | Response | Request | URLSearchParams;
  * Returns the bytes of a body and its content type, if it states one. Throws InvalidArgument for a response that is no
  * success: its body is an error page.
  */
-export function unwrapped(body: WriteBody): { body: Body; contentType?: string | undefined } {
+export function unwrapBody(body: WriteBody): { body: Body; contentType?: string | undefined } {
   if (body instanceof URLSearchParams)
     return { body: body.toString(), contentType: "application/x-www-form-urlencoded;charset=UTF-8" };
   if (body instanceof Blob) return { body, contentType: body.type || undefined };

@@ -196,15 +196,16 @@ async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal |
   try {
     for await (const text of decodeText(storage.read(at, { signal }))) {
       lines.push(text);
-      for (let line = lines.next(); line !== undefined; line = lines.next()) if (line !== "") yield parsed(line);
+      for (let line = lines.next(); line !== undefined; line = lines.next())
+        if (line !== "") yield parseIndexLine(line);
     }
-    if (lines.rest !== "") yield parsed(lines.rest);
+    if (lines.rest !== "") yield parseIndexLine(lines.rest);
   } catch (error) {
     throw errorAt("import", at, error);
   }
 }
 
-function parsed(text: string): Line {
+function parseIndexLine(text: string): Line {
   let line: unknown;
   try {
     line = JSON.parse(text);

@@ -82,7 +82,7 @@ export const JSON_ONLY: Serializers = {
   forValue: () => undefined,
   forSuffix(suffix) {
     if (isJson(suffix)) return undefined;
-    throw unknown(suffix, "none");
+    throw unknownSuffix(suffix, "none");
   },
 };
 
@@ -111,7 +111,7 @@ class SerializerSet implements Serializers {
   forSuffix(suffix: string): Serializer | undefined {
     if (isJson(suffix)) return undefined;
     const found = this.all.find((one) => one.suffix === suffix);
-    if (!found) throw unknown(suffix, this.all.map((one) => `${one.name} for ${one.suffix}`).join(", "));
+    if (!found) throw unknownSuffix(suffix, this.all.map((one) => `${one.name} for ${one.suffix}`).join(", "));
     this.limits?.checkSerializer(found.name, "PermissionDenied");
     return { ...found, decode: (body, options) => lent(body, (bytes) => found.decode(bytes, options)) };
   }
@@ -139,7 +139,7 @@ function isJson(suffix: string): boolean {
   return suffix === "" || suffix === JSON_SUFFIX;
 }
 
-function unknown(suffix: string, known: string): StorageError {
+function unknownSuffix(suffix: string, known: string): StorageError {
   const mend = `register the one with suffix "${suffix}" in serializers (there is ${known})`;
   return failure("Unsupported", `no serializer reads ${suffix}; ${mend}`);
 }

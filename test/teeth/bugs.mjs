@@ -1584,8 +1584,8 @@ export const bugs = [
   {
     name: "an object that no serializer reads is taken for JSON",
     file: "src/xcom/serializers.ts",
-    find: "if (!found) throw unknown(",
-    replace: "if (!found) return undefined;\n    if (!suffix) throw unknown(",
+    find: "if (!found) throw unknownSuffix(",
+    replace: "if (!found) return undefined;\n    if (!suffix) throw unknownSuffix(",
     tests: ["test/unit/xcom/layers-serializers.test.ts"],
   },
   {
@@ -1649,7 +1649,7 @@ export const bugs = [
   {
     name: "the official S3 client's keys that have ended are used again",
     file: "src/fs/drivers/s3/sdk.ts",
-    find: "await config.credentials({ forceRefresh: true }).catch(refused);",
+    find: "await config.credentials({ forceRefresh: true }).catch(throwCredentialsError);",
     replace: "",
     tests: ["test/unit/fs/drivers/s3-client-requests.test.ts"],
     only: "keys that have ended are renewed once",
@@ -1839,7 +1839,7 @@ export const bugs = [
   {
     name: "Google's message is cast to text",
     file: "src/fs/drivers/gcs/errors.ts",
-    find: "detail: said(error.message) ??",
+    find: "detail: stringOrUndefined(error.message) ??",
     replace: "detail: (error.message as string) ??",
     tests: ["test/hostile/errors.test.ts"],
     only: "errors of Google",

@@ -5,7 +5,7 @@ import type { ListEntry } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
-import { accustomed } from "../options.js";
+import { aliasFlag } from "../options.js";
 import { matches, notFollowed, patternOf } from "../sources.js";
 import { isAccount, listBuckets } from "./buckets.js";
 
@@ -22,11 +22,11 @@ export function addListing(cli: Cli, program: Command): void {
     })
     .argument("[path...]", "where to look", ["."])
     .option("-r, --recursive", "everything below, not one level")
-    .addOption(accustomed("-R"))
-    .addOption(accustomed("-l"))
+    .addOption(aliasFlag("-R"))
+    .addOption(aliasFlag("-l"))
     // Sizes are for people anyway; the help of this command is `--help` alone.
     .helpOption("--help", "print help")
-    .addOption(accustomed("-h"))
+    .addOption(aliasFlag("-h"))
     .option("--versions", "every version of every object")
     .option("--follow-links", "of files: look into directories behind links")
     .action(cli.run(list));
@@ -64,7 +64,7 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
     const pattern = await patternOf(session, text);
     if (!pattern) paths.push(session.path(text));
     else if (recursive) paths.push(...(await matches(session, pattern, { recursive })));
-    else await matching(session, pattern, options);
+    else await listMatches(session, pattern, options);
   }
   for (const [index, path] of paths.entries()) {
     if (paths.length > 1 && !session.json) await heading(session, path, index);
@@ -74,7 +74,7 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
 }
 
 /** Prints what matches, and not what is in the directories that match. */
-async function matching(session: Session, path: StoragePath, { versions, followLinks }: ListOptions): Promise<void> {
+async function listMatches(session: Session, path: StoragePath, { versions, followLinks }: ListOptions): Promise<void> {
   if (versions) throw invalid("--versions takes a path without wildcards");
   const count = await printed(session, session.storage.glob(path, { followLinks, signal: session.signal }), undefined);
   if (count === 0) throw failure("NotFound", "nothing matches").at("ls", String(path));

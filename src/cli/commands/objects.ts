@@ -7,7 +7,7 @@ import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
 import { addCustomerKey, customerKeyIn } from "../encryption.js";
 import { bytes, duration, facts, moment, printable, put } from "../format.js";
-import { accustomed, seconds } from "../options.js";
+import { aliasFlag, seconds } from "../options.js";
 import { expanded } from "../sources.js";
 
 export function addObjects(cli: Cli, program: Command): void {
@@ -28,7 +28,7 @@ function addRemove(cli: Cli, program: Command): void {
     })
     .argument("<path...>", "what to delete")
     .option("-r, --recursive", "everything below, too")
-    .addOption(accustomed("-R"))
+    .addOption(aliasFlag("-R"))
     .option("-n, --dry-run", "only print what would be deleted")
     .option("-f, --force", "what is not there is no failure")
     .option("--empty-bucket", "with -r: empty a whole bucket")

@@ -63,7 +63,7 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
           bar.at(Math.max(bar.done, done.bytes));
           bar.file();
         }
-        if (session.json || dryRun) printed.push(told(session, step, dryRun));
+        if (session.json || dryRun) printed.push(printStep(session, step, dryRun));
       };
       return storage.sync(source, target, {
         ...options,
@@ -84,7 +84,7 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
   await summed(session, summary, dryRun);
 }
 
-function told(session: Session, { action, path, size }: SyncStep, dryRun: boolean): Promise<void> {
+function printStep(session: Session, { action, path, size }: SyncStep, dryRun: boolean): Promise<void> {
   const did = action === "copy" ? "copied" : "deleted";
   const large = size === undefined ? "" : ` (${bytes(size)})`;
   return session.say({ action: did, path, size, dryRun }, printable(`would ${action} ${path}${large}`));

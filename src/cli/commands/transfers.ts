@@ -16,7 +16,7 @@ import {
   encryptionIn,
 } from "../encryption.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
-import { accustomed, compressionOption, counted, whole } from "../options.js";
+import { aliasFlag, compressionOption, counted, whole } from "../options.js";
 import { expanded } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
@@ -63,7 +63,7 @@ function addCopy(cli: Cli, program: Command): void {
     .usage("[options] <from...> <to>")
     .argument("<paths...>", 'FROM: paths, also with wildcards, or "-" for stdin; TO: a path, or "-" for stdout')
     .option("-r, --recursive", "everything below FROM")
-    .addOption(accustomed("-R"))
+    .addOption(aliasFlag("-R"))
     .option("-n, --dry-run", "only print what would be copied")
     .option("--if-absent", "fail where something is already")
     .option("--follow-links", "with -r, of files: copy what is behind links to directories")
@@ -92,7 +92,7 @@ function addMove(cli: Cli, program: Command): void {
     .usage("[options] <from...> <to>")
     .argument("<paths...>", "FROM: paths, also with wildcards; TO: a path")
     .option("-r, --recursive", "everything below FROM")
-    .addOption(accustomed("-R"))
+    .addOption(aliasFlag("-R"))
     .option("-n, --dry-run", "only print what would be moved")
     .option("--if-absent", "fail where something is already")
     .action(cli.run(move));

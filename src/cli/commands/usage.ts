@@ -4,7 +4,7 @@ import { failure } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, type Output, printable, put, styled } from "../format.js";
-import { accustomed, counted, whole } from "../options.js";
+import { aliasFlag, counted, whole } from "../options.js";
 import { expanded } from "../sources.js";
 
 export function addUsage(cli: Cli, program: Command): void {
@@ -24,7 +24,7 @@ export function addUsage(cli: Cli, program: Command): void {
     .option("-d, --depth <levels>", "directories of so many levels; 0 is the sum alone", whole, 1)
     // As in `ls`.
     .helpOption("--help", "print help")
-    .addOption(accustomed("-h"))
+    .addOption(aliasFlag("-h"))
     .action(cli.run(usage));
 }
 

@@ -40,7 +40,7 @@ async function findConnection(session: Session, { scheme, connectionId: id }: St
   } catch (error) {
     return { connection: undefined, finding: broken(check, error, signal, "correct it where the message says") };
   }
-  return { connection: undefined, finding: unknown(env, id) };
+  return { connection: undefined, finding: unknownConnection(env, id) };
 }
 
 function sourcesOf(env: Session["env"], id: string) {
@@ -50,7 +50,7 @@ function sourcesOf(env: Session["env"], id: string) {
   return [{ where: `the file ${file}`, source: connectionsFromFile(file) }, variable];
 }
 
-function unknown(env: Session["env"], id: string): Finding {
+function unknownConnection(env: Session["env"], id: string): Finding {
   const places = sourcesOf(env, id).map(({ where }) => where);
   const mend = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
   return failed("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, mend);

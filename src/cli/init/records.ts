@@ -78,16 +78,16 @@ async function s3(answers: Answers): Promise<ConnectionRecord> {
   if (options.profile !== undefined && options.fromEnv) throw invalid("--profile and --from-env exclude each other");
   const endpoint = await stated(answers, "endpoint", "Endpoint, https://… (empty: Amazon S3)");
   const region = await stated(answers, "region", "Region (empty: the environment's)");
-  const extra = given({ endpoint_url: endpoint, region_name: region, profile_name: options.profile });
+  const extra = definedFields({ endpoint_url: endpoint, region_name: region, profile_name: options.profile });
   if (options.fromEnv) {
     const token = env.AWS_SESSION_TOKEN;
     const keys = { login: variable(env, "AWS_ACCESS_KEY_ID"), password: variable(env, "AWS_SECRET_ACCESS_KEY") };
-    return { conn_type: "aws", ...keys, ...withExtra({ ...extra, ...given({ aws_session_token: token }) }) };
+    return { conn_type: "aws", ...keys, ...withExtra({ ...extra, ...definedFields({ aws_session_token: token }) }) };
   }
   const login =
     options.profile === undefined ? await prompts?.ask("Access key id (empty: found when used)") : undefined;
   const password = login ? await secret(answers, "Secret access key") : undefined;
-  return { conn_type: "aws", ...given({ login, password }), ...withExtra(extra) };
+  return { conn_type: "aws", ...definedFields({ login, password }), ...withExtra(extra) };
 }
 
 async function gcs(answers: Answers): Promise<ConnectionRecord> {
@@ -96,7 +96,7 @@ async function gcs(answers: Answers): Promise<ConnectionRecord> {
   const path = options.fromEnv
     ? variable(env, "GOOGLE_APPLICATION_CREDENTIALS")
     : await stated(answers, "keyFile", "Key file of a service account (empty: found when used)");
-  const extra = given({ key_path: path, "gcs.endpoint": options.endpoint });
+  const extra = definedFields({ key_path: path, "gcs.endpoint": options.endpoint });
   return { conn_type: "google_cloud_platform", ...withExtra(extra) };
 }
 
@@ -105,7 +105,7 @@ async function azure(answers: Answers): Promise<ConnectionRecord> {
   const found = options.account ?? (options.fromEnv ? env.AZURE_STORAGE_ACCOUNT_NAME : undefined);
   const account = found ?? (await stated(answers, "account", "Storage account"));
   if (!account) throw invalid("--account is missing: expected the name of the storage account");
-  const place = { conn_type: "wasb", login: account, ...given({ host: options.endpoint }) };
+  const place = { conn_type: "wasb", login: account, ...definedFields({ host: options.endpoint }) };
   if (options.fromEnv) {
     const sas = env.AZURE_STORAGE_SAS_TOKEN;
     if (sas && !env.AZURE_STORAGE_ACCOUNT_KEY) return { ...place, extra: { sas_token: sas } };
@@ -113,7 +113,7 @@ async function azure(answers: Answers): Promise<ConnectionRecord> {
   }
   return {
     ...place,
-    ...given({ password: await prompts?.ask("Account key (empty: found when used)", { hidden: true }) }),
+    ...definedFields({ password: await prompts?.ask("Account key (empty: found when used)", { hidden: true }) }),
   };
 }
 
@@ -135,7 +135,7 @@ function variable(env: Io["env"], name: string): string {
 }
 
 /** Leaves out what is empty. */
-function given(fields: Record<string, string | undefined>): Record<string, string> {
+function definedFields(fields: Record<string, string | undefined>): Record<string, string> {
   return Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => Boolean(field[1])));
 }
 

@@ -40,8 +40,8 @@ export async function imported(session: Session, text: string | undefined, optio
     if (!isExport) await checkReferences(session, path, base, options);
     const done = isExport
       ? await importExported(xcomOf(session, rows, options), { storage, path }, { key, replace, signal })
-      : await importReferences(rows, found(session, path, base, options), { key, replace, signal });
-    await told(session, done, path);
+      : await importReferences(rows, importFrom(session, path, base, options), { key, replace, signal });
+    await printReport(session, done, path);
   } finally {
     await close();
   }
@@ -61,7 +61,12 @@ async function checkReferences(
     throw invalid(`${path} is not below the base ${below}, and is no export (it has no ${INDEX})`);
 }
 
-function found({ storage, signal }: Session, path: StoragePath, base: StoragePath | undefined, options: ImportOptions) {
+function importFrom(
+  { storage, signal }: Session,
+  path: StoragePath,
+  base: StoragePath | undefined,
+  options: ImportOptions,
+) {
   // An explicit key also applies to objects whose path does not contain one.
   const { key: _, ...filter } = filterOf(options);
   return listStoredXComs({ storage, path, base }, filter, { signal });
@@ -82,7 +87,11 @@ async function openTarget(session: Session, { into, table }: ImportOptions) {
   return { rows, close };
 }
 
-async function told(session: Session, { rows, skipped, failed }: ImportReport, path: StoragePath): Promise<void> {
+async function printReport(
+  session: Session,
+  { rows, skipped, failed }: ImportReport,
+  path: StoragePath,
+): Promise<void> {
   const { json, io } = session;
   const errors = failed.map(({ from, error }) => ({ from, error: messageOf(error) }));
   if (json) await jsonLine(io.stdout, { action: "imported", from: path, rows, skipped, failed: errors });

@@ -54,14 +54,14 @@ async function deleteBatch(
   const failures = await Promise.all(
     batch.map(async (object, i) => {
       const verdict = verdicts[i] ?? "again";
-      const error = verdict === "again" ? await again(bulk, object, signal) : verdict;
+      const error = verdict === "again" ? await retryAlone(bulk, object, signal) : verdict;
       return error === "gone" ? undefined : { key: object.key, error };
     }),
   );
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function again(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal): Promise<unknown> {
+async function retryAlone(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal): Promise<unknown> {
   try {
     await bulk.one(object, signal);
     return "gone";

@@ -48,7 +48,7 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
     attributesOnCopy: ATTRIBUTES,
     async stat(key, { version, tags }) {
       refuseVersion(version);
-      const kept = found(objects, key);
+      const kept = findObject(objects, key);
       return { ...info(key, kept), ...(tags && { tags: { ...kept.tags } }) };
     },
     async *list(prefix, options) {
@@ -56,7 +56,7 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
     },
     async read(key, { start, end, ifMatch, version }) {
       refuseVersion(version);
-      const kept = found(objects, key);
+      const kept = findObject(objects, key);
       if (ifMatch !== undefined) match(kept, ifMatch);
       return { info: info(key, kept), body: copies(kept.data.subarray(start, end)) };
     },
@@ -73,14 +73,14 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       return put(key, { data, size: data.byteLength, ...attributesIn(options) });
     },
     async copy(from, to, { ifAbsent, ifMatch, attributes }) {
-      const source = found(bucketOf(from.bucket), from.key);
+      const source = findObject(bucketOf(from.bucket), from.key);
       if (ifMatch !== undefined) match(source, ifMatch);
       check(objects.get(to), { ifAbsent, ifMatch: undefined });
       const { data, size } = source;
       return put(to, { data, size, ...attributesIn(attributes ?? source) });
     },
     async setAttributes(key, attributes, { was }) {
-      const { data, size, ...rest } = found(objects, key);
+      const { data, size, ...rest } = findObject(objects, key);
       match({ data, size, ...rest }, was.etag ?? "");
       return put(key, { data, size, ...attributesIn(attributes) });
     },
@@ -108,7 +108,7 @@ function refuseVersion(version: string | undefined): void {
   if (version !== undefined) throw failure("Unsupported", "memory keeps no versions");
 }
 
-function found(objects: Bucket, key: string): Kept {
+function findObject(objects: Bucket, key: string): Kept {
   const kept = objects.get(key);
   if (!kept) throw failure("NotFound", "no such object");
   return kept;

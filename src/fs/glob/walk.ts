@@ -77,7 +77,7 @@ class Walk {
   *#matching(page: readonly DriverListEntry[], seen: Seen): Generator<DriverListEntry, void, undefined> {
     for (const item of page) {
       this.#see(item);
-      for (const one of seen.add(item)) if (this.#glob.matches(named(one.key))) yield one;
+      for (const one of seen.add(item)) if (this.#glob.matches(lastSegment(one.key))) yield one;
     }
   }
 
@@ -112,7 +112,7 @@ class Walk {
     const prefix = base + segment.literalPrefix;
     for await (const page of this.#list(prefix, "/", startAfter)) {
       for (const item of page) {
-        if (item.key !== base && segment.matches(named(item.key.slice(base.length)))) yield item;
+        if (item.key !== base && segment.matches(lastSegment(item.key.slice(base.length)))) yield item;
       }
       const end = page.at(-1)?.key;
       if (segment.literal && end !== undefined && isPast(end, prefix)) return;
@@ -128,7 +128,7 @@ class Walk {
 
   /** Reports an unlisted entry only if it, or something below it, could have matched. */
   readonly #unlisted = (key: string, error: unknown): void => {
-    if ((key.endsWith("/") && this.#leads(named(key))) || this.#glob.matches(named(key)))
+    if ((key.endsWith("/") && this.#leads(lastSegment(key))) || this.#glob.matches(lastSegment(key)))
       this.#options.unlisted?.(key, error);
   };
 
@@ -206,7 +206,7 @@ class Child {
   }
 }
 
-function named(key: string): string {
+function lastSegment(key: string): string {
   return key.endsWith("/") ? key.slice(0, -1) : key;
 }
 

@@ -38,7 +38,7 @@ const MAX_CLOCK_SKEW_MS = 4 * 60_000;
 
 /** Parses an endpoint such as `http://127.0.0.1:9000`; a path becomes `base`. */
 export function originOf(endpoint: string): Origin {
-  const { protocol, hostname, port, host, pathname, search, username } = parsed(endpoint);
+  const { protocol, hostname, port, host, pathname, search, username } = parseEndpoint(endpoint);
   if (search || username) throw invalid("an endpoint has neither a user nor a query");
   const base = pathname.replace(/\/+$/, "");
   // A socket wants an IPv6 address bare, the Host header in brackets.
@@ -51,7 +51,7 @@ export function originOf(endpoint: string): Origin {
   };
 }
 
-function parsed(endpoint: string): URL {
+function parseEndpoint(endpoint: string): URL {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) throw invalid("an endpoint looks like https://host or http://host:port");
   return url;

@@ -58,11 +58,11 @@ export const copyCases: readonly Spec[] = [
       const init = { contentType: "text/csv; charset=utf-8", metadata: { one: "1", two: "zwei ü" } };
       await bench.write("x.json", "a,b", init);
       await copied(bench, "x.json", "y");
-      await kept(bench, "y", init);
+      await expectKept(bench, "y", init);
       if (bench.other.scheme === "file") return;
       await bench.storage.copy(bench.at("x.json"), bench.at("through", bench.other));
       await bench.storage.copy(bench.at("through", bench.other), bench.at("back"));
-      await kept(bench, "back", init);
+      await expectKept(bench, "back", init);
     },
     async without(bench) {
       await bench.storage.write(bench.at("x", bench.other), "1", { metadata: { one: "1" } });
@@ -266,7 +266,11 @@ async function thereAndBack(bench: TestContext): Promise<void> {
   await bench.write("x", "changed");
 }
 
-async function kept(bench: TestContext, name: string, init: { contentType: string; metadata: object }): Promise<void> {
+async function expectKept(
+  bench: TestContext,
+  name: string,
+  init: { contentType: string; metadata: object },
+): Promise<void> {
   const { contentType, metadata } = await bench.stat(name);
   assert.deepEqual({ contentType, metadata: { ...metadata } }, init, name);
 }

@@ -312,7 +312,7 @@ export const listCases: readonly Spec[] = [
       for (const size of [1, 2, 3, 5, 6]) {
         const pages: string[][] = [];
         for await (const { entries, next } of bench.storage.list(bench.base).byPage({ size })) {
-          pages.push(named(bench, entries));
+          pages.push(labelsOf(bench, entries));
           assert.equal(next === undefined, pages.flat().length === expected.length, `${size}`);
         }
         assert.deepEqual(pages.flat(), expected);
@@ -325,7 +325,7 @@ export const listCases: readonly Spec[] = [
         startAfter = undefined;
         for await (const { entries, next } of pages) {
           assert.equal(startAfter, undefined, "a second page");
-          seen.push(named(bench, entries));
+          seen.push(labelsOf(bench, entries));
           startAfter = next;
         }
       } while (startAfter !== undefined);
@@ -337,7 +337,7 @@ export const listCases: readonly Spec[] = [
   },
 ];
 
-function named(bench: TestContext, entries: readonly ListEntry[]): string[] {
+function labelsOf(bench: TestContext, entries: readonly ListEntry[]): string[] {
   return entries.map(({ path, type }) => bench.name(path) + (type === "directory" ? "/" : ""));
 }
 

@@ -102,7 +102,7 @@ export class DataFrame {
     this.#hex =
       parquet instanceof Uint8Array
         ? Buffer.from(parquet).toString("hex").toUpperCase()
-        : matching("DataFrame", /^([\da-f]{2})*$/i, parquet);
+        : checkForm("DataFrame", /^([\da-f]{2})*$/i, parquet);
     this.classname = classname;
   }
 
@@ -172,7 +172,7 @@ const DECIMAL = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d{1,17})?|inf(inity)?|s?nan\d*)
  */
 export class Decimal {
   constructor(readonly text: string) {
-    checkDigits(matching("Decimal", DECIMAL, text));
+    checkDigits(checkForm("Decimal", DECIMAL, text));
   }
 
   /** Identifies the class to another copy of this library. */
@@ -188,7 +188,7 @@ export class Decimal {
 /** A Python UUID by its text of 36 characters. Throws InvalidArgument for any other. */
 export class Uuid {
   constructor(readonly text: string) {
-    matching("Uuid", /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, text);
+    checkForm("Uuid", /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i, text);
   }
 
   /** Identifies the class to another copy of this library. */
@@ -210,7 +210,7 @@ export class PlainDate {
     readonly iso: string,
     readonly classname: "datetime.date" | "pendulum.date.Date" = "datetime.date",
   ) {
-    matching("PlainDate", /^(?!0000)\d{4}-\d\d-\d\d$/, iso);
+    checkForm("PlainDate", /^(?!0000)\d{4}-\d\d-\d\d$/, iso);
     // Date takes February 30 for March 2, and returns null for month 13.
     if (!new Date(iso).toJSON()?.startsWith(iso)) throw notValid("PlainDate", iso);
   }
@@ -268,7 +268,7 @@ export class Envelope {
     readonly version: number,
     readonly data: unknown,
   ) {
-    matching("classname", /./s, classname);
+    checkForm("classname", /./s, classname);
     if (!Number.isSafeInteger(version)) throw notValid("version", version);
   }
 
@@ -279,7 +279,7 @@ export class Envelope {
 }
 
 /** Returns the text of a value class. Throws InvalidArgument if it has another form. */
-function matching(name: string, form: RegExp, text: unknown): string {
+function checkForm(name: string, form: RegExp, text: unknown): string {
   if (typeof text === "string" && form.test(text)) return text;
   throw notValid(name, text);
 }

@@ -50,8 +50,8 @@ export class Retention implements LocatableBackend {
       refuse(`the path ${this.path} is one of a retention class; give the base path above it`);
     this.#make = backend;
     this.#classify = classifier(rules);
-    this.#base = made(backend, this.path);
-    this.#classes = new Map(rules.map(({ class: name }) => [name, made(backend, this.#pathOf(name))]));
+    this.#base = makeBackend(backend, this.path);
+    this.#classes = new Map(rules.map(({ class: name }) => [name, makeBackend(backend, this.#pathOf(name))]));
     this.storage = this.#base.storage;
   }
 
@@ -91,11 +91,11 @@ export class Retention implements LocatableBackend {
     const below = typeof stored === "string" ? restBelow(this.path, stored) : undefined;
     const name = below === undefined ? undefined : classIn(below);
     if (name === undefined) return this.#base;
-    return this.#classes.get(name) ?? made(this.#make, this.#pathOf(name));
+    return this.#classes.get(name) ?? makeBackend(this.#make, this.#pathOf(name));
   }
 }
 
-function made(make: RetentionOptions["backend"], path: StoragePath): LocatableBackend {
+function makeBackend(make: RetentionOptions["backend"], path: StoragePath): LocatableBackend {
   const backend: unknown = make(path);
   if (
     !(

@@ -71,7 +71,7 @@ interface Checked extends Omit<ReportOptions, "path" | "base" | "sources" | "gra
  */
 export async function report(options: ReportOptions): Promise<StorageReport> {
   const checked = checkReport(options);
-  return withOperation("report", checked.path, () => counted(checked));
+  return withOperation("report", checked.path, () => countEverything(checked));
 }
 
 function checkReport(options: ReportOptions): Checked {
@@ -86,7 +86,7 @@ function checkReport(options: ReportOptions): Checked {
   return { ...options, path, base, sources, graceMs, signal };
 }
 
-async function counted(checked: Checked): Promise<StorageReport> {
+async function countEverything(checked: Checked): Promise<StorageReport> {
   const { path, base, sources, days, policy } = checked;
   const now = Date.now();
   const expiries = new Expiries(base, { days, policy }, sources.length > 0, now);

@@ -261,7 +261,7 @@ class ApiClient {
     const { expect, absent = false, conflict = false } = options;
     const passed = [...(absent ? [404] : []), ...(conflict ? [409] : [])];
     const { status, text } = await this.#send(method, path, options, passed);
-    const document = documentIn(named(method, path), text);
+    const document = documentIn(describeRequest(method, path), text);
     if (expect.includes(status)) return document;
     if (!passed.includes(status)) throw document.corrupt(`its status is ${status}`);
     checkDetail(document, status);
@@ -275,7 +275,7 @@ class ApiClient {
   async deleted(path: string, signal: AbortSignal | undefined): Promise<boolean> {
     const { status, text, ambiguous } = await this.#send("DELETE", path, { expect: [204], signal }, [404]);
     if (status === 204) return true;
-    const from = named("DELETE", path);
+    const from = describeRequest("DELETE", path);
     if (status !== 404)
       throw new Document(from, {}).corrupt(`its status is ${status}; nothing says that the row is gone`);
     checkDetail(documentIn(from, text), status);
@@ -291,7 +291,7 @@ class ApiClient {
     try {
       return await this.#try(method, path, body, [...REFUSED.keys(), ...passed], signal);
     } catch (error) {
-      throw told(error);
+      throw asStorageError(error);
     }
   }
 
@@ -328,7 +328,7 @@ function bodyText(body: unknown): string {
   }
 }
 
-function named(method: string, path: string): string {
+function describeRequest(method: string, path: string): string {
   return `${method} ${path.replace(/\?.*$/, "")}`;
 }
 
@@ -416,7 +416,7 @@ function entryOf(at: RowKey): string {
 function indexed(at: RowKey): string {
   return `${entryOf(at)}?map_index=${at.mapIndex ?? -1}`;
 }
-function told(error: unknown): unknown {
+function asStorageError(error: unknown): unknown {
   if (isStorageError(error) || !(error instanceof HttpError)) return error;
   const code = codeOfHttp(error) ?? "Unavailable";
   return failure(code, error.message, { attempts: error.attempts, cause: error });

@@ -44,11 +44,11 @@ export async function ask<C = Columns>(
   signal?: AbortSignal,
 ): Promise<C[]> {
   signal?.throwIfAborted();
-  const { rows } = await orAbort(query(text, values).catch(refused), signal);
+  const { rows } = await orAbort(query(text, values).catch(rethrowDatabaseError), signal);
   return rows as C[];
 }
 
-function refused(cause: unknown): never {
+function rethrowDatabaseError(cause: unknown): never {
   const { code = "", message } = cause as { code?: unknown; message?: string };
   throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
 }

@@ -92,7 +92,7 @@ export async function* readJsonl(
 const UNENDED = "it has no line break: the file is cut off, or its writer left it out";
 
 function rowOf(line: string, schema: SchemaColumns | undefined, at: number): Row {
-  const row = parsed(line, at);
+  const row = parseLine(line, at);
   if (!isRow(row)) throw corrupt("it is no JSON object", at);
   if (Object.keys(row).length > MAX_COLUMNS) {
     throw failure("TooLarge", `jsonl: line ${at} has more than ${MAX_COLUMNS} columns`);
@@ -100,7 +100,7 @@ function rowOf(line: string, schema: SchemaColumns | undefined, at: number): Row
   return schema ? typedRow(row, schema, at) : row;
 }
 
-function parsed(line: string, at: number): unknown {
+function parseLine(line: string, at: number): unknown {
   try {
     return parseJson(line, jsonEncoding);
   } catch (error) {

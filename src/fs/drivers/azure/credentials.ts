@@ -18,7 +18,7 @@ export async function issuerOf(identity: Identity): Promise<(forceRefresh: boole
   return async (forceRefresh) => {
     // A credential returns its cached token until expiry, refused or not; a new one asks again.
     if (forceRefresh) credential = credentialOf(library, identity);
-    const grant = await credential.getToken(SCOPE).catch(refused);
+    const grant = await credential.getToken(SCOPE).catch(throwCredentialsError);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
     return { token: grant.token, expiresAt: grant.expiresOnTimestamp };
   };
@@ -68,7 +68,7 @@ function hostOf(authority: string | undefined): { authorityHost?: string } {
 }
 
 /** Keeps only the first line, the reason: the library's errors may carry the exchange with the identity service. */
-export function refused(error: unknown): never {
+export function throwCredentialsError(error: unknown): never {
   const { name = "Error", message = "", errors = [] } = error as Partial<Error> & { errors?: readonly Error[] };
   const tried = errors.map((one) => /\w+Credential\b/.exec(one.message)?.[0]).filter(Boolean);
   const reason = `${name}: ${message.split("\n")[0]!.slice(0, 300)}`;

@@ -12,7 +12,7 @@ import { originOf } from "../../http/client.js";
 import type { Origin } from "../../http/types.js";
 import { sharedKey } from "../../signing/shared-key.js";
 import { type Access, azureDialect, NOTHING, Server, scopeHeaders, tokenAccess } from "./client.js";
-import { refused, SCOPE } from "./credentials.js";
+import { SCOPE, throwCredentialsError } from "./credentials.js";
 import { azureDriver } from "./driver.js";
 
 /** The part of a `BlobServiceClient` that is used. */
@@ -155,7 +155,7 @@ export function issuedBy(
   tenantOf: () => { tenantId?: string } = () => ({}),
 ): () => Promise<AccessToken> {
   return async () => {
-    const grant = await credential.getToken(scope, tenantOf()).catch(refused);
+    const grant = await credential.getToken(scope, tenantOf()).catch(throwCredentialsError);
     if (!grant) throw failure("Unauthenticated", "Azure gave no access token");
     return { token: grant.token, expiresAt: grant.expiresOnTimestamp };
   };

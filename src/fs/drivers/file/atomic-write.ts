@@ -113,7 +113,7 @@ class Draft {
       try {
         const [path, target] = [this.#path!, this.#target.path];
         await turns.take(target, () => publish(path, target, this.#conditions)).catch(inTheWay);
-        await directory.sync().catch(unknown);
+        await directory.sync().catch(throwCommitUnknown);
       } finally {
         await directory.close();
       }
@@ -252,7 +252,7 @@ function unlinkable(cause: unknown): never {
   throw failure("Unsupported", "ifAbsent needs hard links, which this file system does not have", { cause });
 }
 
-function unknown(cause: unknown): never {
+function throwCommitUnknown(cause: unknown): never {
   throw failure("CommitUnknown", "the file is there, but whether it outlives a power cut is not known", { cause });
 }
 

@@ -18,7 +18,7 @@ import {
 import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
 import { CHUNK, chunksOf, codeOfErrno, ifGone, isErrno, readToEnd, readUpTo } from "./disk.js";
 import { listFiles } from "./list.js";
-import { etagOf, infoOf, opened, statOf } from "./object.js";
+import { etagOf, infoOf, openObject, statOf } from "./object.js";
 import { PathResolver } from "./paths.js";
 
 /** The number of files deleted in parallel. */
@@ -217,7 +217,7 @@ async function read(
 ): ReturnType<Driver["read"]> {
   const leave = await descriptors.acquire(1, signal);
   try {
-    const { file, stats } = await opened(places, key, signal);
+    const { file, stats } = await openObject(places, key, signal);
     try {
       if (ifMatch !== undefined) matches(stats, ifMatch);
       const { size, body } = await contentOf(file, stats, start, end);
@@ -275,7 +275,7 @@ async function copy(
 ): Promise<WriteResult> {
   const { places } = disk;
   const target = places.named(to);
-  const { file, stats } = await opened(places, from, signal);
+  const { file, stats } = await openObject(places, from, signal);
   return closing(file, async () => {
     if (ifMatch !== undefined) matches(stats, ifMatch);
     if (await isAt(places, target, stats)) {

@@ -37,7 +37,7 @@ export async function statOf(places: PathResolver, key: string): Promise<FileInf
 }
 
 /** Returns the open file with the metadata of that very file, whatever happens to its name meanwhile. */
-export async function opened(
+export async function openObject(
   places: PathResolver,
   key: string,
   signal: AbortSignal | undefined,

@@ -70,17 +70,17 @@ export abstract class Api {
 
   /** Returns the path of a bucket's objects, or of one of them. */
   objects(key?: string, bucket = this.place.bucket): string {
-    return `${this.place.base}/storage/v1${named(bucket, key)}`;
+    return `${this.place.base}/storage/v1${resourcePath(bucket, key)}`;
   }
 
   /** Returns the path of a copy of one object to another. */
   rewrite(from: { bucket: string; key: string }, to: string): string {
-    return `${this.objects(from.key, from.bucket)}/rewriteTo${named(this.place.bucket, to)}`;
+    return `${this.objects(from.key, from.bucket)}/rewriteTo${resourcePath(this.place.bucket, to)}`;
   }
 
   /** Returns the path of uploads. */
   uploads(): string {
-    return `${this.place.base}/upload/storage/v1${named(this.place.bucket)}`;
+    return `${this.place.base}/upload/storage/v1${resourcePath(this.place.bucket)}`;
   }
 
   batches(): string {
@@ -93,7 +93,7 @@ export abstract class Api {
   }
 }
 
-function named(bucket: string, key?: string): string {
+function resourcePath(bucket: string, key?: string): string {
   const all = `/b/${encodeComponent(bucket)}/o`;
   return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
 }

@@ -41,7 +41,7 @@ export async function openTokens(options: SignIn): Promise<Tokens> {
   if (options.credentials.kind === "anonymous") return { ...anonymous, project: async () => options.project };
   const library = await load();
   const { credentials } = options;
-  const auth = () => authOf(library, credentials, options).catch(refused);
+  const auth = () => authOf(library, credentials, options).catch(throwCredentialsError);
   return new GoogleTokens(auth, await auth());
 }
 
@@ -158,8 +158,8 @@ class GoogleTokens implements Tokens {
   async #issue(forceRefresh: boolean): Promise<AccessToken> {
     // The library returns its cached token until expiry, refused or not; only a new client asks again.
     if (forceRefresh) this.#auth = await this.#renewed();
-    const client = await this.#auth.getClient().catch(refused);
-    const { token } = await client.getAccessToken().catch(refused);
+    const client = await this.#auth.getClient().catch(throwCredentialsError);
+    const { token } = await client.getAccessToken().catch(throwCredentialsError);
     if (!token) throw failure("Unauthenticated", "Google gave no access token");
     // Clients that do not report an expiry cache the token themselves, so they are asked again soon.
     return { token, expiresAt: client.credentials.expiry_date ?? Date.now() + UNTOLD_MS };
@@ -172,7 +172,7 @@ const OFFLINE: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Keeps only the reason: the library's errors carry the whole exchange, including secrets. */
-function refused(error: unknown): never {
+function throwCredentialsError(error: unknown): never {
   const { code, status } = error as { code?: unknown; status?: unknown };
   const reason = error instanceof Error ? error.message.split("\n")[0]!.slice(0, 300) : "";
   const passing = OFFLINE.has(code) || OFFLINE.has(status);

@@ -27,10 +27,13 @@ function explanationIn(error: unknown, depth: number): Explanation {
   const [first] = Array.isArray(error.errors) ? error.errors : [];
   const row = isDocument(first) ? first : {};
   const inner = depth > 0 && isDocument(error.message) ? explanationIn(error.message.error, depth - 1) : {};
-  return { code: said(row.reason) ?? inner.code, detail: said(error.message) ?? inner.detail ?? said(row.message) };
+  return {
+    code: stringOrUndefined(row.reason) ?? inner.code,
+    detail: stringOrUndefined(error.message) ?? inner.detail ?? stringOrUndefined(row.message),
+  };
 }
 
-function said(value: unknown): string | undefined {
+function stringOrUndefined(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 

@@ -82,7 +82,7 @@ export function infoOf(key: string, resource: Document): ObjectInfo {
     ...(md5Hash !== undefined && { md5: hex(md5Hash) }),
     ...texts((name) => textOf(resource, name)),
     ...encryption(textOf(resource, "kmsKeyName"), documentOf(resource, "customerEncryption") !== undefined),
-    ...named(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
+    ...metadataFrom(Object.keys(metadata).map((name) => [name, textOf(metadata, name) ?? ""])),
   };
 }
 
@@ -120,7 +120,7 @@ export function infoOfHeaders(key: string, headers: IncomingHttpHeaders, size: n
       headerValue(headers["x-goog-encryption-kms-key-name"]),
       headers["x-goog-encryption-key-sha256"] !== undefined,
     ),
-    ...named(metadata),
+    ...metadataFrom(metadata),
   };
 }
 
@@ -166,7 +166,7 @@ export function generationOf(etag: string | undefined): string | undefined {
   throw failure("PreconditionFailed", "the etag is not a generation, so no object here can have it");
 }
 
-function named(metadata: readonly (readonly [string, string])[]): Pick<ObjectInfo, "metadata"> {
+function metadataFrom(metadata: readonly (readonly [string, string])[]): Pick<ObjectInfo, "metadata"> {
   const own = metadata.filter(([name]) => name !== NONCE).map(([name, value]) => [name.toLowerCase(), value]);
   return own.length > 0 ? { metadata: Object.fromEntries(own) } : {};
 }

@@ -181,7 +181,7 @@ class Resumable implements MultipartUpload<void> {
       }
       const reached = persisted(answer);
       fruitless = reached > at ? 0 : fruitless + 1;
-      if (reached < part.offset || reached > end || fruitless > MAX_RESUMES) throw lost();
+      if (reached < part.offset || reached > end || fruitless > MAX_RESUMES) throw lostChunk();
       if (reached === end && !part.last) return;
       at = reached;
     }
@@ -210,7 +210,9 @@ class Resumable implements MultipartUpload<void> {
     try {
       return await this.#api.text({ ...call, ...retrying });
     } catch (error) {
-      throw gone(error) ? failure("Unavailable", "the server has forgotten the upload", { cause: error }) : error;
+      throw isSessionGone(error)
+        ? failure("Unavailable", "the server has forgotten the upload", { cause: error })
+        : error;
     }
   }
 }
@@ -227,10 +229,10 @@ function persisted({ headers }: Answer): number {
   return last === undefined ? 0 : Number(last) + 1;
 }
 
-function gone(error: unknown): boolean {
+function isSessionGone(error: unknown): boolean {
   return error instanceof HttpError && GONE.has(error.status);
 }
 
-function lost(): Error {
+function lostChunk(): Error {
   return failure("Unavailable", "the server does not keep what it was sent");
 }

@@ -72,13 +72,13 @@ const CODES: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
   Unsupported: ["NotImplemented"],
 };
 
-function named(code = ""): ErrorCode | undefined {
+function codeNamed(code = ""): ErrorCode | undefined {
   return (Object.keys(CODES) as ErrorCode[]).find((one) => CODES[one]!.includes(code));
 }
 
 export function codeOf(error: unknown, call: OperationContext): ErrorCode {
   if (!(error instanceof HttpError)) return codeOfHttp(error) ?? "Unavailable";
-  return conditionOf(error, call) ?? named(error.code) ?? codeOfHttp(error) ?? "Unavailable";
+  return conditionOf(error, call) ?? codeNamed(error.code) ?? codeOfHttp(error) ?? "Unavailable";
 }
 
 /** Returns the code for statuses whose meaning depends on the request. */

@@ -197,7 +197,7 @@ class SdkClient implements BucketClient {
     const path = `${origin.base}/${encodeKey(key)}`;
     const headers = { ...headersFor(endpoint, ask), host: origin.host };
     const request = { method, ...whereOf(origin), path, query: queryOf(query), headers };
-    const signed = await this.#sign(request, endpoint, bucket, now).catch(refused);
+    const signed = await this.#sign(request, endpoint, bucket, now).catch(throwCredentialsError);
     const { host: _, ...rest } = signed.headers;
     return { method, origin, path: query ? `${path}?${query}` : path, headers: rest, body };
   }
@@ -228,7 +228,7 @@ class SdkClient implements BucketClient {
       return true;
     }
     if (!hasExpired(error, headers)) return false;
-    await config.credentials({ forceRefresh: true }).catch(refused);
+    await config.credentials({ forceRefresh: true }).catch(throwCredentialsError);
     return true;
   }
 
@@ -253,7 +253,7 @@ class SdkClient implements BucketClient {
     const region = this.#region;
     const moved = region === undefined ? config : { ...config, region: async () => region };
     const handler = command.resolveMiddleware(stack, moved, {});
-    const { output } = await handler({ input: command.input }).catch(refused);
+    const { output } = await handler({ input: command.input }).catch(throwCredentialsError);
     if (output) return output;
     throw failure("Unsupported", "this client of @aws-sdk/client-s3 does not say where a bucket is");
   }
@@ -313,7 +313,7 @@ async function send({ config }: SdkS3, protocol: string, request: ClientRequestI
 const OFFLINE = /^(?:EAI_AGAIN|ECONN\w+|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EPIPE|ETIMEDOUT|TimeoutError)$/;
 
 /** Keeps only the reason: the client's errors may hold the whole exchange with the credential provider. */
-function refused(error: unknown): never {
+function throwCredentialsError(error: unknown): never {
   const { code, name = "Error", message = "" } = error as Partial<NodeJS.ErrnoException>;
   const passing = OFFLINE.test(code ?? name);
   throw failure(

@@ -21,7 +21,7 @@ export async function* readArrow(
   const source = new Watched(abortable(body, signal));
   const pace = new Pace();
   try {
-    for await (const batch of batchesOf(await opened(arrow, source), source)) {
+    for await (const batch of batchesOf(await openReader(arrow, source), source)) {
       for (const rows of readable(rowsOf(arrow, batch), source)) {
         yield schema ? revived(rows, schema) : rows;
         await pace.rest();
@@ -38,7 +38,7 @@ export async function readTable(body: ByteStream, signal: AbortSignal | undefine
   const source = new Watched(abortable(body, signal));
   const batches: RecordBatch[] = [];
   try {
-    const reader = await opened(arrow, source);
+    const reader = await openReader(arrow, source);
     for await (const batch of batchesOf(reader, source)) batches.push(batch);
     return new arrow.Table(reader.schema, batches);
   } finally {
@@ -52,16 +52,16 @@ export async function* tableRows({ batches }: ArrowTable): AsyncGenerator<Row, v
   for (const batch of batches as RecordBatch[]) for (const rows of rowsOf(arrow, batch)) yield* rows;
 }
 
-type Reader = Awaited<ReturnType<typeof opened>>;
+type Reader = Awaited<ReturnType<typeof openReader>>;
 
-async function opened({ RecordBatchReader }: Arrow, source: Watched) {
+async function openReader({ RecordBatchReader }: Arrow, source: Watched) {
   try {
     const reader = await RecordBatchReader.from(source);
     await reader.open({ autoDestroy: false });
     if (!reader.schema) throw new Error("there is no schema");
     return reader;
   } catch (cause) {
-    throw told(cause, "it does not begin with a schema", source);
+    throw readFailure(cause, "it does not begin with a schema", source);
   }
 }
 
@@ -79,7 +79,7 @@ async function nextOf(batches: AsyncIterator<RecordBatch>, at: number, source: W
   try {
     return await batches.next();
   } catch (cause) {
-    throw told(cause, `batch ${at} cannot be read, before byte ${source.passed}`, source);
+    throw readFailure(cause, `batch ${at} cannot be read, before byte ${source.passed}`, source);
   }
 }
 
@@ -88,11 +88,13 @@ function* readable(rows: Iterable<Batch>, source: Watched): Generator<Batch, voi
   try {
     yield* rows;
   } catch (cause) {
-    throw isStorageError(cause) ? cause : told(cause, `a batch before byte ${source.passed} cannot be read`, source);
+    throw isStorageError(cause)
+      ? cause
+      : readFailure(cause, `a batch before byte ${source.passed} cannot be read`, source);
   }
 }
 
-function told(cause: unknown, what: string, source: Watched): unknown {
+function readFailure(cause: unknown, what: string, source: Watched): unknown {
   if (source.failed) return source.failed.error;
   const reason = reasonOf(cause);
   if (/Unrecognized type|int64 dictionary|LargeList|ListView/i.test(reason)) {

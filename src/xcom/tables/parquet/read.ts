@@ -35,12 +35,12 @@ export async function* readParquet(
   { schema, signal }: DecodeContext,
 ): AsyncGenerator<Batch, void, undefined> {
   const data = await collect(abortable(body, signal));
-  const { scan, readers } = await telling("the footer", data.byteLength, () => opened(data, schema));
+  const { scan, readers } = await telling("the footer", data.byteLength, () => openFile(data, schema));
   yield* groups(scan, readers, signal);
 }
 
 /** Opens the file and checks its footer, without reading any column. */
-async function opened(data: Uint8Array, schema: SchemaColumns | undefined) {
+async function openFile(data: Uint8Array, schema: SchemaColumns | undefined) {
   const { parquetMetadataAsync, parquetScan } = await loadReader();
   checkEnds(data);
   const file = bufferOf(data);
