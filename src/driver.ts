@@ -35,10 +35,11 @@ export {
   upload,
 } from "./fs/driver/upload.js";
 export type { HttpBody } from "./fs/http/body.js";
-export { type Http, openHttp, originOf } from "./fs/http/client.js";
+export { openHttp, originOf } from "./fs/http/client.js";
 export { codeOfHttp, HttpError, type HttpFailure, IncompleteBodyError } from "./fs/http/errors.js";
 export type {
   Explanation,
+  HttpClient,
   HttpHead,
   HttpOptions,
   HttpRequest,

@@ -62,7 +62,9 @@ function asJson(error: unknown): object {
 }
 
 /** Returns advice on the next step, as far as the code allows. */
-export function advice({ code, op, path, detail }: StorageError): string | undefined {
+export function advice(error: StorageError): string | undefined {
+  const { code, op, path, detail } = error;
+  if (/^(?:list|create|delete)Buckets?$/.test(op)) return adviceOnBuckets(error);
   switch (code) {
     case "Unauthenticated":
     case "PermissionDenied":
@@ -81,6 +83,17 @@ export function advice({ code, op, path, detail }: StorageError): string | undef
     default:
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
   }
+}
+
+function adviceOnBuckets({ code, path }: StorageError): string | undefined {
+  if (code === "NotFound") return `look around: stowage ls ${quoted(accountOf(path))}`;
+  if (code === "PreconditionFailed") return `see what is in it: stowage ls -r --versions ${quoted(path)}`;
+  return undefined;
+}
+
+function accountOf(path: string): string {
+  const start = path.indexOf("://") + 3;
+  return path.slice(0, Math.max(start, path.indexOf("@", start) + 1));
 }
 
 function bucketOf(path: string): string {

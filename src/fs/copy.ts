@@ -4,7 +4,7 @@ import { invalid, isStorageError, StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
 import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinct } from "./copy-across.js";
-import type { AttributeName, Driver, ObjectInfo } from "./driver/driver.js";
+import type { AttributeName, Driver, DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { EncryptedDrivers, encryptedSides, keysApart } from "./encryption.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
@@ -78,7 +78,8 @@ export class Copies {
         return op === "move" ? () => this.#finishMove(a, copied, init) : undefined;
       };
       const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, init);
-      await transferTree({ ...tree, op, call, writing, source, target, init, one, drop });
+      const copied = ({ size }: DriverListEntry, rest: string) => init.onStep?.({ path: target.path.join(rest), size });
+      await transferTree({ copied, ...tree, op, call, writing, source, target, init, one, drop });
     });
   }
 

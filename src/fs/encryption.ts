@@ -2,7 +2,6 @@
 import { isInstance } from "../brand.js";
 import { Secret } from "../connections/secret.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
-import type { StoragePath } from "../path.js";
 import type {
   CallEncryption,
   CustomerKey,
@@ -12,7 +11,7 @@ import type {
   ObjectInfo,
 } from "./driver/driver.js";
 import { checkHeader } from "./options.js";
-import type { DriverRegistry } from "./registry.js";
+import type { BucketLocation, DriverRegistry } from "./registry.js";
 import { SharedDrivers } from "./shared-drivers.js";
 
 /** The options of a call that choose its encryption. */
@@ -30,7 +29,7 @@ export class EncryptedDrivers extends SharedDrivers {
     this.#init = init;
   }
 
-  override async driver(path: StoragePath): Promise<Driver> {
+  override async driver(path: BucketLocation): Promise<Driver> {
     return withEncryption(await super.driver(path), this.#init);
   }
 }

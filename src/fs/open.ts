@@ -5,10 +5,12 @@ import { memoryLimiter } from "../concurrency.js";
 import type { ConnectionSource } from "../connections/index.js";
 import { checkOptions, invalid, type OptionNames } from "../errors.js";
 import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
+import { observed } from "./driver/observed-http.js";
 import { Objects } from "./objects.js";
+import { ObservedStorage } from "./observed-storage.js";
 import type { StorageContext } from "./registry.js";
 import { BucketDrivers, type DriverRegistry } from "./registry.js";
-import { Storage } from "./storage.js";
+import type { Storage } from "./storage.js";
 
 /** The parts of a Storage, or of {@link Objects}, whose drivers need fewer methods. */
 export interface CreateStorageOptions<D extends ObjectDriver = Driver> {
@@ -37,7 +39,7 @@ const NOWHERE: ConnectionSource = { name: "the option connections, which was lef
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function createStorage(options: CreateStorageOptions): Storage {
   const { reach, shared } = assembled(options);
-  return new Storage(reach, shared);
+  return new ObservedStorage(reach, Object.assign(shared, { observe: observed }));
 }
 
 /**

@@ -193,6 +193,8 @@ export interface CopyOptions extends Abortable, KeyOptions {
   followLinks?: boolean | undefined;
   /** Receives the number of bytes that have passed through this process so far, of all objects together. */
   onProgress?: ((bytes: number) => void) | undefined;
+  /** Receives the object in the target when it is complete, of a recursive copy or move; its size if it is listed. */
+  onStep?: ((step: { path: StoragePath; size: number | undefined }) => void) | undefined;
 }
 
 export interface DeleteObjectOptions extends Abortable {
@@ -297,6 +299,7 @@ export const COPY: OptionNames<CopyOptions> = {
   encryption: true,
   customerKey: true,
   onProgress: true,
+  onStep: true,
   signal: true,
 };
 export const SIGN: OptionNames<SignedUrlOptions> = {

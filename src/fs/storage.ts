@@ -10,6 +10,7 @@ import {
   WRITE_WITH_ATTRIBUTES,
 } from "./attributes.js";
 import { Batch } from "./batch.js";
+import { Buckets } from "./buckets.js";
 import { checkedBody } from "./checksum.js";
 import { Copies } from "./copy.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
@@ -432,6 +433,19 @@ export class Storage extends Objects<Driver> {
    */
   at(base: PathLike): Storage {
     return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
+  }
+
+  /**
+   * Returns the verbs about the buckets of an account, `scheme://[connection@]`: list, create and delete. Throws
+   * `Unsupported` for files, which have no buckets.
+   *
+   * @example
+   * const buckets = storage.buckets("s3://");
+   * await buckets.create("my-new-bucket");
+   * for await (const { name, created } of buckets.list()) console.log(name, created);
+   */
+  buckets(account: string): Buckets {
+    return new Buckets(this.#reach, account);
   }
 
   /** Returns the Storage that reads with the customer's key of these options, and the other options. */

@@ -5,6 +5,7 @@ import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
+import { addCustomerKey, customerKeyIn } from "../encryption.js";
 import { bytes, duration, facts, moment, printable, put } from "../format.js";
 import { aliasFlag, seconds } from "../options.js";
 import { expanded } from "../sources.js";
@@ -35,14 +36,15 @@ function addRemove(cli: Cli, program: Command): void {
 }
 
 function addStat(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "stat",
       summary: "print what is known of objects",
       examples: [["stowage stat --json s3://lake@bucket/a.csv | jq -r .etag", "one field"]],
     })
-    .argument("<path...>", "which objects")
-    .action(cli.run(stat));
+    .argument("<path...>", "which objects");
+  addCustomerKey(command);
+  command.action(cli.run(stat));
 }
 
 function addSign(cli: Cli, program: Command): void {
@@ -114,10 +116,11 @@ async function checkThere({ storage, signal }: Session, path: StoragePath, recur
   throw failure("NotFound", why).at("rm", String(path));
 }
 
-async function stat(session: Session, texts: string[]): Promise<void> {
+async function stat(session: Session, texts: string[], options: { customerKey?: string }): Promise<void> {
   const { io, storage, signal, json } = session;
+  const customerKey = await customerKeyIn(session, options.customerKey);
   for (const [index, path] of (await expanded(session, texts)).entries()) {
-    const { key: _, path: __, ...info } = await storage.stat(path, { signal });
+    const { key: _, path: __, ...info } = await storage.stat(path, { customerKey, signal });
     if (json) await session.say({ path, ...info }, "");
     else {
       if (index > 0) await put(io.stdout, "\n");

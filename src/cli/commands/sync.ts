@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { SyncStep, SyncSummary } from "../../fs/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, printable } from "../format.js";
+import { bytes, printable, put } from "../format.js";
 import { counted, listOf, positive } from "../options.js";
 
 export function addSync(cli: Cli, program: Command): void {
@@ -76,6 +76,8 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
   const summary = await run.catch(async (error: unknown) => {
     await Promise.all(printed);
     if (done.copied + done.deleted > 0) await summed(session, done, dryRun);
+    if (signal.aborted)
+      await put(session.io.stderr, "stowage: the same command goes on; with --dry-run it prints what is left\n");
     throw error;
   });
   await Promise.all(printed);

@@ -1,11 +1,20 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
+import type { Secret } from "../../connections/index.js";
 import { failure, invalid, isBatchError } from "../../errors.js";
-import { Batch, type Compression, summed } from "../../fs/index.js";
-import type { StoragePath } from "../../path.js";
+import { Batch, type Compression, summed, type WriteOptions } from "../../fs/index.js";
+import { providerOf, type StoragePath } from "../../path.js";
 import { collect } from "../../streams.js";
 import { type AttributeOptions, addAttributes, attributesIn } from "../attributes.js";
 import type { Cli, Session } from "../command.js";
+import {
+  addCustomerKey,
+  addEncryption,
+  checksum,
+  customerKeyIn,
+  type EncryptionOptions,
+  encryptionIn,
+} from "../encryption.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
 import { aliasFlag, compressionOption, counted, whole } from "../options.js";
 import { expanded } from "../sources.js";
@@ -17,7 +26,7 @@ export function addTransfers(cli: Cli, program: Command): void {
 }
 
 function addCat(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "cat",
       summary: "print objects, as they are stored",
@@ -31,8 +40,9 @@ function addCat(cli: Cli, program: Command): void {
     .addOption(compressionOption("decode it; infer: as the suffix says"))
     .option("--start <byte>", "first byte, counted from 0", whole)
     .option("--end <byte>", "byte after the last one", whole)
-    .option("--last <count>", "only so many bytes at the end", whole)
-    .action(cli.run(cat));
+    .option("--last <count>", "only so many bytes at the end", whole);
+  addCustomerKey(command);
+  command.action(cli.run(cat));
 }
 
 function addCopy(cli: Cli, program: Command): void {
@@ -58,7 +68,13 @@ function addCopy(cli: Cli, program: Command): void {
     .option("--if-absent", "fail where something is already")
     .option("--follow-links", "with -r, of files: copy what is behind links to directories")
     .addOption(compressionOption("encode what comes from stdin, decode what goes to stdout"));
+  command.option(
+    "--checksum <name=value>",
+    "of one file or stdin: md5, crc32c or sha256, which the copy must have",
+    checksum,
+  );
   addAttributes(command);
+  addEncryption(command);
   command.action(cli.run(copy));
 }
 
@@ -87,6 +103,7 @@ interface CatOptions {
   start?: number;
   end?: number;
   last?: number;
+  customerKey?: string;
 }
 
 /** Maximum bytes of an object printed as JSON. */
@@ -95,8 +112,9 @@ const MAX_JSON = 64 * 2 ** 20;
 async function cat(session: Session, texts: string[], options: CatOptions): Promise<void> {
   const { compression = null, start, end, last } = options;
   const { io, storage, signal } = session;
+  const customerKey = await customerKeyIn(session, options.customerKey);
   for (const path of await expanded(session, texts)) {
-    const body = storage.read(path, { compression, start, end, last, signal });
+    const body = storage.read(path, { compression, start, end, last, customerKey, signal });
     if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
     else for await (const chunk of body) await put(io.stdout, chunk);
   }
@@ -111,7 +129,8 @@ function asText(data: Uint8Array): { text: string } | { base64: string } {
   }
 }
 
-interface CopyOptions extends AttributeOptions {
+interface CopyOptions extends AttributeOptions, EncryptionOptions {
+  checksum?: ReturnType<typeof checksum>;
   R?: boolean;
   dryRun?: boolean;
   compression?: Compression;
@@ -193,10 +212,9 @@ async function all(
       const lane = async () => {
         for (const source of queue) {
           try {
-            const shared = { onProgress: onProgress(), clear: () => bar.end() };
+            const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
             await one(session, source, target.join(source.name), options, verb, shared);
             batch.done(1);
-            bar.file();
           } catch (error) {
             if (session.signal.aborted) throw error;
             if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
@@ -213,6 +231,8 @@ async function all(
 /** The bar of several transfers. */
 interface Shared {
   onProgress: ((bytes: number) => void) | undefined;
+  /** Counts a file of a directory as done. */
+  file(): void;
   clear(): void;
 }
 
@@ -230,16 +250,52 @@ async function one(
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
   const tree = recursive && !(shared && (await storage.exists(source, { signal })));
   if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
-  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace: attributesIn(options), signal };
-  if (shared) await storage[verb](source, target, { ...init, onProgress: shared.onProgress });
-  else
+  const customerKey = await customerKeyIn(session, options.sourceCustomerKey);
+  // A copy is written with the key of its source, unless it is to have another encryption; files have none.
+  const plain = customerKey && providerOf(target.scheme) === "file" ? {} : undefined;
+  const encryption = (await encryptionIn(session, options)) ?? plain;
+  const replace = attributesIn(options);
+  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace, encryption, customerKey, signal };
+  if (options.checksum) {
+    if (shared || recursive || attributes !== undefined) throw invalid(CHECKED);
+    const { checksum } = options;
     await session.transfer(source.name, total, (bar) =>
-      storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done) }),
+      verified(
+        session,
+        source,
+        target,
+        { ...replace, ifAbsent, encryption, checksum, onProgress: (done) => bar.at(done) },
+        customerKey,
+      ),
     );
+  } else if (shared) {
+    await storage[verb](source, target, { ...init, onProgress: shared.onProgress, onStep: shared.file });
+    if (!tree) shared.file();
+  } else
+    await session.transfer(source.name, total, (bar) => {
+      const onStep = recursive ? () => bar.file() : undefined;
+      return storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done), onStep });
+    });
   const action = verb === "copy" ? "copied" : "moved";
   // The line would begin behind the bar.
   shared?.clear();
   await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
+}
+
+const CHECKED = "--checksum is of one file or object: leave out -r, --attributes and further sources";
+
+/** Copies the bytes through this process. Only where files are at one end, which have no attributes to keep. */
+async function verified(
+  { storage, signal }: Session,
+  source: StoragePath,
+  target: StoragePath,
+  init: WriteOptions,
+  customerKey: Secret | undefined,
+): Promise<void> {
+  if (![source, target].some(({ scheme }) => providerOf(scheme) === "file"))
+    throw invalid("--checksum is for uploads and downloads: one of FROM and TO must be a file");
+  const object = await storage.get(source, { customerKey, signal });
+  await storage.write(target, object, { ...init, size: object.info.size, signal });
 }
 
 /** Prints what a transfer would do; fails where it would, as far as listings show it. */
@@ -293,12 +349,15 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
   if (to.endsWith("/")) throw invalid(`stdin has no name: name the object below ${to}`);
   const { storage, signal, io } = session;
   const target = session.path(to);
+  if (options.sourceCustomerKey !== undefined) throw invalid("stdin is not encrypted: leave out --source-customer-key");
+  const encryption = await encryptionIn(session, options);
   const stored = await session.transfer(
     target.name,
     async () => undefined,
     async (bar) => {
       const onProgress = (done: number) => bar.at(done);
-      await storage.write(target, io.stdin, { ...attributesIn(options), compression, ifAbsent, signal, onProgress });
+      const settings = { ...attributesIn(options), encryption, checksum: options.checksum };
+      await storage.write(target, io.stdin, { ...settings, compression, ifAbsent, signal, onProgress });
       return bar.done;
     },
   );
@@ -307,8 +366,13 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
 
 async function pulled(session: Session, from: string, options: CopyOptions): Promise<void> {
   const { recursive, compression, attributes } = options;
-  if (attributes !== undefined || attributesIn(options)) throw invalid("stdout takes bytes, and no attributes");
+  if (attributes !== undefined || attributesIn(options) || options.checksum || (await encryptionIn(session, options)))
+    throw invalid("stdout takes bytes, and no attributes, checksum or encryption");
   if (recursive) throw invalid("stdout is one stream: it takes one object");
   if (session.json) throw invalid("stdout takes the object; for JSON: stowage cat --json");
-  await cat(session, [from], compression === undefined ? {} : { compression });
+  const { sourceCustomerKey: customerKey } = options;
+  await cat(session, [from], {
+    ...(compression !== undefined && { compression }),
+    ...(customerKey !== undefined && { customerKey }),
+  });
 }

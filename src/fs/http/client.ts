@@ -15,6 +15,7 @@ import {
 } from "./errors.js";
 import { type Answer, type ExchangeLimits, exchange, type Transport, Watchdog } from "./exchange.js";
 import type {
+  HttpClient,
   HttpOptions,
   HttpRequest,
   HttpResponse,
@@ -57,15 +58,16 @@ function parseEndpoint(endpoint: string): URL {
 }
 
 /** Opens a client for the origins of one protocol. Loads `node:https` only if needed. */
-export async function openHttp(options: HttpOptions): Promise<Http> {
-  const { protocol, maxSockets = MAX_SOCKETS, tls = {}, env = {} } = options;
-  const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
-  const agentOptions = { keepAlive: true, ...proxy };
-  // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
-  const node = process.getBuiltinModule("node:http");
-  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), maxSockets));
-  const secure = await import("node:https");
-  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), maxSockets));
+export async function openHttp(options: HttpOptions): Promise<HttpClient> {
+  const { protocol, maxSockets = MAX_SOCKETS, tls, env = {}, observe } = options;
+  const proxy = env.NODE_USE_ENV_PROXY === "1" && { proxyEnv: env };
+  const { Agent, request } =
+    protocol === "http:"
+      ? // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
+        process.getBuiltinModule("node:http")
+      : await import("node:https");
+  const http = new Http(options, request, limited(new Agent({ keepAlive: true, ...proxy, ...tls }), maxSockets));
+  return observe ? observe(http) : http;
 }
 
 /** Node copies an agent's options for each request, but not its properties. */
@@ -90,7 +92,7 @@ interface RequestProgress {
   ambiguous: boolean;
 }
 
-export class Http {
+export class Http implements HttpClient {
   readonly #dialect: ServiceProtocol;
   readonly #wire: Transport;
   readonly #options: HttpOptions;
@@ -112,19 +114,14 @@ export class Http {
     this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
   }
 
-  /** Returns the time by the server's clock in milliseconds since 1970, as far as it is known. */
   now(): number {
     return Date.now() + this.#skew;
   }
 
-  /** Sends until a response is accepted; the caller reads its body or discards it. */
   send(request: HttpRequest): Promise<HttpResponse> {
     return this.#run(request, responseOf);
   }
 
-  /**
-   * As `send`, but reads the body as UTF-8 within the retries. Throws TooLarge above `max` bytes, 16 MiB by default.
-   */
   text(request: HttpRequest, max = MAX_TEXT_BYTES): Promise<HttpText> {
     return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
@@ -135,7 +132,6 @@ export class Http {
     });
   }
 
-  /** Closes all connections, including those in use. */
   close(): void {
     this.#closed = true;
     this.#wire.agent.destroy();

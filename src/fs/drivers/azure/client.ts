@@ -2,9 +2,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
-import { type Http, openHttp, originOf } from "../../http/client.js";
+import type { DriverContext } from "../../driver/driver.js";
+import { openHttp, originOf } from "../../http/client.js";
 import type {
-  HttpOptions,
+  HttpClient,
   HttpRequest,
   HttpResponse,
   HttpText,
@@ -49,13 +50,13 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
 export async function openServer(
   bucket: string,
   options: AzureOptions,
-  env: HttpOptions["env"],
+  { env, observe }: Pick<DriverContext, "env" | "observe">,
   token?: CachedAccessToken,
 ): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = token ? tokenAccess(token) : await accessOf(account, credentials);
-  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env });
+  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env, observe });
   return new Server({ account, bucket, origin, access, http, encryption: scopeHeaders(encryptionScope) });
 }
 
@@ -71,7 +72,7 @@ interface ServerParts {
   bucket: string;
   origin: Origin;
   access: Access;
-  http: Http;
+  http: HttpClient;
   encryption: EncryptionHeaders;
 }
 
@@ -95,7 +96,7 @@ export class Server {
   readonly origin: Origin;
   readonly access: Access;
   readonly encryption: EncryptionHeaders;
-  readonly #http: Http;
+  readonly #http: HttpClient;
 
   constructor({ account, bucket, origin, access, http, encryption }: ServerParts) {
     this.account = account;

@@ -4,6 +4,7 @@ import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { verifiedParts } from "../../driver/verified-upload.js";
 import { ENCRYPTIONS, encryptedServer, setAttributes, statWithTags } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { CopyRequests, copyObject } from "./copy.js";
 import { BatchRequests } from "./delete.js";
@@ -43,6 +44,7 @@ export function azureDriver(server: Server, shared: DriverContext): Driver {
     signedPost: async () => {
       throw failure("Unsupported", "Azure takes no uploads by a form; send a PUT to a signed URL");
     },
+    buckets: bucketService(server),
     codeOf,
     close: async () => server.close(),
   };

@@ -1,9 +1,8 @@
 /** Sends the requests of one bucket. */
 import { type ErrorCode, failure, invalid } from "../../../errors.js";
-import type { Http } from "../../http/client.js";
 import { HttpError } from "../../http/errors.js";
 import { type Document, isDocument, jsonIn } from "../../http/json.js";
-import type { HttpRequest, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
+import type { HttpClient, HttpRequest, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import type { Tokens } from "./credentials.js";
 
@@ -101,11 +100,11 @@ function resourcePath(bucket: string, key?: string): string {
 
 /** A bucket on this library's transport. */
 export class Server extends Api {
-  readonly #http: Http;
+  readonly #http: HttpClient;
   readonly origin: Origin;
   readonly tokens: Tokens;
 
-  constructor(place: ObjectLocation, http: Http, origin: Origin, tokens: Tokens) {
+  constructor(place: ObjectLocation, http: HttpClient, origin: Origin, tokens: Tokens) {
     super(place);
     this.#http = http;
     this.origin = origin;

@@ -1,6 +1,7 @@
 import type { ConditionalIdentifier, Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
@@ -43,6 +44,7 @@ export function gcsDriver(server: Server, shared: DriverContext): Driver {
     }),
     signedUrl: (key, options) => signedUrl(server, key, options),
     signedPost: (key, options) => signedPost(server, key, options),
+    buckets: bucketService(server, () => server.tokens.project()),
     codeOf,
     close: async () => server.close(),
   };

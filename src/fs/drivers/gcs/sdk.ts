@@ -6,6 +6,7 @@ import type { Driver, DriverContext, DriverSignedUrl, DriverSignOptions } from "
 import { upload } from "../../driver/upload.js";
 import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
@@ -115,6 +116,7 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
     signedPost: async () => {
       throw failure("Unsupported", "forms are signed with the key of a connection, or by generateSignedPostPolicyV4");
     },
+    buckets: bucketService(api, () => client.getProjectId().catch(() => undefined)),
     codeOf,
     close: async () => reads.close(),
   };

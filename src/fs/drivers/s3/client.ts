@@ -4,9 +4,10 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import type { ObjectAttributes, ObjectInfo } from "../../driver/driver.js";
-import { type Http, openHttp, originOf } from "../../http/client.js";
+import { openHttp, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type {
+  HttpClient,
   HttpOptions,
   HttpRequest,
   HttpResponse,
@@ -105,7 +106,7 @@ export class S3Client implements BucketClient {
   readonly #options: ClientOptions;
   readonly #keys: CredentialProvider;
   readonly #common: Readonly<Record<string, string>>;
-  #http!: Http;
+  #http!: HttpClient;
   #address: Address;
   #region: string;
   #signer: SigV4;
@@ -212,9 +213,11 @@ type Place = Pick<S3Options, "endpoint" | "addressing">;
 /** Returns the location of `bucket` at an endpoint, or in AWS's `region` without one. */
 export function addressOf({ endpoint, addressing }: Place, bucket: string, region: string): Address {
   const origin = originOf(endpoint ?? amazon(region));
-  if (!inHost(addressing, bucket, origin)) return { origin, path: `${origin.base}/${encodeKey(bucket)}/` };
-  const [hostname, host] = [`${bucket}.${origin.hostname}`, `${bucket}.${origin.host}`];
-  return { origin: { ...origin, hostname, host }, path: `${origin.base}/` };
+  const path = `${origin.base}/`;
+  // Without a bucket: the account.
+  if (!inHost(addressing, bucket, origin)) return { origin, path: path + encodeKey(bucket && `${bucket}/`) };
+  const at = `${bucket}.`;
+  return { origin: { ...origin, hostname: at + origin.hostname, host: at + origin.host }, path };
 }
 
 function amazon(region: string): string {

@@ -4,14 +4,14 @@ import type { AddressInfo, Socket } from "node:net";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Http, openHttp, originOf } from "../../../../src/fs/http/client.js";
+import { openHttp, originOf } from "../../../../src/fs/http/client.js";
 import { codeOfHttp, HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";
-import type { HttpOptions, HttpRequest, ServiceProtocol } from "../../../../src/fs/http/types.js";
+import type { HttpClient, HttpOptions, HttpRequest, ServiceProtocol } from "../../../../src/fs/http/types.js";
 import { collect } from "../../../../src/streams.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-const open: { server: Server; sockets: Set<Socket>; http?: Http }[] = [];
+const open: { server: Server; sockets: Set<Socket>; http?: HttpClient }[] = [];
 
 const plain: ServiceProtocol = {
   parseError: (_status, headers, text) => ({
@@ -22,7 +22,7 @@ const plain: ServiceProtocol = {
 };
 
 interface Setup {
-  http: Http;
+  http: HttpClient;
   server: Server;
   sockets: Set<Socket>;
   seen: string[];
