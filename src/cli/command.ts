@@ -26,16 +26,16 @@ export function report(io: Io, error: unknown, { debug, json }: ReportOptions): 
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
   const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
-  if (signal.aborted) stderr.stream.write("stowage: interrupted; what was not complete is not there\n");
+  if (signal.aborted) stderr.stream.write("stowage: interrupted; incomplete objects were discarded\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
-  else if (isBatchError(error)) stderr.stream.write(listed(stderr, error));
+  else if (isBatchError(error)) stderr.stream.write(formatFailures(stderr, error));
   else stderr.stream.write(`${styled(stderr, "red", "stowage:")} ${oneLine(error)}${next ? `; ${next}` : ""}\n`);
   if (debug && error instanceof Error) stderr.stream.write(`${stackOf(error)}\n`);
   return signal.aborted ? 1 : code;
 }
 
 /** Lists every failure on its own line, and their number. */
-function listed(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
+function formatFailures(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
   const mark = styled(out, "red", "stowage:");
   const lines = failures.map(({ path, error }) => {
     const words = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);

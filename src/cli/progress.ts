@@ -1,7 +1,7 @@
 import type { OperationProgress } from "../xcom/index.js";
 import type { Output } from "./format.js";
 import { bytes, duration } from "./format.js";
-import { counted } from "./options.js";
+import { pluralize } from "./options.js";
 
 /** Milliseconds between redraws. */
 const EVERY = 100;
@@ -146,7 +146,7 @@ export function line(label: string, state: State, columns: number): string {
 function numbersOf({ done, files, total, seconds }: State): string {
   const rate = done / Math.max(0.001, seconds);
   const speed = `${bytes(rate)}/s`;
-  const ahead = files === undefined ? "" : `${counted(files, "file")} `;
+  const ahead = files === undefined ? "" : `${pluralize(files, "file")} `;
   // Copies inside a provider send no bytes through this process.
   if (files !== undefined && done === 0) return `${ahead}${duration(seconds)}`;
   if (!total) return `${ahead}${bytes(done)} ${speed} ${duration(seconds)}`;

@@ -5,7 +5,7 @@ import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
 import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinct } from "./copy-across.js";
 import type { AttributeName, Driver, DriverListEntry, ObjectInfo } from "./driver/driver.js";
-import { EncryptedDrivers, encryptedSides, keysApart } from "./encryption.js";
+import { EncryptedDrivers, encryptedSides, haveDifferentKeys } from "./encryption.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
@@ -57,7 +57,7 @@ export class Copies {
   }
 
   /** Returns whether one driver can copy between the two: same provider, same connection. */
-  #together(a: StoragePath, b: StoragePath): boolean {
+  #canCopyInProvider(a: StoragePath, b: StoragePath): boolean {
     return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
   }
 
@@ -117,16 +117,16 @@ export class Copies {
     }
     const move = op === "move";
     const inProvider =
-      this.#together(plainSource.path, plainTarget.path) &&
+      this.#canCopyInProvider(plainSource.path, plainTarget.path) &&
       (!replaced || canReplace(plainTarget.driver, init)) &&
-      !keysApart(plainTarget.driver, init);
+      !haveDifferentKeys(plainTarget.driver, init);
     const { source, target } = await writing.run(async () =>
       encryptedSides(plainSource, plainTarget, init, inProvider),
     );
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
       const limiter = this.#limiter;
-      const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
+      const told = (error: unknown) => this.#mapImplicitCondition(init, source, reading.toStorageError(error));
       const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, { move, limiter }));
       if (move) await reading.run(() => checkApart(source, copied, signal));
       return { checked: move };
@@ -144,7 +144,10 @@ export class Copies {
       () =>
         target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, attributes, signal }),
       // Within a provider the response says only that an object is missing: that is the source.
-      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
+      (error) =>
+        isStorageError(error, "NotFound")
+          ? missing(error, source.path)
+          : this.#mapImplicitCondition(init, source, error),
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
     if (!info) return move && was ? { was } : {};
@@ -154,10 +157,10 @@ export class Copies {
   }
 
   /** Converts the failure of a condition that the caller did not set into terms that the caller knows. */
-  #unasked({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
+  #mapImplicitCondition({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
     if (ifMatch !== undefined || !isStorageError(error, "PreconditionFailed")) return error;
     const { op, attempts } = error;
-    const detail = "it changed since it was looked at; nothing of it was copied";
+    const detail = "the source changed after it was checked; nothing was copied";
     return new StorageError({ code: "ObjectChanged", op, path: String(path), detail, attempts, cause: error });
   }
 

@@ -117,6 +117,9 @@ export function encryptedSides<A extends Side, B extends Side>(
 }
 
 /** Returns whether a copy with this encryption must pass through this process. */
-export function keysApart({ encryption: support }: Driver, { encryption, customerKey }: EncryptionInit): boolean {
+export function haveDifferentKeys(
+  { encryption: support }: Driver,
+  { encryption, customerKey }: EncryptionInit,
+): boolean {
   return (customerKey ?? encryption?.customerKey) !== undefined && !support?.customerKeyOnCopy;
 }

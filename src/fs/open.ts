@@ -38,7 +38,7 @@ const NOWHERE: ConnectionSource = { name: "the option connections, which was lef
 
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function createStorage(options: CreateStorageOptions): Storage {
-  const { reach, shared } = assembled(options);
+  const { reach, shared } = assemble(options);
   return new ObservedStorage(reach, Object.assign(shared, { observe: observed }));
 }
 
@@ -47,11 +47,11 @@ export function createStorage(options: CreateStorageOptions): Storage {
  * bundles.
  */
 export function createObjects(options: CreateStorageOptions<ObjectDriver>): Objects {
-  const { reach, shared } = assembled(options);
+  const { reach, shared } = assemble(options);
   return new Objects(reach, shared);
 }
 
-function assembled<D extends ObjectDriver>(
+function assemble<D extends ObjectDriver>(
   options: CreateStorageOptions<D>,
 ): { reach: DriverRegistry<D>; shared: DriverContext } {
   checkOptions("createStorage", options, NAMES as OptionNames<CreateStorageOptions<D>>);

@@ -385,7 +385,7 @@ export function checkMetadata(metadata: Record<string, string> | undefined): Rec
 
 /** Checks that text can travel in a header: no control characters, well-formed Unicode. */
 export function checkHeader(what: string, value: string): void {
-  if (typeof value !== "string") throw invalid(`${what} must be text`);
+  if (typeof value !== "string") throw invalid(`${what} must be a string`);
   if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(`${what} has a control character`);
   if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }

@@ -11,7 +11,7 @@ import {
 } from "./attributes.js";
 import { Batch } from "./batch.js";
 import { Buckets } from "./buckets.js";
-import { checkedBody } from "./checksum.js";
+import { verifyChecksum } from "./checksum.js";
 import { Copies } from "./copy.js";
 import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
@@ -120,7 +120,7 @@ export class Storage extends Objects<Driver> {
       const { body: bytes, contentType } = unwrapBody(body);
       const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
       if (init.checksum === undefined) return writeObject(reached, bytes, typed, more);
-      const { checksum, ...checked } = await checkedBody(bytes, init, driver, kit.written);
+      const { checksum, ...checked } = await verifyChecksum(bytes, init, driver, kit.written);
       return writeObject(reached, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
     });
   }
@@ -215,10 +215,10 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Changes an object by a function of its current state, so that no other writer's change is lost. `change` receives
-   * what `get` returns, or undefined if there is no object, and returns the new body, or undefined to leave everything
-   * as it is. The body is written only over the state that was seen; if another writer came between, `change` is called
-   * again after a random pause, `attempts` times in all. Attributes stay unless `init` has others.
+   * Reads an object, applies `change` and writes the result under a condition, so that no other writer's change is lost.
+   * `change` receives what `get` returns, or undefined if there is no object, and returns the new body, or undefined to
+   * leave the object as it is. On a conflict with another writer, `change` is called again after a random pause,
+   * `attempts` times in all. Attributes stay unless `init` has others.
    *
    * Returns the receipt, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
    * `AlreadyExists` after the last attempt; `CommitUnknown` if a response was lost and nothing shows whether the change
@@ -353,7 +353,7 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Brings the tree at `to` to the state of the tree at `from`, and returns the numbers of what it did. Copies objects
+   * Synchronizes the tree at `to` with the tree at `from`, and returns the counts of what it did. Copies objects
    * that are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete
    * copies are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws
    * one BatchError at the end; then it deletes nothing.
@@ -368,8 +368,7 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
-   * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
-   * are checked. With `ifMatch`, deletes one object in one state only.
+   * success. Checks all paths first, and throws a {@link BatchError} that lists the objects it could not delete. With `ifMatch`, deletes one object in one state only.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
@@ -423,8 +422,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Returns the same verbs for keys below `base`, which they cannot leave: a key is relative text, or the path of an
-   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. Closing
-   * it does nothing; it ends with this Storage.
+   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. It
+   * closes with this Storage.
    *
    * @example
    * const tenant = storage.at("s3://bucket/tenants/42");

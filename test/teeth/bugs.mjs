@@ -438,8 +438,8 @@ export const bugs = [
   {
     name: "mv --dry-run moves",
     file: "src/cli/commands/transfers.ts",
-    find: "if (dryRun) return would(",
-    replace: "if (dryRun) await would(",
+    find: "if (dryRun) return printDryRun(",
+    replace: "if (dryRun) await printDryRun(",
     tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
@@ -452,8 +452,8 @@ export const bugs = [
   {
     name: "cp drops the attributes of its options",
     file: "src/cli/commands/transfers.ts",
-    find: "replace: attributesIn(options), signal };",
-    replace: "replace: undefined, signal };",
+    find: "const replace = attributesIn(options);",
+    replace: "const replace = undefined;",
     tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
@@ -509,7 +509,7 @@ export const bugs = [
   {
     name: "an attribute that the provider cannot store is left out without a word",
     file: "src/fs/attributes.ts",
-    find: "if (!attributes.includes(name)) throw notCarried(name);\n    Object.assign",
+    find: "if (!attributes.includes(name)) throw notCarriedError(name);\n    Object.assign",
     replace: "if (!attributes.includes(name)) continue;\n    Object.assign",
     tests: ["test/conformance/attributes.test.ts"],
   },
@@ -517,7 +517,7 @@ export const bugs = [
   {
     name: "a file written with ifAbsent replaces what came meanwhile",
     file: "src/fs/drivers/file/atomic-write.ts",
-    find: "if (ifAbsent) await link(path, target).catch(unlinkable);\n  else await rename(path, target);",
+    find: "if (ifAbsent) await link(path, target).catch(mapLinkError);\n  else await rename(path, target);",
     replace: "await rename(path, target);",
     tests: ["test/unit/fs/drivers/file.test.ts"],
   },
@@ -1310,8 +1310,8 @@ export const bugs = [
   {
     name: "a dry run of clear deletes rows",
     file: "src/xcom/xcom.ts",
-    find: "(dryRun ? look(places.rows, at, signal) : deleteRow(places.rows, at, { signal }))",
-    replace: "(dryRun ? deleteRow(places.rows, at, { signal }) : deleteRow(places.rows, at, { signal }))",
+    find: "    ? tryGet(places.rows, at, signal)",
+    replace: "    ? deleteRow(places.rows, at, { signal })",
     tests: ["test/unit/xcom/clear.test.ts"],
   },
   {

@@ -4,7 +4,7 @@ import type { StoragePath } from "../../path.js";
 import { type MigratedReference, type MigrateReport, migrate, type XComCompression } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, messageOf, printable, put, putFailures, wrapped } from "../format.js";
-import { counted, positive } from "../options.js";
+import { pluralize, positive } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { XCOM_CODECS } from "../xcom/values.js";
 
@@ -88,10 +88,10 @@ async function summed(
 function sumsOf(report: MigrateReport, dryRun: boolean): string {
   const { references, copied, present, rewritten, changed, missing, failed, elsewhere } = report;
   const parts = [
-    counted(references, "reference"),
-    `${counted(copied, "object")} ${dryRun ? "to copy" : "copied"}, ${bytes(report.bytes)}`,
+    pluralize(references, "reference"),
+    `${pluralize(copied, "object")} ${dryRun ? "to copy" : "copied"}, ${bytes(report.bytes)}`,
     ...(present > 0 ? [`${present} already there`] : []),
-    ...(dryRun ? [] : [`${counted(rewritten, "row")} changed`]),
+    ...(dryRun ? [] : [`${pluralize(rewritten, "row")} changed`]),
     ...(changed > 0 ? [`${changed} written meanwhile`] : []),
     ...(missing > 0 ? [`${missing} missing`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),

@@ -12,7 +12,7 @@ import {
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, messageOf, moment, printable, put, putFailures, styled, wrapped } from "../format.js";
-import { baseOption, counted, graceOption, namesOption, positive, share } from "../options.js";
+import { baseOption, graceOption, namesOption, pluralize, positive, share } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
@@ -176,7 +176,7 @@ function grouped(count: number): string {
 }
 
 function graceText(grace: number): string {
-  return grace % 3600 === 0 ? counted(grace / 3600, "hour") : counted(grace, "second");
+  return grace % 3600 === 0 ? pluralize(grace / 3600, "hour") : pluralize(grace, "second");
 }
 
 function nextStep(report: SweepReport, { path, trash }: Swept, isDryRun: boolean): string | undefined {
@@ -205,7 +205,7 @@ async function undone(session: Session, report: UndoSweepReport, at: { path: Sto
   const stay = report.failed > 0 ? `; ${report.failed} stay in ${at.trash}` : "";
   await session.say(
     { action: "undone", ...at, ...counts, failures: errors },
-    printable(`${counted(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
+    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
   );
 }
 

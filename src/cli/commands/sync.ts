@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { SyncStep, SyncSummary } from "../../fs/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, printable, put } from "../format.js";
-import { counted, listOf, positive } from "../options.js";
+import { listOf, pluralize, positive } from "../options.js";
 
 export function addSync(cli: Cli, program: Command): void {
   cli
@@ -94,7 +94,7 @@ type Counts = Omit<SyncSummary, "unchanged"> & { unchanged?: number };
 
 function summed(session: Session, counts: Counts, dryRun: boolean): Promise<void> {
   const { copied, bytes: size, deleted, unchanged } = counts;
-  const parts = [`${counted(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
+  const parts = [`${pluralize(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
   if (unchanged !== undefined) parts.push(`${unchanged} unchanged`);
   return session.say({ action: "synced", ...counts, dryRun }, `${dryRun ? "dry run: " : ""}${parts.join("; ")}`);
 }

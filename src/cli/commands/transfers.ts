@@ -16,8 +16,8 @@ import {
   encryptionIn,
 } from "../encryption.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
-import { aliasFlag, compressionOption, counted, whole } from "../options.js";
-import { expanded } from "../sources.js";
+import { aliasFlag, compressionOption, parseCount, pluralize } from "../options.js";
+import { expandSources } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -38,9 +38,9 @@ function addCat(cli: Cli, program: Command): void {
     })
     .argument("<path...>", "what to print")
     .addOption(compressionOption("decode it; infer: as the suffix says"))
-    .option("--start <byte>", "first byte, counted from 0", whole)
-    .option("--end <byte>", "byte after the last one", whole)
-    .option("--last <count>", "only so many bytes at the end", whole);
+    .option("--start <byte>", "first byte, counted from 0", parseCount)
+    .option("--end <byte>", "byte after the last one", parseCount)
+    .option("--last <count>", "only so many bytes at the end", parseCount);
   addCustomerKey(command);
   command.action(cli.run(cat));
 }
@@ -52,7 +52,7 @@ function addCopy(cli: Cli, program: Command): void {
     details:
       "Bytes are copied as they are. A target that is a bucket, a local directory or ends in a slash gets the copy " +
       "under the source's name; with -r, what is below FROM comes to the same place below TO. " +
-      "An object appears whole or not at all. What cannot be copied is named at the end, and all else is copied.",
+      "Writes are atomic. Continues past failures and lists them at the end.",
     examples: [
       ["stowage cp report.csv s3://lake@bucket/reports/", "upload a file"],
       ["stowage cp -r s3://lake@bucket/reports gs://bucket/reports", "from one cloud to another"],
@@ -113,7 +113,7 @@ async function cat(session: Session, texts: string[], options: CatOptions): Prom
   const { compression = null, start, end, last } = options;
   const { io, storage, signal } = session;
   const customerKey = await customerKeyIn(session, options.customerKey);
-  for (const path of await expanded(session, texts)) {
+  for (const path of await expandSources(session, texts)) {
     const body = storage.read(path, { compression, start, end, last, customerKey, signal });
     if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
     else for await (const chunk of body) await put(io.stdout, chunk);
@@ -145,10 +145,10 @@ async function copy(session: Session, paths: string[], given: CopyOptions): Prom
   if (paths.includes("-") && from !== undefined && to !== undefined) {
     if (paths.length > 2) throw invalid("stdin and stdout are one stream: they take one object");
     if (options.dryRun) throw invalid("--dry-run is for copies of objects");
-    return from === "-" ? pushed(session, to, options) : pulled(session, from, options);
+    return from === "-" ? uploadStdin(session, to, options) : downloadToStdout(session, from, options);
   }
   if (options.compression !== undefined) throw invalid(RECODING);
-  await transferred(session, paths, options, "copy");
+  await transfer(session, paths, options, "copy");
 }
 
 const RECODING =
@@ -156,7 +156,7 @@ const RECODING =
 
 async function move(session: Session, paths: string[], options: CopyOptions): Promise<void> {
   if (paths.includes("-")) throw invalid("only cp reads stdin and writes stdout");
-  await transferred(session, paths, withRecursive(options), "move");
+  await transfer(session, paths, withRecursive(options), "move");
 }
 
 /** `-R` is `-r`. */
@@ -169,13 +169,13 @@ const LANES = 8;
 
 type Verb = "copy" | "move";
 
-async function transferred(session: Session, paths: string[], options: CopyOptions, verb: Verb): Promise<void> {
+async function transfer(session: Session, paths: string[], options: CopyOptions, verb: Verb): Promise<void> {
   const to = paths.at(-1)!;
   const texts = paths.slice(0, -1);
   if (texts.length === 0)
     throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
   const { recursive = false } = options;
-  const sources = await expanded(session, texts, { recursive });
+  const sources = await expandSources(session, texts, { recursive });
   // What a pattern matches is never named like the pattern: that would be no pattern.
   if (texts.length === 1 && String(sources[0]) === String(session.path(texts[0]!)))
     return one(
@@ -205,7 +205,7 @@ async function all(
   const batch = new Batch();
   const queue = sources.values();
   await session.transfer(
-    counted(sources.length, "source"),
+    pluralize(sources.length, "source"),
     async () => undefined,
     async (bar) => {
       const onProgress = summed((done) => bar.at(done));
@@ -249,7 +249,7 @@ async function one(
   const total = async () => (recursive ? undefined : sizeOf(session, source));
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
   const tree = recursive && !(shared && (await storage.exists(source, { signal })));
-  if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
+  if (dryRun) return printDryRun(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
   const customerKey = await customerKeyIn(session, options.sourceCustomerKey);
   // A copy is written with the key of its source, unless it is to have another encryption; files have none.
   const plain = customerKey && providerOf(target.scheme) === "file" ? {} : undefined;
@@ -299,7 +299,7 @@ async function verified(
 }
 
 /** Prints what a transfer would do; fails where it would, as far as listings show it. */
-async function would(
+async function printDryRun(
   session: Session,
   source: StoragePath,
   target: StoragePath,
@@ -342,7 +342,7 @@ async function sizeOf({ storage, signal }: Session, path: StoragePath): Promise<
   );
 }
 
-async function pushed(session: Session, to: string, options: CopyOptions): Promise<void> {
+async function uploadStdin(session: Session, to: string, options: CopyOptions): Promise<void> {
   const { compression = null, ifAbsent = false, attributes, recursive } = options;
   if (attributes !== undefined) throw invalid("stdin has no attributes: --attributes is for copies of objects");
   if (to === "-" || recursive) throw invalid("stdin is one stream: it goes to one object");
@@ -364,7 +364,7 @@ async function pushed(session: Session, to: string, options: CopyOptions): Promi
   await session.say({ action: "wrote", to: target, bytes: stored }, printable(`wrote ${bytes(stored)} to ${target}`));
 }
 
-async function pulled(session: Session, from: string, options: CopyOptions): Promise<void> {
+async function downloadToStdout(session: Session, from: string, options: CopyOptions): Promise<void> {
   const { recursive, compression, attributes } = options;
   if (attributes !== undefined || attributesIn(options) || options.checksum || (await encryptionIn(session, options)))
     throw invalid("stdout takes bytes, and no attributes, checksum or encryption");

@@ -16,9 +16,9 @@ export interface BatchDelete {
   /** The maximum number of objects in a batch. */
   readonly size: number;
   /** Succeeds for a missing object. */
-  one(object: DoomedObject, signal: Signal): Promise<void>;
+  deleteOne(object: DoomedObject, signal: Signal): Promise<void>;
   /** Returns outcomes by index; a call without one is repeated. */
-  many(objects: readonly DoomedObject[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
+  deleteMany(objects: readonly DoomedObject[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
@@ -27,7 +27,7 @@ const PARALLEL = 8;
 /** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
 export async function batchDelete(bulk: BatchDelete, objects: readonly DoomedObject[], signal: Signal): Promise<void> {
   const [only, ...more] = objects;
-  if (only && more.length === 0) return bulk.one(only, signal);
+  if (only && more.length === 0) return bulk.deleteOne(only, signal);
   const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects, bulk.size).map(async (batch) => {
@@ -49,7 +49,7 @@ async function deleteBatch(
   batch: readonly DoomedObject[],
   signal: Signal,
 ): Promise<DeleteFailure[]> {
-  const verdicts = batch.length === 1 ? [] : await bulk.many(batch, signal);
+  const verdicts = batch.length === 1 ? [] : await bulk.deleteMany(batch, signal);
   const failures = await Promise.all(
     batch.map(async (object, i) => {
       const verdict = verdicts[i] ?? "again";
@@ -62,7 +62,7 @@ async function deleteBatch(
 
 async function retryAlone(bulk: BatchDelete, object: DoomedObject, signal: Signal): Promise<unknown> {
   try {
-    await bulk.one(object, signal);
+    await bulk.deleteOne(object, signal);
     return "gone";
   } catch (error) {
     signal?.throwIfAborted();

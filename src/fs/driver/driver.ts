@@ -188,7 +188,7 @@ export interface DriverListOptions extends Cancel {
   /** Only keys after this one in the provider's order, exclusive. */
   startAfter: string | undefined;
   versions: boolean;
-  /** The number of entries that the caller reads at most: larger pages are in vain. */
+  /** The maximum number of entries that the caller reads: the driver need not request larger pages. */
   atMost?: number | undefined;
   /** Includes entries of type `other`, if there are any. */
   others?: boolean | undefined;
@@ -196,7 +196,7 @@ export interface DriverListOptions extends Cancel {
   followLinks?: boolean | undefined;
   /** Among files: rows of links to files, and no others. */
   onlyLinks?: boolean | undefined;
-  /** Is told what exists and cannot be a row, or cannot be looked into; its key is spelled with escapes. The listing goes on. */
+  /** Called for each entry that exists but cannot be listed, with its key in escapes. The listing continues. */
   unlisted?: ((key: string, error: unknown) => void) | undefined;
 }
 export interface DriverReadOptions extends Cancel {

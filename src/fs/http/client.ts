@@ -66,12 +66,12 @@ export async function openHttp(options: HttpOptions): Promise<HttpClient> {
       ? // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
         process.getBuiltinModule("node:http")
       : await import("node:https");
-  const http = new Http(options, request, limited(new Agent({ keepAlive: true, ...proxy, ...tls }), maxSockets));
+  const http = new Http(options, request, limitSockets(new Agent({ keepAlive: true, ...proxy, ...tls }), maxSockets));
   return observe ? observe(http) : http;
 }
 
 /** Node copies an agent's options for each request, but not its properties. */
-function limited(agent: Agent, sockets: number): Agent {
+function limitSockets(agent: Agent, sockets: number): Agent {
   agent.maxSockets = sockets;
   agent.maxFreeSockets = sockets;
   return agent;
@@ -157,11 +157,11 @@ export class Http implements HttpClient {
           this.#budget.refund();
           return taken;
         }
-        failed = await this.#refused(out, answer);
+        failed = await this.#readError(out, answer);
       } catch (error) {
         failed = { error: asHttpError(error, out, request.signal), headers: {}, sent: out };
       }
-      await this.#again(failed, request, course);
+      await this.#prepareRetry(failed, request, course);
     }
   }
 
@@ -174,7 +174,7 @@ export class Http implements HttpClient {
     };
   }
 
-  async #refused(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
+  async #readError(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
     const { headers } = message;
     // The status says more than a body that does not arrive.
     const text = await body.head(MAX_ERROR_BODY_BYTES).then(
@@ -183,7 +183,7 @@ export class Http implements HttpClient {
     );
     if (isSuccess(status)) {
       return {
-        error: unexpectedResponse(sent.method, status, "no answer that the service gives to this request"),
+        error: unexpectedResponse(sent.method, status, "unexpected status for this request"),
         headers,
         sent,
       };
@@ -197,7 +197,7 @@ export class Http implements HttpClient {
   }
 
   /** Returns if the request should be sent again, else throws. */
-  async #again(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
+  async #prepareRetry(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
     const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;

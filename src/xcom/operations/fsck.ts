@@ -21,7 +21,7 @@ export interface FsckOptions extends Abortable, Watched {
   deep?: boolean | undefined;
   /** References checked in parallel. @default 16 */
   concurrency?: number | undefined;
-  /** Is told of each problem as it is found, in any order. */
+  /** Called with each problem as it is found, in any order. */
   onProblem?: ((problem: FsckProblem) => void | Promise<void>) | undefined;
 }
 

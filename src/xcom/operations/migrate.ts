@@ -30,7 +30,7 @@ export interface MigrateOptions extends Abortable, Watched {
   dryRun?: boolean | undefined;
   /** Objects copied in parallel. @default 16 */
   concurrency?: number | undefined;
-  /** Is told of each reference whose object is at the new place, and whether its row is among those to change. */
+  /** Called with each reference whose object is at the new place, and whether its row is among those to change. */
   onMigrated?: ((moved: MigratedReference) => void | Promise<void>) | undefined;
 }
 
@@ -99,7 +99,7 @@ interface Migration extends Watched {
 
 /**
  * Copies every object below `from` that a source refers to, byte for byte, to the same key below `to`, and then changes
- * the row. Nothing is deleted: what no row names any more is for `sweep`. Meanwhile, and as long as references to `from`
+ * the row. Nothing is deleted: use `sweep` for the objects that no row names any more. Meanwhile, and as long as references to `from`
  * may turn up, readers use `withMoved`.
  *
  * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider states
@@ -238,6 +238,6 @@ function checkLength(source: StoragePath, below: string, { from, to, compression
   const { name } = source;
   const more = isRenamed ? Math.max(0, recodedName(name, compression ?? null, undefined).length - name.length) : 0;
   if (Buffer.byteLength(below) + more <= Math.min(room, newRoom) - CHARACTER_BYTES) return;
-  const mend = isRenamed ? "leave out --compression, or shorten the base" : "use a base of equal length";
-  throw invalid(`the path is so long that its ids are shortened by the length of the base; ${mend}`);
+  const fix = isRenamed ? "leave out --compression, or shorten the base" : "use a base of equal length";
+  throw invalid(`the path is so long that its ids are shortened by the length of the base; ${fix}`);
 }

@@ -42,7 +42,7 @@ export interface SweepOptions extends Abortable, Watched {
   aliases?: ReadAliases | undefined;
   /** Objects deleted in parallel. @default 32 */
   concurrency?: number | undefined;
-  /** Is told of each object that nothing refers to, and what became of it, in any order. */
+  /** Called with each object that nothing refers to and its outcome, in any order. */
   onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
 }
 
@@ -130,7 +130,7 @@ function checkSweep(options: SweepOptions): Sweep {
   if (path.key === "") throw invalid(`path of sweep is the whole bucket ${path}; name the base path below it`);
   if (!path.isRelativeTo(base)) throw invalid(`path of sweep, ${path}, is not below base, ${base}`);
   if (!Array.isArray(sources) || sources.length === 0)
-    throw invalid("sources of sweep is empty: nothing could be told from an orphan");
+    throw invalid("sources of sweep is empty: every object would be an orphan");
   checkFlags(options);
   checkNames(options);
   if (trash) checkApart(path, trash);
@@ -161,7 +161,9 @@ function checkNames({ as = [], aliases = {} }: SweepOptions): void {
 function checkGrace(graceMs: number, force: boolean): void {
   if (!Number.isFinite(graceMs) || graceMs < 0) throw invalid(`graceMs of sweep must be 0 or more, not ${graceMs}`);
   if (graceMs < HOUR_MS && !force)
-    throw invalid("graceMs of sweep is below one hour: a value whose row is still to be written could go; see force");
+    throw invalid(
+      "graceMs of sweep is below one hour: a value whose row is not yet written could be deleted; set force to allow this",
+    );
 }
 
 function checkShard({ index, of }: SweepShard): void {
@@ -211,8 +213,8 @@ async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, und
 function checkShare({ considered, orphaned, references, elsewhere }: SweepReport, { path, maxShare }: Sweep): void {
   if (orphaned <= maxShare * considered) return;
   const found = `${orphaned} of ${considered} objects have no reference, more than the share of ${maxShare}`;
-  const mend = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
-  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${mend}, else raise maxShare`).at(
+  const fix = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
+  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${fix}, else raise maxShare`).at(
     "sweep",
     String(path),
   );

@@ -437,8 +437,8 @@ const RESERVED: ReadonlySet<string> = new Set([
 function checkReserved(value: unknown): void {
   const key = reservedIn(value);
   if (key === undefined) return;
-  const mend = "let the value become an object, by a lower threshold, or send it as plain JSON";
-  throw invalid(`Airflow's REST API takes no value with the key ${key}; ${mend}`);
+  const fix = "let the value become an object, by a lower threshold, or send it as plain JSON";
+  throw invalid(`Airflow's REST API takes no value with the key ${key}; ${fix}`);
 }
 
 function reservedIn(value: unknown): string | undefined {

@@ -61,7 +61,7 @@ test("a sync that is cut off leaves whole files, and says how to see what is lef
   expect(code).toBe(1);
   expect(stderr).toBe(
     "stowage: the same command goes on; with --dry-run it prints what is left\n" +
-      "stowage: interrupted; what was not complete is not there\n",
+      "stowage: interrupted; incomplete objects were discarded\n",
   );
   const there = (await readdir(join(folder, "backup"))).filter((name) => /^\d+$/.test(name));
   expect(there.length).toBeLessThan(names.length);

@@ -16,7 +16,7 @@ import type {
   WriteResult,
 } from "../../driver/driver.js";
 import { readXml } from "../../http/xml.js";
-import { escaped } from "../../http/xml-fields.js";
+import { escapeXml } from "../../http/xml-fields.js";
 import { type AzureRequest, type EncryptionHeaders, type Server, scopeHeaders } from "./client.js";
 import { metadataHeaders, placeHeaders, propertyHeaders, receipt as receiptFrom, receiptOf } from "./object.js";
 import { statObject } from "./read.js";
@@ -92,7 +92,7 @@ async function setTags(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows = Object.entries(tags).map(
-    ([name, value]) => `<Tag><Key>${escaped(name)}</Key><Value>${escaped(value)}</Value></Tag>`,
+    ([name, value]) => `<Tag><Key>${escapeXml(name)}</Key><Value>${escapeXml(value)}</Value></Tag>`,
   );
   const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><Tags><TagSet>${rows.join("")}</TagSet></Tags>`);
   const headers = { "content-type": "application/xml; charset=utf-8" };

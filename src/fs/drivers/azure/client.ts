@@ -136,7 +136,7 @@ export class Server {
    */
   path(key: string, bucket = this.bucket): string {
     const container = `${this.origin.base}/${encodeComponent(bucket)}`;
-    return key === "" ? container : `${container}/${encodeKey(faithful(key))}`;
+    return key === "" ? container : `${container}/${encodeKey(checkKeyUnchanged(key))}`;
   }
 
   /** Returns the URL of an object for the service itself, which reads a copy's source with it. */
@@ -148,22 +148,26 @@ export class Server {
 
   #request(ask: AzureRequest): HttpRequest {
     const { method, signal, statuses = STATUSES[method], tries: maxAttempts } = ask;
-    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, maxAttempts };
+    return { prepare: (now: number) => this.#prepare(ask, now), signal, statuses, maxAttempts };
   }
 
-  #prepared(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
+  #prepare(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
     const { method, key, bucket, body } = ask;
     const path = this.path(key, bucket);
     const query = pairs(ask.query ?? {});
-    const headers = given({ ...ask.headers, "x-ms-date": new Date(now).toUTCString(), "x-ms-version": AZURE_VERSION });
+    const headers = omitUndefined({
+      ...ask.headers,
+      "x-ms-date": new Date(now).toUTCString(),
+      "x-ms-version": AZURE_VERSION,
+    });
     const request = { method, path, query, headers, length: body?.byteLength ?? 0 };
     const out = { method, origin: this.origin, path: withQuery(path, query, this.access.query), headers, body };
     const header = this.access.authorize(request);
-    return header instanceof Promise ? header.then((value) => authorized(out, value)) : authorized(out, header);
+    return header instanceof Promise ? header.then((value) => authorize(out, value)) : authorize(out, header);
   }
 }
 
-function authorized(
+function authorize(
   out: SignedRequest & { headers: Record<string, string> },
   header: string | undefined,
 ): SignedRequest {
@@ -175,7 +179,7 @@ function pairs(query: Readonly<Record<string, string | undefined>>): [string, st
   return Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
 }
 
-export function given(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+export function omitUndefined(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(pairs(headers));
 }
 
@@ -238,7 +242,7 @@ const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
  * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata and
  * https://github.com/Azure/azure-sdk-for-rust/issues/5275
  */
-export function faithful(key: string): string {
+export function checkKeyUnchanged(key: string): string {
   if (!RENAMED.test(key)) return key;
   throw invalid(
     "Azure would store the key under another name: it takes no control character, no backslash, and no dot at the end of a segment",

@@ -38,7 +38,7 @@ export function azureDriver(server: Server, shared: DriverContext): Driver {
     },
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
-    deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).one({ key, ifMatch }, signal),
+    deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).deleteOne({ key, ifMatch }, signal),
     deleteManyIfMatch: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     signedUrl: async (key, options) => signedUrl(server, key, options),
     signedPost: async () => {

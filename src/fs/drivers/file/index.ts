@@ -15,7 +15,7 @@ import {
   type ObjectIdentifier,
   type WriteResult,
 } from "../../driver/driver.js";
-import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
+import { type Desk, KeyedMutex, matches, replace, toUnsupported } from "./atomic-write.js";
 import { CHUNK, chunksOf, codeOfErrno, ifGone, isErrno, readToEnd, readUpTo } from "./disk.js";
 import { listFiles } from "./list.js";
 import { etagOf, infoOf, openObject, statOf } from "./object.js";
@@ -143,10 +143,10 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
           await link(source, target).catch(refuseTaken);
           await unlink(source);
         })
-        .catch(inTheWay);
+        .catch(toUnsupported);
     },
     async makeDirectory(key) {
-      const directory = await places.made(places.named(key)).catch(inTheWay);
+      const directory = await places.made(places.named(key)).catch(toUnsupported);
       if (!(await lstat(directory)).isDirectory())
         throw failure("Unsupported", "a file is there: a file system holds either `a` or `a/…`, not both");
     },

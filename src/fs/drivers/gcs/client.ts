@@ -95,7 +95,7 @@ export abstract class Api {
 
 function resourcePath(bucket: string, key?: string): string {
   const all = `/b/${encodeComponent(bucket)}/o`;
-  return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
+  return key === undefined ? all : `${all}/${encodeComponent(checkKey(key))}`;
 }
 
 /** A bucket on this library's transport. */
@@ -193,7 +193,7 @@ export function queryOf(query: Readonly<Record<string, string | undefined>>): st
 }
 
 /** Returns the key if it is valid for objects: https://cloud.google.com/storage/docs/objects#naming */
-export function allowed(key: string): string {
+export function checkKey(key: string): string {
   if (key !== "." && key !== "..") return key;
   throw invalid("no object of Google Cloud Storage is named . or ..");
 }

@@ -20,7 +20,11 @@ type Signal = AbortSignal | undefined;
 /** Deletes all objects. Throws an error that names those that failed, each with its own error. */
 export function deleteObjects(api: Api, objects: readonly DoomedObject[], signal: Signal): Promise<void> {
   const one = (object: DoomedObject) => deleteOne(api, object, signal);
-  return batchDelete({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
+  return batchDelete(
+    { size: BATCH, deleteOne: one, deleteMany: (batch) => deleteBatch(api, batch, signal) },
+    objects,
+    signal,
+  );
 }
 
 /** Emulators answer 200, with an empty body too. */

@@ -60,8 +60,7 @@ export class ClientApi extends Api {
         if (told && (call.statuses ?? OK).includes(told.statusCode)) {
           resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
         } else if (error) reject(asHttpError(method, error));
-        else
-          reject(unexpectedResponse(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
+        else reject(unexpectedResponse(method, told?.statusCode ?? 0, "unexpected status for this request"));
       });
     });
   }

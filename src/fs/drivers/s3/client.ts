@@ -19,7 +19,7 @@ import type {
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import type { S3Encryption, S3Options } from "./connection.js";
 import type { S3Credentials } from "./connection-credentials.js";
-import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./errors.js";
+import { aboutTime, EXPIRED, explain, isErrorBody, isRetryable, isThrottled } from "./errors.js";
 import type { Profile } from "./profile.js";
 
 /** A request to the bucket or to one of its objects. */
@@ -92,7 +92,14 @@ export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): Ht
 
 /** Returns the protocol of S3, with `recover` for refusals. */
 export function s3Dialect(recover: ServiceProtocol["recover"] & {}): ServiceProtocol {
-  return { parseError: explain, isErrorBody: hidden, isRetryable: transient, declined, aboutTime, recover };
+  return {
+    parseError: explain,
+    isErrorBody: isErrorBody,
+    isRetryable: isRetryable,
+    declined: isThrottled,
+    aboutTime,
+    recover,
+  };
 }
 
 /** Returns whether the server refused the keys of a request as expired. */
@@ -123,7 +130,7 @@ export class S3Client implements BucketClient {
   }
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const dialect = s3Dialect((error, headers) => this.#mend(error, headers));
+    const dialect = s3Dialect((error, headers) => this.#recover(error, headers));
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 
@@ -181,7 +188,7 @@ export class S3Client implements BucketClient {
     return bucket === this.#bucket ? this.#address : addressOf(this.#options, bucket, this.#region);
   }
 
-  async #mend(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
+  async #recover(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
     if (this.#isElsewhere(error)) return this.#move(error.hint);
     return hasExpired(error, headers) && this.#keys.renew();
   }

@@ -11,7 +11,7 @@ import {
 } from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { readXml } from "../../http/xml.js";
-import { escaped, isWritable } from "../../http/xml-fields.js";
+import { escapeXml, isWritable } from "../../http/xml-fields.js";
 import type { Bucket } from "./client.js";
 import { versionQuery } from "./read.js";
 
@@ -170,7 +170,7 @@ async function sendBatch(bucket: Bucket, objects: readonly DoomedObject[], signa
 }
 
 function row({ key, version, ifMatch }: DoomedObject): string {
-  const which = version === undefined ? "" : `<VersionId>${escaped(version)}</VersionId>`;
-  const state = ifMatch === undefined ? "" : `<ETag>${escaped(ifMatch)}</ETag>`;
-  return `<Object><Key>${escaped(key)}</Key>${which}${state}</Object>`;
+  const which = version === undefined ? "" : `<VersionId>${escapeXml(version)}</VersionId>`;
+  const state = ifMatch === undefined ? "" : `<ETag>${escapeXml(ifMatch)}</ETag>`;
+  return `<Object><Key>${escapeXml(key)}</Key>${which}${state}</Object>`;
 }

@@ -325,7 +325,7 @@ describe("http: retries", () => {
     expect(Math.abs(http.now() - server)).toBeLessThan(5000);
   });
 
-  it("F18: what the provider can mend is sent again at once, three times at most", async () => {
+  it("F18: what the provider can fix is sent again at once, three times at most", async () => {
     let mended = 0;
     const dialect: ServiceProtocol = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
     const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { dialect });
