@@ -9,6 +9,8 @@
 const PROVIDERS = "node_modules/(@aws-sdk|@aws-crypto|@smithy|@google-cloud|google-auth-library|@azure)/";
 
 const ROOTS = ["brand", "errors", "path", "streams", "concurrency"];
+/** What holds references to objects, for all that has such sources. */
+const SOURCES = ["references", "sql"];
 const file = (name) => `^src/${name}\\.ts$`;
 const folder = (name) => `^src/${name}/`;
 /** The core: what users call. Its helpers, transport, signatures and drivers are rooms of their own. */
@@ -87,6 +89,8 @@ module.exports = {
     room("path", file("path"), file("brand"), file("errors")),
     room("streams", file("streams"), file("errors")),
     room("concurrency", file("concurrency"), file("errors")),
+    room("references", file("references")),
+    room("sql", file("sql"), file("errors"), file("streams")),
     room("connections", folder("connections"), file("brand"), file("errors")),
     room("codecs", folder("codecs"), file("errors"), file("streams")),
     room("transport", folder("fs/http"), file("errors"), file("streams"), file("concurrency")),
@@ -107,10 +111,10 @@ module.exports = {
     ),
     room("the core", CORE, ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs/driver")),
     room("open", file("open"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
-    room("xcom", folder("xcom"), ...ROOTS.map(file), folder("connections"), folder("codecs"), folder("fs")),
+    room("xcom", folder("xcom"), ...[...ROOTS, ...SOURCES].map(file), ...["connections", "codecs", "fs"].map(folder)),
     room("OpenTelemetry", file("otel"), ...ROOTS.map(file), CORE),
-    room("claims", folder("claims"), ...ROOTS.map(file), CORE),
-    room("adapters of runtimes", folder("runtimes"), ...ROOTS.map(file), folder("claims"), CORE),
+    room("claims", folder("claims"), ...[...ROOTS, ...SOURCES].map(file), CORE),
+    room("adapters of runtimes", folder("runtimes"), ...[...ROOTS, ...SOURCES].map(file), folder("claims"), CORE),
     room("the XCom backend", file("objectstore-backend"), ...ROOTS.map(file), folder("codecs"), CORE, folder("xcom")),
     {
       name: "a driver never sees another",

@@ -5,6 +5,8 @@
 export { XComObjectStorageBackend } from "./backend.js";
 export type { Abortable } from "./fs/options.js";
 export type { FromEnvOptions } from "./objectstore-backend.js";
+export type { FoundReference, NamedObject, ObjectLayout, ReferenceSource } from "./references.js";
+export type { Query } from "./sql.js";
 export {
   DataFrame,
   DateTime,
@@ -34,12 +36,7 @@ export type { SweepShard } from "./xcom/operations/candidates.js";
 export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
 export { type MigratedReference, type MigrateOptions, type MigrateReport, migrate } from "./xcom/operations/migrate.js";
 export type { OperationProgress, Watched } from "./xcom/operations/progress.js";
-export {
-  type FoundReference,
-  lineReferences,
-  type ReferenceSource,
-  rowReferences,
-} from "./xcom/operations/references.js";
+export { lineReferences, rowReferences } from "./xcom/operations/references.js";
 export { type ReportOptions, report } from "./xcom/operations/report.js";
 export type {
   ReportBin,
@@ -77,7 +74,7 @@ export type {
   XComRowReader,
   XComRows,
 } from "./xcom/rows/rows.js";
-export { type Query, type SqlRows, sqlRows } from "./xcom/rows/sql.js";
+export { type SqlRows, sqlRows } from "./xcom/rows/sql.js";
 export { defineSerializer, type Serializer, type SerializerOptions } from "./xcom/serializer.js";
 export {
   type ClassSerializerOptions,

@@ -1,7 +1,7 @@
 /** The references in Airflow's metadata database. */
 import { failure } from "../../errors.js";
-import { ask, type Query } from "../rows/sql.js";
-import type { FoundReference, ReferenceSource } from "./references.js";
+import type { FoundReference, ReferenceSource } from "../../references.js";
+import { ask, pagesByKey, primaryKey, type Query } from "../../sql.js";
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
@@ -67,7 +67,7 @@ async function databaseOf(query: Query, signal: AbortSignal | undefined): Promis
   if (!isPostgres)
     return {
       tables: () => tablesIn(query, SQLITE_TABLES, signal),
-      read: (table) => byKey(query, isPickled(table) ? SQLITE_PICKLES : JSON_TEXTS, { table, key: ["rowid"] }, signal),
+      read: (table) => byKey(query, isPickled(table) ? SQLITE_PICKLES : JSON_TEXTS, table, ["rowid"], signal),
     };
   return {
     tables: () => tablesIn(query, POSTGRES_TABLES, signal),
@@ -117,56 +117,28 @@ export function textIn(json: string, table: string): string {
   }
 }
 
-/** Maximum references of a page in memory. */
-const PAGE = 2000;
 export const TEXT = "CAST(value AS TEXT)";
 export const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
 const JSON_TEXTS: Values = { text: TEXT, where: IS_REFERENCE };
 const POSTGRES_PICKLES: Values = { text: "encode(value, 'hex')", where: "position('\\x3a2f2f'::bytea IN value) > 0" };
 const SQLITE_PICKLES: Values = { text: "hex(value)", where: "instr(value, X'3A2F2F') > 0" };
 
-interface Keyed {
-  table: string;
-  /** The columns of its primary key. */
-  key: readonly string[];
-}
-
-/** Each page starts after the last key, so that rows written or deleted meanwhile cause no skipped one. */
 async function* byKey(
   query: Query,
-  { text: value, where: isWanted }: Values,
-  { table, key: columns }: Keyed,
+  { text, where }: Values,
+  table: string,
+  key: readonly string[],
   signal: AbortSignal | undefined,
 ) {
-  const names = columns.map((name) => `"${name}"`).join(", ");
-  const texts = columns.map((name, i) => `CAST("${name}" AS TEXT) AS key_${i}`).join(", ");
-  const select = `SELECT ${value} AS reference, ${texts} FROM "${table}" WHERE ${isWanted}`;
-  const after = columns.map((_, i) => (columns[0] === "rowid" ? "CAST($1 AS INTEGER)" : `$${i + 1}`)).join(", ");
-  let where = "";
-  let values: unknown[] = [];
-  for (;;) {
-    const text = `${select}${where} ORDER BY ${names} LIMIT ${PAGE}`;
-    const rows = await ask<Record<string, string>>(query, text, values, signal);
-    yield rows.map(({ reference }) => reference!);
-    const last = rows.at(-1);
-    if (!last || rows.length < PAGE) return;
-    where = ` AND (${names}) > (${after})`;
-    values = columns.map((_, i) => last[`key_${i}`]);
-  }
+  const read = { columns: `${text} AS reference`, from: `"${table}"`, where, key };
+  for await (const page of pagesByKey<{ reference: string }>(query, read, signal))
+    yield page.map(({ reference }) => reference);
 }
 
 async function* inPostgres(query: Query, values: Values, table: string, signal: AbortSignal | undefined) {
-  const key = await primaryKey(query, table, signal);
-  if (key.length > 0) yield* byKey(query, values, { table, key }, signal);
+  const key = await primaryKey(query, `"${table}"`, signal);
+  if (key.length > 0) yield* byKey(query, values, table, key, signal);
   else yield* byBlock(query, values, table, signal);
-}
-
-async function primaryKey(query: Query, table: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const text = `SELECT a.attname AS name FROM pg_index i
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-    WHERE i.indrelid = $1::regclass AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)`;
-  const rows = await ask<{ name: string }>(query, text, [`"${table}"`], signal);
-  return rows.map(({ name }) => String(name));
 }
 
 /** Blocks of 8 KiB that are read at once. */

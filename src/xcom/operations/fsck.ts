@@ -3,13 +3,14 @@ import { createHash } from "node:crypto";
 import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import type { FoundReference, ReferenceSource } from "../../references.js";
 import { airflowEncoding } from "../encoding/airflow.js";
 import { readJson } from "../encoding/json-read.js";
 import { asPath } from "../keys/base.js";
 import { parseObjectName } from "../keys/layout.js";
 import type { StoredLocation } from "../stored.js";
 import type { Watched } from "./progress.js";
-import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
+import { referredObject } from "./references.js";
 
 export interface FsckOptions extends Abortable, Watched {
   storage: Storage;

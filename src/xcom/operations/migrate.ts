@@ -2,13 +2,14 @@
 import { checkOptions, type EntryFailure, failure, invalid, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import type { FoundReference, ReferenceSource } from "../../references.js";
 import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { checkCompression, type XComCompression } from "../settings.js";
 import { withoutClass } from "../stored.js";
 import { type Copied, copyObject, isRecoded, recodedName } from "./migrate-copy.js";
 import type { Watched } from "./progress.js";
-import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
+import { referredObject } from "./references.js";
 import { isRewriter, type ReferenceChange } from "./rewriters.js";
 import { RunFolder } from "./sorted-lines.js";
 import { keepFailure } from "./sweep-report.js";

@@ -1,11 +1,12 @@
 /** The keys below a path that sources of references name, sorted. */
 import { failure } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
+import type { ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
 import { isInShard, type SweepShard } from "./candidates.js";
 import { PathNames } from "./path-names.js";
 import { tellSome, type Watched } from "./progress.js";
-import { type ReferenceSource, referredObject } from "./references.js";
+import { referredObject } from "./references.js";
 import type { Batches, LineSorter } from "./sorted-lines.js";
 
 /** What references are collected for. */

@@ -1,25 +1,8 @@
 /** The references that keep objects alive, whatever holds them. */
-
-import type { Abortable } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
+import type { ReferenceSource } from "../../references.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
 import { placeOf, type StoredLocation } from "../stored.js";
-
-/** A reference, and where it was found. */
-export interface FoundReference {
-  /** The text that a row holds: the path of an object. */
-  text: string;
-  /** The row, or the table, file or line; for reports. */
-  where: string;
-}
-
-/** Something that holds references: rows, a file, another runtime's tables. */
-export interface ReferenceSource {
-  /** For reports; without a password. */
-  readonly name: string;
-  /** Yields every text that may be a reference. Throws if any could be missing. */
-  references(options?: Abortable): AsyncIterable<FoundReference>;
-}
 
 /** The rows of a reader, such as `airflowRows` or `restRows`: the current attempts of tasks. */
 export function rowReferences(rows: XComRowReader, name = "rows"): ReferenceSource {

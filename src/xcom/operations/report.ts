@@ -2,12 +2,12 @@
 import { checkOptions, invalid, isBatchError, type OptionNames } from "../../errors.js";
 import type { Abortable, ListEntry, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import type { ReferenceSource } from "../../references.js";
 import { withOperation } from "../errors.js";
 import type { ReadAliases } from "../features.js";
 import { asPath, prefixOf } from "../keys/base.js";
 import { tellSome, type Watched } from "./progress.js";
 import { collectReferences } from "./reference-keys.js";
-import type { ReferenceSource } from "./references.js";
 import type { ReportReferences, StorageReport } from "./report-data.js";
 import { Expiries } from "./report-expiry.js";
 import { ReportNumbers } from "./report-numbers.js";

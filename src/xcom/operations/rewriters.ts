@@ -1,10 +1,11 @@
 /** References that can be replaced where they are, by compare-and-set. */
 import { failure } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
+import type { FoundReference, ReferenceSource } from "../../references.js";
+import { ask, type Query } from "../../sql.js";
 import type { XComRow, XComRows } from "../rows/rows.js";
-import { ask, type Query } from "../rows/sql.js";
 import { blockRanges, IS_REFERENCE, postgresTables, TEXT, textIn } from "./airflow-references.js";
-import { describeRow, type FoundReference, type ReferenceSource } from "./references.js";
+import { describeRow } from "./references.js";
 
 /** A source whose references can be replaced. */
 export interface ReferenceRewriter extends ReferenceSource {

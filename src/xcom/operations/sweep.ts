@@ -2,12 +2,12 @@
 import { checkOptions, failure, invalid, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import type { ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
 import { asPath } from "../keys/base.js";
 import { type Candidate, candidateIn, collectCandidates, keyIn, type SweepShard } from "./candidates.js";
 import type { Watched } from "./progress.js";
 import { collectReferences, flat } from "./reference-keys.js";
-import type { ReferenceSource } from "./references.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";

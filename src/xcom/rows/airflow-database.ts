@@ -1,10 +1,11 @@
 /** Airflow's own metadata database, read-only. */
 import { failure, isStorageError } from "../../errors.js";
+import { ask, type Query } from "../../sql.js";
 import { orAbort } from "../../streams.js";
 import { floorDivide, microsecondsOf } from "../encoding/types.js";
 import { refuse } from "../errors.js";
 import { checkFilter, type RowOptions, type XComRowReader } from "./rows.js";
-import { ask, condition, type Query, rowOf } from "./sql.js";
+import { type Columns, condition, rowOf } from "./sql.js";
 
 /**
  * The tables in which Airflow keeps XComs, newest first, with the columns of a row.
@@ -46,7 +47,7 @@ export function airflowRows(query: Query): XComRowReader {
   return {
     async get(at, { signal } = {}) {
       const { text, values } = condition({ ...at, mapIndex: at.mapIndex ?? -1 });
-      const [found] = await ask(query, await select(text, signal), values, signal);
+      const [found] = await ask<Columns>(query, await select(text, signal), values, signal);
       return found && rowOf(found);
     },
     /** Each page starts after the last row's key, so concurrent writes and deletes cause no skipped row. */
@@ -56,7 +57,7 @@ export function airflowRows(query: Query): XComRowReader {
       const after = KEYS.map((_, i) => `$${values.length + i + 1}`).join(", ");
       let [where, given] = [text, values];
       for (;;) {
-        const page = await ask(query, `${await select(where, signal)} LIMIT ${PAGE}`, given, signal);
+        const page = await ask<Columns>(query, `${await select(where, signal)} LIMIT ${PAGE}`, given, signal);
         for (const columns of page) yield rowOf(columns);
         const last = page.at(-1);
         if (!last || page.length < PAGE) return;
@@ -131,9 +132,9 @@ export function airflowRuns(query: Query): RunFinder {
   return async (dagId, logicalDate, { signal } = {}) => {
     const values = [dagId, logicalDate.slice(0, 26).replace("T", " ")];
     const [postgres, sqlite] = CONDITIONS.map((is) => `SELECT run_id FROM dag_run WHERE dag_id = $1 AND ${is}`);
-    const found = await ask(query, postgres!, values, signal).catch((error: unknown) => {
+    const found = await ask<Columns>(query, postgres!, values, signal).catch((error: unknown) => {
       if (!isStorageError(error) || !/no such function/.test(error.message)) throw error;
-      return ask(query, sqlite!, values, signal);
+      return ask<Columns>(query, sqlite!, values, signal);
     });
     return found[0]?.run_id;
   };

@@ -1,16 +1,13 @@
-import { type ErrorCode, failure, invalid } from "../../errors.js";
-import { orAbort } from "../../streams.js";
+import { invalid } from "../../errors.js";
+import { ask, type Query } from "../../sql.js";
 import { jsonEncoding } from "../encoding/airflow.js";
 import { parseJson } from "../encoding/json-read.js";
 import { checkFilter, type RowFilter, type RowKey, type RowOptions, type XComRow, type XComRows } from "./rows.js";
 
 // Code that all SQL row sources share.
 
-/** Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. */
-export type Query = (text: string, values: unknown[]) => Promise<{ rows: unknown[] }>;
-
 /** The columns of a row, under the names that every source selects. */
-interface Columns {
+export interface Columns {
   dag_id: string;
   run_id: string;
   task_id: string;
@@ -34,33 +31,6 @@ export function condition(filter: RowFilter): { text: string; values: unknown[] 
   const given = Object.entries(KEY_COLUMNS).filter(([name]) => filter[name as keyof RowFilter] !== undefined);
   const values = given.map(([name]) => filter[name as keyof RowFilter]);
   return { text: given.map(([, column], i) => `${column} = $${i + 1}`).join(" AND ") || "TRUE", values };
-}
-
-/** Runs a statement with typed failures; an abort does not wait for the database. */
-export async function ask<C = Columns>(
-  query: Query,
-  text: string,
-  values: unknown[],
-  signal?: AbortSignal,
-): Promise<C[]> {
-  signal?.throwIfAborted();
-  const { rows } = await orAbort(query(text, values).catch(rethrowDatabaseError), signal);
-  return rows as C[];
-}
-
-function rethrowDatabaseError(cause: unknown): never {
-  const { code = "", message } = cause as { code?: unknown; message?: string };
-  throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
-}
-
-/**
- * Maps a SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; any other code means a lost
- * connection.
- */
-function codeOf(state: string): ErrorCode {
-  if (!/^[0-9A-Z]{5}$/.test(state) || /^(08|53|57|58)/.test(state)) return "Unavailable";
-  if (state.startsWith("28")) return "Unauthenticated";
-  return state === "42501" ? "PermissionDenied" : "InvalidArgument";
 }
 
 /** Rows per page of a listing. */
@@ -87,11 +57,11 @@ export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: stri
   if (!/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)?$/.test(table)) throw invalid("table is no plain name");
   return {
     async create({ signal } = {}) {
-      await ask(query, definition(table), [], signal);
+      await ask<Columns>(query, definition(table), [], signal);
     },
     async get(at, { signal } = {}) {
       const { text, values } = condition(exact(at));
-      const [found] = await ask(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text}`, values, signal);
+      const [found] = await ask<Columns>(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text}`, values, signal);
       return found && rowOf(found);
     },
     async set(at, value, { signal, ifVersion, ifAbsent = false } = {}) {
@@ -99,19 +69,19 @@ export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: stri
       if (ifVersion !== undefined) {
         const { text } = condition(exact(at));
         const update = `UPDATE ${table} SET value = $6::json, timestamp = now() WHERE ${text} AND ${VERSION} = $7`;
-        return (await ask(query, `${update} RETURNING key`, [...values, ifVersion], signal)).length > 0;
+        return (await ask<Columns>(query, `${update} RETURNING key`, [...values, ifVersion], signal)).length > 0;
       }
       const insert = `INSERT INTO ${table} (${KEY}, value) VALUES ($1, $2, $3, $4, $5, $6::json)`;
       const replace = "SET value = excluded.value, timestamp = excluded.timestamp";
       const conflict = ifAbsent ? "DO NOTHING" : `DO UPDATE ${replace}`;
       const written = `${insert} ON CONFLICT (${KEY}) ${conflict} RETURNING key`;
-      return (await ask(query, written, values, signal)).length > 0;
+      return (await ask<Columns>(query, written, values, signal)).length > 0;
     },
     async delete(at, { signal, ifVersion } = {}) {
       const { text, values } = condition(exact(at));
       const same = ifVersion === undefined ? "" : ` AND ${VERSION} = $6`;
       const given = ifVersion === undefined ? values : [...values, ifVersion];
-      const gone = await ask(query, `DELETE FROM ${table} WHERE ${text}${same} RETURNING key`, given, signal);
+      const gone = await ask<Columns>(query, `DELETE FROM ${table} WHERE ${text}${same} RETURNING key`, given, signal);
       return gone.length > 0;
     },
     async *list(filter = {}, { signal } = {}) {
@@ -151,13 +121,13 @@ async function* pages(
 ): AsyncGenerator<XComRow> {
   const order = `ORDER BY ${KEY} LIMIT ${PAGE}`;
   const after = Object.values(KEY_COLUMNS).map((_, i) => `$${values.length + i + 1}`);
-  let page = await ask(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text} ${order}`, values, signal);
+  let page = await ask<Columns>(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text} ${order}`, values, signal);
   for (;;) {
     for (const columns of page) yield rowOf(columns);
     const last = page.at(-1);
     if (page.length < PAGE || !last) return;
     const more = `SELECT ${COLUMNS} FROM ${table} WHERE ${text} AND (${KEY}) > (${after.join(", ")}) ${order}`;
-    page = await ask(query, more, [...values, ...keyOf(last)], signal);
+    page = await ask<Columns>(query, more, [...values, ...keyOf(last)], signal);
   }
 }
 
