@@ -33,7 +33,13 @@ export type { RetentionRule, ValueType } from "./xcom/layers/retention-rules.js"
 export { type RouteContext, type RoutedBackend, type RouteOptions, routeXComs } from "./xcom/layers/route.js";
 export { airflowReferences } from "./xcom/operations/airflow-references.js";
 export type { SweepShard } from "./xcom/operations/candidates.js";
-export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
+export {
+  type FsckOptions,
+  type FsckProblem,
+  type FsckProblemKind,
+  type FsckReport,
+  fsck,
+} from "./xcom/operations/fsck.js";
 export { type MigratedReference, type MigrateOptions, type MigrateReport, migrate } from "./xcom/operations/migrate.js";
 export type { OperationProgress, Watched } from "./xcom/operations/progress.js";
 export { lineReferences, rowReferences } from "./xcom/operations/references.js";

@@ -20,7 +20,7 @@ export {
 } from "./layers/lifecycle.js";
 export { airflowReferences } from "./operations/airflow-references.js";
 export type { SweepShard } from "./operations/candidates.js";
-export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
+export { type FsckProblem, type FsckProblemKind, type FsckReport, fsck } from "./operations/fsck.js";
 export { type MigratedReference, type MigrateReport, migrate } from "./operations/migrate.js";
 export type { OperationProgress } from "./operations/progress.js";
 export { lineReferences, rowReferences } from "./operations/references.js";

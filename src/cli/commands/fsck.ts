@@ -1,40 +1,59 @@
 /** `fsck`. */
 import type { Command } from "commander";
-import { type FsckProblem, type FsckReport, fsck } from "../../xcom/index.js";
+import { invalid } from "../../errors.js";
+import { type FsckProblem, type FsckProblemKind, type FsckReport, fsck } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put, styled } from "../format.js";
-import { positive } from "../options.js";
+import { baseOption, graceOption, listOf, namesOption, positive } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addFsck(cli: Cli, program: Command): void {
   const command = cli
     .add(program, {
       name: "fsck",
-      summary: "find references whose object is missing or damaged",
+      summary: "find references whose object is missing or damaged, and objects without a reference",
       details:
         "Reads references from Airflow's database (every attempt, and the archive tables of `airflow db clean`), or from a " +
-        "file with one a line. Writes nothing. Exits with 1 if there is any problem.",
+        "file with one a line. With PATH, references that lead elsewhere and objects below it that no reference names are " +
+        "problems too. Writes nothing. Exits with 1 if there is any problem.",
       examples: [
         ["stowage fsck --database postgresql://reader@host/airflow", "rows without an object"],
-        ["stowage fsck --deep --database airflow.db s3://lake@bucket/xcom", "read and decode each object below a base"],
+        ["stowage fsck --deep --database airflow.db s3://lake@bucket/xcom", "both ways, and read each object"],
         ["stowage xcom ls --refs s3://lake@bucket/xcom | stowage fsck --refs -", "whether all can be reached"],
       ],
     })
-    .argument("[path]", "only references below it");
+    .argument("[path]", "base path of the XComs, or a folder below it");
   withSources(command)
     .option("--deep", "also read every object: decode it, parse JSON, compare digests")
+    .addOption(baseOption())
+    .addOption(namesOption())
+    .option("--also <path>", "another base path that references may lead to; repeatable", listOf)
+    .addOption(graceOption())
     .option("--concurrency <count>", "references in parallel", positive, 16)
     .action(cli.run(check));
 }
 
 interface FsckCliOptions extends SourceOptions {
   deep?: boolean;
+  base?: string;
+  as?: string[];
+  also?: string[];
+  grace: number;
   concurrency: number;
 }
 
 async function check(session: Session, text: string | undefined, options: FsckCliOptions): Promise<void> {
-  const { deep = false, concurrency } = options;
+  const { deep = false, grace, concurrency } = options;
   const path = text === undefined ? undefined : session.path(text);
+  if (!path && (options.base ?? options.as ?? options.also) !== undefined)
+    throw invalid("--base, --as and --also need a PATH");
+  const places = path && {
+    path,
+    base: baseOf(session, path, options.base),
+    also: options.also?.map((one) => session.path(one)),
+    ...namesOf(session, options.as),
+  };
   const { sources, close } = await openSources(session, options);
   try {
     const { storage, signal } = session;
@@ -43,14 +62,26 @@ async function check(session: Session, text: string | undefined, options: FsckCl
         clear();
         return printed(session, problem);
       };
-      return fsck({ storage, sources, path, deep, concurrency, onProblem, onProgress, signal });
+      return fsck({
+        storage,
+        sources,
+        ...places,
+        graceMs: grace * 1000,
+        deep,
+        concurrency,
+        onProblem,
+        onProgress,
+        signal,
+      });
     });
     await summed(session, report);
-    if (report.missing + report.damaged + report.unchecked > 0) session.exitCode = 1;
+    if (KINDS.some((kind) => report[kind] > 0)) session.exitCode = 1;
   } finally {
     await close();
   }
 }
+
+const KINDS: readonly FsckProblemKind[] = ["missing", "damaged", "size", "foreign", "layout", "orphan", "unchecked"];
 
 async function printed({ json, io }: Session, problem: FsckProblem): Promise<void> {
   if (json) return jsonLine(io.stdout, problem);
@@ -63,10 +94,14 @@ async function printed({ json, io }: Session, problem: FsckProblem): Promise<voi
 }
 
 async function summed(session: Session, report: FsckReport): Promise<void> {
-  const { checked, missing, damaged, unchecked, elsewhere, bytes: total } = report;
+  const { checked, missing, damaged, size, foreign, layout, orphan, unchecked, elsewhere, bytes: total } = report;
   const parts = [
     `${checked} references, ${bytes(total)}`,
     `${missing} missing, ${damaged} damaged`,
+    ...(size > 0 ? [`${size} of another size`] : []),
+    ...(foreign > 0 ? [`${foreign} foreign`] : []),
+    ...(layout > 0 ? [`${layout} without a known layout`] : []),
+    ...(orphan > 0 ? [`${orphan} objects without a reference`] : []),
     ...(unchecked > 0 ? [`${unchecked} could not be checked`] : []),
     ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
   ];

@@ -1,11 +1,12 @@
-/** What a sweep may delete: objects below a path with a known layout that are old enough. */
+/** What a sweep may delete: objects below a path that have its layout and are old enough. */
 import { isBatchError } from "../../errors.js";
 import type { ListEntry, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import type { ObjectLayout } from "../../references.js";
 import { prefixOf } from "../keys/base.js";
-import { parseObjectKey } from "../keys/layout.js";
 import { classIn } from "../layers/retention-rules.js";
 import { withoutClass } from "../stored.js";
+import { keyBelow } from "./airflow-layout.js";
 import { tellSome, type Watched } from "./progress.js";
 import type { LineSorter } from "./sorted-lines.js";
 import { keepFailure, type SweepReport } from "./sweep-report.js";
@@ -30,6 +31,7 @@ export interface Listing extends Watched {
   path: StoragePath;
   /** The path below which the ids begin. */
   base: StoragePath;
+  layout: ObjectLayout;
   shard: SweepShard;
   /** Objects younger than this are left alone. */
   graceMs: number;
@@ -59,12 +61,11 @@ export async function collectCandidates(listing: Listing, sorter: LineSorter, re
 
 function candidateOf(
   { path, size, modified, etag, type }: ListEntry,
-  { path: top, base, graceMs }: Listing,
+  { path: top, base, layout, graceMs }: Listing,
   now: number,
   report: SweepReport,
 ): Candidate | undefined {
-  const below = withoutClass(path.key.slice(prefixOf(base).length));
-  const isKnown = type === "file" && parseObjectKey(below) !== undefined;
+  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
   // Without an etag nothing tells whether it is the same object later.
   if (!isKnown || size === undefined || etag === undefined || etag === "" || /[\0\n\r]/.test(etag)) {
     report.unknown += 1;

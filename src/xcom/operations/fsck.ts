@@ -1,24 +1,46 @@
-/** Compares references with the objects that they lead to. */
+/** Compares references with the objects that they lead to, and objects with the references that name them. */
 import { createHash } from "node:crypto";
+import { codecs } from "../../codecs/index.js";
 import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
-import type { FoundReference, ReferenceSource } from "../../references.js";
+import type { FoundReference, NamedObject, ObjectLayout, ReferenceSource } from "../../references.js";
 import { airflowEncoding } from "../encoding/airflow.js";
 import { readJson } from "../encoding/json-read.js";
-import { asPath } from "../keys/base.js";
-import { parseObjectName } from "../keys/layout.js";
-import type { StoredLocation } from "../stored.js";
+import type { ReadAliases } from "../features.js";
+import { pathBelow } from "../keys/base.js";
+import { airflowLayout } from "./airflow-layout.js";
+import { candidateIn, collectCandidates } from "./candidates.js";
+import { compare } from "./compare.js";
 import type { Watched } from "./progress.js";
-import { referredObject } from "./references.js";
+import { addKeys } from "./reference-keys.js";
+import { ReferencePlaces } from "./reference-places.js";
+import { LineSorter, RunFolder } from "./sorted-lines.js";
+import { checkLayout, GRACE_MS, HOUR_MS } from "./sweep.js";
+import { emptyReport } from "./sweep-report.js";
 
 export interface FsckOptions extends Abortable, Watched {
   storage: Storage;
   /** Where references are. A source that fails ends the check. */
   sources: readonly ReferenceSource[];
-  /** Only references below this path; others count as `elsewhere`. @default all */
+  /**
+   * The base path, or a folder below `base`: all references are expected there, and objects there that no reference
+   * names are problems too. Without it, every reference is looked at wherever it leads, and nothing is listed.
+   */
   path?: StoragePath | string | undefined;
-  /** Also reads every object: decodes it, parses JSON, and compares a digest in its name. @default false */
+  /** The base path, if `path` is a folder below it; references to the rest of it count as `elsewhere`. @default path */
+  base?: StoragePath | string | undefined;
+  /** Other paths by which references may name the objects below `path`. */
+  as?: readonly (StoragePath | string)[] | undefined;
+  /** Other bases, such as those of routes: references to them count as `elsewhere` and are no problem. */
+  also?: readonly (StoragePath | string)[] | undefined;
+  /** The `readAliases` of the backend that reads the references. */
+  aliases?: ReadAliases | undefined;
+  /** The names of objects. @default those of XComs */
+  layout?: ObjectLayout | undefined;
+  /** Milliseconds for which an object needs no reference; an hour is added, as in `sweep`. @default 24 hours */
+  graceMs?: number | undefined;
+  /** Also reads every object: decodes it, parses JSON, and compares size and digest. @default false */
   deep?: boolean | undefined;
   /** References checked in parallel. @default 16 */
   concurrency?: number | undefined;
@@ -26,34 +48,48 @@ export interface FsckOptions extends Abortable, Watched {
   onProblem?: ((problem: FsckProblem) => void | Promise<void>) | undefined;
 }
 
+/**
+ * `missing`: there is no object. `size`: it has another size than the reference states. `damaged`: it cannot be decoded
+ * or has another digest. `foreign`: the reference does not lie below `path`. `layout`: it does, and is no name of an
+ * object. `orphan`: an object that no reference names. `unchecked`: the store refused to answer.
+ */
+export type FsckProblemKind = "missing" | "size" | "damaged" | "foreign" | "layout" | "orphan" | "unchecked";
+
 export interface FsckProblem {
-  /** The reference. */
+  /** The reference; of an orphan its path. */
   reference: string;
-  /** Where it was found. */
+  /** Where it was found; empty for an orphan. */
   where: string;
-  /** `missing`: there is no object. `damaged`: it cannot be decoded. `unchecked`: the store refused to answer. */
-  problem: "missing" | "damaged" | "unchecked";
+  problem: FsckProblemKind;
   detail: string;
 }
 
-export interface FsckReport {
+/** The number of problems of each kind, and what was looked at. */
+export interface FsckReport extends Record<FsckProblemKind, number> {
   /** References whose object was looked at. */
   checked: number;
   /** Bytes of these objects, as stored. */
   bytes: number;
-  /** References that are not below `path`. */
+  /** References to the rest of `base`, or to a path in `also`. */
   elsewhere: number;
   /** Texts that are no references: values in rows. */
   values: number;
-  missing: number;
-  damaged: number;
-  unchecked: number;
+  /** Objects listed below `path`. */
+  listed: number;
+  /** Of these, objects that have no name of the layout, or no etag: files of other programs. */
+  others: number;
 }
 
 const OPTIONS: OptionNames<FsckOptions> = {
   storage: true,
   sources: true,
   path: true,
+  base: true,
+  as: true,
+  also: true,
+  aliases: true,
+  layout: true,
+  graceMs: true,
   deep: true,
   concurrency: true,
   onProblem: true,
@@ -62,83 +98,185 @@ const OPTIONS: OptionNames<FsckOptions> = {
 };
 
 const CONCURRENCY = 16;
+const WHOLE = { index: 1, of: 1 };
+
+/** A check that runs. */
+interface Check extends FsckOptions {
+  places: ReferencePlaces;
+  layout: ObjectLayout;
+  concurrency: number;
+  graceMs: number;
+  report: FsckReport;
+}
 
 /**
- * Looks at the object of every reference, and reports those that are missing or damaged. Writes nothing. Memory does not
- * grow with the number of references; one that occurs several times is checked as often.
+ * Looks at the object of every reference, and reports those that are missing, damaged or of another size; with `path`
+ * also references that lead elsewhere, and objects that no reference names. Writes nothing. Memory does not grow with
+ * the number of references or objects; a reference that occurs several times is checked as often.
  *
  * @example
  * const sources = [airflowReferences(query)];
  * const report = await fsck({ storage, sources, deep: true, onProblem: (problem) => console.log(problem) });
  */
 export async function fsck(options: FsckOptions): Promise<FsckReport> {
-  checkOptions("fsck", options, OPTIONS);
-  const { sources, path, concurrency = CONCURRENCY, signal } = options;
-  if (sources.length === 0) throw invalid("fsck needs at least one source of references");
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw invalid("concurrency must be an integer >= 1");
-  const base = path === undefined ? undefined : asPath(path);
-  const report: FsckReport = { checked: 0, bytes: 0, elsewhere: 0, values: 0, missing: 0, damaged: 0, unchecked: 0 };
-  const running = new Set<Promise<void>>();
-  let failed: { error: unknown } | undefined;
-  for (const source of sources) {
-    for await (const found of source.references({ signal })) {
-      const place = referredObject(found.text, base);
-      if (!place) report.values += 1;
-      else if (base && !place.path.isRelativeTo(base)) report.elsewhere += 1;
-      else {
-        const work = look(options, found, place, report)
-          .catch((error: unknown) => {
-            failed ??= { error };
-          })
-          .finally(() => running.delete(work));
-        running.add(work);
-        if (running.size >= concurrency) await Promise.race(running);
-      }
-      if (failed) throw failed.error;
-    }
+  const check = checkFsck(options);
+  const folder = new RunFolder();
+  try {
+    // Objects first: what is written later, and its reference, is not considered.
+    const objects = new LineSorter(folder);
+    const keys = new LineSorter(folder);
+    const listing = emptyReport();
+    if (check.places.path) await listObjects(check, objects, listing);
+    await checkReferences(check, keys);
+    if (check.places.path) await findOrphans(check, { objects, keys, listing });
+  } finally {
+    await folder.remove();
   }
-  await Promise.all(running);
-  if (failed) throw (failed as { error: unknown }).error;
-  return report;
+  return check.report;
 }
 
-async function look(
-  { storage, deep = false, onProblem, onProgress, signal }: FsckOptions,
-  { text, where }: FoundReference,
-  { path }: StoredLocation,
-  report: FsckReport,
-): Promise<void> {
+function checkFsck(options: FsckOptions): Check {
+  checkOptions("fsck", options, OPTIONS);
+  const { sources, path, base, concurrency = CONCURRENCY, graceMs = GRACE_MS, layout = airflowLayout } = options;
+  if (!Array.isArray(sources) || sources.length === 0) throw invalid("fsck needs at least one source of references");
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw invalid("concurrency must be an integer >= 1");
+  if (!Number.isFinite(graceMs) || graceMs < 0) throw invalid(`graceMs of fsck must be 0 or more, not ${graceMs}`);
+  for (const name of ["base", "as", "also"] as const)
+    if (options[name] !== undefined && path === undefined) throw invalid(`${name} of fsck needs path`);
+  checkLayout(layout, graceMs, false);
+  const places = new ReferencePlaces({ ...options, layout });
+  if (base !== undefined && !places.path?.isRelativeTo(places.base!))
+    throw invalid(`path of fsck, ${places.path}, is not below base, ${places.base}`);
+  const kinds = { missing: 0, size: 0, damaged: 0, foreign: 0, layout: 0, orphan: 0, unchecked: 0 };
+  const report: FsckReport = { checked: 0, bytes: 0, elsewhere: 0, values: 0, listed: 0, others: 0, ...kinds };
+  return { ...options, places, layout, concurrency, graceMs: graceMs + HOUR_MS, report };
+}
+
+async function found(check: Check, problem: FsckProblem): Promise<void> {
+  check.report[problem.problem] += 1;
+  await check.onProblem?.(problem);
+}
+
+/** What is not yet known to be referred to. */
+type Listed = ReturnType<typeof emptyReport>;
+
+async function listObjects(check: Check, objects: LineSorter, listing: Listed): Promise<void> {
+  const { storage, places, layout, graceMs, onProgress, signal } = check;
+  const { path, base } = places as { path: StoragePath; base: StoragePath };
+  await collectCandidates({ storage, path, base, layout, shard: WHOLE, graceMs, onProgress, signal }, objects, listing);
+  check.report.listed = listing.listed;
+  check.report.others = listing.unknown;
+  for (const { path: at, error } of listing.failures)
+    await found(check, { reference: at, where: "", problem: "unchecked", detail: reasonOf(error) });
+}
+
+async function checkReferences(check: Check, keys: LineSorter): Promise<void> {
+  const { sources, places, concurrency, report, signal } = check;
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  try {
+    for (const source of sources) {
+      for await (const reference of source.references({ signal })) {
+        const { text, where } = reference;
+        await addKeys(places.keysIn(text), WHOLE, keys);
+        const place = places.of(text);
+        if (place.kind === "value") report.values += 1;
+        else if (place.kind === "elsewhere") report.elsewhere += 1;
+        else if (place.kind !== "own")
+          await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
+        else {
+          const work: Promise<void> = look(check, reference, place)
+            .catch((error: unknown) => void failures.push(error))
+            .finally(() => running.delete(work));
+          running.add(work);
+          if (running.size >= concurrency) await Promise.race(running);
+        }
+        if (failures.length > 0) throw failures[0];
+      }
+    }
+  } finally {
+    await Promise.all(running);
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+interface Sides {
+  objects: LineSorter;
+  keys: LineSorter;
+  listing: Listed;
+}
+
+async function findOrphans(check: Check, { objects, keys, listing }: Sides): Promise<void> {
+  const { places, onProgress, signal } = check;
+  const orphan = (line: string) => {
+    const { below, size, modified } = candidateIn(line);
+    const reference = String(pathBelow(places.path!, below));
+    const detail = `no reference names it; ${size} bytes, written ${modified.toISOString()}`;
+    return found(check, { reference, where: "", problem: "orphan", detail });
+  };
+  await compare(objects.batches(), keys.batches(), { add: orphan }, { report: listing, onProgress, signal });
+}
+
+interface Own {
+  path: StoragePath;
+  named: NamedObject;
+}
+
+async function look(check: Check, reference: FoundReference, { path, named }: Own): Promise<void> {
+  const { storage, deep = false, report, onProgress, signal } = check;
+  const { text, where, plainSize } = reference;
+  const fail = (problem: FsckProblemKind, detail: string) => found(check, { reference: text, where, problem, detail });
   try {
     const { size } = await storage.stat(path, { signal });
     report.bytes += size;
-    if (deep) await readWhole(storage, path, signal);
+    const isPlain = codecs.forSuffix(path.name) === undefined;
+    let decoded = isPlain ? size : undefined;
+    const isOther = () => plainSize !== undefined && decoded !== undefined && decoded !== plainSize;
+    if (deep && !isOther()) decoded = await readWhole(storage, path, named, signal);
+    if (isOther()) await fail("size", `${decoded} bytes, the reference states ${plainSize}`);
   } catch (error) {
     signal?.throwIfAborted();
     if (!isStorageError(error)) throw error;
-    const problem = PROBLEMS[error.code] ?? "unchecked";
-    report[problem] += 1;
-    await onProblem?.({
-      reference: text,
-      where,
-      problem,
-      detail: `${error.code}${error.detail ? `: ${error.detail}` : ""}`,
-    });
+    await fail(PROBLEMS[error.code] ?? "unchecked", reasonOf(error));
   }
   report.checked += 1;
   onProgress?.({ phase: "check", count: report.checked, bytes: report.bytes });
 }
 
-const PROBLEMS: Partial<Record<string, FsckProblem["problem"]>> = { NotFound: "missing", Corrupt: "damaged" };
+function reasonOf(error: unknown): string {
+  if (!isStorageError(error)) return String(error);
+  return `${error.code}${error.detail ? `: ${error.detail}` : ""}`;
+}
 
-/** Reads an object to its end. Throws Corrupt if it cannot be decoded, is no JSON, or has another digest. */
-async function readWhole(storage: Storage, path: StoragePath, signal: AbortSignal | undefined): Promise<void> {
-  const { digest, suffix } = parseObjectName(path.name);
-  if (digest !== undefined) {
-    const hash = createHash("sha256");
+const PROBLEMS: Partial<Record<string, FsckProblemKind>> = { NotFound: "missing", Corrupt: "damaged" };
+
+/** Reads an object to its end, and returns its decoded size. Throws Corrupt if it is not what its name says. */
+async function readWhole(
+  storage: Storage,
+  path: StoragePath,
+  { sha256, of, isJson = false }: NamedObject,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const hash = createHash("sha256");
+  if (sha256 !== undefined && of === "stored") {
     for await (const chunk of storage.read(path, { signal })) hash.update(chunk);
-    if (hash.digest("hex") !== digest) throw failure("Corrupt", "the bytes do not have the digest of the name");
+    checkDigest(hash.digest("hex"), sha256);
   }
-  const decoded = storage.read(path, { compression: "infer", signal });
-  if (suffix === "" || suffix === ".json") await readJson(decoded, airflowEncoding, signal);
-  else for await (const _ of decoded);
+  let size = 0;
+  const isDigested = sha256 !== undefined && of !== "stored";
+  const counted = async function* () {
+    for await (const chunk of storage.read(path, { compression: "infer", signal })) {
+      size += chunk.byteLength;
+      if (isDigested) hash.update(chunk);
+      yield chunk;
+    }
+  };
+  if (isJson) await readJson(counted(), airflowEncoding, signal);
+  else for await (const _ of counted());
+  if (isDigested) checkDigest(hash.digest("hex"), sha256);
+  return size;
+}
+
+function checkDigest(found: string, sha256: string): void {
+  if (found !== sha256) throw failure("Corrupt", "the bytes do not have the digest of the name");
 }

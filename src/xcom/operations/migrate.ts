@@ -7,9 +7,10 @@ import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { checkCompression, type XComCompression } from "../settings.js";
 import { withoutClass } from "../stored.js";
+import { airflowLayout } from "./airflow-layout.js";
 import { type Copied, copyObject, isRecoded, recodedName } from "./migrate-copy.js";
 import type { Watched } from "./progress.js";
-import { referredObject } from "./references.js";
+import { layoutPath } from "./references.js";
 import { isRewriter, type ReferenceChange } from "./rewriters.js";
 import { RunFolder } from "./sorted-lines.js";
 import { keepFailure } from "./sweep-report.js";
@@ -151,7 +152,7 @@ async function migrateSource(source: ReferenceSource, migration: Migration): Pro
     if (rest !== undefined && parseObjectKey(withoutClass(rest))) {
       report.references += 1;
       batch.push(found);
-    } else if (referredObject(found.text, undefined)) report.elsewhere += 1;
+    } else if (layoutPath(found.text, airflowLayout)) report.elsewhere += 1;
     else report.values += 1;
     if (batch.length < BATCH) continue;
     await migrateBatch(source, batch, migration);

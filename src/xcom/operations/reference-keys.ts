@@ -1,12 +1,13 @@
 /** The keys below a path that sources of references name, sorted. */
 import { failure } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
-import type { ReferenceSource } from "../../references.js";
+import type { ObjectLayout, ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
+import { airflowLayout } from "./airflow-layout.js";
 import { isInShard, type SweepShard } from "./candidates.js";
 import { PathNames } from "./path-names.js";
 import { tellSome, type Watched } from "./progress.js";
-import { referredObject } from "./references.js";
+import { layoutPath } from "./references.js";
 import type { Batches, LineSorter } from "./sorted-lines.js";
 
 /** What references are collected for. */
@@ -14,6 +15,7 @@ export interface ReferenceScope extends Watched {
   /** For the error of a source without any reference. */
   op: string;
   path: StoragePath;
+  layout?: ObjectLayout | undefined;
   shard: SweepShard;
   as?: readonly (StoragePath | string)[] | undefined;
   aliases?: ReadAliases | undefined;
@@ -29,7 +31,7 @@ export interface ReferenceCounts {
 /** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
 export async function collectReferences(
   source: ReferenceSource,
-  { op, path, shard, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
+  { op, path, layout = airflowLayout, shard, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
   sorter: LineSorter,
   counts: ReferenceCounts,
 ): Promise<void> {
@@ -43,19 +45,24 @@ export async function collectReferences(
     signal?.throwIfAborted();
     const keys = names.below(text);
     if (keys.length > 0) counts.references += 1;
-    else if (referredObject(text, undefined)) counts.elsewhere += 1;
+    else if (layoutPath(text, layout)) counts.elsewhere += 1;
     else counts.values += 1;
     tellSome({ onProgress }, progress());
-    for (const key of keys) {
-      // Keys of the layouts have no line feed, and a key of any other form can be left out.
-      if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
-      const full = sorter.add(key);
-      if (full) await full;
-    }
+    await addKeys(keys, shard, sorter);
   }
   onProgress?.(progress());
   if (counts.references + counts.elsewhere > before) return;
   throw failure("NotFound", `${source.name} has no reference at all; nothing was done`).at(op, String(path));
+}
+
+/** Adds the keys that a text names, those of the shard. */
+export async function addKeys(keys: readonly string[], shard: SweepShard, sorter: LineSorter): Promise<void> {
+  for (const key of keys) {
+    // Keys of the layouts have no line feed, and a key of any other form can be left out.
+    if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
+    const full = sorter.add(key);
+    if (full) await full;
+  }
 }
 
 /** The lines of batches one by one: `at` of the batch at hand, `next` also of another. Undefined after the last. */

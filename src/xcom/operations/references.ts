@@ -1,8 +1,7 @@
 /** The references that keep objects alive, whatever holds them. */
 import { StoragePath } from "../../path.js";
-import type { ReferenceSource } from "../../references.js";
+import type { ObjectLayout, ReferenceSource } from "../../references.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
-import { placeOf, type StoredLocation } from "../stored.js";
 
 /** The rows of a reader, such as `airflowRows` or `restRows`: the current attempts of tasks. */
 export function rowReferences(rows: XComRowReader, name = "rows"): ReferenceSource {
@@ -36,11 +35,17 @@ export function lineReferences(lines: Iterable<string> | AsyncIterable<string>, 
   };
 }
 
-/** Returns the object that a text refers to, if its path has one of Airflow's layouts; undefined for a value. */
-export function referredObject(text: string, base: StoragePath | undefined): StoredLocation | undefined {
+/** Returns the path that a text is, if the whole key has the layout; undefined for a value. */
+export function layoutPath(text: string, layout: ObjectLayout): StoragePath | undefined {
+  const path = pathIn(text);
+  return path && layout.parse(path.key) ? path : undefined;
+}
+
+/** Returns the path that a text is; undefined for any other text. */
+export function pathIn(text: string): StoragePath | undefined {
   if (!/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return undefined;
   try {
-    return placeOf(StoragePath.parse(text), base);
+    return StoragePath.parse(text);
   } catch {
     return undefined;
   }

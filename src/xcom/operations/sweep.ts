@@ -2,12 +2,14 @@
 import { checkOptions, failure, invalid, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
-import type { ReferenceSource } from "../../references.js";
+import type { ObjectLayout, ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
 import { asPath } from "../keys/base.js";
-import { type Candidate, candidateIn, collectCandidates, keyIn, type SweepShard } from "./candidates.js";
+import { airflowLayout } from "./airflow-layout.js";
+import { type Candidate, candidateIn, collectCandidates, type SweepShard } from "./candidates.js";
+import { compare } from "./compare.js";
 import type { Watched } from "./progress.js";
-import { collectReferences, flat } from "./reference-keys.js";
+import { collectReferences } from "./reference-keys.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";
@@ -21,6 +23,8 @@ export interface SweepOptions extends Abortable, Watched {
   base?: StoragePath | string | undefined;
   /** All that refers to objects below `path`. One that fails, or has no reference at all, ends the sweep. */
   sources: readonly ReferenceSource[];
+  /** Which names below `path` are objects that may be swept; all others stay. @default those of XComs */
+  layout?: ObjectLayout | undefined;
   /** Deletes what nothing refers to. @default false, which only reports it */
   delete?: boolean | undefined;
   /** Instead of `delete`: moves it below this path, where it keeps its place. {@link undoSweep} moves it back. */
@@ -51,6 +55,7 @@ const OPTIONS: OptionNames<SweepOptions> = {
   path: true,
   base: true,
   sources: true,
+  layout: true,
   delete: true,
   trash: true,
   graceMs: true,
@@ -65,15 +70,16 @@ const OPTIONS: OptionNames<SweepOptions> = {
   signal: true,
 };
 
-const HOUR_MS = 3_600_000;
-const GRACE_MS = 24 * HOUR_MS;
+export const HOUR_MS = 3_600_000;
+export const GRACE_MS = 24 * HOUR_MS;
 const MAX_SHARE = 0.5;
 const CONCURRENCY = 32;
 
 /** Checked options. */
-interface Sweep extends Omit<SweepOptions, "path" | "base" | "trash" | "shard" | "graceMs" | "signal"> {
+interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" | "shard" | "graceMs" | "signal"> {
   path: StoragePath;
   base: StoragePath;
+  layout: ObjectLayout;
   trash: StoragePath | undefined;
   shard: SweepShard;
   graceMs: number;
@@ -123,7 +129,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
 function checkSweep(options: SweepOptions): Sweep {
   checkOptions("sweep", options, OPTIONS);
   const { graceMs = GRACE_MS, force = false, maxShare = MAX_SHARE, concurrency = CONCURRENCY } = options;
-  const { sources, shard = { index: 1, of: 1 }, signal } = options;
+  const { sources, layout = airflowLayout, shard = { index: 1, of: 1 }, signal } = options;
   const path = asPath(options.path);
   const base = options.base === undefined ? path : asPath(options.base);
   const trash = options.trash === undefined ? undefined : asPath(options.trash);
@@ -135,13 +141,14 @@ function checkSweep(options: SweepOptions): Sweep {
   checkNames(options);
   if (trash) checkApart(path, trash);
   checkGrace(graceMs, force);
+  checkLayout(layout, graceMs, options.delete === true || trash !== undefined);
   if (!(maxShare > 0 && maxShare <= 1))
     throw invalid(`maxShare of sweep must be above 0 and at most 1, not ${maxShare}`);
   checkShard(shard);
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
     throw invalid(`concurrency of sweep must be an integer >= 1, not ${concurrency}`);
   const margin = force ? 0 : HOUR_MS;
-  return { ...options, path, base, trash, shard, maxShare, concurrency, graceMs: graceMs + margin, signal };
+  return { ...options, path, base, layout, trash, shard, maxShare, concurrency, graceMs: graceMs + margin, signal };
 }
 
 function checkFlags(options: SweepOptions): void {
@@ -166,44 +173,21 @@ function checkGrace(graceMs: number, force: boolean): void {
     );
 }
 
+export function checkLayout(layout: ObjectLayout, graceMs: number, isRemoval: boolean): void {
+  const { name, parse, minGraceMs = 0 } = layout ?? {};
+  if (typeof parse !== "function") throw invalid("layout must have a method parse, as claimsLayout() has");
+  if (!isRemoval || graceMs >= minGraceMs) return;
+  const fix = Number.isFinite(minGraceMs)
+    ? `at least ${minGraceMs}`
+    : "known: say what refreshAfter their writers have";
+  throw invalid(
+    `objects of the layout ${name} can get a reference long after they were written: graceMs must be ${fix}`,
+  );
+}
+
 function checkShard({ index, of }: SweepShard): void {
   if (Number.isSafeInteger(of) && of >= 1 && Number.isSafeInteger(index) && index >= 1 && index <= of) return;
   throw invalid(`shard of sweep is { index, of } with 1 <= index <= of, not { index: ${index}, of: ${of} }`);
-}
-
-interface Comparison extends Watched {
-  report: SweepReport;
-  signal: AbortSignal | undefined;
-}
-
-/** Goes through candidates and references, both sorted, and adds the candidates without a reference to the orphans. */
-async function compare(
-  candidates: Batches,
-  references: Batches,
-  orphans: LineSorter,
-  { report, onProgress, signal }: Comparison,
-): Promise<void> {
-  const keys = flat(references);
-  let key = await keys.next();
-  for await (const lines of candidates) {
-    signal?.throwIfAborted();
-    for (const line of lines) {
-      const below = keyIn(line);
-      while (key !== undefined && key < below) {
-        const next = keys.at();
-        key = next === undefined ? await keys.next() : next;
-      }
-      if (key === below) report.referenced += 1;
-      else {
-        report.orphaned += 1;
-        report.bytes += candidateIn(line).size;
-        const full = orphans.add(line);
-        if (full) await full;
-      }
-    }
-    const { referenced, orphaned, considered: total, bytes } = report;
-    onProgress?.({ phase: "compare", count: referenced + orphaned, total, bytes });
-  }
 }
 
 async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, undefined> {

@@ -1,5 +1,5 @@
 /** `fsck`: which references lead nowhere, or to something damaged. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
@@ -12,6 +12,7 @@ import {
   fsck,
   lineReferences,
   memoryRows,
+  type ReferenceSource,
   rowReferences,
   sweep,
   XComObjectStorageBackend,
@@ -20,6 +21,17 @@ import { all } from "../../support/all.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
+
+const DAY = 86_400_000;
+/** Runs while the clock is a week ahead, so that all objects are old. */
+async function inAWeek(work: () => Promise<void>): Promise<void> {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7 * DAY });
+  try {
+    await work();
+  } finally {
+    vi.useRealTimers();
+  }
+}
 
 const root = mkdtempSync(join(tmpdir(), "stowage-fsck-"));
 const storage = openStorage({ env: {} });
@@ -71,10 +83,95 @@ test("deep reads every object: other bytes, no JSON and another digest are damag
   expect(problems.map(([reference]) => reference).sort()).toEqual([cut, noJson, changed].sort());
 });
 
-test("references elsewhere are counted and not looked at; a refused look is no missing object", async () => {
+test("with a path, references to other places are foreign; those of the base and of other bases are counted", async () => {
   const here = await stored("here");
   const there = here.replace("/xcom/", "/other/");
-  expect((await checked([here, there], { path: BASE })).report).toMatchObject({ checked: 1, elsewhere: 1, missing: 0 });
+  const { report, problems } = await checked([here, there, "s3://b/text.txt"], { path: BASE });
+  expect(report).toMatchObject({ checked: 1, foreign: 1, elsewhere: 0, values: 1, missing: 0 });
+  expect(problems).toEqual([[there, "refs:2", "foreign"]]);
+  const also = [`file://${root}/other`];
+  expect((await checked([here, there], { path: BASE, also })).report).toMatchObject({ foreign: 0, elsewhere: 1 });
+  const folder = { path: `${BASE}/dag`, base: BASE };
+  const aside = here.replace("/xcom/dag/", "/xcom/aside/");
+  expect((await checked([here, aside], folder)).report).toMatchObject({ checked: 1, foreign: 0, elsewhere: 1 });
+  // Without a path, every place is looked at.
+  expect((await checked([here, there])).report).toMatchObject({ checked: 2, missing: 1, foreign: 0, listed: 0 });
+});
+
+test("a path with another connection or scheme is foreign, unless it is named; its object is no orphan", async () => {
+  await using storage = openStorage();
+  const path = "memory://bucket/xcom";
+  const other = new XComObjectStorageBackend({ storage, path, threshold: 0 });
+  const reference = (await other.storeValue(owner("t"), "k", 1)) as string;
+  const renamed = reference.replace("memory://", "memory://lake@");
+  await inAWeek(async () => {
+    const plain = await checked([renamed], { storage, path });
+    expect(plain.report).toMatchObject({ foreign: 1, orphan: 0, checked: 0, listed: 1 });
+    const named = await checked([renamed], { storage, path, as: ["memory://lake@bucket/xcom"] });
+    expect(named.report).toMatchObject({ foreign: 0, orphan: 0, checked: 1, missing: 0 });
+    const alias = { "xcom_lake://": path };
+    const aliased = reference.replace(`${path}/`, "xcom_lake://");
+    expect((await checked([aliased], { storage, path, aliases: alias })).report).toMatchObject({
+      checked: 1,
+      orphan: 0,
+    });
+  });
+});
+
+test("below the path, a name of no layout is a problem, not a value", async () => {
+  const strange = [`${BASE}/dag/run/task/what.json`, BASE];
+  const { report, problems } = await checked([await stored("known"), ...strange], { path: BASE });
+  expect(report).toMatchObject({ checked: 1, layout: 2, values: 0, missing: 0 });
+  expect(problems).toEqual(strange.map((text, i) => [text, `refs:${i + 2}`, "layout"]));
+});
+
+test("objects without a reference are orphans once they are older than the grace; other files are not", async () => {
+  await using storage = openStorage();
+  const path = "memory://bucket/xcom";
+  const backend = new XComObjectStorageBackend({ storage, path, threshold: 0 });
+  const [kept, orphan] = [
+    (await backend.storeValue(owner("kept"), "k", 1)) as string,
+    (await backend.storeValue(owner("orphan"), "k", 1)) as string,
+  ];
+  await storage.write(`${path}/notes.txt`, "of another program");
+  expect((await checked([kept], { storage, path })).report).toMatchObject({ listed: 3, others: 1, orphan: 0 });
+  await inAWeek(async () => {
+    const { report, problems } = await checked([`{"in": "${kept}"}`, kept], { storage, path });
+    expect(report).toMatchObject({ listed: 3, others: 1, orphan: 1, checked: 1 });
+    expect(problems).toEqual([[orphan, "", "orphan"]]);
+    expect((await checked([kept], { storage, path, graceMs: 8 * DAY })).report.orphan).toBe(0);
+    // What the check names is what a sweep would remove.
+    const swept = await sweep({ storage, path, sources: [lineReferences([kept])] });
+    expect(swept).toMatchObject({ orphaned: 1, unknown: 1 });
+    expect((await checked([kept], { storage })).report).toMatchObject({ listed: 0, orphan: 0 });
+  });
+});
+
+test("a size that the reference states is compared: plain at once, compressed when it is read", async () => {
+  const plainly = new XComObjectStorageBackend({ storage, path: BASE, threshold: 0 });
+  const plain = (await plainly.storeValue(owner("plain"), "k", "12345")) as string;
+  const packed = (await backend.storeValue(owner("packed"), "k", "12345")) as string;
+  const stating = (plainSize: number): ReferenceSource => ({
+    name: "stated",
+    async *references() {
+      for (const text of [plain, packed]) yield { text, where: "row", plainSize };
+    },
+  });
+  const problemsOf = async (plainSize: number, deep: boolean) => {
+    const { problems } = await checked([], { sources: [stating(plainSize)], deep });
+    return problems.map(([reference, , problem]) => [reference, problem]);
+  };
+  expect(await problemsOf(7, true)).toEqual([]);
+  expect(await problemsOf(8, false)).toEqual([[plain, "size"]]);
+  expect((await problemsOf(8, true)).sort()).toEqual(
+    [
+      [plain, "size"],
+      [packed, "size"],
+    ].sort(),
+  );
+});
+
+test("a place that cannot be listed is unchecked; a refused look is no missing object", async () => {
   const unknown = "s3://nobody@bucket/xcom/dag/run/task/write-00000000-0000-4000-8000-000000000000/key.json";
   const { report, problems } = await checked([unknown]);
   expect(report).toMatchObject({ checked: 1, unchecked: 1, missing: 0 });
@@ -87,7 +184,9 @@ test("a source that fails ends the check; options that do not exist are refused"
     throw new Error("the database went away");
   }
   await expect(fsck({ storage, sources: [lineReferences(failing())] })).rejects.toThrow("went away");
-  for (const wrong of [{ sources: [] }, { concurrency: 0 }, { dep: true }])
+  const lost = [{ base: BASE }, { as: [BASE] }, { also: [BASE] }, { path: BASE, base: `${BASE}/dag` }];
+  const values = [{ graceMs: -1 }, { layout: {} }, { layout: null }];
+  for (const wrong of [{ sources: [] }, { concurrency: 0 }, { dep: true }, ...lost, ...values])
     await expect(fsck({ storage, sources: [lineReferences([])], ...wrong } as never)).rejects.toMatchObject({
       code: "InvalidArgument",
     });
@@ -109,6 +208,35 @@ describe("the command", () => {
     expect((await run("--deep", "--refs", "-")).code).toBe(0);
     expect((await run("--refs", "none.txt")).code).toBe(1);
     expect((await run()).code).toBe(2);
+    expect((await run("--also", "x", "--refs", "-")).code).toBe(2);
+  });
+
+  test("with a path it names foreign references and orphans, one a line, and exits with 1", async () => {
+    const folder = mkdtempSync(join(root, "both-"));
+    const path = `file://${folder}`;
+    const here = new XComObjectStorageBackend({ storage, path, threshold: 0 });
+    const [kept, orphan] = [
+      (await here.storeValue(owner("kept"), "k", 1)) as string,
+      (await here.storeValue(owner("orphan"), "k", 1)) as string,
+    ];
+    const foreign = await stored("foreign");
+    const run = (lines: string[], ...args: string[]) =>
+      commandInProcess(["fsck", "--refs", "-", path, ...args], { cwd: root, input: lines.join("\n") });
+    expect((await run([kept, orphan], "--json")).code).toBe(0);
+    for (const one of [kept, orphan]) {
+      const time = new Date(Date.now() - 7 * DAY);
+      utimesSync(one.slice("file://".length), time, time);
+    }
+    const { stdout, code } = await run([kept], "--json");
+    expect(code).toBe(1);
+    expect(jsonLines(stdout)[0]).toMatchObject({ reference: orphan, problem: "orphan" });
+    expect((await run([kept], "--grace", "8d")).code).toBe(0);
+    expect((await run([kept, orphan, foreign], "--json")).code).toBe(1);
+    const shown = await run([kept, foreign, `${path}/strange.json`]);
+    expect(shown.stdout).toMatch(/foreign .*layout .*strange.*1 foreign; 1 without a known layout/s);
+    expect(shown.stdout).toContain("1 objects without a reference");
+    const also = await run([kept, orphan, foreign], "--also", BASE);
+    expect([also.code, also.stdout.includes("1 are elsewhere")]).toEqual([0, true]);
   });
 });
 
