@@ -4,4 +4,14 @@
  */
 
 export type { Claim, ClaimCodec } from "./claims/index.js";
-export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims/index.js";
+export {
+  type ClaimOptions,
+  Claims,
+  type ClaimsLayoutOptions,
+  type ClaimsOptions,
+  claimReferences,
+  claimsLayout,
+  type PutOptions,
+  type StoredClaim,
+} from "./claims/index.js";
+export type { FoundReference, NamedObject, ObjectLayout, ReferenceSource } from "./references.js";

@@ -2,3 +2,10 @@
 export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims.js";
 export { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "./objects.js";
 export type { Claim, ClaimCodec } from "./reference.js";
+export {
+  type ClaimsLayoutOptions,
+  claimReferences,
+  claimsLayout,
+  REFERENCE_MARK,
+  referencesIn,
+} from "./references.js";

@@ -1,6 +1,13 @@
 /** Entry point `stowage/dbos`: large inputs, outputs, messages and events of DBOS workflows as objects. */
 import { Claims, type ClaimsOptions } from "../claims/index.js";
 import { failure, invalid } from "../errors.js";
+import type { ReferenceSource } from "../references.js";
+import type { Query } from "../sql.js";
+import { type TableReferencesOptions, tableReferences } from "./table-references.js";
+
+export type { FoundReference, ReferenceSource } from "../references.js";
+export type { Query } from "../sql.js";
+export type { TableReferencesOptions } from "./table-references.js";
 
 /** The serializer of `@dbos-inc/dbos-sdk`, 4.18.10 or later: earlier ones cannot wait for an object. */
 export interface DBOSSerializer {
@@ -40,6 +47,24 @@ export function offloadSerializer(options: OffloadSerializerOptions) {
     parse: async (text: string | null | undefined): Promise<unknown> =>
       inner.parse(typeof text === "string" ? await claims.decode(text) : text),
   };
+}
+
+/**
+ * The references in DBOS's system tables, for `sweep` and `fsck` of `stowage/xcom`, by a `query` that takes `$1`.
+ *
+ * @example
+ * const sources = [dbosReferences((text, values) => pool.query(text, values))];
+ * await sweep({ storage, path: "s3://lake@bucket/dbos", sources, layout: claimsLayout({ refreshAfter: "12h" }) });
+ */
+export function dbosReferences(query: Query, { schema = "dbos" }: TableReferencesOptions = {}): ReferenceSource {
+  return tableReferences(query, {
+    name: "DBOS's database",
+    schema,
+    needed: ["workflow_status", "operation_outputs"],
+    isOurs: () => true,
+    // What a workflow receives, or reads of another, becomes the output of a step; outputs move to a table of their own.
+    last: ["operation_outputs", "workflow_status", "workflow_input", "workflow_output"],
+  });
 }
 
 const SUPERJSON: DBOSSerializer = {

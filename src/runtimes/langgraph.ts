@@ -5,6 +5,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Claims, type ClaimsOptions } from "../claims/index.js";
 import { failure, invalid } from "../errors.js";
+import type { ReferenceSource } from "../references.js";
+import type { Query } from "../sql.js";
+import { type TableReferencesOptions, tableReferences } from "./table-references.js";
+
+export type { FoundReference, ReferenceSource } from "../references.js";
+export type { Query } from "../sql.js";
+export type { TableReferencesOptions } from "./table-references.js";
 
 /** The serializer of `@langchain/langgraph-checkpoint`. */
 export interface SerializerProtocol {
@@ -85,6 +92,25 @@ export function offloadSerde(options: OffloadOptions & { inner: SerializerProtoc
   const { inner, ...rest } = options;
   if (typeof inner?.dumpsTyped !== "function") throw invalid("offloadSerde needs inner: new JsonPlusSerializer()");
   return new OffloadingSerializer(claimsOf(rest), inner, () => []);
+}
+
+/**
+ * The references in the tables of LangGraph's PostgresSaver, for `sweep` and `fsck` of `stowage/xcom`, by a `query` that
+ * takes `$1`.
+ *
+ * @example
+ * const sources = [langgraphReferences((text, values) => pool.query(text, values))];
+ * await sweep({ storage, path: "s3://lake@bucket/langgraph", sources, layout: claimsLayout({ refreshAfter: "12h" }) });
+ */
+export function langgraphReferences(query: Query, { schema = "public" }: TableReferencesOptions = {}): ReferenceSource {
+  return tableReferences(query, {
+    name: "LangGraph's database",
+    schema,
+    needed: ["checkpoints", "checkpoint_blobs", "checkpoint_writes"],
+    isOurs: (table) => /^checkpoint(?:s|_\w+)$/.test(table),
+    // A write of a step becomes a value of the next checkpoint.
+    last: ["checkpoint_writes", "checkpoint_blobs"],
+  });
 }
 
 function claimsOf({ threshold = THRESHOLD, cache = CACHE, ...rest }: OffloadOptions): Claims {

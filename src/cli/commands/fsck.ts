@@ -5,7 +5,7 @@ import { type FsckProblem, type FsckProblemKind, type FsckReport, fsck } from ".
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put, styled } from "../format.js";
 import { baseOption, graceOption, listOf, namesOption, positive } from "../options.js";
-import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { layoutOf, openSources, type SourceOptions, withClaims, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addFsck(cli: Cli, program: Command): void {
@@ -24,7 +24,7 @@ export function addFsck(cli: Cli, program: Command): void {
       ],
     })
     .argument("[path]", "base path of the XComs, or a folder below it");
-  withSources(command)
+  withClaims(withSources(command))
     .option("--deep", "also read every object: decode it, parse JSON, compare digests")
     .addOption(baseOption())
     .addOption(namesOption())
@@ -54,6 +54,7 @@ async function check(session: Session, text: string | undefined, options: FsckCl
     also: options.also?.map((one) => session.path(one)),
     ...namesOf(session, options.as),
   };
+  const layout = layoutOf(options);
   const { sources, close } = await openSources(session, options);
   try {
     const { storage, signal } = session;
@@ -65,6 +66,7 @@ async function check(session: Session, text: string | undefined, options: FsckCl
       return fsck({
         storage,
         sources,
+        layout,
         ...places,
         graceMs: grace * 1000,
         deep,

@@ -13,14 +13,21 @@ import {
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, messageOf, moment, printable, put, putFailures, styled, wrapped } from "../format.js";
 import { baseOption, graceOption, namesOption, pluralize, positive, share } from "../options.js";
-import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import {
+  layoutOf,
+  openSources,
+  refreshOption,
+  type SourceOptions,
+  withClaims,
+  withSources,
+} from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addSweep(cli: Cli, program: Command): void {
   const command = cli
     .add(program, {
       name: "sweep",
-      summary: "find and delete objects of XComs that no row refers to",
+      summary: "find and delete objects of XComs, or of claims, that no row refers to",
       details:
         "Lists the objects below PATH, then reads all references, and prints sums; only with --delete or --trash " +
         "anything is removed. Objects younger than the grace stay, as do names without one of Airflow's layouts. Exits " +
@@ -30,10 +37,14 @@ export function addSweep(cli: Cli, program: Command): void {
         ["stowage sweep s3://lake@bucket/xcom --database --trash s3://lake@bucket/trash", "move it away"],
         ["stowage sweep s3://lake@bucket/xcom --trash s3://lake@bucket/trash --undo", "and back"],
         ["stowage sweep s3://lake@bucket/xcom --database --delete --shard 3/16", "one of 16 jobs"],
+        [
+          "stowage sweep s3://lake@bucket/dbos --dbos --refresh-after 12h --trash s3://lake@bucket/trash",
+          "values of DBOS",
+        ],
       ],
     })
     .argument("<path>", "base path of the XComs, or a folder below it");
-  withSources(command)
+  refreshOption(withClaims(withSources(command)))
     .option("--delete", "delete what nothing refers to")
     .option("--trash <path>", "instead move it below this path, where it keeps its place")
     .option("--undo", "move everything in the trash back; never replaces an object")
@@ -74,6 +85,7 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   if (options.undo) return undo(session, path, trash, options);
   const { storage, signal } = session;
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
+  const layout = layoutOf(options);
   const { sources, close } = await openSources(session, options);
   try {
     const report = await session.watched(({ at, clear }) =>
@@ -82,6 +94,7 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
         path,
         base: baseOf(session, path, options.base),
         sources,
+        layout,
         delete: isDelete,
         trash,
         graceMs: grace * 1000,
@@ -142,7 +155,7 @@ type Row = readonly [name: string, count: number, remark?: string];
 async function table({ io: { stdout } }: Session, report: SweepReport, swept: Swept): Promise<void> {
   const all: Row[] = [
     ["listed", report.listed],
-    ["other names", report.unknown, "not in a layout of Airflow, never deleted"],
+    ["other names", report.unknown, "not names of such objects, never deleted"],
     ["young", report.young, `within the grace of ${graceText(swept.grace)}`],
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
@@ -182,7 +195,7 @@ function graceText(grace: number): string {
 function nextStep(report: SweepReport, { path, trash }: Swept, isDryRun: boolean): string | undefined {
   const { listed, considered, orphaned, unknown } = report;
   if (listed > 0 && unknown === listed)
-    return "Nothing here has a layout of Airflow. If it is a folder below a base path, name that by --base.";
+    return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
   if (considered === 0 || orphaned === 0) return undefined;
   if (isDryRun)
     return `Nothing was deleted. Next: the same command with --trash ${path}-trash, which can be undone, or with --delete.`;

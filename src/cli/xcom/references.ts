@@ -2,17 +2,25 @@
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { claimReferences, claimsLayout } from "../../claims/index.js";
 import { invalid } from "../../errors.js";
+import type { ObjectLayout } from "../../references.js";
+import { dbosReferences } from "../../runtimes/dbos.js";
+import { langgraphReferences } from "../../runtimes/langgraph.js";
 import type { ByteStream } from "../../streams.js";
 import { lineReferences, type ReferenceSource, rowReferences, rowRewriter } from "../../xcom/index.js";
 import type { Session } from "../command.js";
-import { listOf } from "../options.js";
-import { type OpenedSource, openReferences, openRest, openRewriter } from "./rows.js";
+import { listOf, seconds } from "../options.js";
+import { type OpenedSource, openPostgres, openReferences, openRest, openRewriter } from "./rows.js";
 
 export interface SourceOptions {
   database?: string | true;
   rest?: string;
   refs?: string[];
+  langgraph?: string | true;
+  dbos?: string | true;
+  claims?: boolean;
+  refreshAfter?: number;
 }
 
 /** Adds the options that name sources. */
@@ -21,6 +29,34 @@ export function withSources(command: Command): Command {
     .option("--database [address]", "Airflow's database; else AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
     .option("--refs <file>", 'a file of references, "-" for stdin; can be repeated', listOf)
     .option("--rest <address>", "Airflow's REST API, with the token in AIRFLOW_API_TOKEN: current attempts only");
+}
+
+/** Adds the options by which objects are those of claims. */
+export function withClaims(command: Command): Command {
+  return command
+    .option("--langgraph [address]", "objects are LangGraph's, references in its tables; else DATABASE_URL")
+    .option("--dbos [address]", "objects are those of DBOS, references in its tables; else DATABASE_URL")
+    .option("--claims", "objects are those of stowage/claims, references in --refs");
+}
+
+/** `--refresh-after TIME`, of the writers of claims. */
+export function refreshOption(command: Command): Command {
+  return command.option(
+    "--refresh-after <time>",
+    "the refreshAfter of all that writes these claims, in seconds",
+    seconds,
+  );
+}
+
+/** Returns which names are objects; undefined for XComs. */
+export function layoutOf({ refreshAfter, ...options }: SourceOptions): ObjectLayout | undefined {
+  if (isOfClaims(options)) return claimsLayout(refreshAfter === undefined ? {} : { refreshAfter: refreshAfter * 1000 });
+  if (refreshAfter !== undefined) throw invalid("--refresh-after is for claims: --claims, --langgraph or --dbos");
+  return undefined;
+}
+
+function isOfClaims({ langgraph, dbos, claims = false }: SourceOptions): boolean {
+  return claims || langgraph !== undefined || dbos !== undefined;
 }
 
 export interface OpenedSources {
@@ -34,9 +70,11 @@ export async function openSources(
   options: SourceOptions,
   { optional = false, isRewriting = false }: { optional?: boolean; isRewriting?: boolean } = {},
 ): Promise<OpenedSources> {
-  const { database, rest, refs = [] } = options;
-  if (!optional && database === undefined && rest === undefined && refs.length === 0)
-    throw invalid("name the references: --database, or --refs FILE");
+  const { database, rest, refs = [], langgraph, dbos } = options;
+  const named = [database, rest, langgraph, dbos, ...refs].filter((one) => one !== undefined);
+  if (!optional && named.length === 0) throw invalid("name the references: --database, or --refs FILE");
+  if (isOfClaims(options) && (database ?? rest) !== undefined)
+    throw invalid("--database and --rest have references to XComs, not to claims");
   if (refs.filter((file) => file === "-").length > 1) throw invalid("--refs - is given twice; there is one stdin");
   const opened: OpenedSource[] = [];
   const close = async () => {
@@ -45,11 +83,14 @@ export async function openSources(
   try {
     if (database !== undefined) opened.push(await (isRewriting ? openRewriter : openReferences)(session, database));
     if (rest !== undefined) opened.push(await openRestReferences(session, rest, isRewriting));
+    if (langgraph !== undefined) opened.push(await openPostgres(session, langgraph, langgraphReferences));
+    if (dbos !== undefined) opened.push(await openPostgres(session, dbos, dbosReferences));
   } catch (error) {
     await close();
     throw error;
   }
-  const lines = refs.map((file) => lineReferences(linesOf(session, file), file));
+  const ofLines = isOfClaims(options) ? claimReferences : lineReferences;
+  const lines = refs.map((file) => ofLines(linesOf(session, file), file));
   return { sources: [...lines, ...opened.map(({ source }) => source)], close };
 }
 

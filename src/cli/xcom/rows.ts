@@ -78,6 +78,19 @@ async function openQuery({ env, io }: Session, address: string | true): Promise<
   throw failure("Unsupported", `databases of the kind ${scheme} cannot be read, only Postgres and SQLite`);
 }
 
+/** Opens a source in the tables of another runtime, in the Postgres at `address` or in `DATABASE_URL`. */
+export async function openPostgres(
+  { env }: Session,
+  address: string | true,
+  sourceOf: (query: Query) => ReferenceSource,
+): Promise<OpenedSource> {
+  const given = address === true ? env.DATABASE_URL : address;
+  if (!given) throw invalid("name a database, or set DATABASE_URL to it");
+  if (!/^postgres(ql)?:\/\//.test(given)) throw failure("Unsupported", "only databases of Postgres can be read");
+  const { query, close } = await postgresQuery(given);
+  return { source: sourceOf(query), close };
+}
+
 /** Connects to Postgres. */
 export async function postgresQuery(connectionString: string): Promise<OpenedQuery> {
   const { default: pg } = await import("pg").catch((cause: unknown) => {

@@ -1,9 +1,11 @@
 /** DBOS workflows whose inputs, outputs, steps, events and messages are objects. */
 import { DBOS, DBOSClient } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { claimsLayout } from "../../../src/claims.js";
 import { openStorage } from "../../../src/index.js";
-import { offloadSerializer } from "../../../src/runtimes/dbos.js";
+import { dbosReferences, offloadSerializer } from "../../../src/runtimes/dbos.js";
+import { fsck, sweep } from "../../../src/xcom.js";
 import { type Postgres, startPostgres } from "../../support/postgres.js";
 
 const storage = openStorage({ env: {} });
@@ -80,6 +82,30 @@ test("a client with the same serializer sends and reads large values", async () 
   const handle = await DBOS.startWorkflow(work, { workflowID: "two" })("x");
   await client.send("two", LARGE, "topic");
   expect(await handle.getResult()).toEqual({ large: "X", message: LARGE });
+  expect(await client.retrieveWorkflow("one").getResult()).toMatchObject({ large: LARGE.toUpperCase() });
+  await client.destroy();
+});
+
+test("the references of all tables keep their objects from a sweep; what deleted workflows leave goes", async () => {
+  const sources = [dbosReferences((text, values) => pool.query(text, values))];
+  const layout = claimsLayout({ refreshAfter: "12h" });
+  const inAWeek = { storage, path: PATH, sources, layout };
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7 * 86_400_000 });
+  try {
+    const all = await objects();
+    expect(await sweep(inAWeek)).toMatchObject({ considered: all, referenced: all, orphaned: 0, unknown: 0 });
+    const report = await fsck({ ...inAWeek, deep: true });
+    expect(report).toMatchObject({ missing: 0, damaged: 0, size: 0, foreign: 0, layout: 0, orphan: 0 });
+    expect(report.checked).toBeGreaterThanOrEqual(all);
+    await (await DBOS.startWorkflow(small, { workflowID: "deleted" })(`${LARGE}deleted`)).getResult();
+    await DBOS.deleteWorkflow("deleted");
+    vi.setSystemTime(Date.now() + 7 * 86_400_000);
+    expect((await sweep({ ...inAWeek, delete: true })).deleted).toBeGreaterThan(0);
+    expect(await objects()).toBe(all);
+  } finally {
+    vi.useRealTimers();
+  }
+  const client = await DBOSClient.create({ systemDatabaseUrl: postgres.url, serializer });
   expect(await client.retrieveWorkflow("one").getResult()).toMatchObject({ large: LARGE.toUpperCase() });
   await client.destroy();
 });

@@ -5,9 +5,11 @@ import { JsonPlusSerializer } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { validate } from "@langchain/langgraph-checkpoint-validation";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { claimsLayout } from "../../../src/claims.js";
 import { isStorageError, openStorage } from "../../../src/index.js";
-import { offload, offloadSerde } from "../../../src/runtimes/langgraph.js";
+import { langgraphReferences, offload, offloadSerde } from "../../../src/runtimes/langgraph.js";
+import { fsck, sweep } from "../../../src/xcom.js";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { type Postgres, startPostgres } from "../../support/postgres.js";
 import { recordingProxy, through } from "../../support/proxy.js";
@@ -129,6 +131,33 @@ await describeOn("minio", "in Postgres and MinIO", (minio) => {
     await lake.close();
     await proxy.close();
   });
+});
+
+test("the references of PostgresSaver keep their objects from a sweep; what deleted threads leave goes", async () => {
+  const { saver, schema } = await postgresSaver();
+  const path = place();
+  const app = graph().compile({ checkpointer: offload(saver, { storage, path, scope: "shared", cache: 0 }) });
+  const run = (id: string, more: string) =>
+    app.invoke({ document: `${LARGE}${more}` }, { configurable: { thread_id: id } });
+  await run("1", "");
+  await run("2", " of another thread");
+  const sources = [langgraphReferences((text, values) => pool.query(text, values), { schema })];
+  const inAWeek = { storage, path, sources, layout: claimsLayout({ refreshAfter: "12h" }) };
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 7 * 86_400_000 });
+  try {
+    const all = (await objectsBelow(path)).length;
+    expect(await sweep(inAWeek)).toMatchObject({ considered: all, referenced: all, orphaned: 0, unknown: 0 });
+    const report = await fsck({ ...inAWeek, deep: true });
+    expect(report).toMatchObject({ missing: 0, damaged: 0, size: 0, foreign: 0, layout: 0, orphan: 0 });
+    // With the scope "shared" it deletes rows alone.
+    await saver.deleteThread("2");
+    const { deleted } = await sweep({ ...inAWeek, delete: true });
+    expect(deleted).toBeGreaterThan(0);
+    expect(await objectsBelow(path)).toHaveLength(all - deleted);
+  } finally {
+    vi.useRealTimers();
+  }
+  expect((await app.getState({ configurable: { thread_id: "1" } })).values.document).toBe(LARGE);
 });
 
 test("a value that is gone, or damaged, is a StorageError of its own code, never the reference", async () => {
