@@ -329,6 +329,38 @@ export const bugs = [
     replace: 'if (found.etag !== was.etag) throw failure("PreconditionFailed"',
     tests: ["test/unit/fs/delete-if-match.test.ts"],
   },
+  {
+    name: "a sweep of claims may have a shorter grace than their writers' refreshAfter",
+    file: "src/xcom/operations/sweep.ts",
+    find: "if (!isRemoval || graceMs >= minGraceMs) return;",
+    replace: "if (!isRemoval || graceMs >= minGraceMs || minGraceMs > 0) return;",
+    tests: ["test/unit/claims-operations.test.ts"],
+    only: "nothing is deleted unless",
+  },
+  {
+    name: "a reference inside of another value does not count",
+    file: "src/claims/references.ts",
+    find: "if (inner) claims.push(inner);",
+    replace: "if (!inner) claims.push(inner!);",
+    tests: ["test/unit/claims-operations.test.ts"],
+    only: "what no reference names",
+  },
+  {
+    name: "binary columns of a runtime's tables are not read",
+    file: "src/runtimes/table-references.ts",
+    find: "'jsonb', 'bytea', '_text'",
+    replace: "'jsonb', '_text'",
+    tests: ["test/unit/claims-operations.test.ts"],
+    only: "every text",
+  },
+  {
+    name: "tables are read before those from which rows move to them",
+    file: "src/runtimes/table-references.ts",
+    find: "order(a) - order(b)",
+    replace: "order(b) - order(a)",
+    tests: ["test/unit/claims-operations.test.ts"],
+    only: "a message that becomes",
+  },
   // Claims
   {
     name: "a claim's bytes are handed out without a look at their digest",
