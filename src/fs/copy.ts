@@ -126,8 +126,10 @@ export class Copies {
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
       const limiter = this.#limiter;
-      const told = (error: unknown) => this.#mapImplicitCondition(init, source, reading.toStorageError(error));
-      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, { move, limiter }));
+      const convertError = (error: unknown) => this.#mapImplicitCondition(init, source, reading.toStorageError(error));
+      const copied = await writing.run(() =>
+        copyAcross(source, target, { ...init, ifMatch }, convertError, { move, limiter }),
+      );
       if (move) await reading.run(() => checkApart(source, copied, signal));
       return { checked: move };
     }

@@ -20,7 +20,7 @@ export interface DeleteListedOptions<O extends ListedObject = ListedObject> {
   /** Single requests in flight, of all calls that share it. */
   lanes: Pick<MemoryLimiter, "acquire">;
   /**
-   * Is told of each object: `error` is undefined if it is gone, `PreconditionFailed` if it is another object by now, else
+   * Called with each object: `error` is undefined if it is gone, `PreconditionFailed` if it is another object by now, else
    * why it is still there. What it throws ends the call.
    */
   onDone: (object: O, error: unknown) => Promise<void>;
@@ -164,19 +164,19 @@ class ListedDelete<O extends ListedObject> {
     if (objects.length === 0) return;
     signal?.throwIfAborted();
     const failures = new Map<string, unknown>();
-    const doomed: ConditionalIdentifier[] = objects.map(({ path: { key }, etag }) => ({ key, ifMatch: etag }));
+    const targets: ConditionalIdentifier[] = objects.map(({ path: { key }, etag }) => ({ key, ifMatch: etag }));
     try {
-      if (this.driver.deleteManyIfMatch) await this.driver.deleteManyIfMatch(doomed, { signal });
+      if (this.driver.deleteManyIfMatch) await this.driver.deleteManyIfMatch(targets, { signal });
       else
         await this.driver.delete(
-          doomed.map(({ key }) => ({ key })),
+          targets.map(({ key }) => ({ key })),
           { signal },
         );
     } catch (error) {
       signal?.throwIfAborted();
       const each = isInstance<BatchDeleteError>(error, "BatchDeleteError")
         ? error.failures
-        : doomed.map(({ key }) => ({ key, error }));
+        : targets.map(({ key }) => ({ key, error }));
       for (const { key, error: own } of each) failures.set(key, this.call.failure(key, own).error);
     }
     for (const object of objects) await this.options.onDone(object, failures.get(object.path.key));

@@ -13,7 +13,7 @@ import { Batch } from "./batch.js";
 import { Buckets } from "./buckets.js";
 import { verifyChecksum } from "./checksum.js";
 import { Copies } from "./copy.js";
-import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
+import { checkDeletable, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
   DriverContext,
@@ -379,7 +379,7 @@ export class Storage extends Objects<Driver> {
     for (const one of toPathList(at)) {
       const call = new Operation("delete", "delete", { signal });
       const reached = await call.run(() => call.bucket(this.#reach, one));
-      await call.run(() => checkDoomed(reached, init));
+      await call.run(() => checkDeletable(reached, init));
       trees.push({ call, reached });
     }
     const batch = new Batch();
@@ -462,13 +462,13 @@ export class Storage extends Objects<Driver> {
   async #deleteObjects(paths: readonly PathLike[], { version, signal }: DeleteObjectOptions): Promise<void> {
     const [first] = paths;
     if (first !== undefined && paths.length === 1) return super.delete(first, { version, signal });
-    const groups = new Map<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>();
+    const groups = new Map<ObjectDriver, { call: Operation; targets: ObjectIdentifier[] }>();
     for (const one of paths) {
       const call = new Operation("delete", "delete", { signal });
       const { key, driver } = await call.run(() => call.object(this.#reach, one));
-      const group = groups.get(driver) ?? { call, doomed: [] };
+      const group = groups.get(driver) ?? { call, targets: [] };
       groups.set(driver, group);
-      group.doomed.push(version === undefined ? { key } : { key, version });
+      group.targets.push(version === undefined ? { key } : { key, version });
     }
     await deleteGroups(groups, signal);
   }

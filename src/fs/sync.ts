@@ -237,9 +237,9 @@ class Sync {
     if (!this.#run.delete) return;
     if (this.#seen === 0)
       throw failure("NotFound", "no object of the source takes part, so nothing was deleted from the target");
-    const doomed = [...this.#rest].filter(([rest]) => chosen(rest));
-    for (let at = 0; at < doomed.length; at += BATCH) {
-      const steps = doomed.slice(at, at + BATCH).map(([rest, { size }]) => {
+    const targets = [...this.#rest].filter(([rest]) => chosen(rest));
+    for (let at = 0; at < targets.length; at += BATCH) {
+      const steps = targets.slice(at, at + BATCH).map(([rest, { size }]) => {
         return { action: "delete" as const, path: this.#at(this.#target, rest), size };
       });
       const paths = steps.map(({ path }) => path);

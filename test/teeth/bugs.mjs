@@ -396,8 +396,8 @@ export const bugs = [
   {
     name: "a sync deletes what the patterns exclude",
     file: "src/fs/sync.ts",
-    find: "const doomed = [...this.#rest].filter(([rest]) => chosen(rest));",
-    replace: "const doomed = [...this.#rest].filter(() => chosen);",
+    find: "const targets = [...this.#rest].filter(([rest]) => chosen(rest));",
+    replace: "const targets = [...this.#rest].filter(() => chosen);",
     tests: ["test/unit/fs/sync.test.ts"],
   },
   {
@@ -1894,7 +1894,7 @@ export const bugs = [
   {
     name: "a range is taken for the whole object",
     file: "src/fs/driver/content.ts",
-    find: "if (status === 200 && (told === undefined || isWhole(told, length)))",
+    find: "if (status === 200 && (contentRange === undefined || isWhole(contentRange, length)))",
     replace: "if (status > 0)",
     tests: ["test/hostile/reads.test.ts"],
   },
@@ -2147,8 +2147,8 @@ export const bugs = [
   {
     name: "a tree is refused after the one before it is gone",
     file: "src/fs/storage.ts",
-    find: "await call.run(() => checkDoomed(reached, init));",
-    replace: "void checkDoomed;",
+    find: "await call.run(() => checkDeletable(reached, init));",
+    replace: "void checkDeletable;",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a delete of several trees",
   },

@@ -167,8 +167,8 @@ function pairsOf(list: readonly string[]): Record<string, string> {
 
 function messageOf({ status, headers, body }: ClientResponse): Readable {
   const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-  const told = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
-  return Object.assign(streamOf(body), told);
+  const head = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
+  return Object.assign(streamOf(body), head);
 }
 
 function streamOf(body: ClientResponse["body"]): Readable {

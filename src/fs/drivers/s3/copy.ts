@@ -60,8 +60,8 @@ export async function copy(request: CopyRequest, options: DriverCopyOptions): Pr
 /** Checks the message: the code is that of any malformed request. */
 function isTooLarge(error: unknown): boolean {
   if (!(error instanceof HttpError)) return false;
-  const told = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
-  return told || error.code === "EntityTooLarge";
+  const isInvalid = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
+  return isInvalid || error.code === "EntityTooLarge";
 }
 
 /** Sends CopyObject, which keeps the attributes of the source, but its storage class, unless it is given others. */
