@@ -13,7 +13,7 @@ export {
   StorageError,
   type StorageErrorInit,
 } from "./errors.js";
-export { type BatchDelete, batchDelete, type DeleteOutcome, type DoomedObject } from "./fs/driver/batch-delete.js";
+export { type BatchDelete, batchDelete, type DeleteOutcome, type DeleteTarget } from "./fs/driver/batch-delete.js";
 export { type AccessToken, CachedAccessToken, CachedCredentials } from "./fs/driver/cached-credentials.js";
 export {
   contentTypeOf,

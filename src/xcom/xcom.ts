@@ -304,10 +304,10 @@ async function clearRows(places: Places, filter: RowFilter, options: ClearOption
     throw failure("Unsupported", "the backend cannot tell what it would delete: it has no method pathsOf");
   // Lists all rows before the first delete, since a listing may skip rows when others disappear. Keys only: values are
   // large.
-  const doomed: RowKey[] = [];
-  for await (const row of places.rows.list(filter, options)) doomed.push(checkedKey(row, filter));
+  const targets: RowKey[] = [];
+  for await (const row of places.rows.list(filter, options)) targets.push(checkedKey(row, filter));
   const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], gone: [], kept: [], left: [] };
-  for (const at of doomed) await clearRow(places, at, options, cleared);
+  for (const at of targets) await clearRow(places, at, options, cleared);
   return cleared;
 }
 
@@ -387,11 +387,11 @@ interface Purged {
 async function purgeStored(backend: XComBackend, stored: unknown, options: LoadOptions, dry: boolean): Promise<Purged> {
   let paths: string[] = [];
   try {
-    const told = pathsOf(backend, stored, options)?.map(String);
-    paths = told ?? [];
+    const known = pathsOf(backend, stored, options)?.map(String);
+    paths = known ?? [];
     if (dry) return { gone: paths, left: [] };
     const found = await purgeObjects(backend, stored, options);
-    return { gone: told ?? (found ? [String(stored)] : []), left: [] };
+    return { gone: known ?? (found ? [String(stored)] : []), left: [] };
   } catch (reason) {
     const left = pathsIn(reason, paths);
     return { gone: paths.filter((path) => !left.includes(path)), left, error: { reason } };

@@ -401,8 +401,8 @@ export const bugs = [
   {
     name: "a relative key climbs out of its base",
     file: "src/fs/scope.ts",
-    find: "if (!path.isRelativeTo(this.#base)) throw",
-    replace: "if (path === undefined) throw",
+    find: "relative(path.relativeTo(this.#base));",
+    replace: "",
     tests: ["test/unit/fs/scope.test.ts"],
   },
   // Lists and ranges
@@ -463,8 +463,8 @@ export const bugs = [
   {
     name: "a sync deletes what the patterns exclude",
     file: "src/fs/sync.ts",
-    find: "const doomed = [...this.#rest].filter(([rest]) => chosen(rest));",
-    replace: "const doomed = [...this.#rest].filter(() => chosen);",
+    find: "const targets = [...this.#rest].filter(([rest]) => chosen(rest));",
+    replace: "const targets = [...this.#rest].filter(() => chosen);",
     tests: ["test/unit/fs/sync.test.ts"],
   },
   {
@@ -498,8 +498,8 @@ export const bugs = [
   {
     name: "rm --dry-run deletes",
     file: "src/cli/commands/objects.ts",
-    find: "if (dryRun) return wouldDelete(session, paths, recursive);",
-    replace: "if (dryRun) await wouldDelete(session, paths, recursive);",
+    find: "if (dryRun) return wouldDelete(session, there, recursive);",
+    replace: "if (dryRun) await wouldDelete(session, there, recursive);",
     tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
@@ -766,7 +766,7 @@ export const bugs = [
   {
     name: "a slow consumer is taken for a slow line",
     file: "src/fs/parallel-read.ts",
-    find: "this.#lanes.limit === 1 ? waited : now",
+    find: "this.#concurrency.limit === 1 ? waited : now",
     replace: "now",
     tests: ["test/unit/fs/resume.test.ts"],
     only: "as many ranges as pay",
@@ -1877,6 +1877,22 @@ export const bugs = [
     tests: ["test/hostile/statuses.test.ts"],
   },
   {
+    name: "a copy into a directory replaces the directory's name",
+    file: "src/fs/copy.ts",
+    find: 'String(to).endsWith("/");',
+    replace: 'String(to).endsWith("//");',
+    tests: ["test/unit/fs/storage.test.ts"],
+    only: "ends in a slash",
+  },
+  {
+    name: "rm -f says that it deleted what was not there",
+    file: "src/cli/commands/objects.ts",
+    find: 'if (what !== "nothing") found.push(path);',
+    replace: "found.push(path);",
+    tests: ["test/unit/cli/cli.test.ts"],
+    only: "-f does not mind",
+  },
+  {
     name: "a 404 of a proxy deletes on S3",
     file: "src/fs/drivers/s3/delete.ts",
     find: "MISSING.has(error.code)",
@@ -1961,7 +1977,7 @@ export const bugs = [
   {
     name: "a range is taken for the whole object",
     file: "src/fs/driver/content.ts",
-    find: "if (status === 200 && (told === undefined || isWhole(told, length)))",
+    find: "if (status === 200 && (contentRange === undefined || isWhole(contentRange, length)))",
     replace: "if (status > 0)",
     tests: ["test/hostile/reads.test.ts"],
   },
@@ -1991,7 +2007,7 @@ export const bugs = [
   {
     name: "every refusal teaches the clock",
     file: "src/fs/http/client.ts",
-    find: "if (this.#dialect.aboutTime?.(error) === false) return false;",
+    find: "if (this.#service.aboutTime?.(error) === false) return false;",
     replace: "",
     tests: ["test/hostile/errors.test.ts"],
     only: "the clock",
@@ -2110,7 +2126,7 @@ export const bugs = [
   {
     name: "a stream that was read before is stored as an empty object",
     file: "src/fs/write.ts",
-    find: "checkUnread(body, kit.written);",
+    find: "checkUnread(body, context.written);",
     replace: "",
     tests: ["test/unit/fs/refusals.test.ts"],
     only: "a body that is used up",
@@ -2214,8 +2230,8 @@ export const bugs = [
   {
     name: "a tree is refused after the one before it is gone",
     file: "src/fs/storage.ts",
-    find: "await call.run(() => checkDoomed(reached, init));",
-    replace: "void checkDoomed;",
+    find: "await call.run(() => checkDeletable(resolved, init));",
+    replace: "void checkDeletable;",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a delete of several trees",
   },

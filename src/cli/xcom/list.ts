@@ -152,9 +152,9 @@ function rowOf(
 ): string {
   const name = mapIndex === undefined || mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;
   const where = stored === undefined ? [] : [path ? "object" : "row   "];
-  const told = size === undefined ? where : [bytes(size).padStart(8)];
+  const first = size === undefined ? where : [bytes(size).padStart(8)];
   const columns = [
-    ...told,
+    ...first,
     (codec ?? "").padEnd(4),
     ...(modified ? [styled(stdout, "dim", moment(modified))] : []),
     printable(`${name}  ${key ?? "-"}`),

@@ -116,7 +116,7 @@ function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Loo
     ["dag", dagId],
     ["run", runId],
     ["task", taskId],
-    ["key", key ?? "not told by this layout"],
+    ["key", key ?? "not in this layout"],
     ["layout", `${LAYOUTS[layout]}, ${instance}`],
     ["base", String(base)],
     ["stored", `${bytes(info.size)}${codec ? `, ${codec}${ratio}` : ", not compressed"}`],

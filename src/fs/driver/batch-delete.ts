@@ -7,7 +7,7 @@ import { BatchDeleteError, type ConditionalIdentifier, type DeleteFailure, type 
 type Signal = AbortSignal | undefined;
 
 /** An object to delete, in one state or in any. */
-export type DoomedObject = ObjectIdentifier & Partial<ConditionalIdentifier>;
+export type DeleteTarget = ObjectIdentifier & Partial<ConditionalIdentifier>;
 
 /** The outcome of one call in a batch: it succeeded, must be repeated on its own, or failed for good. */
 export type DeleteOutcome = "gone" | "again" | Error;
@@ -16,22 +16,22 @@ export interface BatchDelete {
   /** The maximum number of objects in a batch. */
   readonly size: number;
   /** Succeeds for a missing object. */
-  deleteOne(object: DoomedObject, signal: Signal): Promise<void>;
+  deleteOne(object: DeleteTarget, signal: Signal): Promise<void>;
   /** Returns outcomes by index; a call without one is repeated. */
-  deleteMany(objects: readonly DoomedObject[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
+  deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
 /** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
-export async function batchDelete(bulk: BatchDelete, objects: readonly DoomedObject[], signal: Signal): Promise<void> {
+export async function batchDelete(bulk: BatchDelete, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
   const [only, ...more] = objects;
   if (only && more.length === 0) return bulk.deleteOne(only, signal);
-  const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
+  const slots = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects, bulk.size).map(async (batch) => {
-    const leave = await lanes.acquire(1, signal);
+    const leave = await slots.acquire(1, signal);
     failures.push(...(await deleteBatch(bulk, batch, signal).finally(leave)));
   });
   const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");
@@ -39,14 +39,14 @@ export async function batchDelete(bulk: BatchDelete, objects: readonly DoomedObj
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-function batches(objects: readonly DoomedObject[], size: number): DoomedObject[][] {
+function batches(objects: readonly DeleteTarget[], size: number): DeleteTarget[][] {
   const count = Math.ceil(objects.length / size);
   return Array.from({ length: count }, (_, i) => objects.slice(i * size, (i + 1) * size));
 }
 
 async function deleteBatch(
   bulk: BatchDelete,
-  batch: readonly DoomedObject[],
+  batch: readonly DeleteTarget[],
   signal: Signal,
 ): Promise<DeleteFailure[]> {
   const verdicts = batch.length === 1 ? [] : await bulk.deleteMany(batch, signal);
@@ -60,7 +60,7 @@ async function deleteBatch(
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function retryAlone(bulk: BatchDelete, object: DoomedObject, signal: Signal): Promise<unknown> {
+async function retryAlone(bulk: BatchDelete, object: DeleteTarget, signal: Signal): Promise<unknown> {
   try {
     await bulk.deleteOne(object, signal);
     return "gone";

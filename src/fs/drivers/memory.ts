@@ -84,9 +84,9 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       match({ data, size, ...rest }, was.etag ?? "");
       return put(key, { data, size, ...attributesIn(attributes) });
     },
-    async delete(doomed: readonly ObjectIdentifier[]) {
-      for (const { version } of doomed) refuseVersion(version);
-      for (const { key } of doomed) objects.delete(key);
+    async delete(targets: readonly ObjectIdentifier[]) {
+      for (const { version } of targets) refuseVersion(version);
+      for (const { key } of targets) objects.delete(key);
     },
     async deleteIfMatch(key, etag) {
       const kept = objects.get(key);

@@ -15,11 +15,11 @@ export interface OperationProgress {
 }
 
 export interface Watched {
-  /** Is told how far it is: at least once in each phase, and often. It must return at once. */
+  /** Called with the progress, often and at least once in each phase. It must return at once. */
   onProgress?: ((progress: OperationProgress) => void) | undefined;
 }
 
-/** Lists and sources yield faster than anybody reads: every so many of them are told. */
+/** Entries between two reports: lists and sources yield faster than a person reads. */
 const EVERY = 500;
 
 /** Tells of every 500th; the caller tells of the last. */

@@ -67,8 +67,15 @@ export async function setAttributes(
   let receipt = receiptFrom(was.etag, was.version);
   const set = async (comp: string, described: AzureRequest["headers"]) => {
     const headers = { ...server.encryption.use, ...described, "if-match": receipt.etag };
-    const { headers: told } = await server.text({ method: "PUT", key, query: { comp }, headers, statuses: OK, signal });
-    receipt = receiptFrom(told.etag ?? receipt.etag, receiptOf(told).version ?? receipt.version);
+    const { headers: answered } = await server.text({
+      method: "PUT",
+      key,
+      query: { comp },
+      headers,
+      statuses: OK,
+      signal,
+    });
+    receipt = receiptFrom(answered.etag ?? receipt.etag, receiptOf(answered).version ?? receipt.version);
   };
   if ([...changed].some((name) => !APART.has(name))) await set("properties", propertyHeaders(attributes));
   if (changed.has("metadata")) await set("metadata", metadata);

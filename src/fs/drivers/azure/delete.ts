@@ -1,7 +1,7 @@
 import {
   type BatchDelete,
   type DeleteOutcome,
-  type DoomedObject,
+  type DeleteTarget,
   readMultipartMixed,
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
@@ -17,7 +17,7 @@ export class BatchRequests implements BatchDelete {
 
   constructor(readonly server: Server) {}
 
-  async deleteOne({ key, version, ifMatch }: DoomedObject, signal: Signal): Promise<void> {
+  async deleteOne({ key, version, ifMatch }: DeleteTarget, signal: Signal): Promise<void> {
     try {
       const headers = { "if-match": ifMatch };
       const ask = { method: "DELETE", key, query: { versionid: version }, headers, signal } as const;
@@ -28,7 +28,7 @@ export class BatchRequests implements BatchDelete {
     }
   }
 
-  async deleteMany(objects: readonly DoomedObject[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
+  async deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
     const { boundary, body } = writeMultipartMixed(
       await Promise.all(objects.map((object) => call(this.server, object))),
     );
@@ -44,7 +44,7 @@ export class BatchRequests implements BatchDelete {
 }
 
 /** Formats one call of the batch, signed separately with the date alone: the version is that of the batch. */
-async function call(server: Server, { key, version, ifMatch }: DoomedObject): Promise<string> {
+async function call(server: Server, { key, version, ifMatch }: DeleteTarget): Promise<string> {
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
   const headers = omitUndefined({ "x-ms-date": new Date(server.now()).toUTCString(), "if-match": ifMatch });

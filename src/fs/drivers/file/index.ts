@@ -52,12 +52,12 @@ interface Disk extends Desk {
  * empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are Unsupported.
  */
 export function file(root: string): DriverFactory {
-  const lanes = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
+  const slots = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
   const disk: Disk = {
     places: new PathResolver(root),
     turns: new KeyedMutex(),
-    descriptors: lanes(),
-    copies: lanes(),
+    descriptors: slots(),
+    copies: slots(),
     kept: 0,
   };
   const open = (bucket: string) => {
@@ -96,9 +96,9 @@ function fileDriver(disk: Disk): Driver {
       const leave = await disk.copies.acquire(1, options.signal);
       return copy(disk, from.key, to, options).finally(leave);
     },
-    async delete(doomed, { signal }) {
-      refuseVersions(doomed.some(({ version }) => version !== undefined));
-      await removeAll(disk, doomed, signal);
+    async delete(targets, { signal }) {
+      refuseVersions(targets.some(({ version }) => version !== undefined));
+      await removeAll(disk, targets, signal);
     },
     async deleteIfMatch(key, etag) {
       await removeOne(disk, { key, etag });
@@ -289,15 +289,15 @@ async function copy(
 
 async function removeAll(
   disk: Disk,
-  doomed: readonly ObjectIdentifier[],
+  targets: readonly ObjectIdentifier[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const failures: DeleteFailure[] = [];
   const attempt = ({ key }: ObjectIdentifier) =>
     removeOne(disk, { key }).catch((error: unknown) => void failures.push({ key, error }));
-  for (let at = 0; at < doomed.length; at += TOGETHER) {
+  for (let at = 0; at < targets.length; at += TOGETHER) {
     signal?.throwIfAborted();
-    await Promise.all(doomed.slice(at, at + TOGETHER).map(attempt));
+    await Promise.all(targets.slice(at, at + TOGETHER).map(attempt));
   }
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }

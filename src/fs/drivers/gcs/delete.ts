@@ -1,7 +1,7 @@
 import {
   batchDelete,
   type DeleteOutcome,
-  type DoomedObject,
+  type DeleteTarget,
   type MixedResponse,
   readMultipartMixed,
   writeMultipartMixed,
@@ -18,8 +18,8 @@ const BATCH = 100;
 type Signal = AbortSignal | undefined;
 
 /** Deletes all objects. Throws an error that names those that failed, each with its own error. */
-export function deleteObjects(api: Api, objects: readonly DoomedObject[], signal: Signal): Promise<void> {
-  const one = (object: DoomedObject) => deleteOne(api, object, signal);
+export function deleteObjects(api: Api, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
+  const one = (object: DeleteTarget) => deleteOne(api, object, signal);
   return batchDelete(
     { size: BATCH, deleteOne: one, deleteMany: (batch) => deleteBatch(api, batch, signal) },
     objects,
@@ -31,7 +31,7 @@ export function deleteObjects(api: Api, objects: readonly DoomedObject[], signal
 const DELETED: readonly number[] = [204, 200, 404];
 
 /** Deletes an object; succeeds if it is missing. */
-export async function deleteOne(api: Api, object: DoomedObject, signal: Signal): Promise<void> {
+export async function deleteOne(api: Api, object: DeleteTarget, signal: Signal): Promise<void> {
   const { key } = object;
   const query = queryOf(object);
   const { status, text } = await api.text({
@@ -46,7 +46,7 @@ export async function deleteOne(api: Api, object: DoomedObject, signal: Signal):
   throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
-async function deleteBatch(api: Api, batch: readonly DoomedObject[], signal: Signal): Promise<DeleteOutcome[]> {
+async function deleteBatch(api: Api, batch: readonly DeleteTarget[], signal: Signal): Promise<DeleteOutcome[]> {
   const calls = batch.map((object) => call(api, object));
   const { boundary, body } = writeMultipartMixed(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
@@ -65,11 +65,11 @@ async function deleteBatch(api: Api, batch: readonly DoomedObject[], signal: Sig
 /** The statuses of servers that imitate Google's without batches; there each object is deleted on its own. */
 const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
 
-function queryOf({ version, ifMatch }: DoomedObject) {
+function queryOf({ version, ifMatch }: DeleteTarget) {
   return { generation: generationOf(version), ifGenerationMatch: generationOf(ifMatch) };
 }
 
-function call(api: Api, object: DoomedObject): string {
+function call(api: Api, object: DeleteTarget): string {
   const { payer } = api.place;
   const conditions = Object.entries(queryOf(object)).filter(([, value]) => value !== undefined);
   const query = conditions.map(([name, value], i) => `${i === 0 ? "?" : "&"}${name}=${value}`).join("");

@@ -45,22 +45,22 @@ export class ClientApi extends Api {
   }
 
   #sent(call: GcsRequest): Promise<Answer> {
-    const { method, path, query, headers, body, tries } = call;
+    const { method, path, query, headers, body, maxAttempts } = call;
     const { payer } = this.place;
     const request = {
       method,
       uri: `${new URL(this.#client.apiEndpoint).origin}${path}${queryOf(query ?? {})}`,
       headers: { ...headers, ...(payer !== undefined && { "x-goog-user-project": payer }) },
       ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
-      ...(tries !== undefined && { maxRetries: tries - 1 }),
+      ...(maxAttempts !== undefined && { maxRetries: maxAttempts - 1 }),
     };
     return new Promise((resolve, reject) => {
       this.#client.request(request, (error, found, response) => {
-        const told = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
-        if (told && (call.statuses ?? OK).includes(told.statusCode)) {
-          resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
+        const answered = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
+        if (answered && (call.statuses ?? OK).includes(answered.statusCode)) {
+          resolve({ status: answered.statusCode, headers: answered.headers, text: error ? "" : textOf(found) });
         } else if (error) reject(asHttpError(method, error));
-        else reject(unexpectedResponse(method, told?.statusCode ?? 0, "unexpected status for this request"));
+        else reject(unexpectedResponse(method, answered?.statusCode ?? 0, "unexpected status for this request"));
       });
     });
   }
@@ -73,14 +73,14 @@ function textOf(body: unknown): string {
 /** Keeps only the message: the client's errors carry requests with their tokens. */
 function asHttpError(method: string, error: ClientError): HttpError {
   const { code, errors, message } = error;
-  const told =
+  const converted =
     typeof code === "number"
       ? responseError(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
       : networkError(method, error);
   // The client retries by itself without reporting it.
-  told.ambiguous = true;
-  told.suspected = true;
-  return told;
+  converted.ambiguous = true;
+  converted.suspected = true;
+  return converted;
 }
 
 /**

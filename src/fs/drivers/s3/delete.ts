@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
-import type { DoomedObject } from "../../driver/batch-delete.js";
+import type { DeleteTarget } from "../../driver/batch-delete.js";
 import {
   BatchDeleteError,
   type ConditionalIdentifier,
@@ -36,7 +36,7 @@ export async function removeIfMatch(
   objects: readonly ConditionalIdentifier[],
   signal: Signal,
 ): Promise<void> {
-  const one = async ({ key, ifMatch = "" }: DoomedObject) => {
+  const one = async ({ key, ifMatch = "" }: DeleteTarget) => {
     try {
       await bucket.client.send({ method: "DELETE", key, headers: { "if-match": ifMatch }, signal });
     } catch (error) {
@@ -56,8 +56,8 @@ export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[
 /** Deletes in batches what XML can name, and all else by `one`. */
 async function removeMany(
   bucket: Bucket,
-  objects: readonly DoomedObject[],
-  one: (object: DoomedObject) => Promise<void>,
+  objects: readonly DeleteTarget[],
+  one: (object: DeleteTarget) => Promise<void>,
   signal: Signal,
 ): Promise<void> {
   // The response of DeleteObjects is XML too, which cannot represent some keys.
@@ -73,18 +73,18 @@ async function removeMany(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-async function removeBatch(bucket: Bucket, objects: readonly DoomedObject[], signal: Signal): Promise<DeleteFailure[]> {
+async function removeBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const conditions = new Map(objects.map(({ key, ifMatch }) => [key, ifMatch]));
-  let doomed = objects;
-  for (let round = 1; doomed.length > 0; round++) {
-    const rows = (await sendBatch(bucket, doomed, signal)).filter(({ Code }) => !MISSING.has(Code));
-    const keys = new Set(doomed.map(({ key }) => key));
+  let targets = objects;
+  for (let round = 1; targets.length > 0; round++) {
+    const rows = (await sendBatch(bucket, targets, signal)).filter(({ Code }) => !MISSING.has(Code));
+    const keys = new Set(targets.map(({ key }) => key));
     const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
     if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
     const again = round < ROUNDS ? rows.filter(({ Code = "" }) => PASSING.has(Code)) : [];
     for (const row of rows) if (!again.includes(row)) failures.push(failureOf(row));
-    doomed = again.map(({ Key = "", VersionId }) => {
+    targets = again.map(({ Key = "", VersionId }) => {
       const ifMatch = conditions.get(Key);
       return {
         key: Key,
@@ -143,7 +143,7 @@ async function failuresOf(
 ): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const rest = objects.values();
-  async function lane(): Promise<void> {
+  async function worker(): Promise<void> {
     for (const object of rest) {
       await one(object).catch((error) => {
         signal?.throwIfAborted();
@@ -151,7 +151,7 @@ async function failuresOf(
       });
     }
   }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, worker));
   return failures;
 }
 
@@ -159,7 +159,7 @@ async function failuresOf(
 const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
 
 /** Sends DeleteObjects for up to 1,000 keys; returns the rows of failed ones. */
-async function sendBatch(bucket: Bucket, objects: readonly DoomedObject[], signal: Signal): Promise<FailedRow[]> {
+async function sendBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<FailedRow[]> {
   const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
   // Content-MD5 is the one checksum that every service accepts here, where one is required.
   const md5 = createHash("md5").update(body).digest("base64");
@@ -169,7 +169,7 @@ async function sendBatch(bucket: Bucket, objects: readonly DoomedObject[], signa
   return readXml(text, DELETED, { Error: (row): FailedRow => row }).rows;
 }
 
-function row({ key, version, ifMatch }: DoomedObject): string {
+function row({ key, version, ifMatch }: DeleteTarget): string {
   const which = version === undefined ? "" : `<VersionId>${escapeXml(version)}</VersionId>`;
   const state = ifMatch === undefined ? "" : `<ETag>${escapeXml(ifMatch)}</ETag>`;
   return `<Object><Key>${escapeXml(key)}</Key>${which}${state}</Object>`;
