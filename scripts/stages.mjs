@@ -42,6 +42,7 @@ export const stages = [
   },
   { name: "faults", vitest: [FAULTS], minutes: 30 },
   { name: "package", vitest: PACKAGED },
+  { name: "release", command: ["node", "scripts/release.mjs"] },
   { name: "bundlers", vitest: ["--config", "test/interop/bundlers/vitest.config.ts"] },
   { name: "docs site", vitest: [SITE] },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },

@@ -14,6 +14,49 @@
 
 /** @type {Bug[]} */
 export const bugs = [
+  // Release
+  {
+    name: "pictures of the packed README stay relative",
+    file: "scripts/release/links.mjs",
+    find: "if (!picture && packed.has(inside)) return whole;",
+    replace: "if (picture || packed.has(inside)) return whole;",
+    tests: ["test/package/release.test.ts"],
+  },
+  {
+    name: "links of the packed README are dead while there is no address of the repository",
+    file: "scripts/release/links.mjs",
+    find: 'if (repository === "") return picture ? "" : text;',
+    replace: "",
+    tests: ["test/package/release.test.ts"],
+  },
+  {
+    name: "a dependency without a licence is accepted",
+    file: "scripts/release/dependencies.mjs",
+    find: 'isAllowed(license ?? "")',
+    replace: 'isAllowed(license ?? "MIT")',
+    tests: ["test/package/release.test.ts"],
+  },
+  {
+    name: "a registry without advisories counts as no findings",
+    file: "scripts/release/checks.mjs",
+    find: 'if (typeof total !== "number") {',
+    replace: "if (report === undefined) {",
+    tests: ["test/package/release.test.ts"],
+  },
+  {
+    name: "the release takes any file in a folder below",
+    file: "scripts/release/checks.mjs",
+    find: '.join("[^/]+")}$`)',
+    replace: '.join(".+")}$`)',
+    tests: ["test/package/release.test.ts"],
+  },
+  {
+    name: "a feature is released as a fix",
+    file: "scripts/release/version.mjs",
+    find: 'const FEATURES = ["Added", "Changed", "Deprecated"];',
+    replace: 'const FEATURES = ["Changed", "Deprecated"];',
+    tests: ["test/package/release.test.ts"],
+  },
   // Operations
   {
     name: "fsck takes a refused look for a whole object",
