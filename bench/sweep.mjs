@@ -2,7 +2,8 @@
  * What a sweep of many objects costs: `npm run build && node --expose-gc bench/sweep.mjs 1000000`. A driver makes up the
  * pages of a bucket, and a source as many references in an order that is none of the keys, so that all are sorted on
  * disk. Nothing of either is in memory. `--sorted` gives the references in order, as a database with the collation "C"
- * does; `--shard=1/4` takes a part; `--orphans=0.1` is the share without a reference.
+ * does; `--shard=1/4` takes a part; `--orphans=0.1` is the share without a reference. The driver deletes as S3 does: a page
+ * is listed again, and what is still there goes in one request for each thousand.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -47,12 +48,15 @@ function bucketOf(count, tally) {
     attributesOnCopy: [],
     codeOf: () => "Unavailable",
     close: async () => {},
-    async *list(prefix, { delimiter }) {
-      const dag = /^xcom\/dag_(\d+)\/$/.exec(prefix)?.[1];
-      const [from, to] = dag === undefined ? [0, count] : [Number(dag) * DAG, Math.min(count, (Number(dag) + 1) * DAG)];
+    async *list(prefix, { delimiter, startAfter }) {
+      const dag = /^xcom\/dag_(\d+)\//.exec(prefix)?.[1];
+      const [first, to] =
+        dag === undefined ? [0, count] : [Number(dag) * DAG, Math.min(count, (Number(dag) + 1) * DAG)];
+      // It begins with the object whose name follows.
+      const from = startAfter === undefined ? first : Number(/-(\d{12})\/[^/]*$/.exec(startAfter)?.[1] ?? first);
       const step = delimiter === undefined ? 1 : DAG;
       for (let start = from; start < to; start += PAGE * step) {
-        tally.pages += 1;
+        tally[startAfter === undefined ? "pages" : "again"] += 1;
         const page = [];
         for (let i = start; i < Math.min(to, start + PAGE * step); i += step)
           page.push(
@@ -63,10 +67,11 @@ function bucketOf(count, tally) {
         yield page;
       }
     },
-    async deleteIfMatch() {
-      tally.deletes += 1;
+    async delete(objects) {
+      tally.requests += 1;
+      tally.deletes += objects.length;
     },
-    ...{ stat: refuse, read: refuse, write: refuse, copy: refuse, delete: refuse, setAttributes: refuse },
+    ...{ stat: refuse, read: refuse, write: refuse, copy: refuse, setAttributes: refuse },
     ...{ signedUrl: refuse, signedPost: refuse },
   };
 }
@@ -95,7 +100,7 @@ function sizeOf(folder) {
 }
 
 async function measured(count) {
-  const tally = { pages: 0, deletes: 0, rss: 0, disk: 0 };
+  const tally = { pages: 0, again: 0, requests: 0, deletes: 0, rss: 0, disk: 0 };
   const folder = mkdtempSync(join(TEMPORARY, "stowage-bench-"));
   process.env.TMPDIR = folder;
   const storage = openStorage({
@@ -123,11 +128,14 @@ async function measured(count) {
 
 const mib = (bytes) => `${Math.round(bytes / 2 ** 20)} MiB`;
 await measured(20_000);
-console.log("| objects | references | not referenced | pages | deletes | seconds | RSS growth | disk |");
-console.log("|---|---|---|---|---|---|---|---|");
+console.log(
+  "| objects | references | not referenced | pages | pages again | delete requests | seconds | RSS growth | disk |",
+);
+console.log("|---|---|---|---|---|---|---|---|---|");
 for (const count of counts) {
-  const { listed, references, orphaned, pages, deletes, seconds, growth, disk } = await measured(count);
+  const { listed, references, orphaned, pages, again, requests, deletes, seconds, growth, disk } =
+    await measured(count);
   if (deletes !== orphaned) throw new Error(`${orphaned} orphans, ${deletes} deletes`);
-  const numbers = [listed, references, orphaned, pages, deletes].map((n) => n.toLocaleString("en-US"));
+  const numbers = [listed, references, orphaned, pages, again, requests].map((n) => n.toLocaleString("en-US"));
   console.log(`| ${[...numbers, seconds.toFixed(1), mib(growth), mib(disk)].join(" | ")} |`);
 }

@@ -30,7 +30,7 @@ const IDLE_BUFFERS_MS = 1_000;
 class BufferPool {
   #idle: Uint8Array[] = [];
   #idleBytes = 0;
-  /** Starts anew with each buffer that comes back: what is in use must not be dropped and made again every second. */
+  /** Restarts whenever a buffer is returned, so that active transfers keep their buffers. */
   #timer: NodeJS.Timeout | undefined;
 
   constructor(readonly limit: number) {}
@@ -175,7 +175,7 @@ export class LinkedAbortController {
   readonly #outer: AbortSignal | undefined;
   readonly #forward = (): void => this.#own.abort(this.#outer?.reason);
 
-  /** Throws the reason of a `signal` that has already aborted. Call `free` when the tasks have ended. */
+  /** Throws the reason of a `signal` that has already aborted. Call `dispose` when the tasks have ended. */
   constructor(outer: AbortSignal | undefined) {
     outer?.throwIfAborted();
     this.#outer = outer;

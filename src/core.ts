@@ -16,6 +16,7 @@ export {
   connectionsFromRecord,
 } from "./connections/index.js";
 export { BatchError, isBatchError, isStorageError, StorageError } from "./errors.js";
+export type { BucketEntry, Buckets, CreateBucketOptions } from "./fs/buckets.js";
 export { contentTypeOf } from "./fs/driver/content.js";
 export type { CustomerKey, Driver, DriverFactory, ObjectDriver, ObjectEncryption } from "./fs/driver/driver.js";
 export { file } from "./fs/drivers/file/index.js";

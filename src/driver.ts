@@ -13,7 +13,7 @@ export {
   StorageError,
   type StorageErrorInit,
 } from "./errors.js";
-export { type BatchDelete, batchDelete, type DeleteOutcome } from "./fs/driver/batch-delete.js";
+export { type BatchDelete, batchDelete, type DeleteOutcome, type DeleteTarget } from "./fs/driver/batch-delete.js";
 export { type AccessToken, CachedAccessToken, CachedCredentials } from "./fs/driver/cached-credentials.js";
 export {
   contentTypeOf,
@@ -35,10 +35,11 @@ export {
   upload,
 } from "./fs/driver/upload.js";
 export type { HttpBody } from "./fs/http/body.js";
-export { type Http, openHttp, originOf } from "./fs/http/client.js";
+export { openHttp, originOf } from "./fs/http/client.js";
 export { codeOfHttp, HttpError, type HttpFailure, IncompleteBodyError } from "./fs/http/errors.js";
 export type {
   Explanation,
+  HttpClient,
   HttpHead,
   HttpOptions,
   HttpRequest,

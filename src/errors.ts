@@ -73,9 +73,9 @@ export class StorageError extends Error {
   at(op: string, path: string): StorageError {
     if (this.op && this.path) return this;
     const { code, detail, attempts, cause } = this;
-    const told = new StorageError({ code, op: this.op || op, path: this.path || path, detail, attempts, cause });
-    if (this.stack) told.stack = this.stack.replace(this.message, told.message);
-    return told;
+    const error = new StorageError({ code, op: this.op || op, path: this.path || path, detail, attempts, cause });
+    if (this.stack) error.stack = this.stack.replace(this.message, error.message);
+    return error;
   }
 
   /** Identifies the class to other copies of this library. */

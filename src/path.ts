@@ -226,7 +226,7 @@ function checkString(name: string, value: unknown): void {
  * Throws InvalidArgument for NUL and lone surrogates, which no provider stores, and with `oneLine` for TAB, CR and LF.
  */
 function checkText(what: string, text: string, oneLine: boolean): void {
-  if (!text.isWellFormed()) throw invalid(`${what} has half a character (a lone surrogate)`);
+  if (!text.isWellFormed()) throw invalid(`${what} has a lone surrogate`);
   if (text.includes("\0")) throw invalid(`${what} has a NUL`);
   if (oneLine && /[\t\r\n]/.test(text)) throw invalid(`${what} has a TAB, CR or LF`);
 }

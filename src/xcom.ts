@@ -33,6 +33,7 @@ export { airflowReferences } from "./xcom/operations/airflow-references.js";
 export type { SweepShard } from "./xcom/operations/candidates.js";
 export { type FsckOptions, type FsckProblem, type FsckReport, fsck } from "./xcom/operations/fsck.js";
 export { type MigratedReference, type MigrateOptions, type MigrateReport, migrate } from "./xcom/operations/migrate.js";
+export type { OperationProgress, Watched } from "./xcom/operations/progress.js";
 export {
   type FoundReference,
   lineReferences,

@@ -140,7 +140,7 @@ class WireCheck {
   }
 
   #text(text: string): void {
-    if (!text.isWellFormed()) throw this.#refuse(`has half a character (a lone surrogate); ${MEND}`);
+    if (!text.isWellFormed()) throw this.#refuse(`has a lone surrogate; ${MEND}`);
     this.#bytes += Buffer.byteLength(text, "utf8");
   }
 

@@ -24,7 +24,7 @@ export interface ClaimsOptions {
   storage: Storage;
   /** All objects lie below this path; references to anything else are values. */
   path: StoragePath | string;
-  /** Bytes of a value from which on it becomes an object: 0 for every one, Infinity for none. @default 262144 */
+  /** Values of at least this many bytes become objects: 0 for all, Infinity for none. @default 262144 */
   threshold?: number | undefined;
   /** @default none */
   compression?: ClaimCodec | undefined;
@@ -190,7 +190,7 @@ export class Claims {
     return this.reference(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("utf8"));
   }
 
-  /** Returns what `encode` was given. A text that is no reference comes back as it is, without a request. */
+  /** Decodes a text that `encode` returned. A text that is no reference comes back as it is, without a request. */
   async decode(text: string, { signal }: Abortable = {}): Promise<string> {
     const claim = this.reference(text);
     if (claim === undefined) return text;
@@ -208,7 +208,7 @@ export class Claims {
     return encoded === text ? value : (JSON.parse(encoded) as { $stowage: object });
   }
 
-  /** Returns what `value` was given. */
+  /** Decodes a value that `value` returned. */
   async resolve<T = unknown>(value: unknown, options: Abortable = {}): Promise<T> {
     if (typeof value !== "object" || value === null || !("$stowage" in value)) return value as T;
     const text = JSON.stringify(value);

@@ -81,7 +81,7 @@ export class DigestObjects {
         const size = codec === undefined ? bytes.byteLength : undefined;
         if (await this.#isFresh(path, size, signal)) return;
       } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
-      // The bytes are the same, whoever writes them: without a condition, or again, they do no harm.
+      // All writers store identical bytes, so an unconditional or repeated write is safe.
       await this.storage.write(path, bytes, options);
     }
   }

@@ -7,8 +7,9 @@ import { type BatchError, invalid, isBatchError, isStorageError, type StorageErr
 import type { Storage } from "../fs/index.js";
 import { openStorage } from "../open.js";
 import { providerOf, StoragePath } from "../path.js";
+import type { OperationProgress } from "../xcom/index.js";
 import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";
-import { Progress } from "./progress.js";
+import { PhaseProgress, Progress } from "./progress.js";
 
 /** 0 is success; 1 a failure; 2 an invalid command, refused before any work. */
 export type ExitCode = 0 | 1 | 2;
@@ -25,16 +26,16 @@ export function report(io: Io, error: unknown, { debug, json }: ReportOptions): 
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
   const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
-  if (signal.aborted) stderr.stream.write("stowage: interrupted; what was not complete is not there\n");
+  if (signal.aborted) stderr.stream.write("stowage: interrupted; incomplete objects were discarded\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
-  else if (isBatchError(error)) stderr.stream.write(listed(stderr, error));
+  else if (isBatchError(error)) stderr.stream.write(formatFailures(stderr, error));
   else stderr.stream.write(`${styled(stderr, "red", "stowage:")} ${oneLine(error)}${next ? `; ${next}` : ""}\n`);
   if (debug && error instanceof Error) stderr.stream.write(`${stackOf(error)}\n`);
   return signal.aborted ? 1 : code;
 }
 
 /** Lists every failure on its own line, and their number. */
-function listed(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
+function formatFailures(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
   const mark = styled(out, "red", "stowage:");
   const lines = failures.map(({ path, error }) => {
     const words = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);
@@ -61,7 +62,9 @@ function asJson(error: unknown): object {
 }
 
 /** Returns advice on the next step, as far as the code allows. */
-export function advice({ code, op, path, detail }: StorageError): string | undefined {
+export function advice(error: StorageError): string | undefined {
+  const { code, op, path, detail } = error;
+  if (/^(?:list|create|delete)Buckets?$/.test(op)) return adviceOnBuckets(error);
   switch (code) {
     case "Unauthenticated":
     case "PermissionDenied":
@@ -80,6 +83,17 @@ export function advice({ code, op, path, detail }: StorageError): string | undef
     default:
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
   }
+}
+
+function adviceOnBuckets({ code, path }: StorageError): string | undefined {
+  if (code === "NotFound") return `look around: stowage ls ${quoted(accountOf(path))}`;
+  if (code === "PreconditionFailed") return `see what is in it: stowage ls -r --versions ${quoted(path)}`;
+  return undefined;
+}
+
+function accountOf(path: string): string {
+  const start = path.indexOf("://") + 3;
+  return path.slice(0, Math.max(start, path.indexOf("@", start) + 1));
 }
 
 function bucketOf(path: string): string {
@@ -260,6 +274,16 @@ export class Session {
       return await work(bar);
     } finally {
       bar.end();
+    }
+  }
+
+  /** Runs an operation with a line of its progress on a terminal; none with `--json`. */
+  async watched<T>(work: (line: { at?: (progress: OperationProgress) => void; clear: () => void }) => Promise<T>) {
+    const line = new PhaseProgress(this.io.stderr);
+    try {
+      return await work({ ...(!this.json && { at: (progress) => line.at(progress) }), clear: () => line.end() });
+    } finally {
+      line.end();
     }
   }
 

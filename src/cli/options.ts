@@ -13,7 +13,7 @@ export function aliasFlag(flag: string): Option {
 }
 
 /** Parses an integer >= 0. */
-export function whole(text: string): number {
+export function parseCount(text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
   throw new InvalidArgumentError("It must be a whole number, 0 or more.");
@@ -21,7 +21,7 @@ export function whole(text: string): number {
 
 /** Parses an integer >= 1. */
 export function positive(text: string): number {
-  const value = whole(text);
+  const value = parseCount(text);
   if (value > 0) return value;
   throw new InvalidArgumentError("It must be a whole number, 1 or more.");
 }
@@ -39,7 +39,7 @@ export function share(text: string): number {
 }
 
 /** Formats a number of things: `1 file`, `2 files`. */
-export function counted(count: number, noun: string): string {
+export function pluralize(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 

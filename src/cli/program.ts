@@ -14,6 +14,7 @@ type AddCommands = (cli: Cli, program: Command) => void;
 /** The modules of the commands, in the order of the help. A command line loads the one that its command is in. */
 export const MODULES: readonly { readonly commands: readonly string[]; readonly load: () => Promise<AddCommands> }[] = [
   { commands: ["ls", "glob"], load: async () => (await import("./commands/listing.js")).addListing },
+  { commands: ["mb", "rb"], load: async () => (await import("./commands/buckets.js")).addBuckets },
   { commands: ["du"], load: async () => (await import("./commands/usage.js")).addUsage },
   { commands: ["cat", "cp", "mv"], load: async () => (await import("./commands/transfers.js")).addTransfers },
   { commands: ["sync"], load: async () => (await import("./commands/sync.js")).addSync },

@@ -32,7 +32,7 @@ async function isThere({ storage, signal }: Session, path: StoragePath): Promise
  * if `recursive`. What has these characters in its name is found by its name, and nothing else is then matched.
  * Throws NotFound if nothing matches, unless `force`.
  */
-export async function expanded(
+export async function expandSources(
   session: Session,
   texts: readonly string[],
   { recursive = false, force = false }: { recursive?: boolean | undefined; force?: boolean } = {},

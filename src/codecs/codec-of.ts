@@ -21,12 +21,12 @@ export function codecOf(format: Format): Codec {
     name: format.name,
     suffixes: SUFFIXES[format.name],
     encode(bytes: ByteStream, options: EncodeOptions = {}): ByteStream {
-      return encoded(format, bytes, levelOf(format, options.level), options.signal);
+      return encodeStream(format, bytes, levelOf(format, options.level), options.signal);
     },
     decode(bytes: ByteStream, options: DecodeOptions = {}): ByteStream {
       checkLimit("maxDecodedBytes", options.maxDecodedBytes);
       checkLimit("maxRatio", options.maxRatio);
-      return decoded(format, bytes, options);
+      return decodeStream(format, bytes, options);
     },
   };
 }
@@ -45,7 +45,12 @@ function checkLimit(name: string, limit: number | undefined): void {
   throw invalid(`${name} ${limit}: it must be a number and not negative`);
 }
 
-async function* encoded(format: Format, bytes: ByteStream, level: number, signal: AbortSignal | undefined): ByteStream {
+async function* encodeStream(
+  format: Format,
+  bytes: ByteStream,
+  level: number,
+  signal: AbortSignal | undefined,
+): ByteStream {
   const source = new Source(format.name, abortable(bytes, signal));
   const pace = new Pace();
   try {
@@ -69,7 +74,7 @@ async function* rest(source: Source): ByteStream {
   }
 }
 
-async function* decoded(format: Format, bytes: ByteStream, options: DecodeOptions): ByteStream {
+async function* decodeStream(format: Format, bytes: ByteStream, options: DecodeOptions): ByteStream {
   const source = new Source(format.name, abortable(bytes, options.signal));
   const pace = new Pace();
   let length = 0;

@@ -63,7 +63,7 @@ export function codecsOf(list: readonly Codec[]): Codecs {
   const names = list.map(({ name }) => name);
   const get = (name: string) => {
     const codec = byName.get(name);
-    if (!codec) throw invalid(`codec ${JSON.stringify(name)}: there is ${names.join(", ") || "none"}`);
+    if (!codec) throw invalid(`unknown codec ${JSON.stringify(name)} (expected one of ${names.join(", ") || "none"})`);
     return codec;
   };
   return {

@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import { constants, crc32, createInflateRaw, deflateRaw } from "node:zlib";
 import type { ByteStream } from "../streams.js";
 import { convertErrors, Engine } from "./engine.js";
-import { type Block, blocks, inOrder, width } from "./parallel.js";
+import { type Block, blocks, inOrder, parallelism } from "./parallel.js";
 import type { Source } from "./stream.js";
 
 /** Bytes that one thread compresses in one job. */
@@ -32,7 +32,7 @@ export class Tally {
  */
 export async function* deflate(bytes: ByteStream, level: number, tally: Tally): ByteStream {
   let dictionary: Uint8Array | undefined;
-  yield* inOrder(blocks(bytes, BLOCK), width(), ({ data, last }: Block) => {
+  yield* inOrder(blocks(bytes, BLOCK), parallelism(), ({ data, last }: Block) => {
     tally.add(data);
     const finishFlush = last ? constants.Z_FINISH : constants.Z_SYNC_FLUSH;
     const options = { level, finishFlush, chunkSize: CHUNK, ...(dictionary && { dictionary }) };

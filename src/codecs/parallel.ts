@@ -5,7 +5,7 @@ import type { ByteStream } from "../streams.js";
 const MOST = 5;
 
 /** Returns how many blocks to compress concurrently on this machine. */
-export function width(): number {
+export function parallelism(): number {
   return Math.min(MOST, availableParallelism() + 1);
 }
 

@@ -8,9 +8,9 @@ import {
   connectionFrom,
   connectionOf,
   type Fields,
-  meantBy,
   normalType,
   Secret,
+  suggestField,
 } from "./connection.js";
 
 /** Empty parts are `""`; undefined means that the part and its separator are absent. */
@@ -189,7 +189,7 @@ export function fieldsFromRecord(record: Record<string, unknown>): Fields {
  * Returns why a record was refused; a name that is not a plain word may be a part of a secret, so the message omits it.
  */
 export function unknownName(name: string): Error {
-  const shown = /^\w{1,40}$/.test(name) ? `: ${name}${meantBy(name)}` : "";
+  const shown = /^\w{1,40}$/.test(name) ? `: ${name}${suggestField(name)}` : "";
   return invalid(`the connection has a field that connections do not have${shown}`);
 }
 

@@ -1,6 +1,9 @@
 import { inspect } from "node:util";
 import { CLASS, isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
+import { Secret } from "./secret.js";
+
+export { Secret } from "./secret.js";
 
 /** A value inside `extra`: JSON, with a {@link Secret} in place of every value whose name marks it as one. */
 export type Extra = string | number | boolean | null | Secret | readonly Extra[] | { readonly [name: string]: Extra };
@@ -32,11 +35,11 @@ export interface ConnectionInput {
 }
 
 /** Returns the value with every {@link Secret} in it revealed. For passing it to a provider, not for messages. */
-export function revealed(value: Extra | undefined): unknown {
+export function reveal(value: Extra | undefined): unknown {
   if (isInstance<Secret>(value, "Secret")) return value.reveal();
-  if (Array.isArray(value)) return value.map(revealed);
+  if (Array.isArray(value)) return value.map(reveal);
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revealed(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, reveal(inner)]));
 }
 
 const HIDDEN = "[redacted]";
@@ -135,7 +138,7 @@ export function connectionFrom(id: string, input: Connection | ConnectionInput):
   if (typeof input !== "object" || input === null) throw invalid(`${where} is not a record`);
   for (const name of Object.keys(input)) {
     if (!NAMES.has(name))
-      throw invalid(`${where} has a field that connections do not have: ${name}${meantBy(name, "type")}`);
+      throw invalid(`${where} has a field that connections do not have: ${name}${suggestField(name, "type")}`);
   }
   checkFields(where, input);
   return connectionOf(id, { ...input, type: normalType(input.type) });
@@ -144,7 +147,7 @@ export function connectionFrom(id: string, input: Connection | ConnectionInput):
 const MEANT: Readonly<Record<string, string>> = { user: "login", username: "login", hostname: "host" };
 
 /** Returns what to write in the place of an unknown field, as `; …`. `type` is the name of the type in this form. */
-export function meantBy(name: string, type = "conn_type"): string {
+export function suggestField(name: string, type = "conn_type"): string {
   const known = /^(conn(ection)?_?)?type$/i.test(name) ? type : MEANT[name.toLowerCase()];
   return `; ${known ? `write ${known}` : "a provider's own fields go into extra"}`;
 }
@@ -246,34 +249,4 @@ function redactFields(fields: object, secret = false, depth = 0): { readonly [na
       .filter(([, inner]) => inner !== undefined)
       .map(([name, inner]) => [name, redactValue(inner, secret || isSecretName(name), depth + 1)]),
   );
-}
-
-/** A value hidden from messages, logs, inspection, JSON and strings; only `reveal()` returns it. */
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-  }
-
-  /** Identifies the class to another copy of this library. */
-  get [CLASS](): "Secret" {
-    return "Secret";
-  }
-
-  reveal(): string {
-    return this.#value;
-  }
-
-  toString(): string {
-    return "[redacted]";
-  }
-
-  toJSON(): string {
-    return "[redacted]";
-  }
-
-  [inspect.custom](): string {
-    return "[redacted]";
-  }
 }

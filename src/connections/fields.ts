@@ -2,7 +2,7 @@
 import { isInstance } from "../brand.js";
 import { type ErrorCode, failure, invalid, type StorageError } from "../errors.js";
 import { parsePythonJson } from "./airflow-format.js";
-import { type Connection, type Extra, revealed, Secret } from "./connection.js";
+import { type Connection, type Extra, reveal, Secret } from "./connection.js";
 import { displayId } from "./sources.js";
 
 type Fields = Connection["extra"];
@@ -111,7 +111,7 @@ export class FieldReader {
     const value = this.#take(name) ?? {};
     const fields =
       isInstance<Secret>(value, "Secret") || typeof value === "string"
-        ? this.#parsed(name, String(revealed(value)))
+        ? this.#parsed(name, String(reveal(value)))
         : value;
     if (!isFields(fields)) throw this.wrong(name, "must be an object");
     return new FieldReader(this.#owner, fields, `${this.#path}${name}.`);
@@ -119,7 +119,7 @@ export class FieldReader {
 
   /** Returns the value of the field, revealed. */
   raw(name: string): unknown {
-    return revealed(this.#take(name));
+    return reveal(this.#take(name));
   }
 
   /** Returns the value of the field as JSON, revealed; text is parsed. */

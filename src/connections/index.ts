@@ -1,5 +1,12 @@
 export { parseConnection, toConnection } from "./airflow-format.js";
-export { type Connection, type ConnectionInput, type Extra, isSecretName, revealed, Secret } from "./connection.js";
+export {
+  type Connection,
+  type ConnectionInput,
+  type Extra,
+  isSecretName,
+  reveal as revealed,
+  Secret,
+} from "./connection.js";
 export { type ConnectionsOption, connectionsFileOf, resolveConnections } from "./resolve.js";
 export { connectionsFromFile } from "./secrets-file.js";
 export {

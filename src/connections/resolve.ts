@@ -33,8 +33,8 @@ export function resolveConnections(option: ConnectionsOption | undefined, env: E
 }
 
 function throwUnknownConnection(id: string, where: string): Connection {
-  const mend = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
-  throw invalid(`no connection ${displayId(id)} in: ${where}; ${mend}`);
+  const fix = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
+  throw invalid(`no connection ${displayId(id)} in: ${where}; ${fix}`);
 }
 
 function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {

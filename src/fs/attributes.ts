@@ -76,13 +76,13 @@ export function checkAttributes(
   const given: ObjectAttributes = {};
   for (const name of names) {
     if (init[name] === undefined) continue;
-    if (!attributes.includes(name)) throw notCarried(name);
+    if (!attributes.includes(name)) throw notCarriedError(name);
     Object.assign(given, { [name]: checked(name, init) });
   }
   return given;
 }
 
-function notCarried(name: AttributeName): Error {
+function notCarriedError(name: AttributeName): Error {
   return failure("Unsupported", `objects of this provider have no ${name}`);
 }
 
@@ -179,7 +179,7 @@ export function withChanges(info: ObjectInfo, changes: AttributeChanges, driver:
   const set = Object.fromEntries(NAMES.map((name) => [name, changes[name] ?? undefined]));
   const removed = NAMES.filter((name) => changes[name] === null);
   for (const name of removed) {
-    if (!driver.attributes.includes(name)) throw notCarried(name);
+    if (!driver.attributes.includes(name)) throw notCarriedError(name);
     kept[name] = undefined;
   }
   return { attributes: { ...kept, ...checkAttributes(set, driver) }, changed };

@@ -91,7 +91,7 @@ export interface CheckedBody {
 }
 
 /** Returns a body that fails at its end if it has another checksum, unless the driver has that verified. */
-export async function checkedBody(
+export async function verifyChecksum(
   body: Body,
   init: WriteOptions,
   { checksums = [] }: Driver,

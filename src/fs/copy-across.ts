@@ -30,7 +30,7 @@ export async function copyAcross(
   });
   const { size } = info;
   const print = new Md5Stream();
-  const sent = convertErrors(asStated(info, body, print), convertError);
+  const sent = convertErrors(verifyMd5(info, body, print), convertError);
   try {
     if (move) await waitUntilDistinct(info, signal);
     const tagged = await withTags(source, info, signal).catch((error) => {
@@ -84,7 +84,7 @@ export function sameSecond(a: Date | undefined, b: Date | undefined): boolean {
   return Math.abs(a.getTime() - b.getTime()) < 1000;
 }
 
-async function* asStated({ md5 }: ObjectInfo, body: ByteStream, print: Md5Stream): ByteStream {
+async function* verifyMd5({ md5 }: ObjectInfo, body: ByteStream, print: Md5Stream): ByteStream {
   yield* print.of(body);
   if (print.differs(md5)) throw failure("Corrupt", "the bytes that came do not have the MD5 that the provider states");
 }
@@ -116,13 +116,13 @@ export async function checkApart(
   const found = await driver.stat(key, { version: undefined, signal });
   if (!isSame(found, info)) throw failure("ObjectChanged", CHANGED);
   if (info.version !== undefined || !sameSecond(stored.modified, info.modified)) return;
-  throw failure("ObjectChanged", "nothing tells the source from its copy, they may be one object; it is kept");
+  throw failure("ObjectChanged", "source and copy may be the same object; the source was kept");
 }
 
 const CHANGED = "the source changed while it was moved; it is kept beside its copy";
 
 /** The time helps where etags repeat for equal content; headers have whole seconds, listings and JSON are finer. */
-function isSame(found: ObjectInfo, { etag, version, modified }: ObjectState): boolean {
+export function isSame(found: ObjectState, { etag, version, modified }: ObjectState): boolean {
   if (found.etag !== etag) return false;
   if (found.version !== undefined && version !== undefined) return found.version === version;
   if (etag === undefined && (modified === undefined || found.modified === undefined)) return false;
@@ -147,7 +147,7 @@ export async function deleteUnchanged(
 /** Deletes an object in this state only; throws `PreconditionFailed` for another. Succeeds if it is gone. */
 export async function deleteIfSame(
   call: Operation,
-  { key, driver }: ResolvedObject,
+  { key, driver }: Pick<ResolvedObject, "key" | "driver">,
   was: ObjectState,
   signal: AbortSignal | undefined,
 ): Promise<void> {

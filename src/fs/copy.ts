@@ -4,8 +4,8 @@ import { invalid, isStorageError, StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
 import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinct } from "./copy-across.js";
-import type { AttributeName, Driver, ObjectInfo } from "./driver/driver.js";
-import { EncryptedDrivers, encryptedSides, keysApart } from "./encryption.js";
+import type { AttributeName, Driver, DriverListEntry, ObjectInfo } from "./driver/driver.js";
+import { EncryptedDrivers, encryptedSides, haveDifferentKeys } from "./encryption.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
@@ -57,7 +57,7 @@ export class Copies {
   }
 
   /** Returns whether one driver can copy between the two: same provider, same connection. */
-  #together(a: StoragePath, b: StoragePath): boolean {
+  #canCopyInProvider(a: StoragePath, b: StoragePath): boolean {
     return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
   }
 
@@ -78,7 +78,8 @@ export class Copies {
         return op === "move" ? () => this.#finishMove(a, copied, init) : undefined;
       };
       const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, init);
-      await transferTree({ ...tree, op, call, writing, source, target, init, one, drop });
+      const copied = ({ size }: DriverListEntry, rest: string) => init.onStep?.({ path: target.path.join(rest), size });
+      await transferTree({ copied, ...tree, op, call, writing, source, target, init, one, drop });
     });
   }
 
@@ -116,17 +117,19 @@ export class Copies {
     }
     const move = op === "move";
     const inProvider =
-      this.#together(plainSource.path, plainTarget.path) &&
+      this.#canCopyInProvider(plainSource.path, plainTarget.path) &&
       (!replaced || canReplace(plainTarget.driver, init)) &&
-      !keysApart(plainTarget.driver, init);
+      !haveDifferentKeys(plainTarget.driver, init);
     const { source, target } = await writing.run(async () =>
       encryptedSides(plainSource, plainTarget, init, inProvider),
     );
     if (!inProvider) {
       const ifMatch = init.ifMatch ?? listed?.etag;
       const limiter = this.#limiter;
-      const told = (error: unknown) => this.#unasked(init, source, reading.toStorageError(error));
-      const copied = await writing.run(() => copyAcross(source, target, { ...init, ifMatch }, told, { move, limiter }));
+      const convertError = (error: unknown) => this.#mapImplicitCondition(init, source, reading.toStorageError(error));
+      const copied = await writing.run(() =>
+        copyAcross(source, target, { ...init, ifMatch }, convertError, { move, limiter }),
+      );
       if (move) await reading.run(() => checkApart(source, copied, signal));
       return { checked: move };
     }
@@ -143,7 +146,10 @@ export class Copies {
       () =>
         target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, attributes, signal }),
       // Within a provider the response says only that an object is missing: that is the source.
-      (error) => (isStorageError(error, "NotFound") ? missing(error, source.path) : this.#unasked(init, source, error)),
+      (error) =>
+        isStorageError(error, "NotFound")
+          ? missing(error, source.path)
+          : this.#mapImplicitCondition(init, source, error),
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
     if (!info) return move && was ? { was } : {};
@@ -153,10 +159,10 @@ export class Copies {
   }
 
   /** Converts the failure of a condition that the caller did not set into terms that the caller knows. */
-  #unasked({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
+  #mapImplicitCondition({ ifMatch }: CopyOptions, { path }: ResolvedObject, error: unknown): unknown {
     if (ifMatch !== undefined || !isStorageError(error, "PreconditionFailed")) return error;
     const { op, attempts } = error;
-    const detail = "it changed since it was looked at; nothing of it was copied";
+    const detail = "the source changed after it was checked; nothing was copied";
     return new StorageError({ code: "ObjectChanged", op, path: String(path), detail, attempts, cause: error });
   }
 

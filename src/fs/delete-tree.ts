@@ -8,7 +8,7 @@ import type { DeleteOptions } from "./options.js";
 const BATCH = 1000;
 
 /** Fails for a tree that may not be deleted, and for a path that no file can have. */
-export async function checkDoomed({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
+export async function checkDeletable({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
   if (key === "" && !init.emptyBucket)
     throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
   if (init.version !== undefined) throw invalid("recursive and version contradict each other");
@@ -26,8 +26,8 @@ export async function removeTree(
   { signal }: DeleteOptions,
 ): Promise<void> {
   const { key, driver } = reached;
-  const remove = (doomed: readonly ObjectIdentifier[], count?: number) =>
-    deleteIn(batch, { call, driver }, doomed, signal, count);
+  const remove = (targets: readonly ObjectIdentifier[], count?: number) =>
+    deleteIn(batch, { call, driver }, targets, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
   // Lists the next page while this one is being deleted.
   let running: Promise<void> = Promise.resolve();
@@ -36,9 +36,9 @@ export async function removeTree(
   try {
     for await (const page of pagesOf(batch, call, reached, signal)) {
       await running;
-      const doomed = page.map((item) => ({ key: item.key }));
-      if (doomed.length < BATCH) doomed.push(...last.splice(0));
-      running = remove(doomed, page.length);
+      const targets = page.map((item) => ({ key: item.key }));
+      if (targets.length < BATCH) targets.push(...last.splice(0));
+      running = remove(targets, page.length);
       running.catch(() => {});
     }
   } catch (error) {
@@ -64,14 +64,14 @@ function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject,
 
 /** Deletes in all buckets, even after one has failed; throws all failures in one error. */
 export async function deleteGroups(
-  groups: ReadonlyMap<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>,
+  groups: ReadonlyMap<ObjectDriver, { call: Operation; targets: ObjectIdentifier[] }>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const batch = new Batch();
   let first = "";
-  for (const [driver, { call, doomed }] of groups) {
+  for (const [driver, { call, targets }] of groups) {
     first ||= call.at;
-    await deleteIn(batch, { call, driver }, doomed, signal);
+    await deleteIn(batch, { call, driver }, targets, signal);
   }
   batch.check("delete", first, "not deleted");
 }
@@ -80,16 +80,16 @@ export async function deleteGroups(
 async function deleteIn(
   batch: Batch,
   { call, driver }: { call: Operation; driver: ObjectDriver },
-  doomed: readonly ObjectIdentifier[],
+  targets: readonly ObjectIdentifier[],
   signal: AbortSignal | undefined,
-  count = doomed.length,
+  count = targets.length,
 ): Promise<void> {
   try {
-    await driver.delete(doomed, { signal });
+    await driver.delete(targets, { signal });
     batch.done(count);
   } catch (error) {
     if (signal?.aborted) throw call.toStorageError(error);
-    const keys = doomed.map(({ key }) => key);
+    const keys = targets.map(({ key }) => key);
     const failures = call.failures(error, keys);
     batch.done(Math.max(0, count - failures.length));
     for (const failed of failures) batch.fail(failed);

@@ -1,8 +1,7 @@
 /** The encryption of one call. */
 import { isInstance } from "../brand.js";
-import { Secret } from "../connections/connection.js";
+import { Secret } from "../connections/secret.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
-import type { StoragePath } from "../path.js";
 import type {
   CallEncryption,
   CustomerKey,
@@ -12,7 +11,7 @@ import type {
   ObjectInfo,
 } from "./driver/driver.js";
 import { checkHeader } from "./options.js";
-import type { DriverRegistry } from "./registry.js";
+import type { BucketLocation, DriverRegistry } from "./registry.js";
 import { SharedDrivers } from "./shared-drivers.js";
 
 /** The options of a call that choose its encryption. */
@@ -30,7 +29,7 @@ export class EncryptedDrivers extends SharedDrivers {
     this.#init = init;
   }
 
-  override async driver(path: StoragePath): Promise<Driver> {
+  override async driver(path: BucketLocation): Promise<Driver> {
     return withEncryption(await super.driver(path), this.#init);
   }
 }
@@ -118,6 +117,9 @@ export function encryptedSides<A extends Side, B extends Side>(
 }
 
 /** Returns whether a copy with this encryption must pass through this process. */
-export function keysApart({ encryption: support }: Driver, { encryption, customerKey }: EncryptionInit): boolean {
+export function haveDifferentKeys(
+  { encryption: support }: Driver,
+  { encryption, customerKey }: EncryptionInit,
+): boolean {
   return (customerKey ?? encryption?.customerKey) !== undefined && !support?.customerKeyOnCopy;
 }

@@ -60,7 +60,7 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
   async text(): Promise<string> {
     const { toError } = this.#body ?? {};
     const data = await this.bytes();
-    return converted(() => decodeUtf8(data), toError);
+    return withConvertedErrors(() => decodeUtf8(data), toError);
   }
 
   /** Returns the JSON value. Throws `Corrupt` if the bytes are no JSON, or if the value does not fit the schema. */
@@ -68,8 +68,8 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const { schema } = options ?? {};
     const { toError } = this.#body ?? {};
     const text = await this.text();
-    const value = await converted(() => parseJson(text), toError);
-    return schema === undefined ? (value as T) : converted(() => checked(value, schema), toError);
+    const value = await withConvertedErrors(() => parseJson(text), toError);
+    return schema === undefined ? (value as T) : withConvertedErrors(() => checked(value, schema), toError);
   }
 
   /** Returns a web stream of the bytes. */
@@ -104,7 +104,7 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 }
 
-/** Closes the response even if nobody has asked for its first chunk, which a generator would not. */
+/** Closes the response even if the caller has not asked for its first chunk, which a generator would not. */
 class Reading implements AsyncIterator<Uint8Array> {
   readonly #body: OpenBody;
   readonly #decoded: AsyncIterator<Uint8Array>;
@@ -131,7 +131,10 @@ class Reading implements AsyncIterator<Uint8Array> {
   }
 }
 
-async function converted<T>(work: () => T | Promise<T>, toError: OpenBody["toError"] | undefined): Promise<T> {
+async function withConvertedErrors<T>(
+  work: () => T | Promise<T>,
+  toError: OpenBody["toError"] | undefined,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -1,5 +1,7 @@
 /** Entry point of this folder: storage as the other folders use it. */
 export { Batch } from "./batch.js";
+export { deleteListed } from "./delete-listed.js";
+export type { OperationEvent, RequestEvent } from "./driver/observed-http.js";
 export type { Objects } from "./objects.js";
 export { type CreateStorageOptions, createObjects } from "./open.js";
 export type { Abortable, Compression, ListEntry, ListOptions, Range, ReadOptions, WriteOptions } from "./options.js";

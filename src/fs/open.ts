@@ -5,10 +5,12 @@ import { memoryLimiter } from "../concurrency.js";
 import type { ConnectionSource } from "../connections/index.js";
 import { checkOptions, invalid, type OptionNames } from "../errors.js";
 import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
+import { observed } from "./driver/observed-http.js";
 import { Objects } from "./objects.js";
+import { ObservedStorage } from "./observed-storage.js";
 import type { StorageContext } from "./registry.js";
 import { BucketDrivers, type DriverRegistry } from "./registry.js";
-import { Storage } from "./storage.js";
+import type { Storage } from "./storage.js";
 
 /** The parts of a Storage, or of {@link Objects}, whose drivers need fewer methods. */
 export interface CreateStorageOptions<D extends ObjectDriver = Driver> {
@@ -36,8 +38,8 @@ const NOWHERE: ConnectionSource = { name: "the option connections, which was lef
 
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function createStorage(options: CreateStorageOptions): Storage {
-  const { reach, shared } = assembled(options);
-  return new Storage(reach, shared);
+  const { reach, shared } = assemble(options);
+  return new ObservedStorage(reach, Object.assign(shared, { observe: observed }));
 }
 
 /**
@@ -45,11 +47,11 @@ export function createStorage(options: CreateStorageOptions): Storage {
  * bundles.
  */
 export function createObjects(options: CreateStorageOptions<ObjectDriver>): Objects {
-  const { reach, shared } = assembled(options);
+  const { reach, shared } = assemble(options);
   return new Objects(reach, shared);
 }
 
-function assembled<D extends ObjectDriver>(
+function assemble<D extends ObjectDriver>(
   options: CreateStorageOptions<D>,
 ): { reach: DriverRegistry<D>; shared: DriverContext } {
   checkOptions("createStorage", options, NAMES as OptionNames<CreateStorageOptions<D>>);

@@ -193,6 +193,8 @@ export interface CopyOptions extends Abortable, KeyOptions {
   followLinks?: boolean | undefined;
   /** Receives the number of bytes that have passed through this process so far, of all objects together. */
   onProgress?: ((bytes: number) => void) | undefined;
+  /** Receives the object in the target when it is complete, of a recursive copy or move; its size if it is listed. */
+  onStep?: ((step: { path: StoragePath; size: number | undefined }) => void) | undefined;
 }
 
 export interface DeleteObjectOptions extends Abortable {
@@ -297,6 +299,7 @@ export const COPY: OptionNames<CopyOptions> = {
   encryption: true,
   customerKey: true,
   onProgress: true,
+  onStep: true,
   signal: true,
 };
 export const SIGN: OptionNames<SignedUrlOptions> = {
@@ -382,7 +385,7 @@ export function checkMetadata(metadata: Record<string, string> | undefined): Rec
 
 /** Checks that text can travel in a header: no control characters, well-formed Unicode. */
 export function checkHeader(what: string, value: string): void {
-  if (typeof value !== "string") throw invalid(`${what} must be text`);
+  if (typeof value !== "string") throw invalid(`${what} must be a string`);
   if (/[\u0000-\u001f\u007f]/.test(value)) throw invalid(`${what} has a control character`);
   if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }

@@ -6,8 +6,7 @@ import { abortable, type ByteStream, collect } from "../streams.js";
 import { AdaptiveConcurrency } from "./driver/adaptive-concurrency.js";
 import type { Driver, ObjectDriver, ObjectInfo } from "./driver/driver.js";
 import {
-  clamped,
-  endingWith,
+  clampEnd,
   type OpenedRead,
   openRead,
   type ReadRequest,
@@ -16,6 +15,7 @@ import {
   readAll,
   readStream,
   sizeOf,
+  withSignal,
 } from "./resumable-read.js";
 
 /**
@@ -41,10 +41,10 @@ export interface LimitedReadRequest extends ReadRequest {
 }
 
 /** How many ranges are in flight, and what it learns from them. */
-type Lanes = Pick<AdaptiveConcurrency, "limit" | "moved" | "refused">;
+type Lanes = Pick<AdaptiveConcurrency, "limit" | "recordBytes" | "recordRefusal">;
 
-function fixed(limit: number): Lanes {
-  return { limit, moved() {}, refused() {} };
+function fixedConcurrency(limit: number): Lanes {
+  return { limit, recordBytes() {}, recordRefusal() {} };
 }
 
 /**
@@ -61,9 +61,10 @@ export async function readParallel(
   const opened = await (parallel === undefined ? openRead(driver, key, wanted) : openFirst(driver, key, wanted));
   const { info, pinned, body } = opened;
   if (!pinned.isCertain) return opened;
-  if (parallel !== undefined) return { info, body: inOrder(opened, wanted, fixed(parallel), { limiter }) };
+  if (parallel !== undefined)
+    return { info, body: streamInOrder(opened, wanted, fixedConcurrency(parallel), { limiter }) };
   if (!isWorthRanges(driver, body.left)) return opened;
-  return { info, body: inOrder(opened, wanted, new AdaptiveConcurrency(MOST_OF_STREAM, RANGE), { limiter }) };
+  return { info, body: streamInOrder(opened, wanted, new AdaptiveConcurrency(MOST_OF_STREAM, RANGE), { limiter }) };
 }
 
 /** Files are not: they wait for no network, and an open one stays the version that it was. */
@@ -89,7 +90,7 @@ export async function readAllParallel(
   const into = Buffer.allocUnsafeSlow(size);
   const lanes = new AdaptiveConcurrency(MOST_OF_ARRAY, RANGE);
   let at = 0;
-  for await (const chunk of abortable(inOrder(opened, wanted, lanes, { into }), signal)) {
+  for await (const chunk of abortable(streamInOrder(opened, wanted, lanes, { into }), signal)) {
     if (chunk.buffer !== into.buffer) into.set(chunk, at);
     at += chunk.byteLength;
   }
@@ -100,7 +101,7 @@ export async function readAllParallel(
 async function openFirst(driver: ObjectDriver, key: string, wanted: ReadRequest): Promise<OpenedRead> {
   const opened = await openRead(driver, key, wanted, firstEnd(wanted));
   const { pinned, info, body } = opened;
-  if (pinned.isCertain || body.left === clamped(wanted.end, info.size) - wanted.start) return opened;
+  if (pinned.isCertain || body.left === clampEnd(wanted.end, info.size) - wanted.start) return opened;
   await body.return();
   return openRead(driver, key, wanted);
 }
@@ -121,7 +122,7 @@ async function fill(
 ): Promise<Uint8Array> {
   const into = Buffer.allocUnsafeSlow(size);
   const stop = new LinkedAbortController(signal);
-  const rest = endingWith(stop.signal, pinned);
+  const rest = withSignal(stop.signal, pinned);
   let next = RANGE;
   async function lane(first?: ResumableBody): Promise<void> {
     if (first) await place(first, into.subarray(0, RANGE), stop.signal);
@@ -133,7 +134,7 @@ async function fill(
     }
   }
   try {
-    await together([lane(body), ...Array.from({ length: parallel - 1 }, () => lane())], stop);
+    await settleAll([lane(body), ...Array.from({ length: parallel - 1 }, () => lane())], stop);
     return into;
   } finally {
     stop.dispose();
@@ -151,7 +152,7 @@ async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal)
 }
 
 /** Waits for all tasks; the first failure stops the others and is thrown once they have ended. */
-async function together(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
+async function settleAll(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
   await Promise.all(tasks.map((task) => task.catch((error) => stop.abort(error))));
   stop.signal.throwIfAborted();
 }
@@ -159,12 +160,12 @@ async function together(tasks: readonly Promise<void>[], stop: LinkedAbortContro
 /** Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array. */
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
-function inOrder(opened: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room): ByteStream {
+function streamInOrder(opened: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room): ByteStream {
   const delivery = new Delivery(new OrderedRead(opened, wanted, lanes, room));
   return { [Symbol.asyncIterator]: () => delivery };
 }
 
-/** Closes the open response even if nobody has asked for its first chunk, which a generator would not. */
+/** Closes the open response even if the caller has not asked for its first chunk, which a generator would not. */
 class Delivery implements AsyncIterator<Uint8Array> {
   readonly #read: OrderedRead;
   readonly #chunks: AsyncIterator<Uint8Array>;
@@ -213,7 +214,7 @@ class OrderedRead {
     this.#room = room;
     this.#start = wanted.start;
     // A range may start past the end.
-    this.#end = Math.max(wanted.start, clamped(wanted.end, info.size));
+    this.#end = Math.max(wanted.start, clampEnd(wanted.end, info.size));
     this.#stop = new LinkedAbortController(wanted.signal);
     this.#pinned = new WatchedRead(this.#stop.signal, pinned, lanes);
     this.#at = wanted.start;
@@ -223,11 +224,11 @@ class OrderedRead {
 
   async *deliver(): ByteStream {
     try {
-      this.#widen();
+      this.#prefetchMore();
       yield* this.#respond(this.#first);
       for (;;) {
         for (let range = this.#ahead.shift(); range; range = this.#ahead.shift()) {
-          this.#widen();
+          this.#prefetchMore();
           // One request alone, and later more: by now there are too many for the server.
           if (await range.isRefused()) {
             range.drop();
@@ -275,8 +276,8 @@ class OrderedRead {
           more = more.subarray(chunk.byteLength);
           this.#at += chunk.byteLength;
           // The clock of one response is the time that it was waited for: a slow consumer is no slow line.
-          this.#lanes.moved(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
-          this.#widen();
+          this.#lanes.recordBytes(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
+          this.#prefetchMore();
           yield chunk;
           if (this.#at < this.#until || more.byteLength + response.left === 0) continue;
           if (this.#ahead[0]?.answered) return;
@@ -289,13 +290,13 @@ class OrderedRead {
   }
 
   /**
-   * The open response goes on over a range that was not answered while it brought as much itself, and to the end if the
-   * server does not answer ranges at all.
+   * If the open response reaches a range before the response to that range starts, it delivers the range itself, and
+   * the rest too if the server does not answer ranges at all.
    */
   #takeOver(): void {
     const range = this.#ahead.shift();
     range?.drop();
-    this.#lanes.refused();
+    this.#lanes.recordRefusal();
     if (range && !range.failed) {
       this.#until = range.end;
       return;
@@ -306,7 +307,7 @@ class OrderedRead {
     this.#next = this.#end;
   }
 
-  #widen(): void {
+  #prefetchMore(): void {
     if (!this.#rangesHelp || this.#lanes.limit === 1) return;
     if (this.#until === this.#end && this.#end - this.#at > 2 * RANGE && this.#ahead.length === 0) {
       this.#until = this.#at + RANGE;
@@ -320,8 +321,8 @@ class OrderedRead {
 
   /** A range that moves may show that more of them pay while the consumer waits for one. */
   readonly #moved = (bytes: number): void => {
-    this.#lanes.moved(bytes, performance.now());
-    this.#widen();
+    this.#lanes.recordBytes(bytes, performance.now());
+    this.#prefetchMore();
   };
 
   #memory(end: number): Memory {
@@ -343,7 +344,7 @@ class WatchedRead extends ResumableRead {
   constructor(signal: AbortSignal, { driver, key, info, version }: ResumableRead, lanes: Lanes) {
     const read: ObjectDriver["read"] = async (...request) => {
       const answer = await driver.read(...request);
-      if ((answer.attempts ?? 1) > 1) lanes.refused();
+      if ((answer.attempts ?? 1) > 1) lanes.recordRefusal();
       return answer;
     };
     super({ read, codeOf: (...failed) => driver.codeOf(...failed) }, key, info, version, signal);
@@ -352,7 +353,7 @@ class WatchedRead extends ResumableRead {
 
   override codeOf(error: unknown): ErrorCode {
     const code = super.codeOf(error);
-    if (REFUSALS.has(code)) this.#lanes.refused();
+    if (REFUSALS.has(code)) this.#lanes.recordRefusal();
     return code;
   }
 }
@@ -364,7 +365,7 @@ type Memory = MemoryLimiter | Uint8Array;
 class PrefetchedRange {
   /** Whether its first bytes have come. */
   answered = false;
-  /** Whether it failed in a way that no other request can mend. */
+  /** Whether it failed in a way that no other request can fix. */
   failed = false;
   readonly #pinned: ResumableRead;
   readonly #start: number;
@@ -426,7 +427,7 @@ class PrefetchedRange {
   }
 
   async #fetch(memory: Memory): Promise<Uint8Array | undefined> {
-    const into = memory instanceof Uint8Array ? memory : await this.#granted(memory);
+    const into = memory instanceof Uint8Array ? memory : await this.#acquireBuffer(memory);
     if (!into) return undefined;
     let at = 0;
     for await (const chunk of this.#body) {
@@ -438,7 +439,7 @@ class PrefetchedRange {
     return into;
   }
 
-  async #granted(limiter: MemoryLimiter): Promise<Uint8Array | undefined> {
+  async #acquireBuffer(limiter: MemoryLimiter): Promise<Uint8Array | undefined> {
     const size = this.end - this.#start;
     const release = await limiter.acquire(size, this.#queue.signal).catch(() => undefined);
     if (!release) return undefined;

@@ -4,13 +4,13 @@ import { failure } from "../errors.js";
 import { abortable, collect } from "../streams.js";
 import type { ObjectDriver } from "./driver/driver.js";
 import {
-  clamped,
-  endingWith,
+  clampEnd,
   type OpenedRead,
   openRead,
   type ReadRequest,
   ResumableBody,
   type ResumableRead,
+  withSignal,
 } from "./resumable-read.js";
 
 /** The maximum gap in bytes between two ranges fetched in one request. */
@@ -45,7 +45,7 @@ export async function fetchRanges(
   options: Partial<Pick<ReadRequest, "ifMatch" | "version" | "signal">> & { budget: MemoryLimiter },
 ): Promise<Uint8Array[]> {
   const { ifMatch, version, signal, budget } = options;
-  const groups = grouped(ranges);
+  const groups = groupRanges(ranges);
   const results: Uint8Array[] = ranges.map(() => new Uint8Array(0));
   const [first] = groups;
   if (!first) return results;
@@ -63,7 +63,7 @@ export async function fetchRanges(
 }
 
 /** Groups ranges into as few requests as `GAP` and `LARGEST` allow, in the order of their first bytes. */
-function grouped(ranges: readonly ByteRange[]): Group[] {
+function groupRanges(ranges: readonly ByteRange[]): Group[] {
   const sorted = ranges
     .map(({ start, end = Number.POSITIVE_INFINITY }, index) => ({ start, end, index }))
     .filter(({ start, end }) => start < end)
@@ -97,7 +97,7 @@ async function fetchGroups(
   const one = async (group: Group, read: (from: ResumableRead) => ResumableBody) => {
     try {
       const leave = await lanes.acquire(1, stop.signal);
-      await fetchOne(group, read(endingWith(stop.signal, pinned)), budget, stop.signal, take).finally(leave);
+      await fetchOne(group, read(withSignal(stop.signal, pinned)), budget, stop.signal, take).finally(leave);
     } catch (error) {
       stop.abort(error);
     }
@@ -105,7 +105,7 @@ async function fetchGroups(
   const tasks = [one(first!, () => body)];
   for (const group of others) {
     if (group.start >= info.size) break;
-    tasks.push(one(group, (from) => new ResumableBody(from, group.start, clamped(group.end, info.size))));
+    tasks.push(one(group, (from) => new ResumableBody(from, group.start, clampEnd(group.end, info.size))));
   }
   await Promise.all(tasks);
   stop.dispose();

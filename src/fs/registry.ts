@@ -10,6 +10,9 @@ import { StoragePath } from "../path.js";
 import type { Driver, DriverContext, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import type { PathLike } from "./options.js";
 
+/** The part of a path that names a bucket, or without a bucket the account. */
+export type BucketLocation = Pick<StoragePath, "scheme" | "connectionId" | "bucket">;
+
 /** The drivers of a Storage, and what its verbs take for paths. */
 export interface DriverRegistry<D extends ObjectDriver = Driver> {
   readonly kit: StorageContext;
@@ -18,7 +21,7 @@ export interface DriverRegistry<D extends ObjectDriver = Driver> {
   /** Returns what a caller gave as a path. */
   path(at: PathLike): StoragePath;
   /** Returns the driver of the bucket of `path`. */
-  driver(path: StoragePath): Promise<D>;
+  driver(path: BucketLocation): Promise<D>;
   /** Returns the function that opens drivers of this scheme; aliases of one provider share it. */
   opener(scheme: string): OpenDriver<D>;
   close(): Promise<void>;
@@ -50,7 +53,7 @@ export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverReg
   }
 
   /** Returns the driver of the bucket of `path`. Does not cache a failure. */
-  driver(path: StoragePath): Promise<D> {
+  driver(path: BucketLocation): Promise<D> {
     if (this.#closed) throw invalid("the storage is closed");
     const open = this.opener(path.scheme);
     const buckets = this.#buckets(open);
@@ -82,7 +85,7 @@ export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverReg
     return buckets;
   }
 
-  async #connect(open: OpenDriver<D>, { bucket, connectionId }: StoragePath): Promise<D> {
+  async #connect(open: OpenDriver<D>, { bucket, connectionId }: BucketLocation): Promise<D> {
     const asked = connectionId !== undefined && !open.ownCredentials;
     return open(bucket, asked ? await this.#connection(connectionId) : undefined, this.#shared);
   }

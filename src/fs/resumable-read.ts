@@ -41,11 +41,11 @@ export async function openRead(
   const { start, ifMatch, version, signal } = wanted;
   const { info, body } = await driver.read(key, { start, end: until, ifMatch, version, signal });
   const pinned = new ResumableRead(driver, key, info, version, signal);
-  return { pinned, info, body: new ResumableBody(pinned, start, clamped(until, info.size), body) };
+  return { pinned, info, body: new ResumableBody(pinned, start, clampEnd(until, info.size), body) };
 }
 
 /** Clamps the end of a range to an object of `size` bytes. */
-export function clamped(end: number | undefined, size: number): number {
+export function clampEnd(end: number | undefined, size: number): number {
   return Math.min(end ?? size, size);
 }
 
@@ -71,11 +71,11 @@ export class ResumableRead {
     const { driver, key, info, version, signal } = this;
     const ifMatch = info.etag;
     const answer = await driver.read(key, { start, end, ifMatch, version, signal }).catch((error) => {
-      throw GONE.has(this.codeOf(error)) ? changed(error) : error;
+      throw GONE.has(this.codeOf(error)) ? objectChangedError(error) : error;
     });
     if (answer.info.etag === info.etag && answer.info.size === info.size) return answer.body;
     await answer.body[Symbol.asyncIterator]().return?.();
-    throw changed();
+    throw objectChangedError();
   }
 
   codeOf(error: unknown): ErrorCode {
@@ -85,14 +85,14 @@ export class ResumableRead {
 }
 
 /** Returns the same version, for tasks that end with another signal. */
-export function endingWith(signal: AbortSignal, { driver, key, info, version }: ResumableRead): ResumableRead {
+export function withSignal(signal: AbortSignal, { driver, key, info, version }: ResumableRead): ResumableRead {
   return new ResumableRead(driver, key, info, version, signal);
 }
 
 const GONE: ReadonlySet<ErrorCode> = new Set(["PreconditionFailed", "ObjectChanged", "NotFound"]);
 const PASSING: ReadonlySet<ErrorCode> = new Set(["Unavailable", "Timeout"]);
 
-function changed(cause?: unknown): Error {
+function objectChangedError(cause?: unknown): Error {
   return failure("ObjectChanged", "the object was replaced or deleted while it was read", { cause });
 }
 
@@ -209,7 +209,7 @@ export async function readAll(driver: ObjectDriver, key: string, wanted: ReadReq
 
 /** Returns the number of requested bytes that the object has. */
 export async function sizeOf({ info, body }: OpenedRead, { start, end }: ReadRequest): Promise<number> {
-  const size = Math.max(0, clamped(end, info.size) - start);
+  const size = Math.max(0, clampEnd(end, info.size) - start);
   if (size <= constants.MAX_LENGTH) return size;
   await body.return();
   throw failure("TooLarge", `${size} bytes, an array holds ${constants.MAX_LENGTH}; read it as a stream`);

@@ -2,7 +2,7 @@
 import type { StoragePath } from "../path.js";
 import type { Driver, OpenDriver } from "./driver/driver.js";
 import type { PathLike } from "./options.js";
-import type { DriverRegistry, StorageContext } from "./registry.js";
+import type { BucketLocation, DriverRegistry, StorageContext } from "./registry.js";
 
 export class SharedDrivers implements DriverRegistry {
   readonly #whole: DriverRegistry;
@@ -23,7 +23,7 @@ export class SharedDrivers implements DriverRegistry {
     return this.#whole.path(at);
   }
 
-  driver(path: StoragePath): Promise<Driver> {
+  driver(path: BucketLocation): Promise<Driver> {
     return this.#whole.driver(path);
   }
 

@@ -10,9 +10,10 @@ import {
   WRITE_WITH_ATTRIBUTES,
 } from "./attributes.js";
 import { Batch } from "./batch.js";
-import { checkedBody } from "./checksum.js";
+import { Buckets } from "./buckets.js";
+import { verifyChecksum } from "./checksum.js";
 import { Copies } from "./copy.js";
-import { checkDoomed, deleteGroups, removeTree } from "./delete-tree.js";
+import { checkDeletable, deleteGroups, removeTree } from "./delete-tree.js";
 import type {
   Driver,
   DriverContext,
@@ -119,7 +120,7 @@ export class Storage extends Objects<Driver> {
       const { body: bytes, contentType } = unwrapBody(body);
       const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
       if (init.checksum === undefined) return writeObject(reached, bytes, typed, more);
-      const { checksum, ...checked } = await checkedBody(bytes, init, driver, kit.written);
+      const { checksum, ...checked } = await verifyChecksum(bytes, init, driver, kit.written);
       return writeObject(reached, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
     });
   }
@@ -214,10 +215,10 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Changes an object by a function of its current state, so that no other writer's change is lost. `change` receives
-   * what `get` returns, or undefined if there is no object, and returns the new body, or undefined to leave everything
-   * as it is. The body is written only over the state that was seen; if another writer came between, `change` is called
-   * again after a random pause, `attempts` times in all. Attributes stay unless `init` has others.
+   * Reads an object, applies `change` and writes the result under a condition, so that no other writer's change is lost.
+   * `change` receives what `get` returns, or undefined if there is no object, and returns the new body, or undefined to
+   * leave the object as it is. On a conflict with another writer, `change` is called again after a random pause,
+   * `attempts` times in all. Attributes stay unless `init` has others.
    *
    * Returns the receipt, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
    * `AlreadyExists` after the last attempt; `CommitUnknown` if a response was lost and nothing shows whether the change
@@ -352,7 +353,7 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Brings the tree at `to` to the state of the tree at `from`, and returns the numbers of what it did. Copies objects
+   * Synchronizes the tree at `to` with the tree at `from`, and returns the counts of what it did. Copies objects
    * that are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete
    * copies are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws
    * one BatchError at the end; then it deletes nothing.
@@ -367,8 +368,7 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
-   * success; every one that could not be deleted is named in a {@link BatchError}. Nothing is deleted before all paths
-   * are checked. With `ifMatch`, deletes one object in one state only.
+   * success. Checks all paths first, and throws a {@link BatchError} that lists the objects it could not delete. With `ifMatch`, deletes one object in one state only.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
@@ -379,7 +379,7 @@ export class Storage extends Objects<Driver> {
     for (const one of toPathList(at)) {
       const call = new Operation("delete", "delete", { signal });
       const reached = await call.run(() => call.bucket(this.#reach, one));
-      await call.run(() => checkDoomed(reached, init));
+      await call.run(() => checkDeletable(reached, init));
       trees.push({ call, reached });
     }
     const batch = new Batch();
@@ -391,6 +391,11 @@ export class Storage extends Objects<Driver> {
       });
     }
     batch.check("delete", trees[0]?.call.at ?? "", "not deleted");
+  }
+
+  /** @internal For operations that bundles of the verbs alone leave out. */
+  get reach(): DriverRegistry {
+    return this.#reach;
   }
 
   /**
@@ -417,8 +422,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Returns the same verbs for keys below `base`, which they cannot leave: a key is relative text, or the path of an
-   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. Closing
-   * it does nothing; it ends with this Storage.
+   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. It
+   * closes with this Storage.
    *
    * @example
    * const tenant = storage.at("s3://bucket/tenants/42");
@@ -427,6 +432,19 @@ export class Storage extends Objects<Driver> {
    */
   at(base: PathLike): Storage {
     return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
+  }
+
+  /**
+   * Returns the verbs about the buckets of an account, `scheme://[connection@]`: list, create and delete. Throws
+   * `Unsupported` for files, which have no buckets.
+   *
+   * @example
+   * const buckets = storage.buckets("s3://");
+   * await buckets.create("my-new-bucket");
+   * for await (const { name, created } of buckets.list()) console.log(name, created);
+   */
+  buckets(account: string): Buckets {
+    return new Buckets(this.#reach, account);
   }
 
   /** Returns the Storage that reads with the customer's key of these options, and the other options. */
@@ -444,13 +462,13 @@ export class Storage extends Objects<Driver> {
   async #deleteObjects(paths: readonly PathLike[], { version, signal }: DeleteObjectOptions): Promise<void> {
     const [first] = paths;
     if (first !== undefined && paths.length === 1) return super.delete(first, { version, signal });
-    const groups = new Map<ObjectDriver, { call: Operation; doomed: ObjectIdentifier[] }>();
+    const groups = new Map<ObjectDriver, { call: Operation; targets: ObjectIdentifier[] }>();
     for (const one of paths) {
       const call = new Operation("delete", "delete", { signal });
       const { key, driver } = await call.run(() => call.object(this.#reach, one));
-      const group = groups.get(driver) ?? { call, doomed: [] };
+      const group = groups.get(driver) ?? { call, targets: [] };
       groups.set(driver, group);
-      group.doomed.push(version === undefined ? { key } : { key, version });
+      group.targets.push(version === undefined ? { key } : { key, version });
     }
     await deleteGroups(groups, signal);
   }

@@ -95,7 +95,7 @@ export async function sync(
     if (await areNested(source, target))
       throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
     if (init?.delete) refuseOneBucket(reach, source.path, target.path);
-    const there = await writing.run(() => listed(target, init));
+    const there = await writing.run(() => listTree(target, init));
     const run = new Sync(storage, source, target, { ...init, chosen, there });
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
     await copyTree(copying, { parallel: init.concurrency, skip: run.skip, copied: run.copied });
@@ -158,7 +158,7 @@ function parentsOf(rest: string): string[] {
 type Listed = Map<string, Pick<DriverListEntry, "size" | "modified">>;
 
 /** A map and no merge of two listings, since not every service lists in key order. About 200 bytes an object. */
-async function listed({ key, driver }: ResolvedObject, { signal, followLinks }: SyncOptions): Promise<Listed> {
+async function listTree({ key, driver }: ResolvedObject, { signal, followLinks }: SyncOptions): Promise<Listed> {
   const found: Listed = new Map();
   const prefix = key === "" ? "" : `${key}/`;
   const pages = driver.list(prefix, {
@@ -237,9 +237,9 @@ class Sync {
     if (!this.#run.delete) return;
     if (this.#seen === 0)
       throw failure("NotFound", "no object of the source takes part, so nothing was deleted from the target");
-    const doomed = [...this.#rest].filter(([rest]) => chosen(rest));
-    for (let at = 0; at < doomed.length; at += BATCH) {
-      const steps = doomed.slice(at, at + BATCH).map(([rest, { size }]) => {
+    const targets = [...this.#rest].filter(([rest]) => chosen(rest));
+    for (let at = 0; at < targets.length; at += BATCH) {
+      const steps = targets.slice(at, at + BATCH).map(([rest, { size }]) => {
         return { action: "delete" as const, path: this.#at(this.#target, rest), size };
       });
       const paths = steps.map(({ path }) => path);

@@ -26,7 +26,7 @@ export function summed(onProgress: ((bytes: number) => void) | undefined): () =>
 /** Deletes what was moved. */
 export type Finish = () => Promise<void>;
 
-/** Copies one object; one of a store only as it was `listed`. What is left to do of a move is returned. */
+/** Copies one object, if it is unchanged since the listing. Returns the delete that completes a move. */
 type One = (from: StoragePath, to: StoragePath, listed: ObjectState | undefined) => Promise<Finish | undefined>;
 
 export type TreeVerb = "copy" | "move" | "sync";
@@ -187,7 +187,7 @@ class TreeWalk {
       copied.push({ item, from, finish: await this.#transfer(item, from) });
     });
     for (const { item, from, finish } of copied)
-      await this.#named(from, async () => {
+      await this.#collectFailure(from, async () => {
         await finish?.();
         this.#left.delete(item.key);
         this.#batch.done(1, item.size);
@@ -209,7 +209,7 @@ class TreeWalk {
       for (let step = await items.next(); !step.done && !this.#over; step = await items.next()) {
         const { value } = step;
         const from = below(this.#tree.source.path, value.key);
-        await this.#named(from, () => work(value, from));
+        await this.#collectFailure(from, () => work(value, from));
       }
     };
     // No worker is still copying when the call ends.
@@ -219,7 +219,7 @@ class TreeWalk {
     if (failed?.status !== "rejected") return;
     const { call, init } = this.#tree;
     if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
-    // Without the rest of the listing nobody knows what else there is; what was done is told all the same.
+    // The rest of the listing is unknown; what was done is still reported.
     this.#over = true;
     this.#batch.fail({ path: call.at, error: call.toStorageError(failed.reason) });
   }
@@ -250,7 +250,7 @@ class TreeWalk {
   }
 
   /** Does `work` for one entry, whose failure does not stop the others. */
-  async #named(from: StoragePath, work: () => Promise<void>): Promise<void> {
+  async #collectFailure(from: StoragePath, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {

@@ -34,7 +34,7 @@ export async function updateObject(
   const { attempts = ATTEMPTS, ...options } = init;
   checkCount("attempts", attempts, 1);
   for (let attempt = 1; ; attempt++) {
-    const done = await once(storage, path, change, options, attempt < attempts);
+    const done = await tryUpdate(storage, path, change, options, attempt < attempts);
     if (done !== "again") return done;
     const limit = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
     await pause(Math.random() * limit, init.signal);
@@ -42,7 +42,7 @@ export async function updateObject(
 }
 
 /** Returns the outcome of one attempt; "again" if another writer came between and there are attempts left. */
-async function once(
+async function tryUpdate(
   storage: Verbs,
   path: StoragePath,
   change: UpdateFunction,

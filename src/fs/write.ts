@@ -42,7 +42,7 @@ export function writeObject(
   checkHeader("contentType", contentType);
   checkUnread(body, kit.written);
   const metadata = checkMetadata(init.metadata);
-  const source = sized(body, size);
+  const source = sizedBody(body, size);
   const encode = encoding(reached, init);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
   const options = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
@@ -50,16 +50,16 @@ export function writeObject(
 }
 
 /** Returns the body as bytes, with a length that is known, or promised and enforced. */
-function sized(body: Body, size: number | undefined): { bytes: ByteStream; size: number | undefined } {
+function sizedBody(body: Body, size: number | undefined): { bytes: ByteStream; size: number | undefined } {
   const data = whole(body);
-  const bytes = data ? single(data) : foreign(toByteStream(body));
+  const bytes = data ? single(data) : tagCallerErrors(toByteStream(body));
   const known = data?.byteLength ?? (body instanceof Blob ? body.size : undefined);
   if (known !== undefined && (size === undefined || size === known)) return { bytes, size: known };
   return { bytes: size === undefined ? bytes : exactly(bytes, size), size };
 }
 
 /** Yields the same bytes; marks an error of the caller's own stream, so that no layer wraps it. */
-async function* foreign(bytes: ByteStream): ByteStream {
+async function* tagCallerErrors(bytes: ByteStream): ByteStream {
   try {
     yield* bytes;
   } catch (error) {
@@ -83,11 +83,11 @@ export function codecOf(compression: Compression | undefined, { path, kit }: Pla
 
 export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ObjectReadOptions): Stage {
   const codec = codecOf(compression, place);
-  return codec ? (bytes) => released(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
+  return codec ? (bytes) => releaseOnEnd(bytes, () => codec.decode(bytes, { maxDecodedBytes, signal })) : asIs;
 }
 
 /** Runs `read` over `bytes` and always closes the source, even if decoding fails before the first chunk. */
-async function* released(bytes: ByteStream, read: () => ByteStream): ByteStream {
+async function* releaseOnEnd(bytes: ByteStream, read: () => ByteStream): ByteStream {
   try {
     yield* read();
   } finally {

@@ -24,11 +24,11 @@ export interface SqsOffloadOptions {
   /** Other places whose bodies are read, such as those of other services: a message is input from outside. */
   allow?: readonly (StoragePath | string)[] | undefined;
   /**
-   * Is told of a message whose body cannot be read; the message is left out, and comes again after its visibility
+   * Called with a message whose body cannot be read; the message is left out, and comes again after its visibility
    * timeout. Without it, the whole ReceiveMessage rejects.
    */
   onUnreadable?: ((message: SqsMessage, error: unknown) => void) | undefined;
-  /** Is told of an object that could not be deleted after its message; the call itself has succeeded. */
+  /** Called with an object that could not be deleted after its message; the call itself has succeeded. */
   onCleanUpFailed?: ((path: StoragePath, error: unknown) => void) | undefined;
 }
 

@@ -19,7 +19,7 @@ export const allowedTypes: XComFeatures = {
         // A pattern can name the type with or without its version.
         if (!allows(name) && !allows(nameAndVersion(name).type)) throw failure(code, refusal(name));
       },
-      restricted: (encoding) => restricted(encoding, allows),
+      restricted: (encoding) => restrictTypes(encoding, allows),
     };
   },
 };
@@ -74,18 +74,18 @@ function piecesOf(pattern: string): string[] {
   const pieces = [""];
   for (const [token, not, set] of pattern.matchAll(/\[(!?)(\]?[^\]]*)\]|[\s\S]/gu)) {
     if (token === "*") pieces.push("");
-    else pieces.push(pieces.pop() + translated(token, not, set));
+    else pieces.push(pieces.pop() + translatePattern(token, not, set));
   }
   return pieces;
 }
 
-function translated(token: string, not: string | undefined, set: string | undefined): string {
+function translatePattern(token: string, not: string | undefined, set: string | undefined): string {
   if (set !== undefined) return `[${not ? "^" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
   return token === "?" ? "." : escaped(token);
 }
 
 /** Returns the encoding without the classes that are not allowed: both writing and reading one is refused. */
-function restricted(encoding: Encoding, allows: AllowList): Encoding {
+function restrictTypes(encoding: Encoding, allows: AllowList): Encoding {
   return {
     ...encoding,
     lower(value, form, zones) {

@@ -22,11 +22,11 @@ export const digests: XComFeatures = {
       refuse("digest needs a name of its own for each value; add {uuid} to keyTemplate");
   },
   digest: (codecs, body, compression, signal) =>
-    digested(() => compressed(codecs, body(), compression, signal), signal),
+    digestBody(() => compressed(codecs, body(), compression, signal), signal),
 };
 
 /** Returns the digest of `encode`'s output and a body of the same bytes. Memory is bounded, whatever their size. */
-async function digested(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
+async function digestBody(encode: () => ByteStream, signal: AbortSignal | undefined): Promise<Digested> {
   const hash = createHash("sha256");
   const kept: Uint8Array[] = [];
   const pace = new Pace();
@@ -40,10 +40,10 @@ async function digested(encode: () => ByteStream, signal: AbortSignal | undefine
     await pace.rest();
   }
   const digest = hash.digest("hex");
-  return { digest, body: length <= KEPT ? Buffer.concat(kept) : same(encode(), digest) };
+  return { digest, body: length <= KEPT ? Buffer.concat(kept) : isSameObject(encode(), digest) };
 }
 
-async function* same(bytes: ByteStream, digest: string): ByteStream {
+async function* isSameObject(bytes: ByteStream, digest: string): ByteStream {
   const hash = createHash("sha256");
   for await (const chunk of bytes) {
     hash.update(chunk);
@@ -110,7 +110,7 @@ export async function readChecked<T>(
   }
 }
 
-const OTHER_BYTES = "the stored bytes do not have the SHA-256 that the object's name tells";
+const OTHER_BYTES = "the stored bytes do not have the SHA-256 in the object's name";
 
 /** Captures the outcome. Corrupt data does not abort the hashing: the digest is the better evidence of it. */
 async function outcomeOf<T>(work: Promise<T>): Promise<() => T> {

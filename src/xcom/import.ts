@@ -128,7 +128,7 @@ function byKey(group: readonly StoredXCom[], otherwise: string | undefined, done
   for (const one of newestFirst) {
     const key = one.key ?? otherwise;
     if (key === undefined)
-      done.skipped.push({ from: String(one.path), why: "its path does not tell the key; name one" });
+      done.skipped.push({ from: String(one.path), why: "its path does not contain the key; name one" });
     else if (keys.has(key)) keys.get(key)!.push(one);
     else keys.set(key, [one]);
   }
@@ -171,7 +171,7 @@ export async function importExported(
   const newest = new NewestRows({ get: (at) => xcom.row(at, { signal }) }, { replace, signal }, done);
   const lines = linesOf(storage, folder.join(INDEX), signal);
   for await (const { file, key: own = key, dagId, runId, taskId, mapIndex, time } of lines) {
-    const why = own === undefined ? "the index does not tell the key; name one" : whyNot(file);
+    const why = own === undefined ? "the index does not tell the key; name one" : reasonToRefuse(file);
     if (why) newest.skip(file, why);
     else {
       const at = { dagId, runId, taskId, mapIndex, key: own! };
@@ -184,7 +184,7 @@ export async function importExported(
   return done;
 }
 
-function whyNot(file: string): string | undefined {
+function reasonToRefuse(file: string): string | undefined {
   if (file.split("/").some((segment) => segment === "" || segment === "." || segment === ".."))
     return "its path leads out of the folder";
   return file.endsWith(".json") ? undefined : "it is no JSON; store it with its serializer";

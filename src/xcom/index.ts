@@ -20,6 +20,7 @@ export { airflowReferences } from "./operations/airflow-references.js";
 export type { SweepShard } from "./operations/candidates.js";
 export { type FsckProblem, type FsckReport, fsck } from "./operations/fsck.js";
 export { type MigratedReference, type MigrateReport, migrate } from "./operations/migrate.js";
+export type { OperationProgress } from "./operations/progress.js";
 export { lineReferences, type ReferenceSource, rowReferences } from "./operations/references.js";
 export { report } from "./operations/report.js";
 export type { ReportBreakdown, ReportGroup, StorageReport } from "./operations/report-data.js";

@@ -93,7 +93,7 @@ export interface Settings extends ReferenceRules {
   plan: XComFeatures["plan"];
 }
 
-/** Checks the options. Throws InvalidArgument, with the mend, for invalid ones. */
+/** Checks the options. Throws InvalidArgument, with what to do, for invalid ones. */
 export function checkOptions(options: Options, features: XComFeatures): Settings {
   const { threshold = -1, compression = null, onMissing = "error", digest = false } = options;
   const { storage, maxDecodedBytes = MAX_DECODED_BYTES, readAliases, serializers, allowedTypes } = options;

@@ -81,8 +81,8 @@ function checkConnection(stored: string, { base, layouts }: ReferenceRules): und
   const rest = restBelow(StoragePath.of({ scheme, bucket, key }), bare);
   if (rest === undefined || placesOf(rest, layouts).length === 0) return;
   const theirs = id === undefined ? "no connection" : `the connection ${JSON.stringify(id)}`;
-  const mend = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;
-  throw invalid(`the reference is of ${theirs}, this backend's base is ${base}; ${mend}`);
+  const fix = `give the backend the path ${start}${id === undefined ? "" : `${id}@`}${bucket}/${key} to read it`;
+  throw invalid(`the reference is of ${theirs}, this backend's base is ${base}; ${fix}`);
 }
 
 /** Refuses a path in place of a row: it would be taken for a value. */

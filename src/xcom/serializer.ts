@@ -25,7 +25,7 @@ export const JSON_SUFFIX = ".json";
 /** Maximum characters of a suffix with its dot. */
 const MAX_SUFFIX = 32;
 
-/** Checks and returns a serializer. Throws InvalidArgument, with the mend, for an invalid one. */
+/** Checks and returns a serializer. Throws InvalidArgument, with what to do, for an invalid one. */
 export function defineSerializer<T>(serializer: Serializer<T>): Serializer<T> {
   const { name, suffix } = serializer;
   nameAndVersion(name);

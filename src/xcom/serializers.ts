@@ -113,7 +113,7 @@ class SerializerSet implements Serializers {
     const found = this.all.find((one) => one.suffix === suffix);
     if (!found) throw unknownSuffix(suffix, this.all.map((one) => `${one.name} for ${one.suffix}`).join(", "));
     this.limits?.checkSerializer(found.name, "PermissionDenied");
-    return { ...found, decode: (body, options) => lent(body, (bytes) => found.decode(bytes, options)) };
+    return { ...found, decode: (body, options) => lendStream(body, (bytes) => found.decode(bytes, options)) };
   }
 }
 
@@ -121,7 +121,7 @@ class SerializerSet implements Serializers {
  * Gives a foreign decoder a stream that is open, and closes it afterwards: an object that is missing is an error also for
  * a decoder that reads nothing, and one that stops early leaves no connection behind.
  */
-async function lent<T>(body: ByteStream, use: (bytes: ByteStream) => Promise<T>): Promise<T> {
+async function lendStream<T>(body: ByteStream, use: (bytes: ByteStream) => Promise<T>): Promise<T> {
   const source = body[Symbol.asyncIterator]();
   try {
     const first = await source.next();
@@ -140,8 +140,8 @@ function isJson(suffix: string): boolean {
 }
 
 function unknownSuffix(suffix: string, known: string): StorageError {
-  const mend = `register the one with suffix "${suffix}" in serializers (there is ${known})`;
-  return failure("Unsupported", `no serializer reads ${suffix}; ${mend}`);
+  const fix = `register the one with suffix "${suffix}" in serializers (there is ${known})`;
+  return failure("Unsupported", `no serializer reads ${suffix}; ${fix}`);
 }
 
 /** Whether a value may be the top level of a row; nested values are checked when they are written. */

@@ -38,7 +38,8 @@ export function settingsFromEnv(env: Env): XComSettings {
 function thresholdOf(text: string | undefined): number {
   if (text === undefined) return -1;
   const value = pythonInt(text);
-  if (value === undefined) throw invalid(`${SETTING.threshold} is no whole number of bytes: ${JSON.stringify(text)}`);
+  if (value === undefined)
+    throw invalid(`${SETTING.threshold}: ${JSON.stringify(text)} is not a valid threshold, expected an integer`);
   return value;
 }
 

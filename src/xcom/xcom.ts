@@ -38,7 +38,7 @@ interface Loading {
 /** Failures of `getMany` that are kept. */
 const MAX_FAILURES = 1000;
 
-function unread(failures: readonly EntryFailure[], completed: number): BatchError {
+function batchReadError(failures: readonly EntryFailure[], completed: number): BatchError {
   return new BatchError({
     op: "getMany",
     path: "",
@@ -130,7 +130,7 @@ export class XCom {
       if (loading.length === AHEAD) yield* await settled(loading.shift()!);
     }
     for (const one of loading) yield* await settled(one);
-    if (failures.length > 0) throw unread(failures, completed);
+    if (failures.length > 0) throw batchReadError(failures, completed);
   }
 
   /**
@@ -180,7 +180,7 @@ export class XCom {
     } catch (error) {
       const isReference = (pathsOf(this.#backend, stored, { owner: at }) ?? []).length > 0;
       if (!isReference || options.signal?.aborted) throw error;
-      const { row } = await look(this.#rows, at, options.signal);
+      const { row } = await tryGet(this.#rows, at, options.signal);
       if (row?.value !== stored) throw error;
       return true;
     }
@@ -304,17 +304,17 @@ async function clearRows(places: Places, filter: RowFilter, options: ClearOption
     throw failure("Unsupported", "the backend cannot tell what it would delete: it has no method pathsOf");
   // Lists all rows before the first delete, since a listing may skip rows when others disappear. Keys only: values are
   // large.
-  const doomed: RowKey[] = [];
-  for await (const row of places.rows.list(filter, options)) doomed.push(checkedKey(row, filter));
+  const targets: RowKey[] = [];
+  for await (const row of places.rows.list(filter, options)) targets.push(checkedKey(row, filter));
   const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], gone: [], kept: [], left: [] };
-  for (const at of doomed) await clearRow(places, at, options, cleared);
+  for (const at of targets) await clearRow(places, at, options, cleared);
   return cleared;
 }
 
 /** A row store is a foreign system: rows it lists outside the filter must not be deleted. */
 function checkedKey(row: XComRow, filter: RowFilter): RowKey {
   if (agreesWith(row, filter)) return keyOfRow(row);
-  throw failure("Corrupt", `the rows list ${JSON.stringify(keyOfRow(row))}, which is not what was asked for`);
+  throw failure("Corrupt", `the row store returned ${JSON.stringify(keyOfRow(row))}, which is outside of the filter`);
 }
 
 interface DeletedRow {
@@ -339,7 +339,7 @@ async function deleteRow(rows: XComRows, at: RowKey, { signal }: RowOptions): Pr
   }
 }
 
-async function look(rows: XComRows, at: RowKey, signal: AbortSignal | undefined): Promise<DeletedRow> {
+async function tryGet(rows: XComRows, at: RowKey, signal: AbortSignal | undefined): Promise<DeletedRow> {
   return rows.get(at, { signal }).then(
     (row) => ({ row }),
     (reason: unknown) => ({ row: undefined, error: { reason } }),
@@ -347,12 +347,14 @@ async function look(rows: XComRows, at: RowKey, signal: AbortSignal | undefined)
 }
 
 async function isGone(rows: XComRows, at: RowKey): Promise<boolean> {
-  const { row, error } = await look(rows, at, undefined);
+  const { row, error } = await tryGet(rows, at, undefined);
   return !row && !error;
 }
 
 async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: ClearOptions, cleared: ClearReport) {
-  const { row, error: stuck } = await (dryRun ? look(places.rows, at, signal) : deleteRow(places.rows, at, { signal }));
+  const { row, error: stuck } = await (dryRun
+    ? tryGet(places.rows, at, signal)
+    : deleteRow(places.rows, at, { signal }));
   const stays = (objects: readonly string[], standing: boolean, error: unknown) => {
     signal?.throwIfAborted();
     const reference = typeof row?.value === "string" ? row.value : undefined;
@@ -361,7 +363,7 @@ async function clearRow(places: Places, at: RowKey, { dryRun = false, signal }: 
   if (stuck) return stays([], true, stuck.reason);
   if (!row) return cleared.gone.push(at);
   cleared.rows++;
-  const { gone, left, error } = await purged(places.backend, row.value, { owner: at, signal }, dryRun);
+  const { gone, left, error } = await purgeStored(places.backend, row.value, { owner: at, signal }, dryRun);
   cleared.objects += gone.length;
   cleared.deleted.push({ at, objects: gone });
   if (error) stays(left, false, error.reason);
@@ -382,14 +384,14 @@ interface Purged {
   error?: { reason: unknown };
 }
 
-async function purged(backend: XComBackend, stored: unknown, options: LoadOptions, dry: boolean): Promise<Purged> {
+async function purgeStored(backend: XComBackend, stored: unknown, options: LoadOptions, dry: boolean): Promise<Purged> {
   let paths: string[] = [];
   try {
-    const told = pathsOf(backend, stored, options)?.map(String);
-    paths = told ?? [];
+    const known = pathsOf(backend, stored, options)?.map(String);
+    paths = known ?? [];
     if (dry) return { gone: paths, left: [] };
     const found = await purgeObjects(backend, stored, options);
-    return { gone: told ?? (found ? [String(stored)] : []), left: [] };
+    return { gone: known ?? (found ? [String(stored)] : []), left: [] };
   } catch (reason) {
     const left = pathsIn(reason, paths);
     return { gone: paths.filter((path) => !left.includes(path)), left, error: { reason } };

@@ -1,5 +1,5 @@
 /**
- * Typical mistakes of a first day: each message says what is wrong and what to do. `what` and `mend` are matched on
+ * Typical mistakes of a first day: each message says what is wrong and what to do. `what` and `fix` are matched on
  * what the caller sees: the error's message, or the lines of the command.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { describeOn, useBucket } from "../servers/use.js";
 import { commandInProcess } from "../support/in-process.js";
 
 /** A title, the mistake, and what its message says is wrong and what to do. */
-type Mistake = readonly [title: string, make: () => unknown, what: RegExp, mend: RegExp];
+type Mistake = readonly [title: string, make: () => unknown, what: RegExp, fix: RegExp];
 
 const folder = mkdtempSync(join(tmpdir(), "stowage-mistakes-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,10 +42,10 @@ async function messageOf(make: () => unknown): Promise<string> {
 }
 
 function answered(mistakes: readonly Mistake[]): void {
-  test.each(mistakes)("%s", async (_, make, what, mend) => {
+  test.each(mistakes)("%s", async (_, make, what, fix) => {
     const message = await messageOf(make);
     expect(message).toMatch(what);
-    expect(message).toMatch(mend);
+    expect(message).toMatch(fix);
   });
 }
 
@@ -123,7 +123,7 @@ describe("calls", () => {
       "an unknown codec",
       () => storage.write(memory, "text", { compression: wrong("brotli") }),
       /codec "brotli"/,
-      /there is zip/,
+      /expected one of zip/,
     ],
     ["a number as a body", () => storage.write(memory, wrong(42)), /a body is/, /text, binary data/],
     ["an object as a body", () => storage.write(memory, wrong({ a: 1 })), /a body is/, /text, binary data/],

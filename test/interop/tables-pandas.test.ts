@@ -223,7 +223,7 @@ t = pa.table({
       });
       expect(two).toMatchObject({ d: null, n: new Decimal("-1.00"), b: null, l: [], o: null, u: 1, f: null, i: -1 });
     });
-    test("compressed Feather is Unsupported, with the mend", async () => {
+    test("compressed Feather is Unsupported, with the fix", async () => {
       await expect(told(`${FRAME}\ndf.to_feather(path, compression='lz4')`, "arrow")).rejects.toMatchObject({
         code: "Unsupported",
         message: expect.stringContaining("without compression"),

@@ -39,7 +39,8 @@ async function placed(block: Block): Promise<{ block: Block; env: Record<string,
   let { code } = block;
   for (const [schemes, place] of Object.entries(PLACES)) {
     const path = new RegExp(`\\b((?:${schemes})://(?:\\w+@)?)my-bucket\\b`, "g");
-    if (!path.test(code)) continue;
+    const account = new RegExp(`\\bbuckets\\("(?:${schemes})://`);
+    if (!path.test(code) && !account.test(code)) continue;
     const { bucket, env: own } = await place();
     buckets.push(bucket);
     Object.assign(env, own);

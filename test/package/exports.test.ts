@@ -58,6 +58,7 @@ const PROMISED: Record<string, string[]> = {
   "stowage/temporal": ["temporalDriver"],
   "stowage/sqs": ["sqsOffload"],
   "stowage/dbos": ["offloadSerializer"],
+  "stowage/otel": ["instrument"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };
 

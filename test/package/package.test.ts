@@ -119,7 +119,7 @@ describe("the packed package", () => {
       .split("\n")
       .map((line: string) => JSON.parse(line));
     const finding = findings.find(({ check }: { check: string }) => check === "credentials");
-    expect(finding).toMatchObject({ status: "failed", mend: expect.stringContaining(`npm install ${name}; or `) });
-    expect(finding.mend).toContain(instead);
+    expect(finding).toMatchObject({ status: "failed", fix: expect.stringContaining(`npm install ${name}; or `) });
+    expect(finding.fix).toContain(instead);
   });
 });

@@ -5,7 +5,15 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportHtml, type StorageReport } from "../../src/xcom.js";
 import { Browser, type Tab, whyNoBrowser } from "../support/browser.js";
-import { focusChoice, focused, focusHeading, look, runScript, tableOfFocus } from "../support/report-page.mjs";
+import {
+  focusChoice,
+  focused,
+  focusHeading,
+  look,
+  numbersOutside,
+  runScript,
+  tableOfFocus,
+} from "../support/report-page.mjs";
 import { HOSTILE, sampleReport } from "../support/report-sample.js";
 
 const why = whyNoBrowser();
@@ -83,6 +91,12 @@ describe.skipIf(why)(`the page of a report${why ? ` (skipped, ${why})` : ""}`, (
         expect(seen.text).toContain(words);
     },
   );
+
+  test("shows the bytes of the largest objects on a phone without scrolling sideways", async () => {
+    const { tab } = await open(plain, { width: 360 });
+    const edges = await tab.evaluate(numbersOutside);
+    expect(edges).toEqual([]);
+  });
 
   test.each([360, 1440])("keeps hostile names as text, at %d pixels", async (width) => {
     const { tab, messages, others } = await open(hostile, { width });

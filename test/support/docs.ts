@@ -89,6 +89,7 @@ const SOURCES: Record<string, string> = {
   "stowage/langgraph": "src/runtimes/langgraph.ts",
   "stowage/sqs": "src/runtimes/sqs.ts",
   "stowage/dbos": "src/runtimes/dbos.ts",
+  "stowage/otel": "src/otel.ts",
 };
 
 /** What TypeScript has against the blocks, each with the place of its block. */

@@ -56,3 +56,17 @@ export async function searchFor(words) {
   input.dispatchEvent(new Event("input"));
   return (await found(".VPLocalSearchBox .result")).textContent;
 }
+
+/**
+ * Puts a file into the form of the page, as a person picks one, and presses its button.
+ *
+ * @param {string} name
+ * @param {string} body
+ */
+export function submitFile(name, body) {
+  const picked = new DataTransfer();
+  picked.items.add(new File([body], name, { type: "image/png" }));
+  /** @type {HTMLInputElement} */ (document.querySelector("input[type=file]")).files = picked.files;
+  /** @type {HTMLButtonElement} */ (document.querySelector("button")).click();
+  return true;
+}

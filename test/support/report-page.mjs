@@ -42,6 +42,15 @@ export function tableOfFocus() {
   };
 }
 
+/**
+ * @returns {string[]} the captions of tables with paths that have a visible column beyond the right edge of their box
+ */
+export function numbersOutside() {
+  const tables = [...document.querySelectorAll("table")].filter((table) => table.checkVisibility());
+  const wide = tables.filter((table) => table.parentElement.scrollWidth > table.parentElement.clientWidth);
+  return wide.map((table) => table.caption.textContent).filter((caption) => caption.includes("objects"));
+}
+
 /** Moves the focus to the choice of the breakdown. */
 export function focusChoice() {
   document.querySelector("#by-dags").focus();

@@ -38,8 +38,13 @@ async function check(session: Session, text: string | undefined, options: FsckCl
   const { sources, close } = await openSources(session, options);
   try {
     const { storage, signal } = session;
-    const onProblem = (problem: FsckProblem) => printed(session, problem);
-    const report = await fsck({ storage, sources, path, deep, concurrency, onProblem, signal });
+    const report = await session.watched(({ at: onProgress, clear }) => {
+      const onProblem = (problem: FsckProblem) => {
+        clear();
+        return printed(session, problem);
+      };
+      return fsck({ storage, sources, path, deep, concurrency, onProblem, onProgress, signal });
+    });
     await summed(session, report);
     if (report.missing + report.damaged + report.unchecked > 0) session.exitCode = 1;
   } finally {

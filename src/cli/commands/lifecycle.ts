@@ -10,7 +10,7 @@ import {
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { duration, printable, put } from "../format.js";
-import { classDays, seconds, whole } from "../options.js";
+import { classDays, parseCount, seconds } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
 import { pathOrBase } from "../xcom/values.js";
 
@@ -47,9 +47,11 @@ function addPrint(cli: Cli, lifecycle: Command): void {
       ],
     })
     .argument("[path]", WHERE)
-    .addOption(new Option("--provider <provider>", "whose; the path tells it too").choices(["s3", "gcs", "azure"]))
+    .addOption(
+      new Option("--provider <provider>", "provider (default: that of the path)").choices(["s3", "gcs", "azure"]),
+    )
     .requiredOption("--class <name=days>", CLASSES, classDays)
-    .option("--abort-uploads <days>", "days after which unfinished uploads are dropped, 7 when not given", whole)
+    .option("--abort-uploads <days>", "days after which unfinished uploads are dropped, 7 when not given", parseCount)
     .action(cli.run(print));
 }
 

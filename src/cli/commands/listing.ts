@@ -7,6 +7,7 @@ import type { Cli, Session } from "../command.js";
 import { bytes, moment, printable, put, styled } from "../format.js";
 import { aliasFlag } from "../options.js";
 import { matches, notFollowed, patternOf } from "../sources.js";
+import { isAccount, listBuckets } from "./buckets.js";
 
 export function addListing(cli: Cli, program: Command): void {
   cli
@@ -15,6 +16,7 @@ export function addListing(cli: Cli, program: Command): void {
       summary: "list what is below a path",
       examples: [
         ["stowage ls s3://lake@bucket/reports", "one level"],
+        ["stowage ls s3://lake@", "the buckets of a connection"],
         ["stowage ls -r --json gs://bucket/2026 | jq .size", "everything below, as JSON"],
       ],
     })
@@ -54,6 +56,11 @@ async function list(session: Session, texts: string[], options: ListOptions): Pr
   const { recursive = options.R, versions, followLinks } = options;
   const paths: StoragePath[] = [];
   for (const text of texts) {
+    if (isAccount(text)) {
+      if (recursive || versions) throw invalid("-r and --versions take the path of a bucket");
+      await listBuckets(session, text);
+      continue;
+    }
     const pattern = await patternOf(session, text);
     if (!pattern) paths.push(session.path(text));
     else if (recursive) paths.push(...(await matches(session, pattern, { recursive })));

@@ -1,11 +1,12 @@
 /** `migrate`. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { StoragePath } from "../../path.js";
-import { type MigratedReference, type MigrateReport, migrate } from "../../xcom/index.js";
+import { type MigratedReference, type MigrateReport, migrate, type XComCompression } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, messageOf, printable, put, putFailures, wrapped } from "../format.js";
-import { counted, positive } from "../options.js";
+import { pluralize, positive } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { XCOM_CODECS } from "../xcom/values.js";
 
 export function addMigrate(cli: Cli, program: Command): void {
   const command = cli
@@ -28,6 +29,7 @@ export function addMigrate(cli: Cli, program: Command): void {
     .argument("<from>", "base path that rows name now")
     .argument("<to>", "new base path");
   withSources(command)
+    .addOption(new Option("--compression <codec>", "recode what has another codec").choices([...XCOM_CODECS, "none"]))
     .option("-n, --dry-run", "only count what would be done")
     .option("--list", "print each reference and the new one")
     .option("--concurrency <count>", "objects in parallel", positive, 16)
@@ -35,6 +37,7 @@ export function addMigrate(cli: Cli, program: Command): void {
 }
 
 interface MigrateCliOptions extends SourceOptions {
+  compression?: XComCompression | "none";
   dryRun?: boolean;
   list?: boolean;
   concurrency: number;
@@ -42,12 +45,19 @@ interface MigrateCliOptions extends SourceOptions {
 
 async function run(session: Session, fromText: string, toText: string, options: MigrateCliOptions): Promise<void> {
   const { storage, signal, json } = session;
-  const { dryRun = false, list = false, concurrency } = options;
+  const { dryRun = false, list = false, concurrency, compression: codec } = options;
+  const compression = codec === "none" ? null : codec;
   const [from, to] = [session.path(fromText), session.path(toText)];
   const { sources, close } = await openSources(session, options, { isRewriting: true });
-  const onMigrated = json || list ? (one: MigratedReference) => printed(session, one) : undefined;
   try {
-    const report = await migrate({ storage, from, to, sources, dryRun, concurrency, onMigrated, signal });
+    const report = await session.watched(({ at: onProgress, clear }) => {
+      const tell = (one: MigratedReference) => {
+        clear();
+        return printed(session, one);
+      };
+      const onMigrated = json || list ? tell : undefined;
+      return migrate({ storage, from, to, sources, compression, dryRun, concurrency, onMigrated, onProgress, signal });
+    });
     await summed(session, report, { from, to, dryRun });
   } finally {
     await close();
@@ -78,10 +88,10 @@ async function summed(
 function sumsOf(report: MigrateReport, dryRun: boolean): string {
   const { references, copied, present, rewritten, changed, missing, failed, elsewhere } = report;
   const parts = [
-    counted(references, "reference"),
-    `${counted(copied, "object")} ${dryRun ? "to copy" : "copied"}, ${bytes(report.bytes)}`,
+    pluralize(references, "reference"),
+    `${pluralize(copied, "object")} ${dryRun ? "to copy" : "copied"}, ${bytes(report.bytes)}`,
     ...(present > 0 ? [`${present} already there`] : []),
-    ...(dryRun ? [] : [`${counted(rewritten, "row")} changed`]),
+    ...(dryRun ? [] : [`${pluralize(rewritten, "row")} changed`]),
     ...(changed > 0 ? [`${changed} written meanwhile`] : []),
     ...(missing > 0 ? [`${missing} missing`] : []),
     ...(failed > 0 ? [`${failed} failed`] : []),

@@ -5,9 +5,10 @@ import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
 import { isLink, type Session } from "../command.js";
+import { addCustomerKey, customerKeyIn } from "../encryption.js";
 import { bytes, duration, facts, moment, printable, put } from "../format.js";
 import { aliasFlag, seconds } from "../options.js";
-import { expanded } from "../sources.js";
+import { expandSources } from "../sources.js";
 
 export function addObjects(cli: Cli, program: Command): void {
   addRemove(cli, program);
@@ -29,20 +30,21 @@ function addRemove(cli: Cli, program: Command): void {
     .option("-r, --recursive", "everything below, too")
     .addOption(aliasFlag("-R"))
     .option("-n, --dry-run", "only print what would be deleted")
-    .option("-f, --force", "what is not there is no failure")
+    .option("-f, --force", "ignore missing objects")
     .option("--empty-bucket", "with -r: empty a whole bucket")
     .action(cli.run(remove));
 }
 
 function addStat(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "stat",
-      summary: "print what is known of objects",
+      summary: "print the metadata of objects",
       examples: [["stowage stat --json s3://lake@bucket/a.csv | jq -r .etag", "one field"]],
     })
-    .argument("<path...>", "which objects")
-    .action(cli.run(stat));
+    .argument("<path...>", "which objects");
+  addCustomerKey(command);
+  command.action(cli.run(stat));
 }
 
 function addSign(cli: Cli, program: Command): void {
@@ -79,7 +81,7 @@ interface RemoveOptions {
 async function remove(session: Session, texts: string[], options: RemoveOptions): Promise<void> {
   const { R = false, recursive = R, force = false, emptyBucket, dryRun } = options;
   const { storage, signal } = session;
-  const paths = await expanded(session, texts, { recursive, force });
+  const paths = await expandSources(session, texts, { recursive, force });
   if (!force) for (const path of paths) await checkThere(session, path, recursive);
   if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
     throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
@@ -114,10 +116,11 @@ async function checkThere({ storage, signal }: Session, path: StoragePath, recur
   throw failure("NotFound", why).at("rm", String(path));
 }
 
-async function stat(session: Session, texts: string[]): Promise<void> {
+async function stat(session: Session, texts: string[], options: { customerKey?: string }): Promise<void> {
   const { io, storage, signal, json } = session;
-  for (const [index, path] of (await expanded(session, texts)).entries()) {
-    const { key: _, path: __, ...info } = await storage.stat(path, { signal });
+  const customerKey = await customerKeyIn(session, options.customerKey);
+  for (const [index, path] of (await expandSources(session, texts)).entries()) {
+    const { key: _, path: __, ...info } = await storage.stat(path, { customerKey, signal });
     if (json) await session.say({ path, ...info }, "");
     else {
       if (index > 0) await put(io.stdout, "\n");

@@ -4,7 +4,7 @@ import { invalid } from "../../errors.js";
 import { type ReportBreakdown, type ReportGroup, report, reportHtml, type StorageReport } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, printable, put, styled } from "../format.js";
-import { baseOption, classDays, counted, graceOption, namesOption } from "../options.js";
+import { baseOption, classDays, graceOption, namesOption, pluralize } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
@@ -13,7 +13,7 @@ export function addReport(cli: Cli, program: Command): void {
   const command = cli
     .add(program, {
       name: "report",
-      summary: "show what takes the space: by Dag, run, task, codec, class, age and size",
+      summary: "show storage usage by Dag, run, task, codec, class, age and size",
       details:
         "Lists the objects below PATH and prints sums, or writes them as one HTML page that needs nothing else. With " +
         "references, also objects without a row and rows without an object; with classes or a policy, what they delete " +
@@ -51,19 +51,23 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
   if (out === "-" && session.json) throw invalid("--out - and --json both print to stdout; give one of them");
   if (policy === "-" && refs.includes("-")) throw invalid("--policy - and --refs - both read stdin");
   const path = session.path(text);
+  const given = policy === undefined ? undefined : await readPolicy(session, policy);
   const { sources, close } = await openSources(session, options, { optional: true });
   try {
-    const found = await report({
-      storage,
-      path,
-      base: baseOf(session, path, options.base),
-      sources,
-      graceMs: grace * 1000,
-      ...namesOf(session, options.as),
-      days,
-      policy: policy === undefined ? undefined : await readPolicy(session, policy),
-      signal,
-    });
+    const found = await session.watched(({ at: onProgress }) =>
+      report({
+        storage,
+        path,
+        base: baseOf(session, path, options.base),
+        sources,
+        graceMs: grace * 1000,
+        ...namesOf(session, options.as),
+        days,
+        policy: given,
+        onProgress,
+        signal,
+      }),
+    );
     if (found.failed > 0) session.exitCode = 1;
     await written(session, found, out);
   } finally {
@@ -90,7 +94,7 @@ async function printed(session: Session, found: StorageReport): Promise<void> {
   const lines = [styled(stdout, "bold", printable(path)), "", ...topLines(session, dags, total.bytes)];
   if (unknown.objects > 0) lines.push(line(session, unknown.bytes, unknown.objects, "other names"));
   lines.push(line(session, total.bytes, total.objects, "in all"), ...referenceLines(session, found));
-  if (failed > 0) lines.push("", styled(stdout, "red", `${counted(failed, "folder")} could not be listed`));
+  if (failed > 0) lines.push("", styled(stdout, "red", `${pluralize(failed, "folder")} could not be listed`));
   await put(stdout, `${lines.join("\n")}\n`);
 }
 
@@ -99,7 +103,7 @@ function topLines(session: Session, { groups, count, others }: ReportBreakdown, 
   const rest = groups.slice(PRINTED).reduce((sum, group) => added(sum, group), others);
   const lines = shown.map(({ name, bytes: size, objects }) => line(session, size, objects, name, size / total));
   const more = count - shown.length;
-  return more > 0 ? [...lines, line(session, rest.bytes, rest.objects, counted(more, "other Dag"))] : lines;
+  return more > 0 ? [...lines, line(session, rest.bytes, rest.objects, pluralize(more, "other Dag"))] : lines;
 }
 
 function added(sum: StorageReport["total"], { bytes: size, objects }: ReportGroup): StorageReport["total"] {
@@ -116,13 +120,13 @@ function referenceLines(session: Session, { references, expiries }: StorageRepor
   const lines: string[] = [];
   if (references) {
     const { orphaned, young, missing } = references;
-    lines.push("", `${bytes(orphaned.bytes)} in ${counted(orphaned.objects, "object")} without a row`);
-    if (young.objects > 0) lines[1] += `; ${counted(young.objects, "object")} too young to tell`;
-    if (missing > 0) lines.push(styled(stdout, "red", `${counted(missing, "object")} missing that rows refer to`));
+    lines.push("", `${bytes(orphaned.bytes)} in ${pluralize(orphaned.objects, "object")} without a row`);
+    if (young.objects > 0) lines[1] += `; ${pluralize(young.objects, "object")} too young to tell`;
+    if (missing > 0) lines.push(styled(stdout, "red", `${pluralize(missing, "object")} missing that rows refer to`));
   }
   for (const { name, overdue, withinDay, withinWeek } of expiries) {
     const soon = [overdue, withinDay, withinWeek].reduce((sum, one) => added(sum, { ...one, name: "" }));
-    lines.push(printable(`${name}: ${bytes(soon.bytes)} in ${counted(soon.objects, "object")} expire within 7 days`));
+    lines.push(printable(`${name}: ${bytes(soon.bytes)} in ${pluralize(soon.objects, "object")} expire within 7 days`));
   }
   return lines;
 }

@@ -12,7 +12,7 @@ import {
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, messageOf, moment, printable, put, putFailures, styled, wrapped } from "../format.js";
-import { baseOption, counted, graceOption, namesOption, positive, share } from "../options.js";
+import { baseOption, graceOption, namesOption, pluralize, positive, share } from "../options.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
@@ -76,22 +76,31 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
   const { sources, close } = await openSources(session, options);
   try {
-    const report = await sweep({
-      storage,
-      path,
-      base: baseOf(session, path, options.base),
-      sources,
-      delete: isDelete,
-      trash,
-      graceMs: grace * 1000,
-      force,
-      maxShare,
-      shard,
-      ...namesOf(session, options.as),
-      concurrency,
-      onOrphan: session.json || options.list ? (object) => printed(session, object) : undefined,
-      signal,
-    });
+    const report = await session.watched(({ at, clear }) =>
+      sweep({
+        storage,
+        path,
+        base: baseOf(session, path, options.base),
+        sources,
+        delete: isDelete,
+        trash,
+        graceMs: grace * 1000,
+        force,
+        maxShare,
+        shard,
+        ...namesOf(session, options.as),
+        concurrency,
+        onOrphan:
+          session.json || options.list
+            ? (object) => {
+                clear();
+                return printed(session, object);
+              }
+            : undefined,
+        onProgress: at,
+        signal,
+      }),
+    );
     await summed(session, report, { path, trash, isDelete, grace });
   } finally {
     await close();
@@ -167,7 +176,7 @@ function grouped(count: number): string {
 }
 
 function graceText(grace: number): string {
-  return grace % 3600 === 0 ? counted(grace / 3600, "hour") : counted(grace, "second");
+  return grace % 3600 === 0 ? pluralize(grace / 3600, "hour") : pluralize(grace, "second");
 }
 
 function nextStep(report: SweepReport, { path, trash }: Swept, isDryRun: boolean): string | undefined {
@@ -196,7 +205,7 @@ async function undone(session: Session, report: UndoSweepReport, at: { path: Sto
   const stay = report.failed > 0 ? `; ${report.failed} stay in ${at.trash}` : "";
   await session.say(
     { action: "undone", ...at, ...counts, failures: errors },
-    printable(`${counted(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
+    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
   );
 }
 

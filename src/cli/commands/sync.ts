@@ -2,8 +2,8 @@
 import { type Command, Option } from "commander";
 import type { SyncStep, SyncSummary } from "../../fs/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, printable } from "../format.js";
-import { counted, listOf, positive } from "../options.js";
+import { bytes, printable, put } from "../format.js";
+import { listOf, pluralize, positive } from "../options.js";
 
 export function addSync(cli: Cli, program: Command): void {
   cli
@@ -76,6 +76,8 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
   const summary = await run.catch(async (error: unknown) => {
     await Promise.all(printed);
     if (done.copied + done.deleted > 0) await summed(session, done, dryRun);
+    if (signal.aborted)
+      await put(session.io.stderr, "stowage: the same command goes on; with --dry-run it prints what is left\n");
     throw error;
   });
   await Promise.all(printed);
@@ -92,7 +94,7 @@ type Counts = Omit<SyncSummary, "unchanged"> & { unchanged?: number };
 
 function summed(session: Session, counts: Counts, dryRun: boolean): Promise<void> {
   const { copied, bytes: size, deleted, unchanged } = counts;
-  const parts = [`${counted(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
+  const parts = [`${pluralize(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
   if (unchanged !== undefined) parts.push(`${unchanged} unchanged`);
   return session.say({ action: "synced", ...counts, dryRun }, `${dryRun ? "dry run: " : ""}${parts.join("; ")}`);
 }

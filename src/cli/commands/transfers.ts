@@ -1,14 +1,23 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
+import type { Secret } from "../../connections/index.js";
 import { failure, invalid, isBatchError } from "../../errors.js";
-import { Batch, type Compression, summed } from "../../fs/index.js";
-import type { StoragePath } from "../../path.js";
+import { Batch, type Compression, summed, type WriteOptions } from "../../fs/index.js";
+import { providerOf, type StoragePath } from "../../path.js";
 import { collect } from "../../streams.js";
 import { type AttributeOptions, addAttributes, attributesIn } from "../attributes.js";
 import type { Cli, Session } from "../command.js";
+import {
+  addCustomerKey,
+  addEncryption,
+  checksum,
+  customerKeyIn,
+  type EncryptionOptions,
+  encryptionIn,
+} from "../encryption.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
-import { aliasFlag, compressionOption, counted, whole } from "../options.js";
-import { expanded } from "../sources.js";
+import { aliasFlag, compressionOption, parseCount, pluralize } from "../options.js";
+import { expandSources } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -17,7 +26,7 @@ export function addTransfers(cli: Cli, program: Command): void {
 }
 
 function addCat(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "cat",
       summary: "print objects, as they are stored",
@@ -29,10 +38,11 @@ function addCat(cli: Cli, program: Command): void {
     })
     .argument("<path...>", "what to print")
     .addOption(compressionOption("decode it; infer: as the suffix says"))
-    .option("--start <byte>", "first byte, counted from 0", whole)
-    .option("--end <byte>", "byte after the last one", whole)
-    .option("--last <count>", "only so many bytes at the end", whole)
-    .action(cli.run(cat));
+    .option("--start <byte>", "first byte, counted from 0", parseCount)
+    .option("--end <byte>", "byte after the last one", parseCount)
+    .option("--last <count>", "only so many bytes at the end", parseCount);
+  addCustomerKey(command);
+  command.action(cli.run(cat));
 }
 
 function addCopy(cli: Cli, program: Command): void {
@@ -42,7 +52,7 @@ function addCopy(cli: Cli, program: Command): void {
     details:
       "Bytes are copied as they are. A target that is a bucket, a local directory or ends in a slash gets the copy " +
       "under the source's name; with -r, what is below FROM comes to the same place below TO. " +
-      "An object appears whole or not at all. What cannot be copied is named at the end, and all else is copied.",
+      "Writes are atomic. Continues past failures and lists them at the end.",
     examples: [
       ["stowage cp report.csv s3://lake@bucket/reports/", "upload a file"],
       ["stowage cp -r s3://lake@bucket/reports gs://bucket/reports", "from one cloud to another"],
@@ -58,7 +68,13 @@ function addCopy(cli: Cli, program: Command): void {
     .option("--if-absent", "fail where something is already")
     .option("--follow-links", "with -r, of files: copy what is behind links to directories")
     .addOption(compressionOption("encode what comes from stdin, decode what goes to stdout"));
+  command.option(
+    "--checksum <name=value>",
+    "of one file or stdin: md5, crc32c or sha256, which the copy must have",
+    checksum,
+  );
   addAttributes(command);
+  addEncryption(command);
   command.action(cli.run(copy));
 }
 
@@ -87,6 +103,7 @@ interface CatOptions {
   start?: number;
   end?: number;
   last?: number;
+  customerKey?: string;
 }
 
 /** Maximum bytes of an object printed as JSON. */
@@ -95,8 +112,9 @@ const MAX_JSON = 64 * 2 ** 20;
 async function cat(session: Session, texts: string[], options: CatOptions): Promise<void> {
   const { compression = null, start, end, last } = options;
   const { io, storage, signal } = session;
-  for (const path of await expanded(session, texts)) {
-    const body = storage.read(path, { compression, start, end, last, signal });
+  const customerKey = await customerKeyIn(session, options.customerKey);
+  for (const path of await expandSources(session, texts)) {
+    const body = storage.read(path, { compression, start, end, last, customerKey, signal });
     if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
     else for await (const chunk of body) await put(io.stdout, chunk);
   }
@@ -111,7 +129,8 @@ function asText(data: Uint8Array): { text: string } | { base64: string } {
   }
 }
 
-interface CopyOptions extends AttributeOptions {
+interface CopyOptions extends AttributeOptions, EncryptionOptions {
+  checksum?: ReturnType<typeof checksum>;
   R?: boolean;
   dryRun?: boolean;
   compression?: Compression;
@@ -126,10 +145,10 @@ async function copy(session: Session, paths: string[], given: CopyOptions): Prom
   if (paths.includes("-") && from !== undefined && to !== undefined) {
     if (paths.length > 2) throw invalid("stdin and stdout are one stream: they take one object");
     if (options.dryRun) throw invalid("--dry-run is for copies of objects");
-    return from === "-" ? pushed(session, to, options) : pulled(session, from, options);
+    return from === "-" ? uploadStdin(session, to, options) : downloadToStdout(session, from, options);
   }
   if (options.compression !== undefined) throw invalid(RECODING);
-  await transferred(session, paths, options, "copy");
+  await transfer(session, paths, options, "copy");
 }
 
 const RECODING =
@@ -137,7 +156,7 @@ const RECODING =
 
 async function move(session: Session, paths: string[], options: CopyOptions): Promise<void> {
   if (paths.includes("-")) throw invalid("only cp reads stdin and writes stdout");
-  await transferred(session, paths, withRecursive(options), "move");
+  await transfer(session, paths, withRecursive(options), "move");
 }
 
 /** `-R` is `-r`. */
@@ -150,13 +169,13 @@ const LANES = 8;
 
 type Verb = "copy" | "move";
 
-async function transferred(session: Session, paths: string[], options: CopyOptions, verb: Verb): Promise<void> {
+async function transfer(session: Session, paths: string[], options: CopyOptions, verb: Verb): Promise<void> {
   const to = paths.at(-1)!;
   const texts = paths.slice(0, -1);
   if (texts.length === 0)
     throw invalid(`missing required argument 'to'; see: stowage ${verb === "copy" ? "cp" : "mv"} --help`);
   const { recursive = false } = options;
-  const sources = await expanded(session, texts, { recursive });
+  const sources = await expandSources(session, texts, { recursive });
   // What a pattern matches is never named like the pattern: that would be no pattern.
   if (texts.length === 1 && String(sources[0]) === String(session.path(texts[0]!)))
     return one(
@@ -186,17 +205,16 @@ async function all(
   const batch = new Batch();
   const queue = sources.values();
   await session.transfer(
-    counted(sources.length, "source"),
+    pluralize(sources.length, "source"),
     async () => undefined,
     async (bar) => {
       const onProgress = summed((done) => bar.at(done));
       const lane = async () => {
         for (const source of queue) {
           try {
-            const shared = { onProgress: onProgress(), clear: () => bar.end() };
+            const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
             await one(session, source, target.join(source.name), options, verb, shared);
             batch.done(1);
-            bar.file();
           } catch (error) {
             if (session.signal.aborted) throw error;
             if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
@@ -213,6 +231,8 @@ async function all(
 /** The bar of several transfers. */
 interface Shared {
   onProgress: ((bytes: number) => void) | undefined;
+  /** Counts a file of a directory as done. */
+  file(): void;
   clear(): void;
 }
 
@@ -229,21 +249,57 @@ async function one(
   const total = async () => (recursive ? undefined : sizeOf(session, source));
   if (verb === "move" && source.equals(target)) throw invalid(`${source} would be moved onto itself; it stays`);
   const tree = recursive && !(shared && (await storage.exists(source, { signal })));
-  if (dryRun) return would(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
-  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace: attributesIn(options), signal };
-  if (shared) await storage[verb](source, target, { ...init, onProgress: shared.onProgress });
-  else
+  if (dryRun) return printDryRun(session, source, target, { recursive: tree, ifAbsent, followLinks }, verb);
+  const customerKey = await customerKeyIn(session, options.sourceCustomerKey);
+  // A copy is written with the key of its source, unless it is to have another encryption; files have none.
+  const plain = customerKey && providerOf(target.scheme) === "file" ? {} : undefined;
+  const encryption = (await encryptionIn(session, options)) ?? plain;
+  const replace = attributesIn(options);
+  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace, encryption, customerKey, signal };
+  if (options.checksum) {
+    if (shared || recursive || attributes !== undefined) throw invalid(CHECKED);
+    const { checksum } = options;
     await session.transfer(source.name, total, (bar) =>
-      storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done) }),
+      verified(
+        session,
+        source,
+        target,
+        { ...replace, ifAbsent, encryption, checksum, onProgress: (done) => bar.at(done) },
+        customerKey,
+      ),
     );
+  } else if (shared) {
+    await storage[verb](source, target, { ...init, onProgress: shared.onProgress, onStep: shared.file });
+    if (!tree) shared.file();
+  } else
+    await session.transfer(source.name, total, (bar) => {
+      const onStep = recursive ? () => bar.file() : undefined;
+      return storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done), onStep });
+    });
   const action = verb === "copy" ? "copied" : "moved";
   // The line would begin behind the bar.
   shared?.clear();
   await session.say({ action, from: source, to: target }, printable(`${action} ${source} to ${target}`));
 }
 
+const CHECKED = "--checksum is of one file or object: leave out -r, --attributes and further sources";
+
+/** Copies the bytes through this process. Only where files are at one end, which have no attributes to keep. */
+async function verified(
+  { storage, signal }: Session,
+  source: StoragePath,
+  target: StoragePath,
+  init: WriteOptions,
+  customerKey: Secret | undefined,
+): Promise<void> {
+  if (![source, target].some(({ scheme }) => providerOf(scheme) === "file"))
+    throw invalid("--checksum is for uploads and downloads: one of FROM and TO must be a file");
+  const object = await storage.get(source, { customerKey, signal });
+  await storage.write(target, object, { ...init, size: object.info.size, signal });
+}
+
 /** Prints what a transfer would do; fails where it would, as far as listings show it. */
-async function would(
+async function printDryRun(
   session: Session,
   source: StoragePath,
   target: StoragePath,
@@ -286,29 +342,37 @@ async function sizeOf({ storage, signal }: Session, path: StoragePath): Promise<
   );
 }
 
-async function pushed(session: Session, to: string, options: CopyOptions): Promise<void> {
+async function uploadStdin(session: Session, to: string, options: CopyOptions): Promise<void> {
   const { compression = null, ifAbsent = false, attributes, recursive } = options;
   if (attributes !== undefined) throw invalid("stdin has no attributes: --attributes is for copies of objects");
   if (to === "-" || recursive) throw invalid("stdin is one stream: it goes to one object");
   if (to.endsWith("/")) throw invalid(`stdin has no name: name the object below ${to}`);
   const { storage, signal, io } = session;
   const target = session.path(to);
+  if (options.sourceCustomerKey !== undefined) throw invalid("stdin is not encrypted: leave out --source-customer-key");
+  const encryption = await encryptionIn(session, options);
   const stored = await session.transfer(
     target.name,
     async () => undefined,
     async (bar) => {
       const onProgress = (done: number) => bar.at(done);
-      await storage.write(target, io.stdin, { ...attributesIn(options), compression, ifAbsent, signal, onProgress });
+      const settings = { ...attributesIn(options), encryption, checksum: options.checksum };
+      await storage.write(target, io.stdin, { ...settings, compression, ifAbsent, signal, onProgress });
       return bar.done;
     },
   );
   await session.say({ action: "wrote", to: target, bytes: stored }, printable(`wrote ${bytes(stored)} to ${target}`));
 }
 
-async function pulled(session: Session, from: string, options: CopyOptions): Promise<void> {
+async function downloadToStdout(session: Session, from: string, options: CopyOptions): Promise<void> {
   const { recursive, compression, attributes } = options;
-  if (attributes !== undefined || attributesIn(options)) throw invalid("stdout takes bytes, and no attributes");
+  if (attributes !== undefined || attributesIn(options) || options.checksum || (await encryptionIn(session, options)))
+    throw invalid("stdout takes bytes, and no attributes, checksum or encryption");
   if (recursive) throw invalid("stdout is one stream: it takes one object");
   if (session.json) throw invalid("stdout takes the object; for JSON: stowage cat --json");
-  await cat(session, [from], compression === undefined ? {} : { compression });
+  const { sourceCustomerKey: customerKey } = options;
+  await cat(session, [from], {
+    ...(compression !== undefined && { compression }),
+    ...(customerKey !== undefined && { customerKey }),
+  });
 }

@@ -4,8 +4,8 @@ import { failure } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, type Output, printable, put, styled } from "../format.js";
-import { aliasFlag, counted, whole } from "../options.js";
-import { expanded } from "../sources.js";
+import { aliasFlag, parseCount, pluralize } from "../options.js";
+import { expandSources } from "../sources.js";
 
 export function addUsage(cli: Cli, program: Command): void {
   cli
@@ -21,7 +21,7 @@ export function addUsage(cli: Cli, program: Command): void {
       ],
     })
     .argument("[path...]", "where to look", ["."])
-    .option("-d, --depth <levels>", "directories of so many levels; 0 is the sum alone", whole, 1)
+    .option("-d, --depth <levels>", "directories of so many levels; 0 is the sum alone", parseCount, 1)
     // As in `ls`.
     .helpOption("--help", "print help")
     .addOption(aliasFlag("-h"))
@@ -34,7 +34,7 @@ interface Sum {
 }
 
 async function usage(session: Session, texts: string[], { depth }: { depth: number }): Promise<void> {
-  for (const path of await expanded(session, texts, { recursive: true })) {
+  for (const path of await expandSources(session, texts, { recursive: true })) {
     const { all, directories } = await summed(session, path, depth);
     const rows = [...directories].sort(([a, one], [b, other]) => other.size - one.size || (a < b ? -1 : 1));
     for (const [name, sum] of rows) await row(session, { sum, path: path.join(name), name: `${name}/`, all });
@@ -82,7 +82,7 @@ const FILES = 12;
 
 function row({ io: { stdout }, json }: Session, { sum, path, name, all }: Row): Promise<void> {
   if (json) return jsonLine(stdout, { path, ...sum });
-  const columns = [bytes(sum.size).padStart(SIZE), styled(stdout, "dim", counted(sum.files, "file").padStart(FILES))];
+  const columns = [bytes(sum.size).padStart(SIZE), styled(stdout, "dim", pluralize(sum.files, "file").padStart(FILES))];
   if (stdout.terminal) columns.push(bar(stdout, all.size === 0 ? 0 : sum.size / all.size));
   return put(stdout, `${[...columns, printable(name)].join("  ")}\n`);
 }

@@ -1,12 +1,11 @@
 /** `xcom push|pull|purge|show|ls|export|import`. */
 import { type Command, Option } from "commander";
-import type { XComCompression } from "../../xcom/index.js";
 import type { Cli } from "../command.js";
-import { whole } from "../options.js";
-import { imported } from "../xcom/import.js";
-import { exported, list } from "../xcom/list.js";
+import { parseCount } from "../options.js";
+import { importXComs } from "../xcom/import.js";
+import { exportXComs, list } from "../xcom/list.js";
 import { show } from "../xcom/show.js";
-import { pull, purge, push } from "../xcom/values.js";
+import { pull, purge, push, XCOM_CODECS } from "../xcom/values.js";
 
 const REFERENCE = "s3://lake@bucket/xcom/sales/run_1/extract/write-…/return_value.json.gz";
 
@@ -23,9 +22,6 @@ export function addXCom(cli: Cli, program: Command): void {
   addExport(cli, xcom);
   addImport(cli, xcom);
 }
-
-/** The backend's codecs, in the order of the help. */
-const CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
 
 function addPush(cli: Cli, xcom: Command): void {
   cli
@@ -44,8 +40,8 @@ function addPush(cli: Cli, xcom: Command): void {
     .option("--key <key>", "key of the XCom", "return_value")
     .option("--ti <uuid>", "task instance, where it is known")
     .option("--base <path>", "base path, in place of the setting")
-    .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", whole)
-    .addOption(new Option("--compression <codec>", "in place of the setting").choices(CODECS))
+    .option("--threshold <bytes>", "an object from this size on; else the setting, else 0", parseCount)
+    .addOption(new Option("--compression <codec>", "in place of the setting").choices(XCOM_CODECS))
     .addOption(new Option("--layout <layout>", "where the object goes").choices(["ti", "uuid"]).default("ti"))
     .action(cli.run(push));
 }
@@ -105,15 +101,15 @@ function addExport(cli: Cli, xcom: Command): void {
   });
   withFilter(command.argument("[path]", WHERE))
     .requiredOption("--to <path>", "where the files go")
-    .action(cli.run(exported));
+    .action(cli.run(exportXComs));
 }
 
 function addImport(cli: Cli, xcom: Command): void {
   const command = cli.add(xcom, {
     name: "import",
-    summary: "make rows again, from objects in storage or from an export",
+    summary: "recreate rows from objects in storage or from an export",
     details:
-      "From a folder of an export values are stored anew; from any other path rows get the references of the objects " +
+      "From the folder of an export, stores the values again; from any other path, rows get the references of the objects " +
       "below it. A row that is there stays. Of several objects of one task and key the newest counts: a path tells " +
       "neither attempt nor map index.",
     examples: [
@@ -132,7 +128,7 @@ function addImport(cli: Cli, xcom: Command): void {
     .option("--table <name>", "table of the Postgres, made if need be; else stowage_xcom")
     .option("--base <path>", "where values of an export are stored, in place of the setting")
     .option("--replace", "give rows that are there the new value")
-    .action(cli.run(imported));
+    .action(cli.run(importXComs));
 }
 
 function withDatabase(command: Command): Command {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type HttpOptions, openHttp, originOf } from "../../fs/http/index.js";
 import type { Session } from "../command.js";
 import { duration } from "../format.js";
-import { type Finding, failed, messageOf, ok, skipped, warning } from "./finding.js";
+import { type Finding, failedFinding, messageOf, ok, skippedFinding, warning } from "./finding.js";
 import type { Settings } from "./settings.js";
 
 /** Any status will do: a refusal of an unsigned request shows that the server responds. */
@@ -23,7 +23,7 @@ export async function* lookAtEndpoint(session: Session, settings: Settings): Asy
     yield clock(date, begun + took / 2);
   } catch (error) {
     session.signal.throwIfAborted();
-    yield failed("endpoint", messageOf(error), mendOf(error, settings));
+    yield failedFinding("endpoint", messageOf(error), mendOf(error, settings));
   }
 }
 
@@ -52,21 +52,25 @@ async function ask({ env, signal }: Session, { endpoint, verify }: Settings): Pr
 
 function clock(date: string | undefined, at: number): Finding {
   const skew = Math.round((at - Date.parse(date ?? "")) / 1000);
-  if (Number.isNaN(skew)) return skipped("clock", "the server does not say what time it is");
+  if (Number.isNaN(skew)) return skippedFinding("clock", "the server does not say what time it is");
   const off = Math.abs(skew);
   // The server's response has no fractions of a second.
   if (off <= 2) return ok("clock", "agrees with the server's");
   const detail = `${duration(off)} ${skew > 0 ? "ahead of" : "behind"} the server's`;
   if (off <= SLIGHT) return ok("clock", detail);
-  const mend = "set the clock of this machine, by NTP for example";
-  if (off <= TOO_MUCH) return warning("clock", detail, mend);
-  return failed("clock", `${detail}; signatures are refused, which stowage corrects and other programs do not`, mend);
+  const fix = "set the clock of this machine, by NTP for example";
+  if (off <= TOO_MUCH) return warning("clock", detail, fix);
+  return failedFinding(
+    "clock",
+    `${detail}; signatures are refused, which stowage corrects and other programs do not`,
+    fix,
+  );
 }
 
 const MENDS: Readonly<Record<string, string>> = {
   ENOTFOUND: "the host's name is unknown: correct the endpoint, or the network's DNS",
   EAI_AGAIN: "names cannot be looked up: check the network and its DNS",
-  ECONNREFUSED: "nobody listens there: start the server, or correct host and port of the endpoint",
+  ECONNREFUSED: "connection refused: start the server, or correct host and port of the endpoint",
   EPROTO: "the other side does not speak TLS, or not as it should: is it http:// and not https:// there?",
   ETIMEDOUT:
     "no answer: a firewall, a proxy that is not set (HTTPS_PROXY with NODE_USE_ENV_PROXY=1), or a wrong address",

@@ -10,29 +10,29 @@ export interface Finding {
   /** The result. Contains no secret. */
   detail: string;
   /** Advice on how to fix the problem. */
-  mend?: string;
+  fix?: string;
 }
 
 export function ok(check: string, detail: string): Finding {
   return { check, status: "ok", detail };
 }
 
-export function warning(check: string, detail: string, mend: string): Finding {
-  return { check, status: "warning", detail, mend };
+export function warning(check: string, detail: string, fix: string): Finding {
+  return { check, status: "warning", detail, fix };
 }
 
-export function failed(check: string, detail: string, mend: string): Finding {
-  return { check, status: "failed", detail, mend };
+export function failedFinding(check: string, detail: string, fix: string): Finding {
+  return { check, status: "failed", detail, fix };
 }
 
-export function skipped(check: string, detail: string): Finding {
+export function skippedFinding(check: string, detail: string): Finding {
   return { check, status: "skipped", detail };
 }
 
 /** Returns the finding for a check that threw; rethrows an abort. */
-export function broken(check: string, error: unknown, signal: AbortSignal, mend: string): Finding {
+export function brokenFinding(check: string, error: unknown, signal: AbortSignal, fix: string): Finding {
   signal.throwIfAborted();
-  return failed(check, messageOf(error), mend);
+  return failedFinding(check, messageOf(error), fix);
 }
 
 export function messageOf(error: unknown): string {
@@ -50,11 +50,11 @@ const MARK = 4;
 const CHECK = 11;
 const INDENT = MARK + CHECK + 4;
 
-export async function print(out: Output, { check, status, detail, mend }: Finding): Promise<void> {
+export async function print(out: Output, { check, status, detail, fix }: Finding): Promise<void> {
   const [mark, style] = MARKS[status];
   const start = `${styled(out, style, mark.padEnd(MARK))}  ${check.padEnd(CHECK)}  `;
   await put(out, `${start}${wrapped(out, INDENT, printable(detail))}\n`);
-  if (mend) await put(out, `${" ".repeat(INDENT)}${styled(out, "bold", wrapped(out, INDENT, `mend: ${mend}`))}\n`);
+  if (fix) await put(out, `${" ".repeat(INDENT)}${styled(out, "bold", wrapped(out, INDENT, `fix: ${fix}`))}\n`);
 }
 
 // Advice on a provider's refusals.

@@ -13,7 +13,7 @@ import { providerOf, type StoragePath } from "../../path.js";
 import type { Cli, Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
 import { lookAtEndpoint } from "./endpoint.js";
-import { broken, type Finding, failed, mendOf, ok, print, skipped } from "./finding.js";
+import { brokenFinding, type Finding, failedFinding, mendOf, ok, print, skippedFinding } from "./finding.js";
 import { findLeftovers, Probe } from "./probe.js";
 import { type Settings, settingsOf } from "./settings.js";
 
@@ -38,7 +38,7 @@ async function findConnection(session: Session, { scheme, connectionId: id }: St
       if (connection) return { connection, finding: ok(check, detail) };
     }
   } catch (error) {
-    return { connection: undefined, finding: broken(check, error, signal, "correct it where the message says") };
+    return { connection: undefined, finding: brokenFinding(check, error, signal, "correct it where the message says") };
   }
   return { connection: undefined, finding: unknownConnection(env, id) };
 }
@@ -52,8 +52,8 @@ function sourcesOf(env: Session["env"], id: string) {
 
 function unknownConnection(env: Session["env"], id: string): Finding {
   const places = sourcesOf(env, id).map(({ where }) => where);
-  const mend = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
-  return failed("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, mend);
+  const fix = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
+  return failedFinding("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, fix);
 }
 
 /** Returns a finding if the package that finds these credentials is not installed. */
@@ -64,7 +64,11 @@ function missingLibrary({ credentials, library }: Settings): Finding | undefined
     import.meta.resolve(name);
     return undefined;
   } catch {
-    return failed("credentials", `${credentials}, needs the package ${name}`, `npm install ${name}; or ${instead}`);
+    return failedFinding(
+      "credentials",
+      `${credentials}, needs the package ${name}`,
+      `npm install ${name}; or ${instead}`,
+    );
   }
 }
 
@@ -80,7 +84,7 @@ async function lookAtBucket(session: Session, at: StoragePath): Promise<{ findin
     }
     return { finding: ok("bucket", `reached and listed: ${found}`), usable: true };
   } catch (error) {
-    const finding = broken("bucket", error, signal, mendOf(error, "list", at));
+    const finding = brokenFinding("bucket", error, signal, mendOf(error, "list", at));
     // Credentials without list permission may still write, which is enough for many uses.
     return { finding, usable: isStorageError(error, "PermissionDenied") };
   }
@@ -92,7 +96,7 @@ export function addDoctor(cli: Cli, program: Command): void {
   cli
     .add(program, {
       name: "doctor",
-      summary: "check the way to a bucket, and say how to mend it",
+      summary: "check the connection to a bucket and say how to fix it",
       details:
         "Writes, reads and deletes probe objects of its own below the path and leaves nothing behind. " +
         "One of them has 8 MiB, to try an upload in parts. Prints where credentials come from, never what they are.",
@@ -129,33 +133,33 @@ function verdict(wrong: number): string {
 async function* examined(session: Session, at: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
   const { connection, finding } = await findConnection(session, at);
   yield finding;
-  if (finding.status === "failed") return yield skipped("the rest", "needs the connection");
+  if (finding.status === "failed") return yield skippedFinding("the rest", "needs the connection");
   let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
     remote = await settingsOf(providerOf(at.scheme), at, connection, session.env);
   } catch (error) {
-    yield broken("credentials", error, session.signal, "correct the field that is named");
-    return yield skipped("the rest", "needs credentials");
+    yield brokenFinding("credentials", error, session.signal, "correct the field that is named");
+    return yield skippedFinding("the rest", "needs credentials");
   }
   if (remote) {
     const missing = missingLibrary(remote);
     yield missing ?? ok("credentials", remote.credentials);
-    if (missing) return yield skipped("the rest", "needs credentials");
+    if (missing) return yield skippedFinding("the rest", "needs credentials");
     yield ok("settings", remote.place);
     const reached: Finding[] = [];
     for await (const found of lookAtEndpoint(session, remote)) {
       reached.push(found);
       yield found;
     }
-    if (reached[0]?.status === "failed") return yield skipped("the rest", "needs an answer from the endpoint");
+    if (reached[0]?.status === "failed") return yield skippedFinding("the rest", "needs an answer from the endpoint");
     yield ok("checksums", remote.checksums);
   }
   const bucket = await lookAtBucket(session, at);
   yield bucket.finding;
   const leftovers = await findLeftovers(at);
   if (leftovers) yield leftovers;
-  if (!bucket.usable) return yield skipped("the rest", "needs the bucket");
-  if (readOnly) return yield skipped("the rest", "would write");
+  if (!bucket.usable) return yield skippedFinding("the rest", "needs the bucket");
+  if (readOnly) return yield skippedFinding("the rest", "would write");
   const trial = remote?.profile === undefined ? undefined : { connection, profile: remote.profile };
   yield* new Probe(session, at, trial).run();
 }

@@ -8,7 +8,7 @@ import type { Storage } from "../../fs/index.js";
 import { providerOf, type StoragePath } from "../../path.js";
 import type { Session } from "../command.js";
 import { bytes } from "../format.js";
-import { broken, type Finding, failed, mendOf, ok, skipped, warning } from "./finding.js";
+import { brokenFinding, type Finding, failedFinding, mendOf, ok, skippedFinding, warning } from "./finding.js";
 import { TRIAL_NAMES, tryProfile } from "./profile.js";
 
 const FIRST = "written by stowage doctor";
@@ -55,7 +55,7 @@ export class Probe {
     try {
       const written = await this.#try("write", "write", () => this.#write());
       yield written;
-      if (written.status === "failed") return yield skipped("the rest", "needs to write");
+      if (written.status === "failed") return yield skippedFinding("the rest", "needs to write");
       yield await this.#try("read", "read", () => this.#read());
       yield await this.#try("if absent", "write", () => this.#ifAbsent());
       yield await this.#try("if match", "write", () => this.#ifMatch());
@@ -74,7 +74,7 @@ export class Probe {
     try {
       return await work();
     } catch (error) {
-      return broken(check, error, this.#signal, mendOf(error, action, this.#at));
+      return brokenFinding(check, error, this.#signal, mendOf(error, action, this.#at));
     }
   }
 
@@ -87,7 +87,7 @@ export class Probe {
   async #read(): Promise<Finding> {
     const text = await this.#storage.text(this.#small, { signal: this.#signal });
     if (text === FIRST) return ok("read", "it comes back as it was written");
-    return failed(
+    return failedFinding(
       "read",
       "something else came back than was written",
       "look for a proxy or cache that changes answers",
@@ -103,7 +103,7 @@ export class Probe {
       if (isStorageError(error, "Unsupported")) return unconditional(check);
       throw error;
     }
-    return failed(check, "a second write replaced the object in silence", NAME_PROVIDER);
+    return failedFinding(check, "a second write replaced the object in silence", NAME_PROVIDER);
   }
 
   async #ifMatch(): Promise<Finding> {
@@ -117,7 +117,7 @@ export class Probe {
       if (isStorageError(error, "Unsupported")) return unconditional(check);
       throw error;
     }
-    return failed(check, "a write replaced a newer object in silence", NAME_PROVIDER);
+    return failedFinding(check, "a write replaced a newer object in silence", NAME_PROVIDER);
   }
 
   async #parts(): Promise<Finding> {
@@ -126,7 +126,11 @@ export class Probe {
     const end = await this.#storage.bytes(this.#large, { start: LARGE - 1, signal: this.#signal });
     if (size === LARGE && end[0] === ((LARGE - 1) / CHUNK) % 256)
       return ok("parts", `${bytes(LARGE)} of a stream are stored`);
-    return failed("parts", `${size} of ${LARGE} bytes are there`, "the server does not put parts together: update it");
+    return failedFinding(
+      "parts",
+      `${size} of ${LARGE} bytes are there`,
+      "the server does not put parts together: update it",
+    );
   }
 
   /** Lists, then deletes at once, objects whose names are changed by a wrong decoding. */
@@ -139,13 +143,13 @@ export class Probe {
     for await (const { path } of this.#storage.list(folder, { signal })) listed.push(path.name);
     await this.#storage.delete(paths, { signal });
     if (listed.join() !== ODD_NAMES.join())
-      return failed(
+      return failedFinding(
         check,
         `${ODD_NAMES.join(", ")} are listed as ${listed.join(", ")}`,
         "update the server or the proxy before it",
       );
     const left = await Promise.all(paths.map((path) => this.#storage.exists(path, { signal })));
-    if (left.includes(true)) return failed(check, "a bulk delete left objects behind", NAME_PROVIDER);
+    if (left.includes(true)) return failedFinding(check, "a bulk delete left objects behind", NAME_PROVIDER);
     return ok(check, "names with +, % and a space are listed and deleted as they are");
   }
 
@@ -155,7 +159,7 @@ export class Probe {
     try {
       return await tryProfile(this.#session, this.#at, connection, profile, () => counting(LARGE));
     } catch (error) {
-      return broken("profile", error, this.#signal, "name the server in `provider` of the connection's extra");
+      return brokenFinding("profile", error, this.#signal, "name the server in `provider` of the connection's extra");
     }
   }
 
@@ -171,7 +175,11 @@ export class Probe {
     await this.#storage.delete(objects, { signal: this.#signal });
     for (const path of objects) {
       if (!(await this.#storage.exists(path, { signal: this.#signal }))) continue;
-      return failed("delete", `${path} is still there`, "delete it by hand, and look for a lock or a retention rule");
+      return failedFinding(
+        "delete",
+        `${path} is still there`,
+        "delete it by hand, and look for a lock or a retention rule",
+      );
     }
     return this.#clearedVersions();
   }

@@ -6,7 +6,7 @@ import type { Storage } from "../../fs/index.js";
 import { openStorage } from "../../open.js";
 import { StoragePath } from "../../path.js";
 import type { Session } from "../command.js";
-import { type Finding, failed, ok } from "./finding.js";
+import { type Finding, failedFinding, ok } from "./finding.js";
 
 const FEATURES = ["bulk delete", "MD5 etags", "conditional writes", "conditional multipart writes"] as const;
 type Feature = (typeof FEATURES)[number];
@@ -64,7 +64,7 @@ function judged(provider: string, needed: readonly Feature[], found: ReadonlySet
     [...NEEDS].find(([, features]) => features.every((feature) => found.has(feature))) ?? [];
   const missing = needed.filter((feature) => !found.has(feature));
   if (missing.length > 0)
-    return failed(
+    return failedFinding(
       "profile",
       `${provider} relies on ${missing.join(", ")}, which this server lacks`,
       `write ${fit} into \`provider\` of the connection's extra`,

@@ -58,7 +58,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       throw invalid(`${file} has a connection ${JSON.stringify(id)} already: choose another --id, or add --force`);
     const record = await recordOf(provider, id, { options, env: session.io.env, prompts });
     await replaced(file, `${JSON.stringify({ ...before, [id]: record }, null, 2)}\n`);
-    await tell(session, file, id, provider);
+    await printNext(session, file, id, provider);
   } finally {
     prompts?.close();
   }
@@ -94,7 +94,7 @@ async function entriesIn(file: string): Promise<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw invalid(`${file} is not JSON: mend it, or name another file with --connections`);
+    throw invalid(`${file} is not JSON: fix it, or name another file with --connections`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw invalid(`${file} must hold one object, with an id for each connection`);
@@ -113,7 +113,7 @@ async function replaced(file: string, text: string): Promise<void> {
   }
 }
 
-async function tell(session: Session, file: string, id: string, provider: Provider): Promise<void> {
+async function printNext(session: Session, file: string, id: string, provider: Provider): Promise<void> {
   const option = session.io.env.STOWAGE_CONNECTIONS_FILE ? "" : `--connections ${file} `;
   const next = `stowage ${option}doctor ${SCHEMES[provider]}://${id}@BUCKET`;
   await session.say(

@@ -32,7 +32,7 @@ export interface ConnectionRecord {
 export interface Answers {
   readonly options: RecordOptions;
   readonly env: Io["env"];
-  /** Undefined where nobody can be asked. */
+  /** Undefined without a terminal. */
   readonly prompts: Prompts | undefined;
 }
 
@@ -117,7 +117,7 @@ async function azure(answers: Answers): Promise<ConnectionRecord> {
   };
 }
 
-/** Returns the option, or what is typed; undefined if it is empty, or where nobody can be asked. */
+/** Returns the option, or what is typed; undefined if it is empty, or without a terminal. */
 async function stated({ options, prompts }: Answers, name: Option, question: string): Promise<string | undefined> {
   return options[name] ?? ((await prompts?.ask(question)) || undefined);
 }

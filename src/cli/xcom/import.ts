@@ -29,7 +29,7 @@ export interface ImportOptions extends FilterOptions {
 }
 
 /** Restores stored values from a folder with an index; from anywhere else, references to the existing objects. */
-export async function imported(session: Session, text: string | undefined, options: ImportOptions): Promise<void> {
+export async function importXComs(session: Session, text: string | undefined, options: ImportOptions): Promise<void> {
   const { storage, signal } = session;
   const base = configuredBase(session.env);
   const path = pathOrBase(session, text);

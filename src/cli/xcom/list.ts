@@ -65,7 +65,7 @@ export interface ExportOptions extends FilterOptions {
  * Writes each value as a JSON file below `to`, and an `index.jsonl` that describes the files. An unreadable value does
  * not stop the rest; it is reported, and the command fails at the end.
  */
-export async function exported(session: Session, text: string | undefined, options: ExportOptions): Promise<void> {
+export async function exportXComs(session: Session, text: string | undefined, options: ExportOptions): Promise<void> {
   const { at, source } = sourceOf(session, text);
   const target = session.path(options.to);
   const { storage, signal } = session;
@@ -152,9 +152,9 @@ function rowOf(
 ): string {
   const name = mapIndex === undefined || mapIndex < 0 ? taskId : `${taskId}[${mapIndex}]`;
   const where = stored === undefined ? [] : [path ? "object" : "row   "];
-  const told = size === undefined ? where : [bytes(size).padStart(8)];
+  const first = size === undefined ? where : [bytes(size).padStart(8)];
   const columns = [
-    ...told,
+    ...first,
     (codec ?? "").padEnd(4),
     ...(modified ? [styled(stdout, "dim", moment(modified))] : []),
     printable(`${name}  ${key ?? "-"}`),

@@ -24,12 +24,12 @@ export interface ShowOptions extends FilterOptions {
 
 /** Shows the given references or, with `database`, the matching rows. */
 export async function show(session: Session, references: string[], options: ShowOptions): Promise<void> {
-  for (const text of references) await explained(session, session.path(text));
+  for (const text of references) await explainXCom(session, session.path(text));
   if (options.database !== undefined) await showRows(session, options.database, options);
   else if (references.length === 0) throw invalid("name a reference, or a database and whose rows");
 }
 
-async function explained(session: Session, path: StoragePath): Promise<void> {
+async function explainXCom(session: Session, path: StoragePath): Promise<void> {
   const place = referredPlace(path, configuredBase(session.env));
   const info = await session.storage.stat(place.path, { signal: session.signal });
   const value = await look(session, place, info);
@@ -44,7 +44,7 @@ async function showRows(session: Session, database: string | true, options: Show
     let count = 0;
     for await (const found of source.list(filterOf(options), session.signal)) {
       if (count++ > 0 && !session.json) await put(session.io.stdout, "\n");
-      await (found.path ? explained(session, found.path) : inRow(session, found));
+      await (found.path ? explainXCom(session, found.path) : inRow(session, found));
     }
     if (count === 0) noRows();
   } finally {
@@ -116,7 +116,7 @@ function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Loo
     ["dag", dagId],
     ["run", runId],
     ["task", taskId],
-    ["key", key ?? "not told by this layout"],
+    ["key", key ?? "not in this layout"],
     ["layout", `${LAYOUTS[layout]}, ${instance}`],
     ["base", String(base)],
     ["stored", `${bytes(info.size)}${codec ? `, ${codec}${ratio}` : ", not compressed"}`],

@@ -23,6 +23,9 @@ import { input, jsonLine, printable, put } from "../format.js";
 
 export type { StoredLocation } from "../../xcom/index.js";
 
+/** The backend's codecs, in the order of the help. */
+export const XCOM_CODECS: readonly XComCompression[] = ["zip", "gzip", "bz2", "lzma", "xz", "lz4", "zstd"];
+
 export interface PushOptions extends BackendOptions {
   dag: string;
   run: string;
@@ -123,8 +126,8 @@ export function pathOrBase(session: Session, text: string | undefined): StorageP
 export function referredPlace(path: StoragePath, base: StoragePath | undefined): StoredLocation {
   const place = placeOf(path, base);
   if (place) return place;
-  const mend = `to print any object: stowage cat --compression infer ${path}`;
-  throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${mend}`);
+  const fix = `to print any object: stowage cat --compression infer ${path}`;
+  throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${fix}`);
 }
 
 /** Returns the base that an option names, else the setting if the path is below it. */

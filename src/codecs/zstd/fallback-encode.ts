@@ -98,7 +98,7 @@ class Table {
     }
   }
 
-  /** All weights but the last; undefined when they cannot be told. */
+  /** All weights but the last; undefined if they cannot be described. */
   describe(): Uint8Array | undefined {
     const weights = this.#weights.subarray(0, -1);
     const coded = codeWeights(weights);

@@ -2,7 +2,7 @@ import { promisify } from "node:util";
 import * as zlib from "node:zlib";
 import type { ByteStream } from "../../streams.js";
 import { convertErrors, Engine, type ZlibStream } from "../engine.js";
-import { type Block, blocks, inOrder, width } from "../parallel.js";
+import { type Block, blocks, inOrder, parallelism } from "../parallel.js";
 import type { Source } from "../stream.js";
 import { blockHeader, type FrameHeader, nextFrame } from "./frame.js";
 
@@ -44,7 +44,7 @@ async function* encodeNatively(zstd: NodeZstd, bytes: ByteStream, level: number)
   const compress = promisify<Uint8Array, object, Uint8Array>(zstd.zstdCompress);
   const { ZSTD_c_compressionLevel, ZSTD_c_checksumFlag } = zstd.constants;
   const options = { chunkSize: CHUNK, params: { [ZSTD_c_compressionLevel]: level, [ZSTD_c_checksumFlag]: 1 } };
-  yield* inOrder(blocks(bytes, FRAME), width(), ({ data }: Block) => compress(data, options));
+  yield* inOrder(blocks(bytes, FRAME), parallelism(), ({ data }: Block) => compress(data, options));
 }
 
 /** Frames one after the other, skippable ones dropped, of which there may be no others; nothing at all is no file. */

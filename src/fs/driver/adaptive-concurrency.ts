@@ -1,4 +1,4 @@
-/** How many requests of one transfer are in flight: as many as pay. */
+/** Adapts the number of parallel requests of one transfer to the measured throughput. */
 
 /** Bytes per millisecond from which on the line to the server does not limit one request: 160 MiB/s. */
 const FAST_RATE = (160 * 2 ** 20) / 1000;
@@ -50,7 +50,7 @@ export class AdaptiveConcurrency {
    * Counts bytes that have moved by `now`, in milliseconds of any clock that stays the same while `limit` does. With
    * one request that is the time that it was waited for, so that a slow consumer is not taken for a slow line.
    */
-  moved(bytes: number, now: number): void {
+  recordBytes(bytes: number, now: number): void {
     if (this.#since === undefined) {
       this.#since = now;
       return;
@@ -66,7 +66,7 @@ export class AdaptiveConcurrency {
   }
 
   /** Reacts to a 503, a 429, a time-out or a broken connection; once per window, since they come together. */
-  refused(): void {
+  recordRefusal(): void {
     if (this.#refused) return;
     this.#set(Math.max(1, Math.floor(this.#limit / 2)));
     this.#doubling = false;
@@ -74,7 +74,7 @@ export class AdaptiveConcurrency {
     this.#refused = true;
   }
 
-  /** A single request is looked at early: what it brings until then comes over one connection. */
+  /** Evaluates a single request early, because until then all data arrives over one connection. */
   #window(): number {
     return this.#limit === 1 && this.#doubling ? this.unitBytes / 8 : this.#limit * this.unitBytes;
   }

@@ -28,8 +28,8 @@ export interface ObservedObject {
 }
 
 /**
- * Returns the receipt of a write that failed with `error` but did happen; else throws `error`, or CommitUnknown. Without
- * `look`, nothing about the object would tell.
+ * Returns the result of a write that failed with `error` but took effect; else throws `error`, or CommitUnknown. Omit
+ * `look` if the object cannot show whose write it is.
  */
 export async function reconcileAmbiguousWrite<S extends ObservedObject>(
   error: unknown,
@@ -37,7 +37,7 @@ export async function reconcileAmbiguousWrite<S extends ObservedObject>(
   look: (() => Promise<S>) | undefined,
 ): Promise<WriteResult> {
   if (!isAmbiguous(error)) throw error;
-  const seen = await look?.().catch((failed: unknown) => unseen(failed, error, attempt));
+  const seen = await look?.().catch((failed: unknown) => onLookupFailure(failed, error, attempt));
   if (seen && attempt.isOurs(seen)) return seen.receipt;
   if (!(error instanceof HttpError) || isSettled(seen, error, attempt)) throw error;
   throw commitUnknown(error);
@@ -54,7 +54,7 @@ function isSettled(
   { status, suspected }: HttpError,
   { ifAbsent, ifMatch, since }: Pick<WriteAttempt<ObservedObject>, "ifAbsent" | "ifMatch" | "since">,
 ): boolean {
-  // A plain refusal from a client that does not report earlier attempts: mostly there were none.
+  // The client of an SDK hides its retries: its 409 or 412 counts as final.
   if (suspected && (status === 412 || status === 409)) return true;
   // A writer that has read our object may have replaced it, unless nothing was written since we began.
   if (ifMatch !== undefined) return seen?.receipt.etag === ifMatch || isOlder(seen, performance.now() - since);
@@ -76,7 +76,7 @@ export function isOlder({ made, seen }: Pick<ObservedObject, "made" | "seen"> = 
   return Number(seen) - Number(made) > milliseconds + SECOND;
 }
 
-function unseen(
+function onLookupFailure(
   failed: unknown,
   error: HttpError | StorageError,
   { ifAbsent, ifMatch }: WriteAttempt<never>,

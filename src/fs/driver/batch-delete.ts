@@ -2,9 +2,12 @@
 
 import { randomUUID } from "node:crypto";
 import { memoryLimiter } from "../../concurrency.js";
-import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
+import { BatchDeleteError, type ConditionalIdentifier, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
 
 type Signal = AbortSignal | undefined;
+
+/** An object to delete, in one state or in any. */
+export type DeleteTarget = ObjectIdentifier & Partial<ConditionalIdentifier>;
 
 /** The outcome of one call in a batch: it succeeded, must be repeated on its own, or failed for good. */
 export type DeleteOutcome = "gone" | "again" | Error;
@@ -13,22 +16,18 @@ export interface BatchDelete {
   /** The maximum number of objects in a batch. */
   readonly size: number;
   /** Succeeds for a missing object. */
-  one(object: ObjectIdentifier, signal: Signal): Promise<void>;
+  deleteOne(object: DeleteTarget, signal: Signal): Promise<void>;
   /** Returns outcomes by index; a call without one is repeated. */
-  many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
+  deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
 /** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
-export async function batchDelete(
-  bulk: BatchDelete,
-  objects: readonly ObjectIdentifier[],
-  signal: Signal,
-): Promise<void> {
+export async function batchDelete(bulk: BatchDelete, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
   const [only, ...more] = objects;
-  if (only && more.length === 0) return bulk.one(only, signal);
+  if (only && more.length === 0) return bulk.deleteOne(only, signal);
   const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects, bulk.size).map(async (batch) => {
@@ -40,17 +39,17 @@ export async function batchDelete(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-function batches(objects: readonly ObjectIdentifier[], size: number): ObjectIdentifier[][] {
+function batches(objects: readonly DeleteTarget[], size: number): DeleteTarget[][] {
   const count = Math.ceil(objects.length / size);
   return Array.from({ length: count }, (_, i) => objects.slice(i * size, (i + 1) * size));
 }
 
 async function deleteBatch(
   bulk: BatchDelete,
-  batch: readonly ObjectIdentifier[],
+  batch: readonly DeleteTarget[],
   signal: Signal,
 ): Promise<DeleteFailure[]> {
-  const verdicts = batch.length === 1 ? [] : await bulk.many(batch, signal);
+  const verdicts = batch.length === 1 ? [] : await bulk.deleteMany(batch, signal);
   const failures = await Promise.all(
     batch.map(async (object, i) => {
       const verdict = verdicts[i] ?? "again";
@@ -61,9 +60,9 @@ async function deleteBatch(
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function retryAlone(bulk: BatchDelete, object: ObjectIdentifier, signal: Signal): Promise<unknown> {
+async function retryAlone(bulk: BatchDelete, object: DeleteTarget, signal: Signal): Promise<unknown> {
   try {
-    await bulk.one(object, signal);
+    await bulk.deleteOne(object, signal);
     return "gone";
   } catch (error) {
     signal?.throwIfAborted();

@@ -12,10 +12,10 @@ export function parseContentRange(
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
   range: { start: number; end: number | undefined } | undefined,
 ): { size: number; length: number } {
-  const told = headers["content-range"];
-  if (range) return rangeIn(status, told, range.start, range.end);
+  const contentRange = headers["content-range"];
+  if (range) return rangeIn(status, contentRange, range.start, range.end);
   const length = sizeFrom(headers["content-length"]);
-  if (status === 200 && (told === undefined || isWhole(told, length))) return { size: length, length };
+  if (status === 200 && (contentRange === undefined || isWhole(contentRange, length))) return { size: length, length };
   throw failure("Unsupported", `the server answered ${status} with a range, and the whole object was asked for`);
 }
 
@@ -24,20 +24,20 @@ export function parseSuffixRange(
   { status, headers }: Pick<HttpResponse, "status" | "headers">,
   last: number,
 ): { size: number; length: number } {
-  const told = headers["content-range"];
-  if (told === undefined && status === 200) {
+  const contentRange = headers["content-range"];
+  if (contentRange === undefined && status === 200) {
     // Servers may send an object that is not larger as a whole.
     const size = sizeFrom(headers["content-length"]);
     if (size <= last) return { size, length: size };
   }
-  const start = Number(/^bytes (\d+)-/.exec(told ?? "")?.[1]);
-  const { size, length } = rangeIn(status, told, start, undefined);
+  const start = Number(/^bytes (\d+)-/.exec(contentRange ?? "")?.[1]);
+  const { size, length } = rangeIn(status, contentRange, start, undefined);
   if (start === Math.max(0, size - last)) return { size, length };
   throw failure("Unsupported", "the server sent another range than the one that was asked for");
 }
 
-function isWhole(told: string, length: number): boolean {
-  return told === `bytes 0-${length - 1}/${length}`;
+function isWhole(contentRange: string, length: number): boolean {
+  return contentRange === `bytes 0-${length - 1}/${length}`;
 }
 
 /**
@@ -53,8 +53,8 @@ export function modifiedIn(text: string | undefined, etag: string | undefined): 
 }
 
 /** Returns the size that a response states. A response without one is not taken for an empty object. */
-export function sizeFrom(told: string | number | undefined): number {
-  const size = told === "" ? Number.NaN : Number(told);
+export function sizeFrom(header: string | number | undefined): number {
+  const size = header === "" ? Number.NaN : Number(header);
   if (Number.isSafeInteger(size) && size >= 0) return size;
   throw failure("Unsupported", "the server does not say how large the object is");
 }

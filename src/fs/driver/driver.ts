@@ -11,6 +11,7 @@ import type { MemoryLimiter } from "../../concurrency.js";
 import type { Connection, Secret } from "../../connections/connection.js";
 import type { ErrorCode } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
+import type { HttpOptions } from "../http/types.js";
 
 /** What a provider stores with an object besides its bytes. A driver's `attributes` names those that it can store. */
 export interface ObjectAttributes {
@@ -149,6 +150,13 @@ export interface ObjectIdentifier {
   version?: string;
 }
 
+/** An object in one state. */
+export interface ConditionalIdentifier {
+  key: string;
+  /** The etag that it must have. */
+  ifMatch: string;
+}
+
 /** A key that a bulk delete could not delete, with the provider's error. */
 export interface DeleteFailure {
   key: string;
@@ -180,7 +188,7 @@ export interface DriverListOptions extends Cancel {
   /** Only keys after this one in the provider's order, exclusive. */
   startAfter: string | undefined;
   versions: boolean;
-  /** The number of entries that the caller reads at most: larger pages are in vain. */
+  /** The maximum number of entries that the caller reads: the driver need not request larger pages. */
   atMost?: number | undefined;
   /** Includes entries of type `other`, if there are any. */
   others?: boolean | undefined;
@@ -188,7 +196,7 @@ export interface DriverListOptions extends Cancel {
   followLinks?: boolean | undefined;
   /** Among files: rows of links to files, and no others. */
   onlyLinks?: boolean | undefined;
-  /** Is told what exists and cannot be a row, or cannot be looked into; its key is spelled with escapes. The listing goes on. */
+  /** Called for each entry that exists but cannot be listed, with its key in escapes. The listing continues. */
   unlisted?: ((key: string, error: unknown) => void) | undefined;
 }
 export interface DriverReadOptions extends Cancel {
@@ -313,6 +321,32 @@ export interface SuffixReader {
   readLast?(key: string, last: number, options: DriverSuffixOptions): Promise<{ info: ObjectInfo; body: ByteStream }>;
 }
 
+/** A bucket in the list of an account. */
+export interface DriverBucket {
+  name: string;
+  created?: Date | undefined;
+  /** The provider's own name of its place, where the list states it. */
+  region?: string | undefined;
+}
+
+export interface DriverCreateBucketOptions extends Cancel {
+  /** The provider's own name of a place. @default that of the connection */
+  region: string | undefined;
+}
+
+/** The buckets of one account. */
+export interface BucketService {
+  /** Yields pages. */
+  list(options: Cancel): AsyncIterable<readonly DriverBucket[]>;
+  /**
+   * Throws InvalidArgument for a name that the provider does not allow, before any request; AlreadyExists for a bucket
+   * of this account, and PermissionDenied for a name that another account has.
+   */
+  create(name: string, options: DriverCreateBucketOptions): Promise<void>;
+  /** Throws NotFound for a missing bucket, and PreconditionFailed for one that is not empty. */
+  delete(name: string, options: Cancel): Promise<void>;
+}
+
 /** One bucket of one provider, with all verbs. */
 export interface Driver extends ObjectDriver, SuffixReader {
   /** Only for drivers whose objects are files. */
@@ -341,6 +375,17 @@ export interface Driver extends ObjectDriver, SuffixReader {
    * driver omits it if the provider cannot compare and delete in one step; a move then checks right before it deletes.
    */
   deleteIfMatch?(key: string, etag: string, options: Cancel): Promise<void>;
+  /**
+   * Deletes many objects in few requests, each only if it has its etag: the provider compares and deletes in one step.
+   * Succeeds for missing keys, unless the provider takes them for a state that differs. Throws one {@link
+   * BatchDeleteError} for the failed ones, in which PreconditionFailed stands for an object with another etag.
+   */
+  deleteManyIfMatch?(objects: readonly ConditionalIdentifier[], options: Cancel): Promise<void>;
+  /**
+   * The buckets of the account, which only a driver that was opened with an empty name must have. A driver omits it if
+   * the provider has no buckets, or none to create.
+   */
+  readonly buckets?: BucketService;
 }
 
 /**
@@ -351,9 +396,14 @@ export interface DriverContext {
   uploads: MemoryLimiter;
   downloads: MemoryLimiter;
   env: Readonly<Record<string, string | undefined>>;
+  /** For `openHttp`, so that the driver's requests are published to whom observes them. */
+  observe?: HttpOptions["observe"];
 }
 
-/** Opens the driver of one bucket. Called at most once per bucket and connection of a Storage. */
+/**
+ * Opens the driver of one bucket, or with an empty name that of the account, for its `buckets`. Called at most once per
+ * bucket and connection of a Storage.
+ */
 export interface OpenDriver<D extends ObjectDriver = Driver> {
   (bucket: string, connection: Connection | undefined, shared: DriverContext): D | Promise<D>;
   /** Brings its own credentials: the connection id of a path is only a name, and no lookup takes place. */

@@ -65,7 +65,7 @@ export class Listing {
       if (inside !== key.length - 1) throw wrong("prefix", key, "is no directory of the listing");
       return;
     }
-    if (inside >= 0) throw wrong("name", key, "is inside a directory, which was to be listed instead");
+    if (inside >= 0) throw wrong("name", key, "is inside a directory; expected the directory entry");
     if (deleted !== true && !isSize(size)) throw wrong("size", key, "is no number of bytes");
     if (modified === undefined || Number.isNaN(modified.getTime())) throw wrong("date", key, "is none");
   }
@@ -88,7 +88,7 @@ export class Listing {
     this.#last = row;
     if (before?.key !== row.key || before.type !== row.type || before.version !== row.version) return true;
     if (before.size === row.size && before.etag === row.etag) return false;
-    throw wrong("name", row.key, "comes twice, as two different objects");
+    throw wrong("name", row.key, "is listed twice with different etags or sizes");
   }
 }
 

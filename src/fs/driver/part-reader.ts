@@ -34,7 +34,7 @@ export async function* readParts(
   const cut = sizesFor(limits, size);
   const memory = size === undefined ? undefined : await source.entire(size);
   if (memory) {
-    await ends(source, memory.byteLength, size);
+    await isEnd(source, memory.byteLength, size);
     return yield* slices(memory, cut);
   }
   const filler = new PartReader(source, limiter);
@@ -44,7 +44,7 @@ export async function* readParts(
     const piece = await filler.fill(Math.min(cut(index), left), index === 0 && size === undefined);
     offset += piece.data.byteLength;
     try {
-      last = await ends(source, offset, size);
+      last = await isEnd(source, offset, size);
     } catch (error) {
       piece.release();
       throw error;
@@ -59,9 +59,9 @@ function sizesFor(limits: UploadLimits, size: number | undefined): PartSizes {
 }
 
 /**
- * Returns whether the body ends. A known size tells this until the expected end, which is checked before the last part.
+ * Returns whether the body ends. If the size is known, reads ahead only at the expected end, before the last part.
  */
-async function ends(source: BufferedReader, offset: number, size: number | undefined): Promise<boolean> {
+async function isEnd(source: BufferedReader, offset: number, size: number | undefined): Promise<boolean> {
   if (size !== undefined && offset < size && !source.ended) return false;
   if (!(await source.more())) {
     if (size === undefined || offset === size) return true;
@@ -92,7 +92,7 @@ class PartReader {
 
   /** Reads at most `capacity` bytes; `mayBeSmall` if the body may end long before. */
   async fill(capacity: number, mayBeSmall: boolean): Promise<Filled> {
-    const ahead = mayBeSmall ? await this.source.fill(room(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
+    const ahead = mayBeSmall ? await this.source.fill(allocate(Math.min(LOOK_AHEAD, capacity))) : NOTHING;
     if (mayBeSmall && (ahead.byteLength === capacity || !(await this.source.more())))
       return { data: ahead, release() {} };
     const { data: buffer, release } = await this.limiter.acquireBuffer(capacity, this.source.signal);
@@ -110,7 +110,7 @@ class PartReader {
 const NOTHING = new Uint8Array(0);
 
 /** Never from Node's shared pool, and not zeroed: the driver overwrites every byte before it sends it. */
-function room(bytes: number): Uint8Array {
+function allocate(bytes: number): Uint8Array {
   return Buffer.allocUnsafeSlow(bytes);
 }
 

@@ -3,7 +3,8 @@ import { EventEmitter } from "node:events";
 import type { Agent, ClientRequest, IncomingHttpHeaders, RequestOptions } from "node:http";
 import { finished, Readable } from "node:stream";
 import { Http } from "../http/client.js";
-import type { ServiceProtocol } from "../http/types.js";
+import type { HttpClient, ServiceProtocol } from "../http/types.js";
+import type { DriverContext } from "./driver.js";
 
 /** One signed attempt, for a client to send. */
 export interface ClientRequestInit {
@@ -34,9 +35,16 @@ export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>
  * Returns an `Http` that sends through a client, with the same retries, timeouts, checks and errors as every other
  * driver.
  */
-export function clientHttp(protocol: "http:" | "https:", dialect: ServiceProtocol, gate: Gate, send: ClientSend): Http {
+export function clientHttp(
+  protocol: "http:" | "https:",
+  dialect: ServiceProtocol,
+  gate: Gate,
+  { observe }: Pick<DriverContext, "observe">,
+  send: ClientSend,
+): HttpClient {
   const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
-  return new Http({ protocol, dialect }, request, NO_AGENT as Agent);
+  const http = new Http({ protocol, dialect }, request, NO_AGENT as Agent);
+  return observe ? observe(http) : http;
 }
 
 /** The client keeps its own connections, which stay open when a driver is closed. */
@@ -159,8 +167,8 @@ function pairsOf(list: readonly string[]): Record<string, string> {
 
 function messageOf({ status, headers, body }: ClientResponse): Readable {
   const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-  const told = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
-  return Object.assign(streamOf(body), told);
+  const head = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
+  return Object.assign(streamOf(body), head);
 }
 
 function streamOf(body: ClientResponse["body"]): Readable {

@@ -51,11 +51,11 @@ const CLEANUP_TIMEOUT_MS = 5_000;
 export function upload<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { size } = options;
   const ready = body instanceof InMemory && body.data.byteLength === size && size <= target.limits.maxSinglePut;
-  return ready ? atOnce(body.data, target, options) : pulled(body, target, options);
+  return ready ? putWhole(body.data, target, options) : uploadParts(body, target, options);
 }
 
 /** Most objects are small and in memory: they skip the machinery of parts, which costs as much as a request. */
-async function atOnce<P>(data: Uint8Array, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
+async function putWhole<P>(data: Uint8Array, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   const receipt = await orAbort(target.putObject(data, data.byteLength, signal), signal);
@@ -63,7 +63,7 @@ async function atOnce<P>(data: Uint8Array, target: UploadTarget<P>, options: Upl
   return receipt;
 }
 
-async function pulled<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
+async function uploadParts<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const stop = new LinkedAbortController(options.signal);
   const source = new BufferedReader(body, stop.signal);
   const transfer = new Transfer(target, stop, options.onProgress);
@@ -71,7 +71,7 @@ async function pulled<P>(body: ByteStream, target: UploadTarget<P>, options: Upl
     return await run(source, transfer, options);
   } catch (error) {
     stop.abort(error);
-    await atMost(CLEANUP_TIMEOUT_MS, Promise.all([source.close(), transfer.undo()]));
+    await withTimeout(CLEANUP_TIMEOUT_MS, Promise.all([source.close(), transfer.undo()]));
     throw stop.signal.reason;
   } finally {
     stop.dispose();
@@ -166,7 +166,7 @@ class Transfer<P> {
   }
 }
 
-async function atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+async function withTimeout(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([
     work,

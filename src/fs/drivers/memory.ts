@@ -67,7 +67,7 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
     async write(key, body, options) {
       const { size, signal, onProgress } = options;
       check(objects.get(key), options);
-      const data = await absorbed(body, size, onProgress);
+      const data = await collect(body, size, onProgress);
       signal?.throwIfAborted();
       check(objects.get(key), options);
       return put(key, { data, size: data.byteLength, ...attributesIn(options) });
@@ -84,9 +84,9 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       match({ data, size, ...rest }, was.etag ?? "");
       return put(key, { data, size, ...attributesIn(attributes) });
     },
-    async delete(doomed: readonly ObjectIdentifier[]) {
-      for (const { version } of doomed) refuseVersion(version);
-      for (const { key } of doomed) objects.delete(key);
+    async delete(targets: readonly ObjectIdentifier[]) {
+      for (const { version } of targets) refuseVersion(version);
+      for (const { key } of targets) objects.delete(key);
     },
     async deleteIfMatch(key, etag) {
       const kept = objects.get(key);
@@ -94,10 +94,10 @@ function memoryDriver(objects: Bucket, bucketOf: (name: string) => Bucket, nextE
       objects.delete(key);
     },
     async signedPost() {
-      throw failure("Unsupported", "nobody else can reach the memory of this process");
+      throw failure("Unsupported", "memory:// has no signed URLs: no other process can reach it");
     },
     async signedUrl() {
-      throw failure("Unsupported", "nobody else can reach the memory of this process");
+      throw failure("Unsupported", "memory:// has no signed URLs: no other process can reach it");
     },
     codeOf: () => "Unavailable",
     async close() {},
@@ -153,7 +153,7 @@ function info(key: string, kept: Kept): ObjectInfo {
 }
 
 /** Copies the body into one array of our own: its producer may reuse its chunks. */
-async function absorbed(
+async function collect(
   body: ByteStream,
   size: number | undefined,
   onProgress: DriverWriteOptions["onProgress"],
@@ -161,7 +161,7 @@ async function absorbed(
   let data = new Uint8Array(size ?? FIRST_GUESS);
   let used = 0;
   for await (const chunk of body) {
-    if (used + chunk.byteLength > data.byteLength) data = grown(data, used + chunk.byteLength);
+    if (used + chunk.byteLength > data.byteLength) data = growBuffer(data, used + chunk.byteLength);
     data.set(chunk, used);
     used += chunk.byteLength;
     onProgress?.(used);
@@ -169,7 +169,7 @@ async function absorbed(
   return used === data.byteLength ? data : data.slice(0, used);
 }
 
-function grown(data: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+function growBuffer(data: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
   const larger = new Uint8Array(Math.max(least, 2 * data.byteLength));
   larger.set(data);
   return larger;

@@ -15,6 +15,7 @@ import {
 } from "./errors.js";
 import { type Answer, type ExchangeLimits, exchange, type Transport, Watchdog } from "./exchange.js";
 import type {
+  HttpClient,
   HttpOptions,
   HttpRequest,
   HttpResponse,
@@ -57,19 +58,20 @@ function parseEndpoint(endpoint: string): URL {
 }
 
 /** Opens a client for the origins of one protocol. Loads `node:https` only if needed. */
-export async function openHttp(options: HttpOptions): Promise<Http> {
-  const { protocol, maxSockets = MAX_SOCKETS, tls = {}, env = {} } = options;
-  const proxy = env.NODE_USE_ENV_PROXY === "1" ? { proxyEnv: env } : {};
-  const agentOptions = { keepAlive: true, ...proxy };
-  // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
-  const node = process.getBuiltinModule("node:http");
-  if (protocol === "http:") return new Http(options, node.request, limited(new node.Agent(agentOptions), maxSockets));
-  const secure = await import("node:https");
-  return new Http(options, secure.request, limited(new secure.Agent({ ...agentOptions, ...tls }), maxSockets));
+export async function openHttp(options: HttpOptions): Promise<HttpClient> {
+  const { protocol, maxSockets = MAX_SOCKETS, tls, env = {}, observe } = options;
+  const proxy = env.NODE_USE_ENV_PROXY === "1" && { proxyEnv: env };
+  const { Agent, request } =
+    protocol === "http:"
+      ? // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
+        process.getBuiltinModule("node:http")
+      : await import("node:https");
+  const http = new Http(options, request, limitSockets(new Agent({ keepAlive: true, ...proxy, ...tls }), maxSockets));
+  return observe ? observe(http) : http;
 }
 
 /** Node copies an agent's options for each request, but not its properties. */
-function limited(agent: Agent, sockets: number): Agent {
+function limitSockets(agent: Agent, sockets: number): Agent {
   agent.maxSockets = sockets;
   agent.maxFreeSockets = sockets;
   return agent;
@@ -90,7 +92,7 @@ interface RequestProgress {
   ambiguous: boolean;
 }
 
-export class Http {
+export class Http implements HttpClient {
   readonly #dialect: ServiceProtocol;
   readonly #wire: Transport;
   readonly #options: HttpOptions;
@@ -112,19 +114,14 @@ export class Http {
     this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
   }
 
-  /** Returns the time by the server's clock in milliseconds since 1970, as far as it is known. */
   now(): number {
     return Date.now() + this.#skew;
   }
 
-  /** Sends until a response is accepted; the caller reads its body or discards it. */
   send(request: HttpRequest): Promise<HttpResponse> {
     return this.#run(request, responseOf);
   }
 
-  /**
-   * As `send`, but reads the body as UTF-8 within the retries. Throws TooLarge above `max` bytes, 16 MiB by default.
-   */
   text(request: HttpRequest, max = MAX_TEXT_BYTES): Promise<HttpText> {
     return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
@@ -135,7 +132,6 @@ export class Http {
     });
   }
 
-  /** Closes all connections, including those in use. */
   close(): void {
     this.#closed = true;
     this.#wire.agent.destroy();
@@ -161,11 +157,11 @@ export class Http {
           this.#budget.refund();
           return taken;
         }
-        failed = await this.#refused(out, answer);
+        failed = await this.#readError(out, answer);
       } catch (error) {
         failed = { error: asHttpError(error, out, request.signal), headers: {}, sent: out };
       }
-      await this.#again(failed, request, course);
+      await this.#prepareRetry(failed, request, course);
     }
   }
 
@@ -178,7 +174,7 @@ export class Http {
     };
   }
 
-  async #refused(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
+  async #readError(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
     const { headers } = message;
     // The status says more than a body that does not arrive.
     const text = await body.head(MAX_ERROR_BODY_BYTES).then(
@@ -187,7 +183,7 @@ export class Http {
     );
     if (isSuccess(status)) {
       return {
-        error: unexpectedResponse(sent.method, status, "no answer that the service gives to this request"),
+        error: unexpectedResponse(sent.method, status, "unexpected status for this request"),
         headers,
         sent,
       };
@@ -201,7 +197,7 @@ export class Http {
   }
 
   /** Returns if the request should be sent again, else throws. */
-  async #again(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
+  async #prepareRetry(failed: FailedAttempt, request: HttpRequest, course: RequestProgress): Promise<void> {
     const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;

@@ -80,9 +80,9 @@ export function responseError(
   { code, detail, requestId, hint }: Explanation,
   retryAfter: number | undefined,
 ): HttpError {
-  const told = { code: printable(code, LONGEST_NAME), requestId: printable(requestId, LONGEST_NAME) };
+  const names = { code: printable(code, LONGEST_NAME), requestId: printable(requestId, LONGEST_NAME) };
   const line = printable(detail?.replace(KEYS, "[redacted]"), LONGEST_DETAIL) ?? "";
-  const error = new HttpError("answer", method, status, told.code, line, told.requestId, retryAfter);
+  const error = new HttpError("answer", method, status, names.code, line, names.requestId, retryAfter);
   error.hint = hint;
   return error;
 }

@@ -60,6 +60,20 @@ export interface HttpText extends HttpHead {
   text: string;
 }
 
+/** Sends requests to one endpoint, with retries. */
+export interface HttpClient {
+  /** Returns the time by the server's clock in milliseconds since 1970, as far as it is known. */
+  now(): number;
+  /** Sends until a response is accepted; the caller reads its body or discards it. */
+  send(request: HttpRequest): Promise<HttpResponse>;
+  /**
+   * As `send`, but reads the body as UTF-8 within the retries. Throws TooLarge above `max` bytes, 16 MiB by default.
+   */
+  text(request: HttpRequest, max?: number): Promise<HttpText>;
+  /** Closes all connections, including those in use. */
+  close(): void;
+}
+
 /** The protocol of one provider's server. */
 export interface ServiceProtocol {
   /** `text` is the error body, at most 64 KiB of it. */
@@ -95,4 +109,6 @@ export interface HttpOptions {
   tls?: { ca?: string | Buffer | undefined; rejectUnauthorized?: boolean | undefined } | undefined;
   /** The source of `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Returns a client that sends through this one, such as one that publishes its requests. */
+  observe?: ((http: HttpClient) => HttpClient) | undefined;
 }

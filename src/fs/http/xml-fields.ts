@@ -69,6 +69,6 @@ export function isWritable(text: string): boolean {
  * Escapes `text` as the content of an element. Line breaks, including those of XML 1.1, become references: a parser
  * would change them.
  */
-export function escaped(text: string): string {
+export function escapeXml(text: string): string {
   return text.replace(/[&<>"'\t\r\n\u0085\u2028]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

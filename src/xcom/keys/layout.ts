@@ -44,7 +44,7 @@ export function checkOwner(owner: Owner): void {
 
 function checkText(name: string, text: unknown): void {
   if (typeof text !== "string") throw invalid(`${name} must be a string, not ${text === null ? "null" : typeof text}`);
-  if (!isPrintable(text)) throw invalid(`${name} has a NUL, TAB, CR, LF or half a character`);
+  if (!isPrintable(text)) throw invalid(`${name} has a NUL, TAB, CR, LF or a lone surrogate`);
 }
 
 function isPrintable(text: string): boolean {

@@ -116,7 +116,7 @@ type Values = Record<Exclude<Part["kind"], "text">, string>;
 /** Implements the backend's option `keyTemplate`. */
 export const keyTemplates: XComFeatures = { keyTemplate: templateLayout };
 
-/** Returns the layout of a key template. Throws InvalidArgument, with the mend, if values could share a name. */
+/** Returns the layout of a key template. Throws InvalidArgument, with what to do, if values could share a name. */
 export function templateLayout(keyTemplate: string): KeyLayout<"template"> {
   const template = parseTemplate(keyTemplate);
   const read = reader(template);

@@ -112,7 +112,7 @@ export class Replicas implements LocatableBackend {
       options.signal?.throwIfAborted();
       const failures = await this.#remove(copies, options.signal);
       options.signal?.throwIfAborted();
-      if (failures.length > 0) throw together("not deleted", failures);
+      if (failures.length > 0) throw combineErrors("not deleted", failures);
       return copies.length > 0;
     });
   }
@@ -161,7 +161,7 @@ export class Replicas implements LocatableBackend {
     // A caller that has aborted still expects nothing to be left behind.
     const left = await this.#remove(written, undefined);
     left.forEach(this.#onFailure);
-    throw left.length > 0 && isStorageError(failed[0]) ? leftBehind(failed[0], left) : failed[0];
+    throw left.length > 0 && isStorageError(failed[0]) ? leftoverError(failed[0], left) : failed[0];
   }
 
   async #loadAny(copies: readonly Copy[], signal: AbortSignal | undefined): Promise<unknown> {
@@ -169,17 +169,21 @@ export class Replicas implements LocatableBackend {
     for (const copy of copies) {
       try {
         const value = await read(copy, signal);
-        if (this.#repair) await this.#mend(copy, failed, signal);
+        if (this.#repair) await this.#repairCopies(copy, failed, signal);
         return value;
       } catch (error) {
-        if (signal?.aborted || !isPassedOver(error)) throw error;
+        if (signal?.aborted || !isSkipped(error)) throw error;
         failed.push({ copy, error });
       }
     }
-    throw foremost(failed.map(({ error }) => error));
+    throw firstFailure(failed.map(({ error }) => error));
   }
 
-  async #mend(good: Copy, failed: readonly { copy: Copy; error: StorageError }[], signal: AbortSignal | undefined) {
+  async #repairCopies(
+    good: Copy,
+    failed: readonly { copy: Copy; error: StorageError }[],
+    signal: AbortSignal | undefined,
+  ) {
     for (const { copy, error } of failed) {
       if (error.code !== "NotFound" && error.code !== "Corrupt") continue;
       await this.#restore(good, copy, error.code, signal).catch(this.#onFailure);
@@ -247,7 +251,7 @@ async function removeCopy({ backend, path, reference }: Copy, signal: AbortSigna
   throw failure("Unsupported", "the target does not take the path for one of its objects").at("purge", String(path));
 }
 
-function isPassedOver(error: unknown): error is StorageError {
+function isSkipped(error: unknown): error is StorageError {
   return isStorageError(error) && PASSED_OVER.includes(error.code);
 }
 
@@ -256,13 +260,13 @@ function mayHaveWritten(result: PromiseSettledResult<boolean>): boolean {
   return result.status === "fulfilled" ? result.value : isStorageError(result.reason, "CommitUnknown");
 }
 
-function foremost(errors: readonly StorageError[]): StorageError {
+function firstFailure(errors: readonly StorageError[]): StorageError {
   const first = PASSED_OVER.map((code) => errors.find((error) => error.code === code)).find(Boolean)!;
-  return together("not read", [first, ...errors.filter((error) => error !== first)]);
+  return combineErrors("not read", [first, ...errors.filter((error) => error !== first)]);
 }
 
 /** Returns one error for failures on several copies, with the code and path of the first. */
-function together(what: string, errors: readonly StorageError[]): StorageError {
+function combineErrors(what: string, errors: readonly StorageError[]): StorageError {
   const first = errors[0]!;
   const named = errors.map(({ path, code }) => `${path}: ${code}`).join(", ");
   const { code, op, path, attempts } = first;
@@ -270,7 +274,7 @@ function together(what: string, errors: readonly StorageError[]): StorageError {
   return new StorageError({ code, op, path, attempts, detail: `${errors.length} copies ${what}: ${named}`, cause });
 }
 
-function leftBehind(error: StorageError, left: readonly StorageError[]): StorageError {
+function leftoverError(error: StorageError, left: readonly StorageError[]): StorageError {
   const { code, op, path, attempts } = error;
   const detail = `${error.detail}; could not be removed again: ${left.map(({ path: at }) => at).join(", ")}`;
   return new StorageError({ code, op, path, attempts, detail, cause: new AggregateError([error, ...left], detail) });

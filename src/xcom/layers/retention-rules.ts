@@ -73,7 +73,7 @@ function checkRule(rule: RetentionRule, i: number): void {
   if ((minSize ?? 0) > (maxSize ?? Number.POSITIVE_INFINITY))
     refuse(`rules[${i}]: minSize is above maxSize, so that it never applies; exchange them`);
   const unknown = Object.keys(rule).find((field) => !FIELDS.includes(field));
-  if (unknown) refuse(`rules[${i}] has no field ${unknown}; there is ${FIELDS.join(", ")}`);
+  if (unknown) refuse(`unknown field ${unknown} of rules[${i}] (expected one of ${FIELDS.join(", ")})`);
 }
 
 const FIELDS = ["class", "dag", "key", "type", "minSize", "maxSize"];

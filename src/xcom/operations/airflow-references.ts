@@ -5,8 +5,9 @@ import type { FoundReference, ReferenceSource } from "./references.js";
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
- * attempt of a task, and of the archive tables that `airflow db clean` makes. Only texts that begin with a scheme. Throws
- * if a table or a row cannot be read. Each row is read once, in pages by the table's primary key.
+ * attempt of a task, of the archive tables that `airflow db clean` makes, and of `_xcom_archive`, to which the migration
+ * from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows only texts that
+ * begin with one. Throws if a table or a row cannot be read. Each row is read once, in pages by the table's primary key.
  */
 export function airflowReferences(query: Query): ReferenceSource {
   return {
@@ -15,12 +16,20 @@ export function airflowReferences(query: Query): ReferenceSource {
       const { tables, read } = await databaseOf(query, signal);
       for (const table of await tables()) if (isLive(table)) yield* referencesIn(table, read(table));
       // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
-      for (const table of await tables()) if (!isLive(table)) yield* referencesIn(table, read(table));
+      for (const table of await tables())
+        if (isPickled(table)) yield* referencesInPickles(table, read(table));
+        else if (!isLive(table)) yield* referencesIn(table, read(table));
     },
   };
 }
 
 const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
+/** What Airflow 3.0's migration makes of pickled values, and the archives of that table. */
+const PICKLED_TABLE = /^(?:_xcom_archive|_airflow_deleted___xcom_archive\w*)$/;
+
+function isPickled(table: string): boolean {
+  return PICKLED_TABLE.test(table);
+}
 
 function isLive(table: string): boolean {
   return table.startsWith("xcom");
@@ -41,12 +50,13 @@ const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 async function tablesIn(query: Query, text: string, signal: AbortSignal | undefined): Promise<string[]> {
   const rows = await ask<{ name: string }>(query, text, [], signal);
   const names = rows.map(({ name }) => String(name));
-  return names.filter((name) => XCOM_TABLE.test(name)).sort();
+  return names.filter((name) => XCOM_TABLE.test(name) || isPickled(name)).sort();
 }
 
-/** Returns the tables of XComs of a Postgres database, those of archives included. */
-export function postgresTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
-  return tablesIn(query, POSTGRES_TABLES, signal);
+/** Returns the tables of XComs of a Postgres database whose values are JSON, those of archives included. */
+export async function postgresTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
+  const tables = await tablesIn(query, POSTGRES_TABLES, signal);
+  return tables.filter((table) => !isPickled(table));
 }
 
 async function databaseOf(query: Query, signal: AbortSignal | undefined): Promise<Database> {
@@ -57,13 +67,45 @@ async function databaseOf(query: Query, signal: AbortSignal | undefined): Promis
   if (!isPostgres)
     return {
       tables: () => tablesIn(query, SQLITE_TABLES, signal),
-      read: (table) => byKey(query, table, ["rowid"], signal),
+      read: (table) => byKey(query, isPickled(table) ? SQLITE_PICKLES : JSON_TEXTS, { table, key: ["rowid"] }, signal),
     };
-  return { tables: () => postgresTables(query, signal), read: (table) => inPostgres(query, table, signal) };
+  return {
+    tables: () => tablesIn(query, POSTGRES_TABLES, signal),
+    read: (table) => inPostgres(query, isPickled(table) ? POSTGRES_PICKLES : JSON_TEXTS, table, signal),
+  };
+}
+
+/** How values are read: as text, and which may hold a reference. */
+interface Values {
+  text: string;
+  where: string;
 }
 
 async function* referencesIn(table: string, pages: AsyncIterable<readonly string[]>): AsyncGenerator<FoundReference> {
   for await (const page of pages) for (const json of page) yield { text: textIn(json, table), where: table };
+}
+
+async function* referencesInPickles(
+  table: string,
+  pages: AsyncIterable<readonly string[]>,
+): AsyncGenerator<FoundReference> {
+  for await (const page of pages)
+    for (const hex of page) for (const text of textsIn(Buffer.from(hex, "hex"))) yield { text, where: table };
+}
+
+/** Bytes of the length that follows an opcode of a text: SHORT_BINUNICODE, BINUNICODE and BINUNICODE8 of Python's pickle. */
+const LENGTHS: Readonly<Record<number, number>> = { 140: 1, 88: 4, 141: 8 };
+
+/** Yields what may be a path in a pickle, without running it: what follows any byte that is the opcode of a text. */
+function* textsIn(pickle: Buffer): Generator<string> {
+  for (let at = 0; at < pickle.length; at++) {
+    const bytes = LENGTHS[pickle[at]!];
+    const begin = at + 1 + (bytes ?? 0);
+    if (bytes === undefined || begin > pickle.length) continue;
+    const length = bytes === 8 ? Number(pickle.readBigUInt64LE(at + 1)) : pickle.readUIntLE(at + 1, bytes);
+    const text = pickle.toString("utf8", begin, Math.min(pickle.length, begin + length));
+    if (begin + length <= pickle.length && text.includes("://")) yield text;
+  }
 }
 
 /** Returns the text of a JSON string. A row that cannot be read may hold a reference that nothing would count. */
@@ -79,12 +121,26 @@ export function textIn(json: string, table: string): string {
 const PAGE = 2000;
 export const TEXT = "CAST(value AS TEXT)";
 export const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
+const JSON_TEXTS: Values = { text: TEXT, where: IS_REFERENCE };
+const POSTGRES_PICKLES: Values = { text: "encode(value, 'hex')", where: "position('\\x3a2f2f'::bytea IN value) > 0" };
+const SQLITE_PICKLES: Values = { text: "hex(value)", where: "instr(value, X'3A2F2F') > 0" };
+
+interface Keyed {
+  table: string;
+  /** The columns of its primary key. */
+  key: readonly string[];
+}
 
 /** Each page starts after the last key, so that rows written or deleted meanwhile cause no skipped one. */
-async function* byKey(query: Query, table: string, columns: readonly string[], signal: AbortSignal | undefined) {
+async function* byKey(
+  query: Query,
+  { text: value, where: isWanted }: Values,
+  { table, key: columns }: Keyed,
+  signal: AbortSignal | undefined,
+) {
   const names = columns.map((name) => `"${name}"`).join(", ");
   const texts = columns.map((name, i) => `CAST("${name}" AS TEXT) AS key_${i}`).join(", ");
-  const select = `SELECT ${TEXT} AS reference, ${texts} FROM "${table}" WHERE ${IS_REFERENCE}`;
+  const select = `SELECT ${value} AS reference, ${texts} FROM "${table}" WHERE ${isWanted}`;
   const after = columns.map((_, i) => (columns[0] === "rowid" ? "CAST($1 AS INTEGER)" : `$${i + 1}`)).join(", ");
   let where = "";
   let values: unknown[] = [];
@@ -99,10 +155,10 @@ async function* byKey(query: Query, table: string, columns: readonly string[], s
   }
 }
 
-async function* inPostgres(query: Query, table: string, signal: AbortSignal | undefined) {
-  const columns = await primaryKey(query, table, signal);
-  if (columns.length > 0) yield* byKey(query, table, columns, signal);
-  else yield* byBlock(query, table, signal);
+async function* inPostgres(query: Query, values: Values, table: string, signal: AbortSignal | undefined) {
+  const key = await primaryKey(query, table, signal);
+  if (key.length > 0) yield* byKey(query, values, { table, key }, signal);
+  else yield* byBlock(query, values, table, signal);
 }
 
 async function primaryKey(query: Query, table: string, signal: AbortSignal | undefined): Promise<string[]> {
@@ -117,8 +173,8 @@ async function primaryKey(query: Query, table: string, signal: AbortSignal | und
 const BLOCKS = 128;
 
 /** Reads a table without a primary key, as archives are, by its blocks: nothing writes to it. */
-async function* byBlock(query: Query, table: string, signal: AbortSignal | undefined) {
-  const select = `SELECT ${TEXT} AS reference FROM "${table}" WHERE ${IS_REFERENCE}`;
+async function* byBlock(query: Query, { text, where }: Values, table: string, signal: AbortSignal | undefined) {
+  const select = `SELECT ${text} AS reference FROM "${table}" WHERE ${where}`;
   for await (const range of blockRanges(query, table, signal)) {
     const rows = await ask<{ reference: string }>(query, `${select} AND ${range}`, [], signal);
     yield rows.map(({ reference }) => reference);

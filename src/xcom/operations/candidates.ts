@@ -6,6 +6,7 @@ import { prefixOf } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { classIn } from "../layers/retention-rules.js";
 import { withoutClass } from "../stored.js";
+import { tellSome, type Watched } from "./progress.js";
 import type { LineSorter } from "./sorted-lines.js";
 import { keepFailure, type SweepReport } from "./sweep-report.js";
 
@@ -24,7 +25,7 @@ export interface SweepShard {
   of: number;
 }
 
-export interface Listing {
+export interface Listing extends Watched {
   storage: Storage;
   path: StoragePath;
   /** The path below which the ids begin. */
@@ -41,14 +42,19 @@ const CLOCKS_MS = 300_000;
 /** Adds every candidate to the sorter as a line, and counts what it passes over. */
 export async function collectCandidates(listing: Listing, sorter: LineSorter, report: SweepReport): Promise<void> {
   const now = Date.now();
+  let bytes = 0;
+  const progress = () => ({ phase: "list", count: report.listed, bytes }) as const;
   for await (const entry of entriesOf(listing, report)) {
     report.listed += 1;
+    bytes += entry.size ?? 0;
+    tellSome(listing, progress());
     const candidate = candidateOf(entry, listing, now, report);
     if (!candidate) continue;
     report.considered += 1;
     const full = sorter.add(lineOf(candidate));
     if (full) await full;
   }
+  listing.onProgress?.(progress());
 }
 
 function candidateOf(

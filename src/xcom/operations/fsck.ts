@@ -8,9 +8,10 @@ import { readJson } from "../encoding/json-read.js";
 import { asPath } from "../keys/base.js";
 import { parseObjectName } from "../keys/layout.js";
 import type { StoredLocation } from "../stored.js";
+import type { Watched } from "./progress.js";
 import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
 
-export interface FsckOptions extends Abortable {
+export interface FsckOptions extends Abortable, Watched {
   storage: Storage;
   /** Where references are. A source that fails ends the check. */
   sources: readonly ReferenceSource[];
@@ -20,7 +21,7 @@ export interface FsckOptions extends Abortable {
   deep?: boolean | undefined;
   /** References checked in parallel. @default 16 */
   concurrency?: number | undefined;
-  /** Is told of each problem as it is found, in any order. */
+  /** Called with each problem as it is found, in any order. */
   onProblem?: ((problem: FsckProblem) => void | Promise<void>) | undefined;
 }
 
@@ -55,6 +56,7 @@ const OPTIONS: OptionNames<FsckOptions> = {
   deep: true,
   concurrency: true,
   onProblem: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -100,7 +102,7 @@ export async function fsck(options: FsckOptions): Promise<FsckReport> {
 }
 
 async function look(
-  { storage, deep = false, onProblem, signal }: FsckOptions,
+  { storage, deep = false, onProblem, onProgress, signal }: FsckOptions,
   { text, where }: FoundReference,
   { path }: StoredLocation,
   report: FsckReport,
@@ -122,6 +124,7 @@ async function look(
     });
   }
   report.checked += 1;
+  onProgress?.({ phase: "check", count: report.checked, bytes: report.bytes });
 }
 
 const PROBLEMS: Partial<Record<string, FsckProblem["problem"]>> = { NotFound: "missing", Corrupt: "damaged" };

@@ -1,36 +1,36 @@
 /** Moves the XComs that rows refer to from one base path to another. */
-import { createHash } from "node:crypto";
-import {
-  checkOptions,
-  type EntryFailure,
-  failure,
-  invalid,
-  isStorageError,
-  type OptionNames,
-  type StorageError,
-} from "../../errors.js";
+import { checkOptions, type EntryFailure, failure, invalid, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
+import { checkCompression, type XComCompression } from "../settings.js";
 import { withoutClass } from "../stored.js";
+import { type Copied, copyObject, isRecoded, recodedName } from "./migrate-copy.js";
+import type { Watched } from "./progress.js";
 import { type FoundReference, type ReferenceSource, referredObject } from "./references.js";
 import { isRewriter, type ReferenceChange } from "./rewriters.js";
+import { RunFolder } from "./sorted-lines.js";
 import { keepFailure } from "./sweep-report.js";
 
-export interface MigrateOptions extends Abortable {
+export interface MigrateOptions extends Abortable, Watched {
   storage: Storage;
   /** The base path that rows name now. */
   from: StoragePath | string;
-  /** The new base path. Every key below it is the one that was below `from`. */
+  /** The new base path. Every key below it is the one that was below `from`, but for `compression`. */
   to: StoragePath | string;
   /** Rows to change: `airflowRewriter`, `rowRewriter`. Of any other source only the objects are copied. */
   sources: readonly ReferenceSource[];
+  /**
+   * Recodes objects that have another codec; null: to none. Their names get its suffix, so that {@link withMoved} finds
+   * them only by their new references. @default undefined: bytes as they are
+   */
+  compression?: XComCompression | null | undefined;
   /** Only counts. @default false */
   dryRun?: boolean | undefined;
   /** Objects copied in parallel. @default 16 */
   concurrency?: number | undefined;
-  /** Is told of each reference whose object is at the new place, and whether its row is among those to change. */
+  /** Called with each reference whose object is at the new place, and whether its row is among those to change. */
   onMigrated?: ((moved: MigratedReference) => void | Promise<void>) | undefined;
 }
 
@@ -71,9 +71,11 @@ const OPTIONS: OptionNames<MigrateOptions> = {
   from: true,
   to: true,
   sources: true,
+  compression: true,
   dryRun: true,
   concurrency: true,
   onMigrated: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -81,10 +83,13 @@ const CONCURRENCY = 16;
 /** References in memory, whose rows are changed together. */
 const BATCH = 256;
 
-interface Migration {
+interface Migration extends Watched {
   storage: Storage;
   from: StoragePath;
   to: StoragePath;
+  compression: XComCompression | null | undefined;
+  /** For temporary files. */
+  folder: RunFolder;
   dryRun: boolean;
   concurrency: number;
   onMigrated: MigrateOptions["onMigrated"];
@@ -94,7 +99,7 @@ interface Migration {
 
 /**
  * Copies every object below `from` that a source refers to, byte for byte, to the same key below `to`, and then changes
- * the row. Nothing is deleted: what no row names any more is for `sweep`. Meanwhile, and as long as references to `from`
+ * the row. Nothing is deleted: use `sweep` for the objects that no row names any more. Meanwhile, and as long as references to `from`
  * may turn up, readers use `withMoved`.
  *
  * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider states
@@ -108,14 +113,19 @@ interface Migration {
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const migration = checkMigrate(options);
-  for (const source of options.sources) await migrateSource(source, migration);
+  try {
+    for (const source of options.sources) await migrateSource(source, migration);
+  } finally {
+    await migration.folder.remove();
+  }
   return migration.report;
 }
 
 function checkMigrate(options: MigrateOptions): Migration {
   checkOptions("migrate", options, OPTIONS);
-  const { storage, sources, dryRun = false, concurrency = CONCURRENCY, onMigrated, signal } = options;
+  const { storage, sources, dryRun = false, concurrency = CONCURRENCY, onMigrated, onProgress, signal } = options;
   const [from, to] = [printedBase(options.from), printedBase(options.to)];
+  const compression = options.compression ? checkCompression(options.compression) : options.compression;
   if (!Array.isArray(sources) || sources.length === 0) throw invalid("sources of migrate is empty");
   if (typeof dryRun !== "boolean") throw invalid("dryRun of migrate must be true or false");
   if (!Number.isSafeInteger(concurrency) || concurrency < 1)
@@ -126,7 +136,8 @@ function checkMigrate(options: MigrateOptions): Migration {
     throw invalid(`from and to of migrate, ${from} and ${to}, overlap`);
   const none = { references: 0, elsewhere: 0, values: 0, copied: 0, bytes: 0, present: 0 };
   const report = { ...none, rewritten: 0, changed: 0, missing: 0, failed: 0, failures: [] };
-  return { storage, from, to, dryRun, concurrency, onMigrated, signal, report };
+  const folder = new RunFolder();
+  return { storage, from, to, compression, folder, dryRun, concurrency, onMigrated, onProgress, signal, report };
 }
 
 async function migrateSource(source: ReferenceSource, migration: Migration): Promise<void> {
@@ -163,6 +174,8 @@ async function migrateBatch(
     for (let next = waiting.pop(); next; next = waiting.pop()) {
       const text = await migrateObject(next[0], next[1], migration);
       if (text !== undefined) changes.push(...next[1].map((found) => ({ found, text })));
+      const count = report.references - waiting.reduce((sum, [, found]) => sum + found.length, 0);
+      migration.onProgress?.({ phase: "migrate", count, bytes: report.bytes });
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));
@@ -191,92 +204,40 @@ async function migrateObject(
   const { from, to, report, signal, onMigrated } = migration;
   const below = restBelow(from, text)!;
   const [source, target] = [pathBelow(from, below), pathBelow(to, below)];
-  let copied: boolean | undefined;
+  let done: Copied | undefined;
   try {
-    checkLength(below, migration);
-    copied = await copyObject(source, target, migration);
+    checkLength(source, below, migration);
+    done = await copyObject(source, target, migration);
   } catch (error) {
     signal?.throwIfAborted();
     report.failed += found.length;
     keepFailure(report.failures, { path: text, error });
     return undefined;
   }
-  if (copied === undefined) report.missing += found.length;
-  else {
-    if (!copied) report.present += found.length;
-    for (const { where } of found) await onMigrated?.({ from: text, to: String(target), where, copied });
+  if (!done) {
+    report.missing += found.length;
+    return undefined;
   }
-  return copied === undefined ? undefined : String(target);
+  const { copied, size } = done;
+  if (copied) {
+    report.copied += 1;
+    report.bytes += size;
+  } else report.present += found.length;
+  for (const { where } of found) await onMigrated?.({ from: text, to: String(done.target), where, copied });
+  return String(done.target);
 }
 
 /** Bytes of a character, by which a shortened path may be below its limit. */
 const CHARACTER_BYTES = 4;
 
-/** Ids of a path that is too long are shortened by what its base leaves, so that below another base they would differ. */
-function checkLength(below: string, { from, to }: Migration): void {
+/** Ids of a path that is too long are shortened by what base and name leave, so that with others they would differ. */
+function checkLength(source: StoragePath, below: string, { from, to, compression }: Migration): void {
   const [room, newRoom] = [roomBelow(from), roomBelow(to)];
-  if (room === newRoom || Buffer.byteLength(below) <= Math.min(room, newRoom) - CHARACTER_BYTES) return;
-  throw invalid("the path is so long that its ids are shortened by the length of the base; use a base of equal length");
-}
-
-/** Returns whether it was copied, `false` if it was there; undefined if there is none. */
-async function copyObject(
-  source: StoragePath,
-  target: StoragePath,
-  { storage, dryRun, report, signal }: Migration,
-): Promise<boolean | undefined> {
-  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, target, signal)]);
-  // The row is changed although its source is gone: an earlier run has compared the copy.
-  if (!from) return to ? false : undefined;
-  const isThere = to !== undefined;
-  if (!isThere && !dryRun) {
-    await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
-  }
-  if (isThere) await checkSame(storage, from, to, signal);
-  else if (!dryRun) {
-    // The source anew, too: it may have been overwritten while it was copied.
-    const states = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
-    await checkSame(storage, ...states, signal);
-  }
-  if (isThere) return false;
-  report.copied += 1;
-  report.bytes += from.size;
-  return true;
-}
-
-async function infoOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
-  try {
-    return await storage.stat(path, { signal });
-  } catch (error) {
-    if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
-  }
-}
-
-function passOver(code: StorageError["code"]): (error: unknown) => void {
-  return (error) => {
-    if (!isStorageError(error, code)) throw error;
-  };
-}
-
-type Stated = Awaited<ReturnType<Storage["stat"]>>;
-
-/** Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5. */
-async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
-  const isStated = from.md5 !== undefined && to.md5 !== undefined;
-  const digest = ({ path, etag }: Stated) => sha256(storage, path, etag, signal);
-  const isSame =
-    from.size === to.size && (isStated ? from.md5 === to.md5 : (await digest(from)) === (await digest(to)));
-  if (!isSame) throw failure("Corrupt", `${to.path} has other bytes; it was not replaced, and the row stays`);
-}
-
-async function sha256(
-  storage: Storage,
-  path: StoragePath,
-  ifMatch: string | undefined,
-  signal: AbortSignal | undefined,
-) {
-  const hash = createHash("sha256");
-  for await (const chunk of storage.read(path, { ifMatch, signal })) hash.update(chunk);
-  return hash.digest("hex");
+  const isRenamed = isRecoded(source, { compression });
+  if (room === newRoom && !isRenamed) return;
+  const { name } = source;
+  const more = isRenamed ? Math.max(0, recodedName(name, compression ?? null, undefined).length - name.length) : 0;
+  if (Buffer.byteLength(below) + more <= Math.min(room, newRoom) - CHARACTER_BYTES) return;
+  const fix = isRenamed ? "leave out --compression, or shorten the base" : "use a base of equal length";
+  throw invalid(`the path is so long that its ids are shortened by the length of the base; ${fix}`);
 }

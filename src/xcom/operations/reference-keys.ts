@@ -4,11 +4,12 @@ import type { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { isInShard, type SweepShard } from "./candidates.js";
 import { PathNames } from "./path-names.js";
+import { tellSome, type Watched } from "./progress.js";
 import { type ReferenceSource, referredObject } from "./references.js";
 import type { Batches, LineSorter } from "./sorted-lines.js";
 
 /** What references are collected for. */
-export interface ReferenceScope {
+export interface ReferenceScope extends Watched {
   /** For the error of a source without any reference. */
   op: string;
   path: StoragePath;
@@ -27,18 +28,23 @@ export interface ReferenceCounts {
 /** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
 export async function collectReferences(
   source: ReferenceSource,
-  { op, path, shard, as = [], aliases = {}, signal }: ReferenceScope,
+  { op, path, shard, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
   sorter: LineSorter,
   counts: ReferenceCounts,
 ): Promise<void> {
   const names = new PathNames(path, as, aliases);
   const before = counts.references + counts.elsewhere;
+  const progress = () => {
+    const count = counts.references + counts.elsewhere + counts.values;
+    return { phase: "references", count, bytes: 0 } as const;
+  };
   for await (const { text } of source.references({ signal })) {
     signal?.throwIfAborted();
     const keys = names.below(text);
     if (keys.length > 0) counts.references += 1;
     else if (referredObject(text, undefined)) counts.elsewhere += 1;
     else counts.values += 1;
+    tellSome({ onProgress }, progress());
     for (const key of keys) {
       // Keys of the layouts have no line feed, and a key of any other form can be left out.
       if (!isInShard(key, shard) || /[\0\n]/.test(key) || !key.isWellFormed()) continue;
@@ -46,6 +52,7 @@ export async function collectReferences(
       if (full) await full;
     }
   }
+  onProgress?.(progress());
   if (counts.references + counts.elsewhere > before) return;
   throw failure("NotFound", `${source.name} has no reference at all; nothing was done`).at(op, String(path));
 }

@@ -191,7 +191,8 @@ function growth({ days, earlier, undated }: StorageReport): string {
   const label = "Bytes by the day on which they were written";
   const chart = (at: typeof WIDE) => daysSvg(days, at.width, at.days, label);
   const more = undated.objects === 0 ? "" : ` ${sumText(undated)} dated in the future or not at all.`;
-  const note = `What is stored now, by the day on which it was written. ${sumText(earlier)} from before.${more}`;
+  const before = earlier.objects === 0 ? "" : ` ${sumText(earlier)} from before.`;
+  const note = `What is stored now, by the day on which it was written.${before}${more}`;
   const shown = days.filter(({ objects }) => objects > 0).reverse();
   const most = Math.max(...shown.map(({ bytes }) => bytes), 0);
   const table = tableHtml({
@@ -250,7 +251,7 @@ function objectTable(
   objects: readonly ReportObject[],
   { top, total }: { top: string; total: number },
 ): string {
-  const columns = [{ title: "Path" }, { title: "Written", isNumber: true }, ...SUM_COLUMNS.slice(1)];
+  const columns = [{ title: "Path" }, { title: "Written", isNumber: true, isSpare: true }, ...SUM_COLUMNS.slice(1)];
   const rows = objects.map(({ path, size, modified }) => [
     pathCell(path, top),
     timeCell(modified),
@@ -280,7 +281,11 @@ const EXPIRY_COLUMNS = ["Days", "Overdue", "In 1 day", "In 7 days", "In 30 days"
 function retention(expiries: readonly ReportExpiry[]): string {
   const isCompared = expiries.some(({ stillReferenced }) => stillReferenced !== undefined);
   const numbers = isCompared ? EXPIRY_COLUMNS : EXPIRY_COLUMNS.slice(0, -1);
-  const columns = [{ title: "Rule" }, { title: "Keys" }, ...numbers.map((title) => ({ title, isNumber: true }))];
+  const columns = [
+    { title: "Rule" },
+    { title: "Keys", isSpare: true },
+    ...numbers.map((title) => ({ title, isNumber: true })),
+  ];
   const lines = expiries.map((rule) => {
     const { name, prefix, days, overdue, withinDay, withinWeek, withinMonth, later, stillReferenced } = rule;
     const bytes = [overdue, withinDay, withinWeek, withinMonth, later].map((sum) => bytesCell(sum.bytes));

@@ -45,7 +45,7 @@ td{padding:6px 8px;border-top:1px solid var(--line);vertical-align:top}tbody tr:
 .bar{width:84px;vertical-align:middle;height:8px;margin-right:8px;background:var(--line);border-radius:4px;overflow:hidden}.bar rect{fill:var(--accent)}
 .bar+span{display:inline-block;min-width:6ch}
 details summary{cursor:pointer;color:var(--soft);padding:2px 0}details[open] summary{margin-bottom:8px}
-@media(max-width:640px){.share{display:none}.name{-webkit-line-clamp:6}}
+@media(max-width:640px){.share,.spare{display:none}.name{-webkit-line-clamp:6}}
 :focus-visible,fieldset input:focus-visible+span,th button:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 th button:focus-visible{outline-offset:-2px}
 @media print{.scroll{max-height:none;overflow:visible}section{break-inside:avoid}}

@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import { pathBelow, prefixOf } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { withoutClass } from "../stored.js";
+import { tellSome, type Watched } from "./progress.js";
 import { flat, type ReferenceCounts } from "./reference-keys.js";
 import { addTo, emptySum, type ReportObject, type ReportReferences } from "./report-data.js";
 import type { Expiries } from "./report-expiry.js";
@@ -15,7 +16,7 @@ import type { Batches } from "./sorted-lines.js";
 /** Objects that are looked up at once, because a reference names them and the listing did not have them. */
 const LOOKUPS = 16;
 
-export interface Comparison extends Abortable {
+export interface Comparison extends Abortable, Watched {
   storage: Storage;
   path: StoragePath;
   base: StoragePath;
@@ -63,6 +64,7 @@ export async function compareReferences(
 class Findings {
   readonly #comparison: Comparison;
   readonly #counts: ReferenceCounts;
+  readonly #compared = { count: 0, bytes: 0 };
   readonly #referenced = emptySum();
   readonly #orphaned = emptySum();
   readonly #young = emptySum();
@@ -77,7 +79,10 @@ class Findings {
   }
 
   object({ below, size, modified }: CountedObject, isReferenced: boolean): void {
-    const { path, graceMs, now, expiries } = this.#comparison;
+    const { path, graceMs, now, expiries, onProgress } = this.#comparison;
+    this.#compared.count += 1;
+    this.#compared.bytes += size;
+    tellSome({ onProgress }, { ...this.#compared, phase: "compare" });
     if (isReferenced) {
       addTo(this.#referenced, size);
       if (modified !== undefined) expiries.addReferenced(prefixOf(path) + below, size, modified);

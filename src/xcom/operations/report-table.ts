@@ -8,6 +8,8 @@ export interface Column {
   isNumber?: boolean | undefined;
   /** Of bars, for which a phone has no room. */
   isShare?: boolean | undefined;
+  /** Less important than the others: a phone does not show it. */
+  isSpare?: boolean | undefined;
 }
 
 export interface Cell {
@@ -76,9 +78,9 @@ export function tableHtml({ caption, columns, rows, foot = [], sortedBy }: Table
   return `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}"><table>${head}<tbody>${rows.map(line).join("")}</tbody>${end}</table></div>`;
 }
 
-function classOf({ isNumber, isShare }: Column): string {
-  if (isShare) return ' class="number share"';
-  return isNumber ? ' class="number"' : "";
+function classOf({ isNumber, isShare, isSpare }: Column): string {
+  const names = [isNumber || isShare ? "number" : "", isShare ? "share" : "", isSpare ? "spare" : ""].filter(Boolean);
+  return names.length > 0 ? ` class="${names.join(" ")}"` : "";
 }
 
 /** Pixels around the bars. */

@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import { withOperation } from "../errors.js";
 import type { ReadAliases } from "../features.js";
 import { asPath, prefixOf } from "../keys/base.js";
+import { tellSome, type Watched } from "./progress.js";
 import { collectReferences } from "./reference-keys.js";
 import type { ReferenceSource } from "./references.js";
 import type { ReportReferences, StorageReport } from "./report-data.js";
@@ -13,7 +14,7 @@ import { ReportNumbers } from "./report-numbers.js";
 import { compareReferences, lineOfObject } from "./report-references.js";
 import { LineSorter, RunFolder } from "./sorted-lines.js";
 
-export interface ReportOptions extends Abortable {
+export interface ReportOptions extends Abortable, Watched {
   storage: Storage;
   /** The base path, or a folder below `base`. */
   path: StoragePath | string;
@@ -43,6 +44,7 @@ const OPTIONS: OptionNames<ReportOptions> = {
   aliases: true,
   days: true,
   policy: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -107,10 +109,14 @@ async function countEverything(checked: Checked): Promise<StorageReport> {
 async function countObjects(checked: Checked, numbers: ReportNumbers, objects: LineSorter): Promise<number> {
   const { storage, path, sources, signal } = checked;
   const isCompared = sources.length > 0;
+  let [count, bytes] = [0, 0];
   try {
     for await (const entry of storage.list(path, { recursive: true, signal })) {
       if (entry.type !== "file") continue;
       const isKnown = await numbers.add(entry);
+      count += 1;
+      bytes += entry.size ?? 0;
+      tellSome(checked, { phase: "list", count, bytes });
       const full = isKnown && isCompared ? objects.add(lineOf(entry, path)) : undefined;
       if (full) await full;
     }
@@ -118,6 +124,8 @@ async function countObjects(checked: Checked, numbers: ReportNumbers, objects: L
   } catch (error) {
     if (!isBatchError(error)) throw error;
     return error.failureCount;
+  } finally {
+    checked.onProgress?.({ phase: "list", count, bytes });
   }
 }
 

@@ -23,7 +23,9 @@ export class RunFolder {
   async newFile(): Promise<string> {
     this.#made ??= mkdtemp(join(tmpdir(), "stowage-"));
     this.#files += 1;
-    return join(await this.#made, `${this.#files}.run`);
+    // Before others count on while the folder is made.
+    const name = `${this.#files}.run`;
+    return join(await this.#made, name);
   }
 
   async remove(): Promise<void> {

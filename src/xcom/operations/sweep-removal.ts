@@ -1,9 +1,11 @@
 /** Deletes the orphans of a sweep, or moves them to its trash: each only as it was listed. */
+import { memoryLimiter } from "../../concurrency.js";
 import { type ErrorCode, failure, isStorageError } from "../../errors.js";
-import type { Abortable, Storage } from "../../fs/index.js";
+import { type Abortable, deleteListed, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow } from "../keys/base.js";
 import type { Candidate } from "./candidates.js";
+import type { Watched } from "./progress.js";
 import { keepFailure, type SweepReport } from "./sweep-report.js";
 
 /** An object without a reference, and what became of it. */
@@ -21,7 +23,7 @@ export interface SweptObject {
   error?: unknown;
 }
 
-export interface Removal extends Abortable {
+export interface Removal extends Abortable, Watched {
   storage: Storage;
   path: StoragePath;
   delete?: boolean | undefined;
@@ -33,6 +35,11 @@ export interface Removal extends Abortable {
 /** Failed deletes after which the rest is not tried, if none has succeeded: the credentials do not allow it. */
 const HOPELESS = 1000;
 
+/** Orphans that are deleted together: the most that a bulk request takes. */
+const BATCH = 1000;
+/** Batches at a time. */
+const BATCHES = 4;
+
 /** Removes the orphans, several at a time. Continues after failures, unless there is nothing else. */
 export async function removeOrphans(
   orphans: AsyncIterable<Candidate>,
@@ -40,13 +47,44 @@ export async function removeOrphans(
   report: SweepReport,
 ): Promise<void> {
   const unlisted = report.failed;
-  await inParallel(orphans, removal, async (orphan) => {
-    const hopeless = report.failed - unlisted >= HOPELESS && report.deleted + report.moved === 0;
-    const done = await removed(orphan, removal, hopeless);
-    removal.signal?.throwIfAborted();
+  const isHopeless = () => report.failed - unlisted >= HOPELESS && report.deleted + report.moved === 0;
+  const settle = async (done: SweptObject) => {
     count(done, report);
+    const { deleted, moved, changed, failed, left, freed: bytes, orphaned: total } = report;
+    const settled = deleted + moved + changed + failed - unlisted + left;
+    if (done.action !== "orphan") removal.onProgress?.({ phase: "remove", count: settled, total, bytes });
     await removal.onOrphan?.(done);
+  };
+  if (removal.trash || !removal.delete)
+    return inParallel(orphans, removal, async (orphan) => {
+      const done = await moved(orphan, removal, isHopeless());
+      removal.signal?.throwIfAborted();
+      await settle(done);
+    });
+  const lanes = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);
+  const concurrency = Math.min(BATCHES, removal.concurrency);
+  await inParallel(batchesOf(orphans), { ...removal, concurrency }, async (batch) => {
+    const { storage, path: top, signal } = removal;
+    const objects = batch.map(({ below, ...state }) => ({ ...state, path: pathBelow(top, below) }));
+    if (isHopeless()) for (const object of objects) await settle({ ...swept(object), action: "left" });
+    else
+      await deleteListed(storage.reach, objects, {
+        lanes,
+        onDone: (object, error) =>
+          settle(error === undefined ? { ...swept(object), action: "deleted" } : undone(swept(object), error)),
+        signal,
+      });
   });
+}
+
+async function* batchesOf(orphans: AsyncIterable<Candidate>): AsyncGenerator<Candidate[], void, undefined> {
+  let batch: Candidate[] = [];
+  for await (const orphan of orphans) {
+    if (batch.push(orphan) < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** Runs `work` on every item, `concurrency` at a time; throws its first failure once all that run have ended. */
@@ -70,19 +108,29 @@ export async function inParallel<T>(
   if (failures.length > 0) throw failures[0];
 }
 
-async function removed(orphan: Candidate, removal: Removal, hopeless: boolean): Promise<SweptObject> {
+type Swept = Pick<SweptObject, "path" | "size" | "modified">;
+
+function swept({ path, size, modified }: Swept): Swept {
+  return { path, size, modified };
+}
+
+/** Moves an orphan to the trash, if there is one. */
+async function moved(orphan: Candidate, removal: Removal, isHopeless: boolean): Promise<SweptObject> {
   const { below, size, modified } = orphan;
   const object = { path: pathBelow(removal.path, below), size, modified };
-  if (!removal.delete && !removal.trash) return { ...object, action: "orphan" };
-  if (hopeless) return { ...object, action: "left" };
+  if (!removal.trash) return { ...object, action: "orphan" };
+  if (isHopeless) return { ...object, action: "left" };
   try {
-    if (removal.trash) await moveAsListed(object.path, pathBelow(removal.trash, below), orphan, removal);
-    else await removal.storage.delete(object.path, { ifMatch: orphan, signal: removal.signal });
-    return { ...object, action: removal.trash ? "moved" : "deleted" };
+    await moveAsListed(object.path, pathBelow(removal.trash, below), orphan, removal);
+    return { ...object, action: "moved" };
   } catch (error) {
-    const isChanged = isStorageError(error) && CHANGED.includes(error.code);
-    return isChanged ? { ...object, action: "changed" } : { ...object, action: "failed", error };
+    return undone(object, error);
   }
+}
+
+function undone(object: Swept, error: unknown): SweptObject {
+  const isChanged = isStorageError(error) && CHANGED.includes(error.code);
+  return isChanged ? { ...object, action: "changed" } : { ...object, action: "failed", error };
 }
 
 const CHANGED: readonly ErrorCode[] = ["PreconditionFailed", "ObjectChanged", "NotFound"];

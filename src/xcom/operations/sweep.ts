@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath } from "../keys/base.js";
 import { type Candidate, candidateIn, collectCandidates, keyIn, type SweepShard } from "./candidates.js";
+import type { Watched } from "./progress.js";
 import { collectReferences, flat } from "./reference-keys.js";
 import type { ReferenceSource } from "./references.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
@@ -12,7 +13,7 @@ import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";
 import { checkApart } from "./sweep-undo.js";
 
-export interface SweepOptions extends Abortable {
+export interface SweepOptions extends Abortable, Watched {
   storage: Storage;
   /** Where objects are looked for: the base path, or a folder below `base`. Never a whole bucket. */
   path: StoragePath | string;
@@ -41,7 +42,7 @@ export interface SweepOptions extends Abortable {
   aliases?: ReadAliases | undefined;
   /** Objects deleted in parallel. @default 32 */
   concurrency?: number | undefined;
-  /** Is told of each object that nothing refers to, and what became of it, in any order. */
+  /** Called with each object that nothing refers to and its outcome, in any order. */
   onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
 }
 
@@ -60,6 +61,7 @@ const OPTIONS: OptionNames<SweepOptions> = {
   aliases: true,
   concurrency: true,
   onOrphan: true,
+  onProgress: true,
   signal: true,
 };
 
@@ -104,7 +106,11 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     const scope = { ...checked, op: "sweep" };
     for (const source of checked.sources) await collectReferences(source, scope, references, report);
     const orphans = new LineSorter(folder);
-    await compare(candidates.batches(), references.batches(), orphans, { report, signal });
+    await compare(candidates.batches(), references.batches(), orphans, {
+      report,
+      onProgress: checked.onProgress,
+      signal,
+    });
     const isRemoval = checked.delete === true || checked.trash !== undefined;
     if (isRemoval) checkShare(report, checked);
     await removeOrphans(orphansIn(orphans.batches()), checked, report);
@@ -124,7 +130,7 @@ function checkSweep(options: SweepOptions): Sweep {
   if (path.key === "") throw invalid(`path of sweep is the whole bucket ${path}; name the base path below it`);
   if (!path.isRelativeTo(base)) throw invalid(`path of sweep, ${path}, is not below base, ${base}`);
   if (!Array.isArray(sources) || sources.length === 0)
-    throw invalid("sources of sweep is empty: nothing could be told from an orphan");
+    throw invalid("sources of sweep is empty: every object would be an orphan");
   checkFlags(options);
   checkNames(options);
   if (trash) checkApart(path, trash);
@@ -155,7 +161,9 @@ function checkNames({ as = [], aliases = {} }: SweepOptions): void {
 function checkGrace(graceMs: number, force: boolean): void {
   if (!Number.isFinite(graceMs) || graceMs < 0) throw invalid(`graceMs of sweep must be 0 or more, not ${graceMs}`);
   if (graceMs < HOUR_MS && !force)
-    throw invalid("graceMs of sweep is below one hour: a value whose row is still to be written could go; see force");
+    throw invalid(
+      "graceMs of sweep is below one hour: a value whose row is not yet written could be deleted; set force to allow this",
+    );
 }
 
 function checkShard({ index, of }: SweepShard): void {
@@ -163,7 +171,7 @@ function checkShard({ index, of }: SweepShard): void {
   throw invalid(`shard of sweep is { index, of } with 1 <= index <= of, not { index: ${index}, of: ${of} }`);
 }
 
-interface Comparison {
+interface Comparison extends Watched {
   report: SweepReport;
   signal: AbortSignal | undefined;
 }
@@ -173,7 +181,7 @@ async function compare(
   candidates: Batches,
   references: Batches,
   orphans: LineSorter,
-  { report, signal }: Comparison,
+  { report, onProgress, signal }: Comparison,
 ): Promise<void> {
   const keys = flat(references);
   let key = await keys.next();
@@ -193,6 +201,8 @@ async function compare(
         if (full) await full;
       }
     }
+    const { referenced, orphaned, considered: total, bytes } = report;
+    onProgress?.({ phase: "compare", count: referenced + orphaned, total, bytes });
   }
 }
 
@@ -203,8 +213,8 @@ async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, und
 function checkShare({ considered, orphaned, references, elsewhere }: SweepReport, { path, maxShare }: Sweep): void {
   if (orphaned <= maxShare * considered) return;
   const found = `${orphaned} of ${considered} objects have no reference, more than the share of ${maxShare}`;
-  const mend = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
-  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${mend}, else raise maxShare`).at(
+  const fix = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
+  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${fix}, else raise maxShare`).at(
     "sweep",
     String(path),
   );

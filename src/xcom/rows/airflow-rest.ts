@@ -1,6 +1,6 @@
 import type { Secret } from "../../connections/index.js";
 import { type ErrorCode, failure, invalid, isStorageError, type StorageError } from "../../errors.js";
-import { codeOfHttp, type Http, HttpError, openHttp, originOf } from "../../fs/http/index.js";
+import { codeOfHttp, type HttpClient, HttpError, openHttp, originOf } from "../../fs/http/index.js";
 import { orAbort } from "../../streams.js";
 import { jsonEncoding } from "../encoding/airflow.js";
 import { isPlain } from "../encoding/encoding.js";
@@ -250,7 +250,7 @@ class ApiClient {
 
   constructor(
     endpoint: string,
-    readonly http: Http,
+    readonly http: HttpClient,
     readonly token: BearerToken,
   ) {
     this.#origin = originOf(endpoint);
@@ -399,7 +399,7 @@ const REFUSED: ReadonlyMap<number, [ErrorCode, string]> = new Map([
   [403, ["PermissionDenied", "Airflow does not allow it with this token, or does not accept the token"]],
 ]);
 
-function httpOf(endpoint: string): Promise<Http> {
+function httpOf(endpoint: string): Promise<HttpClient> {
   const parseError = (_status: number, _headers: unknown, text: string) => ({ detail: text });
   return openHttp({ protocol: originOf(endpoint).protocol, dialect: { parseError } });
 }
@@ -437,8 +437,8 @@ const RESERVED: ReadonlySet<string> = new Set([
 function checkReserved(value: unknown): void {
   const key = reservedIn(value);
   if (key === undefined) return;
-  const mend = "let the value become an object, by a lower threshold, or send it as plain JSON";
-  throw invalid(`Airflow's REST API takes no value with the key ${key}; ${mend}`);
+  const fix = "let the value become an object, by a lower threshold, or send it as plain JSON";
+  throw invalid(`Airflow's REST API takes no value with the key ${key}; ${fix}`);
 }
 
 function reservedIn(value: unknown): string | undefined {

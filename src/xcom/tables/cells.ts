@@ -12,14 +12,14 @@ const INT64 = 2n ** 63n;
 class Misfit extends Error {}
 
 /** Returns a cell's error with its position. */
-export function misplaced(error: unknown, column: string | undefined, row: number): unknown {
+export function withPosition(error: unknown, column: string | undefined, row: number): unknown {
   if (!(error instanceof Misfit)) return error;
   const where = column === undefined ? "" : `column ${JSON.stringify(column)}, `;
   return invalid(`${where}row ${row}: ${error.message}`);
 }
 
 /** Replaces a Temporal value by a `Date`, `DateTime` or `PlainDate`; returns any other cell unchanged. */
-function settled(cell: unknown): unknown {
+function resolveCell(cell: unknown): unknown {
   if (typeof cell !== "object" || cell === null || cell instanceof Date) return cell;
   const kind = temporalKind(cell);
   return kind === undefined ? cell : fromTemporal(cell, kind);
@@ -27,14 +27,14 @@ function settled(cell: unknown): unknown {
 
 export function booleanOf(cell: unknown): boolean {
   if (typeof cell === "boolean") return cell;
-  throw unfit("boolean", cell);
+  throw misfitOf("boolean", cell);
 }
 
 /** Returns an integer of any size. */
 export function integerOf(cell: unknown): bigint {
   if (typeof cell === "bigint") return cell;
   if (typeof cell === "number" && Number.isSafeInteger(cell)) return BigInt(cell);
-  throw unfit("int", cell);
+  throw misfitOf("int", cell);
 }
 
 /** Returns an integer that fits into 64 bits. */
@@ -48,19 +48,19 @@ export function floatOf(cell: unknown): number {
   if (typeof cell === "number") return cell;
   if (isInstance<Float>(cell, "Float")) return cell.value;
   if (typeof cell === "bigint" && BigInt(Number(cell)) === cell) return Number(cell);
-  throw unfit("float", cell);
+  throw misfitOf("float", cell);
 }
 
 export function stringOf(cell: unknown): string {
-  if (typeof cell !== "string") throw unfit("string", cell);
+  if (typeof cell !== "string") throw misfitOf("string", cell);
   if (cell.isWellFormed()) return cell;
   throw new Misfit("the string has half of a surrogate pair, which UTF-8 cannot hold");
 }
 
 /** Returns days since 1970. */
 export function daysOf(cell: unknown): number {
-  const date = settled(cell);
-  if (!isInstance<PlainDate>(date, "PlainDate")) throw unfit("date", cell);
+  const date = resolveCell(cell);
+  if (!isInstance<PlainDate>(date, "PlainDate")) throw misfitOf("date", cell);
   const days = Date.parse(`${date.iso}T00:00:00Z`) / DAY;
   if (Number.isInteger(days) && new Date(days * DAY).toISOString().startsWith(date.iso)) return days;
   throw new Misfit(`${JSON.stringify(date.iso)} is no date`);
@@ -68,7 +68,7 @@ export function daysOf(cell: unknown): number {
 
 export function dateText(cell: unknown): string {
   daysOf(cell);
-  return (settled(cell) as PlainDate).iso;
+  return (resolveCell(cell) as PlainDate).iso;
 }
 
 /** Returns microseconds since 1970: of a moment, or of the local time if the column has no zone. */
@@ -100,8 +100,8 @@ function offsetText(seconds: number): string {
 }
 
 function momentOf(cell: unknown, type: "timestamp" | "datetime"): Date {
-  const date = settled(cell);
-  if (!(date instanceof Date)) throw unfit(type, cell);
+  const date = resolveCell(cell);
+  if (!(date instanceof Date)) throw misfitOf(type, cell);
   if (Number.isNaN(date.getTime())) throw new Misfit("the Date is invalid");
   const naive = isInstance<DateTime>(date, "DateTime") && date.zone === null;
   if (naive === (type === "datetime")) return date;
@@ -110,10 +110,10 @@ function momentOf(cell: unknown, type: "timestamp" | "datetime"): Date {
 
 export function binaryOf(cell: unknown): Uint8Array {
   if (cell instanceof Uint8Array) return cell;
-  throw unfit("binary", cell);
+  throw misfitOf("binary", cell);
 }
 
-function unfit(type: ColumnType, cell: unknown): Misfit {
+function misfitOf(type: ColumnType, cell: unknown): Misfit {
   const what = typeof cell === "object" && cell !== null ? (cell.constructor?.name ?? "object") : typeof cell;
   return new Misfit(`a cell of ${what === "number" ? `the number ${cell}` : what} in a column of type ${type}`);
 }

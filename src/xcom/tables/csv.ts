@@ -3,7 +3,7 @@ import { Pace } from "../../codecs/stream.js";
 import { failure, invalid, type StorageError } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
-import { misplaced, unwritable } from "./cells.js";
+import { unwritable, withPosition } from "./cells.js";
 import type { DecodeContext } from "./format.js";
 import {
   BATCH_ROWS,
@@ -268,7 +268,7 @@ function fieldsOf(row: Row, fields: readonly CsvColumn[], at: number): string[] 
       if (!field.typed) checkScalar(cell, field.name);
       return quoted(field.text(cell));
     } catch (error) {
-      throw misplaced(error, field.name, at);
+      throw withPosition(error, field.name, at);
     }
   });
 }

@@ -7,7 +7,7 @@ import { isInt, setOwn } from "../encoding/encoding.js";
 import { parseJson } from "../encoding/json-read.js";
 import { Lines } from "../import.js";
 import type { Plan } from "./batches.js";
-import { misplaced, unwritable } from "./cells.js";
+import { unwritable, withPosition } from "./cells.js";
 import type { DecodeContext } from "./format.js";
 import type { ColumnType, SchemaColumns } from "./schema.js";
 import { BATCH_ROWS, type Batch, cellOf, isRow, MAX_COLUMNS, MAX_RECORD, type Row } from "./schema.js";
@@ -38,7 +38,7 @@ function checkOf(name: string, type: ColumnType): (row: Row, at: number) => void
     try {
       if (cell !== null && cell !== undefined) text(cell);
     } catch (error) {
-      throw misplaced(error, name, at);
+      throw withPosition(error, name, at);
     }
   };
 }
@@ -48,7 +48,9 @@ function lineOf(row: Row, at: number): string {
   try {
     return `${jsonOf(row)}\n`;
   } catch (error) {
-    throw isStorageError(error) ? failure(error.code, `row ${at}: ${error.detail}`) : misplaced(error, undefined, at);
+    throw isStorageError(error)
+      ? failure(error.code, `row ${at}: ${error.detail}`)
+      : withPosition(error, undefined, at);
   }
 }
 

@@ -93,7 +93,7 @@ export function dataFrameRows(frame: DataFrame, { signal }: Abortable = {}): Pro
 function check(format: TableFormat, schema: TableSchema | undefined): SchemaColumns | undefined {
   if (!Object.hasOwn(FORMATS, format)) {
     const known = Object.keys(FORMATS).join(", ");
-    throw invalid(`there is no table format ${JSON.stringify(format)}; there is ${known}`);
+    throw invalid(`unknown table format ${JSON.stringify(format)} (expected one of ${known})`);
   }
   return checkSchema(schema);
 }

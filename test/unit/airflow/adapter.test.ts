@@ -232,8 +232,8 @@ describe("the wire", () => {
     ["bytes", { a: new Uint8Array(2) }, "InvalidArgument"],
     ["a function", () => 1, "InvalidArgument"],
     ["a symbol", [Symbol("x")], "InvalidArgument"],
-    ["half a character", { a: ["\ud800"] }, "InvalidArgument"],
-    ["half a character in a key", { "\udc00": 1 }, "InvalidArgument"],
+    ["a lone surrogate", { a: ["\ud800"] }, "InvalidArgument"],
+    ["a lone surrogate in a key", { "\udc00": 1 }, "InvalidArgument"],
     ["deep nesting", deep, "InvalidArgument"],
     ["NaN", Number.NaN, "InvalidArgument"],
     ["a large bigint", 2n ** 64n, "InvalidArgument"],
@@ -245,7 +245,7 @@ describe("the wire", () => {
     expect(client.sent).toEqual([]);
   });
   test.each([
-    ["half a character", { a: "\ud800" }],
+    ["a lone surrogate", { a: "\ud800" }],
     ["deep nesting", deep],
     ["NaN", [Number.NaN]],
     ["a large bigint", 2n ** 64n],

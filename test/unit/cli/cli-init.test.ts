@@ -116,7 +116,7 @@ describe("from options", () => {
     await writeFile(file, "{ canary-in-file");
     const { code, stderr } = await init(S3);
     expect({ code, text: await readFile(file, "utf8") }).toEqual({ code: 2, text: "{ canary-in-file" });
-    expect(stderr).toMatch(/is not JSON: mend it/);
+    expect(stderr).toMatch(/is not JSON: fix it/);
     expect(stderr).not.toContain("canary");
     expect((await init(S3, { STOWAGE_CONNECTIONS_FILE: "a.yaml" })).stderr).toMatch(
       /not a \.json file: .*--connections/,

@@ -71,6 +71,43 @@ await describeOn("minio", "the command on MinIO", (server: ServerOf<"minio">) =>
     expect((await run(["ls", at("*.js")])).stdout.trim().split("\n")).toHaveLength(3);
   });
 
+  test("buckets are created, listed and deleted, and none that is not empty", async () => {
+    const made = `s3://lake@${bucket().name}-made`;
+    expect(await run(["mb", made])).toMatchObject({ code: 0, stdout: `created ${made}/\n`, stderr: "" });
+    expect(await run(["mb", made])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/AlreadyExists.*already\)\n$/),
+    });
+    const listed = jsonLines((await run(["ls", "--json", "s3://lake@"])).stdout);
+    expect(listed).toContainEqual(expect.objectContaining({ path: `${made}/`, created: expect.any(String) }));
+    expect((await run(["ls", "s3://lake@"])).stdout).toMatch(
+      new RegExp(`^\\d{4}-.{14} {2}${bucket().name}-made/$`, "m"),
+    );
+    await writeFile(join(folder, "a.txt"), "text");
+    await run(["cp", "a.txt", `${made}/`]);
+    const kept = await run(["rb", made]);
+    expect(kept).toMatchObject({ code: 1, stderr: expect.stringContaining(`stowage ls -r --versions ${made}/`) });
+    expect((await run(["cat", `${made}/a.txt`])).stdout).toBe("text");
+    await run(["rm", `${made}/a.txt`]);
+    expect(await run(["rb", "--json", made])).toMatchObject({ code: 0, stdout: expect.stringContaining("deleted") });
+    expect(await run(["rb", made])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("stowage ls s3://lake@"),
+    });
+  });
+
+  test("a key, wildcards of names and buckets of files are refused by mb and rb", async () => {
+    for (const [command, path] of [
+      ["mb", at("a")],
+      ["rb", at("a")],
+      ["mb", "s3://lake@Upper"],
+      ["rb", "s3://lake@a*"],
+    ])
+      expect(await run([command!, path!]), path).toMatchObject({ code: 2, stdout: "" });
+    expect(await run(["mb", "folder"])).toMatchObject({ code: 2, stdout: "" });
+    expect(await run(["ls", "-r", "s3://lake@"])).toMatchObject({ code: 2, stdout: "" });
+  });
+
   test("a signed link reads the object without credentials", async () => {
     await writeFile(join(folder, "a.txt"), "for everybody");
     await run(["cp", "a.txt", at("a.txt")]);
@@ -140,5 +177,78 @@ await describeOn("minio", "the command on MinIO", (server: ServerOf<"minio">) =>
     expect((await run(["xcom", "pull", reference])).stdout).toBe("[1,2,3]\n");
     expect((await run(["xcom", "show", reference])).stdout).toMatch(/^stored +\d+ B, gzip/m);
     expect((await run(["xcom", "ls", "--refs", at("xcom/d/r")])).stdout).toBe(`${reference}\n`);
+  });
+});
+
+await describeOn("minio-tls", "encryption and checksums of cp", (server: ServerOf<"minio-tls">) => {
+  const bucket = useBucket(server);
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "stowage-cli-tls-"));
+    await writeFile(join(folder, "a.txt"), "text");
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const at = (key: string) => `s3://lake@${bucket().name}/${key}`;
+  const key = randomBytes(32);
+  const run = (args: string[], input = "") => {
+    const { env } = knowing("lake", server.connection);
+    return stowage(args, { cwd: folder, input, env: { ...env, OWN_KEY: key.toString("base64") } });
+  };
+  const stat = async (name: string, ...more: string[]) =>
+    jsonLines((await run(["stat", "--json", ...more, at(name)])).stdout)[0];
+
+  test("the provider encrypts as it is asked to", async () => {
+    expect(await run(["cp", "--sse", "AES256", "a.txt", at("s3")])).toMatchObject({ code: 0, stderr: "" });
+    expect(await stat("s3")).toMatchObject({ encryption: { sse: "AES256" } });
+    expect((await run(["cp", "--kms-key-id", server.kmsKey!, "a.txt", at("kms")])).code).toBe(0);
+    expect(await stat("kms")).toMatchObject({ encryption: { sse: "aws:kms" } });
+    expect((await run(["cp", "--sse", "AES256", "-", at("stdin")], "text")).code).toBe(0);
+    expect(await stat("stdin")).toMatchObject({ encryption: { sse: "AES256" } });
+    const scope = await run(["cp", "--encryption-scope", "x", "a.txt", at("scope")]);
+    expect(scope).toMatchObject({ code: 1, stderr: expect.stringContaining("scope") });
+  });
+
+  test("a customer's key comes from a file or a variable, and is shown nowhere", async () => {
+    await writeFile(join(folder, "raw.key"), key);
+    await writeFile(join(folder, "text.key"), `${key.toString("base64")}\n`);
+    expect(await run(["cp", "--customer-key", "raw.key", "a.txt", at("own")])).toMatchObject({ code: 0, stderr: "" });
+    expect(await run(["cat", at("own")])).toMatchObject({ code: 2, stdout: "" });
+    expect((await run(["cat", "--customer-key", "text.key", at("own")])).stdout).toBe("text");
+    expect(await stat("own", "--customer-key", "env:OWN_KEY")).toMatchObject({ encryption: { customerKey: true } });
+    expect((await run(["cp", "--source-customer-key", "env:OWN_KEY", at("own"), "back.txt"])).code).toBe(0);
+    expect(await readFile(join(folder, "back.txt"), "utf8")).toBe("text");
+    expect((await run(["cp", "--source-customer-key", "raw.key", at("own"), "-"])).stdout).toBe("text");
+    for (const where of [key.toString("base64"), "env:NONE", "a.txt"]) {
+      const refused = await run(["cp", "--customer-key", where, "a.txt", at("refused")]);
+      expect(refused, where).toMatchObject({ code: 2, stdout: "" });
+      expect(refused.stderr).not.toContain(key.toString("base64"));
+    }
+  });
+
+  test("a checksum is verified on the way up and down, and a wrong one stores nothing", async () => {
+    const sha256 = createHash("sha256").update("text").digest("hex");
+    const wrong = createHash("sha256").update("other").digest("hex");
+    expect((await run(["cp", "--checksum", `sha256=${sha256}`, "a.txt", at("sum")])).code).toBe(0);
+    expect((await run(["cp", "--checksum", `sha256=${sha256}`, "-", at("sum2")], "text")).code).toBe(0);
+    expect((await run(["cp", "--checksum", `sha256=${sha256}`, at("sum"), "down.txt"])).code).toBe(0);
+    for (const [from, to] of [
+      ["a.txt", at("bad")],
+      ["-", at("bad")],
+      [at("sum"), "bad.txt"],
+    ])
+      expect(await run(["cp", "--checksum", `sha256=${wrong}`, from!, to!], "text"), `${from} ${to}`).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("Corrupt"),
+      });
+    expect((await run(["stat", at("bad")])).code).toBe(1);
+    expect(await readdir(folder)).not.toContain("bad.txt");
+    for (const args of [
+      ["--checksum", "sha1=00", "a.txt", at("bad")],
+      ["--checksum", `sha256=${sha256}`, at("sum"), at("bad")],
+      ["-r", "--checksum", `sha256=${sha256}`, ".", at("bad")],
+      ["--checksum", "md5=zz", "a.txt", at("bad")],
+    ])
+      expect(await run(["cp", ...args]), args.join(" ")).toMatchObject({ code: 2, stdout: "" });
   });
 });

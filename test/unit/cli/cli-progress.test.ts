@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Output } from "../../../src/cli/format.js";
 import { bytes, duration, printable, wrapped } from "../../../src/cli/format.js";
-import { line, Progress } from "../../../src/cli/progress.js";
+import { line, PhaseProgress, Progress, phaseLine } from "../../../src/cli/progress.js";
 
 const MIB = 2 ** 20;
 
@@ -82,6 +82,64 @@ describe("the bar", () => {
     bar.at(50);
     bar.end();
     expect(text()).toBe("");
+  });
+});
+
+describe("the line of an operation", () => {
+  test("has its phase, the number and bytes so far, and the time", () => {
+    const listing = { phase: "list", count: 1_234_000, bytes: 3 * 2 ** 30 } as const;
+    expect(phaseLine(listing, 12, 80)).toBe("listing 1,234,000 objects, 3.0 GiB 0:12");
+    expect(phaseLine({ phase: "references", count: 1, bytes: 0 }, 65, 80)).toBe("reading 1 reference 1:05");
+  });
+
+  test("has a bar, the share and the time left where the total is known", () => {
+    const removing = { phase: "remove", count: 2500, total: 10_000, bytes: 5 * MIB } as const;
+    expect(phaseLine(removing, 10, 80)).toBe(
+      `removing ${"█".repeat(6)}${"░".repeat(18)} 25% 2,500 of 10,000 objects, 5.0 MiB ETA 0:30`,
+    );
+    expect(phaseLine({ ...removing, total: 0 }, 10, 80)).not.toContain("NaN");
+  });
+
+  test("never reaches the last column", () => {
+    const progress = fc.record({
+      phase: fc.constantFrom("list", "references", "compare", "remove", "check", "migrate"),
+      count: fc.nat(2 ** 40),
+      total: fc.option(fc.nat(2 ** 40), { nil: undefined }),
+      bytes: fc.nat(2 ** 50),
+    });
+    fc.assert(
+      fc.property(
+        progress,
+        fc.double({ min: 0, max: 1e7, noNaN: true }),
+        fc.integer({ min: 1, max: 300 }),
+        (at, seconds, columns) => {
+          expect(phaseLine(at as never, seconds, columns).length).toBeLessThan(Math.max(1, columns));
+        },
+      ),
+    );
+  });
+
+  test("begins its time anew with each phase, and is not there in a pipe", () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const { out, text } = output(true);
+    const progress = new PhaseProgress(out);
+    vi.advanceTimersByTime(60_000);
+    progress.at({ phase: "list", count: 5, bytes: 10 });
+    vi.advanceTimersByTime(2000);
+    progress.at({ phase: "references", count: 7, bytes: 0 });
+    vi.advanceTimersByTime(3000);
+    progress.at({ phase: "references", count: 8, bytes: 0 });
+    progress.end();
+    expect(text()).toBe(
+      "\rlisting 5 objects, 10 B 1:00\u001b[K\rreading 7 references 0:00\u001b[K\rreading 8 references 0:03\u001b[K\r\u001b[K",
+    );
+    const pipe = output(false);
+    const silent = new PhaseProgress(pipe.out);
+    vi.advanceTimersByTime(60_000);
+    silent.at({ phase: "list", count: 5, bytes: 10 });
+    silent.end();
+    vi.useRealTimers();
+    expect(pipe.text()).toBe("");
   });
 });
 

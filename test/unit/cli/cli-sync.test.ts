@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { jsonLines, type Ran } from "../../support/command.js";
+import { ended, jsonLines, type Ran, start } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 
 let folder: string;
@@ -50,6 +50,25 @@ test("what fails is listed with exit code 1, after a summary of what was done", 
   expect(stdout).toBe("3 files copied, 24 B; 0 deleted\n");
   expect(stderr).toContain(`stowage: file://${folder}/site/broken: `);
   expect(stderr).toContain("1 failed, 3 done");
+});
+
+test("a sync that is cut off leaves whole files, and says how to see what is left", async () => {
+  const names = Array.from({ length: 3000 }, (_, n) => `${n}`);
+  await Promise.all(names.map((name) => writeFile(join(folder, "site", name), name)));
+  const child = start(["sync", "--json", "--concurrency", "1", "site", "backup"], { cwd: folder });
+  child.stdout?.once("data", () => child.kill("SIGINT"));
+  const { code, stdout, stderr } = await ended(child);
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    "stowage: the same command goes on; with --dry-run it prints what is left\n" +
+      "stowage: interrupted; incomplete objects were discarded\n",
+  );
+  const there = (await readdir(join(folder, "backup"))).filter((name) => /^\d+$/.test(name));
+  expect(there.length).toBeLessThan(names.length);
+  for (const name of there) expect(await readFile(join(folder, "backup", name), "utf8")).toBe(name);
+  expect(jsonLines(stdout).at(-1)).toMatchObject({ action: "synced" });
+  const left = jsonLines((await run("sync", "--json", "--dry-run", "--include", "[0-9]*", "site", "backup")).stdout);
+  expect(left.slice(0, -1)).toHaveLength(names.length - there.length);
 });
 
 test("a sync into its own source, and bad options, are refused with 2", async () => {

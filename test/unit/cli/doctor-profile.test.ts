@@ -36,6 +36,6 @@ await describeOn("versitygw", "the profile that fits", (server) => {
     });
     const finding = await tried("ceph", proxy.endpoint);
     await proxy.close();
-    expect(finding).toMatchObject({ status: "failed", mend: expect.stringContaining("write versitygw") });
+    expect(finding).toMatchObject({ status: "failed", fix: expect.stringContaining("write versitygw") });
   });
 });

@@ -11,7 +11,7 @@ import { type Exchange, recordingProxy, relay, startProxy, through } from "../..
 /** The findings by check, and how the doctor ended. */
 async function examined(args: string[], options: RunOptions = {}) {
   const { code, stdout, stderr } = await stowage(["doctor", "--json", ...args], options);
-  const findings = jsonLines(stdout) as { check: string; status: string; detail: string; mend?: string }[];
+  const findings = jsonLines(stdout) as { check: string; status: string; detail: string; fix?: string }[];
   return { code, stdout, stderr, of: (check: string) => findings.find((finding) => finding.check === check), findings };
 }
 
@@ -44,7 +44,7 @@ describe("on files", () => {
   test("a place that cannot be written to is told, with 1", async () => {
     const { code, of } = await examined(["/proc/stowage"]);
     expect(code).toBe(1);
-    expect(of("write")).toMatchObject({ status: "failed", mend: expect.any(String) });
+    expect(of("write")).toMatchObject({ status: "failed", fix: expect.any(String) });
     expect(of("the rest")?.status).toBe("skipped");
   });
 });
@@ -62,7 +62,7 @@ describe("connections", () => {
 
   test("one that is unknown says which variable would make it known", async () => {
     const { of } = await examined(["s3://lake@bucket/x"]);
-    expect(of("connection")?.mend).toContain("AIRFLOW_CONN_LAKE");
+    expect(of("connection")?.fix).toContain("AIRFLOW_CONN_LAKE");
   });
 
   test("a field that nobody knows is named, and nothing is sent", async () => {
@@ -80,7 +80,7 @@ describe("connections", () => {
     const record = { type: "aws", login: "key", password: "canary-doctor-key", extra };
     const { code, of, stdout } = await examined(["s3://lake@bucket/x"], knowing("lake", record));
     expect(code).toBe(1);
-    expect(of("endpoint")).toMatchObject({ status: "failed", mend: expect.stringContaining("nobody listens there") });
+    expect(of("endpoint")).toMatchObject({ status: "failed", fix: expect.stringContaining("connection refused") });
     expect(stdout).not.toContain("canary-doctor-key");
   });
 });
@@ -162,10 +162,10 @@ await describeOn("minio", "on MinIO", (server: ServerOf<"minio">) => {
 
   test("a bucket that does not exist, and a key that is not accepted, are told apart", async () => {
     const gone = await examined(["s3://lake@no-such-bucket-here/x"], knowing("lake", server.connection));
-    expect(gone.of("bucket")).toMatchObject({ status: "failed", mend: expect.stringContaining("create the bucket") });
+    expect(gone.of("bucket")).toMatchObject({ status: "failed", fix: expect.stringContaining("create the bucket") });
     const wrong = knowing("lake", { ...server.connection, password: "canary-wrong-secret" });
     const refused = await examined([at()], wrong);
-    expect(refused.of("bucket")).toMatchObject({ status: "failed", mend: expect.stringContaining("not accepted") });
+    expect(refused.of("bucket")).toMatchObject({ status: "failed", fix: expect.stringContaining("not accepted") });
     expect([gone.code, refused.code]).toEqual([1, 1]);
     expect(refused.stdout + refused.stderr).not.toContain("canary-wrong-secret");
   });
@@ -293,7 +293,7 @@ await describeOn("versitygw", "on VersityGW", (server) => {
     expect(of("profile")).toMatchObject({
       status: "failed",
       detail: "minio relies on conditional writes, conditional multipart writes, which this server lacks",
-      mend: expect.stringContaining("write versitygw into"),
+      fix: expect.stringContaining("write versitygw into"),
     });
     expect(code).toBe(1);
   });

@@ -73,6 +73,23 @@ async function oddTree(): Promise<void> {
 const UNNAMEABLE = ["t/back\\slash", "t/caf\\xe9"];
 const OTHERS = ["t/dangling", "t/out", "t/pipe", "t/sub/loop", "t/to-dir"];
 
+it("onStep receives each object of a recursive copy or move once, and nothing of what failed", async () => {
+  for (const name of ["a", "d/b", "d/c"]) await storage.write(`memory://steps/from/${name}`, name);
+  await storage.write("memory://steps/to/d/c", "there");
+  const steps: [string, number | undefined][] = [];
+  const onStep = ({ path, size }: { path: StoragePath; size: number | undefined }) => {
+    steps.push([String(path), size]);
+  };
+  const init = { recursive: true, ifAbsent: true, onStep };
+  await expect(storage.copy("memory://steps/from", "memory://steps/to", init)).rejects.toThrow(/not copied/);
+  expect(steps.sort()).toEqual([
+    ["memory://steps/to/a", 1],
+    ["memory://steps/to/d/b", 3],
+  ]);
+  await storage.move("memory://steps/from", "memory://steps/moved", { recursive: true, onStep });
+  expect(steps).toHaveLength(5);
+});
+
 describe("a tree with odd entries", () => {
   beforeEach(oddTree);
 

@@ -3,15 +3,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openStorage } from "../../../src/index.js";
 import {
   airflowReferences,
+  airflowRewriter,
   type FsckProblem,
   fsck,
   lineReferences,
   memoryRows,
   rowReferences,
+  sweep,
   XComObjectStorageBackend,
 } from "../../../src/xcom.js";
 import { all } from "../../support/all.js";
@@ -176,6 +178,72 @@ describe.skipIf(noPostgres !== undefined && !process.env.CI)(
       }
       expect([...found].filter((text) => text.startsWith("s3://c/"))).toHaveLength(30_000);
       expect([...found].filter((text) => text.startsWith("s3://b/"))).toHaveLength(4500);
+    });
+
+    test("pickled values that Airflow 3.0's migration has archived count, in every protocol", async () => {
+      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      const columns = "(run int, key text, value bytea, PRIMARY KEY (run, key))";
+      const paths = ["s3://b/x/é", `s3://b/${"long/".repeat(80)}key`, "gs://b/nested"];
+      // `pickle.dumps(path, protocol)` of Python: 4, 2, and of a list in 4.
+      const framed = (path: string) => {
+        const bytes = Buffer.from(path);
+        const length = bytes.length < 256 ? Buffer.from([0x8c, bytes.length]) : Buffer.from([0x58, 0, 0, 0, 0]);
+        if (bytes.length >= 256) length.writeUInt32LE(bytes.length, 1);
+        return Buffer.concat([length, bytes]);
+      };
+      const pickles = [
+        Buffer.concat([Buffer.from("8004951400000000000000", "hex"), framed(paths[0]!), Buffer.from("942e", "hex")]),
+        Buffer.concat([Buffer.from("8002", "hex"), framed(paths[1]!), Buffer.from("71002e", "hex")]),
+        Buffer.concat([Buffer.from("80045d94", "hex"), framed(paths[2]!), Buffer.from("94612e", "hex")]),
+        Buffer.from("80044b052e", "hex"),
+      ];
+      for (const table of ["_xcom_archive", "_airflow_deleted___xcom_archive__1"]) {
+        await pool.query(`CREATE TABLE ${table} ${columns}`);
+        for (const [i, value] of pickles.entries())
+          await pool.query(`INSERT INTO ${table} VALUES (${i}, 'k', $1)`, [value]);
+      }
+      await pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
+      const source = airflowReferences((text, values) => pool.query(text, values));
+      const found = await all(source.references());
+      for (const path of paths)
+        expect(found.filter(({ text }) => text === path).map(({ where }) => where)).toEqual([
+          "_airflow_deleted___xcom_archive__1",
+          "_xcom_archive",
+        ]);
+      // They are not JSON: migrate leaves them alone.
+      const rewritten = await all(airflowRewriter((text, values) => pool.query(text, values)).references());
+      expect(rewritten.map(({ where }) => where)).toEqual(["xcom"]);
+    });
+
+    test("a database that goes away in the middle ends it", async () => {
+      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+      await pool.query(
+        "CREATE TABLE xcom AS SELECT n, to_jsonb('s3://b/' || n) AS value FROM generate_series(1, 5000) AS n",
+      );
+      await pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
+      const client = new pg.Client({ connectionString: postgres.url });
+      client.on("error", () => {});
+      await client.connect();
+      const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
+      await using storage = openStorage();
+      const base = "memory://b/xcom";
+      const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0 });
+      await backend.storeValue({ dagId: "d", runId: "r", taskId: "t" }, "k", 1);
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 86_400_000 });
+      let pages = 0;
+      const source = airflowReferences(async (text, values) => {
+        if (text.includes("AS reference")) pages += 1;
+        if (pages === 2) await pool.query("SELECT pg_terminate_backend($1)", [rows[0].pid]);
+        return client.query(text, values);
+      });
+      try {
+        const sweeping = sweep({ storage, path: base, sources: [source], delete: true, maxShare: 1 });
+        await expect(sweeping).rejects.toMatchObject({ code: "Unavailable" });
+        expect(pages).toBe(2);
+      } finally {
+        vi.useRealTimers();
+      }
+      expect(await all(storage.list(base, { recursive: true }))).toHaveLength(1);
     });
 
     test("a table that this login may not read ends it: its references would be overlooked", async () => {

@@ -1,16 +1,22 @@
 /** `migrate`: bytes as they are, rows by compare-and-set, and readers that lose nothing meanwhile. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openStorage } from "../../../src/index.js";
 import {
+  fsck,
   lineReferences,
   type MigrateOptions,
   memoryRows,
   migrate,
+  replicate,
   rowReferences,
   rowRewriter,
   sweep,
   withMoved,
   withRetention,
+  type XComCompression,
   XComObjectStorageBackend,
   type XComRows,
 } from "../../../src/xcom.js";
@@ -188,6 +194,122 @@ test.each([
 
 test("a source without a reference ends it", async () => {
   expect(await failed(run())).toMatchObject({ code: "NotFound", op: "migrate" });
+});
+
+describe("recoding", () => {
+  const withCodec = (compression: XComCompression | null, digest = false, layout: "ti" | "uuid" = "ti") =>
+    new XComObjectStorageBackend({ storage, path: FROM, threshold: 0, compression, digest, layout });
+  async function put(name: string, backend: XComObjectStorageBackend): Promise<string> {
+    const reference = String(await backend.storeValue(task(name), "return_value", { name }));
+    await rows.set(rowKey(name), reference);
+    return reference;
+  }
+
+  test.each([
+    ["zstd", ".zst"],
+    [null, ""],
+  ] as const)("to %s: names get its suffix, values stay, and what has it is copied", async (compression, suffix) => {
+    const made = {
+      plain: await put("plain", withCodec(null)),
+      gzip: await put("gzip", withCodec("gzip")),
+      zstd: await put("zstd", withCodec("zstd")),
+      uuid: await put("uuid", withCodec("gzip", false, "uuid")),
+      digest: await put("digest", withCodec("gzip", true)),
+    };
+    const reader = new XComObjectStorageBackend({ storage, path: TO });
+    expect(await run({ compression, dryRun: true })).toMatchObject({ copied: 5, rewritten: 0 });
+    expect(await run({ compression })).toMatchObject({ references: 5, copied: 5, rewritten: 5, failed: 0 });
+    for (const name of Object.keys(made)) {
+      const value = String(await rowOf(name));
+      expect(value.startsWith(TO)).toBe(true);
+      expect(value.endsWith(name === "uuid" ? suffix : `.json${suffix}`)).toBe(true);
+      if (suffix === "") expect(value).not.toMatch(/\.(?:gz|zst)$/);
+      expect(await reader.loadValue(value, { owner: task(name) })).toEqual({ name });
+    }
+    // The digest of a name is that of the bytes.
+    const digested = String(await rowOf("digest"));
+    expect(digested).toMatch(/~sha256-[0-9a-f]{64}/);
+    expect(digested).not.toContain(/~sha256-[0-9a-f]{64}/.exec(made.digest)![0]);
+    const sources = [rowReferences(rows)];
+    expect(await fsck({ storage, sources, path: TO, deep: true })).toMatchObject({
+      checked: 5,
+      damaged: 0,
+      missing: 0,
+    });
+    expect(await run({ compression })).toMatchObject({ references: 0, elsewhere: 5 });
+  });
+
+  test("a run that was cut off goes on, and an object with another value there is not replaced", async () => {
+    const references = [await put("a", withCodec("gzip")), await put("b", withCodec("gzip"))];
+    const at = (reference: string) => moved(reference).replace(/\.gz$/, ".zst");
+    await run({ compression: "zstd", sources: [lineReferences(references)] });
+    await storage.write(at(references[1]!), '{"name":"another"}', { compression: "zstd" });
+    const report = await run({ compression: "zstd" });
+    expect(report).toMatchObject({ copied: 0, present: 1, rewritten: 1, failed: 1 });
+    expect(String(report.failures[0]?.error)).toContain("was not replaced");
+    expect([await rowOf("a"), await rowOf("b")]).toEqual([at(references[0]!), references[1]]);
+  });
+
+  test("an object that cannot be decoded changes no row", async () => {
+    const reference = await put("a", withCodec("gzip"));
+    await storage.write(reference, "no gzip");
+    expect(await run({ compression: "zstd" })).toMatchObject({ copied: 0, rewritten: 0, failed: 1 });
+    expect(await all(storage.list(TO, { recursive: true }))).toEqual([]);
+  });
+
+  test("leaves no temporary file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "stowage-recode-"));
+    vi.stubEnv("TMPDIR", folder);
+    await put("digest", withCodec("gzip", true));
+    await run({ compression: null });
+    expect(readdirSync(folder)).toEqual([]);
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("a sweep of the new place meanwhile", () => {
+  test("takes a copy without a row for young, and the run that was cut off goes on", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-03-01T00:00:00Z") });
+    const references = [await stored("a"), await stored("b")];
+    // An object that is old at the source is young at its copy: the grace counts from the copy.
+    vi.setSystemTime(new Date("2026-05-01T00:00:00Z"));
+    await run({ sources: [lineReferences(references)] });
+    const sources = [rowReferences(rows)];
+    const during = await sweep({ storage, path: TO, sources, delete: true, maxShare: 1 });
+    expect(during).toMatchObject({ listed: 2, young: 2, orphaned: 0, deleted: 0 });
+    expect(await run()).toMatchObject({ present: 2, rewritten: 2 });
+    vi.setSystemTime(new Date("2026-07-01T00:00:00Z"));
+    const after = await sweep({ storage, path: TO, sources, delete: true, maxShare: 1 });
+    expect(after).toMatchObject({ referenced: 2, orphaned: 0, deleted: 0 });
+  });
+
+  test("counts the rows that still name the old place with `as`: then no copy is an orphan, however old", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-03-01T00:00:00Z") });
+    const references = [await stored("a"), await stored("b")];
+    await run({ sources: [lineReferences(references)] });
+    vi.setSystemTime(new Date("2026-07-01T00:00:00Z"));
+    const given = { storage, path: TO, sources: [rowReferences(rows)], delete: true, maxShare: 1 };
+    expect(await sweep({ ...given, as: [FROM] })).toMatchObject({ referenced: 2, orphaned: 0 });
+    expect(await sweep(given)).toMatchObject({ orphaned: 2, deleted: 2 });
+    // What a sweep without it has deleted is copied again: the old objects are there.
+    expect(await run()).toMatchObject({ copied: 2, rewritten: 2 });
+  });
+});
+
+test("replicas keep the keys of the primary: both bases are moved, and rows name the new primary", async () => {
+  const [copyFrom, copyTo] = ["memory://lake@old-copy/xcom", "memory://lake@new-copy/xcom"];
+  const primary = (path: string) => new XComObjectStorageBackend({ storage, path, threshold: 0 });
+  const before = replicate({ targets: [primary(FROM), primary(copyFrom)] });
+  const reference = String(await before.storeValue(task("a"), "return_value", { rows: 5 }));
+  await rows.set(rowKey("a"), reference);
+  // The copies first, by references that name them; no row does.
+  const copies = [lineReferences([reference.replace(FROM, copyFrom)])];
+  expect(await run({ from: copyFrom, to: copyTo, sources: copies })).toMatchObject({ copied: 1, rewritten: 0 });
+  expect(await run()).toMatchObject({ copied: 1, rewritten: 1 });
+  const after = replicate({ targets: [primary(TO), primary(copyTo)] });
+  await storage.delete(moved(reference));
+  expect(await after.loadValue(await rowOf("a"), { owner: task("a") })).toEqual({ rows: 5 });
 });
 
 describe("readers of both places", () => {

@@ -237,7 +237,7 @@ await describeOn("minio", "replicas", (minio) => {
       () => ({ targets: bases.map((base) => at(base)), write: "some" }),
       'write must be "all"',
     ],
-  ])("%s is refused with how to mend it", (_, options, why) => {
+  ])("%s is refused with how to fix it", (_, options, why) => {
     expect(() => replicate(options() as ReplicaOptions)).toThrow(why);
   });
 

@@ -156,7 +156,7 @@ describe("retain", () => {
     ["a path of a class", { path: `${BASE}/retention=day` }, "the base path above it"],
     ["a backend elsewhere", { backend: () => plain(BASE), rules: [{ class: "day" }] }, "use its argument"],
     ["itself inside", { backend: () => layer([]) as never }, "put other layers around withRetention()"],
-  ])("%s is refused with how to mend it", (_, more, why) => {
+  ])("%s is refused with how to fix it", (_, more, why) => {
     expect(() => layer([], more)).toThrow(why);
   });
   test("a Dag that has the name of a class's folder is refused before any request", async () => {

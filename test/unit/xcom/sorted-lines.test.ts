@@ -83,3 +83,10 @@ test("700,000 lines, parts of 440 MiB, are sorted in a heap of 96 MiB", { timeou
   const { stdout } = await run(process.execPath, ["--max-old-space-size=96", outfile]);
   expect(Number(stdout)).toBe(700_000);
 });
+
+test("files that are asked for at once have names of their own", async () => {
+  const folder = new RunFolder();
+  const names = await Promise.all([folder.newFile(), folder.newFile(), folder.newFile()]);
+  await folder.remove();
+  expect(new Set(names).size).toBe(3);
+});

@@ -128,7 +128,7 @@ describe("X11 numbers and values that a row cannot carry", () => {
     },
   );
 
-  test("with the threshold -1 such a value is refused before any request, with the mend", async () => {
+  test("with the threshold -1 such a value is refused before any request, with the fix", async () => {
     const { backend, calls } = make({ threshold: -1 });
     await expect(backend.storeValue(OWNER, "k", [2n ** 64n])).rejects.toThrow(/InvalidArgument.*threshold >= 0/);
     expect(calls).toEqual([]);
@@ -277,7 +277,7 @@ describe("reading a reference", () => {
   });
 
   test.each(["s3://other@bucket/xcom", "s3://bucket/xcom"])(
-    "X04 the same place under %s is InvalidArgument, with the mend",
+    "X04 the same place under %s is InvalidArgument, with the fix",
     async (theirs) => {
       const { backend, calls } = make();
       const loading = backend.loadValue(`${theirs}/${PLACE}/${ID}`);

@@ -61,7 +61,7 @@ describe("refs.json: a row is a reference where Python says so and the layout is
   });
 
   test.each(["/tmp/x", "abfss://container@account.dfs.core.windows.net/xcom", "", "s3://b/../x"])(
-    "the base %j is refused with a mend",
+    "the base %j is refused with a fix",
     (path) => {
       const { storage } = world();
       expect(() => new XComObjectStorageBackend({ storage, path })).toThrow(/InvalidArgument \(.*/);

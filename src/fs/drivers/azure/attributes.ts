@@ -16,7 +16,7 @@ import type {
   WriteResult,
 } from "../../driver/driver.js";
 import { readXml } from "../../http/xml.js";
-import { escaped } from "../../http/xml-fields.js";
+import { escapeXml } from "../../http/xml-fields.js";
 import { type AzureRequest, type EncryptionHeaders, type Server, scopeHeaders } from "./client.js";
 import { metadataHeaders, placeHeaders, propertyHeaders, receipt as receiptFrom, receiptOf } from "./object.js";
 import { statObject } from "./read.js";
@@ -67,8 +67,15 @@ export async function setAttributes(
   let receipt = receiptFrom(was.etag, was.version);
   const set = async (comp: string, described: AzureRequest["headers"]) => {
     const headers = { ...server.encryption.use, ...described, "if-match": receipt.etag };
-    const { headers: told } = await server.text({ method: "PUT", key, query: { comp }, headers, statuses: OK, signal });
-    receipt = receiptFrom(told.etag ?? receipt.etag, receiptOf(told).version ?? receipt.version);
+    const { headers: answered } = await server.text({
+      method: "PUT",
+      key,
+      query: { comp },
+      headers,
+      statuses: OK,
+      signal,
+    });
+    receipt = receiptFrom(answered.etag ?? receipt.etag, receiptOf(answered).version ?? receipt.version);
   };
   if ([...changed].some((name) => !APART.has(name))) await set("properties", propertyHeaders(attributes));
   if (changed.has("metadata")) await set("metadata", metadata);
@@ -92,7 +99,7 @@ async function setTags(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows = Object.entries(tags).map(
-    ([name, value]) => `<Tag><Key>${escaped(name)}</Key><Value>${escaped(value)}</Value></Tag>`,
+    ([name, value]) => `<Tag><Key>${escapeXml(name)}</Key><Value>${escapeXml(value)}</Value></Tag>`,
   );
   const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><Tags><TagSet>${rows.join("")}</TagSet></Tags>`);
   const headers = { "content-type": "application/xml; charset=utf-8" };

@@ -2,9 +2,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";
-import { type Http, openHttp, originOf } from "../../http/client.js";
+import type { DriverContext } from "../../driver/driver.js";
+import { openHttp, originOf } from "../../http/client.js";
 import type {
-  HttpOptions,
+  HttpClient,
   HttpRequest,
   HttpResponse,
   HttpText,
@@ -49,13 +50,13 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
 export async function openServer(
   bucket: string,
   options: AzureOptions,
-  env: HttpOptions["env"],
+  { env, observe }: Pick<DriverContext, "env" | "observe">,
   token?: CachedAccessToken,
 ): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = token ? tokenAccess(token) : await accessOf(account, credentials);
-  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env });
+  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env, observe });
   return new Server({ account, bucket, origin, access, http, encryption: scopeHeaders(encryptionScope) });
 }
 
@@ -71,7 +72,7 @@ interface ServerParts {
   bucket: string;
   origin: Origin;
   access: Access;
-  http: Http;
+  http: HttpClient;
   encryption: EncryptionHeaders;
 }
 
@@ -95,7 +96,7 @@ export class Server {
   readonly origin: Origin;
   readonly access: Access;
   readonly encryption: EncryptionHeaders;
-  readonly #http: Http;
+  readonly #http: HttpClient;
 
   constructor({ account, bucket, origin, access, http, encryption }: ServerParts) {
     this.account = account;
@@ -135,7 +136,7 @@ export class Server {
    */
   path(key: string, bucket = this.bucket): string {
     const container = `${this.origin.base}/${encodeComponent(bucket)}`;
-    return key === "" ? container : `${container}/${encodeKey(faithful(key))}`;
+    return key === "" ? container : `${container}/${encodeKey(checkKeyUnchanged(key))}`;
   }
 
   /** Returns the URL of an object for the service itself, which reads a copy's source with it. */
@@ -147,22 +148,26 @@ export class Server {
 
   #request(ask: AzureRequest): HttpRequest {
     const { method, signal, statuses = STATUSES[method], tries: maxAttempts } = ask;
-    return { prepare: (now: number) => this.#prepared(ask, now), signal, statuses, maxAttempts };
+    return { prepare: (now: number) => this.#prepare(ask, now), signal, statuses, maxAttempts };
   }
 
-  #prepared(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
+  #prepare(ask: AzureRequest, now: number): SignedRequest | Promise<SignedRequest> {
     const { method, key, bucket, body } = ask;
     const path = this.path(key, bucket);
     const query = pairs(ask.query ?? {});
-    const headers = given({ ...ask.headers, "x-ms-date": new Date(now).toUTCString(), "x-ms-version": AZURE_VERSION });
+    const headers = omitUndefined({
+      ...ask.headers,
+      "x-ms-date": new Date(now).toUTCString(),
+      "x-ms-version": AZURE_VERSION,
+    });
     const request = { method, path, query, headers, length: body?.byteLength ?? 0 };
     const out = { method, origin: this.origin, path: withQuery(path, query, this.access.query), headers, body };
     const header = this.access.authorize(request);
-    return header instanceof Promise ? header.then((value) => authorized(out, value)) : authorized(out, header);
+    return header instanceof Promise ? header.then((value) => authorize(out, value)) : authorize(out, header);
   }
 }
 
-function authorized(
+function authorize(
   out: SignedRequest & { headers: Record<string, string> },
   header: string | undefined,
 ): SignedRequest {
@@ -174,7 +179,7 @@ function pairs(query: Readonly<Record<string, string | undefined>>): [string, st
   return Object.entries(query).filter((pair): pair is [string, string] => pair[1] !== undefined);
 }
 
-export function given(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
+export function omitUndefined(headers: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return Object.fromEntries(pairs(headers));
 }
 
@@ -237,7 +242,7 @@ const RENAMED = /[\u0000-\u001f\u007f-\u009f\\]|\.(?:\/|$)/;
  * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata and
  * https://github.com/Azure/azure-sdk-for-rust/issues/5275
  */
-export function faithful(key: string): string {
+export function checkKeyUnchanged(key: string): string {
   if (!RENAMED.test(key)) return key;
   throw invalid(
     "Azure would store the key under another name: it takes no control character, no backslash, and no dot at the end of a segment",

@@ -1,13 +1,13 @@
 import {
   type BatchDelete,
   type DeleteOutcome,
+  type DeleteTarget,
   readMultipartMixed,
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
-import type { ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import type { Explanation } from "../../http/types.js";
-import { given, type Server, withQuery } from "./client.js";
+import { omitUndefined, type Server, withQuery } from "./client.js";
 import { explain } from "./errors.js";
 
 type Signal = AbortSignal | undefined;
@@ -17,7 +17,7 @@ export class BatchRequests implements BatchDelete {
 
   constructor(readonly server: Server) {}
 
-  async one({ key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string }, signal: Signal): Promise<void> {
+  async deleteOne({ key, version, ifMatch }: DeleteTarget, signal: Signal): Promise<void> {
     try {
       const headers = { "if-match": ifMatch };
       const ask = { method: "DELETE", key, query: { versionid: version }, headers, signal } as const;
@@ -28,7 +28,7 @@ export class BatchRequests implements BatchDelete {
     }
   }
 
-  async many(objects: readonly ObjectIdentifier[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
+  async deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
     const { boundary, body } = writeMultipartMixed(
       await Promise.all(objects.map((object) => call(this.server, object))),
     );
@@ -38,20 +38,20 @@ export class BatchRequests implements BatchDelete {
     const answers = readMultipartMixed(text);
     return objects.map((_, i) => {
       const answer = answers.get(i);
-      return answer && verdictOf(answer.status, explain(answer.status, answer.headers, answer.text));
+      return answer && outcomeOf(answer.status, explain(answer.status, answer.headers, answer.text));
     });
   }
 }
 
 /** Formats one call of the batch, signed separately with the date alone: the version is that of the batch. */
-async function call(server: Server, { key, version }: ObjectIdentifier): Promise<string> {
+async function call(server: Server, { key, version, ifMatch }: DeleteTarget): Promise<string> {
   const path = server.path(key);
   const query: [string, string][] = version === undefined ? [] : [["versionid", version]];
-  const headers = { "x-ms-date": new Date(server.now()).toUTCString() };
+  const headers = omitUndefined({ "x-ms-date": new Date(server.now()).toUTCString(), "if-match": ifMatch });
   const { access } = server;
   const request = { method: "DELETE", path, query, headers, length: 0 };
   const authorization = await (access.authorizeInBatch?.(request) ?? access.authorize(request));
-  const lines = Object.entries(given({ ...headers, authorization, "content-length": "0" }));
+  const lines = Object.entries(omitUndefined({ ...headers, authorization, "content-length": "0" }));
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   return `DELETE ${withQuery(path, query, access.query)} HTTP/1.1\r\n${head}\r\n`;
 }
@@ -67,7 +67,7 @@ function isMissing(error: unknown): boolean {
 }
 
 /** Converts the response to a call; the transport does not retry calls inside a batch. */
-function verdictOf(status: number, explanation: Explanation): DeleteOutcome {
+function outcomeOf(status: number, explanation: Explanation): DeleteOutcome {
   if (status === 429 || status >= 500) return "again";
   if (status === 202) return "gone";
   const error = responseError("DELETE", status, explanation, undefined);

@@ -4,6 +4,7 @@ import type { Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { verifiedParts } from "../../driver/verified-upload.js";
 import { ENCRYPTIONS, encryptedServer, setAttributes, statWithTags } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { CopyRequests, copyObject } from "./copy.js";
 import { BatchRequests } from "./delete.js";
@@ -37,11 +38,13 @@ export function azureDriver(server: Server, shared: DriverContext): Driver {
     },
     copy: (from, to, options) => copyObject(new CopyRequests(server, from, to), options),
     delete: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
-    deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).one({ key, ifMatch }, signal),
+    deleteIfMatch: (key, ifMatch, { signal }) => new BatchRequests(server).deleteOne({ key, ifMatch }, signal),
+    deleteManyIfMatch: (objects, { signal }) => batchDelete(new BatchRequests(server), objects, signal),
     signedUrl: async (key, options) => signedUrl(server, key, options),
     signedPost: async () => {
       throw failure("Unsupported", "Azure takes no uploads by a form; send a PUT to a signed URL");
     },
+    buckets: bucketService(server),
     codeOf,
     close: async () => server.close(),
   };

@@ -99,7 +99,7 @@ function byKeys(keys: AzureKeys): DriverFactory {
   const options = { account, endpoint, credentials, encryptionScope };
   const token = credential && new CachedAccessToken(issuedBy(credential));
   const open = withOwnCredentials(async (bucket, _connection, shared) =>
-    azureDriver(await openServer(bucket, options, shared.env, token), shared),
+    azureDriver(await openServer(bucket, options, shared, token), shared),
   );
   return { schemes: SCHEMES, open };
 }

@@ -13,7 +13,7 @@ export const META = "x-ms-meta-";
 export const NONCE = "stowage_nonce";
 
 /** The service's description of an object. */
-export interface Told {
+export interface BlobFields {
   modified: Date | undefined;
   etag: string | undefined;
   version: string | undefined;
@@ -27,7 +27,7 @@ export interface Told {
 export function infoOf(
   key: string,
   size: number,
-  { modified, etag, version, attributes, md5, metadata }: Told,
+  { modified, etag, version, attributes, md5, metadata }: BlobFields,
 ): ObjectInfo {
   const own = Array.from(metadata, ([name, value]) => [name.toLowerCase(), decodeRfc2047(value)] as const);
   const shown = own.filter(([name]) => name !== NONCE);
@@ -43,7 +43,7 @@ export function infoOf(
   };
 }
 
-export function toldIn(headers: IncomingHttpHeaders): Told {
+export function blobFieldsIn(headers: IncomingHttpHeaders): BlobFields {
   const metadata = Object.entries(headers).filter(([name]) => name.startsWith(META));
   return {
     modified: modifiedIn(headers["last-modified"], headers.etag),
@@ -80,8 +80,8 @@ const TEXTS = {
 } as const;
 const TEXT_PAIRS = Object.entries(TEXTS) as [keyof typeof TEXTS, string][];
 
-function attributesIn(headers: IncomingHttpHeaders): Told["attributes"] {
-  const found: Told["attributes"] = {};
+function attributesIn(headers: IncomingHttpHeaders): BlobFields["attributes"] {
+  const found: BlobFields["attributes"] = {};
   for (const [name, header] of TEXT_PAIRS) {
     const value = headerValue(headers[header]);
     if (value !== undefined) found[name] = value;

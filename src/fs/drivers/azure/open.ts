@@ -6,5 +6,5 @@ import { azureDriver } from "./driver.js";
 /** Opens a container. An account key or a SAS needs no package, identities need `@azure/identity`. */
 export const openAzure: OpenDriver = async (bucket, connection, shared) => {
   const options = azureOptions(connection, shared.env);
-  return azureDriver(await openServer(bucket, options, shared.env), shared);
+  return azureDriver(await openServer(bucket, options, shared), shared);
 };

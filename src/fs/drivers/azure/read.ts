@@ -2,7 +2,7 @@ import { single } from "../../../streams.js";
 import { parseContentRange, rangeHeader, sizeFrom } from "../../driver/content.js";
 import type { DriverReadOptions, DriverReadResult, DriverStatOptions, ObjectInfo } from "../../driver/driver.js";
 import type { Server } from "./client.js";
-import { infoOf, toldIn } from "./object.js";
+import { blobFieldsIn, infoOf } from "./object.js";
 
 /** The service refuses every range of an empty object. */
 const WHOLE: readonly number[] = [200, 416];
@@ -15,7 +15,7 @@ export async function statObject(
 ): Promise<ObjectInfo> {
   const headers = { ...server.encryption.use, "if-match": ifMatch };
   const answer = await server.send({ method: "HEAD", key, query: { versionid: version }, headers, signal });
-  return infoOf(key, sizeFrom(answer.headers["content-length"]), toldIn(answer.headers));
+  return infoOf(key, sizeFrom(answer.headers["content-length"]), blobFieldsIn(answer.headers));
 }
 
 export async function readObject(server: Server, key: string, options: DriverReadOptions): Promise<DriverReadResult> {
@@ -38,7 +38,7 @@ export async function readObject(server: Server, key: string, options: DriverRea
   try {
     const { size, length } = parseContentRange(answer, range === undefined ? undefined : { start, end });
     answer.body.expect(length);
-    const info = infoOf(key, size, toldIn(answer.headers));
+    const info = infoOf(key, size, blobFieldsIn(answer.headers));
     return { info, body: answer.body, attempts: answer.attempts };
   } catch (error) {
     answer.body.discard();

@@ -66,7 +66,7 @@ export async function sdkDriver(
   const access = { ...accessOf(service), query };
   const context = contextOf(service);
   const dialect = azureDialect(access);
-  const http = clientHttp(origin.protocol, dialect, gate, (request) => send(context, origin, request));
+  const http = clientHttp(origin.protocol, dialect, gate, shared, (request) => send(context, origin, request));
   const { accountName: account } = service;
   const encryption = scopeHeaders(encryptionScope);
   return azureDriver(new Server({ account, bucket, origin, access, http, encryption }), shared);

@@ -87,7 +87,9 @@ class Blocks implements MultipartUpload<string> {
     } catch (error) {
       const { ifAbsent, ifMatch } = conditions;
       const isOurs = (found: Committed) => String(found.ids) === String(ids);
-      return reconcileAmbiguousWrite(error, { since, ifAbsent, ifMatch, isOurs }, () => route.committed(signal));
+      return reconcileAmbiguousWrite(error, { since, ifAbsent, ifMatch, isOurs }, () =>
+        route.listCommittedBlocks(signal),
+      );
     }
   }
 
@@ -106,7 +108,7 @@ export class WriteRequests {
     readonly key: string,
     options: DriverWriteOptions,
   ) {
-    this.#headers = describing(server, options);
+    this.#headers = writeHeaders(server, options);
   }
 
   /** Writes the whole object, with a nonce in its metadata if given. */
@@ -114,7 +116,7 @@ export class WriteRequests {
     const own = { "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
     // The one that the service compares with the bytes.
     const headers = { ...this.#headers, ...own, "content-md5": this.#headers["x-ms-blob-content-md5"] };
-    return stored(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
+    return toWriteResult(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
   }
 
   async stage(id: string, data: Uint8Array, signal: Signal): Promise<void> {
@@ -127,7 +129,7 @@ export class WriteRequests {
     const rows = ids.map((id) => `<Latest>${id}</Latest>`).join("");
     const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><BlockList>${rows}</BlockList>`);
     const ask = { method: "PUT", key: this.key, query: { comp: "blocklist" }, headers: this.#headers } as const;
-    return stored(await this.server.text({ ...ask, body, signal }));
+    return toWriteResult(await this.server.text({ ...ask, body, signal }));
   }
 
   /** Returns the current object. */
@@ -139,7 +141,7 @@ export class WriteRequests {
   }
 
   /** Returns the ids of the current blocks. */
-  async committed(signal: Signal): Promise<Committed> {
+  async listCommittedBlocks(signal: Signal): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });
     const blocks = readXml(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
@@ -147,12 +149,12 @@ export class WriteRequests {
   }
 }
 
-function stored({ status, headers }: HttpHead): WriteResult {
+function toWriteResult({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
   throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 
-function describing({ encryption }: Server, options: DriverWriteOptions) {
+function writeHeaders({ encryption }: Server, options: DriverWriteOptions) {
   const { metadata, ifAbsent, ifMatch, checksum } = options;
   return {
     ...metadataHeaders(metadata),

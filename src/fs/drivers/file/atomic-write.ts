@@ -7,7 +7,7 @@ import type { MemoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
 import { type ByteStream, InMemory } from "../../../streams.js";
 import type { DriverWriteOptions, WriteResult } from "../../driver/driver.js";
-import { gathered, isErrno, openDirectory, patiently, writeAll } from "./disk.js";
+import { coalesce, isErrno, openDirectory, retryOnEmfile, writeAll } from "./disk.js";
 import { etagOf } from "./object.js";
 import { type PathResolver, UNFINISHED } from "./paths.js";
 
@@ -38,14 +38,14 @@ export async function replace(
   { signal, onProgress, ...conditions }: Conditions & Pick<DriverWriteOptions, "signal" | "onProgress">,
 ): Promise<WriteResult> {
   // Fails early if the write cannot succeed, before the body is read.
-  const target = await targetOf(desk.places, named, conditions, signal).catch(inTheWay);
+  const target = await targetOf(desk.places, named, conditions, signal).catch(toUnsupported);
   const draft = new Draft(desk, named, target, conditions, signal);
   try {
     // The body is in memory: one visit to the disk, without waiting in between.
     if (body instanceof InMemory) return await draft.publish(body, onProgress);
     await draft.write();
     let written = 0;
-    for await (const chunk of gathered(body)) {
+    for await (const chunk of coalesce(body)) {
       await draft.write(chunk);
       written += chunk.byteLength;
       onProgress?.(written);
@@ -82,7 +82,7 @@ class Draft {
   async write(chunk?: Uint8Array): Promise<void> {
     const leave = await this.#desk.descriptors.acquire(1, this.#signal);
     try {
-      const file = await this.#opened();
+      const file = await this.#open();
       if (chunk) await writeAll(file, chunk);
       await this.#keepOrClose();
     } finally {
@@ -95,7 +95,7 @@ class Draft {
     const { turns, descriptors } = this.#desk;
     const leave = await descriptors.acquire(1, this.#signal);
     try {
-      const file = await this.#opened();
+      const file = await this.#open();
       let written = 0;
       for await (const chunk of last ?? []) {
         await writeAll(file, chunk);
@@ -112,7 +112,7 @@ class Draft {
       const directory = await openDirectory(dirname(this.#target.path), this.#signal);
       try {
         const [path, target] = [this.#path!, this.#target.path];
-        await turns.take(target, () => publish(path, target, this.#conditions)).catch(inTheWay);
+        await turns.take(target, () => publish(path, target, this.#conditions)).catch(toUnsupported);
         await directory.sync().catch(throwCommitUnknown);
       } finally {
         await directory.close();
@@ -129,20 +129,20 @@ class Draft {
     if (this.#path !== undefined) await unlink(this.#path).catch(ifMissing);
   }
 
-  async #opened(): Promise<FileHandle> {
+  async #open(): Promise<FileHandle> {
     if (this.#file) return this.#file;
     const path = this.#path;
-    if (path === undefined) this.#file = await this.#made().catch(inTheWay);
-    else this.#file = await patiently(() => open(path, "a"), this.#signal);
+    if (path === undefined) this.#file = await this.#createTemporary().catch(toUnsupported);
+    else this.#file = await retryOnEmfile(() => open(path, "a"), this.#signal);
     return this.#file;
   }
 
-  async #made(): Promise<FileHandle> {
+  async #createTemporary(): Promise<FileHandle> {
     for (let attempt = 1; ; attempt++) {
       const { path, mode } = this.#target;
       const temporary = join(dirname(path), UNFINISHED + randomBytes(8).toString("hex"));
       try {
-        const file = await patiently(() => open(temporary, "ax", mode ?? 0o666), this.#signal);
+        const file = await retryOnEmfile(() => open(temporary, "ax", mode ?? 0o666), this.#signal);
         this.#path = temporary;
         this.#file = file;
         // The umask may have cleared bits that the replaced file has.
@@ -180,11 +180,11 @@ async function targetOf(
 ): Promise<Target> {
   signal?.throwIfAborted();
   const path = join(await places.made(dirname(named)), basename(named));
-  return { path, mode: await admitted(path, conditions) };
+  return { path, mode: await checkTarget(path, conditions) };
 }
 
 /** Fails early if the write cannot succeed. Returns the permission bits of the file to replace, if there is one. */
-async function admitted(target: string, conditions: Conditions): Promise<number | undefined> {
+async function checkTarget(target: string, conditions: Conditions): Promise<number | undefined> {
   const there = await lstat(target).catch(ifMissing);
   // Directories are not objects: an empty one does not block an object of its name.
   if (there?.isDirectory()) await removeEmpty(target);
@@ -219,7 +219,7 @@ function stamp(file: FileHandle): Promise<void> {
 
 async function publish(path: string, target: string, { ifAbsent, ifMatch }: Conditions): Promise<void> {
   await match(target, ifMatch);
-  if (ifAbsent) await link(path, target).catch(unlinkable);
+  if (ifAbsent) await link(path, target).catch(mapLinkError);
   else await rename(path, target);
 }
 
@@ -241,19 +241,23 @@ function ifMissing(error: unknown): undefined {
 }
 
 /** Reports a file in place of a directory, or the reverse. */
-export function inTheWay(cause: unknown): never {
+export function toUnsupported(cause: unknown): never {
   if (!isErrno(cause, "ENOTDIR", "EISDIR", "ENOTEMPTY")) throw cause;
   throw failure("Unsupported", "a file system holds either `a` or `a/…`, not both", { cause });
 }
 
-function unlinkable(cause: unknown): never {
+function mapLinkError(cause: unknown): never {
   if (isErrno(cause, "EEXIST")) throw failure("AlreadyExists", "a file is there", { cause });
   if (!isErrno(cause, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw cause;
   throw failure("Unsupported", "ifAbsent needs hard links, which this file system does not have", { cause });
 }
 
 function throwCommitUnknown(cause: unknown): never {
-  throw failure("CommitUnknown", "the file is there, but whether it outlives a power cut is not known", { cause });
+  throw failure(
+    "CommitUnknown",
+    "the directory could not be synced; the file is there but may not survive a power failure",
+    { cause },
+  );
 }
 
 /** Serializes changes of a path, first come first served. */

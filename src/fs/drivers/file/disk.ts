@@ -28,7 +28,7 @@ export function ifGone(error: unknown): undefined {
 }
 
 /** Runs `work`, and again while the process or the system is out of file descriptors. */
-export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function retryOnEmfile<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (let waited = 0, next = 5; ; waited += next, next = Math.min(2 * next, 250)) {
     try {
       return await work();
@@ -41,7 +41,7 @@ export async function patiently<T>(work: () => Promise<T>, signal?: AbortSignal)
 
 /** Opens for reading. NONBLOCK: opening a named pipe would otherwise hang until a process writes to it. */
 export function openToRead(path: string, signal: AbortSignal | undefined): Promise<FileHandle> {
-  return patiently(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), signal);
+  return retryOnEmfile(() => open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), signal);
 }
 
 /** Returns the bytes [start, end) of an open file, each chunk in its own buffer. Ending early closes the file. */
@@ -66,7 +66,7 @@ export function chunksOf(file: FileHandle, start: number, end: number): ByteStre
 }
 
 /** Yields the same bytes, gathering many small chunks into fewer. A chunk is valid until the next is requested. */
-export async function* gathered(body: ByteStream): ByteStream {
+export async function* coalesce(body: ByteStream): ByteStream {
   let buffer: Buffer = Buffer.alloc(0);
   let used = 0;
   for await (const chunk of body) {
@@ -99,7 +99,7 @@ export async function writeAll(file: FileHandle, data: Uint8Array): Promise<void
 
 /** Opens a directory, so that its names can be made durable. */
 export function openDirectory(path: string, signal?: AbortSignal): Promise<FileHandle> {
-  return patiently(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY), signal);
+  return retryOnEmfile(() => open(path, constants.O_RDONLY | constants.O_DIRECTORY), signal);
 }
 
 /** Makes the names in a directory durable. */

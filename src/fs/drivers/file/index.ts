@@ -15,7 +15,7 @@ import {
   type ObjectIdentifier,
   type WriteResult,
 } from "../../driver/driver.js";
-import { type Desk, inTheWay, KeyedMutex, matches, replace } from "./atomic-write.js";
+import { type Desk, KeyedMutex, matches, replace, toUnsupported } from "./atomic-write.js";
 import { CHUNK, chunksOf, codeOfErrno, ifGone, isErrno, readToEnd, readUpTo } from "./disk.js";
 import { listFiles } from "./list.js";
 import { etagOf, infoOf, openObject, statOf } from "./object.js";
@@ -96,9 +96,9 @@ function fileDriver(disk: Disk): Driver {
       const leave = await disk.copies.acquire(1, options.signal);
       return copy(disk, from.key, to, options).finally(leave);
     },
-    async delete(doomed, { signal }) {
-      refuseVersions(doomed.some(({ version }) => version !== undefined));
-      await removeAll(disk, doomed, signal);
+    async delete(targets, { signal }) {
+      refuseVersions(targets.some(({ version }) => version !== undefined));
+      await removeAll(disk, targets, signal);
     },
     async deleteIfMatch(key, etag) {
       await removeOne(disk, { key, etag });
@@ -143,10 +143,10 @@ function fileSystemOf({ places, turns }: Disk): FileSystem {
           await link(source, target).catch(refuseTaken);
           await unlink(source);
         })
-        .catch(inTheWay);
+        .catch(toUnsupported);
     },
     async makeDirectory(key) {
-      const directory = await places.made(places.named(key)).catch(inTheWay);
+      const directory = await places.made(places.named(key)).catch(toUnsupported);
       if (!(await lstat(directory)).isDirectory())
         throw failure("Unsupported", "a file is there: a file system holds either `a` or `a/…`, not both");
     },
@@ -289,15 +289,15 @@ async function copy(
 
 async function removeAll(
   disk: Disk,
-  doomed: readonly ObjectIdentifier[],
+  targets: readonly ObjectIdentifier[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const failures: DeleteFailure[] = [];
   const attempt = ({ key }: ObjectIdentifier) =>
     removeOne(disk, { key }).catch((error: unknown) => void failures.push({ key, error }));
-  for (let at = 0; at < doomed.length; at += TOGETHER) {
+  for (let at = 0; at < targets.length; at += TOGETHER) {
     signal?.throwIfAborted();
-    await Promise.all(doomed.slice(at, at + TOGETHER).map(attempt));
+    await Promise.all(targets.slice(at, at + TOGETHER).map(attempt));
   }
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }

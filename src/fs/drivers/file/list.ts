@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { failure, isStorageError } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { byUtf8, isAfter } from "../../driver/listing.js";
-import { ifGone, isErrno, patiently } from "./disk.js";
+import { ifGone, isErrno, retryOnEmfile } from "./disk.js";
 import { type FileInfo, infoOf } from "./object.js";
 import { type PathResolver, UNFINISHED } from "./paths.js";
 
@@ -181,10 +181,10 @@ interface Named {
  * Returns the entries of a directory. Reads names as bytes only if one seems not to be UTF-8, since that takes longer.
  */
 async function entriesOf(directory: string): Promise<Named[]> {
-  const entries = await patiently(() => readdir(directory, { withFileTypes: true }));
+  const entries = await retryOnEmfile(() => readdir(directory, { withFileTypes: true }));
   if (!entries.some(({ name }) => name.includes("\ufffd") || !name.isWellFormed()))
     return entries.map((entry) => ({ entry, name: entry.name, exact: true }));
-  const raw = await patiently(() => readdir(directory, { withFileTypes: true, encoding: "buffer" }));
+  const raw = await retryOnEmfile(() => readdir(directory, { withFileTypes: true, encoding: "buffer" }));
   return raw.map((entry) => {
     const bytes = entry.name;
     const exact = isUtf8(bytes);
@@ -238,7 +238,7 @@ function fileItem({ key, size, modified, etag }: FileInfo): DriverListEntry {
 async function holdsSomething(directory: string): Promise<boolean> {
   const below: string[] = [];
   try {
-    for await (const entry of await patiently(() => opendir(directory))) {
+    for await (const entry of await retryOnEmfile(() => opendir(directory))) {
       if (entry.name.startsWith(UNFINISHED)) continue;
       if (!entry.isDirectory()) return true;
       below.push(join(directory, entry.name));

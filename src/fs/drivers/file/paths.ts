@@ -93,7 +93,7 @@ export class PathResolver {
 
   #below(path: string): string {
     if (isBelow(this.#root, path)) return path;
-    throw failure("PermissionDenied", `it is outside of ${this.#root}, which is all that this storage may touch`);
+    throw failure("PermissionDenied", `the path is outside of fileRoot ${this.#root}`);
   }
 
   async #rootOnDisk(): Promise<string> {

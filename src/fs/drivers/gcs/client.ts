@@ -1,9 +1,8 @@
 /** Sends the requests of one bucket. */
 import { type ErrorCode, failure, invalid } from "../../../errors.js";
-import type { Http } from "../../http/client.js";
 import { HttpError } from "../../http/errors.js";
 import { type Document, isDocument, jsonIn } from "../../http/json.js";
-import type { HttpRequest, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
+import type { HttpClient, HttpRequest, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
 import type { Tokens } from "./credentials.js";
 
@@ -96,16 +95,16 @@ export abstract class Api {
 
 function resourcePath(bucket: string, key?: string): string {
   const all = `/b/${encodeComponent(bucket)}/o`;
-  return key === undefined ? all : `${all}/${encodeComponent(allowed(key))}`;
+  return key === undefined ? all : `${all}/${encodeComponent(checkKey(key))}`;
 }
 
 /** A bucket on this library's transport. */
 export class Server extends Api {
-  readonly #http: Http;
+  readonly #http: HttpClient;
   readonly origin: Origin;
   readonly tokens: Tokens;
 
-  constructor(place: ObjectLocation, http: Http, origin: Origin, tokens: Tokens) {
+  constructor(place: ObjectLocation, http: HttpClient, origin: Origin, tokens: Tokens) {
     super(place);
     this.#http = http;
     this.origin = origin;
@@ -194,7 +193,7 @@ export function queryOf(query: Readonly<Record<string, string | undefined>>): st
 }
 
 /** Returns the key if it is valid for objects: https://cloud.google.com/storage/docs/objects#naming */
-export function allowed(key: string): string {
+export function checkKey(key: string): string {
   if (key !== "." && key !== "..") return key;
   throw invalid("no object of Google Cloud Storage is named . or ..");
 }

@@ -38,7 +38,7 @@ export type SignIn = Pick<GcsOptions, "credentials" | "scopes" | "project">;
 
 /** Returns the tokens of a connection. Loads the library only if it must sign in. */
 export async function openTokens(options: SignIn): Promise<Tokens> {
-  if (options.credentials.kind === "anonymous") return anonymous;
+  if (options.credentials.kind === "anonymous") return { ...anonymous, project: async () => options.project };
   const library = await load();
   const { credentials } = options;
   const auth = () => authOf(library, credentials, options).catch(throwCredentialsError);

@@ -1,11 +1,11 @@
 import {
   batchDelete,
   type DeleteOutcome,
+  type DeleteTarget,
   type MixedResponse,
   readMultipartMixed,
   writeMultipartMixed,
 } from "../../driver/batch-delete.js";
-import type { ObjectIdentifier } from "../../driver/driver.js";
 import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { jsonIn } from "../../http/json.js";
 import type { Api } from "./client.js";
@@ -18,21 +18,22 @@ const BATCH = 100;
 type Signal = AbortSignal | undefined;
 
 /** Deletes all objects. Throws an error that names those that failed, each with its own error. */
-export function deleteObjects(api: Api, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
-  const one = (object: ObjectIdentifier) => deleteOne(api, object, signal);
-  return batchDelete({ size: BATCH, one, many: (batch) => deleteBatch(api, batch, signal) }, objects, signal);
+export function deleteObjects(api: Api, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
+  const one = (object: DeleteTarget) => deleteOne(api, object, signal);
+  return batchDelete(
+    { size: BATCH, deleteOne: one, deleteMany: (batch) => deleteBatch(api, batch, signal) },
+    objects,
+    signal,
+  );
 }
 
 /** Emulators answer 200, with an empty body too. */
 const DELETED: readonly number[] = [204, 200, 404];
 
-/** Deletes an object; succeeds if it is missing. `ifMatch`: the generation that it must have. */
-export async function deleteOne(
-  api: Api,
-  { key, version, ifMatch }: ObjectIdentifier & { ifMatch?: string },
-  signal: Signal,
-): Promise<void> {
-  const query = { generation: generationOf(version), ifGenerationMatch: generationOf(ifMatch) };
+/** Deletes an object; succeeds if it is missing. */
+export async function deleteOne(api: Api, object: DeleteTarget, signal: Signal): Promise<void> {
+  const { key } = object;
+  const query = queryOf(object);
   const { status, text } = await api.text({
     method: "DELETE",
     path: api.objects(key),
@@ -45,7 +46,7 @@ export async function deleteOne(
   throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
-async function deleteBatch(api: Api, batch: readonly ObjectIdentifier[], signal: Signal): Promise<DeleteOutcome[]> {
+async function deleteBatch(api: Api, batch: readonly DeleteTarget[], signal: Signal): Promise<DeleteOutcome[]> {
   const calls = batch.map((object) => call(api, object));
   const { boundary, body } = writeMultipartMixed(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
@@ -64,11 +65,16 @@ async function deleteBatch(api: Api, batch: readonly ObjectIdentifier[], signal:
 /** The statuses of servers that imitate Google's without batches; there each object is deleted on its own. */
 const BATCHLESS: ReadonlySet<number> = new Set([404, 405, 501]);
 
-function call(api: Api, { key, version }: ObjectIdentifier): string {
+function queryOf({ version, ifMatch }: DeleteTarget) {
+  return { generation: generationOf(version), ifGenerationMatch: generationOf(ifMatch) };
+}
+
+function call(api: Api, object: DeleteTarget): string {
   const { payer } = api.place;
-  const query = version === undefined ? "" : `?generation=${generationOf(version)}`;
+  const conditions = Object.entries(queryOf(object)).filter(([, value]) => value !== undefined);
+  const query = conditions.map(([name, value], i) => `${i === 0 ? "?" : "&"}${name}=${value}`).join("");
   const head = payer === undefined ? "" : `x-goog-user-project: ${payer}\r\n`;
-  return `DELETE ${api.objects(key)}${query} HTTP/1.1\r\n${head}\r\n`;
+  return `DELETE ${api.objects(object.key)}${query} HTTP/1.1\r\n${head}\r\n`;
 }
 
 /** Converts the response to a call; the transport does not retry calls inside a batch. */

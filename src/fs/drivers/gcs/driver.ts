@@ -1,6 +1,7 @@
-import type { Driver, DriverContext } from "../../driver/driver.js";
+import type { ConditionalIdentifier, Driver, DriverContext } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
 import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import type { Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { deleteObjects, deleteOne } from "./delete.js";
@@ -38,9 +39,12 @@ export function gcsDriver(server: Server, shared: DriverContext): Driver {
     ...(server.place.google && {
       deleteIfMatch: (key: string, etag: string, { signal }: { signal: AbortSignal | undefined }) =>
         deleteOne(server, { key, ifMatch: etag }, signal),
+      deleteManyIfMatch: (objects: readonly ConditionalIdentifier[], { signal }: { signal: AbortSignal | undefined }) =>
+        deleteObjects(server, objects, signal),
     }),
     signedUrl: (key, options) => signedUrl(server, key, options),
     signedPost: (key, options) => signedPost(server, key, options),
+    buckets: bucketService(server, () => server.tokens.project()),
     codeOf,
     close: async () => server.close(),
   };

@@ -79,7 +79,7 @@ function byKeys(keys: GcsKeys): DriverFactory {
       found = undefined;
     });
     const place = placeOf(bucket, endpoint, { payer, kmsKeyName });
-    return gcsDriver(await connect(endpoint, place, await found, shared.env), shared);
+    return gcsDriver(await connect(endpoint, place, await found, shared), shared);
   });
   return { schemes: SCHEMES, open };
 }
@@ -103,7 +103,7 @@ function fromClient(client: GoogleStorageLike, options: GcsClientOptions = {}): 
   const own = client as GoogleClient;
   const open = withOwnCredentials(async (bucket, _connection, shared) => {
     const place = placeOf(bucket, own.apiEndpoint, options);
-    const reads = await connect(own.apiEndpoint, place, clientTokens(own, place.google), shared.env);
+    const reads = await connect(own.apiEndpoint, place, clientTokens(own, place.google), shared);
     return clientDriver(own, new ClientApi(own, place), reads, shared);
   });
   return { schemes: SCHEMES, open };

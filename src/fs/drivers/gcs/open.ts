@@ -13,14 +13,14 @@ export const GOOGLE = "https://storage.googleapis.com";
 /** Opens the driver of a bucket. Throws InvalidArgument or Unsupported for a connection that it cannot honour. */
 export const openGcs: OpenDriver = async (bucket, connection, context) => {
   const options = gcsOptions(connection, context.env);
-  return gcsDriver(await openServer(bucket, options, context.env), context);
+  return gcsDriver(await openServer(bucket, options, context), context);
 };
 
 /** Signs in and prepares the transport; sends no request yet, unless the credentials must name the billed project. */
 export async function openServer(
   bucket: string,
   options: GcsOptions,
-  env: DriverContext["env"],
+  context: Connecting,
   google?: boolean,
 ): Promise<Server> {
   const { endpoint = GOOGLE, kmsKeyName, attempts } = options;
@@ -28,15 +28,17 @@ export async function openServer(
   const tokens = await openTokens(options);
   const payer = await payerOf(options, tokens);
   const place = { bucket, base, payer, kmsKeyName, google: google ?? isGoogle(hostname) };
-  return connect(endpoint, place, tokens, env, attempts);
+  return connect(endpoint, place, tokens, context, attempts);
 }
+
+type Connecting = Pick<DriverContext, "env" | "observe">;
 
 /** Opens the bucket at `endpoint` on this library's transport. */
 export async function connect(
   endpoint: string,
   place: ObjectLocation,
   tokens: Tokens,
-  env: DriverContext["env"],
+  { env, observe }: Connecting,
   maxAttempts?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
@@ -46,7 +48,8 @@ export async function connect(
     // Only signed URLs contain a time here; a refused token says nothing about the clock.
     aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
-  return new Server(place, await openHttp({ protocol: origin.protocol, dialect, maxAttempts, env }), origin, tokens);
+  const http = await openHttp({ protocol: origin.protocol, dialect, maxAttempts, env, observe });
+  return new Server(place, http, origin, tokens);
 }
 
 async function payerOf(options: GcsOptions, tokens: Tokens): Promise<string | undefined> {

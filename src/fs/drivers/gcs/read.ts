@@ -10,7 +10,7 @@ import type {
 } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
-import { type Api, allowed, type GcsRequest, type Server } from "./client.js";
+import { type Api, checkKey, type GcsRequest, type Server } from "./client.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders } from "./object.js";
 
 export async function statObject(
@@ -78,7 +78,7 @@ function media(server: Server, key: string, options: DriverReadOptions, range: s
     const query = { alt: "media", generation, ifGenerationMatch: match };
     return { ...common, path: server.objects(key), query, headers };
   }
-  const path = `${server.place.base}/${encodeComponent(server.place.bucket)}/${encodeComponent(allowed(key))}`;
+  const path = `${server.place.base}/${encodeComponent(server.place.bucket)}/${encodeComponent(checkKey(key))}`;
   const condition = match === undefined ? {} : { "x-goog-if-generation-match": match };
   return { ...common, path, query: { generation }, headers: { ...headers, ...condition } };
 }

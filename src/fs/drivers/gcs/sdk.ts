@@ -6,6 +6,7 @@ import type { Driver, DriverContext, DriverSignedUrl, DriverSignOptions } from "
 import { upload } from "../../driver/upload.js";
 import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
@@ -55,12 +56,11 @@ export class ClientApi extends Api {
     };
     return new Promise((resolve, reject) => {
       this.#client.request(request, (error, found, response) => {
-        const told = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
-        if (told && (call.statuses ?? OK).includes(told.statusCode)) {
-          resolve({ status: told.statusCode, headers: told.headers, text: error ? "" : textOf(found) });
+        const answered = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
+        if (answered && (call.statuses ?? OK).includes(answered.statusCode)) {
+          resolve({ status: answered.statusCode, headers: answered.headers, text: error ? "" : textOf(found) });
         } else if (error) reject(asHttpError(method, error));
-        else
-          reject(unexpectedResponse(method, told?.statusCode ?? 0, "no answer that the service gives to this request"));
+        else reject(unexpectedResponse(method, answered?.statusCode ?? 0, "unexpected status for this request"));
       });
     });
   }
@@ -73,14 +73,14 @@ function textOf(body: unknown): string {
 /** Keeps only the message: the client's errors carry requests with their tokens. */
 function asHttpError(method: string, error: ClientError): HttpError {
   const { code, errors, message } = error;
-  const told =
+  const converted =
     typeof code === "number"
       ? responseError(method, code, { code: errors?.[0]?.reason, detail: message }, undefined)
       : networkError(method, error);
   // The client retries by itself without reporting it.
-  told.ambiguous = true;
-  told.suspected = true;
-  return told;
+  converted.ambiguous = true;
+  converted.suspected = true;
+  return converted;
 }
 
 /**
@@ -115,6 +115,7 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
     signedPost: async () => {
       throw failure("Unsupported", "forms are signed with the key of a connection, or by generateSignedPostPolicyV4");
     },
+    buckets: bucketService(api, () => client.getProjectId().catch(() => undefined)),
     codeOf,
     close: async () => reads.close(),
   };

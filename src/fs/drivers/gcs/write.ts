@@ -7,7 +7,7 @@ import { dateInRow } from "../../driver/listing.js";
 import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
-import { type Answer, type Api, allowed, type GcsRequest, parseDocument } from "./client.js";
+import { type Answer, type Api, checkKey, type GcsRequest, parseDocument } from "./client.js";
 import { fieldsOf, generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
 const MIB = 2 ** 20;
@@ -47,7 +47,7 @@ export class Upload implements UploadTarget<void> {
     const { ifAbsent, ifMatch, metadata, checksum } = options;
     this.#api = api;
     this.#keys = api.place.keys?.create;
-    this.#key = allowed(key);
+    this.#key = checkKey(key);
     this.#conditions = { ifAbsent, ifMatch };
     this.#nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
     const all = { ...metadata, ...(this.#nonce && { [NONCE]: this.#nonce }) };
@@ -70,12 +70,12 @@ export class Upload implements UploadTarget<void> {
         path: this.#api.uploads(),
         query: { uploadType: "multipart", ...this.#query },
         headers: { ...this.#keys, "content-type": `multipart/related; boundary=${boundary}` },
-        body: related(boundary, this.#resource, data),
+        body: multipartRelated(boundary, this.#resource, data),
         signal,
       });
       return parsedReceipt(text);
     } catch (error) {
-      return this.#settled(error, signal);
+      return this.#reconcile(error, signal);
     }
   }
 
@@ -90,11 +90,11 @@ export class Upload implements UploadTarget<void> {
       signal: undefined,
     });
     if (!headers.location) throw failure("Unavailable", "the server began an upload without saying where");
-    return new Resumable(this.#api, headers.location, (error, signal) => this.#settled(error, signal));
+    return new Resumable(this.#api, headers.location, (error, signal) => this.#reconcile(error, signal));
   }
 
   /** A condition that fails after a lost response may have been broken by our own first attempt. */
-  #settled(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
+  #reconcile(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
     const isOurs = ({ nonce }: Found) => nonce === this.#nonce;
     const attempt = { ...this.#conditions, since: this.#since, isOurs };
     return reconcileAmbiguousWrite(error, attempt, this.#nonce ? () => this.#look(signal) : undefined);
@@ -119,7 +119,7 @@ interface Found extends ObservedObject {
 }
 
 /** https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object: the resource, then the data. */
-function related(boundary: string, resource: Resource, data: Uint8Array): Uint8Array[] {
+function multipartRelated(boundary: string, resource: Resource, data: Uint8Array): Uint8Array[] {
   const type = resource.contentType ?? "application/octet-stream";
   const head = `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n`;
   return [
@@ -179,16 +179,16 @@ class Resumable implements MultipartUpload<void> {
         this.#receipt = parsedReceipt(answer.text);
         return;
       }
-      const reached = persisted(answer);
+      const reached = persistedBytes(answer);
       fruitless = reached > at ? 0 : fruitless + 1;
-      if (reached < part.offset || reached > end || fruitless > MAX_RESUMES) throw lostChunk();
+      if (reached < part.offset || reached > end || fruitless > MAX_RESUMES) throw discardedError();
       if (reached === end && !part.last) return;
       at = reached;
     }
   }
 
   async complete(): Promise<WriteResult> {
-    if (!this.#receipt) throw failure("Unavailable", "the server has all data, but made no object of it");
+    if (!this.#receipt) throw failure("Unavailable", "the server received all data but did not create the object");
     return this.#receipt;
   }
 
@@ -224,7 +224,7 @@ function contentRange({ offset, size, last }: Part, at: number): string {
 }
 
 /** Returns the bytes that the service keeps, from the start of the object; none without the header. */
-function persisted({ headers }: Answer): number {
+function persistedBytes({ headers }: Answer): number {
   const last = /^bytes=0-(\d+)$/.exec(headerValue(headers.range) ?? "")?.[1];
   return last === undefined ? 0 : Number(last) + 1;
 }
@@ -233,6 +233,6 @@ function isSessionGone(error: unknown): boolean {
   return error instanceof HttpError && GONE.has(error.status);
 }
 
-function lostChunk(): Error {
-  return failure("Unavailable", "the server does not keep what it was sent");
+function discardedError(): Error {
+  return failure("Unavailable", "the server discarded uploaded data");
 }

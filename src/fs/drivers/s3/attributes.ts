@@ -13,7 +13,7 @@ import type {
   StoredEncryption,
 } from "../../driver/driver.js";
 import { readXml } from "../../http/xml.js";
-import { escaped } from "../../http/xml-fields.js";
+import { escapeXml } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import {
   type AttributeHeaders,
@@ -113,7 +113,7 @@ export async function writeTags(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows = Object.entries(tags).map(
-    ([name, value]) => `<Tag><Key>${escaped(name)}</Key><Value>${escaped(value)}</Value></Tag>`,
+    ([name, value]) => `<Tag><Key>${escapeXml(name)}</Key><Value>${escapeXml(value)}</Value></Tag>`,
   );
   const body = Buffer.from(`<Tagging><TagSet>${rows.join("")}</TagSet></Tagging>`);
   // One of the requests for which every service demands a digest of the body.

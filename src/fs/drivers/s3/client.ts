@@ -4,9 +4,10 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { invalid } from "../../../errors.js";
 import type { ObjectAttributes, ObjectInfo } from "../../driver/driver.js";
-import { type Http, openHttp, originOf } from "../../http/client.js";
+import { openHttp, originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type {
+  HttpClient,
   HttpOptions,
   HttpRequest,
   HttpResponse,
@@ -18,7 +19,7 @@ import type {
 import { type AccessKeys, encodeKey, type SignableRequest, SigV4, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import type { S3Encryption, S3Options } from "./connection.js";
 import type { S3Credentials } from "./connection-credentials.js";
-import { aboutTime, declined, EXPIRED, explain, hidden, transient } from "./errors.js";
+import { aboutTime, EXPIRED, explain, isErrorBody, isRetryable, isThrottled } from "./errors.js";
 import type { Profile } from "./profile.js";
 
 /** A request to the bucket or to one of its objects. */
@@ -91,7 +92,14 @@ export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): Ht
 
 /** Returns the protocol of S3, with `recover` for refusals. */
 export function s3Dialect(recover: ServiceProtocol["recover"] & {}): ServiceProtocol {
-  return { parseError: explain, isErrorBody: hidden, isRetryable: transient, declined, aboutTime, recover };
+  return {
+    parseError: explain,
+    isErrorBody: isErrorBody,
+    isRetryable: isRetryable,
+    declined: isThrottled,
+    aboutTime,
+    recover,
+  };
 }
 
 /** Returns whether the server refused the keys of a request as expired. */
@@ -105,7 +113,7 @@ export class S3Client implements BucketClient {
   readonly #options: ClientOptions;
   readonly #keys: CredentialProvider;
   readonly #common: Readonly<Record<string, string>>;
-  #http!: Http;
+  #http!: HttpClient;
   #address: Address;
   #region: string;
   #signer: SigV4;
@@ -122,7 +130,7 @@ export class S3Client implements BucketClient {
   }
 
   async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const dialect = s3Dialect((error, headers) => this.#mend(error, headers));
+    const dialect = s3Dialect((error, headers) => this.#recover(error, headers));
     this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
   }
 
@@ -180,7 +188,7 @@ export class S3Client implements BucketClient {
     return bucket === this.#bucket ? this.#address : addressOf(this.#options, bucket, this.#region);
   }
 
-  async #mend(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
+  async #recover(error: HttpError, headers: IncomingHttpHeaders): Promise<boolean> {
     if (this.#isElsewhere(error)) return this.#move(error.hint);
     return hasExpired(error, headers) && this.#keys.renew();
   }
@@ -212,9 +220,11 @@ type Place = Pick<S3Options, "endpoint" | "addressing">;
 /** Returns the location of `bucket` at an endpoint, or in AWS's `region` without one. */
 export function addressOf({ endpoint, addressing }: Place, bucket: string, region: string): Address {
   const origin = originOf(endpoint ?? amazon(region));
-  if (!inHost(addressing, bucket, origin)) return { origin, path: `${origin.base}/${encodeKey(bucket)}/` };
-  const [hostname, host] = [`${bucket}.${origin.hostname}`, `${bucket}.${origin.host}`];
-  return { origin: { ...origin, hostname, host }, path: `${origin.base}/` };
+  const path = `${origin.base}/`;
+  // Without a bucket: the account.
+  if (!inHost(addressing, bucket, origin)) return { origin, path: path + encodeKey(bucket && `${bucket}/`) };
+  const at = `${bucket}.`;
+  return { origin: { ...origin, hostname: at + origin.hostname, host: at + origin.host }, path };
 }
 
 function amazon(region: string): string {

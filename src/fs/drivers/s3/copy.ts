@@ -11,8 +11,8 @@ import { readTags } from "./attributes.js";
 import type { Bucket } from "./client.js";
 import { NONCE_HEADER, receiptOf } from "./object.js";
 import {
+  attributeHeaders,
   conditionHeaders,
-  describing,
   Multipart,
   nonceFor,
   PATIENCE,
@@ -60,8 +60,8 @@ export async function copy(request: CopyRequest, options: DriverCopyOptions): Pr
 /** Checks the message: the code is that of any malformed request. */
 function isTooLarge(error: unknown): boolean {
   if (!(error instanceof HttpError)) return false;
-  const told = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
-  return told || error.code === "EntityTooLarge";
+  const isInvalid = error.code === "InvalidRequest" && /larger than the maximum/i.test(error.detail);
+  return isInvalid || error.code === "EntityTooLarge";
 }
 
 /** Sends CopyObject, which keeps the attributes of the source, but its storage class, unless it is given others. */
@@ -69,7 +69,7 @@ async function copyWhole(request: CopyRequest, options: DriverCopyOptions): Prom
   const { to, key } = request;
   const { ifMatch, attributes, signal } = options;
   const replaced = attributes && {
-    ...describing(to, attributes),
+    ...attributeHeaders(to, attributes),
     "x-amz-metadata-directive": "REPLACE",
     "x-amz-tagging-directive": "REPLACE",
   };
@@ -88,7 +88,7 @@ async function copyParts(request: CopyRequest, options: DriverCopyOptions): Prom
   const condition = ifMatch === undefined ? use : { ...use, "if-match": ifMatch };
   const { headers } = await to.client.send({ method: "HEAD", ...from, headers: condition, signal });
   const kept = attributes
-    ? describing(to, attributes)
+    ? attributeHeaders(to, attributes)
     : { ...described(headers), ...(await tagging(request, headers, signal)) };
   const created = { ...create, ...kept };
   const size = sizeFrom(headers["content-length"]);
@@ -155,7 +155,7 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
 /** Returns the header with the tags of the source, which CopyObject would copy by itself; none if there are none. */
 async function tagging({ from, to }: CopyRequest, headers: IncomingHttpHeaders, signal: Signal): Promise<Headers> {
   if (headers["x-amz-tagging-count"] === undefined) return {};
-  return describing(to, { tags: await readTags(to, from, undefined, signal) });
+  return attributeHeaders(to, { tags: await readTags(to, from, undefined, signal) });
 }
 
 const KEPT: ReadonlySet<string> = new Set([

@@ -2,10 +2,16 @@
 
 import { createHash } from "node:crypto";
 import { failure } from "../../../errors.js";
-import { BatchDeleteError, type DeleteFailure, type ObjectIdentifier } from "../../driver/driver.js";
+import type { DeleteTarget } from "../../driver/batch-delete.js";
+import {
+  BatchDeleteError,
+  type ConditionalIdentifier,
+  type DeleteFailure,
+  type ObjectIdentifier,
+} from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { readXml } from "../../http/xml.js";
-import { escaped, isWritable } from "../../http/xml-fields.js";
+import { escapeXml, isWritable } from "../../http/xml-fields.js";
 import type { Bucket } from "./client.js";
 import { versionQuery } from "./read.js";
 
@@ -21,9 +27,39 @@ interface FailedRow {
   Message?: string;
 }
 
+/**
+ * Deletes objects, each only if it has its etag. Only Amazon's own service is known to compare in a bulk request: others
+ * ignore the element, and would delete.
+ */
+export async function removeIfMatch(
+  bucket: Bucket,
+  objects: readonly ConditionalIdentifier[],
+  signal: Signal,
+): Promise<void> {
+  const one = async ({ key, ifMatch = "" }: DeleteTarget) => {
+    try {
+      await bucket.client.send({ method: "DELETE", key, headers: { "if-match": ifMatch }, signal });
+    } catch (error) {
+      const code = error instanceof HttpError ? error.code : "";
+      if (!MISSING.has(code)) throw error;
+    }
+  };
+  await removeMany(bucket, objects, one, signal);
+}
+
 export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
   const one = (object: ObjectIdentifier) => removeObject(bucket, object, signal);
   if (objects.length < 2 || !bucket.profile.bulkDelete) return removeEach(one, objects, signal);
+  await removeMany(bucket, objects, one, signal);
+}
+
+/** Deletes in batches what XML can name, and all else by `one`. */
+async function removeMany(
+  bucket: Bucket,
+  objects: readonly DeleteTarget[],
+  one: (object: DeleteTarget) => Promise<void>,
+  signal: Signal,
+): Promise<void> {
   // The response of DeleteObjects is XML too, which cannot represent some keys.
   const batched = objects.filter(({ key }) => isWritable(key));
   const failures = await failuresOf(
@@ -37,31 +73,37 @@ export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-async function removeBatch(
-  bucket: Bucket,
-  objects: readonly ObjectIdentifier[],
-  signal: Signal,
-): Promise<DeleteFailure[]> {
+async function removeBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
-  let doomed = objects;
-  for (let round = 1; doomed.length > 0; round++) {
-    const rows = (await removeMany(bucket, doomed, signal)).filter(({ Code }) => !MISSING.has(Code));
-    const keys = new Set(doomed.map(({ key }) => key));
+  const conditions = new Map(objects.map(({ key, ifMatch }) => [key, ifMatch]));
+  let targets = objects;
+  for (let round = 1; targets.length > 0; round++) {
+    const rows = (await sendBatch(bucket, targets, signal)).filter(({ Code }) => !MISSING.has(Code));
+    const keys = new Set(targets.map(({ key }) => key));
     const strange = rows.find(({ Key }) => Key === undefined || !keys.has(Key));
     if (strange) throw failure("Corrupt", "the server reports a key that was not to be deleted");
     const again = round < ROUNDS ? rows.filter(({ Code = "" }) => PASSING.has(Code)) : [];
     for (const row of rows) if (!again.includes(row)) failures.push(failureOf(row));
-    doomed = again.map(({ Key = "", VersionId }) => ({ key: Key, ...(VersionId ? { version: VersionId } : {}) }));
+    targets = again.map(({ Key = "", VersionId }) => {
+      const ifMatch = conditions.get(Key);
+      return {
+        key: Key,
+        ...(VersionId ? { version: VersionId } : {}),
+        // Without it the second attempt would delete what was written since.
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+      };
+    });
   }
   return failures;
 }
 
 const MISSING: ReadonlySet<string | undefined> = new Set(["NoSuchKey", "NoSuchVersion"]);
+const STATUS: Partial<Record<string, number>> = { AccessDenied: 403, PreconditionFailed: 412 };
 const PASSING: ReadonlySet<string> = new Set(["InternalError", "ServiceUnavailable", "SlowDown"]);
 
 /** Converts a failed row, which has a code but no status. */
 function failureOf({ Key = "", Code = "", Message = "" }: FailedRow): DeleteFailure {
-  const status = PASSING.has(Code) ? 503 : Code === "AccessDenied" ? 403 : 400;
+  const status = PASSING.has(Code) ? 503 : (STATUS[Code] ?? 400);
   return { key: Key, error: new HttpError("answer", "DELETE", status, Code, Message.slice(0, 300)) };
 }
 
@@ -117,7 +159,7 @@ async function failuresOf(
 const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
 
 /** Sends DeleteObjects for up to 1,000 keys; returns the rows of failed ones. */
-async function removeMany(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<FailedRow[]> {
+async function sendBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<FailedRow[]> {
   const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
   // Content-MD5 is the one checksum that every service accepts here, where one is required.
   const md5 = createHash("md5").update(body).digest("base64");
@@ -127,7 +169,8 @@ async function removeMany(bucket: Bucket, objects: readonly ObjectIdentifier[], 
   return readXml(text, DELETED, { Error: (row): FailedRow => row }).rows;
 }
 
-function row({ key, version }: ObjectIdentifier): string {
-  const which = version === undefined ? "" : `<VersionId>${escaped(version)}</VersionId>`;
-  return `<Object><Key>${escaped(key)}</Key>${which}</Object>`;
+function row({ key, version, ifMatch }: DeleteTarget): string {
+  const which = version === undefined ? "" : `<VersionId>${escapeXml(version)}</VersionId>`;
+  const state = ifMatch === undefined ? "" : `<ETag>${escapeXml(ifMatch)}</ETag>`;
+  return `<Object><Key>${escapeXml(key)}</Key>${which}${state}</Object>`;
 }

@@ -1,6 +1,7 @@
 /** The driver of an S3 bucket on this library's transport. */
 
 import type {
+  ConditionalIdentifier,
   Driver,
   DriverAttributeOptions,
   DriverContext,
@@ -21,13 +22,14 @@ import {
   sameEncryption,
   writeTags,
 } from "./attributes.js";
+import { bucketService } from "./buckets.js";
 import { type Bucket, type CredentialProvider, type EncryptionHeaders, openClient, type S3Client } from "./client.js";
 import type { S3Options } from "./connection.js";
 import { copy } from "./copy.js";
-import { remove, removeEach, removeObject } from "./delete.js";
+import { remove, removeEach, removeIfMatch, removeObject } from "./delete.js";
 import { codeOf } from "./errors.js";
 import { list } from "./list.js";
-import { profiles } from "./profile.js";
+import { AMAZON, profiles } from "./profile.js";
 import { read, stat } from "./read.js";
 import { readLast } from "./read-last.js";
 import { presigned, presignedPost } from "./sign.js";
@@ -35,20 +37,31 @@ import { checksumsOf, write, writeChecked } from "./write.js";
 
 export async function openBucket(
   name: string,
-  options: BucketOptions,
+  given: BucketOptions,
   keys: CredentialProvider,
   shared: DriverContext,
 ): Promise<Driver> {
+  const options: BucketOptions = {
+    ...given,
+    ...(name === "" && { addressing: "path" }),
+    transport: { ...given.transport, observe: shared.observe },
+  };
   const opened = await bucketOf(name, options, keys, shared.env);
   const bucket = { ...opened, ...(options.endpoint !== undefined && { origin: originOf(options.endpoint) }) };
   return s3Driver(bucket, shared, {
     signedUrl: (key, request) => presigned(bucket.client, key, request),
     signedPost: (key, request) => presignedPost(bucket, key, request),
+    buckets: bucketService({
+      open: async (region = options.region) =>
+        (await bucketOf("", { ...options, region, addressing: "path" }, keys, shared.env)).client,
+      region: options.region,
+      amazon: bucket.profile === AMAZON,
+    }),
   });
 }
 
 /** Returns the driver of a bucket, on any client. */
-export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): Driver {
+export function s3Driver(of: Bucket, shared: DriverContext, more: OfClient): Driver {
   const bucket: Bucket = { ...of, attributes: attributeHeaders };
   return {
     ...objectDriver(bucket, shared),
@@ -58,7 +71,7 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     encryption: {
       names: ENCRYPTIONS,
       customerKeyOnCopy: true,
-      driver: (call) => s3Driver(encryptedBucket(bucket, call), shared, signing),
+      driver: (call) => s3Driver(encryptedBucket(bucket, call), shared, more),
     },
     stat: (key, options) => statWithTags(bucket, key, options),
     write: (key, body, options) => writeChecked(bucket, key, body, options, shared.uploads),
@@ -67,11 +80,16 @@ export function s3Driver(of: Bucket, shared: DriverContext, signing: Signing): D
     list: (prefix, options) => list(bucket, prefix, options),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
-    ...signing,
+    ...(bucket.profile === AMAZON && {
+      deleteManyIfMatch: (objects: readonly ConditionalIdentifier[], { signal }: { signal: AbortSignal | undefined }) =>
+        removeIfMatch(bucket, objects, signal),
+    }),
+    ...more,
   };
 }
 
-type Signing = Pick<Driver, "signedUrl" | "signedPost">;
+/** What depends on the kind of the client. */
+type OfClient = Pick<Driver, "signedUrl" | "signedPost" | "buckets">;
 
 // The part of the driver that small bundles need: single objects.
 
@@ -81,7 +99,10 @@ export interface BucketOptions extends Pick<S3Options, "provider" | "addressing"
   readonly encryption: EncryptionHeaders;
   /** @default those of the provider's profile */
   readonly checksums?: Bucket["checksums"];
-  readonly transport?: Pick<HttpOptions, "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls">;
+  readonly transport?: Pick<
+    HttpOptions,
+    "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls" | "observe"
+  >;
 }
 
 export async function bucketOf(

@@ -16,7 +16,7 @@ export function explain(_status: number, headers: IncomingHttpHeaders, text: str
 }
 
 /** Returns whether a 200 hides a failure: CopyObject and CompleteMultipartUpload send it first and may fail later. */
-export function hidden(text: string): boolean {
+export function isErrorBody(text: string): boolean {
   return /^\s*(?:<\?xml[^>]*>\s*)?<Error[\s>]/.test(text);
 }
 
@@ -42,12 +42,12 @@ const PASSING = [
   "PriorRequestNotComplete",
 ];
 
-export function transient({ code = "" }: HttpError): boolean {
+export function isRetryable({ code = "" }: HttpError): boolean {
   return PASSING.includes(code);
 }
 
 /** Returns whether the request was throttled, which changes nothing. */
-export function declined({ code = "" }: HttpError): boolean {
+export function isThrottled({ code = "" }: HttpError): boolean {
   return THROTTLED.includes(code);
 }
 

@@ -14,14 +14,15 @@ import type {
   ResponseHeaders,
 } from "../../driver/driver.js";
 import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
-import { type Http, originOf } from "../../http/client.js";
+import { originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
-import type { HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
+import type { HttpClient, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
+import { bucketService } from "./buckets.js";
 import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
 import { s3Driver } from "./driver.js";
 import { CHECKSUM, checksumOf } from "./object.js";
-import type { Profile } from "./profile.js";
+import { AMAZON, type Profile } from "./profile.js";
 
 /** The part of an `S3Client` that is used. */
 export interface SdkS3 {
@@ -34,6 +35,7 @@ interface SdkConfig {
     handle(request: SdkRequest, options: { abortSignal: AbortSignal }): Promise<{ response: SdkResponse }>;
     httpHandlerConfigs?(): { httpAgent?: { maxSockets?: number }; httpsAgent?: { maxSockets?: number } };
   };
+  region?(): Promise<string>;
   signer(scheme?: AuthScheme): Promise<Signer>;
   credentials(options?: { forceRefresh: boolean }): Promise<object>;
   readonly s3ExpressIdentityProvider?: {
@@ -106,7 +108,7 @@ export async function sdkDriver(
   shared: DriverContext,
 ): Promise<Driver> {
   const library = await loadSdk();
-  const sender = await SdkClient.open(client, library, gate, name);
+  const sender = await SdkClient.open(client, library, gate, name, shared);
   const bucket = {
     ...{ name, client: sender, profile, encryption: NO_ENCRYPTION, origin: sender.origin },
     checksums: await checksumsOf(client.config, profile),
@@ -118,6 +120,11 @@ export async function sdkDriver(
     async signedPost() {
       throw failure("Unsupported", "forms are signed with keys: use s3(keys), or @aws-sdk/s3-presigned-post");
     },
+    buckets: bucketService({
+      open: () => SdkClient.open(client, library, gate, "", shared),
+      region: await client.config.region?.(),
+      amazon: profile === AMAZON,
+    }),
   });
 }
 
@@ -144,7 +151,7 @@ class SdkClient implements BucketClient {
   readonly #bucket: string;
   readonly #endpoints = new Map<string, Promise<Endpoint>>();
   origin!: Pick<Origin, "protocol" | "hostname">;
-  #http!: Http;
+  #http!: HttpClient;
   /** The actual region of the bucket, if the client follows. */
   #region: string | undefined;
 
@@ -154,13 +161,19 @@ class SdkClient implements BucketClient {
     this.#bucket = bucket;
   }
 
-  static async open(client: SdkS3, library: Library, gate: Gate, bucket: string): Promise<SdkClient> {
+  static async open(
+    client: SdkS3,
+    library: Library,
+    gate: Gate,
+    bucket: string,
+    shared: DriverContext,
+  ): Promise<SdkClient> {
     const opened = new SdkClient(client, library, bucket);
     const { url } = await opened.#endpoint(bucket, false);
     const protocol = url.protocol as "http:" | "https:";
     opened.origin = { protocol, hostname: url.hostname };
     const dialect = s3Dialect((error, headers) => opened.#recover(error, headers));
-    opened.#http = clientHttp(protocol, dialect, gate, (request) => send(client, protocol, request));
+    opened.#http = clientHttp(protocol, dialect, gate, shared, (request) => send(client, protocol, request));
     return opened;
   }
 
@@ -232,23 +245,34 @@ class SdkClient implements BucketClient {
 
   /** Resolves a command that is not sent, since the client's endpoint may come from a profile or the environment. */
   async #resolve(Bucket: string, sessionless: boolean): Promise<Endpoint> {
-    const { HeadObjectCommand, CopyObjectCommand } = this.#library;
-    const place = { Bucket, Key: "-" };
-    const command = sessionless ? new CopyObjectCommand({ ...place, CopySource: "-/-" }) : new HeadObjectCommand(place);
+    const command = this.#command(Bucket, sessionless);
     const stack = this.#client.middlewareStack.clone();
     const take: Middleware = (_next, context) => async () => ({ response: {}, output: context.endpointV2 });
     stack.add(take, { step: "build", name: "stowageEndpoint" });
     const { config } = this.#client;
     const region = this.#region;
     const moved = region === undefined ? config : { ...config, region: async () => region };
-    const handler = (command as unknown as SdkCommand).resolveMiddleware(stack, moved, {});
+    const handler = command.resolveMiddleware(stack, moved, {});
     const { output } = await handler({ input: command.input }).catch(throwCredentialsError);
     if (output) return output;
     throw failure("Unsupported", "this client of @aws-sdk/client-s3 does not say where a bucket is");
   }
+
+  #command(Bucket: string, sessionless: boolean): SdkCommand {
+    const { HeadObjectCommand, CopyObjectCommand, ListBucketsCommand } = this.#library;
+    const place = { Bucket, Key: "-" };
+    const command =
+      Bucket === ""
+        ? new ListBucketsCommand({})
+        : sessionless
+          ? new CopyObjectCommand({ ...place, CopySource: "-/-" })
+          : new HeadObjectCommand(place);
+    return command as unknown as SdkCommand;
+  }
 }
 
 interface SdkCommand {
+  readonly input: object;
   resolveMiddleware(stack: Stack, config: object, options: object): (args: object) => Promise<{ output?: Endpoint }>;
 }
 

@@ -21,7 +21,7 @@ import { type MultipartUpload, type Part, type UploadTarget, upload } from "../.
 import { verifiedParts } from "../../driver/verified-upload.js";
 import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead, HttpText } from "../../http/types.js";
-import { escaped, leafFields } from "../../http/xml-fields.js";
+import { escapeXml, leafFields } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
 import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, receiptOf } from "./object.js";
@@ -64,7 +64,7 @@ function checkConditions(enforced: boolean, conditions: Conditions, which = ""):
 }
 
 /** Returns the headers of attributes. */
-export function describing(bucket: Bucket, described: ObjectAttributes): Record<string, string> {
+export function attributeHeaders(bucket: Bucket, described: ObjectAttributes): Record<string, string> {
   const { contentType, metadata } = described;
   const headers = { ...metadataHeaders(metadata), ...bucket.attributes?.headersOf(described, bucket) };
   if (contentType !== undefined) headers["content-type"] = contentType;
@@ -92,10 +92,10 @@ export async function putObject(
   try {
     const answer = await bucket.client.send({ method: "PUT", key, headers, body, signal });
     checkStored(answer, checksum);
-    return stored(answer);
+    return toWriteResult(answer);
   } catch (error) {
     const attempt = attemptOf(conditions, nonce, since, () => etagOfWhole(body));
-    return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
+    return reconcileAmbiguousWrite(error, attempt, () => statMarked(bucket, key, signal));
   }
 }
 
@@ -109,7 +109,7 @@ function checkStored({ status, headers }: HttpHead, sent: string | undefined): v
     throw unexpectedResponse("PUT", status, "the stored checksum differs");
 }
 
-function stored({ status, headers }: HttpHead): WriteResult {
+function toWriteResult({ status, headers }: HttpHead): WriteResult {
   if (headers.etag) return receiptOf(headers);
   throw unexpectedResponse("PUT", status, NO_ETAG);
 }
@@ -127,14 +127,14 @@ export class ObjectTarget implements UploadTarget<PartDone> {
 
   async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { bucket, key, options } = this;
-    const headers = { ...bucket.encryption.create, ...describing(bucket, options), ...conditionHeaders(options) };
+    const headers = { ...bucket.encryption.create, ...attributeHeaders(bucket, options), ...conditionHeaders(options) };
     return putObject(bucket, key, headers, options, data, signal);
   }
 
   async createUpload(): Promise<MultipartUpload<PartDone>> {
     const { bucket, key, options } = this;
     checkConditions(bucket.profile.conditionalCommit, options, " in parts, above 8 MiB");
-    const headers = { ...bucket.encryption.create, ...describing(bucket, options) };
+    const headers = { ...bucket.encryption.create, ...attributeHeaders(bucket, options) };
     // One checksum of all bytes, which reads can verify, instead of one of the parts' checksums.
     const sums = { "x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT" };
     if (bucket.checksums.write) Object.assign(headers, sums);
@@ -267,10 +267,12 @@ export class Multipart implements MultipartUpload<PartDone> {
     const query = canonicalQuery([["uploadId", this.id]]);
     const since = performance.now();
     try {
-      return committed(await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }));
+      return commitResult(
+        await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }),
+      );
     } catch (error) {
       const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
-      return reconcileAmbiguousWrite(error, attempt, () => look(bucket, key, signal));
+      return reconcileAmbiguousWrite(error, attempt, () => statMarked(bucket, key, signal));
     }
   }
 
@@ -280,7 +282,7 @@ export class Multipart implements MultipartUpload<PartDone> {
   }
 }
 
-function committed({ text, status, headers }: HttpText & HttpHead): WriteResult {
+function commitResult({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = leafFields(text);
   if (!ETag) throw unexpectedResponse("POST", status, NO_ETAG);
   return receiptOf(headers, ETag);
@@ -298,7 +300,11 @@ export function partEtag(etag: string | undefined): string {
 }
 
 /** Returns the current object at `key`. */
-async function look({ client, encryption }: Bucket, key: string, signal: AbortSignal | undefined): Promise<Marked> {
+async function statMarked(
+  { client, encryption }: Bucket,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Marked> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
   return { receipt: receiptOf(headers), nonce: headerValue(headers[NONCE_HEADER]), opaque, ...timesIn(headers) };
@@ -306,7 +312,7 @@ async function look({ client, encryption }: Bucket, key: string, signal: AbortSi
 
 function row({ number, etag, checksum }: PartDone): string {
   const sum = checksum === undefined ? "" : `<ChecksumCRC32>${checksum}</ChecksumCRC32>`;
-  return `<Part><PartNumber>${number}</PartNumber><ETag>${escaped(etag)}</ETag>${sum}</Part>`;
+  return `<Part><PartNumber>${number}</PartNumber><ETag>${escapeXml(etag)}</ETag>${sum}</Part>`;
 }
 
 /** Returns the etag of the object that the parts form: the MD5 of their MD5s. Undefined if their etags are not MD5s. */

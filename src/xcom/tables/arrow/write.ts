@@ -2,7 +2,7 @@
 import type { Data, DataType, Field, RecordBatch, Schema, Table } from "apache-arrow";
 import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
-import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
+import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, stringOf, withPosition } from "../cells.js";
 import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
 import { jsonOf } from "../text.js";
 import { type Arrow, loadArrow } from "./library.js";
@@ -125,7 +125,7 @@ function buffersOf({ name, type }: Column, batch: Batch, before: number): Buffer
       if (cell === null || cell === undefined) nullCount++;
       else filler.set(at, cell);
     } catch (error) {
-      throw misplaced(error, name, before + at + 1);
+      throw withPosition(error, name, before + at + 1);
     }
     if (cell === null || cell === undefined) filler.skip?.(at);
     else nullBitmap[at >> 3]! |= 1 << (at & 7);

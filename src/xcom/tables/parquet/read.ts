@@ -157,7 +157,7 @@ const KNOWN: Compressors = {
   ...(zstd && { ZSTD: limited(zstd) }),
 };
 
-/** Throws Unsupported, with the mend, if the file has pages that cannot be read here. */
+/** Throws Unsupported, with what to do, if the file has pages that cannot be read here. */
 function decompressors({ row_groups }: FileMetaData): Compressors {
   for (const { columns } of row_groups) {
     for (const { meta_data } of columns) if (meta_data) check(meta_data.codec);

@@ -5,7 +5,7 @@ import type { ColumnSource } from "hyparquet-writer";
 import { failure } from "../../../errors.js";
 import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
-import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, misplaced, stringOf } from "../cells.js";
+import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, stringOf, withPosition } from "../cells.js";
 import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
 import { jsonOf } from "../text.js";
 
@@ -75,7 +75,7 @@ function cellsOf({ name, type }: Column, batch: Batch, before: number): unknown[
     try {
       return VALUES[type](cell);
     } catch (error) {
-      throw misplaced(error, name, before + at + 1);
+      throw withPosition(error, name, before + at + 1);
     }
   });
 }

@@ -13,7 +13,7 @@ function moved(lanes: AdaptiveConcurrency, units: number, rateOf: (limit: number
   let now = from;
   for (let bytes = 0; bytes < units * UNIT; bytes += step) {
     now += step / rateOf(lanes.limit);
-    lanes.moved(step, now);
+    lanes.recordBytes(step, now);
     if (limits.at(-1) !== lanes.limit) limits.push(lanes.limit);
   }
   return limits;
@@ -52,14 +52,14 @@ describe("how many requests are in flight", () => {
 
   test("halves when refused, once for all that are refused together, and never below one", () => {
     const lanes = new AdaptiveConcurrency(16, UNIT, 16);
-    for (let i = 0; i < 10; i++) lanes.refused();
+    for (let i = 0; i < 10; i++) lanes.recordRefusal();
     expect(lanes.limit).toBe(8);
     moved(lanes, 9, (n) => n * RATE);
-    lanes.refused();
+    lanes.recordRefusal();
     expect(lanes.limit).toBe(4);
     for (let i = 0; i < 10; i++) {
       moved(lanes, 9, (n) => n * RATE);
-      lanes.refused();
+      lanes.recordRefusal();
     }
     expect(lanes.limit).toBe(1);
   });
@@ -71,10 +71,10 @@ describe("how many requests are in flight", () => {
         const lanes = new AdaptiveConcurrency(most, UNIT, 4);
         let now = 0;
         for (const one of events) {
-          if (one === "refused") lanes.refused();
+          if (one === "refused") lanes.recordRefusal();
           else {
             now += one.ms;
-            lanes.moved(one.bytes, now);
+            lanes.recordBytes(one.bytes, now);
           }
           expect(lanes.limit).toBeGreaterThanOrEqual(1);
           expect(lanes.limit).toBeLessThanOrEqual(most);

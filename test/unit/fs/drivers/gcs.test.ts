@@ -25,7 +25,7 @@ const SHARED = { uploads: memoryLimiter(), downloads: memoryLimiter(), env: {} }
 /** A driver that takes the server for Google's own, whatever its address. */
 async function google(bucket: string, input: ConnectionInput): Promise<Driver> {
   const options = gcsOptions(toConnection("g", input), {});
-  return gcsDriver(await openServer(bucket, options, {}, true), SHARED);
+  return gcsDriver(await openServer(bucket, options, SHARED, true), SHARED);
 }
 
 const open = (bucket: string, input: ConnectionInput) =>

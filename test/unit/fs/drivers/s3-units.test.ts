@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { addressOf } from "../../../../src/fs/drivers/s3/client.js";
 import { type S3Options, s3Options } from "../../../../src/fs/drivers/s3/connection.js";
-import { codeOf, hidden } from "../../../../src/fs/drivers/s3/errors.js";
+import { codeOf, isErrorBody } from "../../../../src/fs/drivers/s3/errors.js";
 import { metadataHeaders, metadataOf } from "../../../../src/fs/drivers/s3/object.js";
 import { HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";
 
@@ -116,8 +116,8 @@ describe("the category of a failure", () => {
   });
 
   it("F4: an error is found behind white space and a declaration, and not in an object's own text", () => {
-    expect(hidden('\n \n<?xml version="1.0"?>\n<Error><Code>x</Code></Error>')).toBe(true);
-    expect(hidden("<CopyObjectResult><Error/></CopyObjectResult>")).toBe(false);
-    expect(hidden("<Errors/>")).toBe(false);
+    expect(isErrorBody('\n \n<?xml version="1.0"?>\n<Error><Code>x</Code></Error>')).toBe(true);
+    expect(isErrorBody("<CopyObjectResult><Error/></CopyObjectResult>")).toBe(false);
+    expect(isErrorBody("<Errors/>")).toBe(false);
   });
 });

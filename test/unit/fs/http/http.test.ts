@@ -4,14 +4,14 @@ import type { AddressInfo, Socket } from "node:net";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Http, openHttp, originOf } from "../../../../src/fs/http/client.js";
+import { openHttp, originOf } from "../../../../src/fs/http/client.js";
 import { codeOfHttp, HttpError, IncompleteBodyError } from "../../../../src/fs/http/errors.js";
-import type { HttpOptions, HttpRequest, ServiceProtocol } from "../../../../src/fs/http/types.js";
+import type { HttpClient, HttpOptions, HttpRequest, ServiceProtocol } from "../../../../src/fs/http/types.js";
 import { collect } from "../../../../src/streams.js";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
-const open: { server: Server; sockets: Set<Socket>; http?: Http }[] = [];
+const open: { server: Server; sockets: Set<Socket>; http?: HttpClient }[] = [];
 
 const plain: ServiceProtocol = {
   parseError: (_status, headers, text) => ({
@@ -22,7 +22,7 @@ const plain: ServiceProtocol = {
 };
 
 interface Setup {
-  http: Http;
+  http: HttpClient;
   server: Server;
   sockets: Set<Socket>;
   seen: string[];
@@ -325,7 +325,7 @@ describe("http: retries", () => {
     expect(Math.abs(http.now() - server)).toBeLessThan(5000);
   });
 
-  it("F18: what the provider can mend is sent again at once, three times at most", async () => {
+  it("F18: what the provider can fix is sent again at once, three times at most", async () => {
     let mended = 0;
     const dialect: ServiceProtocol = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
     const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { dialect });

@@ -2,7 +2,7 @@
 import { parseXml, XmlElement } from "@rgrove/parse-xml";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escaped, isWritable, leafFields, leafFieldsIf } from "../../../../src/fs/http/xml-fields.js";
+import { escapeXml, isWritable, leafFields, leafFieldsIf } from "../../../../src/fs/http/xml-fields.js";
 
 const name = fc.stringMatching(/^[A-Za-z_][\w.-]{0,8}$/);
 const text = fc.string({ unit: "grapheme" }).filter(isWritable);
@@ -10,7 +10,7 @@ const flat = fc.uniqueArray(fc.tuple(name, text), { selector: ([each]) => each, 
 const refused = expect.objectContaining({ code: "Corrupt" });
 
 function documentOf(root: string, fields: readonly (readonly [string, string])[]): string {
-  const inner = fields.map(([each, value]) => `\n  <${each} a="1">${escaped(value)}</${each}>`).join("");
+  const inner = fields.map(([each, value]) => `\n  <${each} a="1">${escapeXml(value)}</${each}>`).join("");
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${inner}\n</${root}>\n`;
 }
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { failure } from "../../../../src/errors.js";
 import { type Kinds, readXml } from "../../../../src/fs/http/xml.js";
-import { escaped, isWritable } from "../../../../src/fs/http/xml-fields.js";
+import { escapeXml, isWritable } from "../../../../src/fs/http/xml-fields.js";
 
 /** A field of the model is its text; what is in an element, an array. */
 type Model = { name: string; attributes: Record<string, string>; content: string | Model[] };
@@ -310,7 +310,7 @@ describe("text", () => {
         fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }), fc.constant("\r\n\t<&>\"'")),
         (text) => {
           fc.pre(isWritable(text));
-          expect(readXml(`<r>${escaped(text)}</r>`, "r", {}).fields).toEqual({ "": text });
+          expect(readXml(`<r>${escapeXml(text)}</r>`, "r", {}).fields).toEqual({ "": text });
         },
       ),
     );

@@ -1,0 +1,163 @@
+/** Copies one object of a migration, as it is or with another codec, and compares the copy. */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
+import { codecs } from "../../codecs/index.js";
+import { failure, isStorageError, type StorageError } from "../../errors.js";
+import type { Abortable, Storage } from "../../fs/index.js";
+import type { StoragePath } from "../../path.js";
+import type { ByteStream } from "../../streams.js";
+import { endingText, parseObjectName } from "../keys/layout.js";
+import { suffixOf, type XComCompression } from "../settings.js";
+import type { RunFolder } from "./sorted-lines.js";
+
+export interface Copying extends Abortable {
+  storage: Storage;
+  /** Undefined: bytes as they are. */
+  compression: XComCompression | null | undefined;
+  dryRun: boolean;
+  /** For objects whose name has a digest, which is known only when they are encoded. */
+  folder: RunFolder;
+}
+
+/** What became of an object. */
+export interface Copied {
+  /** The new place. */
+  target: StoragePath;
+  /** Whether it was copied now; `false` if it was there. */
+  copied: boolean;
+  /** Bytes of the source. */
+  size: number;
+}
+
+/** Returns whether an object gets another codec, and so another name. */
+export function isRecoded({ name }: StoragePath, { compression }: Pick<Copying, "compression">): boolean {
+  return compression !== undefined && parseObjectName(name).codec !== suffixOf(compression);
+}
+
+/** Returns the name with the suffix of another codec. With a digest it is another one with each object's bytes. */
+export function recodedName(name: string, compression: XComCompression | null, digest: string | undefined): string {
+  const { stem, suffix } = parseObjectName(name);
+  return `${stem}${endingText({ digest, suffix, codec: suffixOf(compression) })}`;
+}
+
+/** Copies an object to a place, or to that place with another codec. Undefined if there is none, here or there. */
+export function copyObject(source: StoragePath, target: StoragePath, copying: Copying): Promise<Copied | undefined> {
+  if (!isRecoded(source, copying)) return copyBytes(source, target, copying);
+  const { digest } = parseObjectName(source.name);
+  return digest === undefined ? recode(source, target, copying) : recodeWithDigest(source, target, copying);
+}
+
+async function copyBytes(
+  source: StoragePath,
+  target: StoragePath,
+  { storage, dryRun, signal }: Copying,
+): Promise<Copied | undefined> {
+  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, target, signal)]);
+  // The row is changed although its source is gone: an earlier run has compared the copy.
+  if (!from) return to ? { target, copied: false, size: to.size } : undefined;
+  const isThere = to !== undefined;
+  if (!isThere && !dryRun) {
+    await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
+  }
+  if (isThere) await checkSame(storage, from, to, signal);
+  else if (!dryRun) {
+    // The source anew, too: it may have been overwritten while it was copied.
+    const states = await Promise.all([storage.stat(source, { signal }), storage.stat(target, { signal })]);
+    await checkSame(storage, ...states, signal);
+  }
+  return { target, copied: !isThere, size: from.size };
+}
+
+async function recode(
+  source: StoragePath,
+  target: StoragePath,
+  { storage, compression, dryRun, signal }: Copying,
+): Promise<Copied | undefined> {
+  const at = target.parent.join(recodedName(source.name, compression!, undefined));
+  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, at, signal)]);
+  if (!from) return to ? { target: at, copied: false, size: to.size } : undefined;
+  if (dryRun) return { target: at, copied: to === undefined, size: from.size };
+  const decoded = (info: Stated) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
+  if (!to) {
+    const { metadata } = from;
+    const init = { compression: compression!, ifAbsent: true, metadata, signal };
+    await storage.write(at, decoded(from), init).catch(passOver("AlreadyExists"));
+  }
+  const written = to ?? (await storage.stat(at, { signal }));
+  const [before, after] = await Promise.all([sha256(decoded(from)), sha256(decoded(written))]);
+  if (before !== after) throw other(at);
+  return { target: at, copied: to === undefined, size: from.size };
+}
+
+/** Encodes into a temporary file, whose digest names the object. */
+async function recodeWithDigest(
+  source: StoragePath,
+  target: StoragePath,
+  { storage, compression, dryRun, folder, signal }: Copying,
+): Promise<Copied | undefined> {
+  const from = await infoOf(storage, source, signal);
+  // Without the source nothing tells the name of the copy.
+  if (!from) return undefined;
+  if (dryRun) return { target, copied: true, size: from.size };
+  const file = await folder.newFile();
+  const decoded = storage.read(source, { compression: "infer", ifMatch: from.etag, signal });
+  const encoded = compression ? codecs.get(compression).encode(decoded) : decoded;
+  const hash = createHash("sha256");
+  await pipeline(encoded, hashing(hash), createWriteStream(file, { mode: 0o600 }), signal ? { signal } : {});
+  const digest = hash.digest("hex");
+  const at = target.parent.join(recodedName(source.name, compression!, digest));
+  const to = await infoOf(storage, at, signal);
+  if (!to) {
+    const { metadata } = from;
+    const init = { compression: null, ifAbsent: true, metadata, signal };
+    await storage.write(at, createReadStream(file), init).catch(passOver("AlreadyExists"));
+  }
+  if ((await sha256(storage.read(at, { signal }))) !== digest) throw other(at);
+  return { target: at, copied: to === undefined, size: from.size };
+}
+
+function hashing(hash: ReturnType<typeof createHash>) {
+  return async function* (chunks: AsyncIterable<Uint8Array>): ByteStream {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+}
+
+async function infoOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
+  try {
+    return await storage.stat(path, { signal });
+  } catch (error) {
+    if (isStorageError(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+function passOver(code: StorageError["code"]): (error: unknown) => void {
+  return (error) => {
+    if (!isStorageError(error, code)) throw error;
+  };
+}
+
+type Stated = Awaited<ReturnType<Storage["stat"]>>;
+
+/** Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5. */
+async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
+  const isStated = from.md5 !== undefined && to.md5 !== undefined;
+  const digest = ({ path, etag }: Stated) => sha256(storage.read(path, { ifMatch: etag, signal }));
+  const isSame =
+    from.size === to.size && (isStated ? from.md5 === to.md5 : (await digest(from)) === (await digest(to)));
+  if (!isSame) throw other(to.path);
+}
+
+function other(path: StoragePath): StorageError {
+  return failure("Corrupt", `${path} has other bytes; it was not replaced, and the row stays`);
+}
+
+async function sha256(bytes: ByteStream): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of bytes) hash.update(chunk);
+  return hash.digest("hex");
+}
