@@ -35,6 +35,8 @@ const { positionals, values } = parseArgs({
   options: { into: { type: "string" }, tag: { type: "string" } },
 });
 
+const EXAMPLE = "examples/airflow/package.json";
+
 /** Sets version and date. */
 async function prepare() {
   const manifest = await readFile(at("package.json"), "utf8");
@@ -47,6 +49,9 @@ async function prepare() {
   lock.packages[""].version = next.version;
   await writeFile(at("package.json"), manifest.replace(`"version": "${version}"`, `"version": "${next.version}"`));
   await writeFile(at("package-lock.json"), `${JSON.stringify(lock, null, 2)}\n`);
+  // The example asks for this version.
+  const example = await readFile(at(EXAMPLE), "utf8");
+  await writeFile(at(EXAMPLE), example.replace(/("stowage": "\^)[^"]+/, `$1${next.version}`));
   await writeFile(at("CHANGELOG.md"), opened(next.changelog));
   console.log(`${version} -> ${next.version}, ${today}. Commit this, and push the tag v${next.version}.`);
 }

@@ -86,10 +86,17 @@ export function advice(error: StorageError): string | undefined {
       return detail.startsWith("no connection ")
         ? "or name the file that has it, such as the one that `stowage init` wrote: --connections FILE"
         : undefined;
+    case "Unsupported":
+      return path && NOT_PROMISED.test(detail)
+        ? `say what the server is in the field provider of the connection: stowage doctor ${quoted(bucketOf(path))} names the one that fits`
+        : undefined;
     default:
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
   }
 }
+
+/** What the profile of an S3 server does not promise. */
+const NOT_PROMISED = /\bprovider does not enforce\b/;
 
 /** How S3, GCS and Azure say that the bucket itself is missing. */
 const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exist\b/;

@@ -33,6 +33,7 @@ export function addInit(cli: Cli, program: Command): void {
     .addOption(new Option("--provider <name>", "the kind of store").choices(PROVIDERS))
     .option("--id <id>", "the connection's name in paths, s3://ID@bucket")
     .option("--endpoint <url>", "of a service that is not the provider's own")
+    .option("--service <name>", "s3: the kind of server at the endpoint: minio, r2, ceph, b2, ...")
     .option("--region <name>", "s3: the region")
     .option("--profile <name>", "s3: a profile of ~/.aws")
     .option("--account <name>", "azure: the storage account")

@@ -35,6 +35,12 @@ describe("from options", () => {
     ],
     [
       "s3",
+      ["--endpoint", "http://127.0.0.1:9000", "--service", "minio"],
+      {},
+      { conn_type: "aws", extra: { endpoint_url: "http://127.0.0.1:9000", provider: "minio" } },
+    ],
+    [
+      "s3",
       ["--endpoint", "https://s3.example", "--from-env"],
       KEYS,
       {
