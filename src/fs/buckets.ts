@@ -30,8 +30,8 @@ export class Buckets {
   readonly #service: AccountDrivers;
 
   /** @internal Use `storage.buckets()`. */
-  constructor(reach: DriverRegistry, account: string) {
-    this.#service = new AccountDrivers(reach, account);
+  constructor(registry: DriverRegistry, account: string) {
+    this.#service = new AccountDrivers(registry, account);
   }
 
   /**

@@ -26,13 +26,13 @@ interface Verbs {
 }
 
 export class Copies {
-  readonly #reach: DriverRegistry;
+  readonly #registry: DriverRegistry;
   readonly #storage: Verbs;
   /** The memory of what copies read ahead. */
   readonly #limiter: MemoryLimiter;
 
-  constructor(reach: DriverRegistry, storage: Verbs, limiter: MemoryLimiter) {
-    this.#reach = reach;
+  constructor(registry: DriverRegistry, storage: Verbs, limiter: MemoryLimiter) {
+    this.#registry = registry;
     this.#storage = storage;
     this.#limiter = limiter;
   }
@@ -52,13 +52,13 @@ export class Copies {
         throw invalid("ifMatch of delete is the state of one object: give one path, without recursive and version");
       const { etag = "", ...more } = typeof ifMatch === "string" ? { etag: ifMatch } : ifMatch;
       if (typeof etag !== "string" || etag === "") throw invalid("ifMatch of delete has no etag");
-      return deleteIfSame(call, await call.object(this.#reach, at), { etag, ...more }, signal);
+      return deleteIfSame(call, await call.object(this.#registry, at), { etag, ...more }, signal);
     });
   }
 
   /** Returns whether one driver can copy between the two: same provider, same connection. */
   #canCopyInProvider(a: StoragePath, b: StoragePath): boolean {
-    return a.connectionId === b.connectionId && this.#reach.opener(a.scheme) === this.#reach.opener(b.scheme);
+    return a.connectionId === b.connectionId && this.#registry.opener(a.scheme) === this.#registry.opener(b.scheme);
   }
 
   #tree(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions): Promise<void> {
@@ -67,8 +67,8 @@ export class Copies {
     const writing = new Operation(op, "copy", { signal });
     const reporter = summed(init.onProgress);
     return call.run(async () => {
-      const source = await call.bucket(this.#reach, from);
-      const target = await writing.run(() => writing.bucket(this.#reach, to));
+      const source = await call.bucket(this.#registry, from);
+      const target = await writing.run(() => writing.bucket(this.#registry, to));
       const one = async (a: StoragePath, b: StoragePath, listed?: ObjectState) => {
         const { ifAbsent, ifMatch } = init;
         const { attributes, replace, encryption, customerKey } = init;
@@ -90,8 +90,8 @@ export class Copies {
 
   #deleteMoved(at: PathLike, was: ObjectState, { customerKey, signal }: CopyOptions): Promise<void> {
     const call = new Operation("move", "delete", { signal });
-    const reach = customerKey === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { customerKey });
-    return call.run(async () => deleteUnchanged(call, await call.object(reach, at), was, signal));
+    const registry = customerKey === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { customerKey });
+    return call.run(async () => deleteUnchanged(call, await call.object(registry, at), was, signal));
   }
 
   /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
@@ -105,8 +105,8 @@ export class Copies {
     const { signal, ifAbsent } = init;
     const reading = new Operation(op, "read", { signal, ifMatch: init.ifMatch });
     const writing = new Operation(op, "copy", init);
-    const plainSource = await reading.run(() => reading.object(this.#reach, from));
-    const plainTarget = await writing.run(() => writing.object(this.#reach, to));
+    const plainSource = await reading.run(() => reading.object(this.#registry, from));
+    const plainTarget = await writing.run(() => writing.object(this.#registry, to));
     const sameBucket = plainSource.driver === plainTarget.driver;
     const replaced = await writing.run(async () => checkCopied(plainTarget.driver, init));
     if (sameBucket && plainSource.key === plainTarget.key) {

@@ -18,7 +18,7 @@ export interface ListedObject {
 
 export interface DeleteListedOptions<O extends ListedObject = ListedObject> {
   /** Single requests in flight, of all calls that share it. */
-  lanes: Pick<MemoryLimiter, "acquire">;
+  slots: Pick<MemoryLimiter, "acquire">;
   /**
    * Called with each object: `error` is undefined if it is gone, `PreconditionFailed` if it is another object by now, else
    * why it is still there. What it throws ends the call.
@@ -43,7 +43,7 @@ const LOOKS = 200;
  * request if not. Those that are the same are deleted in one request, with their etags where the provider reads them.
  */
 export async function deleteListed<O extends ListedObject>(
-  reach: DriverRegistry,
+  registry: DriverRegistry,
   objects: readonly O[],
   options: DeleteListedOptions<O>,
 ): Promise<void> {
@@ -51,13 +51,13 @@ export async function deleteListed<O extends ListedObject>(
   if (!first) return;
   const { signal } = options;
   const call = new Operation("delete", "delete", { ifMatch: "", signal });
-  const { driver } = await call.run(() => call.bucket(reach, first.path));
-  await new ListedDelete(reach, call, driver, options).delete(objects);
+  const { driver } = await call.run(() => call.bucket(registry, first.path));
+  await new ListedDelete(registry, call, driver, options).delete(objects);
 }
 
 class ListedDelete<O extends ListedObject> {
   constructor(
-    readonly reach: DriverRegistry,
+    readonly registry: DriverRegistry,
     readonly call: Operation,
     readonly driver: Driver,
     readonly options: DeleteListedOptions<O>,
@@ -191,15 +191,15 @@ class ListedDelete<O extends ListedObject> {
   /** Its failures name this object. */
   async #callOf({ path }: O): Promise<Operation> {
     const call = new Operation("delete", "delete", { ifMatch: "", signal: this.options.signal });
-    await call.bucket(this.reach, path);
+    await call.bucket(this.registry, path);
     return call;
   }
 
   /** Runs `work` on each object. Tells of those that it says are gone, and of failures. */
   async #each(objects: readonly O[], work: (object: O) => Promise<typeof GONE | undefined>): Promise<void> {
-    const { lanes, onDone, signal } = this.options;
+    const { slots, onDone, signal } = this.options;
     const one = async (object: O) => {
-      const leave = await lanes.acquire(1, signal);
+      const leave = await slots.acquire(1, signal);
       try {
         signal?.throwIfAborted();
         const outcome = await work(object).catch((error: unknown) => {

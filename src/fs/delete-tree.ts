@@ -22,10 +22,10 @@ export async function checkDeletable({ key, driver }: ResolvedObject, init: Dele
 export async function removeTree(
   batch: Batch,
   call: Operation,
-  reached: ResolvedObject,
+  resolved: ResolvedObject,
   { signal }: DeleteOptions,
 ): Promise<void> {
-  const { key, driver } = reached;
+  const { key, driver } = resolved;
   const remove = (targets: readonly ObjectIdentifier[], count?: number) =>
     deleteIn(batch, { call, driver }, targets, signal, count);
   if (key !== "" && (await driver.fileSystem?.isLink(key))) return remove([{ key }]);
@@ -34,7 +34,7 @@ export async function removeTree(
   // The object itself joins a page that has room, so that it costs no extra request.
   const last: ObjectIdentifier[] = key === "" ? [] : [{ key }];
   try {
-    for await (const page of pagesOf(batch, call, reached, signal)) {
+    for await (const page of pagesOf(batch, call, resolved, signal)) {
       await running;
       const targets = page.map((item) => ({ key: item.key }));
       if (targets.length < BATCH) targets.push(...last.splice(0));

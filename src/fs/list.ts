@@ -36,18 +36,18 @@ export interface ListResult extends AsyncGenerator<ListEntry, void, undefined> {
 }
 
 /** Lists one directory, or everything below it. Sends no request before the first entry or page is asked for. */
-export function list(reach: DriverRegistry, at: PathLike, init: ListOptions): ListResult {
-  return Object.assign(entriesOf(reach, at, init), {
-    byPage: (options: PageOptions = {}) => pagesOf(reach, at, init, options),
+export function list(registry: DriverRegistry, at: PathLike, init: ListOptions): ListResult {
+  return Object.assign(entriesOf(registry, at, init), {
+    byPage: (options: PageOptions = {}) => pagesOf(registry, at, init, options),
   });
 }
 
-async function* entriesOf(reach: DriverRegistry, at: PathLike, init: ListOptions) {
-  for await (const one of found(reach, at, init)) if (one !== MORE) yield one;
+async function* entriesOf(registry: DriverRegistry, at: PathLike, init: ListOptions) {
+  for await (const one of found(registry, at, init)) if (one !== MORE) yield one;
 }
 
-async function* pagesOf(reach: DriverRegistry, at: PathLike, init: ListOptions, options: PageOptions) {
-  const all = found(reach, at, init, options);
+async function* pagesOf(registry: DriverRegistry, at: PathLike, init: ListOptions, options: PageOptions) {
+  const all = found(registry, at, init, options);
   const { size = PAGE } = options ?? {};
   let entries: ListEntry[] = [];
   for await (const one of all) {
@@ -67,7 +67,7 @@ const MORE = Symbol("more");
 
 /** Yields the entries up to the limit, and `MORE` if others follow and pages are asked for. */
 async function* found(
-  reach: DriverRegistry,
+  registry: DriverRegistry,
   at: PathLike,
   init: ListOptions,
   pages?: PageOptions,
@@ -81,7 +81,7 @@ async function* found(
     checkCount("limit", limit, 1);
     if (versions && pages !== undefined)
       throw invalid("byPage goes on after a key, and would pass over other versions of it; list versions in one go");
-    const { path, key, driver } = await call.bucket(reach, at);
+    const { path, key, driver } = await call.bucket(registry, at);
     const prefix = key === "" ? "" : `${key}/`;
     const batch = new Batch();
     const listed = driver.list(prefix, {

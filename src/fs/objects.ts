@@ -35,20 +35,20 @@ const OVER_ONE_CONNECTION: ReadStrategy = { stream: readStream, whole: readAll }
  * error of the caller's own body.
  */
 export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisposable {
-  readonly #reach: DriverRegistry<D>;
+  readonly #registry: DriverRegistry<D>;
   readonly #shared: DriverContext;
   readonly #reads: ReadStrategy;
 
   /** @internal Use `createObjects`, `createStorage` or `openStorage`. */
-  constructor(reach: DriverRegistry<D>, shared: DriverContext, reads = OVER_ONE_CONNECTION) {
-    this.#reach = reach;
+  constructor(registry: DriverRegistry<D>, shared: DriverContext, reads = OVER_ONE_CONNECTION) {
+    this.#registry = registry;
     this.#shared = shared;
     this.#reads = reads;
   }
 
   /** @internal The codecs that `compression` can name. */
   get codecs(): Codecs {
-    return this.#reach.kit.codecs;
+    return this.#registry.context.codecs;
   }
 
   /**
@@ -58,7 +58,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    * @example const { size, etag } = await storage.stat("s3://bucket/data.csv");
    */
   stat(at: PathLike, init: ObjectStatOptions = {}): Promise<ObjectInfo> {
-    return onObject(this.#reach, "stat", at, init, STAT, ({ key, driver }) => {
+    return onObject(this.#registry, "stat", at, init, STAT, ({ key, driver }) => {
       const { version, signal } = init;
       return driver.stat(key, { version, signal });
     });
@@ -92,9 +92,9 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     try {
       checkOptions("read", init, READ);
       const wanted = this.#wanted(init);
-      const reached = await call.object(this.#reach, at);
-      const decode = decoding(reached, init);
-      const { body } = await this.#reads.stream(reached.driver, reached.key, wanted);
+      const resolved = await call.object(this.#registry, at);
+      const decode = decoding(resolved, init);
+      const { body } = await this.#reads.stream(resolved.driver, resolved.key, wanted);
       yield* decode(abortable(body, init.signal));
     } catch (error) {
       throw call.toStorageError(error);
@@ -108,11 +108,11 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    * @example const head = await storage.bytes("s3://bucket/big.bin", { start: 0, end: 1024 });
    */
   bytes(at: PathLike, init: ObjectReadOptions = {}): Promise<Uint8Array> {
-    return onObject(this.#reach, "read", at, init, READ, async (reached) => {
-      const { key, driver } = reached;
+    return onObject(this.#registry, "read", at, init, READ, async (resolved) => {
+      const { key, driver } = resolved;
       const wanted = this.#wanted(init);
       if (init.compression == null) return this.#reads.whole(driver, key, wanted);
-      const decode = decoding(reached, init);
+      const decode = decoding(resolved, init);
       const { body } = await this.#reads.stream(driver, key, wanted);
       return collect(decode(abortable(body, init.signal)));
     });
@@ -142,7 +142,7 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    * @example const { etag } = await storage.write("s3://bucket/a.txt", "text", { ifAbsent: true });
    */
   write(at: PathLike, body: Body, init: ObjectWriteOptions = {}): Promise<WriteResult> {
-    return onObject(this.#reach, "write", at, init, WRITE, (reached) => writeObject(reached, body, init));
+    return onObject(this.#registry, "write", at, init, WRITE, (resolved) => writeObject(resolved, body, init));
   }
 
   /**
@@ -152,14 +152,14 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    */
   async delete(at: PathLike, init: DeleteObjectOptions = {}): Promise<void> {
     const { version, signal } = init;
-    await onObject(this.#reach, "delete", at, init, REMOVE, ({ key, driver }) =>
+    await onObject(this.#registry, "delete", at, init, REMOVE, ({ key, driver }) =>
       driver.delete([version === undefined ? { key } : { key, version }], { signal }),
     );
   }
 
   /** Releases sockets and caches; every later call fails. */
   close(): Promise<void> {
-    return this.#reach.close();
+    return this.#registry.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -27,15 +27,15 @@ const WRITES: readonly string[] = ["write", "writeJson"];
  * a Storage that publishes nothing.
  */
 export class ObservedStorage extends Storage {
-  readonly #reach: DriverRegistry;
+  readonly #registry: DriverRegistry;
   readonly #shared: DriverContext;
   readonly #plain: Storage;
 
-  constructor(reach: DriverRegistry, shared: DriverContext) {
-    super(reach, shared);
-    this.#reach = reach;
+  constructor(registry: DriverRegistry, shared: DriverContext) {
+    super(registry, shared);
+    this.#registry = registry;
     this.#shared = shared;
-    this.#plain = new Storage(reach, shared);
+    this.#plain = new Storage(registry, shared);
   }
 
   static {
@@ -73,7 +73,7 @@ export class ObservedStorage extends Storage {
   }
 
   override at(base: PathLike): Storage {
-    return new ObservedStorage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
+    return new ObservedStorage(new Scope(this.#registry, this.#registry.path(base)), this.#shared);
   }
 
   override buckets(account: string): Buckets {
@@ -104,7 +104,7 @@ export class ObservedStorage extends Storage {
   /** Returns the path of an argument that is one. What is refused can hold a password. */
   #path(at: unknown): StoragePath | undefined {
     try {
-      return this.#reach.path(at as PathLike);
+      return this.#registry.path(at as PathLike);
     } catch {
       return undefined;
     }

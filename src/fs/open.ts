@@ -38,8 +38,8 @@ const NOWHERE: ConnectionSource = { name: "the option connections, which was lef
 
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function createStorage(options: CreateStorageOptions): Storage {
-  const { reach, shared } = assemble(options);
-  return new ObservedStorage(reach, Object.assign(shared, { observe: observed }));
+  const { registry, shared } = assemble(options);
+  return new ObservedStorage(registry, Object.assign(shared, { observe: observed }));
 }
 
 /**
@@ -47,13 +47,13 @@ export function createStorage(options: CreateStorageOptions): Storage {
  * bundles.
  */
 export function createObjects(options: CreateStorageOptions<ObjectDriver>): Objects {
-  const { reach, shared } = assemble(options);
-  return new Objects(reach, shared);
+  const { registry, shared } = assemble(options);
+  return new Objects(registry, shared);
 }
 
 function assemble<D extends ObjectDriver>(
   options: CreateStorageOptions<D>,
-): { reach: DriverRegistry<D>; shared: DriverContext } {
+): { registry: DriverRegistry<D>; shared: DriverContext } {
   checkOptions("createStorage", options, NAMES as OptionNames<CreateStorageOptions<D>>);
   const { drivers, codecs = [], connections = NOWHERE, contentTypeOf = () => undefined, env = process.env } = options;
   const shared: DriverContext = {
@@ -61,9 +61,9 @@ function assemble<D extends ObjectDriver>(
     downloads: memoryLimiter(),
     env,
   };
-  const kit: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
-  const reach = new BucketDrivers(bySchemes(drivers), connections, shared, kit);
-  return { reach, shared };
+  const context: StorageContext = { codecs: codecsOf(codecs), contentTypeOf, written: new WeakSet() };
+  const registry = new BucketDrivers(bySchemes(drivers), connections, shared, context);
+  return { registry, shared };
 }
 
 function bySchemes<D extends ObjectDriver>(drivers: readonly DriverFactory<D>[]): ReadonlyMap<string, OpenDriver<D>> {

@@ -19,7 +19,7 @@ export interface ResolvedObject<D extends ObjectDriver = Driver> {
   path: StoragePath;
   key: string;
   driver: D;
-  kit: StorageContext;
+  context: StorageContext;
 }
 
 interface Init {
@@ -51,26 +51,26 @@ export class Operation {
   }
 
   /** Returns the path alone, for steps that need no driver yet. */
-  path(reach: Pick<DriverRegistry, "path">, at: PathLike): StoragePath {
+  path(registry: Pick<DriverRegistry, "path">, at: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
-    const path = reach.path(at);
+    const path = registry.path(at);
     this.#path = String(path);
     return path;
   }
 
   /** Resolves the driver of a bucket. */
-  async bucket<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(reach, at);
-    const driver = await orAbort(reach.driver(path), this.#signal);
+  async bucket<D extends ObjectDriver>(registry: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
+    const path = this.path(registry, at);
+    const driver = await orAbort(registry.driver(path), this.#signal);
     this.#driver = driver;
-    return { path, key: path.key, driver, kit: reach.kit };
+    return { path, key: path.key, driver, context: registry.context };
   }
 
   /** Checks the key, then resolves the driver of an object. */
-  object<D extends ObjectDriver>(reach: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(reach, at);
+  object<D extends ObjectDriver>(registry: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
+    const path = this.path(registry, at);
     checkKey(path);
-    return this.bucket(reach, path);
+    return this.bucket(registry, path);
   }
 
   /** Runs `work` and converts its failure for the caller; `then` may replace the converted error. */
@@ -108,17 +108,17 @@ export class Operation {
 
 /** Runs one verb on one object, with options of these names. */
 export function onObject<T, D extends ObjectDriver, I extends Init>(
-  reach: DriverRegistry<D>,
+  registry: DriverRegistry<D>,
   op: OperationContext["op"],
   at: PathLike,
   init: I,
   names: OptionNames<I>,
-  work: (reached: ResolvedObject<D>) => Promise<T>,
+  work: (resolved: ResolvedObject<D>) => Promise<T>,
 ): Promise<T> {
   const call = new Operation(op, op, init);
   return call.run(async () => {
     checkOptions(op, init, names);
-    return work(await call.object(reach, at));
+    return work(await call.object(registry, at));
   });
 }
 

@@ -41,9 +41,9 @@ export interface LimitedReadRequest extends ReadRequest {
 }
 
 /** How many ranges are in flight, and what it learns from them. */
-type Lanes = Pick<AdaptiveConcurrency, "limit" | "recordBytes" | "recordRefusal">;
+type Concurrency = Pick<AdaptiveConcurrency, "limit" | "recordBytes" | "recordRefusal">;
 
-function fixedConcurrency(limit: number): Lanes {
+function fixedConcurrency(limit: number): Concurrency {
   return { limit, recordBytes() {}, recordRefusal() {} };
 }
 
@@ -88,9 +88,9 @@ export async function readAllParallel(
   if (parallel !== undefined || !pinned.isCertain || !isWorthRanges(driver, size))
     return collect(abortable(body, signal), { size });
   const into = Buffer.allocUnsafeSlow(size);
-  const lanes = new AdaptiveConcurrency(MOST_OF_ARRAY, RANGE);
+  const concurrency = new AdaptiveConcurrency(MOST_OF_ARRAY, RANGE);
   let at = 0;
-  for await (const chunk of abortable(streamInOrder(opened, wanted, lanes, { into }), signal)) {
+  for await (const chunk of abortable(streamInOrder(opened, wanted, concurrency, { into }), signal)) {
     if (chunk.buffer !== into.buffer) into.set(chunk, at);
     at += chunk.byteLength;
   }
@@ -124,7 +124,7 @@ async function fill(
   const stop = new LinkedAbortController(signal);
   const rest = withSignal(stop.signal, pinned);
   let next = RANGE;
-  async function lane(first?: ResumableBody): Promise<void> {
+  async function worker(first?: ResumableBody): Promise<void> {
     if (first) await place(first, into.subarray(0, RANGE), stop.signal);
     while (next < size) {
       const at = next;
@@ -134,7 +134,7 @@ async function fill(
     }
   }
   try {
-    await settleAll([lane(body), ...Array.from({ length: parallel - 1 }, () => lane())], stop);
+    await settleAll([worker(body), ...Array.from({ length: parallel - 1 }, () => worker())], stop);
     return into;
   } finally {
     stop.dispose();
@@ -160,8 +160,8 @@ async function settleAll(tasks: readonly Promise<void>[], stop: LinkedAbortContr
 /** Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array. */
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
-function streamInOrder(opened: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room): ByteStream {
-  const delivery = new Delivery(new OrderedRead(opened, wanted, lanes, room));
+function streamInOrder(opened: OpenedRead, wanted: ReadRequest, concurrency: Concurrency, room: Room): ByteStream {
+  const delivery = new Delivery(new OrderedRead(opened, wanted, concurrency, room));
   return { [Symbol.asyncIterator]: () => delivery };
 }
 
@@ -189,12 +189,12 @@ class Delivery implements AsyncIterator<Uint8Array> {
 }
 
 /**
- * Delivers a range in order: from an open response, and behind it from ranges fetched ahead, as many as `lanes` says. A
+ * Delivers a range in order: from an open response, and behind it from ranges fetched ahead, as many as `concurrency` says. A
  * response that reaches to the end is cut off for them, once the first of them has shown that the server answers it.
  */
 class OrderedRead {
   readonly #first: ResumableBody;
-  readonly #lanes: Lanes;
+  readonly #concurrency: Concurrency;
   readonly #room: Room;
   readonly #start: number;
   readonly #end: number;
@@ -208,15 +208,15 @@ class OrderedRead {
   #next: number;
   #rangesHelp = true;
 
-  constructor({ pinned, info, body }: OpenedRead, wanted: ReadRequest, lanes: Lanes, room: Room) {
+  constructor({ pinned, info, body }: OpenedRead, wanted: ReadRequest, concurrency: Concurrency, room: Room) {
     this.#first = body;
-    this.#lanes = lanes;
+    this.#concurrency = concurrency;
     this.#room = room;
     this.#start = wanted.start;
     // A range may start past the end.
     this.#end = Math.max(wanted.start, clampEnd(wanted.end, info.size));
     this.#stop = new LinkedAbortController(wanted.signal);
-    this.#pinned = new WatchedRead(this.#stop.signal, pinned, lanes);
+    this.#pinned = new WatchedRead(this.#stop.signal, pinned, concurrency);
     this.#at = wanted.start;
     this.#until = wanted.start + body.left;
     this.#next = this.#until;
@@ -276,7 +276,7 @@ class OrderedRead {
           more = more.subarray(chunk.byteLength);
           this.#at += chunk.byteLength;
           // The clock of one response is the time that it was waited for: a slow consumer is no slow line.
-          this.#lanes.recordBytes(chunk.byteLength, this.#lanes.limit === 1 ? waited : now);
+          this.#concurrency.recordBytes(chunk.byteLength, this.#concurrency.limit === 1 ? waited : now);
           this.#prefetchMore();
           yield chunk;
           if (this.#at < this.#until || more.byteLength + response.left === 0) continue;
@@ -296,7 +296,7 @@ class OrderedRead {
   #takeOver(): void {
     const range = this.#ahead.shift();
     range?.drop();
-    this.#lanes.recordRefusal();
+    this.#concurrency.recordRefusal();
     if (range && !range.failed) {
       this.#until = range.end;
       return;
@@ -308,12 +308,12 @@ class OrderedRead {
   }
 
   #prefetchMore(): void {
-    if (!this.#rangesHelp || this.#lanes.limit === 1) return;
+    if (!this.#rangesHelp || this.#concurrency.limit === 1) return;
     if (this.#until === this.#end && this.#end - this.#at > 2 * RANGE && this.#ahead.length === 0) {
       this.#until = this.#at + RANGE;
       this.#next = this.#until;
     }
-    for (; this.#next < this.#end && this.#ahead.length < this.#lanes.limit - 1; this.#next += RANGE) {
+    for (; this.#next < this.#end && this.#ahead.length < this.#concurrency.limit - 1; this.#next += RANGE) {
       const end = Math.min(this.#next + RANGE, this.#end);
       this.#ahead.push(new PrefetchedRange(this.#pinned, this.#next, end, this.#memory(end), this.#moved));
     }
@@ -321,7 +321,7 @@ class OrderedRead {
 
   /** A range that moves may show that more of them pay while the consumer waits for one. */
   readonly #moved = (bytes: number): void => {
-    this.#lanes.recordBytes(bytes, performance.now());
+    this.#concurrency.recordBytes(bytes, performance.now());
     this.#prefetchMore();
   };
 
@@ -337,23 +337,23 @@ class OrderedRead {
 
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(["Throttled", "Timeout", "Unavailable"]);
 
-/** Tells `lanes` of every request that the server refused, or that broke. */
+/** Tells `concurrency` of every request that the server refused, or that broke. */
 class WatchedRead extends ResumableRead {
-  readonly #lanes: Lanes;
+  readonly #concurrency: Concurrency;
 
-  constructor(signal: AbortSignal, { driver, key, info, version }: ResumableRead, lanes: Lanes) {
+  constructor(signal: AbortSignal, { driver, key, info, version }: ResumableRead, concurrency: Concurrency) {
     const read: ObjectDriver["read"] = async (...request) => {
       const answer = await driver.read(...request);
-      if ((answer.attempts ?? 1) > 1) lanes.recordRefusal();
+      if ((answer.attempts ?? 1) > 1) concurrency.recordRefusal();
       return answer;
     };
     super({ read, codeOf: (...failed) => driver.codeOf(...failed) }, key, info, version, signal);
-    this.#lanes = lanes;
+    this.#concurrency = concurrency;
   }
 
   override codeOf(error: unknown): ErrorCode {
     const code = super.codeOf(error);
-    if (REFUSALS.has(code)) this.#lanes.recordRefusal();
+    if (REFUSALS.has(code)) this.#concurrency.recordRefusal();
     return code;
   }
 }

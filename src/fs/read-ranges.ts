@@ -42,9 +42,9 @@ export async function fetchRanges(
   driver: ObjectDriver,
   key: string,
   ranges: readonly ByteRange[],
-  options: Partial<Pick<ReadRequest, "ifMatch" | "version" | "signal">> & { budget: MemoryLimiter },
+  options: Partial<Pick<ReadRequest, "ifMatch" | "version" | "signal">> & { limiter: MemoryLimiter },
 ): Promise<Uint8Array[]> {
-  const { ifMatch, version, signal, budget } = options;
+  const { ifMatch, version, signal, limiter } = options;
   const groups = groupRanges(ranges);
   const results: Uint8Array[] = ranges.map(() => new Uint8Array(0));
   const [first] = groups;
@@ -56,7 +56,7 @@ export async function fetchRanges(
     const why = "the server gives the object no ETag, so ranges that are far apart may be of different versions";
     throw failure("Unsupported", `${why}; read them one by one`);
   }
-  await fetchGroups(opened, groups, budget, signal, (group, data) => {
+  await fetchGroups(opened, groups, limiter, signal, (group, data) => {
     for (const index of group.members) results[index] = sliceOf(group, data, ranges[index]!);
   });
   return results;
@@ -88,16 +88,16 @@ type Take = (group: Group, data: Uint8Array) => void;
 async function fetchGroups(
   { pinned, info, body }: OpenedRead,
   [first, ...others]: readonly Group[],
-  budget: MemoryLimiter,
+  limiter: MemoryLimiter,
   signal: AbortSignal | undefined,
   take: Take,
 ): Promise<void> {
   const stop = new LinkedAbortController(signal);
-  const lanes = memoryLimiter(PARALLEL_WHOLE, Number.POSITIVE_INFINITY);
+  const slots = memoryLimiter(PARALLEL_WHOLE, Number.POSITIVE_INFINITY);
   const one = async (group: Group, read: (from: ResumableRead) => ResumableBody) => {
     try {
-      const leave = await lanes.acquire(1, stop.signal);
-      await fetchOne(group, read(withSignal(stop.signal, pinned)), budget, stop.signal, take).finally(leave);
+      const leave = await slots.acquire(1, stop.signal);
+      await fetchOne(group, read(withSignal(stop.signal, pinned)), limiter, stop.signal, take).finally(leave);
     } catch (error) {
       stop.abort(error);
     }
@@ -115,12 +115,12 @@ async function fetchGroups(
 async function fetchOne(
   group: Group,
   body: ResumableBody,
-  budget: MemoryLimiter,
+  limiter: MemoryLimiter,
   signal: AbortSignal,
   take: Take,
 ): Promise<void> {
   const size = body.left;
-  const release = await held(budget.acquire(size, signal), body);
+  const release = await held(limiter.acquire(size, signal), body);
   try {
     take(group, await collect(abortable(body, signal), { size }));
   } finally {

@@ -15,7 +15,7 @@ export type BucketLocation = Pick<StoragePath, "scheme" | "connectionId" | "buck
 
 /** The drivers of a Storage, and what its verbs take for paths. */
 export interface DriverRegistry<D extends ObjectDriver = Driver> {
-  readonly kit: StorageContext;
+  readonly context: StorageContext;
   /** The key below which all paths lie, if they are relative to one. */
   readonly below?: string;
   /** Returns what a caller gave as a path. */
@@ -28,7 +28,7 @@ export interface DriverRegistry<D extends ObjectDriver = Driver> {
 }
 
 export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverRegistry<D> {
-  readonly kit: StorageContext;
+  readonly context: StorageContext;
   readonly #schemes: ReadonlyMap<string, OpenDriver<D>>;
   readonly #connections: ConnectionSource;
   readonly #shared: DriverContext;
@@ -40,12 +40,12 @@ export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverReg
     schemes: ReadonlyMap<string, OpenDriver<D>>,
     connections: ConnectionSource,
     shared: DriverContext,
-    kit: StorageContext,
+    context: StorageContext,
   ) {
     this.#schemes = schemes;
     this.#connections = connections;
     this.#shared = shared;
-    this.kit = kit;
+    this.context = context;
   }
 
   path(at: PathLike): StoragePath {

@@ -11,8 +11,8 @@ export class SharedDrivers implements DriverRegistry {
     this.#whole = whole;
   }
 
-  get kit(): StorageContext {
-    return this.#whole.kit;
+  get context(): StorageContext {
+    return this.#whole.context;
   }
 
   get below(): string {

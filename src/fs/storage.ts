@@ -70,16 +70,16 @@ const IN_PARALLEL: ReadStrategy = { stream: readParallel, whole: readAllParallel
 
 /** Objects by URL, on every provider: all verbs, one set of options, one kind of error. */
 export class Storage extends Objects<Driver> {
-  readonly #reach: DriverRegistry;
+  readonly #registry: DriverRegistry;
   readonly #shared: DriverContext;
   readonly #copies: Copies;
 
   /** @internal Use `openStorage`. */
-  constructor(reach: DriverRegistry, shared: DriverContext) {
-    super(reach, shared, IN_PARALLEL);
-    this.#reach = reach;
+  constructor(registry: DriverRegistry, shared: DriverContext) {
+    super(registry, shared, IN_PARALLEL);
+    this.#registry = registry;
     this.#shared = shared;
-    this.#copies = new Copies(reach, this, shared.downloads);
+    this.#copies = new Copies(registry, this, shared.downloads);
   }
 
   /**
@@ -91,7 +91,7 @@ export class Storage extends Objects<Driver> {
   override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo & { path: StoragePath }> {
     const keyed = this.#keyed(init);
     if (keyed) return keyed.storage.stat(at, keyed.init);
-    return onObject(this.#reach, "stat", at, init, STAT_WITH_TAGS, async ({ path, key, driver }) => {
+    return onObject(this.#registry, "stat", at, init, STAT_WITH_TAGS, async ({ path, key, driver }) => {
       const { version, tags, signal } = init;
       return { path, ...(await driver.stat(key, { version, tags, signal })) };
     });
@@ -113,15 +113,15 @@ export class Storage extends Objects<Driver> {
    */
   override write(at: PathLike, body: WriteBody, init: WriteOptions = {}): Promise<WriteResult> {
     const { encryption } = init ?? {};
-    const reach = encryption === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { encryption });
-    return onObject(reach, "write", at, init, WRITE_WITH_ATTRIBUTES, async (reached) => {
-      const { driver, kit } = reached;
+    const registry = encryption === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { encryption });
+    return onObject(registry, "write", at, init, WRITE_WITH_ATTRIBUTES, async (resolved) => {
+      const { driver, context } = resolved;
       const more = checkMore(init, driver);
       const { body: bytes, contentType } = unwrapBody(body);
       const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
-      if (init.checksum === undefined) return writeObject(reached, bytes, typed, more);
-      const { checksum, ...checked } = await verifyChecksum(bytes, init, driver, kit.written);
-      return writeObject(reached, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
+      if (init.checksum === undefined) return writeObject(resolved, bytes, typed, more);
+      const { checksum, ...checked } = await verifyChecksum(bytes, init, driver, context.written);
+      return writeObject(resolved, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
     });
   }
 
@@ -142,9 +142,9 @@ export class Storage extends Objects<Driver> {
       checkOptions("get", init, READ_WITH_LAST);
       const { last } = init;
       const wanted = Object.assign(checkReadWithLast(init), { limiter: this.#shared.downloads });
-      const reached = await call.object(this.#reach, at);
-      const decode = decoding(reached, init);
-      const { key, driver } = reached;
+      const resolved = await call.object(this.#registry, at);
+      const decode = decoding(resolved, init);
+      const { key, driver } = resolved;
       const { info, body } = await (last === undefined
         ? readParallel(driver, key, wanted)
         : readLast(driver, key, last, wanted));
@@ -209,7 +209,7 @@ export class Storage extends Objects<Driver> {
   writeJson(at: PathLike, value: unknown, init: WriteOptions = {}): Promise<WriteResult> {
     const call = new Operation("write", "write", {});
     return call.run(async () => {
-      call.path(this.#reach, at);
+      call.path(this.#registry, at);
       return this.write(at, jsonText(value), { ...init, contentType: init.contentType ?? "application/json" });
     });
   }
@@ -230,7 +230,7 @@ export class Storage extends Objects<Driver> {
     const call = new Operation("update", "write", { signal: init?.signal });
     return call.run(async () => {
       checkOptions("update", init, UPDATE);
-      const path = call.path(this.#reach, at);
+      const path = call.path(this.#registry, at);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
       return updateObject(this, path, change, init);
     });
@@ -247,8 +247,8 @@ export class Storage extends Objects<Driver> {
    */
   setAttributes(at: PathLike, changes: AttributeChanges, init: SetAttributesOptions = {}): Promise<WriteResult> {
     const { customerKey } = init ?? {};
-    const reach = customerKey === undefined ? this.#reach : new EncryptedDrivers(this.#reach, { customerKey });
-    return onObject(reach, "write", at, init, SET_ATTRIBUTES, (reached) => setAttributes(reached, changes, init));
+    const registry = customerKey === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { customerKey });
+    return onObject(registry, "write", at, init, SET_ATTRIBUTES, (resolved) => setAttributes(resolved, changes, init));
   }
 
   /**
@@ -260,7 +260,7 @@ export class Storage extends Objects<Driver> {
    * @example for await (const { path, size } of storage.list("s3://bucket/logs")) console.log(String(path), size);
    */
   list(at: PathLike, init: ListOptions = {}): ListResult {
-    return list(this.#reach, at, init);
+    return list(this.#registry, at, init);
   }
 
   /**
@@ -273,12 +273,12 @@ export class Storage extends Objects<Driver> {
     const call = new Operation("glob", "list", init);
     try {
       checkOptions("glob", init, GLOB);
-      const { path, key, driver } = await call.bucket(this.#reach, pattern);
+      const { path, key, driver } = await call.bucket(this.#registry, pattern);
       const batch = new Batch();
       const { signal, followLinks, onSkipped } = init;
       const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
       const unlisted = (name: string, error: unknown) => batch.fail(call.failure(name, error));
-      const { below = "" } = this.#reach;
+      const { below = "" } = this.#registry;
       // Only what the caller gave is a pattern.
       const glob = below.replace(/[*?[{]/g, "[$&]") + key.slice(below.length);
       const found = globKeys(driver, glob, { signal, followLinks, skipped, unlisted });
@@ -310,8 +310,8 @@ export class Storage extends Objects<Driver> {
   ranges(at: PathLike, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
     const keyed = this.#keyed(init);
     if (keyed) return keyed.storage.ranges(at, ranges, keyed.init);
-    return onObject(this.#reach, "read", at, init, RANGES, ({ key, driver }) =>
-      fetchRanges(driver, key, ranges.map(checkRange), { ...init, budget: this.#shared.downloads }),
+    return onObject(this.#registry, "read", at, init, RANGES, ({ key, driver }) =>
+      fetchRanges(driver, key, ranges.map(checkRange), { ...init, limiter: this.#shared.downloads }),
     );
   }
 
@@ -363,7 +363,7 @@ export class Storage extends Objects<Driver> {
   sync(from: PathLike, to: PathLike, init: SyncOptions = {}): Promise<SyncSummary> {
     const copyTree = (copying: CopyOptions, options: TreeOptions) =>
       this.#copies.run("sync", from, to, copying, options);
-    return sync(this.#reach, this, copyTree, [from, to], init);
+    return sync(this.#registry, this, copyTree, [from, to], init);
   }
 
   /**
@@ -375,16 +375,16 @@ export class Storage extends Objects<Driver> {
     const { recursive, version, ifMatch, signal } = init;
     if (ifMatch !== undefined) return this.#copies.deleteIfMatch(toPathList(at), init);
     if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
-    const trees: { call: Operation; reached: ResolvedObject }[] = [];
+    const trees: { call: Operation; resolved: ResolvedObject }[] = [];
     for (const one of toPathList(at)) {
       const call = new Operation("delete", "delete", { signal });
-      const reached = await call.run(() => call.bucket(this.#reach, one));
-      await call.run(() => checkDeletable(reached, init));
-      trees.push({ call, reached });
+      const resolved = await call.run(() => call.bucket(this.#registry, one));
+      await call.run(() => checkDeletable(resolved, init));
+      trees.push({ call, resolved });
     }
     const batch = new Batch();
-    for (const { call, reached } of trees) {
-      const removed = call.run(() => removeTree(batch, call, reached, init));
+    for (const { call, resolved } of trees) {
+      const removed = call.run(() => removeTree(batch, call, resolved, init));
       await removed.catch((error: unknown) => {
         if (signal?.aborted || trees.length === 1) throw error;
         batch.fail({ path: call.at, error });
@@ -394,8 +394,8 @@ export class Storage extends Objects<Driver> {
   }
 
   /** @internal For operations that bundles of the verbs alone leave out. */
-  get reach(): DriverRegistry {
-    return this.#reach;
+  get registry(): DriverRegistry {
+    return this.#registry;
   }
 
   /**
@@ -407,7 +407,7 @@ export class Storage extends Objects<Driver> {
    * await fetch(url, { method, headers, body: "data" });
    */
   signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<SignedUrl> {
-    return signedUrl(this.#reach, at, init);
+    return signedUrl(this.#registry, at, init);
   }
 
   /**
@@ -417,7 +417,7 @@ export class Storage extends Objects<Driver> {
    * @example const { url, fields } = await storage.signedPost("s3://bucket/uploads/", { prefix: true, maxBytes: 1e6 });
    */
   signedPost(at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
-    return signedPost(this.#reach, at, init);
+    return signedPost(this.#registry, at, init);
   }
 
   /**
@@ -431,7 +431,7 @@ export class Storage extends Objects<Driver> {
    * for await (const { path } of tenant.list("")) await tenant.delete(path);
    */
   at(base: PathLike): Storage {
-    return new Storage(new Scope(this.#reach, this.#reach.path(base)), this.#shared);
+    return new Storage(new Scope(this.#registry, this.#registry.path(base)), this.#shared);
   }
 
   /**
@@ -444,14 +444,14 @@ export class Storage extends Objects<Driver> {
    * for await (const { name, created } of buckets.list()) console.log(name, created);
    */
   buckets(account: string): Buckets {
-    return new Buckets(this.#reach, account);
+    return new Buckets(this.#registry, account);
   }
 
   /** Returns the Storage that reads with the customer's key of these options, and the other options. */
   #keyed<I extends KeyOptions>(init: I): { storage: Storage; init: Omit<I, "customerKey"> } | undefined {
     if (init?.customerKey === undefined) return undefined;
     const { customerKey, ...rest } = init;
-    return { storage: new Storage(new EncryptedDrivers(this.#reach, { customerKey }), this.#shared), init: rest };
+    return { storage: new Storage(new EncryptedDrivers(this.#registry, { customerKey }), this.#shared), init: rest };
   }
 
   async *#readLast(at: PathLike, init: ReadOptions): ByteStream {
@@ -465,7 +465,7 @@ export class Storage extends Objects<Driver> {
     const groups = new Map<ObjectDriver, { call: Operation; targets: ObjectIdentifier[] }>();
     for (const one of paths) {
       const call = new Operation("delete", "delete", { signal });
-      const { key, driver } = await call.run(() => call.object(this.#reach, one));
+      const { key, driver } = await call.run(() => call.object(this.#registry, one));
       const group = groups.get(driver) ?? { call, targets: [] };
       groups.set(driver, group);
       group.targets.push(version === undefined ? { key } : { key, version });

@@ -79,7 +79,7 @@ interface Verbs {
 type CopyTree = (init: CopyOptions, options: TreeOptions) => Promise<void>;
 
 export async function sync(
-  reach: DriverRegistry,
+  registry: DriverRegistry,
   storage: Verbs,
   copyTree: CopyTree,
   [from, to]: readonly [PathLike, PathLike],
@@ -90,11 +90,11 @@ export async function sync(
   const writing = new Operation("sync", "list", { signal });
   return call.run(async () => {
     const chosen = checkSync(init);
-    const source = await call.bucket(reach, from);
-    const target = await writing.run(() => writing.bucket(reach, to));
+    const source = await call.bucket(registry, from);
+    const target = await writing.run(() => writing.bucket(registry, to));
     if (await areNested(source, target))
       throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
-    if (init?.delete) refuseOneBucket(reach, source.path, target.path);
+    if (init?.delete) refuseOneBucket(registry, source.path, target.path);
     const there = await writing.run(() => listTree(target, init));
     const run = new Sync(storage, source, target, { ...init, chosen, there });
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
@@ -109,8 +109,8 @@ export async function sync(
 }
 
 /** Two connections can lead to one bucket, where a tree of the target can hold the source. */
-function refuseOneBucket(reach: DriverRegistry, from: StoragePath, to: StoragePath): void {
-  if (from.bucket !== to.bucket || reach.opener(from.scheme) !== reach.opener(to.scheme)) return;
+function refuseOneBucket(registry: DriverRegistry, from: StoragePath, to: StoragePath): void {
+  if (from.bucket !== to.bucket || registry.opener(from.scheme) !== registry.opener(to.scheme)) return;
   if (from.key !== to.key && (isWithin(from.key, to.key) || isWithin(to.key, from.key)))
     throw invalid(
       `${from} and ${to} may lie in one bucket, one in the other: a sync that deletes could empty its source`,

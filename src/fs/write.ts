@@ -29,21 +29,21 @@ const UNKNOWN_TYPE = "application/octet-stream";
  * besides that in `init`.
  */
 export function writeObject(
-  reached: ResolvedObject<ObjectDriver>,
+  resolved: ResolvedObject<ObjectDriver>,
   body: Body,
   init: ObjectWriteOptions,
   more?: ObjectAttributes & Pick<DriverWriteOptions, "checksum">,
 ): Promise<WriteResult> {
-  const { path, key, driver, kit } = reached;
+  const { path, key, driver, context } = resolved;
   const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
   checkConditions(ifAbsent, ifMatch);
   checkCount("size", size, 0);
-  const contentType = init.contentType ?? kit.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
+  const contentType = init.contentType ?? context.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
   checkHeader("contentType", contentType);
-  checkUnread(body, kit.written);
+  checkUnread(body, context.written);
   const metadata = checkMetadata(init.metadata);
   const source = sizedBody(body, size);
-  const encode = encoding(reached, init);
+  const encode = encoding(resolved, init);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
   const options = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
   return driver.write(key, abortable(stored.bytes, signal), options);
@@ -69,16 +69,16 @@ async function* tagCallerErrors(bytes: ByteStream): ByteStream {
 
 // Where codecs meet paths.
 
-type Place = Pick<ResolvedObject<ObjectDriver>, "path" | "kit">;
+type Place = Pick<ResolvedObject<ObjectDriver>, "path" | "context">;
 
 type Stage = (bytes: ByteStream) => ByteStream;
 
 const asIs: Stage = (bytes) => bytes;
 
 /** Returns the codec that `compression` selects for this path; none for null and for an unknown suffix. */
-export function codecOf(compression: Compression | undefined, { path, kit }: Place): Codec | undefined {
+export function codecOf(compression: Compression | undefined, { path, context }: Place): Codec | undefined {
   if (compression == null) return undefined;
-  return compression === "infer" ? kit.codecs.forSuffix(path.name) : kit.codecs.get(compression);
+  return compression === "infer" ? context.codecs.forSuffix(path.name) : context.codecs.get(compression);
 }
 
 export function decoding(place: Place, { compression, maxDecodedBytes, signal }: ObjectReadOptions): Stage {

@@ -121,10 +121,10 @@ export const MIB = 2 ** 20;
 /** Runs `work` on each item, sixteen at a time. */
 export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
   const queue = items.values();
-  const lane = async () => {
+  const worker = async () => {
     for (const item of queue) await work(item);
   };
-  await Promise.all(Array.from({ length: 16 }, lane));
+  await Promise.all(Array.from({ length: 16 }, worker));
 }
 
 /** Checks that `work` rejects with a StorageError of this code that names its location. */

@@ -758,7 +758,7 @@ export const bugs = [
   {
     name: "a slow consumer is taken for a slow line",
     file: "src/fs/parallel-read.ts",
-    find: "this.#lanes.limit === 1 ? waited : now",
+    find: "this.#concurrency.limit === 1 ? waited : now",
     replace: "now",
     tests: ["test/unit/fs/resume.test.ts"],
     only: "as many ranges as pay",
@@ -1983,7 +1983,7 @@ export const bugs = [
   {
     name: "every refusal teaches the clock",
     file: "src/fs/http/client.ts",
-    find: "if (this.#dialect.aboutTime?.(error) === false) return false;",
+    find: "if (this.#service.aboutTime?.(error) === false) return false;",
     replace: "",
     tests: ["test/hostile/errors.test.ts"],
     only: "the clock",
@@ -2102,7 +2102,7 @@ export const bugs = [
   {
     name: "a stream that was read before is stored as an empty object",
     file: "src/fs/write.ts",
-    find: "checkUnread(body, kit.written);",
+    find: "checkUnread(body, context.written);",
     replace: "",
     tests: ["test/unit/fs/refusals.test.ts"],
     only: "a body that is used up",
@@ -2206,7 +2206,7 @@ export const bugs = [
   {
     name: "a tree is refused after the one before it is gone",
     file: "src/fs/storage.ts",
-    find: "await call.run(() => checkDeletable(reached, init));",
+    find: "await call.run(() => checkDeletable(resolved, init));",
     replace: "void checkDeletable;",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a delete of several trees",

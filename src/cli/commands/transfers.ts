@@ -165,7 +165,7 @@ function withRecursive({ R, ...options }: CopyOptions): CopyOptions {
 }
 
 /** Sources copied or moved in parallel. */
-const LANES = 8;
+const WORKERS = 8;
 
 type Verb = "copy" | "move";
 
@@ -209,7 +209,7 @@ async function all(
     async () => undefined,
     async (bar) => {
       const onProgress = summed((done) => bar.at(done));
-      const lane = async () => {
+      const worker = async () => {
         for (const source of queue) {
           try {
             const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
@@ -222,7 +222,7 @@ async function all(
           }
         }
       };
-      await Promise.all(Array.from({ length: LANES }, lane));
+      await Promise.all(Array.from({ length: WORKERS }, worker));
     },
   );
   batch.check(verb, String(target), verb === "copy" ? "not copied" : "not moved");

@@ -30,10 +30,10 @@ export async function* lookAtEndpoint(session: Session, settings: Settings): Asy
 async function ask({ env, signal }: Session, { endpoint, verify }: Settings): Promise<string | undefined> {
   const origin = originOf(endpoint);
   const tls = typeof verify === "string" ? { ca: await readFile(verify) } : { rejectUnauthorized: verify };
-  const dialect: HttpOptions["dialect"] = { parseError: () => ({}) };
+  const service: HttpOptions["service"] = { parseError: () => ({}) };
   const http = await openHttp({
     protocol: origin.protocol,
-    dialect,
+    service,
     tls,
     env,
     connectTimeoutMs: TIMEOUT,

@@ -28,10 +28,10 @@ const PARALLEL = 8;
 export async function batchDelete(bulk: BatchDelete, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
   const [only, ...more] = objects;
   if (only && more.length === 0) return bulk.deleteOne(only, signal);
-  const lanes = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
+  const slots = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
   const failures: DeleteFailure[] = [];
   const tasks = batches(objects, bulk.size).map(async (batch) => {
-    const leave = await lanes.acquire(1, signal);
+    const leave = await slots.acquire(1, signal);
     failures.push(...(await deleteBatch(bulk, batch, signal).finally(leave)));
   });
   const failed = (await Promise.allSettled(tasks)).find(({ status }) => status === "rejected");

@@ -37,13 +37,13 @@ export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>
  */
 export function clientHttp(
   protocol: "http:" | "https:",
-  dialect: ServiceProtocol,
+  service: ServiceProtocol,
   gate: Gate,
   { observe }: Pick<DriverContext, "observe">,
   send: ClientSend,
 ): HttpClient {
   const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
-  const http = new Http({ protocol, dialect }, request, NO_AGENT as Agent);
+  const http = new Http({ protocol, service }, request, NO_AGENT as Agent);
   return observe ? observe(http) : http;
 }
 

@@ -91,7 +91,7 @@ async function run<P>(source: BufferedReader, transfer: Transfer<P>, options: Up
 class Transfer<P> {
   readonly limits: UploadLimits;
   readonly signal: AbortSignal;
-  readonly #lanes: MemoryLimiter;
+  readonly #slots: MemoryLimiter;
   readonly #parts: P[] = [];
   readonly #running = new Set<Promise<unknown>>();
   #begun: Promise<MultipartUpload<P>> | undefined;
@@ -105,7 +105,7 @@ class Transfer<P> {
   ) {
     this.limits = target.limits;
     this.signal = stop.signal;
-    this.#lanes = memoryLimiter(target.limits.concurrency, Number.POSITIVE_INFINITY);
+    this.#slots = memoryLimiter(target.limits.concurrency, Number.POSITIVE_INFINITY);
   }
 
   async whole({ data, size, release }: ReadPart): Promise<WriteResult> {
@@ -120,7 +120,7 @@ class Transfer<P> {
 
   /** Resolves once a lane was free and the piece is in flight. */
   async send(piece: ReadPart): Promise<void> {
-    const leave = await this.#lanes.acquire(1, this.signal).catch((error) => {
+    const leave = await this.#slots.acquire(1, this.signal).catch((error) => {
       piece.release();
       throw error;
     });

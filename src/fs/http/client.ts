@@ -93,7 +93,7 @@ interface RequestProgress {
 }
 
 export class Http implements HttpClient {
-  readonly #dialect: ServiceProtocol;
+  readonly #service: ServiceProtocol;
   readonly #wire: Transport;
   readonly #options: HttpOptions;
   readonly #budget = new RetryBudget();
@@ -109,7 +109,7 @@ export class Http implements HttpClient {
       requestTimeoutMs = Number.POSITIVE_INFINITY,
     } = options;
     this.#options = options;
-    this.#dialect = options.dialect;
+    this.#service = options.service;
     const watch = new Watchdog(Math.min(connectTimeoutMs, idleTimeoutMs, requestTimeoutMs));
     this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
   }
@@ -126,8 +126,8 @@ export class Http implements HttpClient {
     return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
       const { headers } = message;
-      if (this.#dialect.isErrorBody?.(text))
-        throw responseError(method, 500, this.#dialect.parseError(500, headers, text), undefined);
+      if (this.#service.isErrorBody?.(text))
+        throw responseError(method, 500, this.#service.parseError(500, headers, text), undefined);
       return { status, headers, text, attempts, ambiguous: ambiguous };
     });
   }
@@ -190,7 +190,7 @@ export class Http implements HttpClient {
     }
     const wait = retryAfter(headers["retry-after"], Date.now());
     return {
-      error: responseError(sent.method, status, this.#dialect.parseError(status, headers, text), wait),
+      error: responseError(sent.method, status, this.#service.parseError(status, headers, text), wait),
       headers,
       sent,
     };
@@ -201,11 +201,11 @@ export class Http implements HttpClient {
     const { error } = failed;
     request.signal?.throwIfAborted();
     error.attempts = course.attempts;
-    course.ambiguous ||= mayHaveSucceeded(error) && this.#dialect.declined?.(error) !== true;
+    course.ambiguous ||= mayHaveSucceeded(error) && this.#service.declined?.(error) !== true;
     error.ambiguous = course.ambiguous;
     if (await this.#mended(failed, course)) return;
     const { maxAttempts = this.#options.maxAttempts ?? MAX_ATTEMPTS } = request;
-    const passing = isRetryable(error) || this.#dialect.isRetryable?.(error) === true;
+    const passing = isRetryable(error) || this.#service.isRetryable?.(error) === true;
     if (!passing || course.attempts >= triesFor(error, maxAttempts) || !this.#budget.spend(error)) throw error;
     course.delay = delayAfter(error, course.delay);
     await pause(course.delay, request.signal);
@@ -213,7 +213,7 @@ export class Http implements HttpClient {
 
   async #mended({ error, headers, sent }: FailedAttempt, course: RequestProgress): Promise<boolean> {
     if (error.kind !== "answer" || course.recoveries >= MAX_RECOVERIES) return false;
-    if (!this.#learnClock(error, headers) && !(await this.#dialect.recover?.(error, headers, sent))) return false;
+    if (!this.#learnClock(error, headers) && !(await this.#service.recover?.(error, headers, sent))) return false;
     course.recoveries++;
     return true;
   }
@@ -222,7 +222,7 @@ export class Http implements HttpClient {
   #learnClock(error: HttpError, { date = "" }: IncomingHttpHeaders): boolean {
     const { status } = error;
     if (status !== 400 && status !== 401 && status !== 403) return false;
-    if (this.#dialect.aboutTime?.(error) === false) return false;
+    if (this.#service.aboutTime?.(error) === false) return false;
     const skew = Date.parse(date) - Date.now();
     if (!(Math.abs(skew - this.#skew) > MAX_CLOCK_SKEW_MS)) return false;
     this.#skew = skew;

@@ -5,7 +5,7 @@ export interface Explanation {
   code?: string | undefined;
   detail?: string | undefined;
   requestId?: string | undefined;
-  /** For the dialect's own `recover`: the right value. */
+  /** For the service's own `recover`: the right value. */
   hint?: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export class HttpError extends Error {
   ambiguous = false;
   /** Whether `ambiguous` is only a suspicion: an official client retries by itself without reporting it. */
   suspected = false;
-  /** A detail of the response for the dialect's own use. */
+  /** A detail of the response for the service's own use. */
   hint: string | undefined;
 
   constructor(
@@ -92,7 +92,7 @@ export function responseError(
  */
 export function networkError(method: string, error: unknown): HttpError {
   if (error instanceof IncompleteBodyError) {
-    return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "BODY_CUT", error.message);
+    return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "INCOMPLETE_BODY", error.message);
   }
   const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
   return new HttpError(kindOf(code), method, 0, code || undefined, message.slice(0, LONGEST_DETAIL));
@@ -133,7 +133,7 @@ const NEVER_SENT = new Set([
 
 /** Returns the category of a transport error by status alone; drivers check the provider's codes, 409 and 412 first. */
 export function codeOfHttp(error: unknown): ErrorCode | undefined {
-  if (error instanceof IncompleteBodyError) return BY_CUT[error.kind];
+  if (error instanceof IncompleteBodyError) return BY_KIND[error.kind];
   if (!(error instanceof HttpError)) return undefined;
   if (error.kind !== "answer") return error.kind === "timeout" ? "Timeout" : "Unavailable";
   if (error.status < 400) return "Unsupported";
@@ -141,7 +141,7 @@ export function codeOfHttp(error: unknown): ErrorCode | undefined {
 }
 
 /** A body that is too long is a server bug that a retry repeats; missing bytes may arrive then. */
-const BY_CUT: Record<IncompleteBodyError["kind"], ErrorCode> = {
+const BY_KIND: Record<IncompleteBodyError["kind"], ErrorCode> = {
   reset: "Unavailable",
   short: "Unavailable",
   long: "Corrupt",

@@ -95,7 +95,7 @@ export interface ServiceProtocol {
 
 export interface HttpOptions {
   protocol: "http:" | "https:";
-  dialect: ServiceProtocol;
+  service: ServiceProtocol;
   /** Maximum number of sockets; further requests wait. 256 by default. */
   maxSockets?: number | undefined;
   /** Milliseconds to establish a connection. 10,000 by default. */

@@ -61,15 +61,15 @@ export async function removeOrphans(
       removal.signal?.throwIfAborted();
       await settle(done);
     });
-  const lanes = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);
+  const slots = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);
   const concurrency = Math.min(BATCHES, removal.concurrency);
   await inParallel(batchesOf(orphans), { ...removal, concurrency }, async (batch) => {
     const { storage, path: top, signal } = removal;
     const objects = batch.map(({ below, ...state }) => ({ ...state, path: pathBelow(top, below) }));
     if (isHopeless()) for (const object of objects) await settle({ ...swept(object), action: "left" });
     else
-      await deleteListed(storage.reach, objects, {
-        lanes,
+      await deleteListed(storage.registry, objects, {
+        slots,
         onDone: (object, error) =>
           settle(error === undefined ? { ...swept(object), action: "deleted" } : undone(swept(object), error)),
         signal,

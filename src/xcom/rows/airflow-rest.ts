@@ -401,7 +401,7 @@ const REFUSED: ReadonlyMap<number, [ErrorCode, string]> = new Map([
 
 function httpOf(endpoint: string): Promise<HttpClient> {
   const parseError = (_status: number, _headers: unknown, text: string) => ({ detail: text });
-  return openHttp({ protocol: originOf(endpoint).protocol, dialect: { parseError } });
+  return openHttp({ protocol: originOf(endpoint).protocol, service: { parseError } });
 }
 
 function entriesOf({ dagId, runId, taskId }: Pick<RowKey, "dagId" | "runId" | "taskId">): string {

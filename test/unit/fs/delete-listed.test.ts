@@ -7,8 +7,8 @@ import type { StoragePath } from "../../../src/path.js";
 import { hostile } from "../../hostile/support.js";
 import { describeOn, type ServerName, useBucket } from "../../servers/use.js";
 import { all } from "../../support/all.js";
-import { inLanes } from "../../support/lanes.js";
 import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
+import { inLanes } from "../../support/lanes.js";
 
 type Storage = ReturnType<typeof openStorage>;
 
@@ -20,8 +20,8 @@ async function listed(storage: Storage, base: string): Promise<ListedObject[]> {
 /** Returns what became of each object, by its name. */
 async function deleted(storage: Storage, objects: readonly ListedObject[], signal?: AbortSignal) {
   const outcomes: Record<string, string> = {};
-  await deleteListed(storage.reach, objects, {
-    lanes: memoryLimiter(16),
+  await deleteListed(storage.registry, objects, {
+    slots: memoryLimiter(16),
     onDone: async ({ path }: { path: StoragePath }, error) => {
       expect(outcomes[path.name], "told twice").toBeUndefined();
       const { code, path: at } = (error ?? {}) as { code?: string; path?: string };

@@ -65,7 +65,7 @@ function source(size = DATA.byteLength, on: (asked: Asked[]) => string | undefin
 }
 
 const fetch = (driver: Driver, ranges: { start: number; end: number | undefined }[], more = {}) =>
-  fetchRanges(driver, "k", ranges, { budget: memoryLimiter(), ...more });
+  fetchRanges(driver, "k", ranges, { limiter: memoryLimiter(), ...more });
 
 /** Longer than this source takes to answer. */
 const pause = () => new Promise((resolve) => setTimeout(resolve, 20));

@@ -34,7 +34,7 @@ export interface AzureRequest {
   signal: AbortSignal | undefined;
   /** Accepted statuses, if not the usual one of the method. */
   statuses?: readonly number[];
-  tries?: number;
+  maxAttempts?: number;
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-rest-api */
@@ -56,12 +56,12 @@ export async function openServer(
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = token ? tokenAccess(token) : await accessOf(account, credentials);
-  const http = await openHttp({ protocol: origin.protocol, dialect: azureDialect(access), env, observe });
+  const http = await openHttp({ protocol: origin.protocol, service: azureService(access), env, observe });
   return new Server({ account, bucket, origin, access, http, encryption: scopeHeaders(encryptionScope) });
 }
 
 /** Returns the protocol of the service; replaces a token that it refuses. */
-export function azureDialect(access: Access): ServiceProtocol {
+export function azureService(access: Access): ServiceProtocol {
   const recover: ServiceProtocol["recover"] = async ({ status }, headers, { headers: { authorization } }) =>
     status === 401 && authorization !== undefined && (await access.renew(authorization, headers));
   return { parseError: explain, aboutTime, recover };
@@ -147,7 +147,7 @@ export class Server {
   }
 
   #request(ask: AzureRequest): HttpRequest {
-    const { method, signal, statuses = STATUSES[method], tries: maxAttempts } = ask;
+    const { method, signal, statuses = STATUSES[method], maxAttempts } = ask;
     return { prepare: (now: number) => this.#prepare(ask, now), signal, statuses, maxAttempts };
   }
 

@@ -59,7 +59,7 @@ async function abandon(route: CopyRequests, id: string): Promise<void> {
 }
 
 /** Options of cleanup requests. */
-const TIDY = { signal: undefined, tries: 2 };
+const TIDY = { signal: undefined, maxAttempts: 2 };
 
 /** The requests that copy to one key. */
 export class CopyRequests {

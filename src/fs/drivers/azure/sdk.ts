@@ -11,7 +11,7 @@ import { type ClientRequestInit, type ClientResponse, clientHttp, type Gate } fr
 import { originOf } from "../../http/client.js";
 import type { Origin } from "../../http/types.js";
 import { sharedKey } from "../../signing/shared-key.js";
-import { type Access, azureDialect, NOTHING, Server, scopeHeaders, tokenAccess } from "./client.js";
+import { type Access, azureService, NOTHING, Server, scopeHeaders, tokenAccess } from "./client.js";
 import { SCOPE, throwCredentialsError } from "./credentials.js";
 import { azureDriver } from "./driver.js";
 
@@ -65,8 +65,8 @@ export async function sdkDriver(
   const origin = originOf(address.href);
   const access = { ...accessOf(service), query };
   const context = contextOf(service);
-  const dialect = azureDialect(access);
-  const http = clientHttp(origin.protocol, dialect, gate, shared, (request) => send(context, origin, request));
+  const protocol = azureService(access);
+  const http = clientHttp(origin.protocol, protocol, gate, shared, (request) => send(context, origin, request));
   const { accountName: account } = service;
   const encryption = scopeHeaders(encryptionScope);
   return azureDriver(new Server({ account, bucket, origin, access, http, encryption }), shared);

@@ -135,7 +135,7 @@ export class WriteRequests {
   /** Returns the current object. */
   async look(signal: Signal): Promise<Found> {
     const { use } = this.server.encryption;
-    const { headers } = await this.server.text({ method: "HEAD", key: this.key, headers: use, signal, tries: 3 });
+    const { headers } = await this.server.text({ method: "HEAD", key: this.key, headers: use, signal, maxAttempts: 3 });
     const found = { nonce: headerValue(headers[META + NONCE]), md5: headerValue(headers["content-md5"]) };
     return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
   }
@@ -143,7 +143,7 @@ export class WriteRequests {
   /** Returns the ids of the current blocks. */
   async listCommittedBlocks(signal: Signal): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
-    const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, tries: 3 });
+    const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, maxAttempts: 3 });
     const blocks = readXml(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
     return { ids: blocks.rows, receipt: receiptOf(headers), ...timesIn(headers) };
   }

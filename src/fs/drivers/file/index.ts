@@ -52,12 +52,12 @@ interface Disk extends Desk {
  * empty, until an object takes their name. Metadata, versions, signing and `a` beside `a/…` are Unsupported.
  */
 export function file(root: string): DriverFactory {
-  const lanes = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
+  const slots = () => memoryLimiter(MAX_OPEN, Number.POSITIVE_INFINITY);
   const disk: Disk = {
     places: new PathResolver(root),
     turns: new KeyedMutex(),
-    descriptors: lanes(),
-    copies: lanes(),
+    descriptors: slots(),
+    copies: slots(),
     kept: 0,
   };
   const open = (bucket: string) => {

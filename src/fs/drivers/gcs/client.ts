@@ -17,8 +17,8 @@ export interface GcsRequest {
   signal: AbortSignal | undefined;
   /** Accepted statuses; only 200 by default. */
   statuses?: readonly number[];
-  tries?: number | undefined;
-  idle?: number;
+  maxAttempts?: number | undefined;
+  idleTimeoutMs?: number;
   /** Sent instead of a repetition. */
   again?: GcsRequest;
 }
@@ -146,7 +146,7 @@ export class Server extends Api {
   }
 
   #request(call: GcsRequest, used: { bearer?: string | undefined }): HttpRequest {
-    const { signal, statuses = OK, tries: maxAttempts, idle: idleTimeoutMs, again = call } = call;
+    const { signal, statuses = OK, maxAttempts, idleTimeoutMs, again = call } = call;
     let attempts = 0;
     const signed = (bearer: string | undefined) => {
       used.bearer = bearer;

@@ -34,7 +34,15 @@ export async function copyObject(
   try {
     for (;;) {
       const query = { ...conditions, rewriteToken };
-      const step = await api.json({ method: "POST", path, query, headers: keys, ...resource, signal, idle: STEP });
+      const step = await api.json({
+        method: "POST",
+        path,
+        query,
+        headers: keys,
+        ...resource,
+        signal,
+        idleTimeoutMs: STEP,
+      });
       if (step.done === true) return storedReceipt(documentOf(step, "resource") ?? {});
       const token = textOf(step, "rewriteToken");
       if (!token) throw failure("Unavailable", "the server stopped a copy without saying how to go on");

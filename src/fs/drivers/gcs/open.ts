@@ -42,13 +42,13 @@ export async function connect(
   maxAttempts?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
-  const dialect: ServiceProtocol = {
+  const service: ServiceProtocol = {
     parseError: (_status, headers, text) => explain(headers, text),
     isRetryable: passes,
     // Only signed URLs contain a time here; a refused token says nothing about the clock.
     aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
-  const http = await openHttp({ protocol: origin.protocol, dialect, maxAttempts, env, observe });
+  const http = await openHttp({ protocol: origin.protocol, service, maxAttempts, env, observe });
   return new Server(place, http, origin, tokens);
 }
 

@@ -45,14 +45,14 @@ export class ClientApi extends Api {
   }
 
   #sent(call: GcsRequest): Promise<Answer> {
-    const { method, path, query, headers, body, tries } = call;
+    const { method, path, query, headers, body, maxAttempts } = call;
     const { payer } = this.place;
     const request = {
       method,
       uri: `${new URL(this.#client.apiEndpoint).origin}${path}${queryOf(query ?? {})}`,
       headers: { ...headers, ...(payer !== undefined && { "x-goog-user-project": payer }) },
       ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
-      ...(tries !== undefined && { maxRetries: tries - 1 }),
+      ...(maxAttempts !== undefined && { maxRetries: maxAttempts - 1 }),
     };
     return new Promise((resolve, reject) => {
       this.#client.request(request, (error, found, response) => {

@@ -206,7 +206,7 @@ class Resumable implements MultipartUpload<void> {
     const headers = { ...this.#api.place.keys?.create, "content-range": contentRange(part, at) };
     const call: GcsRequest = { ...common, headers, body: data };
     const question: GcsRequest = { ...common, headers: { "content-range": "bytes */*" } };
-    const retrying = this.#api.place.google ? { again: question } : { tries: 1 };
+    const retrying = this.#api.place.google ? { again: question } : { maxAttempts: 1 };
     try {
       return await this.#api.text({ ...call, ...retrying });
     } catch (error) {

@@ -36,8 +36,8 @@ export interface S3Request {
   body?: Uint8Array | undefined;
   signal: AbortSignal | undefined;
   /** Milliseconds without a byte, for requests that take the server longer than usual. */
-  idle?: number;
-  tries?: number;
+  idleTimeoutMs?: number;
+  maxAttempts?: number;
 }
 
 const NONE: Readonly<Record<string, string>> = {};
@@ -70,7 +70,7 @@ export interface ClientOptions
 export async function openClient(
   bucket: string,
   options: ClientOptions,
-  transport: Omit<HttpOptions, "protocol" | "dialect">,
+  transport: Omit<HttpOptions, "protocol" | "service">,
 ): Promise<S3Client> {
   const client = new S3Client(bucket, options);
   await client.connect(transport);
@@ -86,12 +86,12 @@ export interface BucketClient {
 
 /** Returns the request for the transport; `prepare` builds each attempt. */
 export function httpRequest(ask: S3Request, prepare: HttpRequest["prepare"]): HttpRequest {
-  const { signal, idle: idleTimeoutMs, tries: maxAttempts } = ask;
+  const { signal, idleTimeoutMs, maxAttempts } = ask;
   return { prepare, signal, idleTimeoutMs, maxAttempts, statuses: statusesOf(ask) };
 }
 
 /** Returns the protocol of S3, with `recover` for refusals. */
-export function s3Dialect(recover: ServiceProtocol["recover"] & {}): ServiceProtocol {
+export function s3Service(recover: ServiceProtocol["recover"] & {}): ServiceProtocol {
   return {
     parseError: explain,
     isErrorBody: isErrorBody,
@@ -129,9 +129,9 @@ export class S3Client implements BucketClient {
     this.#common = options.requesterPays ? { "x-amz-request-payer": "requester" } : NONE;
   }
 
-  async connect(transport: Omit<HttpOptions, "protocol" | "dialect">): Promise<void> {
-    const dialect = s3Dialect((error, headers) => this.#recover(error, headers));
-    this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, dialect });
+  async connect(transport: Omit<HttpOptions, "protocol" | "service">): Promise<void> {
+    const service = s3Service((error, headers) => this.#recover(error, headers));
+    this.#http = await openHttp({ ...transport, protocol: this.#address.origin.protocol, service });
   }
 
   send(ask: S3Request): Promise<HttpResponse> {

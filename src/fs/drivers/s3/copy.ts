@@ -74,7 +74,7 @@ async function copyWhole(request: CopyRequest, options: DriverCopyOptions): Prom
     "x-amz-tagging-directive": "REPLACE",
   };
   const headers = { ...to.encryption.create, ...replaced, ...sourceHeaders(request, ifMatch) };
-  const answer = await to.client.text({ method: "PUT", key, headers, signal, idle: PATIENCE });
+  const answer = await to.client.text({ method: "PUT", key, headers, signal, idleTimeoutMs: PATIENCE });
   const { ETag } = leafFields(answer.text);
   if (!ETag) throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no ETag");
   return receiptOf(answer.headers, ETag);
@@ -121,14 +121,14 @@ async function together(upload: Multipart, source: Headers, size: number, signal
   const done: PartDone[] = [];
   const stop = new LinkedAbortController(signal);
   let next = 0;
-  async function lane(): Promise<void> {
+  async function worker(): Promise<void> {
     for (let index = next++; index * length < size; index = next++) {
       const range = `bytes=${index * length}-${Math.min(size, (index + 1) * length) - 1}`;
       const headers = { ...source, "x-amz-copy-source-range": range };
       done[index] = await copyPart(upload, index + 1, headers, stop.signal);
     }
   }
-  await Promise.all(Array.from({ length: PARALLEL }, () => lane().catch((error) => stop.abort(error))));
+  await Promise.all(Array.from({ length: PARALLEL }, () => worker().catch((error) => stop.abort(error))));
   stop.dispose();
   stop.signal.throwIfAborted();
   return done;
@@ -147,7 +147,7 @@ function sourceHeaders({ from: { bucket, key }, to }: CopyRequest, ifMatch: stri
 async function copyPart(upload: Multipart, number: number, source: Headers, signal: AbortSignal): Promise<PartDone> {
   const { bucket, key } = upload;
   const headers = { ...bucket.encryption.use, ...source };
-  const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idle: PATIENCE } as const;
+  const ask = { method: "PUT", key, query: upload.query(number), headers, signal, idleTimeoutMs: PATIENCE } as const;
   const { text } = await bucket.client.text(ask);
   return { number, etag: partEtag(leafFields(text).ETag) };
 }

@@ -143,7 +143,7 @@ async function failuresOf(
 ): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const rest = objects.values();
-  async function lane(): Promise<void> {
+  async function worker(): Promise<void> {
     for (const object of rest) {
       await one(object).catch((error) => {
         signal?.throwIfAborted();
@@ -151,7 +151,7 @@ async function failuresOf(
       });
     }
   }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, worker));
   return failures;
 }
 

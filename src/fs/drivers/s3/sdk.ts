@@ -19,7 +19,7 @@ import type { HttpError } from "../../http/errors.js";
 import type { HttpClient, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
 import { encodeKey, UNSIGNED_PAYLOAD } from "../../signing/sigv4.js";
 import { bucketService } from "./buckets.js";
-import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Dialect } from "./client.js";
+import { type BucketClient, hasExpired, httpRequest, NO_ENCRYPTION, type S3Request, s3Service } from "./client.js";
 import { s3Driver } from "./driver.js";
 import { CHECKSUM, checksumOf } from "./object.js";
 import { AMAZON, type Profile } from "./profile.js";
@@ -172,8 +172,8 @@ class SdkClient implements BucketClient {
     const { url } = await opened.#endpoint(bucket, false);
     const protocol = url.protocol as "http:" | "https:";
     opened.origin = { protocol, hostname: url.hostname };
-    const dialect = s3Dialect((error, headers) => opened.#recover(error, headers));
-    opened.#http = clientHttp(protocol, dialect, gate, shared, (request) => send(client, protocol, request));
+    const service = s3Service((error, headers) => opened.#recover(error, headers));
+    opened.#http = clientHttp(protocol, service, gate, shared, (request) => send(client, protocol, request));
     return opened;
   }
 

@@ -268,7 +268,7 @@ export class Multipart implements MultipartUpload<PartDone> {
     const since = performance.now();
     try {
       return commitResult(
-        await bucket.client.text({ method: "POST", key, query, headers, body, signal, idle: PATIENCE }),
+        await bucket.client.text({ method: "POST", key, query, headers, body, signal, idleTimeoutMs: PATIENCE }),
       );
     } catch (error) {
       const attempt = attemptOf(conditions, nonce, since, () => etagOf(parts));
@@ -305,7 +305,7 @@ async function statMarked(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<Marked> {
-  const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, tries: 3 });
+  const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, maxAttempts: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
   return { receipt: receiptOf(headers), nonce: headerValue(headers[NONCE_HEADER]), opaque, ...timesIn(headers) };
 }

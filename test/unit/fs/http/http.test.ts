@@ -45,7 +45,7 @@ async function setup(handler: Handler, options: Partial<HttpOptions> = {}): Prom
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = originOf(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  const http = await openHttp({ protocol: "http:", dialect: plain, ...options });
+  const http = await openHttp({ protocol: "http:", service: plain, ...options });
   open.push({ server, sockets, http });
   return {
     http,
@@ -167,14 +167,14 @@ describe("http: an answer", () => {
 
   it("of an error is read up to 64 KiB only", async () => {
     let length = 0;
-    const dialect: ServiceProtocol = {
+    const service: ServiceProtocol = {
       parseError: (_s, _h, text) => {
         length = text.length;
         return {};
       },
     };
     const { http, get } = await setup((_, response) => response.writeHead(404).end(Buffer.alloc(8 << 20, 65)), {
-      dialect,
+      service,
     });
     expect((await errorOf(http.send(get()))).status).toBe(404);
     expect(length).toBe(64 * 1024);
@@ -327,16 +327,16 @@ describe("http: retries", () => {
 
   it("F18: what the provider can fix is sent again at once, three times at most", async () => {
     let mended = 0;
-    const dialect: ServiceProtocol = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
-    const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { dialect });
+    const service: ServiceProtocol = { ...plain, recover: ({ code }) => code === "ExpiredToken" && ++mended > 0 };
+    const { http, get, seen } = await setup((_, response) => response.writeHead(400).end("ExpiredToken"), { service });
     await errorOf(http.send(get()));
     expect([mended, seen.length]).toEqual([3, 4]);
   });
 
   it("F4: a failure hidden in a 200 counts as 500", async () => {
-    const dialect: ServiceProtocol = { ...plain, isErrorBody: (text) => text.startsWith("InternalError") };
+    const service: ServiceProtocol = { ...plain, isErrorBody: (text) => text.startsWith("InternalError") };
     const { http, get } = await setup((_, response, count) => response.end(count === 1 ? "InternalError" : "fine"), {
-      dialect,
+      service,
     });
     expect(await http.text(get())).toMatchObject({ text: "fine", attempts: 2 });
   });
@@ -474,7 +474,7 @@ describe("http: time", () => {
       ambiguous: false,
     });
     expect(await errorOf(http.send(to("http://nowhere.invalid")))).toMatchObject({ kind: "network", ambiguous: false });
-    const secure = await openHttp({ protocol: "https:", dialect: plain });
+    const secure = await openHttp({ protocol: "https:", service: plain });
     expect(await errorOf(secure.send(to(`https://127.0.0.1:${port}`)))).toMatchObject({ kind: "tls", attempts: 1 });
     secure.close();
   });
@@ -549,7 +549,7 @@ describe("http: a process", () => {
     const code = `
       import { openHttp, originOf } from "./src/fs/http/client.ts";
       const origin = originOf(${JSON.stringify(url)});
-      const http = await openHttp({ protocol: "http:", dialect: { parseError: () => ({}) } });
+      const http = await openHttp({ protocol: "http:", service: { parseError: () => ({}) } });
       const request = { prepare: () => ({ method: "GET", origin, path: "/", headers: {} }) };
       await Promise.all([http.text(request), http.text(request)]);
       const done = performance.now();
