@@ -7,8 +7,8 @@ import type { StoragePath } from "../../../src/path.js";
 import { hostile } from "../../hostile/support.js";
 import { describeOn, type ServerName, useBucket } from "../../servers/use.js";
 import { all } from "../../support/all.js";
-import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
 import { inLanes } from "../../support/lanes.js";
+import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
 
 type Storage = ReturnType<typeof openStorage>;
 
