@@ -39,8 +39,14 @@ export class Copies {
 
   async run(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions = {}): Promise<void> {
     if (init.recursive) return this.#tree(op, from, to, init, tree);
-    const copied = await this.#copy(op, from, to, init);
+    const copied = await this.#copy(op, from, this.#targetOf(from, to), init);
     if (op === "move") await this.#finishMove(from, copied, init);
+  }
+
+  /** Text that ends in a slash is a directory, as in fsspec: the object keeps its name in it. */
+  #targetOf(from: PathLike, to: PathLike): PathLike {
+    const isDirectory = (typeof to === "string" || to instanceof URL) && String(to).endsWith("/");
+    return isDirectory ? this.#registry.path(to).join(this.#registry.path(from).name) : to;
   }
 
   /** Deletes one object in the state that `ifMatch` gives. Refuses what could mean more than one. */

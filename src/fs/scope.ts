@@ -22,7 +22,6 @@ export class Scope extends SharedDrivers {
   override path(at: PathLike): StoragePath {
     if (typeof at === "string") return this.#base.join(relative(at));
     const path = isInstance<StoragePath>(at, "StoragePath") ? at : super.path(at);
-    if (!path.isRelativeTo(this.#base)) throw invalid(`${path} is not below ${this.#base}`);
     relative(path.relativeTo(this.#base));
     return path;
   }

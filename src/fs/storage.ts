@@ -326,7 +326,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Copies an object, or with `recursive` everything below a path; inside the provider if one connection reaches both.
-   * Throws `NotFound` if the source does not exist. A recursive copy continues after failures and throws one BatchError
+   * A target that ends in a slash is a directory: the copy gets the source's name in it. Throws `NotFound` if the source
+   * does not exist. A recursive copy continues after failures and throws one BatchError
    * at the end.
    *
    * @example await storage.copy("s3://bucket/a", "gs://backup/a", { recursive: true });

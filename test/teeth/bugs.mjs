@@ -393,8 +393,8 @@ export const bugs = [
   {
     name: "a relative key climbs out of its base",
     file: "src/fs/scope.ts",
-    find: "if (!path.isRelativeTo(this.#base)) throw",
-    replace: "if (path === undefined) throw",
+    find: "relative(path.relativeTo(this.#base));",
+    replace: "",
     tests: ["test/unit/fs/scope.test.ts"],
   },
   // Lists and ranges
@@ -490,8 +490,8 @@ export const bugs = [
   {
     name: "rm --dry-run deletes",
     file: "src/cli/commands/objects.ts",
-    find: "if (dryRun) return wouldDelete(session, paths, recursive);",
-    replace: "if (dryRun) await wouldDelete(session, paths, recursive);",
+    find: "if (dryRun) return wouldDelete(session, there, recursive);",
+    replace: "if (dryRun) await wouldDelete(session, there, recursive);",
     tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
@@ -1867,6 +1867,22 @@ export const bugs = [
     find: "if (headers.etag) return receiptOf(headers);",
     replace: "return receiptOf(headers);",
     tests: ["test/hostile/statuses.test.ts"],
+  },
+  {
+    name: "a copy into a directory replaces the directory's name",
+    file: "src/fs/copy.ts",
+    find: 'String(to).endsWith("/");',
+    replace: 'String(to).endsWith("//");',
+    tests: ["test/unit/fs/storage.test.ts"],
+    only: "ends in a slash",
+  },
+  {
+    name: "rm -f says that it deleted what was not there",
+    file: "src/cli/commands/objects.ts",
+    find: 'if (what !== "nothing") found.push(path);',
+    replace: "found.push(path);",
+    tests: ["test/unit/cli/cli.test.ts"],
+    only: "-f does not mind",
   },
   {
     name: "a 404 of a proxy deletes on S3",

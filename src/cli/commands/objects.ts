@@ -82,12 +82,34 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
   const { R = false, recursive = R, force = false, emptyBucket, dryRun } = options;
   const { storage, signal } = session;
   const paths = await expandSources(session, texts, { recursive, force });
-  if (!force) for (const path of paths) await checkThere(session, path, recursive);
   if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
     throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
-  if (dryRun) return wouldDelete(session, paths, recursive);
-  await storage.delete(paths, { recursive, emptyBucket, signal });
-  for (const path of paths) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
+  const there = await deletable(session, paths, recursive, force);
+  if (dryRun) return wouldDelete(session, there, recursive);
+  await storage.delete(there, { recursive, emptyBucket, signal });
+  for (const path of there) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
+}
+
+/**
+ * Returns the paths with something to delete: deleting a missing object succeeds, which would hide a misspelled path.
+ * Throws NotFound for one without, unless `force`, and for a directory without `recursive`.
+ */
+async function deletable(session: Session, paths: readonly StoragePath[], recursive: boolean, force: boolean) {
+  const found: StoragePath[] = [];
+  for (const path of paths) {
+    const what = await whatIsAt(session, path);
+    if (what === "nothing" && !force) throw failure("NotFound", "there is nothing to delete").at("rm", String(path));
+    if (what === "directory" && !recursive && path.key !== "")
+      throw failure("NotFound", "there is no object, only something below it; delete that with -r").at("rm", `${path}`);
+    if (what !== "nothing") found.push(path);
+  }
+  return found;
+}
+
+async function whatIsAt({ storage, signal }: Session, path: StoragePath): Promise<"object" | "directory" | "nothing"> {
+  if ((await isLink(path)) || (path.key !== "" && (await storage.exists(path, { signal })))) return "object";
+  for await (const _ of storage.list(path, { limit: 1, signal })) return "directory";
+  return "nothing";
 }
 
 async function wouldDelete(session: Session, paths: readonly StoragePath[], recursive: boolean): Promise<void> {
@@ -100,20 +122,6 @@ async function wouldDelete(session: Session, paths: readonly StoragePath[], recu
     if (!recursive || (await isLink(path))) continue;
     for await (const entry of storage.list(path, { recursive: true, signal })) await tell(entry.path);
   }
-}
-
-/** Deleting a missing object succeeds, which would hide a misspelled path. */
-async function checkThere({ storage, signal }: Session, path: StoragePath, recursive: boolean): Promise<void> {
-  if (await isLink(path)) return;
-  if (path.key !== "" && (await storage.exists(path, { signal }))) return;
-  let below = false;
-  for await (const _ of storage.list(path, { signal })) {
-    below = true;
-    break;
-  }
-  if (below && (recursive || path.key === "")) return;
-  const why = below ? "there is no object, only something below it; delete that with -r" : "there is nothing to delete";
-  throw failure("NotFound", why).at("rm", String(path));
 }
 
 async function stat(session: Session, texts: string[], options: { customerKey?: string }): Promise<void> {

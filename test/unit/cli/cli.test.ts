@@ -305,13 +305,20 @@ describe("rm, stat and sign", () => {
       stderr: expect.stringContaining("NotFound"),
     });
     expect(await content("notes.txt")).toBe("hello\n");
-    expect((await run(["rm", "-f", "notes.txt", "nothing"])).code).toBe(0);
+    expect(await run(["rm", "-f", "notes.txt", "nothing"])).toMatchObject({
+      code: 0,
+      stdout: `deleted ${url("notes.txt")}\n`,
+    });
     expect(await readdir(folder)).toEqual(["reports"]);
   });
 
   test("rm of a directory needs -r, and a sibling that begins alike stays", async () => {
     await writeFile(join(folder, "reports2"), "");
-    expect(await run(["rm", "reports"])).toMatchObject({ code: 1, stderr: expect.stringContaining("with -r") });
+    for (const command of [
+      ["rm", "reports"],
+      ["rm", "-f", "reports"],
+    ])
+      expect(await run(command)).toMatchObject({ code: 1, stderr: expect.stringContaining("with -r") });
     expect((await run(["rm", "-r", "reports"])).code).toBe(0);
     expect(await readdir(folder)).toEqual(expect.arrayContaining(["notes.txt", "reports2"]));
     expect((await run(["ls", "reports"])).code).toBe(1);

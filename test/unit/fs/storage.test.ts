@@ -30,6 +30,22 @@ async function* chunks(...parts: (string | Error)[]): AsyncGenerator<Uint8Array>
   }
 }
 
+describe("a target that ends in a slash", () => {
+  it("is a directory, in which a copy and a move keep the source's name", async () => {
+    await storage.write("memory://b/a.csv", "1");
+    await storage.copy("memory://b/a.csv", "memory://b/dir/");
+    await storage.copy("memory://b/a.csv", "memory://c/");
+    await storage.at("memory://b").move("a.csv", "moved/");
+    expect(await keys(storage.list("memory://b", { recursive: true }))).toEqual(["dir/a.csv", "moved/a.csv"]);
+    expect(await keys(storage.list("memory://c", { recursive: true }))).toEqual(["a.csv"]);
+  });
+  it("makes no difference to a recursive copy", async () => {
+    await storage.write("memory://b/from/a.csv", "1");
+    await storage.copy("memory://b/from/", "memory://b/to/", { recursive: true });
+    expect(await storage.text("memory://b/to/a.csv")).toBe("1");
+  });
+});
+
 describe("errors", () => {
   it("say op, path, code and detail in this order", async () => {
     const error = await storage.stat("memory://b/none").catch((e: unknown) => e);
