@@ -32,6 +32,24 @@ export async function pythonWith(list, name = basename(list, ".txt")) {
   return python;
 }
 
+/**
+ * Returns a class path with the dependencies of a Maven project, which are fetched once. A Java 17 compiler and Maven
+ * must be on the PATH.
+ * @param {string} pom
+ * @param {string} name of its folder
+ */
+export async function javaWith(pom, name) {
+  const digest = createHash("sha256")
+    .update(await readFile(pom))
+    .digest("hex")
+    .slice(0, 12);
+  const folder = join(cacheFolder(), `${name}-${digest}`);
+  await once(folder, async () => {
+    await run("mvn", ["-q", "-B", "-f", pom, "dependency:copy-dependencies", `-DoutputDirectory=${folder}`]);
+  });
+  return join(folder, "*");
+}
+
 /** What the pinned packages need at least. */
 const PYTHON = [3, 11, 5];
 

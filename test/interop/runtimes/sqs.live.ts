@@ -1,4 +1,4 @@
-/** SQS's API by moto, bodies on MinIO, AWS's extended client for Python both ways, and sqs-consumer. */
+/** SQS's API by moto, bodies on MinIO, AWS's extended clients for Python and Java both ways, and sqs-consumer. */
 import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -18,7 +18,7 @@ import { openStorage, type Storage } from "../../../src/index.js";
 import { type SqsOffloadOptions, sqsOffload } from "../../../src/runtimes/sqs.js";
 import { freePort } from "../../servers/process.mjs";
 import { describeOn, useBucket } from "../../servers/use.js";
-import { pythonWith } from "../../support/environment.mjs";
+import { javaWith, pythonWith } from "../../support/environment.mjs";
 
 const LARGE = "x".repeat(500_000);
 
@@ -128,6 +128,24 @@ await describeOn("minio", "SQS", (minio) => {
     await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message!.ReceiptHandle }));
     // Its own client leaves the objects of messages that it deletes.
     for (const key of await objects()) await storage.delete(`s3://lake@${bucket().name}/${key}`);
+  });
+
+  test("AWS's client for Java reads our messages, and ours reads its", { timeout: 240_000 }, async () => {
+    const jars = await javaWith(join(import.meta.dirname, "sqs/pom.xml"), "sqs-java");
+    const sqs = clientWith({ path: `s3://lake@${bucket().name}` });
+    const QueueUrl = await queueOf(sqs);
+    const program = join(import.meta.dirname, "sqs/Client.java");
+    const places = [QueueUrl, bucket().name, endpoint, minio.endpoint, minio.accessKey, minio.secretKey];
+    const java = (command: string) => promisify(execFile)("java", ["-cp", jars, program, command, ...places]);
+    await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: LARGE }));
+    expect((await java("receive")).stdout).toBe(`${LARGE.length} x\n`);
+    // Unlike the client for Python, this one deletes the object of a message that it deletes.
+    expect(await objects()).toEqual([]);
+    await java("send");
+    const [message] = await receive(sqs, QueueUrl);
+    expect(message!.Body).toBe("j".repeat(400_000));
+    await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message!.ReceiptHandle }));
+    expect(await objects()).toEqual([]);
   });
 
   test("sqs-consumer works through the client", async () => {
