@@ -1,58 +1,66 @@
-/** The charts of a day's results. */
-import { mkdir, writeFile } from "node:fs/promises";
+/**
+ * The charts of a day's results. `node bench/charts.mjs [folder]` draws those of all days anew, from bench/results into
+ * bench/charts or another folder: a later day replaces what it has measured.
+ */
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { barChart } from "./bar-chart.mjs";
 import { growthChart } from "./growth-chart.mjs";
-import { lineChart } from "./line-chart.mjs";
 import { summaryChart } from "./summary-chart.mjs";
-import { box, fixed, INK, LIMIT, OURS, path, small, svg, THEIRS, WIDTH, words } from "./svg.mjs";
 
-const LABEL = 130;
-const VALUE = 90;
-const ROW = 24;
+const SMALL = "objects of 1 KiB per second, 64 at once";
+const STREAM = "MiB per second";
+const SERVERS = { gcs: "fake-gcs-server", azure: "Azurite" };
 
-/** One scenario each, or several one below the other. */
-const bars = [
-  ["small-get", "Read 1 KiB, 64 at once, MinIO, objects per second", { "": "small-minio-get-1KiB-x2000-at64" }],
-  ["small-put", "Write 1 KiB, 64 at once, MinIO, objects per second", { "": "small-minio-put-1KiB-x2000-at64" }],
-  ["stream-read", "Read a stream of 256 MiB, MinIO, MiB per second", { "": "basic-minio-read-256MiB" }],
-  ["stream-write", "Write a stream of 256 MiB, MinIO, MiB per second", { "": "basic-minio-write-256MiB" }],
-  ["into-memory", "Read 256 MiB into memory, MinIO, MiB per second", { "": "large-minio-bytes-256MiB" }],
-  [
-    "xcom",
-    "Store and load an XCom of JSON, MinIO, MiB per second",
-    {
+/** Titles say what is counted; more of it is better in all of them. */
+const BARS = {
+  line: {
+    title: "256 MiB over TLS, MiB per second (more is better)",
+    parts: {
+      "Read a stream": "line-minio-tls-read-256MiB",
+      "Read into memory": "line-minio-tls-bytes-256MiB",
+      "Write a stream": "line-minio-tls-write-256MiB",
+    },
+    subjects: ["stowage", "aws-sdk", "opendal", "obstore"],
+    about: "a line of 30 ms and 80 MiB/s for each connection, as to a bucket of the region",
+  },
+  "small-get": { title: `Read from MinIO: ${SMALL}`, parts: { "": "small-minio-get-1KiB-x2000-at64" } },
+  "small-put": { title: `Write to MinIO: ${SMALL}`, parts: { "": "small-minio-put-1KiB-x2000-at64" } },
+  "stream-read": { title: `Read a stream of 256 MiB from MinIO: ${STREAM}`, parts: { "": "basic-minio-read-256MiB" } },
+  "stream-write": { title: `Write a stream of 256 MiB to MinIO: ${STREAM}`, parts: { "": "basic-minio-write-256MiB" } },
+  "into-memory": { title: `Read 256 MiB from MinIO into memory: ${STREAM}`, parts: { "": "large-minio-bytes-256MiB" } },
+  xcom: {
+    title: `Store and load an XCom of JSON, MinIO: ${STREAM}`,
+    parts: {
       "10 MiB": "xcom-minio-xcom-10MiB",
       "200 MiB": "xcom-minio-xcom-200MiB",
       "200 MiB, gzip": "xcom-minio-xcom-200MiB-gzip",
     },
-  ],
-  ...["gcs", "azure"].flatMap((store) => {
-    const server = { gcs: "fake-gcs-server", azure: "Azurite" }[store];
-    const object = (step) => `small-${store}-${step}-1KiB-x2000-at64`;
-    const stream = (step) => `large-${store}-${step}-64MiB`;
-    return [
-      [
-        `${store}-small`,
-        `Objects of 1 KiB, 64 at once, ${server}, objects per second`,
-        { Read: object("get"), Write: object("put") },
-      ],
-      [
-        `${store}-stream`,
-        `Streams of 64 MiB, ${server}, MiB per second`,
-        { Read: stream("read"), Write: stream("write") },
-      ],
-    ];
-  }),
-];
+  },
+  ...Object.fromEntries(
+    Object.entries(SERVERS).flatMap(([store, server]) => {
+      const object = (step) => `small-${store}-${step}-1KiB-x2000-at64`;
+      const stream = (step) => `large-${store}-${step}-64MiB`;
+      return [
+        [`${store}-small`, { title: `${server}: ${SMALL}`, parts: { Read: object("get"), Write: object("put") } }],
+        [
+          `${store}-stream`,
+          { title: `${server}: streams of 64 MiB, ${STREAM}`, parts: { Read: stream("read"), Write: stream("write") } },
+        ],
+      ];
+    }),
+  ),
+};
 
 /** @param {{ results: object[], node: string, date: string }} day */
 export async function writeCharts({ results, node, date }, folder) {
   await mkdir(folder, { recursive: true });
-  const foot = `${date.slice(0, 10)}, Node ${node.slice(1)}, medians`;
+  const foot = `${date.slice(0, 10)}, Node ${node.slice(1)}`;
+  const drawn = Object.entries(BARS).map(([file, chart]) => [file, barChart(results, chart, foot)]);
   const charts = {
-    ...Object.fromEntries(bars.map(([file, title, parts]) => [file, barChart(results, title, parts, foot)])),
+    ...Object.fromEntries(drawn),
     growth: growthChart(results, foot),
-    line: lineChart(results, foot),
     summary: summaryChart(results, foot),
   };
   for (const [file, text] of Object.entries(charts)) {
@@ -60,41 +68,10 @@ export async function writeCharts({ results, node, date }, folder) {
   }
 }
 
-function barChart(results, title, parts, foot) {
-  const found = Object.entries(parts)
-    .map(([head, name]) => ({ head, rows: rowsOf(results.find((one) => one.name === name)) }))
-    .filter(({ rows }) => rows.length > 0);
-  if (found.length === 0) return undefined;
-  const body = [];
-  let y = 40;
-  for (const { head, rows } of found) {
-    if (head) body.push(words(LABEL, y + 12, head, 'font-weight="600"'));
-    y += head ? 20 : 0;
-    body.push(...rowsFrom(y, rows));
-    y += rows.length * ROW + 8;
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const here = import.meta.dirname;
+  const into = process.argv[2] ?? join(here, "charts");
+  for (const file of (await readdir(join(here, "results"))).sort()) {
+    await writeCharts(JSON.parse(await readFile(join(here, "results", file), "utf8")), into);
   }
-  return svg(y + 20, title, [...body, small(10, y + 10, `${foot}; the thin line spans all rounds`)]);
-}
-
-function rowsOf(result) {
-  const measured = Object.entries(result?.subjects ?? {}).filter(([, it]) => it.wall);
-  return measured.map(([name, { wall }]) => ({ name, ...wall }));
-}
-
-function rowsFrom(y, rows) {
-  const most = Math.max(...rows.map(({ max }) => max));
-  const scale = (value) => (value / most) * (WIDTH - LABEL - VALUE);
-  return rows.map((row, i) => bar(row, y + i * ROW, scale));
-}
-
-function bar({ name, median, min, max }, y, scale) {
-  const color = name === "stowage" ? OURS : name === "probe" ? LIMIT : THEIRS;
-  const middle = y + ROW / 2 - 3;
-  const value = median >= 100 ? Math.round(median).toLocaleString("en-US") : median.toFixed(1);
-  return [
-    words(LABEL - 8, middle + 4, name === "probe" ? "bare node:http" : name, 'text-anchor="end"'),
-    box(LABEL, y, scale(median), ROW - 6, color),
-    path(`M${fixed(LABEL + scale(min))} ${middle}H${fixed(LABEL + scale(max))}`, INK),
-    words(LABEL + Math.max(scale(max), scale(median)) + 8, middle + 4, value),
-  ].join("");
 }

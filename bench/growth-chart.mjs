@@ -1,29 +1,34 @@
 /**
- * Cost against size on log scales. Small objects cost what a request costs, so that the cost of a byte falls with the size
- * until bytes outweigh it; from there it is to be flat, and so is memory.
+ * Cost against size on log scales, a panel each for writes and reads. Small objects cost what a request costs, so that the
+ * cost of a byte falls with the size until bytes outweigh it; from there it is to be flat, and so is memory.
  */
 import { bytes } from "./scenarios.mjs";
-import { fixed, logScale, OURS, path, small, svg, THEIRS, words } from "./svg.mjs";
+import { EDGE, fixed, logScale, nameOf, path, small, svg, WIDTH, words } from "./svg.mjs";
 
-const LEFT = 86;
-const PLOT = 530;
-const GRID = "#e6eaef";
+const LEFT = 64;
+const NAME = 70;
+const GAP = 16;
+const PLOT = (WIDTH - 2 * LEFT - 2 * NAME - GAP) / 2 - 4;
 const MIB = 2 ** 20;
-const PANELS = [
-  { title: "Processor time per byte", top: 56, height: 220, of: costOf, unit: "ns" },
+/** Those that measure every size, and differ: the rest is in the tables. */
+const LINES = [
+  ["stowage", "ours"],
+  ["aws-sdk", "first"],
+  ["opendal", "second"],
+];
+const COLUMNS = [
+  ["Write", "write", LEFT],
+  ["Read", "read", LEFT + PLOT + NAME + GAP + LEFT],
+];
+const ROWS = [
+  { title: "processor time per byte", top: 66, height: 150, of: costOf, unit: "ns" },
   {
-    title: "Most resident memory",
-    top: 320,
-    height: 130,
+    title: "peak of resident memory",
+    top: 286,
+    height: 110,
     of: ({ subjects }, name) => subjects[name].peak / MIB,
     unit: "MiB",
   },
-];
-const LINES = [
-  ["stowage", OURS],
-  ["aws-sdk", "#57606a"],
-  ["opendal", "#bf8700"],
-  ["s3fs", THEIRS],
 ];
 
 /** The scenarios of all groups that stream objects of one size to MinIO and back, without a codec. */
@@ -41,19 +46,16 @@ export function growthChart(results, foot) {
   );
   const sizes = [...new Set(found.map(({ size }) => size))];
   if (sizes.length < 2) return undefined;
-  const x = logScale(sizes[0], sizes.at(-1), LEFT, PLOT);
-  const panels = PANELS.map((panel) => plotted(panel, found, x));
-  const last = PANELS.at(-1);
-  const bottom = last.top + last.height;
-  const ticks = sizes.map((size) =>
-    small(x(size), bottom + 16, bytes(size).replace(/(?=[KMG])/, " "), 'text-anchor="middle"'),
-  );
-  const title = "Streams against their size, MinIO, both axes logarithmic";
-  return svg(bottom + 48, title, [
-    ...panels,
-    ...ticks,
-    small(10, bottom + 38, `${foot}; full lines write, dashed ones read`),
-  ]);
+  const body = ROWS.flatMap((row) => {
+    const drawn = COLUMNS.map(([head, step, left]) => ({ head, left, lines: linesOf(found, step, row.of) }));
+    // Both panels of a row have the same scale, so that writes and reads can be compared.
+    const all = drawn.flatMap(({ lines }) => lines.flatMap(({ values }) => values.map(([, value]) => value)));
+    const range = [Math.min(...all) / 1.3, Math.max(...all) * 1.3];
+    return drawn.flatMap((column) => plotted(column, row, range, sizes));
+  });
+  const last = ROWS.at(-1);
+  const title = "What a byte and its stream cost, from 1 KiB to 4 GiB (less is better)";
+  return svg({ height: last.top + last.height + 28, title, foot: [`${foot}, MinIO, medians; logarithmic axes`], body });
 }
 
 /** Nanoseconds of processor time for a byte. */
@@ -62,54 +64,51 @@ function costOf({ size, subjects }, name) {
   return 1e9 / (unit === "MiB/s" ? cpu.median * MIB : cpu.median * size);
 }
 
-function plotted({ title, top, height, of, unit }, results, x) {
-  const lines = LINES.flatMap(([name, color]) =>
-    ["write", "read"].map((step) => ({ name, step, color, values: valuesOf(results, name, step, of) })),
-  ).filter(({ values }) => values.length > 1);
-  const all = lines.flatMap(({ values }) => values.map(([, value]) => value));
-  const [low, high] = [Math.min(...all), Math.max(...all)];
-  const y = logScale(low / 1.3, high * 1.3, top + height, -height);
-  const labels = spread(lines.map(({ name, step, values }) => ({ text: `${name} ${step}`, y: y(values.at(-1)[1]) })));
+function linesOf(results, step, of) {
+  return LINES.map(([name, kind]) => {
+    const measured = results.filter((one) => one.step === step && one.subjects[name]?.cpu);
+    return { name, kind, values: measured.map((one) => [one.size, of(one, name)]) };
+  }).filter(({ values }) => values.length > 1);
+}
+
+function plotted({ head, left, lines }, { title, top, height, unit }, [low, high], sizes) {
+  const x = logScale(sizes[0], sizes.at(-1), left, PLOT);
+  const y = logScale(low, high, top + height, -height);
+  const names = spread(lines.map(({ name, kind, values }) => ({ name, kind, y: y(values.at(-1)[1]) })));
   return [
-    words(10, top - 10, title, 'font-weight="600"'),
-    ...grid(low / 1.3, high * 1.3, y, unit),
-    ...lines.map((line) => curve(line, x, y)),
-    ...lines.map(({ color }, i) => label(labels[i], color)),
-  ].join("\n");
+    words(left - LEFT + EDGE, top - 14, `${head}: ${title}`, 'font-weight="600"'),
+    ...levels(low, high, y, unit, left),
+    ...[2 ** 10, MIB, 2 ** 30].map((size) =>
+      small(x(size), top + height + 16, bytes(size).replace(/(?=[KMG])/, " "), 'text-anchor="middle"'),
+    ),
+    ...lines.map(({ kind, values }) => path(shapeOf(values, x, y), `line ${kind}`)),
+    ...names.map(({ name, kind, at }) =>
+      words(left + PLOT + 8, at + 4, nameOf(name), `font-size="12" class="${kind}"`),
+    ),
+  ];
 }
 
-function valuesOf(results, name, step, of) {
-  const measured = results.filter((one) => one.step === step && one.subjects[name]?.cpu);
-  return measured.map((one) => [one.size, of(one, name)]);
-}
+const shapeOf = (values, x, y) =>
+  values.map(([size, value], i) => `${i ? "L" : "M"}${fixed(x(size))} ${fixed(y(value))}`).join("");
 
-function grid(low, high, y, unit) {
-  const steps = high / low > 50 ? [1] : [1, 2, 5];
+function levels(low, high, y, unit, left) {
+  const steps = high / low > 20 ? [1] : [1, 2, 5];
   const values = [-2, -1, 0, 1, 2, 3, 4, 5].flatMap((power) => steps.map((step) => step * 10 ** power));
   const shown = values.filter((value) => value >= low && value <= high);
-  return shown.map((value) => {
-    const text = `${value.toLocaleString("en-US")} ${unit}`;
-    return path(`M${LEFT} ${fixed(y(value))}h${PLOT}`, GRID) + small(LEFT - 8, y(value) + 4, text, 'text-anchor="end"');
-  });
-}
-
-function curve({ step, color, values }, x, y) {
-  const shape = values.map(([size, value], i) => `${i ? "L" : "M"}${fixed(x(size))} ${fixed(y(value))}`).join("");
-  return path(shape, color, `stroke-width="2"${step === "read" ? ' stroke-dasharray="5 3"' : ""}`);
-}
-
-/** A line's name at its height, in its colour, right of the plot. */
-function label({ text, at }, color) {
-  return words(LEFT + PLOT + 12, at + 4, text, `font-size="11" fill="${color}"`);
+  return shown.flatMap((value) => [
+    path(`M${fixed(left)} ${fixed(y(value))}h${fixed(PLOT)}`, "grid"),
+    small(left - 6, y(value) + 4, `${value.toLocaleString("en-US")} ${unit}`, 'text-anchor="end"'),
+  ]);
 }
 
 /** Where names stand so that none lies on another. */
-function spread(labels) {
-  const byHeight = labels.map((one, i) => ({ ...one, i })).toSorted((a, b) => a.y - b.y);
+function spread(names) {
   let free = Number.NEGATIVE_INFINITY;
-  for (const one of byHeight) {
-    one.at = Math.max(one.y, free);
-    free = one.at + 13;
-  }
-  return byHeight.toSorted((a, b) => a.i - b.i);
+  return names
+    .toSorted((a, b) => a.y - b.y)
+    .map((one) => {
+      const at = Math.max(one.y, free);
+      free = at + 14;
+      return { ...one, at };
+    });
 }

@@ -1,10 +1,15 @@
-/** One picture: how many times faster stowage is than the provider's own library, or Airflow for XComs. */
-import { box, fixed, logScale, OURS, path, small, svg, THEIRS, WIDTH, words } from "./svg.mjs";
+/** One picture: how many times as fast as the provider's own library stowage is, or as Airflow's backend for XComs. */
+import { axisBelow, bar, EDGE, logScale, nameOf, svg, WIDTH, words } from "./svg.mjs";
 
 const LEFT = 210;
-const VALUE = 100;
-const ROW = 26;
-const OURS_LIGHT = "#a8c7fa";
+const GAP = 24;
+const VALUE = 48;
+const ROW = 20;
+const PLOT = (WIDTH - LEFT - GAP - EDGE) / 2;
+const PANELS = [
+  ["by the clock", "wall", LEFT],
+  ["by processor time", "cpu", LEFT + PLOT + GAP],
+];
 const CLOUDS = [
   ["MinIO", "minio", "aws-sdk"],
   ["fake-gcs-server", "gcs", "google-sdk"],
@@ -19,13 +24,13 @@ const WORK = [
 ];
 const COMPARED = [
   ...CLOUDS.map(([server, store, against]) => ({
-    head: `${server}, against ${against}`,
+    head: `${nameOf(against)}, ${server}`,
     rows: WORK.map(([what, name]) => ({ what, name: name(store), against })),
   })),
   {
-    head: "XComs, against Airflow's backend",
+    head: "Airflow's XCom backend, MinIO",
     rows: ["1KiB-x200", "100KiB-x200", "10MiB", "200MiB"].map((size) => ({
-      what: `store and load ${size.split("-")[0].replace(/(?=[KM])/, " ")} of JSON`,
+      what: `store and load ${size.split("-")[0].replace(/(?=[KM])/, " ")}`,
       name: `xcom-minio-xcom-${size}`,
       against: "airflow",
     })),
@@ -37,42 +42,43 @@ export function summaryChart(results, foot) {
   const shown = parts.filter(({ rows }) => rows.length > 0);
   const ratios = shown.flatMap(({ rows }) => rows.flatMap(({ wall, cpu }) => [wall, cpu]));
   if (ratios.length === 0) return undefined;
-  const scale = logScale(Math.min(0.5, ...ratios), Math.max(4, ...ratios), LEFT, WIDTH - LEFT - VALUE);
+  const [low, high] = [Math.min(1, ...ratios), Math.max(4, ...ratios)];
+  const scaleFrom = (from) => logScale(low, high, from, PLOT - VALUE);
+  const top = 62;
   const body = [];
-  let y = 44;
+  let y = top;
   for (const { head, rows } of shown) {
-    body.push(words(10, y + 12, head, 'font-weight="600"'));
-    y += 20;
+    body.push(words(EDGE, y + 14, head, 'font-weight="600"'));
+    y += 22;
     for (const row of rows) {
-      body.push(pair(row, y, scale));
+      body.push(words(EDGE + 12, y + 14, row.what));
+      for (const [, kind, from] of PANELS) body.push(...ratio(row[kind], y, scaleFrom(from)));
       y += ROW;
     }
-    y += 8;
+    y += 10;
   }
-  const line = path(`M${fixed(scale(1))} 40V${y}`, THEIRS) + small(scale(1) + 4, y + 4, "as fast");
-  const legend = `${foot}; logarithmic; dark: by the clock; light, in brackets: by processor time`;
-  return svg(y + 36, "How many times as fast stowage is", [...body, line, small(10, y + 26, legend)]);
+  const values = [0.25, 0.5, 1, 2, 4, 8, 16].filter((value) => value >= low && value <= high);
+  const panels = PANELS.flatMap(([head, , from]) => [
+    words(from, 50, head, 'font-weight="600"'),
+    ...axisBelow({ values, scale: scaleFrom(from), top, bottom: y, label: (value) => `${value}×` }),
+  ]);
+  const title = "stowage beside each provider's own library: 1× is as fast, 2× twice as fast";
+  return svg({ height: y + 24, title, foot: [`${foot}, medians; logarithmic axes`], body: [...panels, ...body] });
 }
 
 function compared(results, { what, name, against }) {
   const subjects = results.find((one) => one.name === name)?.subjects;
   const [ours, theirs] = [subjects?.stowage, subjects?.[against]];
   if (!ours?.wall || !theirs?.wall) return [];
-  const ratio = (kind) => ours[kind].median / theirs[kind].median;
-  return [{ what, wall: ratio("wall"), cpu: ratio("cpu") }];
+  const times = (kind) => ours[kind].median / theirs[kind].median;
+  return [{ what, wall: times("wall"), cpu: times("cpu") }];
 }
 
-/** Two bars that start where both are as fast: to the right stowage is ahead, to the left behind. */
-function pair({ what, wall, cpu }, y, scale) {
-  const bar = (value, top, height, color) => {
-    const [from, to] = [scale(1), scale(value)];
-    return box(Math.min(from, to), top, Math.abs(to - from), height, color);
-  };
-  const end = Math.max(scale(wall), scale(cpu), scale(1));
+/** A bar that starts where both are as fast: to the right stowage is ahead, to the left behind. */
+function ratio(value, y, scale) {
+  const [from, to] = [scale(1), scale(value)];
   return [
-    words(24, y + 13, what),
-    bar(wall, y + 1, 10, wall >= 1 ? OURS : "#57606a"),
-    bar(cpu, y + 12, 7, OURS_LIGHT),
-    small(end + 6, y + 13, `${wall.toFixed(1)} x  (${cpu.toFixed(1)} x)`),
-  ].join("");
+    bar(Math.min(from, to), y + 3, Math.max(1.5, Math.abs(to - from)), 13, value >= 1 ? "ours" : "theirs"),
+    words(Math.max(from, to) + 6, y + 14, `${value.toFixed(1)}×`),
+  ];
 }

@@ -42,6 +42,7 @@ export const stages = [
   },
   { name: "faults", vitest: [FAULTS], minutes: 30 },
   { name: "package", vitest: PACKAGED },
+  { name: "release", command: ["node", "scripts/release.mjs"] },
   { name: "bundlers", vitest: ["--config", "test/interop/bundlers/vitest.config.ts"] },
   { name: "docs site", vitest: [SITE] },
   { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
@@ -49,6 +50,7 @@ export const stages = [
   { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },
   { name: "airflow", vitest: ["--config", "test/interop/airflow/vitest.config.ts"], minutes: 30 },
   { name: "runtimes", vitest: ["--config", "test/interop/runtimes/vitest.config.ts"], minutes: 20 },
+  { name: "peers", vitest: ["--config", "test/interop/peers/vitest.config.ts"] },
   { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
   { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
 ];

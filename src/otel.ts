@@ -8,13 +8,11 @@ import {
   type Context,
   context,
   type Meter,
-  type MeterProvider,
   metrics,
   type Span,
   SpanKind,
   SpanStatusCode,
   type Tracer,
-  type TracerProvider,
   trace,
 } from "@opentelemetry/api";
 import { checkOptions } from "./errors.js";
@@ -22,11 +20,12 @@ import type { OperationEvent, RequestEvent } from "./fs/index.js";
 
 export type { OperationEvent, RequestEvent } from "./fs/index.js";
 
+/** Types of this door need no package: a `TracerProvider` and a `MeterProvider` of `@opentelemetry/api` have these methods. */
 export interface InstrumentOptions {
-  /** @default the global one */
-  tracerProvider?: TracerProvider | undefined;
-  /** @default the global one */
-  meterProvider?: MeterProvider | undefined;
+  /** A `TracerProvider`. @default the global one */
+  tracerProvider?: { getTracer(name: string): object } | undefined;
+  /** A `MeterProvider`. @default the global one */
+  meterProvider?: { getMeter(name: string): object } | undefined;
 }
 
 const SCOPE = "stowage";
@@ -41,7 +40,7 @@ const SCOPE = "stowage";
 export function instrument(options: InstrumentOptions = {}): () => void {
   checkOptions("instrument", options, { tracerProvider: true, meterProvider: true });
   const { tracerProvider = trace, meterProvider = metrics } = options;
-  const recorder = new Recorder(tracerProvider.getTracer(SCOPE), meterProvider.getMeter(SCOPE));
+  const recorder = new Recorder(tracerProvider.getTracer(SCOPE) as Tracer, meterProvider.getMeter(SCOPE) as Meter);
   const ends = [
     recorder.follow(tracingChannel<OperationEvent>("stowage:operation"), operationSpan, recorder.operation),
     recorder.follow(tracingChannel<RequestEvent>("stowage:request"), requestSpan, recorder.request),

@@ -1,9 +1,16 @@
 /** The documentation site: `npm run docs` writes it to `docs/.vitepress/dist`. */
-import { relative } from "node:path";
+import { statSync } from "node:fs";
+import { join, posix, relative } from "node:path";
 import { defineConfig } from "vitepress";
+import { basePath, settings } from "../../scripts/release/settings.mjs";
 import { anchorOf, linkOf, pageOf, ROOT, sidebar } from "./pages.mjs";
 
-/** Leads the links between files of the repository to pages; a link to any other file stays as text alone. */
+const { repository, site } = settings();
+
+/**
+ * Leads the links between files of the repository to pages. A link to any other file leads into the repository, or stays
+ * as text alone while release.json has no address of it.
+ */
 function links(/** @type {import("markdown-it").default} */ md) {
   md.core.ruler.push("repository-links", ({ tokens, env }) => {
     const file = relative(ROOT, env.realPath ?? env.path);
@@ -17,7 +24,7 @@ function rewrite(/** @type {any[]} */ tokens, /** @type {string} */ file) {
     if (token.type === "link_open") {
       const href = token.attrGet("href");
       if (/^(?:[a-z]+:|#|\/)/.test(href)) continue;
-      const target = linkOf(file, href);
+      const target = linkOf(file, href) ?? inRepository(file, href);
       without = target === undefined;
       if (target !== undefined) token.attrSet("href", target);
     }
@@ -29,6 +36,13 @@ function rewrite(/** @type {any[]} */ tokens, /** @type {string} */ file) {
   }
 }
 
+function inRepository(/** @type {string} */ file, /** @type {string} */ href) {
+  if (repository === "") return undefined;
+  const [path = "", hash] = posix.join(posix.dirname(file), href).split("#");
+  const kind = statSync(join(ROOT, path), { throwIfNoEntry: false })?.isDirectory() ? "tree" : "blob";
+  return `${repository}/${kind}/main/${path}${hash ? `#${hash}` : ""}`;
+}
+
 /** A parcel; inline, so that there is no file to serve. */
 const FAVICON = `data:image/svg+xml,${encodeURIComponent(
   "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><path fill='#3451b2' d='M16 2 29 9v14l-13 7L3 23V9z'/><path fill='none' stroke='#fff' stroke-width='2' d='m4 9 12 7 12-7M16 16v13'/></svg>",
@@ -38,6 +52,8 @@ export default defineConfig({
   title: "stowage",
   description: "A streaming object-storage client for Node.js: S3, GCS, Azure Blob, files and memory by URL",
   lang: "en",
+  base: basePath(site),
+  ...(site && { sitemap: { hostname: `${site}/` } }),
   head: [["link", { rel: "icon", href: FAVICON }]],
   // The repository's own pages, such as SECURITY.md, are pages of the site as well.
   srcDir: "..",
@@ -65,6 +81,7 @@ export default defineConfig({
     outline: [2, 3],
     search: { provider: "local" },
     externalLinkIcon: true,
+    ...(repository && { socialLinks: [{ icon: "github", link: repository }] }),
   },
   vite: {
     // The search index alone is larger than the default.

@@ -61,6 +61,9 @@ function asJson(error: unknown): object {
   return isStorageError(error) ? error.toJSON() : { message: oneLine(error) };
 }
 
+/** Where `init` writes a connection if neither `--connections` nor the environment names a file. */
+export const CONNECTIONS_FILE = "stowage-connections.json";
+
 /** Returns advice on the next step, as far as the code allows. */
 export function advice(error: StorageError): string | undefined {
   const { code, op, path, detail } = error;
@@ -73,16 +76,34 @@ export function advice(error: StorageError): string | undefined {
     case "Throttled":
       return path ? `find out more: stowage doctor ${quoted(bucketOf(path))}` : "try again later";
     case "NotFound":
+      if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path);
       return path ? `look around: stowage ls ${quoted(parentOf(path))}` : undefined;
     case "AlreadyExists":
       return "leave out --if-absent to replace it";
     case "CommitUnknown":
       return path ? `see whether it is there: stowage stat ${quoted(path)}` : undefined;
     case "InvalidArgument":
-      return detail.startsWith("no connection ") ? "or name a secrets file: --connections FILE" : undefined;
+      return detail.startsWith("no connection ")
+        ? "or name the file that has it, such as the one that `stowage init` wrote: --connections FILE"
+        : undefined;
+    case "Unsupported":
+      return path && NOT_PROMISED.test(detail)
+        ? `say what the server is in the field provider of the connection: stowage doctor ${quoted(bucketOf(path))} names the one that fits`
+        : undefined;
     default:
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
   }
+}
+
+/** What the profile of an S3 server does not promise. */
+const NOT_PROMISED = /\bprovider does not enforce\b/;
+
+/** How S3, GCS and Azure say that the bucket itself is missing. */
+const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exist\b/;
+
+function adviceOnMissingBucket(path: string): string {
+  const bucket = bucketOf(path).replace(/\/$/, "");
+  return `look around: stowage ls ${quoted(accountOf(path))}; or create it: stowage mb ${quoted(bucket)}`;
 }
 
 function adviceOnBuckets({ code, path }: StorageError): string | undefined {

@@ -354,7 +354,18 @@ await describeOn("minio", "on S3", (server) => {
   });
   const ls = (env: Record<string, string>, name = bucket().name) => command(["ls", `s3://it@${name}/`], env);
   answered([
-    ["a bucket that is not there", () => ls(having({}), "no-such-bucket-of-stowage"), /NoSuchBucket/, /look around/],
+    [
+      "a bucket that is not there",
+      () => ls(having({}), "no-such-bucket-of-stowage"),
+      /NoSuchBucket/,
+      /look around: stowage ls s3:\/\/it@; or create it: stowage mb s3:\/\/it@no-such-bucket-of-stowage$/,
+    ],
+    [
+      "a condition on a server of an unknown kind",
+      () => command(["cp", "--if-absent", "-", `s3://it@${bucket().name}/new`], having({}, { provider: "generic" })),
+      /does not enforce conditions on writes/,
+      /the field provider of the connection: stowage doctor s3:/,
+    ],
     ["an unknown access key", () => ls(having({ login: "unknown" })), /InvalidAccessKeyId/, /stowage doctor s3:/],
     ["a wrong secret", () => ls(having({ password: "wrong-secret" })), /SignatureDoesNotMatch/, /stowage doctor s3:/],
     [

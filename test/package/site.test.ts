@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { basePath, settings } from "../../scripts/release/settings.mjs";
 import { Browser, type Tab, whyNoBrowser } from "../support/browser.js";
 import { look, searchFor } from "../support/in-page.mjs";
 import { ROOT } from "../support/installed.js";
@@ -20,6 +21,8 @@ const MORE_TYPES: Record<string, string> = {
   ".woff2": "font/woff2",
   ".json": "application/json",
 };
+/** Where the site lies on its host. */
+const BASE = basePath(settings().site);
 /** Tabs at the same time. */
 const TABS = 2;
 
@@ -49,8 +52,8 @@ async function buildInto(folder: string): Promise<void> {
 async function serve(folder: string): Promise<Server> {
   const server = createServer(async ({ url = "/" }, answer) => {
     const path = decodeURIComponent(new URL(url, "http://site").pathname);
-    const file = join(folder, path.endsWith("/") ? `${path}index.html` : path);
-    const body = await readFile(file).catch(() => undefined);
+    const file = join(folder, path.slice(BASE.length - 1) + (path.endsWith("/") ? "index.html" : ""));
+    const body = path.startsWith(BASE) ? await readFile(file).catch(() => undefined) : undefined;
     const type = TYPES[extname(file)] ?? MORE_TYPES[extname(file)] ?? "application/octet-stream";
     answer.writeHead(body ? 200 : 404, { "content-type": type }).end(body);
   });
@@ -119,7 +122,9 @@ describe.skipIf(why)(`the documentation site${why ? ` (skipped, ${why})` : ""}`,
     server = await serve(folder);
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const files = await readdir(folder, { recursive: true });
-    pages = files.filter((file) => file.endsWith(".html") && file !== "404.html").map((file) => `${origin}/${file}`);
+    pages = files
+      .filter((file) => file.endsWith(".html") && file !== "404.html")
+      .map((file) => `${origin}${BASE}${file}`);
     browser = await Browser.start();
     const queue = pages.values();
     seen = (await Promise.all(Array.from({ length: TABS }, () => visit(browser, queue)))).flat();
@@ -155,7 +160,7 @@ describe.skipIf(why)(`the documentation site${why ? ` (skipped, ${why})` : ""}`,
 
   test("shows every page in the sidebar, but the home page", () => {
     const linked = new Set(seen.flatMap(({ sidebar }) => sidebar).map((link) => link.replace(/\/$/, "/index.html")));
-    expect(pages.filter((page) => !linked.has(page) && page !== `${origin}/index.html`)).toEqual([]);
+    expect(pages.filter((page) => !linked.has(page) && page !== `${origin}${BASE}index.html`)).toEqual([]);
   });
 
   test("writes nothing to the console", () => {
@@ -174,7 +179,7 @@ describe.skipIf(why)(`the documentation site${why ? ` (skipped, ${why})` : ""}`,
   test("finds a page by a word in it", { timeout: 60_000 }, async () => {
     const { tab } = await watchedTab(browser);
     await resize(tab, 1440);
-    await open(tab, `${origin}/overview.html`);
+    await open(tab, `${origin}${BASE}overview.html`);
     await tab.evaluate(look, 1440);
     expect(await tab.evaluate(searchFor, "sigv4a")).not.toBe("");
   });

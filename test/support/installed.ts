@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { pack } from "../../scripts/release/pack.mjs";
+import { settings } from "../../scripts/release/settings.mjs";
 
 export const ROOT = resolve(import.meta.dirname, "../..");
 export const run = promisify(execFile);
@@ -21,7 +23,8 @@ export interface Installed {
 export async function installed(parent = tmpdir()): Promise<Installed> {
   const folder = await mkdtemp(join(parent, "stowage-project-"));
   try {
-    const { tarball, files } = await packed(folder);
+    // As it is released, but under the name that the tests import.
+    const { tarball, files } = await pack(folder, { ...settings(), npm: "stowage" });
     await writeFile(join(folder, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
     const quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--omit=peer"];
     await run("npm", ["install", ...quiet, tarball], { cwd: folder });
@@ -30,13 +33,6 @@ export async function installed(parent = tmpdir()): Promise<Installed> {
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
-}
-
-async function packed(folder: string): Promise<{ tarball: string; files: string[] }> {
-  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
-  const { stdout } = await run("npm", args, { cwd: ROOT });
-  const [report] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-  return { tarball: join(folder, report.filename), files: report.files.map(({ path }) => path) };
 }
 
 /** The manifest of this package. */

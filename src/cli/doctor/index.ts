@@ -1,5 +1,6 @@
 /** Finds a path's connection and the source that contains it. */
-
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import {
   type Connection,
@@ -10,7 +11,7 @@ import {
 } from "../../connections/index.js";
 import { isStorageError } from "../../errors.js";
 import { providerOf, type StoragePath } from "../../path.js";
-import type { Cli, Session } from "../command.js";
+import { type Cli, CONNECTIONS_FILE, type Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
 import { lookAtEndpoint } from "./endpoint.js";
 import { brokenFinding, type Finding, failedFinding, mendOf, ok, print, skippedFinding } from "./finding.js";
@@ -40,7 +41,7 @@ async function findConnection(session: Session, { scheme, connectionId: id }: St
   } catch (error) {
     return { connection: undefined, finding: brokenFinding(check, error, signal, "correct it where the message says") };
   }
-  return { connection: undefined, finding: unknownConnection(env, id) };
+  return { connection: undefined, finding: unknownConnection(session, id) };
 }
 
 function sourcesOf(env: Session["env"], id: string) {
@@ -50,9 +51,11 @@ function sourcesOf(env: Session["env"], id: string) {
   return [{ where: `the file ${file}`, source: connectionsFromFile(file) }, variable];
 }
 
-function unknownConnection(env: Session["env"], id: string): Finding {
+function unknownConnection({ env, io }: Session, id: string): Finding {
   const places = sourcesOf(env, id).map(({ where }) => where);
-  const fix = `set ${connectionVariable(id)} to its URI or JSON, or give --connections FILE`;
+  const written = connectionsFileOf(env) === undefined && existsSync(resolve(io.cwd, CONNECTIONS_FILE));
+  const file = written ? `${CONNECTIONS_FILE}, which is here` : "FILE";
+  const fix = `set ${connectionVariable(id)} to its URI or JSON, or give --connections ${file}`;
   return failedFinding("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, fix);
 }
 

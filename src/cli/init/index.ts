@@ -5,12 +5,9 @@ import { extname, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
-import type { Cli, Session } from "../command.js";
+import { type Cli, CONNECTIONS_FILE, type Session } from "../command.js";
 import { type Prompts, promptsOn } from "./prompts.js";
 import { PROVIDERS, type Provider, type RecordOptions, recordOf } from "./records.js";
-
-/** Where a connection goes if neither `--connections` nor the environment names a file. */
-const FILE = "stowage-connections.json";
 
 interface InitOptions extends RecordOptions {
   provider?: Provider;
@@ -36,6 +33,7 @@ export function addInit(cli: Cli, program: Command): void {
     .addOption(new Option("--provider <name>", "the kind of store").choices(PROVIDERS))
     .option("--id <id>", "the connection's name in paths, s3://ID@bucket")
     .option("--endpoint <url>", "of a service that is not the provider's own")
+    .option("--service <name>", "s3: the kind of server at the endpoint: minio, r2, ceph, b2, ...")
     .option("--region <name>", "s3: the region")
     .option("--profile <name>", "s3: a profile of ~/.aws")
     .option("--account <name>", "azure: the storage account")
@@ -46,7 +44,7 @@ export function addInit(cli: Cli, program: Command): void {
 }
 
 async function init(session: Session, options: InitOptions): Promise<void> {
-  const file = resolve(session.io.cwd, session.env.STOWAGE_CONNECTIONS_FILE || FILE);
+  const file = resolve(session.io.cwd, session.env.STOWAGE_CONNECTIONS_FILE || CONNECTIONS_FILE);
   if (extname(file).toLowerCase() !== ".json")
     throw invalid(`${file} is not a .json file: name one with --connections`);
   const before = await entriesIn(file);
@@ -115,9 +113,11 @@ async function replaced(file: string, text: string): Promise<void> {
 
 async function printNext(session: Session, file: string, id: string, provider: Provider): Promise<void> {
   const option = session.io.env.STOWAGE_CONNECTIONS_FILE ? "" : `--connections ${file} `;
-  const next = `stowage ${option}doctor ${SCHEMES[provider]}://${id}@BUCKET`;
+  // Run by npx, the command is on no PATH.
+  const program = session.io.env.npm_command === "exec" ? "npx stowage" : "stowage";
+  const next = `${program} ${option}doctor ${SCHEMES[provider]}://${id}@BUCKET`;
   await session.say(
     { file, id, next },
-    `wrote the connection ${id} into ${file}\nnext, with the name of a bucket: ${next}`,
+    `wrote the connection ${id} into ${file}\nprograms find it with STOWAGE_CONNECTIONS_FILE=${file}\nnext, with the name of a bucket: ${next}`,
   );
 }

@@ -14,6 +14,7 @@ export interface RecordOptions {
   endpoint?: string;
   region?: string;
   profile?: string;
+  service?: string;
   account?: string;
   keyFile?: string;
   fromEnv?: boolean;
@@ -42,11 +43,12 @@ const FLAGS: Record<Option, string> = {
   endpoint: "--endpoint",
   region: "--region",
   profile: "--profile",
+  service: "--service",
   account: "--account",
   keyFile: "--key-file",
 };
 const TAKEN: Record<Provider, readonly Option[]> = {
-  s3: ["endpoint", "region", "profile"],
+  s3: ["endpoint", "service", "region", "profile"],
   gcs: ["endpoint", "keyFile"],
   azure: ["endpoint", "account"],
 };
@@ -77,8 +79,13 @@ async function s3(answers: Answers): Promise<ConnectionRecord> {
   const { options, env, prompts } = answers;
   if (options.profile !== undefined && options.fromEnv) throw invalid("--profile and --from-env exclude each other");
   const endpoint = await stated(answers, "endpoint", "Endpoint, https://… (empty: Amazon S3)");
+  // An address of one's own does not tell what the server can do, and what is not known is refused.
+  const service = endpoint
+    ? await stated(answers, "service", "Kind of server, such as minio or r2 (empty: rely only on what all have)")
+    : options.service;
   const region = await stated(answers, "region", "Region (empty: the environment's)");
-  const extra = definedFields({ endpoint_url: endpoint, region_name: region, profile_name: options.profile });
+  const place = { endpoint_url: endpoint, provider: service, region_name: region };
+  const extra = definedFields({ ...place, profile_name: options.profile });
   if (options.fromEnv) {
     const token = env.AWS_SESSION_TOKEN;
     const keys = { login: variable(env, "AWS_ACCESS_KEY_ID"), password: variable(env, "AWS_SECRET_ACCESS_KEY") };

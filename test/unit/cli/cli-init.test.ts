@@ -35,6 +35,12 @@ describe("from options", () => {
     ],
     [
       "s3",
+      ["--endpoint", "http://127.0.0.1:9000", "--service", "minio"],
+      {},
+      { conn_type: "aws", extra: { endpoint_url: "http://127.0.0.1:9000", provider: "minio" } },
+    ],
+    [
+      "s3",
       ["--endpoint", "https://s3.example", "--from-env"],
       KEYS,
       {
@@ -79,6 +85,18 @@ describe("from options", () => {
     expect(await connectionsFromFile(file).get("lake")).toMatchObject({ id: "lake", type: record.conn_type });
     expect(stdout).toMatch(/\nnext, .*: stowage --connections \S+ doctor (s3|gs|abfs):\/\/lake@BUCKET\n$/);
     expect(stdout).not.toContain("canary");
+  });
+  test("the next command runs as it is printed, with npx too", async () => {
+    const { stdout } = await init([...S3, "--from-env"], { ...KEYS, npm_command: "exec" });
+    expect(stdout).toContain(`\nprograms find it with STOWAGE_CONNECTIONS_FILE=${file}\n`);
+    expect(stdout).toContain(`: npx stowage --connections ${file} doctor s3://lake@BUCKET\n`);
+  });
+  test("a command that does not name the file is told that it is here", async () => {
+    await init([...S3, "--from-env"], KEYS);
+    const doctor = await commandInProcess(["doctor", "s3://lake@bucket"], { cwd: folder, env: {} });
+    expect(doctor.stdout).toContain("or give --connections stowage-connections.json, which is here");
+    const list = await commandInProcess(["ls", "s3://lake@bucket"], { cwd: folder, env: {} });
+    expect(list.stderr).toContain("the one that `stowage init` wrote: --connections FILE");
   });
   test("an id is replaced only with --force, and the others stay", async () => {
     await writeFile(file, JSON.stringify({ other: "aws://", lake: "aws://" }), { mode: 0o644 });

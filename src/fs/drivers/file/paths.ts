@@ -93,7 +93,10 @@ export class PathResolver {
 
   #below(path: string): string {
     if (isBelow(this.#root, path)) return path;
-    throw failure("PermissionDenied", `the path is outside of fileRoot ${this.#root}; open the storage with another fileRoot`);
+    throw failure(
+      "PermissionDenied",
+      `the path is outside of fileRoot ${this.#root}; open the storage with another fileRoot`,
+    );
   }
 
   async #rootOnDisk(): Promise<string> {
