@@ -43,10 +43,15 @@ export class Copies {
     if (op === "move") await this.#finishMove(from, copied, init);
   }
 
-  /** Text that ends in a slash is a directory, as in fsspec: the object keeps its name in it. */
+  /**
+   * Text that ends in a slash is a directory, as in fsspec: the object keeps its name in it. The source itself with a
+   * slash is no directory: it is an object.
+   */
   #targetOf(from: PathLike, to: PathLike): PathLike {
     const isDirectory = (typeof to === "string" || to instanceof URL) && String(to).endsWith("/");
-    return isDirectory ? this.#registry.path(to).join(this.#registry.path(from).name) : to;
+    if (!isDirectory) return to;
+    const [source, target] = [this.#registry.path(from), this.#registry.path(to)];
+    return source.equals(target) ? to : target.join(source.name);
   }
 
   /** Deletes one object in the state that `ifMatch` gives. Refuses what could mean more than one. */

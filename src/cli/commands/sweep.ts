@@ -155,7 +155,7 @@ type Row = readonly [name: string, count: number, remark?: string];
 async function table({ io: { stdout } }: Session, report: SweepReport, swept: Swept): Promise<void> {
   const all: Row[] = [
     ["listed", report.listed],
-    ["other names", report.unknown, "not names of such objects, never deleted"],
+    ["other names", report.unknown, "in no known layout, never deleted"],
     ["young", report.young, `within the grace of ${graceText(swept.grace)}`],
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],

@@ -40,7 +40,7 @@ test("a dry run prints sums that fit a terminal, and the next step", async () =>
   const { code, stdout, stderr } = await run(["--refs", "refs.txt"], { columns: 80 });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/listed +4\n/);
-  expect(stdout).toMatch(/other names +1 {2}not in a layout/);
+  expect(stdout).toMatch(/other names +1 {2}in no known layout/);
   expect(stdout).toMatch(/young +1 {2}within the grace of 24 hours/);
   expect(stdout).toMatch(/\breferenced +1\n/);
   expect(stdout).toMatch(/not referenced +1 {2}5 B/);

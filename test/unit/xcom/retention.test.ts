@@ -151,7 +151,11 @@ describe("retain", () => {
     ["a rule after one for everything", rules({ class: "a" }, { class: "b", dag: "x" }), "move it to the end"],
     ["sizes that exclude each other", rules({ class: "a", minSize: 2, maxSize: 1 }), "exchange them"],
     ["an unknown type", rules({ class: "a", type: "list" }), "must be of null, boolean"],
-    ["an unknown field", rules({ class: "a", dagId: "x" }), "no field dagId; there is class, dag"],
+    [
+      "an unknown field",
+      rules({ class: "a", dagId: "x" }),
+      "unknown field dagId of rules[0] (expected one of class, dag",
+    ],
     ["an empty pattern", rules({ class: "a", dag: "" }), 'a pattern such as "tmp_*"'],
     ["a path of a class", { path: `${BASE}/retention=day` }, "the base path above it"],
     ["a backend elsewhere", { backend: () => plain(BASE), rules: [{ class: "day" }] }, "use its argument"],
