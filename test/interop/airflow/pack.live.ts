@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import sizes from "../../package/sizes.json" with { type: "json" };
 import { type Bucket, makeBucket } from "../../servers/buckets.mjs";
 import { server } from "../../servers/use.js";
 import { manifest } from "../../support/installed.js";
@@ -72,7 +73,7 @@ describe("with static keys", () => {
         "with stowage": Math.round(started.stowage),
       },
     });
-    expect(adapter).toBeLessThan(LARGEST);
+    expect(adapter).toBeLessThan(sizes["Airflow, everything"]);
     expect(started.stowage - started.bare).toBeLessThan(60);
   });
   test("a bundle of named parts has less than 100 KB and starts as fast", async () => {
@@ -89,9 +90,6 @@ describe("with static keys", () => {
     expect(more).toBeLessThan(60);
   });
 });
-
-/** Bytes of every driver, codec and the XCom layer, minified. Growth beyond it is a decision, not an accident. */
-const LARGEST = 400 * 1024;
 
 describe("with the libraries of the clouds", () => {
   const buckets: Bucket[] = [];
