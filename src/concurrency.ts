@@ -169,6 +169,33 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
   await delay(milliseconds, undefined, { signal }).catch(() => signal?.throwIfAborted());
 }
 
+/**
+ * Runs `work` on every item, `concurrency` at a time. Stops at the first failure, of the work or of the items, and throws
+ * it once all that run have ended.
+ */
+export async function forEachConcurrent<T>(
+  items: AsyncIterable<T>,
+  { concurrency, signal }: { concurrency: number; signal?: AbortSignal | undefined },
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const running = new Set<Promise<void>>();
+  const failures: unknown[] = [];
+  try {
+    for await (const item of items) {
+      const one: Promise<void> = work(item)
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => running.delete(one));
+      running.add(one);
+      if (running.size >= concurrency) await Promise.race(running);
+      if (failures.length > 0 || signal?.aborted) break;
+    }
+  } finally {
+    await Promise.all(running);
+  }
+  signal?.throwIfAborted();
+  if (failures.length > 0) throw failures[0];
+}
+
 /** An abort controller for tasks that end together; it also aborts when the caller's `signal` does. */
 export class LinkedAbortController {
   readonly #own = new AbortController();

@@ -1936,6 +1936,14 @@ export const bugs = [
     tests: ["test/hostile/statuses.test.ts"],
   },
   {
+    name: "work goes on after a source of items has failed",
+    file: "src/concurrency.ts",
+    find: "  } finally {\n    await Promise.all(running);\n  }",
+    replace: "  } finally {\n    if (failures.length > 0) await Promise.all(running);\n  }",
+    tests: ["test/unit/concurrency.test.ts"],
+    only: "a failure of",
+  },
+  {
     name: "a copy into a directory replaces the directory's name",
     file: "src/fs/copy.ts",
     find: 'String(to).endsWith("/");',

@@ -1,6 +1,7 @@
 /** Compares references with the objects that they lead to, and objects with the references that name them. */
 import { createHash } from "node:crypto";
 import { codecs } from "../../codecs/index.js";
+import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -171,33 +172,23 @@ async function listObjects(check: Check, objects: LineSorter, listing: Listed): 
 }
 
 async function checkReferences(check: Check, keys: LineSorter): Promise<void> {
-  const { sources, places, concurrency, report, signal } = check;
-  const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  try {
-    for (const source of sources) {
-      for await (const reference of source.references({ signal })) {
-        const { text, where } = reference;
-        await addKeys(places.keysIn(text), WHOLE, keys);
-        const place = places.of(text);
-        if (place.kind === "value") report.values += 1;
-        else if (place.kind === "elsewhere") report.elsewhere += 1;
-        else if (place.kind !== "own")
-          await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
-        else {
-          const work: Promise<void> = look(check, reference, place)
-            .catch((error: unknown) => void failures.push(error))
-            .finally(() => running.delete(work));
-          running.add(work);
-          if (running.size >= concurrency) await Promise.race(running);
-        }
-        if (failures.length > 0) throw failures[0];
-      }
+  await forEachConcurrent(ownReferences(check, keys), check, ([reference, place]) => look(check, reference, place));
+}
+
+/** Yields the references whose object is to be looked at; counts and reports all others. */
+async function* ownReferences(check: Check, keys: LineSorter): AsyncGenerator<[FoundReference, Own], void, undefined> {
+  const { sources, places, report, signal } = check;
+  for (const source of sources) {
+    for await (const reference of source.references({ signal })) {
+      const { text, where } = reference;
+      await addKeys(places.keysIn(text), WHOLE, keys);
+      const place = places.of(text);
+      if (place.kind === "value") report.values += 1;
+      else if (place.kind === "elsewhere") report.elsewhere += 1;
+      else if (place.kind === "own") yield [reference, place];
+      else await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
     }
-  } finally {
-    await Promise.all(running);
   }
-  if (failures.length > 0) throw failures[0];
 }
 
 interface Sides {

@@ -1,5 +1,5 @@
 /** Deletes the orphans of a sweep, or moves them to its trash: each only as it was listed. */
-import { memoryLimiter } from "../../concurrency.js";
+import { forEachConcurrent, memoryLimiter } from "../../concurrency.js";
 import { type ErrorCode, failure, isStorageError } from "../../errors.js";
 import { type Abortable, deleteListed, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -56,14 +56,14 @@ export async function removeOrphans(
     await removal.onOrphan?.(done);
   };
   if (removal.trash || !removal.delete)
-    return inParallel(orphans, removal, async (orphan) => {
+    return forEachConcurrent(orphans, removal, async (orphan) => {
       const done = await moved(orphan, removal, isHopeless());
       removal.signal?.throwIfAborted();
       await settle(done);
     });
   const slots = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);
   const concurrency = Math.min(BATCHES, removal.concurrency);
-  await inParallel(batchesOf(orphans), { ...removal, concurrency }, async (batch) => {
+  await forEachConcurrent(batchesOf(orphans), { ...removal, concurrency }, async (batch) => {
     const { storage, path: top, signal } = removal;
     const objects = batch.map(({ below, ...state }) => ({ ...state, path: pathBelow(top, below) }));
     if (isHopeless()) for (const object of objects) await settle({ ...swept(object), action: "left" });
@@ -85,27 +85,6 @@ async function* batchesOf(orphans: AsyncIterable<Candidate>): AsyncGenerator<Can
     batch = [];
   }
   if (batch.length > 0) yield batch;
-}
-
-/** Runs `work` on every item, `concurrency` at a time; throws its first failure once all that run have ended. */
-export async function inParallel<T>(
-  items: AsyncIterable<T>,
-  { concurrency, signal }: { concurrency: number } & Abortable,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
-  for await (const item of items) {
-    const one: Promise<void> = work(item)
-      .catch((error: unknown) => void failures.push(error))
-      .finally(() => running.delete(one));
-    running.add(one);
-    if (running.size >= concurrency) await Promise.race(running);
-    if (failures.length > 0 || signal?.aborted) break;
-  }
-  await Promise.all(running);
-  signal?.throwIfAborted();
-  if (failures.length > 0) throw failures[0];
 }
 
 type Swept = Pick<SweptObject, "path" | "size" | "modified">;

@@ -1,9 +1,9 @@
 /** Moves the trash of a sweep back. */
+import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, type EntryFailure, invalid, type OptionNames } from "../../errors.js";
 import type { Abortable, ListEntry, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { asPath, pathBelow } from "../keys/base.js";
-import { inParallel } from "./sweep-removal.js";
 import { keepFailure } from "./sweep-report.js";
 
 export interface UndoSweepOptions extends Abortable {
@@ -48,7 +48,7 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
     throw invalid(`concurrency of undoSweep must be an integer >= 1, not ${concurrency}`);
   const report: UndoSweepReport = { moved: 0, bytes: 0, failed: 0, failures: [] };
   const entries = storage.list(trash, { recursive: true, signal });
-  await inParallel(entries, { concurrency, signal }, async (entry) => {
+  await forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
     try {
       await storage.move(entry.path, placeOf(entry, { path, trash }), { ifAbsent: true, signal });
       report.moved += 1;
