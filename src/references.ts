@@ -18,6 +18,21 @@ export interface ReferenceSource {
   references(options?: { signal?: AbortSignal | undefined }): AsyncIterable<FoundReference>;
 }
 
+/** Yields each text that is not blank, trimmed, with its place: `name` and its number, from 1. */
+export async function* textsWithPlaces(
+  texts: Iterable<string> | AsyncIterable<string>,
+  name: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FoundReference, void, undefined> {
+  let number = 0;
+  for await (const line of texts) {
+    signal?.throwIfAborted();
+    number += 1;
+    const text = line.trim();
+    if (text !== "") yield { text, where: `${name}:${number}` };
+  }
+}
+
 /** What the name of an object says about its bytes. */
 export interface NamedObject {
   /** SHA-256 in lower-case hex. */

@@ -1,7 +1,7 @@
 /** Claims as sweeps and checks see them: the names of their objects, and the references in texts. */
 import { failure } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { FoundReference, ObjectLayout, ReferenceSource } from "../references.js";
+import { type FoundReference, type ObjectLayout, type ReferenceSource, textsWithPlaces } from "../references.js";
 import { ageMs } from "./objects.js";
 import { type Claim, looksLikeReference, parseName, parseReference } from "./reference.js";
 
@@ -46,12 +46,7 @@ export function claimReferences(texts: Iterable<string> | AsyncIterable<string>,
   return {
     name,
     async *references({ signal } = {}) {
-      let number = 0;
-      for await (const text of texts) {
-        signal?.throwIfAborted();
-        number += 1;
-        if (text.trim() !== "") yield* referencesIn(text.trim(), `${name}:${number}`);
-      }
+      for await (const { text, where } of textsWithPlaces(texts, name, signal)) yield* referencesIn(text, where);
     },
   };
 }

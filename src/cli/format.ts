@@ -117,6 +117,11 @@ export function put({ stream }: Output, data: string | Uint8Array): Promise<void
   });
 }
 
+/** Formats a count with a comma at each thousand. */
+export function grouped(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,6 @@
 import type { OperationProgress } from "../xcom/index.js";
 import type { Output } from "./format.js";
-import { bytes, duration } from "./format.js";
+import { bytes, duration, grouped } from "./format.js";
 import { pluralize } from "./options.js";
 
 /** Milliseconds between redraws. */
@@ -118,10 +118,6 @@ export function phaseLine({ phase, count, total, bytes: size }: OperationProgres
   const bar = barOf(state, room >= NARROWEST_BAR ? Math.min(WIDEST_BAR, room) : 0);
   const parts = [label, bar, numbers].filter(Boolean).join(" ");
   return parts.slice(0, Math.max(0, columns - 1));
-}
-
-function grouped(count: number): string {
-  return count.toLocaleString("en-US");
 }
 
 interface State {

@@ -7,6 +7,7 @@ import { delimiter, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
+import { afterAll, beforeAll, describe } from "vitest";
 import { freePort } from "../servers/process.mjs";
 
 /** Where Debian's packages put the programs, one folder for each major version. */
@@ -50,6 +51,34 @@ export async function startPostgres(): Promise<Postgres> {
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+/** A server of the tests of one `describe`; set when they run. */
+export interface TestDatabase {
+  url: string;
+  pool: pg.Pool;
+}
+
+/** A `describe` with a server of its own. Without Postgres it is skipped with the reason, and fails in CI. */
+export async function describeOnPostgres(title: string, tests: (database: TestDatabase) => void): Promise<void> {
+  const reason = await whyNoPostgres();
+  const name = reason === undefined ? title : `${title} [${reason}]`;
+  describe.skipIf(reason !== undefined && !process.env.CI)(name, () => {
+    const database = {} as TestDatabase;
+    let postgres: Postgres | undefined;
+    beforeAll(async () => {
+      postgres = await startPostgres();
+      database.url = postgres.url;
+      database.pool = new pg.Pool({ connectionString: postgres.url });
+      // A connection that the server ends while it is idle is no failure of a test.
+      database.pool.on("error", () => {});
+    }, 120_000);
+    afterAll(async () => {
+      await database.pool?.end();
+      await postgres?.stop();
+    });
+    tests(database);
+  });
 }
 
 async function programs(): Promise<string | undefined> {

@@ -2,8 +2,7 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Claims, claimReferences, claimsLayout } from "../../src/claims.js";
 import { openStorage } from "../../src/index.js";
 import { dbosReferences } from "../../src/runtimes/dbos.js";
@@ -12,7 +11,7 @@ import { type FsckProblem, fsck, type ReferenceSource, sweep } from "../../src/x
 import { all } from "../support/all.js";
 import { jsonLines } from "../support/command.js";
 import { commandInProcess } from "../support/in-process.js";
-import { type Postgres, startPostgres, whyNoPostgres } from "../support/postgres.js";
+import { describeOnPostgres } from "../support/postgres.js";
 
 const HOUR = 3_600_000;
 const storage = openStorage({ env: {} });
@@ -187,111 +186,98 @@ test("the command: --claims reads references from a file", async () => {
   expect(await claims.decode(kept)).toBe("kept");
 });
 
-const noPostgres = await whyNoPostgres();
-describe.skipIf(noPostgres !== undefined && !process.env.CI)(
-  `tables of runtimes${noPostgres ? ` [${noPostgres}]` : ""}`,
-  () => {
-    let postgres: Postgres;
-    let pool: pg.Pool;
-    const query = (text: string, values: unknown[]) => pool.query(text, values);
-    beforeAll(async () => {
-      postgres = await startPostgres();
-      pool = new pg.Pool({ connectionString: postgres.url });
-      pool.on("error", () => {});
-    }, 120_000);
-    afterAll(async () => {
-      await pool?.end();
-      await postgres?.stop();
-    });
+await describeOnPostgres("tables of runtimes", (database) => {
+  const query = (text: string, values: unknown[]) => database.pool.query(text, values);
+  const reference = (name: string) => {
+    const sha256 = Buffer.from(name).toString("hex").padEnd(64, "0");
+    const url = `s3://lake@b/p/d/sha256/${sha256}`;
+    return { url, text: JSON.stringify({ $stowage: { v: 1, url, sha256, size: 5 } }) };
+  };
 
-    const reference = (name: string) => {
-      const sha256 = Buffer.from(name).toString("hex").padEnd(64, "0");
-      const url = `s3://lake@b/p/d/sha256/${sha256}`;
-      return { url, text: JSON.stringify({ $stowage: { v: 1, url, sha256, size: 5 } }) };
-    };
-
-    test("every text, JSON and binary column of every table is read, over many pages, with and without a key", async () => {
-      const one = (name: string) => reference(name).text;
-      await pool.query(`CREATE SCHEMA "we""ird"`);
-      const at = (table: string) => `"we""ird"."${table}"`;
-      await pool.query(`CREATE TABLE ${at("workflow_status")} (id text PRIMARY KEY, input text, n int)`);
-      await pool.query(
-        `CREATE TABLE ${at("operation_outputs")} (id int, kind text, output jsonb, PRIMARY KEY (id, kind))`,
-      );
-      await pool.query(`CREATE TABLE ${at("events")} (value bytea, list text[])`);
-      await pool.query(`INSERT INTO ${at("workflow_status")} VALUES ('a', $1, 1), ('b', 'text', 2), ('c', NULL, 3)`, [
-        one("i"),
-      ]);
-      await pool.query(
-        `INSERT INTO ${at("operation_outputs")}
+  test("every text, JSON and binary column of every table is read, over many pages, with and without a key", async () => {
+    const one = (name: string) => reference(name).text;
+    await database.pool.query(`CREATE SCHEMA "we""ird"`);
+    const at = (table: string) => `"we""ird"."${table}"`;
+    await database.pool.query(`CREATE TABLE ${at("workflow_status")} (id text PRIMARY KEY, input text, n int)`);
+    await database.pool.query(
+      `CREATE TABLE ${at("operation_outputs")} (id int, kind text, output jsonb, PRIMARY KEY (id, kind))`,
+    );
+    await database.pool.query(`CREATE TABLE ${at("events")} (value bytea, list text[])`);
+    await database.pool.query(
+      `INSERT INTO ${at("workflow_status")} VALUES ('a', $1, 1), ('b', 'text', 2), ('c', NULL, 3)`,
+      [one("i")],
+    );
+    await database.pool.query(
+      `INSERT INTO ${at("operation_outputs")}
          SELECT n, 'k', jsonb_build_object('in', replace($1, '00000', lpad(n::text, 5, '0'))::jsonb) FROM generate_series(1, 4500) AS n`,
-        [`{"x": 1}`],
-      );
-      const outputs = Array.from({ length: 4500 }, (_, n) => one(`o${n}`));
-      await pool.query(
-        `UPDATE ${at("operation_outputs")} SET output = t.v::jsonb FROM (SELECT v, i FROM unnest($1::text[]) WITH ORDINALITY AS u(v, i)) AS t WHERE id = t.i`,
-        [outputs],
-      );
-      await pool.query(`INSERT INTO ${at("events")} VALUES ($1, ARRAY[$2]), ($3, NULL)`, [
-        Buffer.from(one("bytes")),
-        one("list"),
-        Buffer.from([0xff, 0x00]),
-      ]);
-      const found = await all(dbosReferences(query, { schema: 'we"ird' }).references());
-      const texts = new Set(found.map(({ text }) => text));
-      for (const name of ["i", "bytes", ...Array.from({ length: 4500 }, (_, n) => `o${n}`)])
-        expect(texts.has(reference(name).url)).toBe(true);
-      expect([...texts].some((text) => text.includes(reference("list").url))).toBe(true);
-      expect(found.find(({ text }) => text === reference("i").url)).toMatchObject({
-        where: "workflow_status",
-        plainSize: 5,
-      });
-      expect(found.some(({ text }) => text === "text")).toBe(false);
-      // What moves from the others to these is read after them.
-      expect(found.at(-1)?.where).toBe("workflow_status");
-      expect(found[0]?.where).toBe("events");
+      [`{"x": 1}`],
+    );
+    const outputs = Array.from({ length: 4500 }, (_, n) => one(`o${n}`));
+    await database.pool.query(
+      `UPDATE ${at("operation_outputs")} SET output = t.v::jsonb FROM (SELECT v, i FROM unnest($1::text[]) WITH ORDINALITY AS u(v, i)) AS t WHERE id = t.i`,
+      [outputs],
+    );
+    await database.pool.query(`INSERT INTO ${at("events")} VALUES ($1, ARRAY[$2]), ($3, NULL)`, [
+      Buffer.from(one("bytes")),
+      one("list"),
+      Buffer.from([0xff, 0x00]),
+    ]);
+    const found = await all(dbosReferences(query, { schema: 'we"ird' }).references());
+    const texts = new Set(found.map(({ text }) => text));
+    for (const name of ["i", "bytes", ...Array.from({ length: 4500 }, (_, n) => `o${n}`)])
+      expect(texts.has(reference(name).url)).toBe(true);
+    expect([...texts].some((text) => text.includes(reference("list").url))).toBe(true);
+    expect(found.find(({ text }) => text === reference("i").url)).toMatchObject({
+      where: "workflow_status",
+      plainSize: 5,
     });
+    expect(found.some(({ text }) => text === "text")).toBe(false);
+    // What moves from the others to these is read after them.
+    expect(found.at(-1)?.where).toBe("workflow_status");
+    expect(found[0]?.where).toBe("events");
+  });
 
-    test("a message that becomes a step's output meanwhile is found there", async () => {
-      await pool.query("CREATE SCHEMA moving");
-      await pool.query("CREATE TABLE moving.notifications (id int PRIMARY KEY, message text)");
-      for (const table of ["workflow_status", "operation_outputs"])
-        await pool.query(`CREATE TABLE moving.${table} (id int PRIMARY KEY, value text)`);
-      await pool.query("INSERT INTO moving.notifications VALUES (1, $1)", [reference("m").text]);
-      let hasMoved = false;
-      const moving = async (text: string, values: unknown[]) => {
-        const result = await pool.query(text, values);
-        // As soon as one of the two tables was read.
-        if (/^SELECT CASE.*(operation_outputs|notifications)/.test(text) && !hasMoved) {
-          hasMoved = true;
-          await pool.query("INSERT INTO moving.operation_outputs SELECT id, message FROM moving.notifications");
-          await pool.query("DELETE FROM moving.notifications");
-        }
-        return result;
-      };
-      const found = await all(dbosReferences(moving, { schema: "moving" }).references());
-      expect(hasMoved && found.length > 0).toBe(true);
-    });
+  test("a message that becomes a step's output meanwhile is found there", async () => {
+    await database.pool.query("CREATE SCHEMA moving");
+    await database.pool.query("CREATE TABLE moving.notifications (id int PRIMARY KEY, message text)");
+    for (const table of ["workflow_status", "operation_outputs"])
+      await database.pool.query(`CREATE TABLE moving.${table} (id int PRIMARY KEY, value text)`);
+    await database.pool.query("INSERT INTO moving.notifications VALUES (1, $1)", [reference("m").text]);
+    let hasMoved = false;
+    const moving = async (text: string, values: unknown[]) => {
+      const result = await database.pool.query(text, values);
+      // As soon as one of the two tables was read.
+      if (/^SELECT CASE.*(operation_outputs|notifications)/.test(text) && !hasMoved) {
+        hasMoved = true;
+        await database.pool.query("INSERT INTO moving.operation_outputs SELECT id, message FROM moving.notifications");
+        await database.pool.query("DELETE FROM moving.notifications");
+      }
+      return result;
+    };
+    const found = await all(dbosReferences(moving, { schema: "moving" }).references());
+    expect(hasMoved && found.length > 0).toBe(true);
+  });
 
-    test("another database, a table that may not be read and a row that cannot be read end it", async () => {
-      await expect(all(langgraphReferences(query).references())).rejects.toThrow(/NotFound.*checkpoints/);
-      for (const table of ["checkpoints", "checkpoint_blobs", "checkpoint_writes"])
-        await pool.query(`CREATE TABLE ${table} (id int PRIMARY KEY, value text)`);
-      await pool.query("CREATE TABLE other (value text)");
-      await pool.query("INSERT INTO other VALUES ($1)", [reference("other").text]);
-      expect(await all(langgraphReferences(query).references())).toEqual([]);
-      await pool.query("INSERT INTO checkpoint_blobs VALUES (1, $1)", [reference("x").text.replace('"v":1', '"v":3')]);
-      await expect(all(langgraphReferences(query).references())).rejects.toThrow(/Corrupt.*checkpoint_blobs/);
-      await pool.query(
-        "CREATE ROLE reader; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON checkpoints TO reader",
-      );
-      const client = await pool.connect();
-      await client.query("SET ROLE reader");
-      const reading = all(langgraphReferences((text, values) => client.query(text, values)).references());
-      await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
-      client.release(true);
-      expect(() => dbosReferences(undefined as never)).toThrow(/InvalidArgument/);
-      expect(() => dbosReferences(query, { schema: "" })).toThrow(/InvalidArgument/);
-    });
-  },
-);
+  test("another database, a table that may not be read and a row that cannot be read end it", async () => {
+    await expect(all(langgraphReferences(query).references())).rejects.toThrow(/NotFound.*checkpoints/);
+    for (const table of ["checkpoints", "checkpoint_blobs", "checkpoint_writes"])
+      await database.pool.query(`CREATE TABLE ${table} (id int PRIMARY KEY, value text)`);
+    await database.pool.query("CREATE TABLE other (value text)");
+    await database.pool.query("INSERT INTO other VALUES ($1)", [reference("other").text]);
+    expect(await all(langgraphReferences(query).references())).toEqual([]);
+    await database.pool.query("INSERT INTO checkpoint_blobs VALUES (1, $1)", [
+      reference("x").text.replace('"v":1', '"v":3'),
+    ]);
+    await expect(all(langgraphReferences(query).references())).rejects.toThrow(/Corrupt.*checkpoint_blobs/);
+    await database.pool.query(
+      "CREATE ROLE reader; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON checkpoints TO reader",
+    );
+    const client = await database.pool.connect();
+    await client.query("SET ROLE reader");
+    const reading = all(langgraphReferences((text, values) => client.query(text, values)).references());
+    await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
+    client.release(true);
+    expect(() => dbosReferences(undefined as never)).toThrow(/InvalidArgument/);
+    expect(() => dbosReferences(query, { schema: "" })).toThrow(/InvalidArgument/);
+  });
+});

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { invalid } from "../../errors.js";
 import { type ReportBreakdown, type ReportGroup, report, reportHtml, type StorageReport } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, printable, put, styled } from "../format.js";
+import { bytes, grouped, printable, put, styled } from "../format.js";
 import { baseOption, classDays, graceOption, namesOption, pluralize } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
 import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
@@ -112,7 +112,7 @@ function added(sum: StorageReport["total"], { bytes: size, objects }: ReportGrou
 
 function line({ io: { stdout } }: Session, size: number, objects: number, name: string, share?: number): string {
   const percent = share === undefined ? "" : `  ${styled(stdout, "dim", `${(100 * share).toFixed(1)}%`)}`;
-  return `${bytes(size).padStart(9)}  ${objects.toLocaleString("en-US").padStart(9)}  ${printable(name)}${percent}`;
+  return `${bytes(size).padStart(9)}  ${grouped(objects).padStart(9)}  ${printable(name)}${percent}`;
 }
 
 function referenceLines(session: Session, { references, expiries }: StorageReport): string[] {

@@ -11,7 +11,18 @@ import {
   undoSweep,
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { bytes, jsonLine, messageOf, moment, printable, put, putFailures, styled, wrapped } from "../format.js";
+import {
+  bytes,
+  grouped,
+  jsonLine,
+  messageOf,
+  moment,
+  printable,
+  put,
+  putFailures,
+  styled,
+  wrapped,
+} from "../format.js";
 import { baseOption, graceOption, namesOption, pluralize, positive, share } from "../options.js";
 import {
   layoutOf,
@@ -183,10 +194,6 @@ function percent({ orphaned, considered }: SweepReport): string {
 
 const ALWAYS = ["listed", "referenced", "not referenced"];
 const BAD = ["failed", "not tried"];
-
-function grouped(count: number): string {
-  return count.toLocaleString("en-US");
-}
 
 function graceText(grace: number): string {
   return grace % 3600 === 0 ? pluralize(grace / 3600, "hour") : pluralize(grace, "second");

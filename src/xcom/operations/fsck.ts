@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { codecs } from "../../codecs/index.js";
 import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../../errors.js";
-import type { Abortable, Storage } from "../../fs/index.js";
+import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { FoundReference, NamedObject, ObjectLayout, ReferenceSource } from "../../references.js";
 import { airflowEncoding } from "../encoding/airflow.js";
@@ -140,7 +140,7 @@ function checkFsck(options: FsckOptions): Check {
   checkOptions("fsck", options, OPTIONS);
   const { sources, path, base, concurrency = CONCURRENCY, graceMs = GRACE_MS, layout = airflowLayout } = options;
   if (!Array.isArray(sources) || sources.length === 0) throw invalid("fsck needs at least one source of references");
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) throw invalid("concurrency must be an integer >= 1");
+  checkCount("concurrency", concurrency, 1);
   if (!Number.isFinite(graceMs) || graceMs < 0) throw invalid(`graceMs of fsck must be 0 or more, not ${graceMs}`);
   for (const name of ["base", "as", "also"] as const)
     if (options[name] !== undefined && path === undefined) throw invalid(`${name} of fsck needs path`);

@@ -1,6 +1,6 @@
 /** Moves the XComs that rows refer to from one base path to another. */
 import { checkOptions, type EntryFailure, failure, invalid, type OptionNames } from "../../errors.js";
-import type { Abortable, Storage } from "../../fs/index.js";
+import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { pathBelow, printedBase, restBelow, roomBelow } from "../keys/base.js";
@@ -130,8 +130,7 @@ function checkMigrate(options: MigrateOptions): Migration {
   const compression = options.compression ? checkCompression(options.compression) : options.compression;
   if (!Array.isArray(sources) || sources.length === 0) throw invalid("sources of migrate is empty");
   if (typeof dryRun !== "boolean") throw invalid("dryRun of migrate must be true or false");
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    throw invalid(`concurrency of migrate must be an integer >= 1, not ${concurrency}`);
+  checkCount("concurrency of migrate", concurrency, 1);
   for (const [name, path] of Object.entries({ from, to }))
     if (path.key === "") throw invalid(`${name} of migrate is the whole bucket ${path}; name the base path below it`);
   if (from.isRelativeTo(to) || to.isRelativeTo(from))

@@ -1,6 +1,6 @@
 /** The references that keep objects alive, whatever holds them. */
 import { StoragePath } from "../../path.js";
-import type { ObjectLayout, ReferenceSource } from "../../references.js";
+import { type ObjectLayout, type ReferenceSource, textsWithPlaces } from "../../references.js";
 import type { RowKey, XComRowReader } from "../rows/rows.js";
 
 /** The rows of a reader, such as `airflowRows` or `restRows`: the current attempts of tasks. */
@@ -23,15 +23,7 @@ export function describeRow({ dagId, runId, taskId, mapIndex = -1, key }: RowKey
 export function lineReferences(lines: Iterable<string> | AsyncIterable<string>, name = "lines"): ReferenceSource {
   return {
     name,
-    async *references({ signal } = {}) {
-      let number = 0;
-      for await (const line of lines) {
-        signal?.throwIfAborted();
-        number += 1;
-        const text = line.trim();
-        if (text !== "") yield { text, where: `${name}:${number}` };
-      }
-    },
+    references: ({ signal } = {}) => textsWithPlaces(lines, name, signal),
   };
 }
 

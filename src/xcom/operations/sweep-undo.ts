@@ -1,7 +1,7 @@
 /** Moves the trash of a sweep back. */
 import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, type EntryFailure, invalid, type OptionNames } from "../../errors.js";
-import type { Abortable, ListEntry, Storage } from "../../fs/index.js";
+import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { asPath, pathBelow } from "../keys/base.js";
 import { keepFailure } from "./sweep-report.js";
@@ -44,8 +44,7 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
   const [path, trash] = [asPath(options.path), asPath(options.trash)];
   if (path.key === "") throw invalid(`path of undoSweep is the whole bucket ${path}`);
   checkApart(path, trash);
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    throw invalid(`concurrency of undoSweep must be an integer >= 1, not ${concurrency}`);
+  checkCount("concurrency of undoSweep", concurrency, 1);
   const report: UndoSweepReport = { moved: 0, bytes: 0, failed: 0, failures: [] };
   const entries = storage.list(trash, { recursive: true, signal });
   await forEachConcurrent(entries, { concurrency, signal }, async (entry) => {

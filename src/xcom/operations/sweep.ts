@@ -1,6 +1,6 @@
 /** Finds and removes the objects that nothing refers to. */
 import { checkOptions, failure, invalid, type OptionNames } from "../../errors.js";
-import type { Abortable, Storage } from "../../fs/index.js";
+import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { ObjectLayout, ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
@@ -145,8 +145,7 @@ function checkSweep(options: SweepOptions): Sweep {
   if (!(maxShare > 0 && maxShare <= 1))
     throw invalid(`maxShare of sweep must be above 0 and at most 1, not ${maxShare}`);
   checkShard(shard);
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1)
-    throw invalid(`concurrency of sweep must be an integer >= 1, not ${concurrency}`);
+  checkCount("concurrency of sweep", concurrency, 1);
   const margin = force ? 0 : HOUR_MS;
   return { ...options, path, base, layout, trash, shard, maxShare, concurrency, graceMs: graceMs + margin, signal };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { connectionVariable, parseConnection, revealed, toConnection } from "../../../src/connections/index.js";
 import { isStorageError } from "../../../src/errors.js";
+import { caught } from "../../support/caught.js";
 import vectors from "../../vectors/connections.json" with { type: "json" };
 
 interface Expected {
@@ -42,15 +43,6 @@ function floats(value: unknown): unknown {
   const marked = (value as { $float?: string }).$float;
   if (marked !== undefined) return marked === "nan" ? Number.NaN : Number.POSITIVE_INFINITY;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, floats(inner)]));
-}
-
-function caught(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 /** Pieces of the text long enough to be a secret. */

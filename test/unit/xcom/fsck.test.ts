@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { openStorage } from "../../../src/index.js";
 import {
   airflowReferences,
@@ -20,7 +20,7 @@ import {
 import { all } from "../../support/all.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
-import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
+import { describeOnPostgres } from "../../support/postgres.js";
 
 const DAY = 86_400_000;
 /** Runs while the clock is a week ahead, so that all objects are old. */
@@ -240,150 +240,136 @@ describe("the command", () => {
   });
 });
 
-const noPostgres = await whyNoPostgres();
-describe.skipIf(noPostgres !== undefined && !process.env.CI)(
-  `Airflow's database${noPostgres ? ` [${noPostgres}]` : ""}`,
-  () => {
-    let postgres: Postgres;
-    let pool: pg.Pool;
-    beforeAll(async () => {
-      postgres = await startPostgres();
-      pool = new pg.Pool({ connectionString: postgres.url });
-      pool.on("error", () => {});
-    }, 120_000);
-    afterAll(async () => {
-      await pool?.end();
-      await postgres?.stop();
-    });
-
-    test("every attempt and every archive counts, over many pages, and nothing else", async () => {
-      const tables = ["xcom_v1", "xcom_v2", "_airflow_deleted__xcom__20260101", "xcom_other", "variable"];
-      for (const table of tables) await pool.query(`CREATE TABLE "${table}" (value jsonb)`);
-      const fill = (table: string, count: number) =>
-        pool.query(
-          `INSERT INTO "${table}" SELECT to_jsonb('s3://b/' || '${table}' || '/é/' || n) FROM generate_series(1, ${count}) AS n`,
-        );
-      await fill("xcom_v1", 10);
-      await fill("xcom_v2", 4500);
-      await fill("_airflow_deleted__xcom__20260101", 3);
-      await fill("xcom_other", 5);
-      await pool.query(
-        `INSERT INTO xcom_v1 VALUES ('5'), ('"text"'), ('{"a": "s3://b/c"}'), (NULL), ('"s3://b/xcom_v1/é/1"')`,
+await describeOnPostgres("Airflow's database", (database) => {
+  test("every attempt and every archive counts, over many pages, and nothing else", async () => {
+    const tables = ["xcom_v1", "xcom_v2", "_airflow_deleted__xcom__20260101", "xcom_other", "variable"];
+    for (const table of tables) await database.pool.query(`CREATE TABLE "${table}" (value jsonb)`);
+    const fill = (table: string, count: number) =>
+      database.pool.query(
+        `INSERT INTO "${table}" SELECT to_jsonb('s3://b/' || '${table}' || '/é/' || n) FROM generate_series(1, ${count}) AS n`,
       );
-      // As Airflow's: of several columns and types. Archives have none.
-      await pool.query(
-        "ALTER TABLE xcom_v2 ADD run uuid DEFAULT gen_random_uuid(), ADD task text DEFAULT 'té', ADD n serial",
+    await fill("xcom_v1", 10);
+    await fill("xcom_v2", 4500);
+    await fill("_airflow_deleted__xcom__20260101", 3);
+    await fill("xcom_other", 5);
+    await database.pool.query(
+      `INSERT INTO xcom_v1 VALUES ('5'), ('"text"'), ('{"a": "s3://b/c"}'), (NULL), ('"s3://b/xcom_v1/é/1"')`,
+    );
+    // As Airflow's: of several columns and types. Archives have none.
+    await database.pool.query(
+      "ALTER TABLE xcom_v2 ADD run uuid DEFAULT gen_random_uuid(), ADD task text DEFAULT 'té', ADD n serial",
+    );
+    await database.pool.query("ALTER TABLE xcom_v2 ADD PRIMARY KEY (task, run, n)");
+    const found: string[] = [];
+    for await (const { text } of airflowReferences((text, values) => database.pool.query(text, values)).references())
+      found.push(text);
+    expect(found).toHaveLength(4514);
+    expect(new Set(found).size).toBe(4513);
+    expect(found.filter((text) => text.includes("xcom_other"))).toEqual([]);
+    expect(found).toContain("s3://b/_airflow_deleted__xcom__20260101/é/3");
+  });
+
+  test("archives of many blocks are read whole, and rows that move to a new one meanwhile are found there", {
+    timeout: 60_000,
+  }, async () => {
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    const fill = (table: string, start: string, count: number) =>
+      database.pool.query(
+        `CREATE TABLE ${table} AS SELECT n, to_jsonb('${start}' || n || repeat('x', 200)) AS value FROM generate_series(1, ${count}) AS n`,
       );
-      await pool.query("ALTER TABLE xcom_v2 ADD PRIMARY KEY (task, run, n)");
-      const found: string[] = [];
-      for await (const { text } of airflowReferences((text, values) => pool.query(text, values)).references())
-        found.push(text);
-      expect(found).toHaveLength(4514);
-      expect(new Set(found).size).toBe(4513);
-      expect(found.filter((text) => text.includes("xcom_other"))).toEqual([]);
-      expect(found).toContain("s3://b/_airflow_deleted__xcom__20260101/é/3");
-    });
-
-    test("archives of many blocks are read whole, and rows that move to a new one meanwhile are found there", {
-      timeout: 60_000,
-    }, async () => {
-      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-      const fill = (table: string, start: string, count: number) =>
-        pool.query(
-          `CREATE TABLE ${table} AS SELECT n, to_jsonb('${start}' || n || repeat('x', 200)) AS value FROM generate_series(1, ${count}) AS n`,
-        );
-      await fill("xcom", "s3://b/", 4500);
-      await pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
-      await fill("_airflow_deleted__xcom__2", "s3://c/", 30_000);
-      const reading = airflowReferences((text, values) => pool.query(text, values)).references();
-      const found = new Set<string>();
-      for await (const { text } of reading) {
-        if (found.size === 0) {
-          await pool.query("CREATE TABLE _airflow_deleted__xcom__3 AS SELECT * FROM xcom");
-          await pool.query("DELETE FROM xcom");
-        }
-        found.add(text);
+    await fill("xcom", "s3://b/", 4500);
+    await database.pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
+    await fill("_airflow_deleted__xcom__2", "s3://c/", 30_000);
+    const reading = airflowReferences((text, values) => database.pool.query(text, values)).references();
+    const found = new Set<string>();
+    for await (const { text } of reading) {
+      if (found.size === 0) {
+        await database.pool.query("CREATE TABLE _airflow_deleted__xcom__3 AS SELECT * FROM xcom");
+        await database.pool.query("DELETE FROM xcom");
       }
-      expect([...found].filter((text) => text.startsWith("s3://c/"))).toHaveLength(30_000);
-      expect([...found].filter((text) => text.startsWith("s3://b/"))).toHaveLength(4500);
-    });
+      found.add(text);
+    }
+    expect([...found].filter((text) => text.startsWith("s3://c/"))).toHaveLength(30_000);
+    expect([...found].filter((text) => text.startsWith("s3://b/"))).toHaveLength(4500);
+  });
 
-    test("pickled values that Airflow 3.0's migration has archived count, in every protocol", async () => {
-      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-      const columns = "(run int, key text, value bytea, PRIMARY KEY (run, key))";
-      const paths = ["s3://b/x/é", `s3://b/${"long/".repeat(80)}key`, "gs://b/nested"];
-      // `pickle.dumps(path, protocol)` of Python: 4, 2, and of a list in 4.
-      const framed = (path: string) => {
-        const bytes = Buffer.from(path);
-        const length = bytes.length < 256 ? Buffer.from([0x8c, bytes.length]) : Buffer.from([0x58, 0, 0, 0, 0]);
-        if (bytes.length >= 256) length.writeUInt32LE(bytes.length, 1);
-        return Buffer.concat([length, bytes]);
-      };
-      const pickles = [
-        Buffer.concat([Buffer.from("8004951400000000000000", "hex"), framed(paths[0]!), Buffer.from("942e", "hex")]),
-        Buffer.concat([Buffer.from("8002", "hex"), framed(paths[1]!), Buffer.from("71002e", "hex")]),
-        Buffer.concat([Buffer.from("80045d94", "hex"), framed(paths[2]!), Buffer.from("94612e", "hex")]),
-        Buffer.from("80044b052e", "hex"),
-      ];
-      for (const table of ["_xcom_archive", "_airflow_deleted___xcom_archive__1"]) {
-        await pool.query(`CREATE TABLE ${table} ${columns}`);
-        for (const [i, value] of pickles.entries())
-          await pool.query(`INSERT INTO ${table} VALUES (${i}, 'k', $1)`, [value]);
-      }
-      await pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
-      const source = airflowReferences((text, values) => pool.query(text, values));
-      const found = await all(source.references());
-      for (const path of paths)
-        expect(found.filter(({ text }) => text === path).map(({ where }) => where)).toEqual([
-          "_airflow_deleted___xcom_archive__1",
-          "_xcom_archive",
-        ]);
-      // They are not JSON: migrate leaves them alone.
-      const rewritten = await all(airflowRewriter((text, values) => pool.query(text, values)).references());
-      expect(rewritten.map(({ where }) => where)).toEqual(["xcom"]);
-    });
+  test("pickled values that Airflow 3.0's migration has archived count, in every protocol", async () => {
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    const columns = "(run int, key text, value bytea, PRIMARY KEY (run, key))";
+    const paths = ["s3://b/x/é", `s3://b/${"long/".repeat(80)}key`, "gs://b/nested"];
+    // `pickle.dumps(path, protocol)` of Python: 4, 2, and of a list in 4.
+    const framed = (path: string) => {
+      const bytes = Buffer.from(path);
+      const length = bytes.length < 256 ? Buffer.from([0x8c, bytes.length]) : Buffer.from([0x58, 0, 0, 0, 0]);
+      if (bytes.length >= 256) length.writeUInt32LE(bytes.length, 1);
+      return Buffer.concat([length, bytes]);
+    };
+    const pickles = [
+      Buffer.concat([Buffer.from("8004951400000000000000", "hex"), framed(paths[0]!), Buffer.from("942e", "hex")]),
+      Buffer.concat([Buffer.from("8002", "hex"), framed(paths[1]!), Buffer.from("71002e", "hex")]),
+      Buffer.concat([Buffer.from("80045d94", "hex"), framed(paths[2]!), Buffer.from("94612e", "hex")]),
+      Buffer.from("80044b052e", "hex"),
+    ];
+    for (const table of ["_xcom_archive", "_airflow_deleted___xcom_archive__1"]) {
+      await database.pool.query(`CREATE TABLE ${table} ${columns}`);
+      for (const [i, value] of pickles.entries())
+        await database.pool.query(`INSERT INTO ${table} VALUES (${i}, 'k', $1)`, [value]);
+    }
+    await database.pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
+    const source = airflowReferences((text, values) => database.pool.query(text, values));
+    const found = await all(source.references());
+    for (const path of paths)
+      expect(found.filter(({ text }) => text === path).map(({ where }) => where)).toEqual([
+        "_airflow_deleted___xcom_archive__1",
+        "_xcom_archive",
+      ]);
+    // They are not JSON: migrate leaves them alone.
+    const rewritten = await all(airflowRewriter((text, values) => database.pool.query(text, values)).references());
+    expect(rewritten.map(({ where }) => where)).toEqual(["xcom"]);
+  });
 
-    test("a database that goes away in the middle ends it", async () => {
-      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-      await pool.query(
-        "CREATE TABLE xcom AS SELECT n, to_jsonb('s3://b/' || n) AS value FROM generate_series(1, 5000) AS n",
-      );
-      await pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
-      const client = new pg.Client({ connectionString: postgres.url });
-      client.on("error", () => {});
-      await client.connect();
-      const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
-      await using storage = openStorage();
-      const base = "memory://b/xcom";
-      const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0 });
-      await backend.storeValue({ dagId: "d", runId: "r", taskId: "t" }, "k", 1);
-      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 86_400_000 });
-      let pages = 0;
-      const source = airflowReferences(async (text, values) => {
-        if (text.includes("AS reference")) pages += 1;
-        if (pages === 2) await pool.query("SELECT pg_terminate_backend($1)", [rows[0].pid]);
-        return client.query(text, values);
-      });
-      try {
-        const sweeping = sweep({ storage, path: base, sources: [source], delete: true, maxShare: 1 });
-        await expect(sweeping).rejects.toMatchObject({ code: "Unavailable" });
-        expect(pages).toBe(2);
-      } finally {
-        vi.useRealTimers();
-      }
-      expect(await all(storage.list(base, { recursive: true }))).toHaveLength(1);
+  test("a database that goes away in the middle ends it", async () => {
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    await database.pool.query(
+      "CREATE TABLE xcom AS SELECT n, to_jsonb('s3://b/' || n) AS value FROM generate_series(1, 5000) AS n",
+    );
+    await database.pool.query("ALTER TABLE xcom ADD PRIMARY KEY (n)");
+    const client = new pg.Client({ connectionString: database.url });
+    client.on("error", () => {});
+    await client.connect();
+    const { rows } = await client.query("SELECT pg_backend_pid() AS pid");
+    await using storage = openStorage();
+    const base = "memory://b/xcom";
+    const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0 });
+    await backend.storeValue({ dagId: "d", runId: "r", taskId: "t" }, "k", 1);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 30 * 86_400_000 });
+    let pages = 0;
+    const source = airflowReferences(async (text, values) => {
+      if (text.includes("AS reference")) pages += 1;
+      if (pages === 2) await database.pool.query("SELECT pg_terminate_backend($1)", [rows[0].pid]);
+      return client.query(text, values);
     });
+    try {
+      const sweeping = sweep({ storage, path: base, sources: [source], delete: true, maxShare: 1 });
+      await expect(sweeping).rejects.toMatchObject({ code: "Unavailable" });
+      expect(pages).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await all(storage.list(base, { recursive: true }))).toHaveLength(1);
+  });
 
-    test("a table that this login may not read ends it: its references would be overlooked", async () => {
-      await pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
-      await pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
-      await pool.query("CREATE TABLE _airflow_deleted__xcom__4 AS SELECT * FROM xcom");
-      await pool.query("CREATE ROLE reader; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON xcom TO reader");
-      const client = await pool.connect();
-      await client.query("SET ROLE reader");
-      const reading = all(airflowReferences((text, values) => client.query(text, values)).references());
-      await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
-      client.release(true);
-    });
-  },
-);
+  test("a table that this login may not read ends it: its references would be overlooked", async () => {
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    await database.pool.query(`CREATE TABLE xcom AS SELECT '"s3://b/c"'::jsonb AS value`);
+    await database.pool.query("CREATE TABLE _airflow_deleted__xcom__4 AS SELECT * FROM xcom");
+    await database.pool.query(
+      "CREATE ROLE reader; GRANT USAGE ON SCHEMA public TO reader; GRANT SELECT ON xcom TO reader",
+    );
+    const client = await database.pool.connect();
+    await client.query("SET ROLE reader");
+    const reading = all(airflowReferences((text, values) => client.query(text, values)).references());
+    await expect(reading).rejects.toMatchObject({ code: "PermissionDenied" });
+    client.release(true);
+  });
+});

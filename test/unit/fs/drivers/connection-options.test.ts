@@ -4,6 +4,7 @@ import { isStorageError } from "../../../../src/errors.js";
 import { type AzureOptions, azureOptions } from "../../../../src/fs/drivers/azure/connection.js";
 import { type GcsOptions, gcsOptions } from "../../../../src/fs/drivers/gcs/connection.js";
 import { type S3Options, s3Options } from "../../../../src/fs/drivers/s3/connection.js";
+import { caught } from "../../../support/caught.js";
 import vectors from "../../../vectors/fs_options.json" with { type: "json" };
 
 type Json = Record<string, unknown>;
@@ -37,15 +38,6 @@ function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shown(inner)]));
-}
-
-function caught(run: () => unknown): unknown {
-  try {
-    run();
-  } catch (error) {
-    return error;
-  }
-  throw new Error("nothing was thrown");
 }
 
 /** Ours where it is not Airflow's: a code and what its message names, or options, and the reason. */
