@@ -20,7 +20,10 @@ import type { OperationEvent, RequestEvent } from "./fs/index.js";
 
 export type { OperationEvent, RequestEvent } from "./fs/index.js";
 
-/** Types of this door need no package: a `TracerProvider` and a `MeterProvider` of `@opentelemetry/api` have these methods. */
+/**
+ * Types of this door need no package: a `TracerProvider` and a `MeterProvider` of `@opentelemetry/api` have these
+ * methods.
+ */
 export interface InstrumentOptions {
   /** A `TracerProvider`. @default the global one */
   tracerProvider?: { getTracer(name: string): object } | undefined;

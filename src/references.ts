@@ -48,6 +48,8 @@ export interface ObjectLayout {
   readonly name: string;
   /** Reads a key: below the base path, or whole where that is not known. Undefined for any other object. */
   parse(key: string): NamedObject | undefined;
-  /** The grace, in milliseconds, below which nothing is deleted: younger objects may get a reference without a write. */
+  /**
+   * The grace, in milliseconds, below which nothing is deleted: younger objects may get a reference without a write.
+   */
   readonly minGraceMs?: number | undefined;
 }

@@ -50,7 +50,9 @@ export interface KeyedRead {
 /** Maximum rows of a page in memory. */
 const PAGE = 2000;
 
-/** Yields pages of rows. Each starts after the last key, so that rows written or deleted meanwhile cause no skipped one. */
+/**
+ * Yields pages of rows. Each starts after the last key, so that rows written or deleted meanwhile cause no skipped one.
+ */
 export async function* pagesByKey<Row>(
   query: Query,
   { columns, from, where: isWanted, key }: KeyedRead,

@@ -17,7 +17,8 @@ export interface ClaimsLayoutOptions {
 }
 
 /**
- * The names of the objects of claims, and of those that `stowage/langgraph`, `stowage/dbos` and `stowage/temporal` write.
+ * The names of the objects of claims, and of those that `stowage/langgraph`, `stowage/dbos` and `stowage/temporal`
+ * write.
  *
  * @example await sweep({ storage, path, sources, layout: claimsLayout({ refreshAfter: "12h" }), delete: true });
  */
@@ -37,8 +38,8 @@ const HOLLOW = /(?:^|\/)\.{0,2}(?:\/|$)|[\0\r\n]/;
 const UNIQUE = /~sha256-[^/]*$/;
 
 /**
- * References of claims in texts, such as the rows of a queue or lines of a file: a reference alone, or inside JSON or any
- * other text. Throws `Corrupt` or `Unsupported` for a reference that cannot be read.
+ * References of claims in texts, such as the rows of a queue or lines of a file: a reference alone, or inside JSON or
+ * any other text. Throws `Corrupt` or `Unsupported` for a reference that cannot be read.
  *
  * @example const sources = [claimReferences(rows.map(({ data }) => JSON.stringify(data)), "jobs")];
  */

@@ -22,9 +22,10 @@ const LIST: OptionNames<Abortable> = { signal: true };
 const CREATE: OptionNames<CreateBucketOptions> = { region: true, signal: true };
 
 /**
- * The buckets of one account. No other verb creates or deletes a bucket. Every failure is a StorageError: `AlreadyExists`
- * for a bucket that this account has, `PermissionDenied` for a name that another account has, `PreconditionFailed` for a
- * bucket that is not empty, `InvalidArgument` for a name that the provider does not allow, before any request.
+ * The buckets of one account. No other verb creates or deletes a bucket. Every failure is a StorageError:
+ * `AlreadyExists` for a bucket that this account has, `PermissionDenied` for a name that another account has,
+ * `PreconditionFailed` for a bucket that is not empty, `InvalidArgument` for a name that the provider does not allow,
+ * before any request.
  */
 export class Buckets {
   readonly #service: AccountDrivers;

@@ -20,8 +20,8 @@ export interface DeleteListedOptions<O extends ListedObject = ListedObject> {
   /** Single requests in flight, of all calls that share it. */
   slots: Pick<MemoryLimiter, "acquire">;
   /**
-   * Called with each object: `error` is undefined if it is gone, `PreconditionFailed` if it is another object by now, else
-   * why it is still there. What it throws ends the call.
+   * Called with each object: `error` is undefined if it is gone, `PreconditionFailed` if it is another object by now,
+   * else why it is still there. What it throws ends the call.
    */
   onDone: (object: O, error: unknown) => Promise<void>;
   signal?: AbortSignal | undefined;
@@ -95,8 +95,8 @@ class ListedDelete<O extends ListedObject> {
   }
 
   /**
-   * Compares objects with one page of a fresh listing, from the first of them on. `seen` are those that it shows as they
-   * were; `unseen` those it should show and does not; `after` those that come after it.
+   * Compares objects with one page of a fresh listing, from the first of them on. `seen` are those that it shows as
+   * they were; `unseen` those it should show and does not; `after` those that come after it.
    */
   async #onPage(objects: readonly O[]) {
     const page = await this.#page(objects[0]!.path.key, objects.at(-1)!.path.key);

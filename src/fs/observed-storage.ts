@@ -23,8 +23,8 @@ const WITH_TARGET: ReadonlySet<string> = new Set(["copy", "move", "sync"]);
 const WRITES: readonly string[] = ["write", "writeJson"];
 
 /**
- * A Storage that publishes each call, if anyone subscribes. Verbs that are made of others are one operation: they run on
- * a Storage that publishes nothing.
+ * A Storage that publishes each call, if anyone subscribes. Verbs that are made of others are one operation: they run
+ * on a Storage that publishes nothing.
  */
 export class ObservedStorage extends Storage {
   readonly #registry: DriverRegistry;

@@ -26,7 +26,9 @@ const RANGE = 8 * 2 ** 20;
 /** Bytes up to which a read is one request, unless `parallel` is set. */
 const ONE_REQUEST = 16 * 2 ** 20;
 
-/** Ranges in flight at most of a stream, which hold memory until their turn, and of an array, which they fill in place. */
+/**
+ * Ranges in flight at most of a stream, which hold memory until their turn, and of an array, which they fill in place.
+ */
 const MOST_OF_STREAM = 8;
 const MOST_OF_ARRAY = 16;
 
@@ -48,8 +50,8 @@ function fixedConcurrency(limit: number): Concurrency {
 }
 
 /**
- * Reads as `readStream` does, a large object in as many ranges at once as pay, or in `parallel`. The first byte waits for
- * no second request.
+ * Reads as `readStream` does, a large object in as many ranges at once as pay, or in `parallel`. The first byte waits
+ * for no second request.
  */
 export async function readParallel(
   driver: ObjectDriver,
@@ -157,7 +159,9 @@ async function settleAll(tasks: readonly Promise<void>[], stop: LinkedAbortContr
   stop.signal.throwIfAborted();
 }
 
-/** Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array. */
+/**
+ * Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array.
+ */
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
 function streamInOrder(opened: OpenedRead, wanted: ReadRequest, concurrency: Concurrency, room: Room): ByteStream {
@@ -189,8 +193,9 @@ class Delivery implements AsyncIterator<Uint8Array> {
 }
 
 /**
- * Delivers a range in order: from an open response, and behind it from ranges fetched ahead, as many as `concurrency` says. A
- * response that reaches to the end is cut off for them, once the first of them has shown that the server answers it.
+ * Delivers a range in order: from an open response, and behind it from ranges fetched ahead, as many as `concurrency`
+ * says. A response that reaches to the end is cut off for them, once the first of them has shown that the server
+ * answers it.
  */
 class OrderedRead {
   readonly #first: ResumableBody;

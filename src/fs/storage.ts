@@ -215,10 +215,10 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Reads an object, applies `change` and writes the result under a condition, so that no other writer's change is lost.
-   * `change` receives what `get` returns, or undefined if there is no object, and returns the new body, or undefined to
-   * leave the object as it is. On a conflict with another writer, `change` is called again after a random pause,
-   * `attempts` times in all. Attributes stay unless `init` has others.
+   * Reads an object, applies `change` and writes the result under a condition, so that no other writer's change is
+   * lost. `change` receives what `get` returns, or undefined if there is no object, and returns the new body, or
+   * undefined to leave the object as it is. On a conflict with another writer, `change` is called again after a random
+   * pause, `attempts` times in all. Attributes stay unless `init` has others.
    *
    * Returns the receipt, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
    * `AlreadyExists` after the last attempt; `CommitUnknown` if a response was lost and nothing shows whether the change
@@ -326,9 +326,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Copies an object, or with `recursive` everything below a path; inside the provider if one connection reaches both.
-   * A target that ends in a slash is a directory: the copy gets the source's name in it. Throws `NotFound` if the source
-   * does not exist. A recursive copy continues after failures and throws one BatchError
-   * at the end.
+   * A target that ends in a slash is a directory: the copy gets the source's name in it. Throws `NotFound` if the
+   * source does not exist. A recursive copy continues after failures and throws one BatchError at the end.
    *
    * @example await storage.copy("s3://bucket/a", "gs://backup/a", { recursive: true });
    */
@@ -354,10 +353,10 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Synchronizes the tree at `to` with the tree at `from`, and returns the counts of what it did. Copies objects
-   * that are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete
-   * copies are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws
-   * one BatchError at the end; then it deletes nothing.
+   * Synchronizes the tree at `to` with the tree at `from`, and returns the counts of what it did. Copies objects that
+   * are missing, have another size, or are older than their source; with `delete`, deletes the others. Complete copies
+   * are never repeated, so that a sync that was cut off goes on where it was. Continues after failures and throws one
+   * BatchError at the end; then it deletes nothing.
    *
    * @example const { copied, bytes } = await storage.sync("file:///srv/site", "s3://bucket/site", { delete: true });
    */
@@ -369,7 +368,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Deletes objects, with `recursive` everything below them too; of a symbolic link, the link alone. A missing one is a
-   * success. Checks all paths first, and throws a {@link BatchError} that lists the objects it could not delete. With `ifMatch`, deletes one object in one state only.
+   * success. Checks all paths first, and throws a {@link BatchError} that lists the objects it could not delete. With
+   * `ifMatch`, deletes one object in one state only.
    */
   override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
     checkOptions("delete", init, DELETE);
@@ -400,8 +400,8 @@ export class Storage extends Objects<Driver> {
   }
 
   /**
-   * Returns a request that any holder can send until it expires, for this one object: the URL, and the headers that must
-   * go with it. Sends no request itself.
+   * Returns a request that any holder can send until it expires, for this one object: the URL, and the headers that
+   * must go with it. Sends no request itself.
    *
    * @example
    * const { url, method, headers } = await storage.signedUrl("s3://bucket/a.bin", { method: "PUT", expiresIn: 600 });

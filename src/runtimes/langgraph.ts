@@ -38,8 +38,8 @@ export interface OffloadOptions extends Omit<ClaimsOptions, "threshold"> {
 
 export interface OffloadSaverOptions extends OffloadOptions {
   /**
-   * `thread`: the objects of a thread lie in a folder of their own, which `deleteThread` deletes. `shared`: equal values
-   * of all threads share one object, and nothing is deleted. @default "thread"
+   * `thread`: the objects of a thread lie in a folder of their own, which `deleteThread` deletes. `shared`: equal
+   * values of all threads share one object, and nothing is deleted. @default "thread"
    */
   scope?: "thread" | "shared" | undefined;
 }
@@ -53,7 +53,8 @@ const CACHE = 16 * 2 ** 20;
  * `deleteThread`. Values are uploaded by `put` and `putWrites` only, never while something is read; the metadata of
  * checkpoints stays in the rows, where checkpointers filter by it. Returns the same checkpointer.
  *
- * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` deletes the rows, then the objects.
+ * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` deletes the rows, then the
+ * objects.
  *
  * @example const checkpointer = offload(new PostgresSaver(pool), { storage, path: "s3://lake@bucket/langgraph" });
  */
@@ -95,8 +96,8 @@ export function offloadSerde(options: OffloadOptions & { inner: SerializerProtoc
 }
 
 /**
- * The references in the tables of LangGraph's PostgresSaver, for `sweep` and `fsck` of `stowage/xcom`, by a `query` that
- * takes `$1`.
+ * The references in the tables of LangGraph's PostgresSaver, for `sweep` and `fsck` of `stowage/xcom`, by a `query`
+ * that takes `$1`.
  *
  * @example
  * const sources = [langgraphReferences((text, values) => pool.query(text, values))];

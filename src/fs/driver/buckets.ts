@@ -5,8 +5,8 @@ import type { DriverBucket } from "./driver.js";
 import { Listing } from "./listing.js";
 
 /**
- * `own`: it exists already; `taken`: another account has it; `full`: it is not empty; `missing`: the service itself says
- * that there is none; `busy`: later, perhaps.
+ * `own`: it exists already; `taken`: another account has it; `full`: it is not empty; `missing`: the service itself
+ * says that there is none; `busy`: later, perhaps.
  */
 export type BucketRefusal = "own" | "taken" | "full" | "missing" | "busy";
 

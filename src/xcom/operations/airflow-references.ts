@@ -5,9 +5,10 @@ import { ask, pagesByKey, primaryKey, type Query } from "../../sql.js";
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
- * attempt of a task, of the archive tables that `airflow db clean` makes, and of `_xcom_archive`, to which the migration
- * from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows only texts that
- * begin with one. Throws if a table or a row cannot be read. Each row is read once, in pages by the table's primary key.
+ * attempt of a task, of the archive tables that `airflow db clean` makes, and of `_xcom_archive`, to which the
+ * migration from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows only
+ * texts that begin with one. Throws if a table or a row cannot be read. Each row is read once, in pages by the table's
+ * primary key.
  */
 export function airflowReferences(query: Query): ReferenceSource {
   return {
@@ -93,7 +94,10 @@ async function* referencesInPickles(
     for (const hex of page) for (const text of textsIn(Buffer.from(hex, "hex"))) yield { text, where: table };
 }
 
-/** Bytes of the length that follows an opcode of a text: SHORT_BINUNICODE, BINUNICODE and BINUNICODE8 of Python's pickle. */
+/**
+ * Bytes of the length that follows an opcode of a text: SHORT_BINUNICODE, BINUNICODE and BINUNICODE8 of Python's
+ * pickle.
+ */
 const LENGTHS: Readonly<Record<number, number>> = { 140: 1, 88: 4, 141: 8 };
 
 /** Yields what may be a path in a pickle, without running it: what follows any byte that is the opcode of a text. */

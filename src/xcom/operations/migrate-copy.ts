@@ -143,7 +143,9 @@ function passOver(code: StorageError["code"]): (error: unknown) => void {
 
 type Stated = Awaited<ReturnType<Storage["stat"]>>;
 
-/** Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5. */
+/**
+ * Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5.
+ */
 async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
   const isStated = from.md5 !== undefined && to.md5 !== undefined;
   const digest = ({ path, etag }: Stated) => sha256(storage.read(path, { ifMatch: etag, signal }));

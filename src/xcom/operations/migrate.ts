@@ -101,13 +101,13 @@ interface Migration extends Watched {
 
 /**
  * Copies every object below `from` that a source refers to, byte for byte, to the same key below `to`, and then changes
- * the row. Nothing is deleted: use `sweep` for the objects that no row names any more. Meanwhile, and as long as references to `from`
- * may turn up, readers use `withMoved`.
+ * the row. Nothing is deleted: use `sweep` for the objects that no row names any more. Meanwhile, and as long as
+ * references to `from` may turn up, readers use `withMoved`.
  *
- * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider states
- * no MD5, and only if it was not written since it was read. An object at `to` with other bytes is never replaced: its
- * row stays and counts as failed. A run that was cut off is repeated as it was: complete copies are compared and not
- * sent again. Throws if a source fails or has no reference at all.
+ * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider
+ * states no MD5, and only if it was not written since it was read. An object at `to` with other bytes is never
+ * replaced: its row stays and counts as failed. A run that was cut off is repeated as it was: complete copies are
+ * compared and not sent again. Throws if a source fails or has no reference at all.
  *
  * @example
  * const from = "s3://lake@old/xcom";

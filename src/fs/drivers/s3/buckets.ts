@@ -88,7 +88,9 @@ function checkName(name: string): void {
 
 const REGION = /^[a-zA-Z0-9-]{1,64}$/;
 
-/** Returns the document that names the region; none for AWS's first one, which has no name, and none without a region. */
+/**
+ * Returns the document that names the region; none for AWS's first one, which has no name, and none without a region.
+ */
 function constraint(region: string | undefined, amazon: boolean): Buffer | undefined {
   if (region === undefined || region === USUAL_REGION) return undefined;
   if (!REGION.test(region)) throw invalid(`${JSON.stringify(region)} is no region`);

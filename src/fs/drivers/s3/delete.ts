@@ -28,8 +28,8 @@ interface FailedRow {
 }
 
 /**
- * Deletes objects, each only if it has its etag. Only Amazon's own service is known to compare in a bulk request: others
- * ignore the element, and would delete.
+ * Deletes objects, each only if it has its etag. Only Amazon's own service is known to compare in a bulk request:
+ * others ignore the element, and would delete.
  */
 export async function removeIfMatch(
   bucket: Bucket,

@@ -352,7 +352,9 @@ export async function writeChecked(
   return upload(body, verifiedParts(target, checksum), { limiter, size, signal, onProgress });
 }
 
-/** Returns the same bucket, whose objects are created with this checksum. Besides the MD5 the service takes only one. */
+/**
+ * Returns the same bucket, whose objects are created with this checksum. Besides the MD5 the service takes only one.
+ */
 function stating(bucket: Bucket, { name, value }: WriteChecksum): Bucket {
   const header = name === "md5" ? "content-md5" : `x-amz-checksum-${name}`;
   const create = { ...bucket.encryption.create, [header]: value.toString("base64") };
