@@ -174,7 +174,7 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
  * it once all that run have ended.
  */
 export async function forEachConcurrent<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   { concurrency, signal }: { concurrency: number; signal?: AbortSignal | undefined },
   work: (item: T) => Promise<void>,
 ): Promise<void> {

@@ -33,7 +33,7 @@ export interface SyncOptions extends Pick<CopyOptions, "attributes" | "replace" 
   include?: readonly string[] | undefined;
   /** No keys that match one of these. They are neither copied nor deleted. */
   exclude?: readonly string[] | undefined;
-  /** Objects compared and copied in parallel. @default 8 */
+  /** Objects compared and copied in parallel. @default 32 */
   concurrency?: number | undefined;
   /** Receives each step when it is done; in a dry run, instead of it. */
   onStep?: ((step: SyncStep) => void) | undefined;

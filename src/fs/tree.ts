@@ -1,3 +1,4 @@
+import { forEachConcurrent } from "../concurrency.js";
 import { failure, invalid } from "../errors.js";
 import { StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
@@ -6,8 +7,11 @@ import type { DriverListEntry } from "./driver/driver.js";
 import type { Operation, ResolvedObject } from "./operation.js";
 import type { CopyOptions, ObjectState } from "./options.js";
 
-/** Objects of a tree copied in parallel. */
-const TREE_PARALLEL = 8;
+/**
+ * Objects of a tree copied in parallel. Each holds at most two descriptors and, while its data is buffered, a part of the
+ * memory that all transfers of a Storage share.
+ */
+const TREE_PARALLEL = 32;
 
 /** Returns a factory of progress callbacks, one per object of a tree, that report the sum of all to the caller. */
 export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyOptions["onProgress"] {
@@ -32,7 +36,7 @@ type One = (from: StoragePath, to: StoragePath, listed: ObjectState | undefined)
 export type TreeVerb = "copy" | "move" | "sync";
 
 export interface TreeOptions {
-  /** Objects in parallel. @default 8 */
+  /** Objects in parallel. @default 32 */
   parallel?: number | undefined;
   /** Returns whether to leave out this entry; `rest` is its key below the tree. */
   skip?: ((item: DriverListEntry, rest: string) => Promise<boolean>) | undefined;
@@ -160,7 +164,6 @@ class TreeWalk {
   readonly #crossing: CrossingLinks | undefined;
   /** Links that could not be moved. */
   readonly #left = new Set<string>();
-  #over = false;
 
   constructor(tree: Tree, batch: Batch) {
     this.#tree = tree;
@@ -171,17 +174,18 @@ class TreeWalk {
 
   async run(): Promise<void> {
     const { op, source } = this.#tree;
-    if (op === "move" && source.driver.fileSystem) await this.#moveLinks();
+    // Where links remain unseen, the files that they lead to stay.
+    if (op === "move" && source.driver.fileSystem && !(await this.#moveLinks())) return;
     await this.#each(this.#items(), (item, from) => this.#do(item, from));
   }
 
   /**
    * Before the files that they lead to, which they could not be copied without. They are deleted when all are copied,
-   * since one may lead on to another.
+   * since one may lead on to another. Returns whether the listing was complete.
    */
-  async #moveLinks(): Promise<void> {
+  async #moveLinks(): Promise<boolean> {
     const copied: { item: DriverListEntry; from: StoragePath; finish: Finish | undefined }[] = [];
-    await this.#each(this.#items(true), async (item, from) => {
+    const complete = await this.#each(this.#items(true), async (item, from) => {
       // Until its move is complete.
       this.#left.add(item.key);
       copied.push({ item, from, finish: await this.#transfer(item, from) });
@@ -192,6 +196,7 @@ class TreeWalk {
         this.#left.delete(item.key);
         this.#batch.done(1, item.size);
       });
+    return complete;
   }
 
   async #do(item: DriverListEntry, from: StoragePath): Promise<void> {
@@ -201,27 +206,24 @@ class TreeWalk {
     this.#batch.done(1, item.size);
   }
 
+  /** Returns whether the listing was complete. */
   async #each(
     items: AsyncGenerator<DriverListEntry, void, undefined>,
     work: (item: DriverListEntry, from: StoragePath) => Promise<void>,
-  ): Promise<void> {
-    const worker = async () => {
-      for (let step = await items.next(); !step.done && !this.#over; step = await items.next()) {
-        const { value } = step;
-        const from = below(this.#tree.source.path, value.key);
-        await this.#collectFailure(from, () => work(value, from));
-      }
-    };
-    // No worker is still copying when the call ends.
-    const ends = await Promise.allSettled(Array.from({ length: this.#tree.parallel ?? TREE_PARALLEL }, worker));
-    await items.return();
-    const failed = ends.find(({ status }) => status === "rejected");
-    if (failed?.status !== "rejected") return;
-    const { call, init } = this.#tree;
-    if (init.signal?.aborted || this.#batch.untouched) throw failed.reason;
-    // The rest of the listing is unknown; what was done is still reported.
-    this.#over = true;
-    this.#batch.fail({ path: call.at, error: call.toStorageError(failed.reason) });
+  ): Promise<boolean> {
+    const { call, init, parallel = TREE_PARALLEL, source } = this.#tree;
+    try {
+      await forEachConcurrent(items, { concurrency: parallel }, (item) => {
+        const from = below(source.path, item.key);
+        return this.#collectFailure(from, () => work(item, from));
+      });
+      return true;
+    } catch (error) {
+      if (init.signal?.aborted || this.#batch.untouched) throw error;
+      // The rest of the listing is unknown; what was done is still reported.
+      this.#batch.fail({ path: call.at, error: call.toStorageError(error) });
+      return false;
+    }
   }
 
   async *#items(onlyLinks = false): AsyncGenerator<DriverListEntry, void, undefined> {
@@ -254,10 +256,7 @@ class TreeWalk {
     try {
       await work();
     } catch (error) {
-      if (this.#tree.init.signal?.aborted) {
-        this.#over = true;
-        throw error;
-      }
+      if (this.#tree.init.signal?.aborted) throw error;
       this.#batch.fail({ path: String(from), error });
     }
   }

@@ -27,7 +27,7 @@ export function addSync(cli: Cli, program: Command): void {
     .option("-n, --dry-run", "only print what would be done")
     .option("--include <pattern>", "only what matches; can be repeated", listOf)
     .option("--exclude <pattern>", "not what matches, nor delete it; can be repeated", listOf)
-    .option("--concurrency <count>", "objects in parallel", positive, 8)
+    .option("--concurrency <count>", "objects in parallel", positive, 32)
     .option("--follow-links", "of files: copy what is behind links to directories")
     .addOption(new Option("--attributes <which>", "what copies take over from their sources").choices(["keep", "drop"]))
     .action(cli.run(sync));

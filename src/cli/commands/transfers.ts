@@ -1,5 +1,6 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
+import { forEachConcurrent } from "../../concurrency.js";
 import type { Secret } from "../../connections/index.js";
 import { failure, invalid, isBatchError } from "../../errors.js";
 import { Batch, type Compression, summed, type WriteOptions } from "../../fs/index.js";
@@ -164,8 +165,9 @@ function withRecursive({ R, ...options }: CopyOptions): CopyOptions {
   return R ? { ...options, recursive: true } : options;
 }
 
-/** Sources copied or moved in parallel. */
-const WORKERS = 8;
+/** Sources copied or moved in parallel: objects, and whole trees, each of which copies several objects at once. */
+const PARALLEL = 32;
+const PARALLEL_TREES = 4;
 
 type Verb = "copy" | "move";
 
@@ -203,26 +205,24 @@ async function all(
   verb: Verb,
 ): Promise<void> {
   const batch = new Batch();
-  const queue = sources.values();
+  const { signal } = session;
+  const concurrency = options.recursive ? PARALLEL_TREES : PARALLEL;
   await session.transfer(
     pluralize(sources.length, "source"),
     async () => undefined,
     async (bar) => {
       const onProgress = summed((done) => bar.at(done));
-      const worker = async () => {
-        for (const source of queue) {
-          try {
-            const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
-            await one(session, source, target.join(source.name), options, verb, shared);
-            batch.done(1);
-          } catch (error) {
-            if (session.signal.aborted) throw error;
-            if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
-            else batch.fail({ path: String(source), error });
-          }
+      await forEachConcurrent(sources, { concurrency, signal }, async (source) => {
+        try {
+          const shared = { onProgress: onProgress(), file: () => bar.file(), clear: () => bar.end() };
+          await one(session, source, target.join(source.name), options, verb, shared);
+          batch.done(1);
+        } catch (error) {
+          if (signal.aborted) throw error;
+          if (isBatchError(error)) for (const failed of error.failures) batch.fail(failed);
+          else batch.fail({ path: String(source), error });
         }
-      };
-      await Promise.all(Array.from({ length: WORKERS }, worker));
+      });
     },
   );
   batch.check(verb, String(target), verb === "copy" ? "not copied" : "not moved");

@@ -1,4 +1,5 @@
 /** Moves the XComs that rows refer to from one base path to another. */
+import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, type EntryFailure, failure, invalid, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -170,16 +171,13 @@ async function migrateBatch(
 ): Promise<void> {
   const { report, concurrency, dryRun, signal } = migration;
   const changes: ReferenceChange[] = [];
-  const waiting = [...byText(batch)];
-  const work = async () => {
-    for (let next = waiting.pop(); next; next = waiting.pop()) {
-      const text = await migrateObject(next[0], next[1], migration);
-      if (text !== undefined) changes.push(...next[1].map((found) => ({ found, text })));
-      const count = report.references - waiting.reduce((sum, [, found]) => sum + found.length, 0);
-      migration.onProgress?.({ phase: "migrate", count, bytes: report.bytes });
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, work));
+  let count = report.references - batch.length;
+  await forEachConcurrent(byText(batch), { concurrency }, async ([reference, found]) => {
+    const text = await migrateObject(reference, found, migration);
+    if (text !== undefined) changes.push(...found.map((one) => ({ found: one, text })));
+    count += found.length;
+    migration.onProgress?.({ phase: "migrate", count, bytes: report.bytes });
+  });
   if (dryRun || !isRewriter(source) || changes.length === 0) return;
   const rewritten = await source.replace(changes, { signal });
   report.rewritten += rewritten;

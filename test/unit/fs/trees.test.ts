@@ -804,3 +804,45 @@ describe("the folder of a storage", () => {
     expect(readdirSync(root)).toEqual([young]);
   });
 });
+
+describe("a tree of many objects", () => {
+  /** A store whose writes all wait until `open` is called. */
+  function gated() {
+    let running = 0;
+    let most = 0;
+    let release = () => {};
+    let full = () => {};
+    const gate = new Promise<void>((done) => {
+      release = done;
+    });
+    const reached = new Promise<void>((done) => {
+      full = done;
+    });
+    const { open } = memory();
+    const waiting = async (...place: Parameters<typeof open>) => {
+      const driver = await open(...place);
+      const write: Driver["write"] = async (...args) => {
+        running += 1;
+        most = Math.max(most, running);
+        if (running === 32) full();
+        await gate;
+        running -= 1;
+        return driver.write(...args);
+      };
+      return { ...driver, write };
+    };
+    return { driver: { schemes: ["slow"], open: waiting }, reached, release, most: () => most };
+  }
+
+  it("is copied with 32 at a time, and no more", async () => {
+    const { driver, reached, release, most } = gated();
+    const own = openStorage({ env: {}, drivers: [memory(), driver] });
+    for (let i = 0; i < 100; i++) await own.write(`memory://b/d/${i}`, "1");
+    const copying = own.copy("memory://b/d", "slow://b/e", { recursive: true });
+    await reached;
+    release();
+    await copying;
+    expect(most()).toBe(32);
+    await own.close();
+  });
+});
