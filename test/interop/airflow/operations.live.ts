@@ -1,4 +1,7 @@
-/** The weekly Dag of examples/operations on a real Airflow, with its scheduler: every task of it runs the command. */
+/**
+ * The weekly Dag of examples/operations on a real Airflow, with its scheduler: every task of it runs the command. Then the
+ * commands by the REST API of that Airflow.
+ */
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,10 +10,13 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { nodeBinary } from "../../../scripts/node-versions.mjs";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
-import { openStorage } from "../../../src/index.js";
+import { openStorage, type Storage } from "../../../src/index.js";
+import { restRows } from "../../../src/xcom/rows/airflow-rest.js";
+import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
+import { stowage } from "../../support/command.js";
 import { ROOT } from "../../support/installed.js";
-import { baseEnv, startStandalone } from "./standalone.js";
+import { baseEnv, type Standalone, startStandalone } from "./standalone.js";
 
 const run = promisify(execFile);
 
@@ -67,6 +73,7 @@ test.each(["airflow-3.3.2.txt", "airflow-3.4.0b2.txt"])(
           .filter(({ task_id: id }) => id === "sweep")
           .map(({ map_index: index, state }) => [index, state]);
         expect(shards.sort()).toEqual([0, 1, 2, 3].map((index) => [index, "success"]));
+        await operateByRest(airflow, storage, `file://${home}/rest`);
       } finally {
         await airflow.stop();
       }
@@ -82,3 +89,49 @@ test.each(["airflow-3.3.2.txt", "airflow-3.4.0b2.txt"])(
     }
   },
 );
+
+/** `fsck`, `sweep` and `migrate` with `--rest`, of values in rows that the API has made. */
+async function operateByRest(airflow: Standalone, storage: Storage, base: string): Promise<void> {
+  const target = { dagId: "xcom_upkeep", runId: "now", taskId: "report" };
+  const rows = await restRows({ endpoint: airflow.endpoint, token: () => airflow.token() });
+  const env = { AIRFLOW_API_TOKEN: await airflow.token() };
+  const command = async (...args: string[]) => {
+    const { code, stdout, stderr } = await stowage([...args, "--rest", airflow.endpoint, "--json"], { env });
+    expect(stderr).toBe("");
+    const lines = stdout.trim().split("\n");
+    return { code, lines: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
+  };
+  const xcomAt = (path: string) =>
+    new XCom({ rows, backend: new XComObjectStorageBackend({ storage, path, threshold: 0 }) });
+  try {
+    for (let i = 0; i < 5; i++) await xcomAt(base).set({ ...target, key: `k${i}` }, { value: i });
+    const { value: lost } = (await rows.get({ ...target, key: "k0" }))!;
+    await storage.delete(String(lost));
+    const backend = new XComObjectStorageBackend({ storage, path: base, threshold: 0 });
+    const orphan = String(await backend.storeValue(target, "orphan", 1));
+    for await (const { path } of storage.list(base, { recursive: true }))
+      await utimes(String(path).slice("file://".length), 1_767_000_000, 1_767_000_000);
+
+    const checked = await command("fsck", base);
+    expect(checked.code).toBe(1);
+    expect(checked.lines.slice(0, -1).map(({ problem, reference }) => [problem, reference])).toEqual([
+      ["missing", lost],
+      ["orphan", orphan],
+    ]);
+    const swept = await command("sweep", base, "--delete");
+    expect(swept.lines.map(({ path }) => String(path))).toEqual([orphan, base]);
+    expect(swept.lines.at(-1)).toMatchObject({ references: 5, referenced: 4, deleted: 1 });
+
+    const moved = await command("migrate", base, `${base}-moved`);
+    expect(moved.code).toBe(1);
+    expect(moved.lines.at(-1)).toMatchObject({ references: 5, copied: 4, rewritten: 4, missing: 1, failed: 0 });
+    for (let i = 1; i < 5; i++) {
+      const at = { ...target, key: `k${i}` };
+      expect((await rows.get(at))!.value).toMatch(`${base}-moved/`);
+      expect(await xcomAt(`${base}-moved`).get(at)).toEqual({ value: i });
+    }
+    expect((await rows.get({ ...target, key: "k0" }))!.value).toBe(lost);
+  } finally {
+    rows.close();
+  }
+}
