@@ -9,7 +9,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
-import { leaksIn } from "./canary.mjs";
+import { leaksIn } from "./secret-scan.mjs";
 import { stages } from "./stages.mjs";
 
 /** @typedef {{ passed: number, failed: number, skipped: string[] }} Outcome */
@@ -60,7 +60,7 @@ async function commandStage(stage, run) {
 }
 
 /** Searches the output of all other stages for their secrets. @param {string} run @returns {Promise<Outcome>} */
-async function canaryStage(run) {
+async function secretScan(run) {
   const { secrets, files, leaks } = await leaksIn(run);
   for (const leak of leaks) console.log(`secret found in ${leak}`);
   console.log(`searched ${files} files of this run for ${secrets} secrets`);
@@ -114,7 +114,7 @@ async function execute(stage, [program = "", ...args], run) {
 /** @param {import("./stages.mjs").Stage} stage @param {string} run @returns {Promise<Outcome>} */
 function outcomeOf(stage, run) {
   if (stage.vitest) return vitestStage(stage, run);
-  return stage.command ? commandStage(stage, run) : canaryStage(run);
+  return stage.command ? commandStage(stage, run) : secretScan(run);
 }
 
 /** @param {string[]} names */

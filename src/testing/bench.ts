@@ -281,7 +281,7 @@ export interface Exception {
   /** The evidence: an issue, a line of the server's source, a measurement with its version. */
   evidence: string;
   /** Checks the server's actual behaviour. */
-  instead?(bench: TestContext): Promise<void>;
+  instead?(context: TestContext): Promise<void>;
 }
 
 /** A case before it is bound to a driver. */
@@ -290,6 +290,6 @@ export interface Spec {
   title: string;
   /** Capabilities without which `without` is checked instead of `run`. */
   needs?: readonly Capability[];
-  run(bench: TestContext): Promise<void>;
-  without?(bench: TestContext): Promise<void>;
+  run(context: TestContext): Promise<void>;
+  without?(context: TestContext): Promise<void>;
 }

@@ -95,7 +95,7 @@ function titleOf({ title }: Spec, lacking: Capability | undefined, exception: Ex
   return lacking ? `${title} [no ${lacking} here: refused]` : title;
 }
 
-type Check = (bench: TestContext) => Promise<void>;
+type Check = (context: TestContext) => Promise<void>;
 
 async function run(harness: Harness, check: Check): Promise<void> {
   try {
@@ -124,8 +124,8 @@ async function leavesNothing({ leftovers }: Harness): Promise<void> {
 /** Checks the exception's alternative; without one, the case must fail. */
 function excepted(check: Check, { instead, id, reason }: Exception): Check {
   if (instead) return instead;
-  return async (bench) => {
-    const held = await check(bench).then(
+  return async (context) => {
+    const held = await check(context).then(
       () => true,
       () => false,
     );

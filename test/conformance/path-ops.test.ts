@@ -97,7 +97,7 @@ interface Step {
   op: string;
   /** The row of the page. */
   row: string;
-  run?: (bench: Bench) => Promise<Result>;
+  run?: (context: Bench) => Promise<Result>;
   /** What is different here, on these stores or on all; without `run`, why there is no counterpart. */
   differs?: { why: string; ours?: Result; on?: readonly string[] };
 }
@@ -298,14 +298,14 @@ const outcome = (run: Promise<Result>): Promise<Result> =>
   });
 
 /** Runs all steps, in order, on objects like Python's. */
-function sideBySide(store: Store, bench: () => Bench): void {
+function sideBySide(store: Store, context: () => Bench): void {
   beforeAll(async () => {
     const files = { "r/a.txt": "hello\nworld\n", "r/d/b.txt": "b", "r/d/e/c.txt": "c", "r/d/.hid": "h" };
-    for (const [name, text] of Object.entries(files)) await bench().storage.write(bench().at(name), text);
+    for (const [name, text] of Object.entries(files)) await context().storage.write(context().at(name), text);
   });
 
   test.each(STEPS.filter(({ run }) => run))("$op", async ({ op, run, differs }) => {
-    const ours = await outcome(run!(bench()));
+    const ours = await outcome(run!(context()));
     const vector = vectorOf(store, op);
     if (!vector) return;
     const isDifferent = differs && (differs.on ?? STORES).includes(store);

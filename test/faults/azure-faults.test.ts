@@ -19,7 +19,7 @@ import {
   wholeInstead,
 } from "../support/faults.js";
 import { through } from "../support/proxy.js";
-import type { Seam } from "../support/seam.js";
+import type { TestDriver } from "../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const ABSENT: OperationContext = { op: "write", ifAbsent: true, ifMatch: false };
@@ -31,7 +31,7 @@ const fault = (status: number, code: string) => answer(status, { headers: { "x-m
 await describeOn("azurite", "the Azure driver under faults", (server: ServerOf<"azurite">) => {
   const bucket = useBucket(server);
   let proxy: FaultProxy;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeEach(async () => {
     proxy = await faultProxy(server.endpoint);
     ours = await openDriver(bucket().name, through(server, proxy).connection);

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { file } from "../../src/fs/drivers/file/index.js";
-import { Seam } from "../support/seam.js";
+import { TestDriver } from "../support/test-driver.js";
 
 /** What the processes below run, with the limit or the end that a test gives them. */
 const PROGRAM = `
@@ -89,7 +89,7 @@ describe("the file driver under the faults of a system", () => {
     await once(child, "exit");
     expect(readFileSync(join(root, "x"), "utf8")).toBe("old");
     expect(readdirSync(root).filter((name) => /^\.stowage-tmp-[0-9a-f]{16}$/.test(name))).toHaveLength(1);
-    const files = await Seam.open(file(root).open);
+    const files = await TestDriver.open(file(root).open);
     expect(await files.keys(`${root}/`.slice(1))).toEqual([`${root}/x`.slice(1)]);
   });
 });

@@ -21,7 +21,7 @@ import {
 } from "../support/faults.js";
 import { through } from "../support/proxy.js";
 import { openDriver } from "../support/s3.js";
-import type { Seam } from "../support/seam.js";
+import type { TestDriver } from "../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const ABSENT: OperationContext = { op: "write", ifAbsent: true, ifMatch: false };
@@ -31,7 +31,7 @@ const fault = (code: string, more = "") => `<Error><Code>${code}</Code><Message>
 await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server);
   let proxy: FaultProxy;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeEach(async () => {
     proxy = await faultProxy(server.endpoint);
     ours = await openDriver(bucket().name, through(server, proxy).connection);

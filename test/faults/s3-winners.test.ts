@@ -6,7 +6,7 @@ import { describeOn, type ServerOf, useBucket } from "../servers/use.js";
 import { answer, answerAfter, type Fault, type FaultProxy, faultProxy, loseAnswer } from "../support/faults.js";
 import { through } from "../support/proxy.js";
 import { openDriver } from "../support/s3.js";
-import { Seam } from "../support/seam.js";
+import { TestDriver } from "../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const WRITERS = 4;
@@ -18,7 +18,7 @@ const SLOW_DOWN = "<Error><Code>SlowDown</Code><Message>planted</Message></Error
 await describeOn("minio", "one winner on S3", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server);
   let proxy: FaultProxy;
-  let undisturbed: Seam;
+  let undisturbed: TestDriver;
   beforeEach(async () => {
     proxy = await faultProxy(server.endpoint);
     undisturbed = await openDriver(bucket().name, server.connection);
@@ -28,14 +28,14 @@ await describeOn("minio", "one winner on S3", (server: ServerOf<"minio">) => {
     await proxy.close();
   });
 
-  const clients: Record<string, () => Promise<Seam>> = {
+  const clients: Record<string, () => Promise<TestDriver>> = {
     "the own client": () => openDriver(bucket().name, through(server, proxy).connection),
     "s3.fromClient": () => {
       const { accessKey: accessKeyId, secretKey: secretAccessKey } = server;
       const { endpoint } = proxy;
       const credentials = { accessKeyId, secretAccessKey };
       const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, maxAttempts: 5, credentials });
-      return Seam.open(s3.fromClient(client, { provider: "minio" }).open, bucket().name);
+      return TestDriver.open(s3.fromClient(client, { provider: "minio" }).open, bucket().name);
     },
   };
 
@@ -56,14 +56,15 @@ await describeOn("minio", "one winner on S3", (server: ServerOf<"minio">) => {
 
   const small = Buffer.from("locked");
   const large = Buffer.alloc(9 * MIB, "locked");
-  type Verb = (seam: Seam, key: string, etag: string | undefined) => Promise<unknown>;
+  type Verb = (subject: TestDriver, key: string, etag: string | undefined) => Promise<unknown>;
   const verbs: Record<string, Verb> = {
-    "create-only writes": (seam, key) => seam.write(key, small, { ifAbsent: true }),
-    "create-only writes in parts": (seam, key) => seam.write(key, large, { ifAbsent: true }),
-    "replacing writes": (seam, key, ifMatch) => seam.write(key, small, { ifMatch }),
-    "replacing writes in parts": (seam, key, ifMatch) => seam.write(key, large, { ifMatch }),
-    "create-only copies": (seam, key) => seam.copy("source", key, { bucket: bucket().name, ifAbsent: true }),
-    "create-only copies of nothing": (seam, key) => seam.copy("empty", key, { bucket: bucket().name, ifAbsent: true }),
+    "create-only writes": (subject, key) => subject.write(key, small, { ifAbsent: true }),
+    "create-only writes in parts": (subject, key) => subject.write(key, large, { ifAbsent: true }),
+    "replacing writes": (subject, key, ifMatch) => subject.write(key, small, { ifMatch }),
+    "replacing writes in parts": (subject, key, ifMatch) => subject.write(key, large, { ifMatch }),
+    "create-only copies": (subject, key) => subject.copy("source", key, { bucket: bucket().name, ifAbsent: true }),
+    "create-only copies of nothing": (subject, key) =>
+      subject.copy("empty", key, { bucket: bucket().name, ifAbsent: true }),
   };
 
   describe.each(Object.keys(clients))("%s", (client) => {
@@ -89,7 +90,7 @@ await describeOn("minio", "one winner on S3", (server: ServerOf<"minio">) => {
       expect(proxy.requests.some((request) => request.fault !== undefined)).toBe(true);
       for (const one of writers) await one.driver.close();
 
-      function codeOf({ driver }: Seam, error: unknown): string {
+      function codeOf({ driver }: TestDriver, error: unknown): string {
         const { code, name } = error as { code: string; name: string };
         return name === "StorageError" ? code : driver.codeOf(error, call);
       }

@@ -26,21 +26,21 @@ describe("errors of Google's servers", () => {
   const cases = odd.flatMap(([what, document]) => [408, 429, 503].map((status) => [what, status, document] as const));
 
   test.each(cases)("%s with status %i is tried again", async (_, status, document) => {
-    const { seam, asked } = await on(gcs, (_asked, count) =>
+    const { subject, asked } = await on(gcs, (_asked, count) =>
       count === 1 ? { status, body: JSON.stringify(document(status)) } : gcs.good.stat,
     );
-    expect(await seam.stat("k")).toMatchObject({ size: 10 });
+    expect(await subject.stat("k")).toMatchObject({ size: 10 });
     expect(asked.length).toBe(2);
   });
 
   test.each(odd)("%s leaves the status to say what it is", async (_, document) => {
-    const { seam } = await on(gcs, () => ({ status: 404, body: JSON.stringify(document(404)) }));
-    expect(await codeOf(seam, seam.stat("k"))).toBe("NotFound");
+    const { subject } = await on(gcs, () => ({ status: 404, body: JSON.stringify(document(404)) }));
+    expect(await codeOf(subject, subject.stat("k"))).toBe("NotFound");
   });
 
   test("the words of a nested document are told", async () => {
-    const { seam } = await on(gcs, () => ({ status: 400, body: JSON.stringify(nested(400)) }));
-    await expect(seam.stat("k")).rejects.toThrow("planted");
+    const { subject } = await on(gcs, () => ({ status: 400, body: JSON.stringify(nested(400)) }));
+    await expect(subject.stat("k")).rejects.toThrow("planted");
   });
 });
 
@@ -51,9 +51,9 @@ describe("XML", () => {
   });
 
   test("of 16 levels is read, of more refused", async () => {
-    const { seam } = await on(s3, (_, count) => listing(deep(count === 1 ? 15 : 16)));
-    expect(await seam.keys("")).toEqual([]);
-    expect(await codeOf(seam, seam.keys(""))).toBe("Corrupt");
+    const { subject } = await on(s3, (_, count) => listing(deep(count === 1 ? 15 : 16)));
+    expect(await subject.keys("")).toEqual([]);
+    expect(await codeOf(subject, subject.keys(""))).toBe("Corrupt");
   });
 
   test.each([
@@ -64,12 +64,12 @@ describe("XML", () => {
     ],
   ])("%s end at once, as an answer and as an error", async (_, inside) => {
     for (const cloud of [s3, azure]) {
-      const { seam } = await on(cloud, (_asked, count) =>
+      const { subject } = await on(cloud, (_asked, count) =>
         count === 1 ? listing(inside) : { status: 400, body: `<Error>${inside}</Error>` },
       );
       const start = performance.now();
-      expect(await codeOf(seam, seam.keys(""))).toBe("Corrupt");
-      expect(await codeOf(seam, seam.keys(""))).toBe("InvalidArgument");
+      expect(await codeOf(subject, subject.keys(""))).toBe("Corrupt");
+      expect(await codeOf(subject, subject.keys(""))).toBe("InvalidArgument");
       // Quadratic, this takes a minute.
       expect(performance.now() - start).toBeLessThan(5000);
     }
@@ -78,16 +78,16 @@ describe("XML", () => {
   test.each(["<html><IsTruncated/></html>", "<Error><IsTruncated>false</IsTruncated></Error>", "<R/>", "{}", ""])(
     "%s is no listing",
     async (body) => {
-      const { seam } = await on(s3, () => ({ body }));
-      expect(await codeOf(seam, seam.keys(""))).toBeDefined();
+      const { subject } = await on(s3, () => ({ body }));
+      expect(await codeOf(subject, subject.keys(""))).toBeDefined();
     },
   );
 
   test("a listing under any root is one, as other servers write it", async () => {
-    const { seam } = await on(s3, () => ({
+    const { subject } = await on(s3, () => ({
       body: "<ListObjectsV2Output><IsTruncated>false</IsTruncated></ListObjectsV2Output>",
     }));
-    expect(await seam.keys("")).toEqual([]);
+    expect(await subject.keys("")).toEqual([]);
   });
 });
 
@@ -105,12 +105,12 @@ describe("the clock", () => {
     ["s3", s3, { body: "<Error><Code>InvalidAccessKeyId</Code><Message>no such key</Message></Error>" }],
     ["azure", azure, { headers: { "x-ms-error-code": "AuthorizationPermissionMismatch" } }],
   ])("of %s is not learned from a refusal that is about something else", async (_, cloud, reply: Reply) => {
-    const { seam, asked } = await on(cloud, (_asked, count) =>
+    const { subject, asked } = await on(cloud, (_asked, count) =>
       count === 1 ? { status: 403, ...reply, headers: { ...reply.headers, date: late() } } : cloud.good.read,
     );
-    expect(await codeOf(seam, seam.text("k"))).toMatch(/PermissionDenied|Unauthenticated/);
+    expect(await codeOf(subject, subject.text("k"))).toMatch(/PermissionDenied|Unauthenticated/);
     expect(asked.length).toBe(1);
-    await seam.text("k");
+    await subject.text("k");
     expect(Math.abs(sentAt(asked[1]!.headers) - Date.now())).toBeLessThan(60_000);
   });
 
@@ -119,10 +119,10 @@ describe("the clock", () => {
     ["s3", s3, { body: "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>" }],
     ["azure", azure, { headers: { "x-ms-error-code": "AuthenticationFailed" } }],
   ])("of %s is learned from one that is about the time", async (_, cloud, reply: Reply) => {
-    const { seam, asked } = await on(cloud, (_asked, count) =>
+    const { subject, asked } = await on(cloud, (_asked, count) =>
       count === 1 ? { status: 403, ...reply, headers: { ...reply.headers, date: late() } } : cloud.good.read,
     );
-    await seam.text("k");
+    await subject.text("k");
     expect(sentAt(asked[1]!.headers) - Date.now()).toBeGreaterThan(HOUR / 2);
   });
 });

@@ -12,8 +12,8 @@ describe.each(LISTING_CLOUDS)("$name", (cloud) => {
       cloud.listing({ next: "t2" }),
       cloud.listing({ rows: [{ key: "d/d" }], directories: ["d/c/"] }),
     ];
-    const { seam, asked } = await on(cloud, (_, count) => pages[count - 1]!);
-    expect(await seam.keys("d/", SLASH)).toEqual(["d/a", "d/b", "d/c/", "d/d"]);
+    const { subject, asked } = await on(cloud, (_, count) => pages[count - 1]!);
+    expect(await subject.keys("d/", SLASH)).toEqual(["d/a", "d/b", "d/c/", "d/d"]);
     expect(asked.map(({ url }) => url.searchParams.get(cloud.mark))).toEqual([null, "t1", "t2"]);
   });
 
@@ -29,33 +29,33 @@ describe.each(LISTING_CLOUDS)("$name", (cloud) => {
     ["with a date that is none", { modified: "yesterday evening" }, /date|updated/],
     ["with a number for a date", { modified: "1" }, /date|updated/],
   ])("a row %s is Corrupt and names the field", async (_, row, field) => {
-    const { seam } = await on(cloud, () => cloud.listing({ rows: [{ key: "d/0" }, row] }));
-    const error = await seam.keys("d/").catch((reason: unknown) => reason);
+    const { subject } = await on(cloud, () => cloud.listing({ rows: [{ key: "d/0" }, row] }));
+    const error = await subject.keys("d/").catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "Corrupt", detail: expect.stringMatching(field) });
   });
 
   test("a row inside a directory that was to be listed instead is Corrupt", async () => {
-    const { seam } = await on(cloud, () => cloud.listing({ rows: [{ key: "d/a/b" }] }));
-    expect(await codeOf(seam, seam.keys("d/", SLASH))).toBe("Corrupt");
-    expect(await seam.keys("d/")).toEqual(["d/a/b"]);
+    const { subject } = await on(cloud, () => cloud.listing({ rows: [{ key: "d/a/b" }] }));
+    expect(await codeOf(subject, subject.keys("d/", SLASH))).toBe("Corrupt");
+    expect(await subject.keys("d/")).toEqual(["d/a/b"]);
   });
 
   test.each([["e/"], ["d/"], ["d/a"], ["d/a/b/"]])("%s is no directory in d/", async (directory) => {
-    const { seam } = await on(cloud, () => cloud.listing({ directories: [directory] }));
-    expect(await codeOf(seam, seam.keys("d/", SLASH))).toBe("Corrupt");
+    const { subject } = await on(cloud, () => cloud.listing({ directories: [directory] }));
+    expect(await codeOf(subject, subject.keys("d/", SLASH))).toBe("Corrupt");
   });
 
   test("a key that comes twice is listed once, and is Corrupt as two objects", async () => {
     const twice = (size: string) => cloud.listing({ rows: [{ key: "d/a" }, { key: "d/a", size }] });
-    const { seam } = await on(cloud, (_, count) => twice(count === 1 ? "1" : "2"));
-    expect(await seam.keys("d/")).toEqual(["d/a"]);
-    expect(await codeOf(seam, seam.keys("d/"))).toBe("Corrupt");
+    const { subject } = await on(cloud, (_, count) => twice(count === 1 ? "1" : "2"));
+    expect(await subject.keys("d/")).toEqual(["d/a"]);
+    expect(await codeOf(subject, subject.keys("d/"))).toBe("Corrupt");
   });
 
   test("the row at which the next page begins is listed once", async () => {
     const pages = [cloud.listing({ rows: [{ key: "d/a" }], next: "t" }), cloud.listing({ rows: [{ key: "d/a" }] })];
-    const { seam } = await on(cloud, (_, count) => pages[count - 1]!);
-    expect(await seam.keys("d/")).toEqual(["d/a"]);
+    const { subject } = await on(cloud, (_, count) => pages[count - 1]!);
+    expect(await subject.keys("d/")).toEqual(["d/a"]);
   });
 
   test.each([
@@ -65,16 +65,16 @@ describe.each(LISTING_CLOUDS)("$name", (cloud) => {
     ["lead into a circle", ["x", "y", "z", "a", "b"], 20],
   ])("marks that %s are Corrupt after few pages", async (_, marks, most) => {
     const markOf = (count: number) => marks[count <= marks.length ? count - 1 : (count - 1) % marks.length];
-    const { seam, asked } = await on(cloud, (_asked, count) => cloud.listing({ next: markOf(count)! }));
-    expect(await codeOf(seam, seam.keys("d/"))).toBe("Corrupt");
+    const { subject, asked } = await on(cloud, (_asked, count) => cloud.listing({ next: markOf(count)! }));
+    expect(await codeOf(subject, subject.keys("d/"))).toBe("Corrupt");
     expect(asked.length).toBeLessThanOrEqual(most);
   });
 
   test("new marks over the same rows for ever are Corrupt", async () => {
-    const { seam, asked } = await on(cloud, (_, count) =>
+    const { subject, asked } = await on(cloud, (_, count) =>
       cloud.listing({ rows: [{ key: "d/a" }, { key: `d/b` }], next: `t${count}` }),
     );
-    expect(await codeOf(seam, seam.keys("d/"))).toBe("Corrupt");
+    expect(await codeOf(subject, subject.keys("d/"))).toBe("Corrupt");
     expect(asked.length).toBeLessThan(20);
   });
 
@@ -100,10 +100,10 @@ describe.each(LISTING_CLOUDS.filter(({ good }) => good.list.body?.includes("List
     ["are decoded where the server has encoded them", "<EncodingType>url</EncodingType>", "d/a b"],
     ["are taken as they are where it has not", "", "d/a+b"],
   ])("%s", async (_, encoding, key) => {
-    const { seam } = await on(cloud, () => ({
+    const { subject } = await on(cloud, () => ({
       body: `<R><IsTruncated>false</IsTruncated>${row("d/a+b")}<CommonPrefixes><Prefix>d/a+b/</Prefix></CommonPrefixes>${encoding}</R>`,
     }));
-    expect(await seam.keys("d/", { delimiter: "/" })).toEqual([key, `${key}/`]);
+    expect(await subject.keys("d/", { delimiter: "/" })).toEqual([key, `${key}/`]);
   });
 
   test.each([
@@ -112,10 +112,10 @@ describe.each(LISTING_CLOUDS.filter(({ good }) => good.list.body?.includes("List
   ])("of versions, delete markers and marks of pages are %s", async (_, encoding, key) => {
     const rows = kinds("d/a+b", "2026-02-01T00:00:00Z").join("");
     const more = `<NextKeyMarker>d/a+b</NextKeyMarker><NextVersionIdMarker>v</NextVersionIdMarker>`;
-    const { seam, asked } = await on(cloud, (_asked, count) => ({
+    const { subject, asked } = await on(cloud, (_asked, count) => ({
       body: `<R>${encoding}<IsTruncated>${count === 1}</IsTruncated>${count === 1 ? rows + more : ""}</R>`,
     }));
-    const items = await seam.items("d/", { versions: true });
+    const items = await subject.items("d/", { versions: true });
     expect(items.map((item) => item.key)).toEqual([key, key]);
     expect(asked[1]?.url.searchParams.get("key-marker")).toBe(key);
   });
@@ -134,17 +134,17 @@ describe.each(LISTING_CLOUDS.filter(({ good }) => good.list.body?.includes("List
 
   test("U+2028 and U+0085 go as references into DeleteObjects", async () => {
     if (cloud.name !== "s3") return;
-    const { seam, asked } = await on(cloud, () => cloud.good.deleteBatch);
-    await seam.delete("a\u2028", "b\u0085");
+    const { subject, asked } = await on(cloud, () => cloud.good.deleteBatch);
+    await subject.delete("a\u2028", "b\u0085");
     expect(String(asked[0]?.body)).toContain("<Key>a&#8232;</Key>");
     expect(String(asked[0]?.body)).toContain("<Key>b&#133;</Key>");
   });
 
   test("a bulk delete that reports a key which was not to be deleted is Corrupt", async () => {
-    const { seam } = await on(cloud, () => ({
+    const { subject } = await on(cloud, () => ({
       body: "<DeleteResult><Error><Key>other</Key><Code>SlowDown</Code></Error></DeleteResult>",
     }));
-    expect(await codeOf(seam, seam.delete("a", "b"))).toBe("Corrupt");
+    expect(await codeOf(subject, subject.delete("a", "b"))).toBe("Corrupt");
   });
 });
 
@@ -165,8 +165,8 @@ describe("JSON that is something else", () => {
     ["a number for a token", { kind: "x", nextPageToken: 1 }],
     ["an object for a token", { kind: "x", nextPageToken: {} }],
   ])("%s ends a listing with a typed error", async (_, document) => {
-    const { seam } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
-    expect(["Corrupt", "Unavailable"]).toContain(await codeOf(seam, seam.keys("")));
+    const { subject } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
+    expect(["Corrupt", "Unavailable"]).toContain(await codeOf(subject, subject.keys("")));
   });
 
   test.each<[string, unknown]>([
@@ -178,8 +178,8 @@ describe("JSON that is something else", () => {
     ["no date", { ...good, updated: undefined }],
     ["no generation", { ...good, generation: undefined }],
   ])("%s makes a stat Corrupt", async (_, document) => {
-    const { seam } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
-    expect(await codeOf(seam, seam.stat("k"))).toBe("Corrupt");
+    const { subject } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
+    expect(await codeOf(subject, subject.stat("k"))).toBe("Corrupt");
   });
 
   test.each<[string, unknown]>([
@@ -187,7 +187,7 @@ describe("JSON that is something else", () => {
     ["an object for the generation", { generation: {} }],
     ["no generation", { kind: "x" }],
   ])("%s after a write is CommitUnknown", async (_, document) => {
-    const { seam } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
-    expect(await codeOf(seam, seam.write("k", "x"))).toBe("CommitUnknown");
+    const { subject } = await on(gcs, (): Reply => ({ body: JSON.stringify(document) }));
+    expect(await codeOf(subject, subject.write("k", "x"))).toBe("CommitUnknown");
   });
 });

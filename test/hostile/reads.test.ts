@@ -34,20 +34,20 @@ describe.each(CLOUDS)("$name", (cloud) => {
     ["a range in other units", RANGE, 206, "items 2-4/10", "234", undefined],
     ["a range as 203", RANGE, 203, "bytes 2-4/10", "234", undefined],
   ])("%s", async (_, options, status, range, body, expected) => {
-    const { seam } = await on(cloud, () => ranged(cloud, status, range, body));
-    const text = seam.text("k", options);
+    const { subject } = await on(cloud, () => ranged(cloud, status, range, body));
+    const text = subject.text("k", options);
     if (expected !== undefined) return expect(await text).toBe(expected);
-    expect(await codeOf(seam, text)).toBe("Unsupported");
+    expect(await codeOf(subject, text)).toBe("Unsupported");
   });
 
   test.each([["neither version nor time", {}]])("an answer with %s is about no object", async (_, headers) => {
-    const { seam } = await on(cloud, () => ({ headers: { ...headers, "content-length": "1" }, body: "x" }));
-    expect(await codeOf(seam, seam.text("k"))).toBe("Unsupported");
+    const { subject } = await on(cloud, () => ({ headers: { ...headers, "content-length": "1" }, body: "x" }));
+    expect(await codeOf(subject, subject.text("k"))).toBe("Unsupported");
   });
 
   test("a time that is none is Corrupt", async () => {
-    const { seam } = await on(cloud, () => ({ headers: head(cloud, { "last-modified": "soon" }), body: "x" }));
-    expect(await codeOf(seam, seam.text("k"))).toBe("Corrupt");
+    const { subject } = await on(cloud, () => ({ headers: head(cloud, { "last-modified": "soon" }), body: "x" }));
+    expect(await codeOf(subject, subject.text("k"))).toBe("Corrupt");
   });
 });
 
@@ -122,11 +122,11 @@ describe("a checksum on S3 is of all bytes where the answer says so, whatever th
     ["COMPOSITE", { "x-amz-checksum-type": "COMPOSITE" }, undefined],
     ["something new", { "x-amz-checksum-type": "SOMETHING" }, undefined],
   ])("%s", async (_, headers, code) => {
-    const { seam } = await on(s3, () => ({
+    const { subject } = await on(s3, () => ({
       headers: head(s3, { "x-amz-checksum-crc32": ofOthers, ...headers }),
       body: "0123456789",
     }));
-    expect(await codeOf(seam, seam.text("k"))).toBe(code);
+    expect(await codeOf(subject, subject.text("k"))).toBe(code);
   });
 });
 
@@ -137,13 +137,13 @@ test.each(["generic", "versitygw", "seaweedfs", "rclone"])(
       method === "DELETE" ? { status: 204 } : { body: "<DeleteResult/>" },
     );
     const extra = { endpoint_url: endpoint, provider };
-    const seam = await openDriver("bucket", { type: "aws", login: "user", password: "secret", extra });
+    const subject = await openDriver("bucket", { type: "aws", login: "user", password: "secret", extra });
     for (const condition of [{ ifAbsent: true }, { ifMatch: '"e"' }]) {
-      expect(await codeOf(seam, seam.write("k", "x", condition))).toBe("Unsupported");
+      expect(await codeOf(subject, subject.write("k", "x", condition))).toBe("Unsupported");
     }
     expect(asked).toEqual([]);
-    await seam.delete("a", "b");
+    await subject.delete("a", "b");
     expect(asked.map(({ method }) => method)).toEqual(provider === "generic" ? ["DELETE", "DELETE"] : ["POST"]);
-    await seam.driver.close();
+    await subject.driver.close();
   },
 );

@@ -12,20 +12,20 @@ function ofSource({ good }: Cloud, verb: Verb, method: string | undefined) {
 
 describe.each(CLOUDS)("$name", (cloud) => {
   test.each(verbs)("%s works when it is answered as it should be", async (verb) => {
-    const { seam } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? cloud.good[verb]);
-    expect(await codeOf(seam, VERBS[verb](seam))).toBe(undefined);
+    const { subject } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? cloud.good[verb]);
+    expect(await codeOf(subject, VERBS[verb](subject))).toBe(undefined);
   });
 
   const wrong = verbs.flatMap((verb) =>
     SUCCESSES.filter((status) => !cloud.statuses[verb].includes(status)).map((status) => [verb, status] as const),
   );
   test.each(wrong)("%s answered %i fails, and not as something that passes", async (verb, status) => {
-    const { seam } = await on(cloud, ({ method }) => {
+    const { subject } = await on(cloud, ({ method }) => {
       // The look at what became of a write finds nothing.
       if (verb === "write" && method !== "PUT" && method !== "POST") return { status: 404 };
       return ofSource(cloud, verb, method) ?? { ...cloud.good[verb], status };
     });
-    const code = await codeOf(seam, VERBS[verb](seam));
+    const code = await codeOf(subject, VERBS[verb](subject));
     expect(code).toBeDefined();
     expect(RETRYABLE).not.toContain(code);
     if (verb === "write") expect(code).toBe("CommitUnknown");
@@ -35,8 +35,8 @@ describe.each(CLOUDS)("$name", (cloud) => {
     const status = cloud.good[verb].status ?? 200;
     // A status without a body cannot have the page.
     const page = { status: status === 204 ? 200 : status, body: PAGE };
-    const { seam } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? page);
-    const code = await codeOf(seam, VERBS[verb](seam));
+    const { subject } = await on(cloud, ({ method }) => ofSource(cloud, verb, method) ?? page);
+    const code = await codeOf(subject, VERBS[verb](subject));
     expect(code).toBeDefined();
   });
 
@@ -44,21 +44,21 @@ describe.each(CLOUDS)("$name", (cloud) => {
     ["a page to log in", PAGE],
     ["plain text", "no such route"],
   ])("delete answered 404 with %s fails: the object may be there", async (_, body) => {
-    const { seam } = await on(cloud, () => ({ status: 404, body }));
-    expect(await codeOf(seam, VERBS.delete(seam))).toBeDefined();
-    expect(await codeOf(seam, VERBS.deleteBatch(seam))).toBeDefined();
+    const { subject } = await on(cloud, () => ({ status: 404, body }));
+    expect(await codeOf(subject, VERBS.delete(subject))).toBeDefined();
+    expect(await codeOf(subject, VERBS.deleteBatch(subject))).toBeDefined();
   });
 
   test("delete of an object that the service does not have succeeds", async () => {
-    const { seam } = await on(cloud, () => cloud.missing);
-    expect(await codeOf(seam, VERBS.delete(seam))).toBe(undefined);
+    const { subject } = await on(cloud, () => cloud.missing);
+    expect(await codeOf(subject, VERBS.delete(subject))).toBe(undefined);
   });
 
   test.each([301, 302, 303, 307, 308])("a redirect (%i) is followed nowhere", async (status) => {
-    const { seam: elsewhere, asked } = await on(cloud, () => cloud.good.read);
+    const { subject: elsewhere, asked } = await on(cloud, () => cloud.good.read);
     await elsewhere.driver.close();
-    const { seam } = await on(cloud, () => ({ status, headers: { location: "http://127.0.0.1:9/k" } }));
-    for (const verb of verbs) expect(await codeOf(seam, VERBS[verb](seam))).toBeDefined();
+    const { subject } = await on(cloud, () => ({ status, headers: { location: "http://127.0.0.1:9/k" } }));
+    for (const verb of verbs) expect(await codeOf(subject, VERBS[verb](subject))).toBeDefined();
     expect(asked).toEqual([]);
   });
 
@@ -66,8 +66,8 @@ describe.each(CLOUDS)("$name", (cloud) => {
     const long = `${"x".repeat(5000)}\u001b[31m`;
     const xml = `<Error><Code>${"C".repeat(5000)}</Code><Message>${"x".repeat(5000)}</Message></Error>`;
     const json = JSON.stringify({ error: { message: long, errors: [{ reason: long }] } });
-    const { seam } = await on(cloud, () => ({ status: 400, body: cloud.name === "gcs" ? json : xml }));
-    const error = (await seam.text("k").catch((reason: unknown) => reason)) as Error;
+    const { subject } = await on(cloud, () => ({ status: 400, body: cloud.name === "gcs" ? json : xml }));
+    const error = (await subject.text("k").catch((reason: unknown) => reason)) as Error;
     expect(error.message.length).toBeLessThan(700);
     expect(error.message).not.toMatch(/[\u0000-\u001f]/);
   });
@@ -83,8 +83,8 @@ describe("writes on S3", () => {
     ["a page to log in", PAGE],
     ["nothing", ""],
   ])("%s begins no upload: neither a part nor an abort is sent", async (_, body) => {
-    const { seam, asked } = await on(s3, () => ({ body, headers: { etag: '"e"' } }));
-    const code = await codeOf(seam, seam.write("k", large));
+    const { subject, asked } = await on(s3, () => ({ body, headers: { etag: '"e"' } }));
+    const code = await codeOf(subject, subject.write("k", large));
     expect(code).toBeDefined();
     expect(RETRYABLE).not.toContain(code);
     expect(asked.map(({ method, url }) => `${method} ${url.search}`)).toEqual(["POST ?uploads="]);
@@ -92,8 +92,8 @@ describe("writes on S3", () => {
 
   test("an upload that was begun with an odd answer is aborted", async () => {
     const body = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult><more/>";
-    const { seam, asked } = await on(s3, ({ method }) => (method === "DELETE" ? { status: 204 } : { body }));
-    expect(await codeOf(seam, seam.write("k", large))).toBe("Corrupt");
+    const { subject, asked } = await on(s3, ({ method }) => (method === "DELETE" ? { status: 204 } : { body }));
+    expect(await codeOf(subject, subject.write("k", large))).toBe("Corrupt");
     expect(asked.map(({ method, url }) => `${method} ${url.search}`)).toEqual([
       "POST ?uploads=",
       "DELETE ?uploadId=u1",
@@ -116,34 +116,34 @@ describe("writes on S3", () => {
   }
 
   test("roots with other names are taken, as rclone writes them", async () => {
-    const { seam } = await uploading({});
-    expect(await seam.write("k", large)).toEqual({ etag: '"e-2"' });
+    const { subject } = await uploading({});
+    expect(await subject.write("k", large)).toEqual({ etag: '"e-2"' });
   });
 
   test.each(["put", "part"])("a %s that the server stored with another checksum fails", async (which) => {
     const headers = { etag: '"e"', "x-amz-checksum-crc32": "AAAAAA==" };
-    const { seam } = await uploading({ part: { headers } });
+    const { subject } = await uploading({ part: { headers } });
     const body = which === "put" ? DATA : large;
-    const code = await codeOf(seam, seam.write("k", body));
+    const code = await codeOf(subject, subject.write("k", body));
     expect(code).toBe(which === "put" ? "CommitUnknown" : "Unsupported");
   });
 
   test("a commit without an ETag is CommitUnknown", async () => {
-    const { seam } = await uploading({ commit: { body: "<CompleteMultipartUploadResult/>" } });
-    expect(await codeOf(seam, seam.write("k", large))).toBe("CommitUnknown");
+    const { subject } = await uploading({ commit: { body: "<CompleteMultipartUploadResult/>" } });
+    expect(await codeOf(subject, subject.write("k", large))).toBe("CommitUnknown");
   });
 
   test("a part without an ETag ends the upload, which is aborted", async () => {
-    const { seam, asked } = await uploading({ part: { headers: {} } });
-    expect(await codeOf(seam, seam.write("k", large))).toBe("Unsupported");
+    const { subject, asked } = await uploading({ part: { headers: {} } });
+    expect(await codeOf(subject, subject.write("k", large))).toBe("Unsupported");
     expect(asked.at(-1)?.method).toBe("DELETE");
   });
 
   test.each(['"opaque"', '"abc"', "W/1"])(
     "a refused commit of parts with the etag %s is told as it is",
     async (etag) => {
-      const { seam } = await uploading({ commit: { status: 500 } }, etag);
-      const error = (await seam.write("k", large).catch((reason: unknown) => reason)) as Error;
+      const { subject } = await uploading({ commit: { status: 500 } }, etag);
+      const error = (await subject.write("k", large).catch((reason: unknown) => reason)) as Error;
       expect(error).toMatchObject({ name: "HttpError", status: 500 });
     },
   );
@@ -152,9 +152,9 @@ describe("writes on S3", () => {
 test("Google's servers without batches get single deletes, and are asked for batches once", async () => {
   const gcs = CLOUDS[1]!;
   for (const status of [404, 405, 501]) {
-    const { seam, asked } = await on(gcs, ({ method }) => ({ status: method === "POST" ? status : 204 }));
-    await seam.delete("a", "b");
-    await seam.delete("c", "d");
+    const { subject, asked } = await on(gcs, ({ method }) => ({ status: method === "POST" ? status : 204 }));
+    await subject.delete("a", "b");
+    await subject.delete("c", "d");
     expect(asked.map(({ method }) => method).sort()).toEqual(["DELETE", "DELETE", "DELETE", "DELETE", "POST"]);
   }
 });
@@ -165,8 +165,8 @@ describe("writes through s3.fromClient", () => {
   const BEGUN = "<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>";
 
   test.each(["<InitiateMultipartUploadResult/>", PAGE, ""])("no upload begins with %j", async (body) => {
-    const { seam, asked } = await on(cloud, () => ({ body, headers: { etag: '"e"' } }));
-    expect(await codeOf(seam, seam.write("k", large))).toBeDefined();
+    const { subject, asked } = await on(cloud, () => ({ body, headers: { etag: '"e"' } }));
+    expect(await codeOf(subject, subject.write("k", large))).toBeDefined();
     expect(asked.map(({ method }) => method)).toEqual(["POST"]);
   });
 
@@ -175,13 +175,13 @@ describe("writes through s3.fromClient", () => {
     ["a write answered 202", () => Buffer.from("x"), { status: 202, headers: { etag: '"e"' } }],
     ["a commit", () => large, { body: "<CompleteMultipartUploadResult/>" }],
   ])("%s without what makes it a success is CommitUnknown", async (_, data, answer) => {
-    const { seam } = await on(cloud, ({ method, url }) => {
+    const { subject } = await on(cloud, ({ method, url }) => {
       if (method === "HEAD") return { status: 404 };
       if (method === "DELETE") return { status: 204 };
       if (url.searchParams.has("uploads")) return { body: BEGUN };
       return url.searchParams.has("partNumber") ? { headers: { etag: '"p"' } } : answer;
     });
-    expect(await codeOf(seam, seam.write("k", data()))).toBe("CommitUnknown");
+    expect(await codeOf(subject, subject.write("k", data()))).toBe("CommitUnknown");
   });
 });
 
@@ -194,7 +194,7 @@ describe("an upload to GCS under a condition whose last answer is lost", () => {
     ["fails where it has another's", () => ({ "stowage-nonce": "another" }), "Unavailable"],
   ])("%s", async (_, metadata, code) => {
     let mark = "";
-    const { seam } = await on(gcs, ({ method, body }) => {
+    const { subject } = await on(gcs, ({ method, body }) => {
       if (method === "POST") {
         mark = JSON.parse(String(body)).metadata["stowage-nonce"];
         return { headers: { location: "/upload?upload_id=1" } };
@@ -203,8 +203,8 @@ describe("an upload to GCS under a condition whose last answer is lost", () => {
       const stored = { generation: "7", metadata: metadata(mark), updated: "2026-02-01T00:00:00Z" };
       return { body: JSON.stringify(stored) };
     });
-    const write = seam.write("k", large, { ifAbsent: true });
+    const write = subject.write("k", large, { ifAbsent: true });
     if (code === undefined) expect(await write).toEqual({ etag: "7", version: "7" });
-    else expect(await codeOf(seam, write)).toBe(code);
+    else expect(await codeOf(subject, write)).toBe(code);
   });
 });

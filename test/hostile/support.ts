@@ -9,7 +9,7 @@ import { openGcs } from "../../src/fs/drivers/gcs/open.js";
 import { s3 as s3Factory } from "../../src/fs/drivers/s3/index.js";
 import { openDriver as openAzureDriver } from "../support/azure.js";
 import { openDriver as openS3Driver } from "../support/s3.js";
-import { Seam, SHARED } from "../support/seam.js";
+import { SHARED, TestDriver } from "../support/test-driver.js";
 
 export interface Asked {
   method: string;
@@ -86,7 +86,7 @@ export type Verb = "read" | "stat" | "list" | "write" | "copy" | "delete" | "del
 
 export interface Cloud {
   name: string;
-  open(endpoint: string): Promise<Seam>;
+  open(endpoint: string): Promise<TestDriver>;
   /** The right answer to each verb. */
   good: Readonly<Record<Verb, Reply>>;
   /** The service's answer to a verb on an object that it does not have. */
@@ -142,7 +142,7 @@ const s3Client: Cloud = {
     const credentials = { accessKeyId: "user", secretAccessKey: "secret" };
     const client = new S3Client({ endpoint, region: "us-east-1", forcePathStyle: true, maxAttempts: 1, credentials });
     closing.push(async () => client.destroy());
-    return Seam.open(s3Factory.fromClient(client, { provider: "minio" }).open, "bucket");
+    return TestDriver.open(s3Factory.fromClient(client, { provider: "minio" }).open, "bucket");
   },
 };
 
@@ -151,7 +151,7 @@ const gcs: Cloud = {
   open: async (endpoint) => {
     const extra = { is_anonymous: true, "gcs.endpoint": endpoint, num_retries: 2 };
     const connection = await resolveConnections({ it: { type: "google_cloud_platform", extra } }, {}).get("it");
-    return new Seam(await openGcs("bucket", connection, SHARED));
+    return new TestDriver(await openGcs("bucket", connection, SHARED));
   },
   statuses: { ...DONE, delete: [200, 204] },
   missing: { status: 404, body: '{"error":{"code":404,"message":"No such object: bucket/k"}}' },
@@ -215,26 +215,26 @@ export const CLOUDS: readonly Cloud[] = [s3, gcs, azure];
 export const LISTING_CLOUDS: readonly Cloud[] = [s3, s3Client, gcs, azure];
 
 /** What the caller of each verb does. */
-export const VERBS: Readonly<Record<Verb, (seam: Seam) => Promise<unknown>>> = {
-  read: (seam) => seam.text("k"),
-  stat: (seam) => seam.stat("k"),
-  list: (seam) => seam.keys(""),
-  write: (seam) => seam.write("k", DATA),
-  copy: (seam) => seam.copy("k", "l", { bucket: "bucket" }),
-  delete: (seam) => seam.delete("k"),
-  deleteBatch: (seam) => seam.delete("k", "l"),
+export const VERBS: Readonly<Record<Verb, (subject: TestDriver) => Promise<unknown>>> = {
+  read: (subject) => subject.text("k"),
+  stat: (subject) => subject.stat("k"),
+  list: (subject) => subject.keys(""),
+  write: (subject) => subject.write("k", DATA),
+  copy: (subject) => subject.copy("k", "l", { bucket: "bucket" }),
+  delete: (subject) => subject.delete("k"),
+  deleteBatch: (subject) => subject.delete("k", "l"),
 };
 
 /** A driver of `cloud` on a server that answers by `script`. */
-export async function on(cloud: Cloud, script: Script): Promise<{ seam: Seam; asked: Asked[] }> {
+export async function on(cloud: Cloud, script: Script): Promise<{ subject: TestDriver; asked: Asked[] }> {
   const { endpoint, asked } = await hostile(script);
-  const seam = await cloud.open(endpoint);
-  closing.push(() => seam.driver.close());
-  return { seam, asked };
+  const subject = await cloud.open(endpoint);
+  closing.push(() => subject.driver.close());
+  return { subject, asked };
 }
 
 /** The code by which a caller of the library would see the failure of `work`; undefined when it does not fail. */
-export async function codeOf(seam: Seam, work: Promise<unknown>): Promise<string | undefined> {
+export async function codeOf(subject: TestDriver, work: Promise<unknown>): Promise<string | undefined> {
   try {
     await work;
     return undefined;
@@ -242,7 +242,7 @@ export async function codeOf(seam: Seam, work: Promise<unknown>): Promise<string
     const { name, code } = error as { name: string; code: string };
     if (name === "TypeError") throw error;
     if (name === "StorageError") return code;
-    return seam.driver.codeOf(error, { op: "write", ifAbsent: false, ifMatch: false });
+    return subject.driver.codeOf(error, { op: "write", ifAbsent: false, ifMatch: false });
   }
 }
 

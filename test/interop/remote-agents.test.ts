@@ -13,8 +13,8 @@ import { openStorage } from "../../src/open.js";
 import { REMOTE_AGENT_OPTIONS } from "../../src/xcom/presets.js";
 import { listStoredXComs } from "../../src/xcom/stored.js";
 import { describeOn, useBucket } from "../servers/use.js";
-import { noted } from "../support/canary.mjs";
 import { manifest, ROOT } from "../support/installed.js";
+import { noted } from "../support/test-secrets.mjs";
 import { OWNER, UUID, world } from "../support/xcom-world.js";
 
 const run = promisify(execFile);

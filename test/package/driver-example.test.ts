@@ -26,9 +26,11 @@ describe("a driver outside this repository", () => {
       "false",
     ];
     const shape = ["--module", "nodenext", "--target", "es2022", "--outDir", "out", "--types", "node"];
-    const tsc = [join(ROOT, "node_modules/typescript/bin/tsc"), ...strict, ...shape, "driver.ts", "certify.ts"];
+    const tsc = [join(ROOT, "node_modules/typescript/bin/tsc"), ...strict, ...shape, "driver.ts", "conformance.ts"];
     await run(process.execPath, tsc, { cwd: project.folder }).catch((error) => expect(error.stdout).toBe(""));
-    const { stdout } = await run(process.execPath, ["out/certify.js"], { cwd: project.folder }).catch((error) => error);
+    const { stdout } = await run(process.execPath, ["out/conformance.js"], { cwd: project.folder }).catch(
+      (error) => error,
+    );
     expect(stdout).toMatch(/^\d{2,} cases, 0 failed\n$/);
   });
 });

@@ -1,6 +1,6 @@
 /** An Azure Blob server: the one that the environment names, or Azurite as a process. */
 import { createRequire } from "node:module";
-import { noted, secretKey } from "../support/canary.mjs";
+import { noted, secretKey } from "../support/test-secrets.mjs";
 import { startProcess } from "./process.mjs";
 
 const ACCOUNT = "stowagetest";

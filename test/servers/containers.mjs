@@ -3,7 +3,7 @@
  * Docker API (DOCKER_HOST, or the usual socket) and Node 22, which testcontainers' HTTP client asks for.
  */
 import { existsSync } from "node:fs";
-import { secret } from "../support/canary.mjs";
+import { secret } from "../support/test-secrets.mjs";
 import { describedGcs } from "./fake-gcs.mjs";
 import { describedS3 } from "./minio.mjs";
 import { Unavailable } from "./unavailable.mjs";

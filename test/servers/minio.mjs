@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { noted, secret, secretKey } from "../support/canary.mjs";
+import { noted, secret, secretKey } from "../support/test-secrets.mjs";
 import { goBinary } from "./binaries.mjs";
 import { selfSigned } from "./certificate.mjs";
 import { startProcess } from "./process.mjs";

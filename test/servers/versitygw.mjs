@@ -1,7 +1,7 @@
 /** VersityGW as a process: a second S3 server, whose objects are files of a folder. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { secret } from "../support/canary.mjs";
+import { secret } from "../support/test-secrets.mjs";
 import { goBinary } from "./binaries.mjs";
 import { startProcess } from "./process.mjs";
 

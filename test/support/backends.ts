@@ -110,34 +110,34 @@ const MINIO_EXCEPTIONS: readonly Exception[] = [
     id: "L11",
     reason: "MinIO lists nothing below a key that is itself an object",
     evidence: "measured on 7aac2a2c5b7c with @aws-sdk/client-s3: of `a` and `a/b` both can be read, only `a` is listed",
-    async instead(bench) {
-      await bench.fill(["a", "a/b"]);
-      await bench.holds("a", "a");
-      await bench.holds("a/b", "a/b");
-      assert.deepEqual(await bench.all(), ["a"]);
-      await bench.storage.delete([bench.at("a"), bench.at("a/b")]);
-      assert.deepEqual(await bench.all(), []);
+    async instead(context) {
+      await context.fill(["a", "a/b"]);
+      await context.holds("a", "a");
+      await context.holds("a/b", "a/b");
+      assert.deepEqual(await context.all(), ["a"]);
+      await context.storage.delete([context.at("a"), context.at("a/b")]);
+      assert.deepEqual(await context.all(), []);
     },
   },
   {
     id: "L12",
     reason: "MinIO refuses keys with empty segments",
     evidence: "measured on 7aac2a2c5b7c: 400 XMinioInvalidObjectName",
-    async instead(bench) {
-      for (const name of ["a//b", "/c"]) await expectRejection(bench.write(name, "1"), "InvalidArgument", name);
-      await bench.fill(["a/", "a/b"]);
-      assert.deepEqual(await bench.all(), ["a/", "a/b"]);
-      assert.deepEqual(await bench.names(bench.at("a")), ["a/b"]);
+    async instead(context) {
+      for (const name of ["a//b", "/c"]) await expectRejection(context.write(name, "1"), "InvalidArgument", name);
+      await context.fill(["a/", "a/b"]);
+      assert.deepEqual(await context.all(), ["a/", "a/b"]);
+      assert.deepEqual(await context.names(context.at("a")), ["a/b"]);
     },
   },
   {
     id: "L16",
     reason: "MinIO refuses keys with `.` or `..` segments",
     evidence: "measured on 7aac2a2c5b7c: 400 XMinioInvalidObjectName",
-    async instead(bench) {
+    async instead(context) {
       for (const name of ["a/./b", "a/../b", "d/."])
-        await expectRejection(bench.write(name, "1"), "InvalidArgument", name);
-      assert.deepEqual(await bench.all(), []);
+        await expectRejection(context.write(name, "1"), "InvalidArgument", name);
+      assert.deepEqual(await context.all(), []);
     },
   },
 ];
@@ -154,73 +154,76 @@ const VERSITYGW_EXCEPTIONS: readonly Exception[] = [
     id: "R23",
     reason: "VersityGW fails in buckets with versions, so the bucket has none",
     evidence: "measured on v1.8.0: there DELETE of a key that is a directory is answered 500 InternalError",
-    async instead(bench) {
-      await bench.write("x", "1");
-      assert.equal((await bench.stat("x")).version, undefined);
+    async instead(context) {
+      await context.write("x", "1");
+      assert.equal((await context.stat("x")).version, undefined);
     },
   },
   {
     id: "L11",
     reason: "VersityGW keeps objects as files, so that a key cannot be an object and a directory",
     evidence: "measured on v1.8.0: 409 ObjectParentIsFile and ExistingObjectIsDirectory",
-    async instead(bench) {
-      await bench.fill(["a", "d/e"]);
-      await expectRejection(bench.write("a/b", "2"), "InvalidArgument");
-      await expectRejection(bench.write("d", "2"), "InvalidArgument");
-      assert.deepEqual(await bench.all(), ["a", "d/e"]);
+    async instead(context) {
+      await context.fill(["a", "d/e"]);
+      await expectRejection(context.write("a/b", "2"), "InvalidArgument");
+      await expectRejection(context.write("d", "2"), "InvalidArgument");
+      assert.deepEqual(await context.all(), ["a", "d/e"]);
     },
   },
   {
     id: "L12",
     reason: "VersityGW refuses data in keys that end with a slash, and drops empty segments",
     evidence: "measured on v1.8.0: 400 DirectoryObjectContainsData; `a//b` is listed as `a/b`",
-    async instead(bench) {
-      await expectRejection(bench.write("a/", "1"), "InvalidArgument");
-      await bench.fill(["a//b", "/c"]);
-      assert.deepEqual(await bench.all(), ["a/b", "c"]);
+    async instead(context) {
+      await expectRejection(context.write("a/", "1"), "InvalidArgument");
+      await context.fill(["a//b", "/c"]);
+      assert.deepEqual(await context.all(), ["a/b", "c"]);
     },
   },
   {
     id: "L16",
     reason: "VersityGW resolves `.` and `..` segments to other keys",
     evidence: "measured on v1.8.0",
-    async instead(bench) {
-      await bench.fill(["a/./b", "x/../c"]);
-      assert.deepEqual(await bench.all(), ["a/b", "c"]);
+    async instead(context) {
+      await context.fill(["a/./b", "x/../c"]);
+      assert.deepEqual(await context.all(), ["a/b", "c"]);
     },
   },
   {
     id: "M12",
     reason: "VersityGW cannot copy folder markers",
     evidence: "measured on v1.8.0: CopyObject of `d/` is answered 400 DirectoryObjectContainsData",
-    async instead(bench) {
-      await bench.fill(["d/a/x", "d/y"]);
-      for (const marker of ["d/", "d/b/"]) await bench.write(marker, "");
-      await expectRejection(bench.storage.move(bench.at("d"), bench.at("f"), { recursive: true }), "InvalidArgument");
-      assert.deepEqual(await bench.all(), ["d/", "d/b/", "f/a/x", "f/y"]);
+    async instead(context) {
+      await context.fill(["d/a/x", "d/y"]);
+      for (const marker of ["d/", "d/b/"]) await context.write(marker, "");
+      await expectRejection(
+        context.storage.move(context.at("d"), context.at("f"), { recursive: true }),
+        "InvalidArgument",
+      );
+      assert.deepEqual(await context.all(), ["d/", "d/b/", "f/a/x", "f/y"]);
     },
   },
   {
     id: "K07",
     reason: "VersityGW lists control characters as U+FFFD, because it ignores encoding-type",
     evidence: "measured on v1.8.0",
-    async instead(bench) {
-      await bench.write("\u0001start", "1");
-      await bench.holds("\u0001start", "1");
-      assert.deepEqual(await bench.all(), ["\ufffdstart"]);
-      await bench.storage.delete(bench.at("\u0001start"));
+    async instead(context) {
+      await context.write("\u0001start", "1");
+      await context.holds("\u0001start", "1");
+      assert.deepEqual(await context.all(), ["\ufffdstart"]);
+      await context.storage.delete(context.at("\u0001start"));
     },
   },
 ];
 
 /** Attributes are set in place; none is removed. */
-async function changesWithoutRemoval(bench: TestContext): Promise<void> {
-  const x = bench.at("x");
-  await bench.write("x", "1", { contentType: "text/css", cacheControl: "a", metadata: { a: "1" } });
-  await bench.storage.setAttributes(x, { cacheControl: "b", contentLanguage: "de", metadata: { a: "2" } });
-  const { contentType, cacheControl, contentLanguage, metadata } = await bench.stat("x");
+async function changesWithoutRemoval(context: TestContext): Promise<void> {
+  const x = context.at("x");
+  await context.write("x", "1", { contentType: "text/css", cacheControl: "a", metadata: { a: "1" } });
+  await context.storage.setAttributes(x, { cacheControl: "b", contentLanguage: "de", metadata: { a: "2" } });
+  const { contentType, cacheControl, contentLanguage, metadata } = await context.stat("x");
   assert.deepEqual([contentType, cacheControl, contentLanguage, { ...metadata }], ["text/css", "b", "de", { a: "2" }]);
-  await bench.holds("x", "1");
+  await context.holds("x", "1");
 }
 
 const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
@@ -234,13 +237,13 @@ const FAKE_GCS_EXCEPTIONS: readonly Exception[] = [
     id: "M06",
     reason: "fake-gcs-server ignores the generation of the source",
     evidence: "v1.56.1 checks preconditions on uploads only; the driver's tests assert the sent request",
-    async instead(bench) {
-      await bench.write("x", "1");
-      const first = await bench.etag("x");
-      await bench.write("x", "22");
-      await bench.storage.copy(bench.at("x"), bench.at("y"), { ifMatch: first });
-      await bench.holds("y", "22");
-      const across = bench.storage.copy(bench.at("x"), bench.at("y", bench.other), { ifMatch: first });
+    async instead(context) {
+      await context.write("x", "1");
+      const first = await context.etag("x");
+      await context.write("x", "22");
+      await context.storage.copy(context.at("x"), context.at("y"), { ifMatch: first });
+      await context.holds("y", "22");
+      const across = context.storage.copy(context.at("x"), context.at("y", context.other), { ifMatch: first });
       await expectRejection(across, "PreconditionFailed");
     },
   },
@@ -251,9 +254,9 @@ const AZURITE_EXCEPTIONS: readonly Exception[] = [
     id: "R23",
     reason: "Azurite keeps no versions and ignores the version of a request",
     evidence: "measured on 3.37.0: any versionid returns the current blob",
-    async instead(bench) {
-      await bench.write("x", "1");
-      assert.equal((await bench.stat("x")).version, undefined);
+    async instead(context) {
+      await context.write("x", "1");
+      assert.equal((await context.stat("x")).version, undefined);
     },
   },
 ];

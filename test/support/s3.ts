@@ -1,7 +1,7 @@
 /** The S3 driver opened on a test server's connection record. */
 import { resolveConnections } from "../../src/connections/index.js";
 import { openS3 } from "../../src/fs/drivers/s3/open.js";
-import { Seam, SHARED } from "./seam.js";
+import { SHARED, TestDriver } from "./test-driver.js";
 
 interface Record_ {
   type: string;
@@ -16,9 +16,9 @@ export async function openDriver(
   record: Record_,
   extra: Record<string, unknown> = {},
   keys: { login?: string; password?: string } = record,
-): Promise<Seam> {
+): Promise<TestDriver> {
   const { login, password } = keys;
   const input = { type: record.type, extra: { ...record.extra, ...extra }, ...(login ? { login, password } : {}) };
   const connection = await resolveConnections({ it: input }, {}).get("it");
-  return new Seam(await openS3(bucket, connection, SHARED));
+  return new TestDriver(await openS3(bucket, connection, SHARED));
 }

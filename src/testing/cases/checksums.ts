@@ -27,42 +27,42 @@ export const checksumCases: readonly Spec[] = [
   {
     id: "W30",
     title: "a write with the checksum of its bytes is stored: crc32c, md5 and sha256, in hex, base64 and bytes",
-    async run(bench) {
+    async run(context) {
       for (const checksum of SUMS) {
-        await bench.write("x", TEXT, { checksum });
-        await bench.write("y", [TEXT.slice(0, 4), TEXT.slice(4)], { checksum });
-        await bench.holds("x", TEXT);
-        await bench.holds("y", TEXT);
-        await bench.storage.delete([bench.at("x"), bench.at("y")]);
+        await context.write("x", TEXT, { checksum });
+        await context.write("y", [TEXT.slice(0, 4), TEXT.slice(4)], { checksum });
+        await context.holds("x", TEXT);
+        await context.holds("y", TEXT);
+        await context.storage.delete([context.at("x"), context.at("y")]);
       }
       for (const checksum of sumsOf(LARGE)) {
-        await bench.write("large", LARGE, { checksum });
-        await bench.write("streamed", stream(LARGE), { checksum });
-        await bench.holds("streamed", LARGE);
-        await bench.storage.delete([bench.at("large"), bench.at("streamed")]);
+        await context.write("large", LARGE, { checksum });
+        await context.write("streamed", stream(LARGE), { checksum });
+        await context.holds("streamed", LARGE);
+        await context.storage.delete([context.at("large"), context.at("streamed")]);
       }
-      await bench.write("empty", "", { checksum: { crc32c: "00000000" } });
+      await context.write("empty", "", { checksum: { crc32c: "00000000" } });
     },
   },
   {
     id: "W31",
     title: "bytes with another checksum are Corrupt: the object stays as it was, and nothing is left behind",
-    async run(bench) {
+    async run(context) {
       const other = Buffer.from(TEXT.replace("5", "6"));
       for (const checksum of SUMS) {
-        await bench.keepsOld(() => expectRejection(bench.write("x", other, { checksum }), "Corrupt"));
-        await bench.keepsOld(() => expectRejection(bench.write("x", stream(other), { checksum }), "Corrupt"));
+        await context.keepsOld(() => expectRejection(context.write("x", other, { checksum }), "Corrupt"));
+        await context.keepsOld(() => expectRejection(context.write("x", stream(other), { checksum }), "Corrupt"));
       }
       for (const checksum of sumsOf(LARGE.subarray(1))) {
-        await bench.keepsOld(() => expectRejection(bench.write("x", LARGE, { checksum }), "Corrupt"));
-        await bench.keepsOld(() => expectRejection(bench.write("x", stream(LARGE), { checksum }), "Corrupt"));
+        await context.keepsOld(() => expectRejection(context.write("x", LARGE, { checksum }), "Corrupt"));
+        await context.keepsOld(() => expectRejection(context.write("x", stream(LARGE), { checksum }), "Corrupt"));
       }
     },
   },
   {
     id: "W32",
     title: "what is no checksum is refused by name before anything is written",
-    async run(bench) {
+    async run(context) {
       const wrong: [unknown, RegExp][] = [
         [{}, /exactly one/],
         [{ md5: "25f9e794323b453885f5181f1b624d0b", crc32c: "e3069283" }, /exactly one/],
@@ -74,13 +74,13 @@ export const checksumCases: readonly Spec[] = [
         ["e3069283", /checksum/],
       ];
       for (const [checksum, message] of wrong) {
-        const work = bench.write("x", TEXT, { checksum: checksum as never });
+        const work = context.write("x", TEXT, { checksum: checksum as never });
         await expectRejection(work, "InvalidArgument", JSON.stringify(checksum));
         await assert.rejects(work, message);
       }
-      const packed = bench.write("x", TEXT, { checksum: { crc32c: "e3069283" }, compression: "gzip" });
+      const packed = context.write("x", TEXT, { checksum: { crc32c: "e3069283" }, compression: "gzip" });
       await expectRejection(packed, "Unsupported");
-      await bench.missing("x");
+      await context.missing("x");
     },
   },
 ];

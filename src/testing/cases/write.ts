@@ -20,12 +20,12 @@ export const writeCases: readonly Spec[] = [
   {
     id: "W01",
     title: "a read returns the written bytes, with the size and the etag of the WriteResult",
-    async run(bench) {
-      const receipt = await bench.write("x", Buffer.from("hello"));
-      await bench.holds("x", "hello");
-      const info = await bench.stat("x");
+    async run(context) {
+      const receipt = await context.write("x", Buffer.from("hello"));
+      await context.holds("x", "hello");
+      const info = await context.stat("x");
       assert.equal(info.size, 5);
-      assert.equal(info.key, bench.at("x").key);
+      assert.equal(info.key, context.at("x").key);
       assert.ok(info.etag, "no etag");
       if (receipt.etag !== undefined) assert.equal(receipt.etag, info.etag);
       assert.ok(info.modified, "no time of modification");
@@ -35,128 +35,129 @@ export const writeCases: readonly Spec[] = [
   {
     id: "W02",
     title: "an empty object exists, has size 0 and yields no chunk",
-    async run(bench) {
+    async run(context) {
       const bodies = [new Uint8Array(0), "", stream(new Uint8Array(0)), [new Uint8Array(0)]];
       for (const [i, body] of bodies.entries()) {
-        await bench.write(`${i}`, body);
-        assert.equal((await bench.stat(`${i}`)).size, 0);
-        for await (const chunk of bench.storage.read(bench.at(`${i}`))) assert.fail(`a chunk of ${chunk.byteLength}`);
-        await bench.holds(`${i}`, "");
+        await context.write(`${i}`, body);
+        assert.equal((await context.stat(`${i}`)).size, 0);
+        for await (const chunk of context.storage.read(context.at(`${i}`)))
+          assert.fail(`a chunk of ${chunk.byteLength}`);
+        await context.holds(`${i}`, "");
       }
     },
   },
   {
     id: "W03",
     title: "a second write replaces the first, and the etag",
-    async run(bench) {
-      await bench.write("x", "a first content that is longer");
-      const first = await bench.etag("x");
-      await bench.write("x", "second");
-      await bench.holds("x", "second");
-      assert.notEqual(await bench.etag("x"), first);
+    async run(context) {
+      await context.write("x", "a first content that is longer");
+      const first = await context.etag("x");
+      await context.write("x", "second");
+      await context.holds("x", "second");
+      assert.notEqual(await context.etag("x"), first);
     },
   },
   {
     id: "W04",
     title: "text, buffers, views, Blobs and iterables store exactly their own bytes",
-    async run(bench) {
+    async run(context) {
       const buffer = Uint8Array.from({ length: 100 }, (_, i) => i).buffer;
       const middle = new Uint8Array(buffer, 10, 5);
       const five = Uint8Array.of(10, 11, 12, 13, 14);
-      await bench.write("view", middle);
-      await bench.holds("view", five);
-      await bench.write("data-view", new DataView(buffer, 10, 5));
-      await bench.holds("data-view", five);
-      await bench.write("buffer", buffer.slice(10, 15));
-      await bench.holds("buffer", five);
-      await bench.write("blob", new Blob([middle]));
-      await bench.holds("blob", five);
-      await bench.write("iterable", [middle, "é"]);
-      await bench.holds("iterable", Uint8Array.of(...five, 0xc3, 0xa9));
-      await bench.write("text", "é😀");
-      assert.equal(await bench.storage.text(bench.at("text")), "é😀");
-      assert.equal((await bench.stat("text")).size, 6);
-      await expectRejection(bench.write("wrong", [1, 2] as never), "InvalidArgument");
-      await bench.missing("wrong");
+      await context.write("view", middle);
+      await context.holds("view", five);
+      await context.write("data-view", new DataView(buffer, 10, 5));
+      await context.holds("data-view", five);
+      await context.write("buffer", buffer.slice(10, 15));
+      await context.holds("buffer", five);
+      await context.write("blob", new Blob([middle]));
+      await context.holds("blob", five);
+      await context.write("iterable", [middle, "é"]);
+      await context.holds("iterable", Uint8Array.of(...five, 0xc3, 0xa9));
+      await context.write("text", "é😀");
+      assert.equal(await context.storage.text(context.at("text")), "é😀");
+      assert.equal((await context.stat("text")).size, 6);
+      await expectRejection(context.write("wrong", [1, 2] as never), "InvalidArgument");
+      await context.missing("wrong");
     },
   },
   {
     id: "W05",
     title: "a short stream of unknown length",
-    async run(bench) {
+    async run(context) {
       const data = noise(100_000);
-      await bench.write("x", stream(data, 999));
-      await bench.holds("x", data);
+      await context.write("x", stream(data, 999));
+      await context.holds("x", data);
     },
   },
   {
     id: "W06",
     title: "streams around the size where one request becomes several, of known and unknown length",
-    async run(bench) {
+    async run(context) {
       const data = noise(THRESHOLD + 1);
       for (const size of [THRESHOLD - 1, THRESHOLD, THRESHOLD + 1]) {
-        await bench.write("unknown", stream(data.subarray(0, size)));
-        await bench.holds("unknown", data.subarray(0, size));
-        await bench.write("known", stream(data.subarray(0, size)), { size });
-        await bench.holds("known", data.subarray(0, size));
+        await context.write("unknown", stream(data.subarray(0, size)));
+        await context.holds("unknown", data.subarray(0, size));
+        await context.write("known", stream(data.subarray(0, size)), { size });
+        await context.holds("known", data.subarray(0, size));
       }
     },
   },
   {
     id: "W07",
     title: "chunks of one byte and one chunk of 20 MiB",
-    async run(bench) {
+    async run(context) {
       const small = noise(20_000);
-      await bench.write("small", stream(small, 1));
-      await bench.holds("small", small);
+      await context.write("small", stream(small, 1));
+      await context.holds("small", small);
       const large = noise(20 * MIB);
-      await bench.write("large", [large]);
-      await bench.holds("large", large);
+      await context.write("large", [large]);
+      await context.holds("large", large);
     },
   },
   {
     id: "W08",
     title: "a large object of unknown length is invisible until its write resolves",
-    async run(bench) {
+    async run(context) {
       const data = noise(3 * THRESHOLD + MIB);
       const body = pausing(data, async () => {
-        await bench.missing("d/x");
-        await expectRejection(bench.bytes("d/x"), "NotFound");
-        assert.deepEqual(await bench.names(bench.at("d")), []);
-        assert.deepEqual(await bench.all(), []);
+        await context.missing("d/x");
+        await expectRejection(context.bytes("d/x"), "NotFound");
+        assert.deepEqual(await context.names(context.at("d")), []);
+        assert.deepEqual(await context.all(), []);
       });
-      await bench.write("d/x", body);
-      await bench.holds("d/x", data);
+      await context.write("d/x", body);
+      await context.holds("d/x", data);
     },
   },
   {
     id: "W09",
     title: "a wrong size is InvalidArgument, and the old object stays",
-    async run(bench) {
+    async run(context) {
       const data = noise(1000);
-      await bench.keepsOld(async () => {
+      await context.keepsOld(async () => {
         for (const size of [0, 999, 1001, 10 * MIB]) {
-          await expectRejection(bench.write("x", data, { size }), "InvalidArgument", `size ${size}`);
+          await expectRejection(context.write("x", data, { size }), "InvalidArgument", `size ${size}`);
           await expectRejection(
-            bench.write("x", stream(data, 100), { size }),
+            context.write("x", stream(data, 100), { size }),
             "InvalidArgument",
             `streamed size ${size}`,
           );
         }
-        await expectRejection(bench.write("x", "", { size: -1 }), "InvalidArgument");
-        await expectRejection(bench.write("x", "", { size: 0.5 }), "InvalidArgument");
+        await expectRejection(context.write("x", "", { size: -1 }), "InvalidArgument");
+        await expectRejection(context.write("x", "", { size: 0.5 }), "InvalidArgument");
       });
     },
   },
   {
     id: "W10",
     title: "if the body throws, the write rejects with that error, and the old object stays",
-    async run(bench) {
+    async run(context) {
       const error = new Error("the source broke");
-      await bench.keepsOld(async () => {
+      await context.keepsOld(async () => {
         for (const size of [0, 10, 100_000, 2 * THRESHOLD + MIB]) {
-          await rejectsWith(bench.write("x", broken(noise(size), error)), error);
-          await rejectsWith(bench.write("new", broken(noise(size), error)), error);
+          await rejectsWith(context.write("x", broken(noise(size), error)), error);
+          await rejectsWith(context.write("new", broken(noise(size), error)), error);
         }
       });
     },
@@ -164,17 +165,17 @@ export const writeCases: readonly Spec[] = [
   {
     id: "W11",
     title: "an abort rejects with the reason of the signal, and the old object stays",
-    async run(bench) {
+    async run(context) {
       const reason = new Error("enough");
-      await bench.keepsOld(async () => {
-        await rejectsWith(bench.write("x", "new", { signal: AbortSignal.abort(reason) }), reason);
+      await context.keepsOld(async () => {
+        await rejectsWith(context.write("x", "new", { signal: AbortSignal.abort(reason) }), reason);
         for (const size of [10, 2 * THRESHOLD + MIB]) {
           const abort = new AbortController();
           const stuck = pausing(noise(size), () => {
             abort.abort(reason);
             return new Promise(() => {});
           });
-          await rejectsWith(bench.write("x", stuck, { signal: abort.signal }), reason);
+          await rejectsWith(context.write("x", stuck, { signal: abort.signal }), reason);
         }
       });
     },
@@ -182,10 +183,10 @@ export const writeCases: readonly Spec[] = [
   {
     id: "W15",
     title: "of many concurrent writers on one key the last one to finish wins, with its complete object",
-    async run(bench) {
+    async run(context) {
       const bodies = Array.from({ length: 8 }, (_, i) => noise(300_000, i + 1));
-      await Promise.all(bodies.map((data) => bench.write("x", stream(data))));
-      const stored = await bench.bytes("x");
+      await Promise.all(bodies.map((data) => context.write("x", stream(data))));
+      const stored = await context.bytes("x");
       assert.ok(
         bodies.some((data) => Buffer.compare(data, stored) === 0),
         "a mix of writers",
@@ -195,16 +196,16 @@ export const writeCases: readonly Spec[] = [
   {
     id: "W16",
     title: "parts uploaded in parallel are assembled in order",
-    async run(bench) {
+    async run(context) {
       const data = noise(4 * THRESHOLD + 12_345);
-      await bench.write("x", stream(data), { size: data.byteLength });
-      await bench.holds("x", data);
+      await context.write("x", stream(data), { size: data.byteLength });
+      await context.holds("x", data);
     },
   },
   {
     id: "W17",
     title: "a body is not read far ahead of the accepted bytes, and progress ends at its size",
-    async run(bench) {
+    async run(context) {
       const total = 96;
       const progress: number[] = [0];
       let ahead = 0;
@@ -215,40 +216,40 @@ export const writeCases: readonly Spec[] = [
           ahead = Math.max(ahead, pulled * MIB - progress.at(-1)!);
         }
       })();
-      await bench.write("x", body, { onProgress: (bytes) => progress.push(bytes) });
+      await context.write("x", body, { onProgress: (bytes) => progress.push(bytes) });
       assert.ok(ahead <= AHEAD, `${ahead} bytes ahead`);
       assert.equal(progress.at(-1), total * MIB);
       assert.deepEqual(
         progress,
         [...progress].sort((a, b) => a - b),
       );
-      assert.equal((await bench.stat("x")).size, total * MIB);
+      assert.equal((await context.stat("x")).size, total * MIB);
     },
   },
   {
     id: "W18",
     title: "a buffer may be reused once the next chunk is requested or the write has resolved",
-    async run(bench) {
+    async run(context) {
       const data = noise(THRESHOLD + 70_000);
-      await bench.write("reused", stream(data, 70_000));
-      await bench.holds("reused", data);
+      await context.write("reused", stream(data, 70_000));
+      await context.holds("reused", data);
       const once = Buffer.from("stored");
-      await bench.write("once", once);
+      await context.write("once", once);
       once.fill(0);
-      await bench.holds("once", "stored");
+      await context.holds("once", "stored");
     },
   },
   {
     id: "W22",
     title: "a compressed object is read undecoded unless the caller requests decoding",
-    async run(bench) {
+    async run(context) {
       const text = "compressible ".repeat(1000);
-      await bench.write("x.json.gz", text, { compression: "infer" });
-      const raw = await bench.bytes("x.json.gz");
-      assert.equal((await bench.stat("x.json.gz")).size, raw.byteLength);
+      await context.write("x.json.gz", text, { compression: "infer" });
+      const raw = await context.bytes("x.json.gz");
+      assert.equal((await context.stat("x.json.gz")).size, raw.byteLength);
       assert.ok(raw.byteLength < text.length / 4);
       same(gunzipSync(raw), text);
-      assert.equal(await bench.storage.text(bench.at("x.json.gz"), { compression: "infer" }), text);
+      assert.equal(await context.storage.text(context.at("x.json.gz"), { compression: "infer" }), text);
     },
   },
 ];

@@ -4,7 +4,7 @@ import type { TokenCredential } from "@azure/identity";
 import { BlobServiceClient, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { expect, it } from "vitest";
 import { azure } from "../../../../src/fs/drivers/azure/index.js";
-import { Seam } from "../../../support/seam.js";
+import { TestDriver } from "../../../support/test-driver.js";
 
 interface Sent {
   method: string;
@@ -32,7 +32,7 @@ async function on(credential: TokenCredential | StorageSharedKeyCredential, answ
     return { status, headers: found, request, readableStreamBody: Readable.from([]) };
   };
   pipeline.addPolicy({ name: "network", sendRequest: reply }, { afterPhase: "Sign" });
-  return { sent, seam: await Seam.open(azure.fromClient(client).open, "box") };
+  return { sent, subject: await TestDriver.open(azure.fromClient(client).open, "box") };
 }
 interface Pipeline {
   addPolicy(policy: { name: string; sendRequest: unknown }, options?: { afterPhase: string }): void;
@@ -40,8 +40,8 @@ interface Pipeline {
 
 it("the client's pipeline signs, and retries are those of this library", async () => {
   const key = new StorageSharedKeyCredential("acc", Buffer.alloc(32).toString("base64"));
-  const { seam, sent } = await on(key, (count) => (count < 3 ? { status: 503 } : STORED));
-  await seam.write("a b", "x");
+  const { subject, sent } = await on(key, (count) => (count < 3 ? { status: 503 } : STORED));
+  await subject.write("a b", "x");
   expect(sent).toHaveLength(3);
   expect(sent[0]!.url).toBe(`${URL_OF}/box/a%20b`);
   expect(sent[0]!.headers.get("authorization")).toMatch(/^SharedKey acc:/);
@@ -62,8 +62,8 @@ it("a client's policy sees each request", async () => {
   };
   pipeline.addPolicy({ name: "mine", sendRequest: mark });
   pipeline.addPolicy({ name: "network", sendRequest: reply }, { afterPhase: "Sign" });
-  const seam = await Seam.open(azure.fromClient(client).open, "box");
-  await seam.write("k", "x");
+  const subject = await TestDriver.open(azure.fromClient(client).open, "box");
+  await subject.write("k", "x");
   expect(sent[0]!.headers.get("x-mine")).toBe("1");
 });
 
@@ -76,10 +76,10 @@ it("the tenant of a refusal is asked for the next token", async () => {
     },
   };
   const challenge = `Bearer authorization_uri=https://login.microsoftonline.com/other-tenant/oauth2/authorize resource_id=https://storage.azure.com`;
-  const { seam, sent } = await on(credential, (count) =>
+  const { subject, sent } = await on(credential, (count) =>
     count === 1 ? { status: 401, headers: { "www-authenticate": challenge } } : STORED,
   );
-  await seam.write("k", "x");
+  await subject.write("k", "x");
   expect(sent.map(({ headers }) => headers.get("authorization"))).toEqual(["Bearer T1", "Bearer T2"]);
   expect(asked).toEqual([undefined, "other-tenant"]);
 });
@@ -90,8 +90,8 @@ it("a credential that gives no token is Unauthenticated before a request", async
       throw new Error("nobody signed in\nSECRET");
     },
   };
-  const { seam, sent } = await on(credential, () => STORED);
-  const error = await seam.write("k", "x").catch((reason: unknown) => reason);
+  const { subject, sent } = await on(credential, () => STORED);
+  const error = await subject.write("k", "x").catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: "Unauthenticated" });
   expect(String(error)).not.toContain("SECRET");
   expect(sent).toEqual([]);

@@ -21,7 +21,7 @@ import {
   wholeInstead,
 } from "../../../support/faults.js";
 import { through } from "../../../support/proxy.js";
-import { Seam, SHARED } from "../../../support/seam.js";
+import { SHARED, TestDriver } from "../../../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const CALL: OperationContext = { op: "read", ifAbsent: false, ifMatch: false };
@@ -58,24 +58,24 @@ await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"
     const client = BlobServiceClient.fromConnectionString(through(server, proxy).connectionString, {
       retryOptions: { maxTries: 2, retryDelayInMs: 10 },
     });
-    const seam = new Seam(await azure.fromClient(client, options).open(bucket().name, undefined, SHARED));
+    const subject = new TestDriver(await azure.fromClient(client, options).open(bucket().name, undefined, SHARED));
     const close = async () => {
       expect(proxy.pending()).toEqual([]);
       await proxy.close();
     };
-    return { seam, proxy, close };
+    return { subject, proxy, close };
   }
 
   it("small write, read, range, stat, list, copy and delete are one request each, a batch is one", async () => {
-    const { seam, proxy, close } = await faulty();
-    await seam.write("a", "123");
-    await seam.text("a");
-    expect(await seam.text("a", { start: 1, end: 2 })).toBe("2");
-    await seam.stat("a");
-    await seam.keys("");
-    await seam.copy("a", "b", { bucket: bucket().name });
-    await seam.delete("a");
-    await seam.delete("b", "c");
+    const { subject, proxy, close } = await faulty();
+    await subject.write("a", "123");
+    await subject.text("a");
+    expect(await subject.text("a", { start: 1, end: 2 })).toBe("2");
+    await subject.stat("a");
+    await subject.keys("");
+    await subject.copy("a", "b", { bucket: bucket().name });
+    await subject.delete("a");
+    await subject.delete("b", "c");
     // A copy looks at the tags of its source.
     const once = { write: 1, stat: 2, list: 1, copy: 1, delete: 1, deleteBatch: 1 };
     expect(proxy.operations()).toEqual({ ...once, read: 2 });
@@ -84,52 +84,52 @@ await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"
 
   it("F8 F16: a body that is cut is Unavailable, one that was not asked for Unsupported", async () => {
     const data = Buffer.alloc(300_000, "x");
-    const { seam, close } = await faulty([
+    const { subject, close } = await faulty([
       { on: { operation: "read" }, fault: truncateBody(100_000) },
       { on: { operation: "read" }, fault: wholeInstead(data) },
     ]);
-    await seam.write("body", data);
-    const error = await caught(seam.open("body").then(({ body }) => collect(body)));
-    expect(seam.driver.codeOf(error, CALL)).toBe("Unavailable");
-    await expect(seam.open("body", { start: 5, end: 7 })).rejects.toMatchObject({ code: "Unsupported" });
-    await seam.delete("body");
+    await subject.write("body", data);
+    const error = await caught(subject.open("body").then(({ body }) => collect(body)));
+    expect(subject.driver.codeOf(error, CALL)).toBe("Unavailable");
+    await expect(subject.open("body", { start: 5, end: 7 })).rejects.toMatchObject({ code: "Unsupported" });
+    await subject.delete("body");
     await close();
   });
 
   it("F12: a body that stalls is Timeout", { timeout: 30_000 }, async () => {
-    const { seam, close } = await faulty([{ on: { operation: "read" }, fault: stallBody(100_000) }]);
-    await seam.write("body", Buffer.alloc(300_000));
-    const error = await caught(seam.open("body").then(({ body }) => collect(body)));
-    expect(seam.driver.codeOf(error, CALL)).toBe("Timeout");
+    const { subject, close } = await faulty([{ on: { operation: "read" }, fault: stallBody(100_000) }]);
+    await subject.write("body", Buffer.alloc(300_000));
+    const error = await caught(subject.open("body").then(({ body }) => collect(body)));
+    expect(subject.driver.codeOf(error, CALL)).toBe("Timeout");
     await close();
   });
 
   it("F22 F25: writes whose answer was lost are resolved by looking", async () => {
-    const { seam, close } = await faulty([
+    const { subject, close } = await faulty([
       { on: { operation: "write" }, fault: answerAfter(500) },
       { on: { operation: "commit" }, fault: loseAnswer() },
     ]);
-    await seam.write("whole", "mine", { ifAbsent: true, metadata: { a: "é" } });
-    expect((await seam.stat("whole")).metadata).toEqual({ a: "é" });
-    await seam.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true });
-    expect((await seam.stat("parts")).size).toBe(9 * MIB);
-    const again = await caught(seam.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true }));
-    expect(seam.driver.codeOf(again, { op: "write", ifAbsent: true, ifMatch: false })).toBe("AlreadyExists");
-    await seam.delete("whole", "parts");
+    await subject.write("whole", "mine", { ifAbsent: true, metadata: { a: "é" } });
+    expect((await subject.stat("whole")).metadata).toEqual({ a: "é" });
+    await subject.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true });
+    expect((await subject.stat("parts")).size).toBe(9 * MIB);
+    const again = await caught(subject.write("parts", Buffer.alloc(9 * MIB), { ifAbsent: true }));
+    expect(subject.driver.codeOf(again, { op: "write", ifAbsent: true, ifMatch: false })).toBe("AlreadyExists");
+    await subject.delete("whole", "parts");
     await close();
   });
 
   it("F33: an abort rejects with its reason while the body is read", async () => {
-    const { seam, close } = await faulty();
-    await seam.write("long", Buffer.alloc(4 * MIB));
+    const { subject, close } = await faulty();
+    await subject.write("long", Buffer.alloc(4 * MIB));
     const controller = new AbortController();
-    const { body } = await seam.open("long", { signal: controller.signal });
+    const { body } = await subject.open("long", { signal: controller.signal });
     const reason = new Error("enough");
     const reading = (async () => {
       for await (const _ of body) controller.abort(reason);
     })();
     await expect(reading).rejects.toBe(reason);
-    await seam.delete("long");
+    await subject.delete("long");
     await close();
   });
 
@@ -143,9 +143,9 @@ await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"
     ];
     const headers = { "content-type": "multipart/mixed; boundary=batchresponse_1" };
     const planted = answer(202, { headers, body: `${parts.join("")}--batchresponse_1--` });
-    const { seam, proxy, close } = await faulty([{ on: { operation: "deleteBatch" }, fault: planted }]);
-    const { failures } = (await caught(seam.delete("forbidden", "slow", "missing"))) as BatchDeleteError;
-    expect(failures.map(({ key, error }) => [key, seam.driver.codeOf(error, CALL)])).toEqual([
+    const { subject, proxy, close } = await faulty([{ on: { operation: "deleteBatch" }, fault: planted }]);
+    const { failures } = (await caught(subject.delete("forbidden", "slow", "missing"))) as BatchDeleteError;
+    expect(failures.map(({ key, error }) => [key, subject.driver.codeOf(error, CALL)])).toEqual([
       ["forbidden", "PermissionDenied"],
     ]);
     expect(proxy.operations()).toEqual({ deleteBatch: 1, delete: 1 });
@@ -153,10 +153,10 @@ await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"
   });
 
   it("the encryption scope goes with what stores data", async () => {
-    const { seam, proxy, close } = await faulty([], { encryptionScope: "scope1" });
-    await caught(seam.write("a", "x"));
-    await caught(seam.write("b", Buffer.alloc(9 * MIB)));
-    await caught(seam.text("a"));
+    const { subject, proxy, close } = await faulty([], { encryptionScope: "scope1" });
+    await caught(subject.write("a", "x"));
+    await caught(subject.write("b", Buffer.alloc(9 * MIB)));
+    await caught(subject.text("a"));
     const scoped = proxy.requests.filter(({ headers }) => headers["x-ms-encryption-scope"] === "scope1");
     expect(new Set(scoped.map(({ operation }) => operation))).toEqual(new Set(["write", "part", "commit"]));
     await close();
@@ -165,16 +165,21 @@ await describeOn("azurite", "azure.fromClient under faults", (server: ServerOf<"
   it("A06: errors hold neither the key nor the request that the client puts into its own", async () => {
     const wrong = Buffer.alloc(64, "SECRET").toString("base64");
     const client = new BlobServiceClient(server.endpoint, new StorageSharedKeyCredential(server.account, wrong));
-    const seam = new Seam(await azure.fromClient(client).open(bucket().name, undefined, SHARED));
-    for (const call of [() => seam.stat("k"), () => seam.open("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
+    const subject = new TestDriver(await azure.fromClient(client).open(bucket().name, undefined, SHARED));
+    for (const call of [
+      () => subject.stat("k"),
+      () => subject.open("k"),
+      () => subject.write("k", "x"),
+      () => subject.keys(""),
+    ]) {
       const error = await caught(call());
-      expect(["Unauthenticated", "PermissionDenied"]).toContain(seam.driver.codeOf(error, CALL));
+      expect(["Unauthenticated", "PermissionDenied"]).toContain(subject.driver.codeOf(error, CALL));
       const shown = inspect(error, { depth: 9, showHidden: true });
       expect(shown).not.toContain(wrong);
       expect(shown).not.toMatch(/SharedKey /);
     }
     const anonymous = new BlobServiceClient(`${server.endpoint}?sv=2024-11-04&sig=SECRET`);
-    const other = new Seam(await azure.fromClient(anonymous).open(bucket().name, undefined, SHARED));
+    const other = new TestDriver(await azure.fromClient(anonymous).open(bucket().name, undefined, SHARED));
     expect(inspect(await caught(other.stat("k")), { depth: 9, showHidden: true })).not.toContain("SECRET");
     await expect(other.driver.signedUrl("k", { method: "GET", expiresIn: 60 })).rejects.toMatchObject({
       code: "Unsupported",

@@ -12,7 +12,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { OperationContext } from "../../../../src/fs/driver/driver.js";
 import { selfSigned } from "../../../servers/certificate.mjs";
 import { openDriver } from "../../../support/azure.js";
-import { noted } from "../../../support/canary.mjs";
+import { noted } from "../../../support/test-secrets.mjs";
 
 const CALL: OperationContext = { op: "stat", ifAbsent: false, ifMatch: false };
 
@@ -240,10 +240,12 @@ describe("identities", () => {
       vi.stubEnv("AZURE_AUTHORITY_HOST", `https://${login.origin}`);
       const { openAzure } = await import("../../../../src/fs/drivers/azure/open.js");
       const { resolveConnections } = await import("../../../../src/connections/index.js");
-      const { Seam, SHARED } = await import("../../../support/seam.js");
+      const { TestDriver, SHARED } = await import("../../../support/test-driver.js");
       const ids = { workload_identity_client_id: "the-client", workload_identity_tenant_id: "adfs" };
       const connection = await resolveConnections({ it: at(ids) }, {}).get("it");
-      const ours = new Seam(await openAzure("c", connection, { ...SHARED, env: { AZURE_FEDERATED_TOKEN_FILE: file } }));
+      const ours = new TestDriver(
+        await openAzure("c", connection, { ...SHARED, env: { AZURE_FEDERATED_TOKEN_FILE: file } }),
+      );
       await ours.stat("x");
       expect(bearers()).toEqual(["Bearer app-1"]);
       expect(grants()[0]?.form.get("client_assertion")).toBe(await readFile(file, "utf8"));

@@ -18,7 +18,7 @@ import { openDriver } from "../../../support/azure.js";
 import { answer, type FaultProxy, faultProxy } from "../../../support/faults.js";
 import { inLanes } from "../../../support/lanes.js";
 import { through } from "../../../support/proxy.js";
-import type { Seam } from "../../../support/seam.js";
+import type { TestDriver } from "../../../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const patterned = (size: number) => Buffer.alloc(size, "0123456789abcdef-");
@@ -28,7 +28,7 @@ const caught = (work: Promise<unknown>) => work.catch((error: unknown) => error)
 await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (server: ServerOf<"azurite">) => {
   const bucket = useBucket(server);
   let container: ContainerClient;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeAll(async () => {
     container = (await azureClient(server)).getContainerClient(bucket().name);
     ours = await openDriver(bucket().name, server.connection);
@@ -138,19 +138,19 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
       { account_name: account, sas_token: `${endpoint}?${sas}` },
     ];
     for (const extra of features) {
-      const seam = await openDriver(bucket().name, { type: "wasb", extra });
-      await seam.write("sas +é", patterned(9 * MIB));
-      await seam.copy("sas +é", "sas2", { bucket: bucket().name });
-      expect(await seam.keys("sas")).toEqual(["sas +é", "sas2"]);
-      expect(await seam.text("sas2", { start: 0, end: 5 })).toBe("01234");
+      const subject = await openDriver(bucket().name, { type: "wasb", extra });
+      await subject.write("sas +é", patterned(9 * MIB));
+      await subject.copy("sas +é", "sas2", { bucket: bucket().name });
+      expect(await subject.keys("sas")).toEqual(["sas +é", "sas2"]);
+      expect(await subject.text("sas2", { start: 0, end: 5 })).toBe("01234");
       // One by one: Azurite 3.37.0 answers 500 to any container's batch under an account's SAS, the SDK's too.
-      for (const key of ["sas +é", "sas2"]) await seam.delete(key);
-      expect(await seam.keys("sas")).toEqual([]);
-      const refused = await caught(seam.driver.signedUrl("x", { method: "GET", expiresIn: 60 }));
+      for (const key of ["sas +é", "sas2"]) await subject.delete(key);
+      expect(await subject.keys("sas")).toEqual([]);
+      const refused = await caught(subject.driver.signedUrl("x", { method: "GET", expiresIn: 60 }));
       expect(refused).toMatchObject({ code: "Unsupported" });
-      const shown = inspect(await caught(seam.stat("missing")), { depth: 9, showHidden: true });
+      const shown = inspect(await caught(subject.stat("missing")), { depth: 9, showHidden: true });
       expect(shown).not.toContain(new URLSearchParams(sas).get("sig"));
-      await seam.driver.close();
+      await subject.driver.close();
     }
   });
 
@@ -189,7 +189,7 @@ await describeOn("azurite", "the Azure driver beside @azure/storage-blob", (serv
 await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"azurite">) => {
   const bucket = useBucket(server);
   let proxy: FaultProxy;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeAll(async () => {
     proxy = await faultProxy(server.endpoint);
     ours = await openDriver(bucket().name, through(server, proxy).connection);
@@ -243,18 +243,18 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
 
   it("the encryption scope goes with everything that stores data, and with nothing else", async () => {
     const connection = through(server, proxy).connection;
-    const seam = await openDriver(bucket().name, connection, { encryption_scope: "scope1" });
-    await caught(seam.write("a", "x"));
-    await caught(seam.write("b", patterned(9 * MIB)));
-    await caught(seam.copy("a", "c", { bucket: bucket().name }));
-    await caught(seam.text("a"));
-    await caught(seam.keys(""));
-    await caught(seam.delete("a", "b", "c"));
+    const subject = await openDriver(bucket().name, connection, { encryption_scope: "scope1" });
+    await caught(subject.write("a", "x"));
+    await caught(subject.write("b", patterned(9 * MIB)));
+    await caught(subject.copy("a", "c", { bucket: bucket().name }));
+    await caught(subject.text("a"));
+    await caught(subject.keys(""));
+    await caught(subject.delete("a", "b", "c"));
     const scoped = proxy.requests.filter(({ headers }) => headers["x-ms-encryption-scope"] === "scope1");
     const kinds = (requests: typeof proxy.requests) => new Set(requests.map(({ operation }) => operation));
     expect(kinds(scoped)).toEqual(new Set(["write", "part", "commit", "copy"]));
     expect(proxy.requests.every((one) => kinds(scoped).has(one.operation) === scoped.includes(one))).toBe(true);
-    await seam.driver.close();
+    await subject.driver.close();
   });
 
   it("R23: a version is named to stat, read and delete, alone and in a batch", async () => {

@@ -12,10 +12,10 @@ import type { Storage } from "../../../../src/fs/storage.js";
 import { openStorage } from "../../../../src/open.js";
 import { azureClient } from "../../../servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
-import { noted } from "../../../support/canary.mjs";
 import { failed } from "../../../support/failed.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";
 import { useStorages } from "../../../support/storages.js";
+import { noted } from "../../../support/test-secrets.mjs";
 
 await describeOn("azurite", "Azure's credentials", (real: ServerOf<"azurite">) => {
   const bucket = useBucket(real);

@@ -13,11 +13,11 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Storage } from "../../../../src/fs/storage.js";
 import { selfSigned } from "../../../servers/certificate.mjs";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
-import { noted, secret } from "../../../support/canary.mjs";
 import { failed } from "../../../support/failed.js";
 import { answer, type FaultProxy, faultProxy } from "../../../support/faults.js";
 import { type Asked, type Issuer, issuer, type Said, Signer, tunnels } from "../../../support/issuer.js";
 import { useStorages } from "../../../support/storages.js";
+import { noted, secret } from "../../../support/test-secrets.mjs";
 
 const ACCOUNT = "worker@project-a.iam.gserviceaccount.com";
 const TOKEN_SERVICE = "https://oauth2.googleapis.com/token";

@@ -13,11 +13,11 @@ import { s3Client } from "../../../servers/index.mjs";
 import { describedS3, minioBinary } from "../../../servers/minio.mjs";
 import { startProcess } from "../../../servers/process.mjs";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
-import { noted, secret } from "../../../support/canary.mjs";
 import { failed } from "../../../support/failed.js";
 import { type Issuer, issuer, Signer } from "../../../support/issuer.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";
 import { useStorages } from "../../../support/storages.js";
+import { noted, secret } from "../../../support/test-secrets.mjs";
 
 const WEB = "assume_role_with_web_identity";
 const ROLE = "arn:aws:iam::123456789012:role/reader";

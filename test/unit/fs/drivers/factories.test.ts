@@ -11,7 +11,7 @@ import { s3 as s3ByKeys, s3Objects } from "../../../../src/fs/drivers/s3/keys.js
 import { openStorage } from "../../../../src/open.js";
 import { schemesOf } from "../../../../src/path.js";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
-import { Seam, SHARED } from "../../../support/seam.js";
+import { SHARED, TestDriver } from "../../../support/test-driver.js";
 
 const KEYS = { accessKeyId: "id", secretAccessKey: "secret" };
 const URL_OF = "https://acc.blob.core.windows.net";
@@ -90,11 +90,11 @@ await describeOn("azurite", "azure(keys)", (server: ServerOf<"azurite">) => {
   it("writes and reads with the account's key, and signs", async () => {
     const key = /AccountKey=([^;]+)/.exec(server.connectionString)?.[1];
     const { account, endpoint } = server;
-    const seam = await Seam.open(azure({ account, key, endpoint }).open, bucket().name);
-    await seam.write("factory", "1");
-    expect(await seam.text("factory")).toBe("1");
-    expect((await seam.driver.signedUrl("factory", { method: "GET", expiresIn: 60 })).url).toContain("sig=");
-    await seam.delete("factory");
-    await seam.driver.close();
+    const subject = await TestDriver.open(azure({ account, key, endpoint }).open, bucket().name);
+    await subject.write("factory", "1");
+    expect(await subject.text("factory")).toBe("1");
+    expect((await subject.driver.signedUrl("factory", { method: "GET", expiresIn: 60 })).url).toContain("sig=");
+    await subject.delete("factory");
+    await subject.driver.close();
   });
 });

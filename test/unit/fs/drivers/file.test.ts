@@ -10,11 +10,11 @@ import { isStorageError } from "../../../../src/errors.js";
 import { BatchDeleteError } from "../../../../src/fs/driver/driver.js";
 import { file } from "../../../../src/fs/drivers/file/index.js";
 import type { ByteStream } from "../../../../src/streams.js";
-import { Seam } from "../../../support/seam.js";
+import { TestDriver } from "../../../support/test-driver.js";
 
 let outside: string;
 let root: string;
-let files: Seam;
+let files: TestDriver;
 /** The key of a name below the root. */
 let at: (name: string) => string;
 
@@ -22,7 +22,7 @@ beforeEach(async () => {
   outside = realpathSync(mkdtempSync(join(tmpdir(), "stowage-file-")));
   root = join(outside, "root");
   await mkdir(root);
-  files = await Seam.open(file(root).open);
+  files = await TestDriver.open(file(root).open);
   at = (name) => `${root}/${name}`.slice(1);
 });
 afterEach(() => rmSync(outside, { recursive: true, force: true }));
@@ -145,7 +145,7 @@ describe("a write", () => {
 
 describe("conditions", () => {
   it("C02, C03: of many create-only writes exactly one succeeds, also across storages", async () => {
-    const others = await Promise.all(Array.from({ length: 4 }, () => Seam.open(file(root).open)));
+    const others = await Promise.all(Array.from({ length: 4 }, () => TestDriver.open(file(root).open)));
     const results = await Promise.all(
       others.flatMap((other, i) =>
         [0, 1].map((j) =>
@@ -418,7 +418,7 @@ it("versions and signing are Unsupported, a bucket is refused", async () => {
   expect(await refusal(files.open(at("x"), { version: "1" }))).toBe("Unsupported");
   expect(await refusal(files.items(at(""), { versions: true }))).toBe("Unsupported");
   expect(await refusal(files.driver.signedUrl(at("x"), { method: "GET", expiresIn: 1 }))).toBe("Unsupported");
-  await expect(Seam.open(file(root).open, "host")).rejects.toMatchObject({ code: "InvalidArgument" });
+  await expect(TestDriver.open(file(root).open, "host")).rejects.toMatchObject({ code: "InvalidArgument" });
 });
 
 it("the time of modification is the file's", async () => {

@@ -10,7 +10,7 @@ import { driverContract, type Harness } from "../../../../src/testing/index.js";
 import { gcsClient } from "../../../servers/index.mjs";
 import { describeOn, useBucket } from "../../../servers/use.js";
 import { recordingProxy } from "../../../support/proxy.js";
-import { Seam, SHARED } from "../../../support/seam.js";
+import { SHARED, TestDriver } from "../../../support/test-driver.js";
 
 await describeOn("fake-gcs", "gcs.fromClient keeps the contract", (server) => {
   const bucket = useBucket(server, { versioned: true });
@@ -53,10 +53,10 @@ await describeOn("fake-gcs", "gcs.fromClient keeps the contract", (server) => {
     const proxy = await recordingProxy(server.endpoint);
     const client = await gcsClient({ ...server, endpoint: proxy.endpoint });
     const more = { payer: "paying", kmsKeyName: "key" };
-    const seam = new Seam(await gcs.fromClient(client, more).open(bucket().name, undefined, SHARED));
-    await seam.write("k", "hello");
-    expect(await seam.text("k")).toBe("hello");
-    await seam.delete("k");
+    const subject = new TestDriver(await gcs.fromClient(client, more).open(bucket().name, undefined, SHARED));
+    await subject.write("k", "hello");
+    expect(await subject.text("k")).toBe("hello");
+    await subject.delete("k");
     expect(proxy.operations()).toEqual({ write: 1, read: 1, delete: 1 });
     expect(proxy.requests[0]!.url.searchParams.get("kmsKeyName")).toBe("key");
     for (const { headers, url } of proxy.requests) {
@@ -75,11 +75,11 @@ describe("gcs.fromClient", () => {
       projectId: "p",
       token: "TOKEN-SECRET",
     });
-    const seam = new Seam(await gcs.fromClient(client).open("b", undefined, SHARED));
-    for (const call of [() => seam.stat("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
+    const subject = new TestDriver(await gcs.fromClient(client).open("b", undefined, SHARED));
+    for (const call of [() => subject.stat("k"), () => subject.write("k", "x"), () => subject.keys("")]) {
       const error = await call().catch((e: unknown) => e);
       const { inspect } = await import("node:util");
-      expect(seam.driver.codeOf(error, { op: "stat", ifAbsent: false, ifMatch: false })).toBe("PermissionDenied");
+      expect(subject.driver.codeOf(error, { op: "stat", ifAbsent: false, ifMatch: false })).toBe("PermissionDenied");
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("SECRET");
     }
     server.closeAllConnections();

@@ -17,7 +17,7 @@ import { openGcs, openServer } from "../../../../src/fs/drivers/gcs/open.js";
 import { gcsClient } from "../../../servers/index.mjs";
 import { describeOn, useBucket } from "../../../servers/use.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";
-import { Seam } from "../../../support/seam.js";
+import { TestDriver } from "../../../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const SHARED = { uploads: memoryLimiter(), downloads: memoryLimiter(), env: {} };
@@ -46,12 +46,12 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
   const bucket = useBucket(server, { versioned: true });
   let proxy: Recorder;
   let driver: Driver;
-  let seam: Seam;
+  let tested: TestDriver;
 
   beforeAll(async () => {
     proxy = await recordingProxy(server.endpoint);
     driver = await open(bucket().name, through(server, proxy).connection);
-    seam = new Seam(driver);
+    tested = new TestDriver(driver);
   });
   afterAll(async () => {
     await driver.close();
@@ -74,35 +74,35 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
       [16 * MIB + 1, { begin: 1, part: 2 }],
     ])("a write of %d bytes, known or not", async (size, requests) => {
       const data = bytesOf(size);
-      expect(await sent(() => seam.write("w", data, { size }))).toEqual(requests);
-      expect(await sent(() => seam.write("w", stream(data, 300_000)))).toEqual(requests);
-      const { info, body } = await seam.open("w");
+      expect(await sent(() => tested.write("w", data, { size }))).toEqual(requests);
+      expect(await sent(() => tested.write("w", stream(data, 300_000)))).toEqual(requests);
+      const { info, body } = await tested.open("w");
       expect(info.size).toBe(size);
       expect(Buffer.compare(await buffer(body), data)).toBe(0);
     });
 
     test("reading, also a range, stating, copying, deleting one and listing are one request each", async () => {
-      await seam.write("one", "hello");
-      expect(await sent(() => seam.text("one"))).toEqual({ read: 1 });
-      expect(await sent(() => seam.text("one", { start: 1, end: 3 }))).toEqual({ read: 1 });
-      expect(await sent(() => seam.text("none").catch(() => {}))).toEqual({ read: 1 });
-      expect(await sent(() => seam.stat("one"))).toEqual({ stat: 1 });
-      expect(await sent(() => seam.copy("one", "two", { bucket: bucket().name }))).toEqual({ copy: 1 });
-      expect(await sent(() => seam.delete("two"))).toEqual({ delete: 1 });
-      expect(await sent(() => seam.keys("one"))).toEqual({ list: 1 });
+      await tested.write("one", "hello");
+      expect(await sent(() => tested.text("one"))).toEqual({ read: 1 });
+      expect(await sent(() => tested.text("one", { start: 1, end: 3 }))).toEqual({ read: 1 });
+      expect(await sent(() => tested.text("none").catch(() => {}))).toEqual({ read: 1 });
+      expect(await sent(() => tested.stat("one"))).toEqual({ stat: 1 });
+      expect(await sent(() => tested.copy("one", "two", { bucket: bucket().name }))).toEqual({ copy: 1 });
+      expect(await sent(() => tested.delete("two"))).toEqual({ delete: 1 });
+      expect(await sent(() => tested.keys("one"))).toEqual({ list: 1 });
     });
 
     test("deleting 201 objects takes 2 batches and 1 delete", async () => {
       const keys = Array.from({ length: 201 }, (_, i) => `batch/${i} & <b> é?#%2F`);
-      await Promise.all(keys.map((key) => seam.write(key, "x")));
-      expect(await sent(() => seam.delete(...keys, ...[]))).toEqual({ deleteBatch: 2, delete: 1 });
-      expect(await seam.keys("batch/")).toEqual([]);
-      expect(await sent(() => seam.delete("none-1", "none-2"))).toEqual({ deleteBatch: 1 });
+      await Promise.all(keys.map((key) => tested.write(key, "x")));
+      expect(await sent(() => tested.delete(...keys, ...[]))).toEqual({ deleteBatch: 2, delete: 1 });
+      expect(await tested.keys("batch/")).toEqual([]);
+      expect(await sent(() => tested.delete("none-1", "none-2"))).toEqual({ deleteBatch: 1 });
     });
 
     test("conditions, the key and the payer are sent as the service wants them", async () => {
       const extra = { kms_key_name: "projects/p/locations/l/keyRings/r/cryptoKeys/k", "gcs.requester-pays": "payer" };
-      const other = new Seam(await open(bucket().name, anonymous(proxy.endpoint, extra)));
+      const other = new TestDriver(await open(bucket().name, anonymous(proxy.endpoint, extra)));
       proxy.clear();
       const { etag = "" } = await other.write("sent", "1", { ifAbsent: true });
       await other.write("sent", "2", { ifMatch: etag });
@@ -120,7 +120,7 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
 
   describe("on Google's own service", () => {
     test("reads go by the XML API, with metadata, ranges, conditions and versions in one request", async () => {
-      const own = new Seam(await google(bucket().name, server.connection));
+      const own = new TestDriver(await google(bucket().name, server.connection));
       const key = "xml/a b?#%2F+é/🙀";
       const { etag: first = "" } = await own.write(key, "hello", { metadata: { a: "é" }, contentType: "text/x" });
       const { info, body } = await own.open(key, { start: 1, end: 3 });
@@ -134,12 +134,12 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
     });
 
     test("M07 a copy with ifAbsent sends the condition; elsewhere, where nobody heeds it, it is Unsupported", async () => {
-      const own = new Seam(await google(bucket().name, anonymous(proxy.endpoint)));
-      await seam.write("src", "1");
+      const own = new TestDriver(await google(bucket().name, anonymous(proxy.endpoint)));
+      await tested.write("src", "1");
       proxy.clear();
       await own.copy("src", "dst", { bucket: bucket().name, ifAbsent: true });
       expect(proxy.requests[0]!.url.searchParams.get("ifGenerationMatch")).toBe("0");
-      const refused = seam.copy("src", "dst2", { bucket: bucket().name, ifAbsent: true });
+      const refused = tested.copy("src", "dst2", { bucket: bucket().name, ifAbsent: true });
       await expect(refused).rejects.toMatchObject({ code: "Unsupported" });
       await own.driver.close();
     });
@@ -148,7 +148,7 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
   test.each([".", ".."])("K06 the key %s, which no object may have, is refused before any request", async (key) => {
     proxy.clear();
     const refusal = { code: "InvalidArgument" };
-    for (const work of [seam.write(key, "x"), seam.stat(key), seam.text(key), seam.copy("a", key)])
+    for (const work of [tested.write(key, "x"), tested.stat(key), tested.text(key), tested.copy("a", key)])
       await expect(work).rejects.toMatchObject(refusal);
     expect(proxy.requests).toEqual([]);
   });
@@ -169,19 +169,19 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
       await fc.assert(
         fc.asyncProperty(object, async ({ key, data, contentType, value }) => {
           const metadata = { "some-name": value };
-          await seam.write(key, data, { contentType, metadata });
+          await tested.write(key, data, { contentType, metadata });
           const [[read], [meta]] = await Promise.all([file(key).download(), file(key).getMetadata()]);
           expect(Buffer.compare(read, data)).toBe(0);
           expect(meta).toMatchObject({ contentType, metadata });
 
           await file(key).save(Buffer.from(data), { resumable: false, contentType, metadata: { metadata } });
-          const { info, body } = await seam.open(key);
+          const { info, body } = await tested.open(key);
           expect(Buffer.compare(await buffer(body), data)).toBe(0);
           const facts = { key, size: data.byteLength, contentType, metadata };
           expect(info).toMatchObject(facts);
           // The emulator states the class in the resource only.
-          expect(await seam.stat(key)).toEqual({ ...info, storageClass: "STANDARD" });
-          expect((await seam.items(key)).map((item) => item.key)).toContain(key);
+          expect(await tested.stat(key)).toEqual({ ...info, storageClass: "STANDARD" });
+          expect((await tested.items(key)).map((item) => item.key)).toContain(key);
         }),
         { numRuns: 60 },
       );
@@ -192,26 +192,26 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
       const packed = gzipSync("hello ".repeat(100));
       const file = (await gcsClient(server)).bucket(bucket().name).file("packed");
       await file.save(packed, { resumable: false, metadata: { contentEncoding: "gzip", contentType: "text/plain" } });
-      const { info, body } = await seam.open("packed");
+      const { info, body } = await tested.open("packed");
       expect([info.size, Buffer.compare(await buffer(body), packed)]).toEqual([packed.byteLength, 0]);
-      const part = await seam.open("packed", { start: 2, end: 9 });
+      const part = await tested.open("packed", { start: 2, end: 9 });
       expect(Buffer.compare(await buffer(part.body), packed.subarray(2, 9))).toBe(0);
     });
   });
 
   test("a conditional write leaves no mark in the metadata that readers see", async () => {
-    await seam.write("marked", "1", { ifAbsent: true, metadata: { mine: "1" } });
-    expect((await seam.stat("marked")).metadata).toEqual({ mine: "1" });
-    expect((await seam.open("marked")).info.metadata).toEqual({ mine: "1" });
-    await seam.write("plain", "1", { ifAbsent: true });
-    expect((await seam.stat("plain")).metadata).toBe(undefined);
+    await tested.write("marked", "1", { ifAbsent: true, metadata: { mine: "1" } });
+    expect((await tested.stat("marked")).metadata).toEqual({ mine: "1" });
+    expect((await tested.open("marked")).info.metadata).toEqual({ mine: "1" });
+    await tested.write("plain", "1", { ifAbsent: true });
+    expect((await tested.stat("plain")).metadata).toBe(undefined);
   });
 
   test("versions come newest first, each can be read and deleted", async () => {
     const etags: string[] = [];
-    for (const text of ["1", "2", "3"]) etags.push((await seam.write("v/k", text)).etag!);
-    await seam.write("v/l", "x");
-    const items = await seam.items("v/", { versions: true });
+    for (const text of ["1", "2", "3"]) etags.push((await tested.write("v/k", text)).etag!);
+    await tested.write("v/l", "x");
+    const items = await tested.items("v/", { versions: true });
     expect(items.map(({ key, version, latest }) => [key, version, latest])).toEqual([
       ["v/k", etags[2], true],
       ["v/k", etags[1], false],
@@ -219,24 +219,24 @@ await describeOn("fake-gcs", "on fake-gcs-server", (server) => {
       ["v/l", items[3]!.version, true],
     ]);
     await driver.delete([{ key: "v/k", version: etags[1]! }], { signal: undefined });
-    await expect(seam.open("v/k", { version: etags[1]! })).rejects.toMatchObject({ status: 404 });
-    expect(await seam.text("v/k", { version: etags[0]! })).toBe("1");
+    await expect(tested.open("v/k", { version: etags[1]! })).rejects.toMatchObject({ status: 404 });
+    expect(await tested.text("v/k", { version: etags[0]! })).toBe("1");
   });
 
   test("L05 startAfter is exclusive, inside and outside the prefix, with and without a delimiter", async () => {
-    for (const key of ["s/a", "s/b/1", "s/b/2", "s/c"]) await seam.write(key, "x");
-    expect(await seam.keys("s/", { startAfter: "s/a" })).toEqual(["s/b/1", "s/b/2", "s/c"]);
-    expect(await seam.keys("s/", { startAfter: "s/b/1" })).toEqual(["s/b/2", "s/c"]);
-    expect(await seam.keys("s/", { startAfter: "s/b/1", delimiter: "/" })).toEqual(["s/c"]);
-    expect(await seam.keys("s/", { startAfter: "a" })).toEqual(["s/a", "s/b/1", "s/b/2", "s/c"]);
+    for (const key of ["s/a", "s/b/1", "s/b/2", "s/c"]) await tested.write(key, "x");
+    expect(await tested.keys("s/", { startAfter: "s/a" })).toEqual(["s/b/1", "s/b/2", "s/c"]);
+    expect(await tested.keys("s/", { startAfter: "s/b/1" })).toEqual(["s/b/2", "s/c"]);
+    expect(await tested.keys("s/", { startAfter: "s/b/1", delimiter: "/" })).toEqual(["s/c"]);
+    expect(await tested.keys("s/", { startAfter: "a" })).toEqual(["s/a", "s/b/1", "s/b/2", "s/c"]);
   });
 
   test("a foreign etag matches nothing", async () => {
-    await seam.write("foreign", "x");
-    await expect(seam.write("foreign", "y", { ifMatch: '"abc"' })).rejects.toMatchObject({
+    await tested.write("foreign", "x");
+    await expect(tested.write("foreign", "y", { ifMatch: '"abc"' })).rejects.toMatchObject({
       code: "PreconditionFailed",
     });
-    await expect(seam.open("foreign", { ifMatch: '"abc"' })).rejects.toMatchObject({ code: "PreconditionFailed" });
+    await expect(tested.open("foreign", { ifMatch: '"abc"' })).rejects.toMatchObject({ code: "PreconditionFailed" });
   });
 });
 
@@ -317,10 +317,10 @@ describe("resumable uploads", () => {
   ) {
     const { state, script } = resumable(faults);
     const server = await scripted(script);
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    const outcome = await seam.write("k", stream(data, 3 * MIB), { size }).catch((error) => error);
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    const outcome = await tested.write("k", stream(data, 3 * MIB), { size }).catch((error) => error);
     check(outcome, state, server.asked);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   }
 
@@ -396,10 +396,10 @@ describe("resumable uploads", () => {
   test("on an emulator nothing is asked: a lost answer fails the write", async () => {
     const { script } = resumable((nth) => (nth === 2 ? { lose: true } : undefined));
     const server = await scripted(script);
-    const seam = new Seam(await open("b", anonymous(server.endpoint)));
-    await expect(seam.write("k", stream(data, 3 * MIB), { size })).rejects.toMatchObject({ kind: "network" });
+    const tested = new TestDriver(await open("b", anonymous(server.endpoint)));
+    await expect(tested.write("k", stream(data, 3 * MIB), { size })).rejects.toMatchObject({ kind: "network" });
     expect(server.asked.some(({ range }) => range === "bytes */*")).toBe(false);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
@@ -410,10 +410,10 @@ describe("resumable uploads", () => {
       return undefined;
     });
     const server = await scripted(script);
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    await expect(seam.write("k", stream(data, 3 * MIB), { size, signal: abort.signal })).rejects.toBe("enough");
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    await expect(tested.write("k", stream(data, 3 * MIB), { size, signal: abort.signal })).rejects.toBe("enough");
     expect([state.cancelled, state.done]).toEqual([true, false]);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 });
@@ -437,28 +437,28 @@ describe("answers that were lost", () => {
     "F25 a write with %s that succeeded at the first try is a success",
     async (condition) => {
       const server = await lossy(undefined);
-      const seam = new Seam(await google("b", anonymous(server.endpoint)));
+      const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
       const options = condition === "ifAbsent" ? { ifAbsent: true } : { ifMatch: "5" };
-      expect(await seam.write("k", "mine", options)).toEqual({ etag: "7", version: "7" });
-      await seam.driver.close();
+      expect(await tested.write("k", "mine", options)).toEqual({ etag: "7", version: "7" });
+      await tested.driver.close();
       await server.close();
     },
   );
 
   test("F25 somebody else's object, equal in content, is still AlreadyExists", async () => {
     const server = await lossy({ metadata: {} });
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    const error = await seam.write("k", "mine", { ifAbsent: true }).catch((e) => e);
-    expect(seam.driver.codeOf(error, { op: "write", ifAbsent: true, ifMatch: false })).toBe("AlreadyExists");
-    await seam.driver.close();
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    const error = await tested.write("k", "mine", { ifAbsent: true }).catch((e) => e);
+    expect(tested.driver.codeOf(error, { op: "write", ifAbsent: true, ifMatch: false })).toBe("AlreadyExists");
+    await tested.driver.close();
     await server.close();
   });
 
   test("F22 when the object cannot be looked at, it is CommitUnknown", async () => {
     const server = await lossy(undefined, 403);
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    await expect(seam.write("k", "mine", { ifAbsent: true })).rejects.toMatchObject({ code: "CommitUnknown" });
-    await seam.driver.close();
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    await expect(tested.write("k", "mine", { ifAbsent: true })).rejects.toMatchObject({ code: "CommitUnknown" });
+    await tested.driver.close();
     await server.close();
   });
 });
@@ -466,12 +466,12 @@ describe("answers that were lost", () => {
 describe("answers that are wrong", () => {
   async function reading(answer: (response: ServerResponse) => void) {
     const server = await scripted((_, response) => answer(response));
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    const outcome = await seam.open("k", { start: 10, end: 20 }).then(
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    const outcome = await tested.open("k", { start: 10, end: 20 }).then(
       ({ body }) => buffer(body),
       (error) => error,
     );
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
     return outcome;
   }
@@ -488,36 +488,36 @@ describe("answers that are wrong", () => {
     "F9 an answer cut to %j is an error, and never an empty success",
     async (text) => {
       const server = await scripted((_, response) => response.writeHead(200, { location: "/x" }).end(text));
-      const seam = new Seam(await google("b", anonymous(server.endpoint, { num_retries: 0 })));
+      const tested = new TestDriver(await google("b", anonymous(server.endpoint, { num_retries: 0 })));
       for (const [name, call, code] of [
-        ["stat", () => seam.stat("k"), "Unavailable"],
-        ["list", () => seam.keys(""), "Unavailable"],
-        ["copy", () => seam.copy("a", "b", { bucket: "b" }), "Unavailable"],
-        ["write", () => seam.write("k", "x"), "CommitUnknown"],
-        ["write in parts", () => seam.write("k", bytesOf(9 * MIB)), "CommitUnknown"],
+        ["stat", () => tested.stat("k"), "Unavailable"],
+        ["list", () => tested.keys(""), "Unavailable"],
+        ["copy", () => tested.copy("a", "b", { bucket: "b" }), "Unavailable"],
+        ["write", () => tested.write("k", "x"), "CommitUnknown"],
+        ["write in parts", () => tested.write("k", bytesOf(9 * MIB)), "CommitUnknown"],
       ] as const) {
         await expect(call(), name).rejects.toMatchObject({ code });
       }
-      await seam.driver.close();
+      await tested.driver.close();
       await server.close();
     },
   );
 
   test("F9 a batch whose answer is cut to nothing is asked again, key by key", async () => {
     const server = await scripted(({ method }, response) => response.writeHead(method === "POST" ? 200 : 204).end());
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    await seam.delete("a", "b");
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    await tested.delete("a", "b");
     expect(server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE", "DELETE"]);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
   test("a listing asks for its kind, so that an empty one has content", async () => {
     const server = await scripted((_, response) => json(response, 200, { kind: "storage#objects" }));
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    expect(await seam.keys("")).toEqual([]);
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    expect(await tested.keys("")).toEqual([]);
     expect(server.asked[0]!.url.searchParams.get("fields")).toMatch(/^kind,/);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
@@ -530,10 +530,10 @@ describe("answers that are wrong", () => {
         nextPageToken: token === "1" ? "2" : "2",
       });
     });
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
     const keys: string[] = [];
     const walk = async () => {
-      for await (const page of seam.driver.list("", {
+      for await (const page of tested.driver.list("", {
         delimiter: undefined,
         startAfter: undefined,
         versions: false,
@@ -544,7 +544,7 @@ describe("answers that are wrong", () => {
     };
     await expect(walk()).rejects.toMatchObject({ code: "Corrupt" });
     expect(keys).toEqual(["k1"]);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
@@ -559,12 +559,12 @@ describe("answers that are wrong", () => {
       });
       response.writeHead(200, { "content-type": `multipart/mixed; boundary=x${type}` }).end(`${parts.join("")}--x--`);
     });
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    const error = await seam.delete("k0", "k1", "k2", "k3", "k4").catch((e) => e);
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    const error = await tested.delete("k0", "k1", "k2", "k3", "k4").catch((e) => e);
     expect(error).toBeInstanceOf(BatchDeleteError);
     expect((error as BatchDeleteError).failures.map(({ key }) => key)).toEqual(["k1", "k4"]);
     expect(server.asked.map(({ method }) => method)).toEqual(["POST", "DELETE", "DELETE"]);
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
@@ -576,11 +576,11 @@ describe("answers that are wrong", () => {
         nth < 3 ? { done: false, rewriteToken: `t${nth}` } : { done: true, resource: { generation: "9" } },
       );
     });
-    const seam = new Seam(await google("b", anonymous(server.endpoint)));
-    expect(await seam.copy("a/b", "c/d", { bucket: "other" })).toEqual({ etag: "9", version: "9" });
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint)));
+    expect(await tested.copy("a/b", "c/d", { bucket: "other" })).toEqual({ etag: "9", version: "9" });
     expect(server.asked.map(({ url }) => url.searchParams.get("rewriteToken"))).toEqual([null, "t1", "t2"]);
     expect(server.asked[0]!.url.pathname).toBe("/storage/v1/b/other/o/a%2Fb/rewriteTo/b/b/o/c%2Fd");
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 
@@ -596,11 +596,11 @@ describe("answers that are wrong", () => {
     [503, "backendError", "read", false, "Unavailable"],
   ] as const)("%d %s on %s (ifAbsent %s) is %s", async (status, reason, op, ifAbsent, code) => {
     const server = await scripted((_, response) => refuse(response, status, reason));
-    const seam = new Seam(await google("b", anonymous(server.endpoint, { num_retries: 0 })));
-    const error = await seam.stat("k").catch((e) => e);
-    expect(seam.driver.codeOf(error, { op, ifAbsent, ifMatch: false })).toBe(code);
+    const tested = new TestDriver(await google("b", anonymous(server.endpoint, { num_retries: 0 })));
+    const error = await tested.stat("k").catch((e) => e);
+    expect(tested.driver.codeOf(error, { op, ifAbsent, ifMatch: false })).toBe(code);
     expect(error.message).toContain("because");
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 });
@@ -627,12 +627,12 @@ describe("credentials", () => {
     });
     const issuer = more.idp_issuer_url ? { idp_issuer_url: `${server.endpoint}/idp` } : {};
     const extra = { ...key(server.endpoint), "gcs.endpoint": server.endpoint, ...more, ...issuer };
-    const seam = new Seam(await google("b", { type: "google_cloud_platform", extra }));
+    const tested = new TestDriver(await google("b", { type: "google_cloud_platform", extra }));
     const close = async () => {
-      await seam.driver.close();
+      await tested.driver.close();
       await server.close();
     };
-    return { seam, server, valid, tokens: () => tokens, close };
+    return { tested, server, valid, tokens: () => tokens, close };
   }
 
   const federation = (endpoint: string) => ({
@@ -655,40 +655,40 @@ describe("credentials", () => {
   });
 
   test("A02 100 calls at once ask for one token, which later calls use", async () => {
-    const { seam, tokens, close } = await withKey();
-    await Promise.all(Array.from({ length: 100 }, () => seam.stat("k")));
-    await seam.stat("k");
+    const { tested, tokens, close } = await withKey();
+    await Promise.all(Array.from({ length: 100 }, () => tested.stat("k")));
+    await tested.stat("k");
     expect(tokens()).toBe(1);
     await close();
   });
 
   test("F18 a token that is refused is replaced once, and the call succeeds", async () => {
-    const { seam, tokens, valid, close } = await withKey();
-    await seam.stat("k");
+    const { tested, tokens, valid, close } = await withKey();
+    await tested.stat("k");
     valid.token = "t2";
-    await Promise.all(Array.from({ length: 10 }, () => seam.stat("k")));
+    await Promise.all(Array.from({ length: 10 }, () => tested.stat("k")));
     expect(tokens()).toBe(2);
     await close();
   });
 
   test("a refused account is Unauthenticated, and no message or cause holds its secrets", async () => {
-    const { seam, valid, close } = await withKey();
+    const { tested, valid, close } = await withKey();
     valid.token = "never";
-    const error = await seam.stat("k").catch((e) => e);
-    expect(seam.driver.codeOf(error, { op: "stat", ifAbsent: false, ifMatch: false })).toBe("Unauthenticated");
+    const error = await tested.stat("k").catch((e) => e);
+    expect(tested.driver.codeOf(error, { op: "stat", ifAbsent: false, ifMatch: false })).toBe("Unauthenticated");
     const { inspect } = await import("node:util");
     expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/SUBJECT|Bearer t/);
     await close();
   });
 
   test("a federation by the client credentials of an identity provider hands its token over", async () => {
-    const { seam, server, close } = await signedIn((endpoint) => ({ credential_config_file: federation(endpoint) }), {
+    const { tested, server, close } = await signedIn((endpoint) => ({ credential_config_file: federation(endpoint) }), {
       idp_issuer_url: "x",
       client_id: "me",
       client_secret: "hush",
       idp_extra_params: { scope: "s" },
     });
-    await seam.stat("k");
+    await tested.stat("k");
     const [idp, exchange] = server.asked;
     expect(idp!.body.toString()).toBe("scope=s&grant_type=client_credentials&client_id=me&client_secret=hush");
     expect(new URLSearchParams(exchange!.body.toString()).get("subject_token")).toBe(`from ${idp!.body}`);
@@ -696,16 +696,16 @@ describe("credentials", () => {
   });
 
   test("credentials without an account cannot sign, and say so", async () => {
-    const { seam, close } = await withKey();
-    await expect(seam.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
+    const { tested, close } = await withKey();
+    await expect(tested.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
       code: "Unsupported",
     });
     await close();
   });
 
   test("a key of a service account signs without a request", async () => {
-    const { seam, server, close } = await signedIn(account);
-    const signed = new URL((await seam.driver.signedUrl("a b", { method: "GET", expiresIn: 60 })).url);
+    const { tested, server, close } = await signedIn(account);
+    const signed = new URL((await tested.driver.signedUrl("a b", { method: "GET", expiresIn: 60 })).url);
     expect(server.asked.length).toBe(0);
     expect(signed.searchParams.get("X-Goog-Credential")).toMatch(/^me@p\.iam\.gserviceaccount\.com\/\d{8}\/auto/);
     const signature = Buffer.from(signed.searchParams.get("X-Goog-Signature")!, "hex");
@@ -730,13 +730,13 @@ describe("credentials", () => {
     const server = await scripted((_, response) =>
       json(response, 200, { name: "k", generation: "1", size: "1", updated: "2026-02-01T00:00:00Z" }),
     );
-    const seam = new Seam(await open("b", anonymous(server.endpoint)));
-    await seam.stat("k");
+    const tested = new TestDriver(await open("b", anonymous(server.endpoint)));
+    await tested.stat("k");
     expect(server.asked[0]!.headers.authorization).toBe(undefined);
-    await expect(seam.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
+    await expect(tested.driver.signedUrl("k", { method: "GET", expiresIn: 1 })).rejects.toMatchObject({
       code: "Unsupported",
     });
-    await seam.driver.close();
+    await tested.driver.close();
     await server.close();
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../../../src/fs/drivers/memory.js";
-import { Seam } from "../../../support/seam.js";
+import { TestDriver } from "../../../support/test-driver.js";
 
 describe("the memory driver", () => {
   it("W18: keeps its own copy of what it was given, and gives copies away", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     const data = Buffer.from("stored");
     await bucket.write("x", data);
     data.fill(0);
@@ -16,7 +16,7 @@ describe("the memory driver", () => {
   });
 
   it("W20: keeps its own copy of metadata", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     const metadata = { a: "1" };
     await bucket.write("x", "", { metadata });
     metadata.a = "2";
@@ -26,18 +26,18 @@ describe("the memory driver", () => {
 
   it("A04: two worlds share nothing, two buckets of one world only copies", async () => {
     const open = memory().open;
-    const [one, two] = [await Seam.open(open, "one"), await Seam.open(open, "two")];
-    const other = await Seam.open(memory().open, "one");
+    const [one, two] = [await TestDriver.open(open, "one"), await TestDriver.open(open, "two")];
+    const other = await TestDriver.open(memory().open, "one");
     await one.write("x", "1");
     expect(await other.keys("")).toEqual([]);
     expect(await two.keys("")).toEqual([]);
     await two.copy("x", "y", { bucket: "one" });
     expect(await two.text("y")).toBe("1");
-    expect(await (await Seam.open(open, "one")).text("x")).toBe("1");
+    expect(await (await TestDriver.open(open, "one")).text("x")).toBe("1");
   });
 
   it("W15: of two writers the one that ends last wins whole; C03: of two create-only writers the first to end", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     let open = () => {};
     const gate = new Promise<void>((resolve) => {
       open = resolve;
@@ -59,7 +59,7 @@ describe("the memory driver", () => {
   });
 
   it("grows for a body of unknown length and reports each step", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     const seen: number[] = [];
     const body = (async function* () {
       for (let i = 0; i < 50; i++) yield Buffer.alloc(1000 * (i + 1), i);
@@ -71,7 +71,7 @@ describe("the memory driver", () => {
   });
 
   it("L02: lists in pages of 1000; L07: what is deleted between pages is not listed any more", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     for (let i = 0; i < 2001; i++) await bucket.write(String(i).padStart(4, "0"), "");
     const options = { delimiter: undefined, startAfter: undefined, versions: false, signal: undefined };
     const pages: number[] = [];
@@ -83,7 +83,7 @@ describe("the memory driver", () => {
   });
 
   it("versions and signing are Unsupported", async () => {
-    const bucket = await Seam.open(memory().open, "b");
+    const bucket = await TestDriver.open(memory().open, "b");
     await bucket.write("x", "");
     const unsupported = { code: "Unsupported" };
     await expect(bucket.open("x", { version: "1" })).rejects.toMatchObject(unsupported);

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { expect, it } from "vitest";
 import { s3 } from "../../../../src/fs/drivers/s3/index.js";
-import { Seam } from "../../../support/seam.js";
+import { TestDriver } from "../../../support/test-driver.js";
 
 interface Sent {
   method: string;
@@ -42,7 +42,7 @@ async function on(
     ...config,
     requestHandler: requestHandler as never,
   });
-  return { sent, client, seam: await Seam.open(s3.fromClient(client).open, bucket) };
+  return { sent, client, subject: await TestDriver.open(s3.fromClient(client).open, bucket) };
 }
 
 it.each([
@@ -58,8 +58,8 @@ it.each([
     "/k",
   ],
 ])("requests for %s with %j go where the client says", async (bucket, config, hostname, path) => {
-  const { seam, sent } = await on(bucket, config, () => STORED);
-  await seam.write("k", "x");
+  const { subject, sent } = await on(bucket, config, () => STORED);
+  await subject.write("k", "x");
   expect(sent).toMatchObject([{ method: "PUT", hostname, path }]);
   expect(sent[0]!.headers.authorization).toMatch(
     /^AWS4-HMAC-SHA256 Credential=ID\/\d+\/eu-central-1\/s3\/aws4_request/,
@@ -70,8 +70,8 @@ it.each([
 it("the environment's endpoint counts, as in the client's own commands", async () => {
   process.env.AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9";
   try {
-    const { seam, sent } = await on("bkt", { forcePathStyle: true }, () => STORED);
-    await seam.write("k", "x");
+    const { subject, sent } = await on("bkt", { forcePathStyle: true }, () => STORED);
+    await subject.write("k", "x");
     expect(sent).toMatchObject([{ hostname: "127.0.0.1", path: "/bkt/k" }]);
   } finally {
     delete process.env.AWS_ENDPOINT_URL_S3;
@@ -83,24 +83,24 @@ it("a directory bucket is read in a session of its own, and listed in its own or
   const row = (key: string) =>
     `<Contents><Key>${key}</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Contents>`;
   const page = `<ListBucketResult><IsTruncated>false</IsTruncated>${row("b")}${row("a")}</ListBucketResult>`;
-  const { seam, sent } = await on("mine--euc1-az1--x-s3", { region: "eu-central-1" }, ({ query, method }) => {
+  const { subject, sent } = await on("mine--euc1-az1--x-s3", { region: "eu-central-1" }, ({ query, method }) => {
     if (query.session !== undefined) return { body: session };
     if (method === "POST") return { body: "<DeleteResult/>" };
     return { body: page };
   });
-  expect(await seam.keys("")).toEqual(["b", "a"]);
+  expect(await subject.keys("")).toEqual(["b", "a"]);
   const { hostname, headers } = sent.at(-1)!;
   expect(hostname).toBe("mine--euc1-az1--x-s3.s3express-euc1-az1.eu-central-1.amazonaws.com");
   expect(headers["x-amz-s3session-token"]).toBe("TOKEN");
   expect(headers.authorization).toMatch(/Credential=SESSION\/\d+\/eu-central-1\/s3express\//);
-  await seam.delete("a", "b");
+  await subject.delete("a", "b");
   expect(sent.at(-1)!.headers).toHaveProperty("x-amz-checksum-crc32");
   expect(sent.at(-1)!.headers).not.toHaveProperty("content-md5");
 });
 
 it("retries are those of this library, whatever the client's setting", async () => {
-  const { seam, sent } = await on("bkt", {}, (_, count) => (count < 3 ? { status: 503 } : STORED));
-  await seam.write("k", "x");
+  const { subject, sent } = await on("bkt", {}, (_, count) => (count < 3 ? { status: 503 } : STORED));
+  await subject.write("k", "x");
   expect(sent).toHaveLength(3);
 });
 
@@ -112,8 +112,8 @@ it("keys that have ended are renewed once, and the request is signed with the ne
     expiration: new Date(Date.now() + 3_600_000),
   });
   const expired = { status: 400, body: "<Error><Code>ExpiredToken</Code></Error>" };
-  const { seam, sent } = await on("bkt", { credentials }, (_, count) => (count === 1 ? expired : STORED));
-  await seam.write("k", "x");
+  const { subject, sent } = await on("bkt", { credentials }, (_, count) => (count === 1 ? expired : STORED));
+  await subject.write("k", "x");
   expect(sent.map(({ headers }) => /Credential=(\w+)/.exec(headers.authorization!)?.[1])).toEqual(["ID1", "ID2"]);
 });
 
@@ -122,13 +122,13 @@ it.each([
   [false, ["bkt.s3.eu-central-1.amazonaws.com"]],
 ])("a bucket of another region is followed if the client does: %s", async (followRegionRedirects, hosts) => {
   const moved = { status: 301, headers: { "x-amz-bucket-region": "us-west-2" } };
-  const { seam, sent } = await on("bkt", { followRegionRedirects }, (_, count) => (count === 1 ? moved : STORED));
-  await seam.write("k", "x").catch(() => {});
+  const { subject, sent } = await on("bkt", { followRegionRedirects }, (_, count) => (count === 1 ? moved : STORED));
+  await subject.write("k", "x").catch(() => {});
   expect(sent.map(({ hostname }) => hostname)).toEqual(hosts);
 });
 
 it("the client's own middleware does not see the requests", async () => {
-  const { seam, client, sent } = await on("bkt", {}, () => STORED);
+  const { subject, client, sent } = await on("bkt", {}, () => STORED);
   client.middlewareStack.add((next) => (args) => next(args), { step: "finalizeRequest", name: "mine" });
   client.middlewareStack.add(
     () => async () => {
@@ -136,15 +136,17 @@ it("the client's own middleware does not see the requests", async () => {
     },
     { step: "deserialize", name: "other" },
   );
-  await seam.write("k", "x");
+  await subject.write("k", "x");
   expect(sent).toHaveLength(1);
 });
 
 it("checksums are left out where the client leaves them out", async () => {
   const config = { requestChecksumCalculation: "WHEN_REQUIRED", responseChecksumValidation: "WHEN_REQUIRED" } as const;
-  const { seam, sent } = await on("bkt", config, ({ method }) => (method === "GET" ? { ...DATA, body: "ab" } : STORED));
-  await seam.write("k", "x");
-  expect(await seam.text("k")).toBe("ab");
+  const { subject, sent } = await on("bkt", config, ({ method }) =>
+    method === "GET" ? { ...DATA, body: "ab" } : STORED,
+  );
+  await subject.write("k", "x");
+  expect(await subject.text("k")).toBe("ab");
   expect(sent.flatMap(({ headers }) => Object.keys(headers)).join()).not.toMatch(/checksum/);
 });
 
@@ -160,20 +162,20 @@ it("a client without keys is Unauthenticated before a request, and the error hol
 it("requests wait for the client's connections without being taken for silent ones", async () => {
   let inside = 0;
   let most = 0;
-  const { seam, client } = await on("bkt", {}, async () => {
+  const { subject, client } = await on("bkt", {}, async () => {
     most = Math.max(most, ++inside);
     await new Promise((resolve) => setTimeout(resolve, 5));
     inside--;
     return STORED;
   });
   Object.assign(client.config.requestHandler, { httpHandlerConfigs: () => ({ httpsAgent: { maxSockets: 2 } }) });
-  await Promise.all(Array.from({ length: 9 }, (_, i) => seam.write(`k${i}`, "x")));
+  await Promise.all(Array.from({ length: 9 }, (_, i) => subject.write(`k${i}`, "x")));
   expect(most).toBe(2);
 });
 
 it("a long body goes out in pieces, an early refusal ends it", async () => {
-  const { seam, sent } = await on("bkt", {}, () => STORED);
-  await seam.write("k", Buffer.alloc(3 * 2 ** 20));
+  const { subject, sent } = await on("bkt", {}, () => STORED);
+  await subject.write("k", Buffer.alloc(3 * 2 ** 20));
   expect(sent[0]!.body).toBeInstanceOf(Readable);
   expect(sent[0]!.headers["content-length"]).toBe(String(3 * 2 ** 20));
 });

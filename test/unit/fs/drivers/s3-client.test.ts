@@ -19,7 +19,7 @@ import {
   wholeInstead,
 } from "../../../support/faults.js";
 import { through } from "../../../support/proxy.js";
-import { Seam, SHARED } from "../../../support/seam.js";
+import { SHARED, TestDriver } from "../../../support/test-driver.js";
 
 await describeOn("minio", "s3.fromClient keeps the contract", (server) => {
   const plain = useBucket(server);
@@ -56,78 +56,87 @@ await describeOn("minio", "s3.fromClient under faults", (server: ServerOf<"minio
   async function faulty(rules: Parameters<typeof faultProxy>[1]) {
     const proxy = await faultProxy(server.endpoint, rules);
     const client = await s3Client(through(server, proxy));
-    const seam = new Seam(await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED));
+    const subject = new TestDriver(
+      await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED),
+    );
     const close = async () => {
       expect(proxy.pending()).toEqual([]);
       client.destroy();
       await proxy.close();
     };
-    return { seam, proxy, close };
+    return { subject, proxy, close };
   }
-  const codeOf = (seam: Seam, error: unknown) =>
-    seam.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: false });
+  const codeOf = (subject: TestDriver, error: unknown) =>
+    subject.driver.codeOf(error, { op: "read", ifAbsent: false, ifMatch: false });
 
   it("small write, read, stat, list and delete are one request each", async () => {
-    const { seam, proxy, close } = await faulty([]);
-    await seam.write("a", "1");
-    await seam.text("a");
-    await seam.stat("a");
-    await seam.keys("");
-    await seam.delete("a");
+    const { subject, proxy, close } = await faulty([]);
+    await subject.write("a", "1");
+    await subject.text("a");
+    await subject.stat("a");
+    await subject.keys("");
+    await subject.delete("a");
     expect(proxy.operations()).toEqual({ write: 1, read: 1, stat: 1, list: 1, delete: 1 });
     await close();
   });
 
   it("F8 F14 F16: a body that is cut is Unavailable, corrupt Corrupt, unasked for Unsupported", async () => {
     const data = Buffer.alloc(300_000, "x");
-    const { seam, close } = await faulty([
+    const { subject, close } = await faulty([
       { on: { operation: "read" }, fault: truncateBody(100_000) },
       { on: { operation: "read" }, fault: corruptBody(50_000) },
       { on: { operation: "read" }, fault: wholeInstead(data) },
     ]);
-    await seam.write("body", data);
-    const read = async () => collect((await seam.open("body")).body);
-    expect(codeOf(seam, await read().catch((error: unknown) => error))).toBe("Unavailable");
+    await subject.write("body", data);
+    const read = async () => collect((await subject.open("body")).body);
+    expect(codeOf(subject, await read().catch((error: unknown) => error))).toBe("Unavailable");
     await expect(read()).rejects.toMatchObject({ code: "Corrupt" });
-    await expect(seam.open("body", { start: 5, end: 7 })).rejects.toMatchObject({ code: "Unsupported" });
-    await seam.delete("body");
+    await expect(subject.open("body", { start: 5, end: 7 })).rejects.toMatchObject({ code: "Unsupported" });
+    await subject.delete("body");
     await close();
   });
 
   it("F22 F25: writes whose answer was lost are resolved by looking", async () => {
-    const { seam, close } = await faulty([
+    const { subject, close } = await faulty([
       { on: { operation: "write" }, fault: answerAfter(500) },
       { on: { operation: "commit" }, fault: loseAnswer() },
     ]);
-    await seam.write("whole", "mine", { ifAbsent: true });
-    await seam.write("parts", Buffer.alloc(9 * 2 ** 20), { ifAbsent: true });
-    expect((await seam.stat("parts")).size).toBe(9 * 2 ** 20);
+    await subject.write("whole", "mine", { ifAbsent: true });
+    await subject.write("parts", Buffer.alloc(9 * 2 ** 20), { ifAbsent: true });
+    expect((await subject.stat("parts")).size).toBe(9 * 2 ** 20);
     expect(await bucket().openUploads()).toEqual([]);
-    await seam.delete("whole", "parts");
+    await subject.delete("whole", "parts");
     await close();
   });
 
   it("F33: an abort rejects with its reason while the body is read", async () => {
-    const { seam, close } = await faulty([]);
-    await seam.write("long", Buffer.alloc(4 << 20));
+    const { subject, close } = await faulty([]);
+    await subject.write("long", Buffer.alloc(4 << 20));
     const controller = new AbortController();
-    const { body } = await seam.open("long", { signal: controller.signal });
+    const { body } = await subject.open("long", { signal: controller.signal });
     const reason = new Error("enough");
     const reading = (async () => {
       for await (const _ of body) controller.abort(reason);
     })();
     await expect(reading).rejects.toBe(reason);
-    await seam.delete("long");
+    await subject.delete("long");
     await close();
   });
 
   it("A06: errors hold neither the keys nor the request that the client puts into its own", async () => {
     const credentials = { accessKeyId: "ID-CANARY", secretAccessKey: "SECRET-CANARY", sessionToken: "TOKEN-CANARY" };
     const client = new S3Client({ endpoint: server.endpoint, region: "us-east-1", forcePathStyle: true, credentials });
-    const seam = new Seam(await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED));
-    for (const call of [() => seam.stat("k"), () => seam.open("k"), () => seam.write("k", "x"), () => seam.keys("")]) {
+    const subject = new TestDriver(
+      await s3.fromClient(client, { provider: "minio" }).open(bucket().name, undefined, SHARED),
+    );
+    for (const call of [
+      () => subject.stat("k"),
+      () => subject.open("k"),
+      () => subject.write("k", "x"),
+      () => subject.keys(""),
+    ]) {
       const error = await call().catch((reason: unknown) => reason);
-      expect(["Unauthenticated", "PermissionDenied"]).toContain(codeOf(seam, error));
+      expect(["Unauthenticated", "PermissionDenied"]).toContain(codeOf(subject, error));
       expect(inspect(error, { depth: 9, showHidden: true })).not.toContain("CANARY");
     }
     client.destroy();

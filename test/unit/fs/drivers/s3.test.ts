@@ -6,7 +6,7 @@ import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
 import { inLanes } from "../../../support/lanes.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";
 import { openDriver } from "../../../support/s3.js";
-import type { Seam } from "../../../support/seam.js";
+import type { TestDriver } from "../../../support/test-driver.js";
 
 const MIB = 2 ** 20;
 const patterned = (size: number) => Buffer.alloc(size, "0123456789abcdef-");
@@ -26,7 +26,7 @@ const ODD_KEYS = [
 await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server);
   let client: sdk.S3Client;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeAll(async () => {
     client = await s3Client(server);
     ours = await openDriver(bucket().name, server.connection);
@@ -90,7 +90,7 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
 
   it("R11 R12: a missing object and a missing bucket are NotFound", async () => {
     const nowhere = await openDriver("no-such-bucket-here", server.connection);
-    for (const [seam, op] of [
+    for (const [subject, op] of [
       [ours, "stat"],
       [ours, "read"],
       [nowhere, "read"],
@@ -99,14 +99,14 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
       [nowhere, "delete"],
     ] as const) {
       const calls = {
-        stat: () => seam.stat("missing"),
-        read: () => seam.open("missing"),
-        write: () => seam.write("missing", "x"),
-        list: () => seam.keys(""),
-        delete: () => seam.delete("missing"),
+        stat: () => subject.stat("missing"),
+        read: () => subject.open("missing"),
+        write: () => subject.write("missing", "x"),
+        list: () => subject.keys(""),
+        delete: () => subject.delete("missing"),
       };
       const error = await calls[op]().catch((reason: unknown) => reason);
-      expect(seam.driver.codeOf(error, { op, ifAbsent: false, ifMatch: false }), op).toBe("NotFound");
+      expect(subject.driver.codeOf(error, { op, ifAbsent: false, ifMatch: false }), op).toBe("NotFound");
     }
     await nowhere.driver.close();
   });
@@ -146,7 +146,7 @@ await describeOn("minio", "S3 driver beside the AWS SDK", (server: ServerOf<"min
 await describeOn("minio", "S3 requests", (server: ServerOf<"minio">) => {
   const bucket = useBucket(server);
   let proxy: Recorder;
-  let ours: Seam;
+  let ours: TestDriver;
   beforeAll(async () => {
     proxy = await recordingProxy(server.endpoint);
     ours = await openDriver(bucket().name, through(server, proxy).connection);

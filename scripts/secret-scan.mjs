@@ -1,10 +1,10 @@
 /**
  * Searches a test run's output, logs, dumps and temporary files for the secrets that the run used. The run's folder
- * comes from `scripts/test.mjs`; `test/support/canary.mjs` records the secrets.
+ * comes from `scripts/test.mjs`; `test/support/test-secrets.mjs` records the secrets.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { SECRETS_FOLDER } from "../test/support/canary.mjs";
+import { SECRETS_FOLDER } from "../test/support/test-secrets.mjs";
 
 /**
  * Returns the locations of secrets, as `file: secret 3 of 7, base64`, without the secrets themselves.

@@ -1,4 +1,4 @@
-/** Runs the conformance tests of `stowage/testing` on the driver: `node certify.js` prints one line a case. */
+/** Runs the conformance tests of `stowage/testing` on the driver: `node conformance.js` prints one line a case. */
 import { openStorage, StoragePath } from "stowage";
 import { driverContract } from "stowage/testing";
 import { map } from "./driver.js";

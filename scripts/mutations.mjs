@@ -1,18 +1,18 @@
 /**
- * `npm run test:teeth`: plants each bug of `test/teeth/bugs.mjs` in a copy of the tree and runs its own tests, then, if
+ * `npm run test:mutations`: plants each bug of `test/mutations/bugs.mjs` in a copy of the tree and runs its own tests, then, if
  * they pass, the whole unit suite. A bug is a failure if no test detects it, its line is gone, its file does not load,
  * or its test also fails without it.
  *
- *     node scripts/teeth.mjs "in place" gzip     only the bugs whose name, file or tests contain one of these words
+ *     node scripts/mutations.mjs "in place" gzip     only the bugs whose name, file or tests contain one of these words
  */
 import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
-import { bugs } from "../test/teeth/bugs.mjs";
+import { bugs } from "../test/mutations/bugs.mjs";
 import { PACKAGED, SITE } from "./stages.mjs";
 
-/** @typedef {import("../test/teeth/bugs.mjs").Bug} Bug */
+/** @typedef {import("../test/mutations/bugs.mjs").Bug} Bug */
 /** @typedef {{ file: string, title: string }} Failed */
 /** @typedef {{ green: boolean, passed: number, failed: Failed[] }} Run */
 /** @typedef {{ caught: boolean, words: string }} Verdict */
@@ -127,7 +127,7 @@ function chosen(words) {
 }
 
 const list = chosen(process.argv.slice(2));
-const folder = await mkdtemp(join(tmpdir(), "stowage-teeth-"));
+const folder = await mkdtemp(join(tmpdir(), "stowage-mutations-"));
 const count = { passed: 0, failed: 0 };
 try {
   const trees = await Promise.all(Array.from({ length: LANES }, (_, i) => copyTree(join(folder, String(i)))));

@@ -33,9 +33,9 @@ const WRITE = {
   onProgress: undefined,
 };
 
-export class Seam {
-  static async open(open: OpenDriver, bucket = ""): Promise<Seam> {
-    return new Seam(await open(bucket, undefined, SHARED));
+export class TestDriver {
+  static async open(open: OpenDriver, bucket = ""): Promise<TestDriver> {
+    return new TestDriver(await open(bucket, undefined, SHARED));
   }
 
   constructor(readonly driver: Driver) {}

@@ -3,14 +3,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { leaksIn } from "../../scripts/canary.mjs";
+import { leaksIn } from "../../scripts/secret-scan.mjs";
 import { failure } from "../../src/errors.js";
-import { noted, secret, secretKey } from "../support/canary.mjs";
+import { noted, secret, secretKey } from "../support/test-secrets.mjs";
 
 describe("the search for secrets", () => {
   let run: string;
   beforeEach(async () => {
-    run = await mkdtemp(join(tmpdir(), "stowage-canary-"));
+    run = await mkdtemp(join(tmpdir(), "stowage-secret-scan-"));
     vi.stubEnv("STOWAGE_TEST_RUN", run);
   });
   afterEach(async () => {

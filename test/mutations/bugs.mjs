@@ -1,6 +1,6 @@
 /**
  * Deliberate bugs, each one line: `replace` is put in the place of `find`, which the file must have exactly once. Every
- * one must be caught by one of `tests`, which are the cheapest files that are there for it. `npm run test:teeth` plants
+ * one must be caught by one of `tests`, which are the cheapest files that are there for it. `npm run test:mutations` plants
  * them in a copy of the tree.
  *
  * @typedef {object} Bug
