@@ -136,7 +136,8 @@ describe("writes on S3", () => {
   test("a part without an ETag ends the upload, which is aborted", async () => {
     const { subject, asked } = await uploading({ part: { headers: {} } });
     expect(await codeOf(subject, subject.write("k", large))).toBe("Unsupported");
-    expect(asked.at(-1)?.method).toBe("DELETE");
+    // Parts that were cut off may arrive after it.
+    expect(asked.filter(({ method }) => method === "DELETE")).toHaveLength(1);
   });
 
   test.each(['"opaque"', '"abc"', "W/1"])(
