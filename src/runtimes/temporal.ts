@@ -3,12 +3,16 @@
  * drivers of Temporal's SDKs have stored, and the reverse.
  */
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "../claims/index.js";
-import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../errors.js";
+import { checkOptions, invalid, isStorageError, type OptionNames } from "../errors.js";
 import type { Storage } from "../fs/index.js";
-import { StoragePath } from "../path.js";
+import type { StoragePath } from "../path.js";
 import { decodePayload, encodePayload, type Payload } from "./temporal-payload.js";
+import { objectOf, type Place, placesOf, type TemporalPlaces } from "./temporal-places.js";
 
+export type { FoundReference, ReferenceSource } from "../references.js";
 export type { Payload } from "./temporal-payload.js";
+export type { TemporalPlaces } from "./temporal-places.js";
+export { type TemporalReferencesOptions, type TemporalService, temporalReferences } from "./temporal-references.js";
 
 /** The workflow or activity that a payload belongs to, as the SDK states it. */
 export interface StorageTarget {
@@ -34,12 +38,8 @@ export interface TemporalStorageDriver {
   retrieve(context: { abortSignal?: AbortSignal }, claims: StorageClaim[]): Promise<Payload[]>;
 }
 
-export interface TemporalDriverOptions {
+export interface TemporalDriverOptions extends TemporalPlaces {
   storage: Storage;
-  /** Where payloads are stored: a bucket, as the official drivers have it, or a path. */
-  url: StoragePath | string;
-  /** The name of the bucket in claims. @default the bucket of `url`, or the last part of its path */
-  bucket?: string | undefined;
   /** The name by which claims find their driver. @default that of the official drivers on S3 and GCS, else `stowage` */
   name?: string | undefined;
   /** What the worker reports as the kind of the driver. @default as `name` */
@@ -53,8 +53,6 @@ export interface TemporalDriverOptions {
   refreshAfter?: number | string | undefined;
   /** Returns the place of a payload, one of `url` and `also` or below them; undefined for `url`. */
   route?: ((context: StoreContext, payload: Payload) => StoragePath | string | undefined) | undefined;
-  /** Other buckets whose claims are read, such as those of an older store: the name in claims, and where it is now. */
-  also?: readonly { bucket: string; url: StoragePath | string }[] | undefined;
   /** Whether a missing object can appear later, as after a replication. @default "retry" */
   onMissing?: "retry" | "fail" | undefined;
 }
@@ -94,28 +92,23 @@ export function temporalDriver(options: TemporalDriverOptions): TemporalStorageD
   return new Driver(options);
 }
 
-/** A bucket of claims, and the path that it stands for. */
-interface Place {
-  bucket: string;
-  path: StoragePath;
-}
-
 class Driver implements TemporalStorageDriver {
   readonly name: string;
   readonly type: string;
   readonly #objects: DigestObjects;
   readonly #place: Place;
-  readonly #also: readonly Place[];
+  readonly #places: readonly Place[];
   readonly #route: TemporalDriverOptions["route"];
   readonly #onMissing: "retry" | "fail";
 
   constructor(options: TemporalDriverOptions) {
     const { storage, maxPayloadSize = MAX_PAYLOAD, refreshAfter, route, onMissing = "retry" } = options;
-    this.#place = placeOf(options.url, options.bucket);
+    const places = placesOf(options);
+    this.#place = places[0];
+    this.#places = places;
     this.name = options.name ?? NAMES[this.#place.path.scheme] ?? "stowage";
     this.type = options.type ?? this.name;
     this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter), true);
-    this.#also = (options.also ?? []).map(({ url, bucket }) => placeOf(url, bucket));
     if (onMissing !== "retry" && onMissing !== "fail") throw invalid(`onMissing must be "retry" or "fail"`);
     this.#route = route;
     this.#onMissing = onMissing;
@@ -170,14 +163,7 @@ class Driver implements TemporalStorageDriver {
   }
 
   async #retrieve({ claimData = {} }: StorageClaim, signal: AbortSignal): Promise<Payload> {
-    const { bucket, key = claimData.object ?? claimData.object_name } = claimData;
-    const algorithm = claimData.hashAlgorithm ?? claimData.hash_algorithm;
-    const sha256 = claimData.hashValue ?? claimData.hash_value;
-    if (!bucket || !key || !algorithm || !sha256)
-      throw failure("InvalidArgument", "a claim needs bucket, key, hash_algorithm and hash_value");
-    if (algorithm !== "sha256" || !/^[0-9a-f]{64}$/.test(sha256))
-      throw failure("Unsupported", `a claim with a digest of the kind ${JSON.stringify(algorithm.slice(0, 40))}`);
-    const path = this.#find(bucket, key);
+    const { path, sha256 } = objectOf(claimData, this.#places);
     return decodePayload(await this.#objects.read(path, { sha256, size: undefined }, signal));
   }
 
@@ -185,37 +171,10 @@ class Driver implements TemporalStorageDriver {
     const url = this.#route?.(context, payload);
     if (url === undefined) return this.#place;
     const path = toPath(url);
-    const place = [this.#place, ...this.#also].find((one) => path.equals(one.path) || liesBelow(path, one.path));
+    const place = this.#places.find((one) => path.equals(one.path) || liesBelow(path, one.path));
     if (place) return { bucket: place.bucket, path };
     throw invalid(`route has chosen ${path}, where no claim would be read: it must be url, in also, or below them`);
   }
-
-  /** Returns the object of a claim. A claim is input from outside: it reads nothing but what lies at our places. */
-  #find(bucket: string, key: string): StoragePath {
-    const places = [this.#place, ...this.#also].filter((one) => one.bucket === bucket);
-    // The key is that of the whole bucket; of an older bucket that has moved, it is below the new place.
-    for (const { path: place } of places) {
-      const path = withKey(place, key);
-      if (liesBelow(path, place)) return path;
-    }
-    for (const { path: place } of places) {
-      const path = withKey(place, `${place.key}/${key}`);
-      if (liesBelow(path, place)) return path;
-    }
-    throw failure(
-      "PermissionDenied",
-      `no place is known for the key in the bucket ${JSON.stringify(bucket)}; see also`,
-    );
-  }
-}
-
-function withKey({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
-  return StoragePath.of({ scheme, connectionId, bucket, key });
-}
-
-function placeOf(url: StoragePath | string, bucket: string | undefined): Place {
-  const path = toPath(url);
-  return { path, bucket: bucket ?? (path.bucket || path.name) };
 }
 
 /** GCS drivers have other names for the key, which differ between languages. */

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { get as getHttp } from "node:http";
 import { get as getHttps } from "node:https";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,7 +17,7 @@ const START_TRIES = 3;
  * @typedef {object} Recipe
  * @property {string} name
  * @property {(at: { port: number, folder: string }) => { command: string, args: string[], env?: Record<string, string>, ready: string }} plan
- *   what to run, and the URL that answers once it is ready
+ *   what to run, and the URL that answers once it is ready: of http, https, or tcp for other protocols
  * @property {string | Buffer} [ca] trusted when `ready` is https
  */
 
@@ -97,6 +97,7 @@ async function answering(url, ca, ended) {
 
 /** @param {string} url @param {string | Buffer | undefined} ca @returns {Promise<number | undefined>} */
 function probe(url, ca) {
+  if (url.startsWith("tcp:")) return accepts(new URL(url));
   return new Promise((resolve) => {
     const get = url.startsWith("https:") ? getHttps : getHttp;
     get(url, { ca, agent: false, timeout: 2000 }, (answer) => {
@@ -105,6 +106,14 @@ function probe(url, ca) {
     })
       .once("timeout", () => resolve(undefined))
       .once("error", () => resolve(undefined));
+  });
+}
+
+/** Of a server that does not speak HTTP: 0 once it accepts connections. @param {URL} url @returns {Promise<number | undefined>} */
+function accepts({ hostname, port }) {
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port) }, () => resolve(0));
+    socket.once("connect", () => socket.destroy()).once("error", () => resolve(undefined));
   });
 }
 

@@ -55,7 +55,7 @@ async function check(session: Session, text: string | undefined, options: FsckCl
     ...namesOf(session, options.as),
   };
   const layout = layoutOf(options);
-  const { sources, close } = await openSources(session, options);
+  const { sources, close } = await openSources(session, options, { path });
   try {
     const { storage, signal } = session;
     const report = await session.watched(({ at: onProgress, clear }) => {

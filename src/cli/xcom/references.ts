@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { claimReferences, claimsLayout } from "../../claims/index.js";
 import { invalid } from "../../errors.js";
+import type { StoragePath } from "../../path.js";
 import type { ObjectLayout } from "../../references.js";
 import { dbosReferences } from "../../runtimes/dbos.js";
 import { langgraphReferences } from "../../runtimes/langgraph.js";
@@ -12,6 +13,7 @@ import { lineReferences, type ReferenceSource, rowReferences, rowRewriter } from
 import type { Session } from "../command.js";
 import { listOf, seconds } from "../options.js";
 import { type OpenedSource, openPostgres, openReferences, openRest, openRewriter } from "./rows.js";
+import { openTemporal } from "./temporal.js";
 
 export interface SourceOptions {
   database?: string | true;
@@ -19,6 +21,9 @@ export interface SourceOptions {
   refs?: string[];
   langgraph?: string | true;
   dbos?: string | true;
+  schema?: string;
+  temporal?: string | true;
+  temporalUrl?: string[];
   claims?: boolean;
   refreshAfter?: number;
 }
@@ -36,6 +41,9 @@ export function withClaims(command: Command): Command {
   return command
     .option("--langgraph [address]", "objects are LangGraph's, references in its tables; else DATABASE_URL")
     .option("--dbos [address]", "objects are those of DBOS, references in its tables; else DATABASE_URL")
+    .option("--schema <name>", "the schema of these tables, if they have another one than usual")
+    .option("--temporal [address]", "objects are Temporal's, references in ADDRESS/NAMESPACE; else TEMPORAL_ADDRESS")
+    .option("--temporal-url <url>", "the url of Temporal's driver, or BUCKET=URL; else the bucket of PATH", listOf)
     .option("--claims", "objects are those of stowage/claims, references in --refs");
 }
 
@@ -51,12 +59,14 @@ export function refreshOption(command: Command): Command {
 /** Returns which names are objects; undefined for XComs. */
 export function layoutOf({ refreshAfter, ...options }: SourceOptions): ObjectLayout | undefined {
   if (isOfClaims(options)) return claimsLayout(refreshAfter === undefined ? {} : { refreshAfter: refreshAfter * 1000 });
-  if (refreshAfter !== undefined) throw invalid("--refresh-after is for claims: --claims, --langgraph or --dbos");
+  if (refreshAfter !== undefined) throw invalid(`--refresh-after is for claims: ${CLAIMS}`);
   return undefined;
 }
 
-function isOfClaims({ langgraph, dbos, claims = false }: SourceOptions): boolean {
-  return claims || langgraph !== undefined || dbos !== undefined;
+const CLAIMS = "--claims, --langgraph, --dbos or --temporal";
+
+function isOfClaims({ langgraph, dbos, temporal, claims = false }: SourceOptions): boolean {
+  return claims || [langgraph, dbos, temporal].some((one) => one !== undefined);
 }
 
 export interface OpenedSources {
@@ -64,27 +74,37 @@ export interface OpenedSources {
   close(): Promise<void>;
 }
 
+/** How sources are opened. */
+interface OpenOptions {
+  optional?: boolean;
+  isRewriting?: boolean;
+  /** Where the objects are. */
+  path?: StoragePath | undefined;
+}
+
 /** Opens all sources that the options name; throws InvalidArgument if there are none, unless they are `optional`. */
 export async function openSources(
   session: Session,
   options: SourceOptions,
-  { optional = false, isRewriting = false }: { optional?: boolean; isRewriting?: boolean } = {},
+  { optional = false, isRewriting = false, path }: OpenOptions = {},
 ): Promise<OpenedSources> {
-  const { database, rest, refs = [], langgraph, dbos } = options;
-  const named = [database, rest, langgraph, dbos, ...refs].filter((one) => one !== undefined);
+  const { database, rest, refs = [], langgraph, dbos, temporal } = options;
+  const named = [database, rest, langgraph, dbos, temporal, ...refs].filter((one) => one !== undefined);
   if (!optional && named.length === 0) throw invalid("name the references: --database, or --refs FILE");
-  if (isOfClaims(options) && (database ?? rest) !== undefined)
-    throw invalid("--database and --rest have references to XComs, not to claims");
-  if (refs.filter((file) => file === "-").length > 1) throw invalid("--refs - is given twice; there is one stdin");
+  checkSources(options, refs);
   const opened: OpenedSource[] = [];
   const close = async () => {
     for (const source of opened) await source.close();
   };
+  const { schema } = options;
   try {
     if (database !== undefined) opened.push(await (isRewriting ? openRewriter : openReferences)(session, database));
     if (rest !== undefined) opened.push(await openRestReferences(session, rest, isRewriting));
-    if (langgraph !== undefined) opened.push(await openPostgres(session, langgraph, langgraphReferences));
-    if (dbos !== undefined) opened.push(await openPostgres(session, dbos, dbosReferences));
+    if (langgraph !== undefined)
+      opened.push(await openPostgres(session, langgraph, (query) => langgraphReferences(query, { schema })));
+    if (dbos !== undefined)
+      opened.push(await openPostgres(session, dbos, (query) => dbosReferences(query, { schema })));
+    if (temporal !== undefined) opened.push(await openTemporal(session, temporal, options.temporalUrl, path));
   } catch (error) {
     await close();
     throw error;
@@ -92,6 +112,17 @@ export async function openSources(
   const ofLines = isOfClaims(options) ? claimReferences : lineReferences;
   const lines = refs.map((file) => ofLines(linesOf(session, file), file));
   return { sources: [...lines, ...opened.map(({ source }) => source)], close };
+}
+
+/** Throws InvalidArgument for options that contradict each other, or belong to another one that is missing. */
+function checkSources(options: SourceOptions, refs: readonly string[]): void {
+  const { database, rest, langgraph, dbos, schema, temporal, temporalUrl } = options;
+  if (isOfClaims(options) && (database ?? rest) !== undefined)
+    throw invalid("--database and --rest have references to XComs, not to claims");
+  if (refs.filter((file) => file === "-").length > 1) throw invalid("--refs - is given twice; there is one stdin");
+  if (schema !== undefined && (langgraph === undefined) === (dbos === undefined))
+    throw invalid("--schema is that of either --langgraph or --dbos");
+  if (temporalUrl !== undefined && temporal === undefined) throw invalid("--temporal-url is for --temporal");
 }
 
 async function openRestReferences(session: Session, address: string, isRewriting: boolean): Promise<OpenedSource> {

@@ -1,4 +1,7 @@
 /** DBOS workflows whose inputs, outputs, steps, events and messages are objects. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { DBOS, DBOSClient } from "@dbos-inc/dbos-sdk";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -6,10 +9,13 @@ import { claimsLayout } from "../../../src/claims.js";
 import { openStorage } from "../../../src/index.js";
 import { dbosReferences, offloadSerializer } from "../../../src/runtimes/dbos.js";
 import { fsck, sweep } from "../../../src/xcom.js";
+import { jsonLines } from "../../support/command.js";
+import { commandInProcess } from "../../support/in-process.js";
 import { type Postgres, startPostgres } from "../../support/postgres.js";
 
 const storage = openStorage({ env: {} });
-const PATH = "memory://dbos/values";
+const folder = mkdtempSync(join(tmpdir(), "stowage-dbos-"));
+const PATH = `file://${folder}/values`;
 const LARGE = "a large value ".repeat(20_000);
 const serializer = offloadSerializer({ storage, path: PATH });
 let postgres: Postgres;
@@ -40,6 +46,7 @@ afterAll(async () => {
   await pool?.end();
   await postgres?.stop();
   await storage.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** The longest text of a column, with the name that stands beside it. */
@@ -97,10 +104,16 @@ test("the references of all tables keep their objects from a sweep; what deleted
     const report = await fsck({ ...inAWeek, deep: true });
     expect(report).toMatchObject({ missing: 0, damaged: 0, size: 0, foreign: 0, layout: 0, orphan: 0 });
     expect(report.checked).toBeGreaterThanOrEqual(all);
+    const command = (...args: string[]) => commandInProcess(args, { env: { DATABASE_URL: postgres.url } });
+    const checked = await command("fsck", "--json", "--deep", "--dbos", "--schema", "dbos", PATH);
+    expect([checked.code, jsonLines(checked.stdout).at(-1)]).toEqual([0, expect.objectContaining({ orphan: 0 })]);
+    const other = await command("fsck", "--dbos", "--schema", "other", PATH);
+    expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(/the schema other has no table/)]);
     await (await DBOS.startWorkflow(small, { workflowID: "deleted" })(`${LARGE}deleted`)).getResult();
     await DBOS.deleteWorkflow("deleted");
     vi.setSystemTime(Date.now() + 7 * 86_400_000);
-    expect((await sweep({ ...inAWeek, delete: true })).deleted).toBeGreaterThan(0);
+    const swept = await command("sweep", "--json", "--delete", "--dbos", postgres.url, "--refresh-after", "12h", PATH);
+    expect([swept.code, jsonLines(swept.stdout).at(-1)?.deleted]).toEqual([0, expect.any(Number)]);
     expect(await objects()).toBe(all);
   } finally {
     vi.useRealTimers();

@@ -1,5 +1,8 @@
 /** LangGraph's own suite for checkpointers, and graphs, with large values as objects: in memory, and in Postgres. */
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Annotation, Command, interrupt, MemorySaver, START, StateGraph } from "@langchain/langgraph";
 import { JsonPlusSerializer } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
@@ -11,10 +14,13 @@ import { isStorageError, openStorage } from "../../../src/index.js";
 import { langgraphReferences, offload, offloadSerde } from "../../../src/runtimes/langgraph.js";
 import { fsck, sweep } from "../../../src/xcom.js";
 import { describeOn, useBucket } from "../../servers/use.js";
+import { jsonLines } from "../../support/command.js";
+import { commandInProcess } from "../../support/in-process.js";
 import { type Postgres, startPostgres } from "../../support/postgres.js";
 import { recordingProxy, through } from "../../support/proxy.js";
 
 const storage = openStorage({ env: {} });
+const folder = mkdtempSync(join(tmpdir(), "stowage-langgraph-"));
 let postgres: Postgres;
 let pool: pg.Pool;
 
@@ -29,6 +35,7 @@ afterAll(async () => {
   await pool?.end();
   await postgres?.stop();
   await storage.close();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const place = () => `memory://langgraph/${randomUUID()}`;
@@ -135,7 +142,7 @@ await describeOn("minio", "in Postgres and MinIO", (minio) => {
 
 test("the references of PostgresSaver keep their objects from a sweep; what deleted threads leave goes", async () => {
   const { saver, schema } = await postgresSaver();
-  const path = place();
+  const path = `file://${folder}/${schema}`;
   const app = graph().compile({ checkpointer: offload(saver, { storage, path, scope: "shared", cache: 0 }) });
   const run = (id: string, more: string) =>
     app.invoke({ document: `${LARGE}${more}` }, { configurable: { thread_id: id } });
@@ -151,8 +158,14 @@ test("the references of PostgresSaver keep their objects from a sweep; what dele
     expect(report).toMatchObject({ missing: 0, damaged: 0, size: 0, foreign: 0, layout: 0, orphan: 0 });
     // With the scope "shared" it deletes rows alone.
     await saver.deleteThread("2");
-    const { deleted } = await sweep({ ...inAWeek, delete: true });
-    expect(deleted).toBeGreaterThan(0);
+    const command = (...args: string[]) => commandInProcess(args, { env: { DATABASE_URL: postgres.url } });
+    expect((await command("fsck", path, "--langgraph")).stderr).toMatch(/the schema public has no table/);
+    const ours = ["--json", "--langgraph", "--schema", schema, path];
+    const checked = await command("fsck", "--deep", ...ours);
+    expect([checked.code, jsonLines(checked.stdout).at(-1)?.checked]).toEqual([1, expect.any(Number)]);
+    const swept = await command("sweep", "--delete", "--refresh-after", "12h", ...ours);
+    const deleted = Number(jsonLines(swept.stdout).at(-1)?.deleted);
+    expect([swept.code, deleted > 0]).toEqual([0, true]);
     expect(await objectsBelow(path)).toHaveLength(all - deleted);
   } finally {
     vi.useRealTimers();

@@ -1,6 +1,6 @@
 /** Temporal's server, TypeScript worker and client, and Python's client with Temporal's own driver, on MinIO. */
-import { execFile, spawn } from "node:child_process";
-import { dirname, join } from "node:path";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { GetObjectCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { Client, Connection } from "@temporalio/client";
@@ -10,7 +10,7 @@ import { bundleWorkflowCode, NativeConnection, Runtime, Worker } from "@temporal
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../../src/index.js";
 import { temporalDriver } from "../../../src/runtimes/temporal.js";
-import { freePort } from "../../servers/process.mjs";
+import { startTemporal } from "../../servers/runtimes.mjs";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { pythonWith } from "../../support/environment.mjs";
 import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
@@ -24,7 +24,7 @@ await describeOn("minio", "Temporal", (minio) => {
   const bucket = useBucket(minio);
   let python: string;
   let address: string;
-  let stopServer: () => void;
+  let stopServer: () => Promise<void>;
   let storage: Storage;
   let proxy: Recorder;
   let client: Client;
@@ -34,27 +34,15 @@ await describeOn("minio", "Temporal", (minio) => {
 
   beforeAll(async () => {
     python = await pythonWith(join(HERE, "temporal.txt"));
-    const port = await freePort();
-    address = `127.0.0.1:${port}`;
-    const args = [
-      "server",
-      "start-dev",
-      "--headless",
-      "--ip",
-      "127.0.0.1",
-      "--port",
-      String(port),
-      "--log-level",
-      "error",
-    ];
-    const server = spawn(join(dirname(python), "temporal"), args, { stdio: "ignore" });
-    stopServer = () => server.kill("SIGTERM");
+    const server = await startTemporal();
+    ({ address } = server);
+    stopServer = server.stop;
     proxy = await recordingProxy(minio.endpoint);
     storage = openStorage({ connections: { lake: through(minio, proxy).connection }, env: {} });
     const driver = temporalDriver({ storage, url: `s3://lake@${bucket().name}` });
     const dataConverter = { externalStorage: new ExternalStorage({ drivers: [driver] }) };
     Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} } as never });
-    const connection = await connected(address);
+    const connection = await Connection.connect({ address });
     client = new Client({ connection, dataConverter });
     ({ code: bundle } = await bundleWorkflowCode({ workflowsPath: WORKFLOWS }));
     worker = await Worker.create({
@@ -73,7 +61,7 @@ await describeOn("minio", "Temporal", (minio) => {
     worker?.shutdown();
     await running;
     await client?.connection.close();
-    stopServer?.();
+    await stopServer?.();
     await storage?.close();
     await proxy?.close();
   });
@@ -171,14 +159,3 @@ await describeOn("minio", "Temporal", (minio) => {
     await expect(read).rejects.toThrow(/Corrupt/);
   });
 });
-
-async function connected(address: string): Promise<Connection> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await Connection.connect({ address, connectTimeout: 5000 });
-    } catch (error) {
-      if (attempt === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
-}

@@ -1,5 +1,6 @@
 /** Workflows with large values in every place that a payload can have. */
 import {
+  CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
@@ -7,7 +8,9 @@ import {
   defineUpdate,
   executeChild,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
+  upsertMemo,
 } from "@temporalio/workflow";
 
 const { grow, shrink } = proxyActivities({ startToCloseTimeout: "1 minute", retry: { maximumAttempts: 3 } });
@@ -48,4 +51,28 @@ export async function throughChildren(text) {
 export async function throughContinuation(text, rounds) {
   if (rounds > 0) await continueAsNew(`${text}${rounds}`, rounds - 1);
   return text;
+}
+
+const { hang, failing } = proxyActivities({ startToCloseTimeout: "10 minutes", retry: { maximumInterval: "1 hour" } });
+const { shrink: local } = proxyLocalActivities({ startToCloseTimeout: "1 minute" });
+
+/** Has large values in its input, memo, signals, a local activity, and in two activities that do not end. */
+export async function throughEverything(text) {
+  const received = [text];
+  let ended = false;
+  setHandler(append, (more) => {
+    received.push(more);
+  });
+  setHandler(current, () => `${text} as a query's result`);
+  setHandler(finish, () => {
+    ended = true;
+  });
+  upsertMemo({ changed: `${text} of the changed memo` });
+  await local(`${text} of a local activity`);
+  const scope = new CancellationScope();
+  const running = scope.run(() => Promise.allSettled([hang(`${text} of an activity`), failing()]));
+  await condition(() => ended);
+  scope.cancel();
+  await running;
+  return received;
 }
