@@ -30,6 +30,21 @@ export async function startTemporal() {
   return { address: `127.0.0.1:${port}`, stop };
 }
 
+/** Starts moto, which has the API of SQS. @returns {Promise<{ endpoint: string, stop: () => Promise<void> }>} */
+export async function startMoto() {
+  const python = await pythonWith(join(PACKAGES, "sqs.txt"));
+  const program = "import sys; from moto.server import main; main(sys.argv[1:])";
+  const { port, stop } = await startProcess({
+    name: "moto",
+    plan: ({ port }) => ({
+      command: python,
+      args: ["-c", program, "-H", "127.0.0.1", "-p", String(port)],
+      ready: `http://127.0.0.1:${port}/moto-api/`,
+    }),
+  });
+  return { endpoint: `http://127.0.0.1:${port}`, stop };
+}
+
 /** Starts Redis, which must be on the PATH; Debian has it as redis-server. @returns {Promise<{ port: number, stop: () => Promise<void> }>} */
 export async function startRedis() {
   return startProcess({

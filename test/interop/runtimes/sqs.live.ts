@@ -1,5 +1,5 @@
 /** SQS's API by moto, bodies on MinIO, AWS's extended clients for Python and Java both ways, and sqs-consumer. */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import {
@@ -16,7 +16,7 @@ import { Consumer } from "sqs-consumer";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../../src/index.js";
 import { type SqsOffloadOptions, sqsOffload } from "../../../src/runtimes/sqs.js";
-import { freePort } from "../../servers/process.mjs";
+import { startMoto } from "../../servers/runtimes.mjs";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { javaWith, pythonWith } from "../../support/environment.mjs";
 
@@ -26,23 +26,18 @@ await describeOn("minio", "SQS", (minio) => {
   const bucket = useBucket(minio);
   let python: string;
   let endpoint: string;
-  let stopMoto: () => void;
+  let stopMoto: () => Promise<void>;
   let storage: Storage;
   const clients: SQSClient[] = [];
 
   beforeAll(async () => {
     python = await pythonWith(join(import.meta.dirname, "sqs.txt"));
-    const port = await freePort();
-    endpoint = `http://127.0.0.1:${port}`;
-    const program = "import sys; from moto.server import main; main(sys.argv[1:])";
-    const moto = spawn(python, ["-c", program, "-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
-    stopMoto = () => moto.kill("SIGTERM");
+    ({ endpoint, stop: stopMoto } = await startMoto());
     storage = openStorage({ connections: { lake: minio.connection }, env: {} });
-    await answering(endpoint);
   }, 240_000);
   afterAll(async () => {
     for (const client of clients) client.destroy();
-    stopMoto?.();
+    await stopMoto?.();
     await storage?.close();
   });
 
@@ -237,15 +232,3 @@ await describeOn("minio", "SQS", (minio) => {
     await expect(offload.resolveRecord({ ...record, body: "none" })).rejects.toMatchObject({ code: "Corrupt" });
   });
 });
-
-async function answering(endpoint: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await fetch(endpoint);
-      return;
-    } catch (error) {
-      if (attempt === 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
