@@ -62,8 +62,8 @@ function redirected(target, endpoint) {
   return { ...target, connection: { ...connection, extra }, s3: { ...s3, endpoint } };
 }
 
-/** Hands on everything as it is, the Host header too, which is signed. */
-async function countingProxy(endpoint) {
+/** Hands on everything as it is, the Host header too, which is signed; counts requests. */
+export async function countingProxy(endpoint) {
   const { hostname, port } = new URL(endpoint);
   let requests = 0;
   const server = createServer((asked, answer) => {

@@ -54,10 +54,10 @@ const PROMISED: Record<string, string[]> = {
   "stowage/airflow/lean": ["taskConnections", "unmapped", "withObjectStorage", "wrapTaskClient"],
   "stowage/testing": ["driverContract"],
   "stowage/claims": ["Claims"],
-  "stowage/langgraph": ["offload", "offloadSerde"],
-  "stowage/temporal": ["temporalDriver"],
+  "stowage/langgraph": ["langgraphReferences", "offload", "offloadSerde"],
+  "stowage/temporal": ["temporalDriver", "temporalReferences"],
   "stowage/sqs": ["sqsOffload"],
-  "stowage/dbos": ["offloadSerializer"],
+  "stowage/dbos": ["dbosReferences", "offloadSerializer"],
   "stowage/otel": ["instrument"],
   "stowage/tables": ["decodeRows", "encodeRows", "tables"],
 };
