@@ -492,8 +492,8 @@ export const bugs = [
   {
     name: "a claim of Temporal reads outside of its place",
     file: "src/runtimes/temporal-places.ts",
-    find: "if (liesBelow(path, place)) return path;\n    }\n    for",
-    replace: "if (path.key.length > 0) return path;\n    }\n    for",
+    find: "if (liesBelow(path, place)) return path;\n  }\n  for",
+    replace: "if (path.key.length > 0) return path;\n  }\n  for",
     tests: ["test/unit/runtimes/temporal.test.ts"],
   },
   // Scopes
