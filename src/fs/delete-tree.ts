@@ -3,6 +3,7 @@ import { Batch } from "./batch.js";
 import type { ObjectDriver, ObjectIdentifier } from "./driver/driver.js";
 import type { Operation, ResolvedObject } from "./operation.js";
 import type { DeleteOptions } from "./options.js";
+import { listParallel } from "./parallel-list.js";
 
 /** A full page of a listing, and the most that a provider deletes in one request. */
 const BATCH = 1000;
@@ -52,14 +53,15 @@ export async function removeTree(
 }
 
 function pagesOf(batch: Batch, call: Operation, { key, driver }: ResolvedObject, signal: AbortSignal | undefined) {
-  return driver.list(key === "" ? "" : `${key}/`, {
+  const options = {
     delimiter: undefined,
     startAfter: undefined,
     versions: false,
     others: true,
-    unlisted: (name, error) => batch.fail(call.failure(name, error)),
+    unlisted: (name: string, error: unknown) => batch.fail(call.failure(name, error)),
     signal,
-  });
+  };
+  return listParallel(driver, key === "" ? "" : `${key}/`, options, { ordered: false });
 }
 
 /** Deletes in all buckets, even after one has failed; throws all failures in one error. */

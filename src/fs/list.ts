@@ -5,6 +5,7 @@ import { Batch } from "./batch.js";
 import type { DriverListEntry } from "./driver/driver.js";
 import { Operation } from "./operation.js";
 import { checkCount, LIST, type ListEntry, type ListOptions, type PathLike } from "./options.js";
+import { listParallel } from "./parallel-list.js";
 import type { DriverRegistry } from "./registry.js";
 
 /** Entries of a page, unless the caller sets another number; those of a provider's own page. */
@@ -77,14 +78,15 @@ async function* found(
     checkOptions("list", init, LIST);
     if (pages !== undefined) checkOptions("byPage", pages, { size: true });
     checkCount("size", pages?.size, 1);
-    const { recursive = false, startAfter, versions = false, followLinks, limit, signal } = init;
+    const { recursive = false, startAfter, versions = false, ordered = true, followLinks, limit, signal } = init;
     checkCount("limit", limit, 1);
     if (versions && pages !== undefined)
       throw invalid("byPage goes on after a key, and would pass over other versions of it; list versions in one go");
+    if (!ordered && pages !== undefined) throw invalid("byPage goes on after a key, which needs the order of keys");
     const { path, key, driver } = await call.bucket(registry, at);
     const prefix = key === "" ? "" : `${key}/`;
     const batch = new Batch();
-    const listed = driver.list(prefix, {
+    const options = {
       delimiter: recursive ? undefined : "/",
       startAfter: startKey(startAfter),
       versions,
@@ -92,9 +94,10 @@ async function* found(
       others: true,
       // One is the marker of the directory itself, and one shows whether others follow.
       atMost: limit === undefined ? undefined : limit + 2,
-      unlisted: (key, error) => batch.fail(call.failure(key, error)),
+      unlisted: (key: string, error: unknown) => batch.fail(call.failure(key, error)),
       signal,
-    });
+    } as const;
+    const listed = listParallel(driver, prefix, options, { ordered });
     let left = limit ?? Number.POSITIVE_INFINITY;
     limited: for await (const page of listed) {
       batch.done(page.length);

@@ -7,6 +7,7 @@ import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { compileGlob } from "./glob/walk.js";
 import { Operation, type ResolvedObject } from "./operation.js";
 import { type Abortable, type CopyOptions, checkCount, type PathLike } from "./options.js";
+import { listParallel } from "./parallel-list.js";
 import type { DriverRegistry } from "./registry.js";
 import { areNested, isWithin, type Tree, type TreeOptions } from "./tree.js";
 
@@ -161,14 +162,15 @@ type Listed = Map<string, Pick<DriverListEntry, "size" | "modified">>;
 async function listTree({ key, driver }: ResolvedObject, { signal, followLinks }: SyncOptions): Promise<Listed> {
   const found: Listed = new Map();
   const prefix = key === "" ? "" : `${key}/`;
-  const pages = driver.list(prefix, {
+  const options = {
     delimiter: undefined,
     startAfter: undefined,
     versions: false,
     // What is behind a link counts as it does in the source, or each run would copy it again.
     followLinks,
     signal,
-  });
+  };
+  const pages = listParallel(driver, prefix, options, { ordered: false });
   for await (const page of pages)
     for (const { key, type, size, modified } of page)
       if (type === "file") found.set(key.slice(prefix.length), { ...(modified && { modified }), size: size! });

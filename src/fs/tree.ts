@@ -6,6 +6,7 @@ import { sameSecond, statIfThere } from "./copy-across.js";
 import type { DriverListEntry } from "./driver/driver.js";
 import type { Operation, ResolvedObject } from "./operation.js";
 import type { CopyOptions, ObjectState } from "./options.js";
+import { listParallel } from "./parallel-list.js";
 
 /**
  * Objects of a tree copied in parallel. Each holds at most two descriptors and, while its data is buffered, a part of the
@@ -229,19 +230,20 @@ class TreeWalk {
   async *#items(onlyLinks = false): AsyncGenerator<DriverListEntry, void, undefined> {
     const { call, source, init } = this.#tree;
     const { signal, followLinks } = init;
-    const pages = source.driver.list(source.key === "" ? "" : `${source.key}/`, {
+    const options = {
       delimiter: undefined,
       startAfter: undefined,
       versions: false,
       others: !onlyLinks,
       onlyLinks,
       followLinks,
-      unlisted: (key, error) => {
+      unlisted: (key: string, error: unknown) => {
         // All of it is listed again.
         if (!onlyLinks) this.#batch.fail(call.failure(key, error));
       },
       signal,
-    });
+    };
+    const pages = listParallel(source.driver, source.key === "" ? "" : `${source.key}/`, options, { ordered: false });
     let unseen = true;
     for await (const page of pages) {
       const [first] = page;

@@ -354,6 +354,11 @@ export interface Driver extends ObjectDriver, SuffixReader {
   /** Yields pages in the provider's order; `prefix` is a string and may end in a part of a name. */
   list(prefix: string, options: DriverListOptions): AsyncIterable<readonly DriverListEntry[]>;
   /**
+   * Whether `list` is in the order of UTF-8 bytes and finds any `startAfter` without reading what is before it. Then
+   * listings of many keys are divided, and several parts listed at once.
+   */
+  readonly startsAnywhere?: boolean;
+  /**
    * Copies within the provider, from any bucket that this connection can read. Two names of one object: see {@link
    * WriteResult}.
    */

@@ -91,7 +91,7 @@ async function* entriesOf(listing: Listing, report: SweepReport): AsyncGenerator
 }
 
 function recursive({ storage, signal }: Listing, path: StoragePath) {
-  return storage.list(path, { recursive: true, signal });
+  return storage.list(path, { recursive: true, ordered: false, signal });
 }
 
 /** Yields what is in the shard's folders; the folders of retention classes are divided too. */

@@ -111,7 +111,7 @@ async function countObjects(checked: Checked, numbers: ReportNumbers, objects: L
   const isCompared = sources.length > 0;
   let [count, bytes] = [0, 0];
   try {
-    for await (const entry of storage.list(path, { recursive: true, signal })) {
+    for await (const entry of storage.list(path, { recursive: true, ordered: false, signal })) {
       if (entry.type !== "file") continue;
       const isKnown = await numbers.add(entry);
       count += 1;

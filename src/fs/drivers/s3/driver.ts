@@ -78,6 +78,7 @@ export function s3Driver(of: Bucket, shared: DriverContext, more: OfClient): Dri
     setAttributes: (key, attributes, options) => setAttributes(bucket, key, attributes, options),
     readLast: (key, last, options) => readLast(bucket, key, last, options),
     list: (prefix, options) => list(bucket, prefix, options),
+    startsAnywhere: bucket.ordered !== false,
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
     ...(bucket.profile === AMAZON && {
