@@ -10,13 +10,15 @@ const [FIRST, MOST] = [4, 12];
 const ALONE = 2;
 /** The share of a request's own rate that it must keep among others, so that it pays for pages that are fetched twice. */
 const WORTHWHILE = 0.5;
-/** Pages of a range, as far as that can be guessed. The last one may reach into the next range and be fetched twice. */
-const PAGES_PER_RANGE = 4;
+/**
+ * Pages of a range, as far as that can be guessed; the last one may reach into the next range and be fetched twice. Where
+ * the order counts, all but the first range wait.
+ */
+const PAGES_PER_RANGE = { ordered: 5, unordered: 10 };
 /** Pages held for the consumer, of all ranges together. */
 const MAX_PAGES = 32;
-/** A division may cost a request that brings nothing: so many are free, and one more for so many pages. */
+/** A division may cost a request that brings nothing: so many are free, and two more for the pages of a range. */
 const FREE_DIVISIONS = 8;
-const PAGES_PER_DIVISION = 2;
 
 type Lister = Pick<Driver, "list" | "startsAnywhere">;
 type Page = readonly DriverListEntry[];
@@ -202,8 +204,9 @@ class Ranges {
 
   /** Ends a range earlier, and returns the rest of it as another one. */
   #divide(lane: Lane): Lane | undefined {
-    if (this.#divisions >= FREE_DIVISIONS + this.#listed / PAGES_PER_DIVISION) return undefined;
-    const key = this.#keys.divide(lane, PAGES_PER_RANGE);
+    const pages = this.ordered ? PAGES_PER_RANGE.ordered : PAGES_PER_RANGE.unordered;
+    if (this.#divisions >= FREE_DIVISIONS + (2 * this.#listed) / pages) return undefined;
+    const key = this.#keys.divide(lane, pages);
     if (key === undefined || byUtf8(key, lane.after) <= 0 || (lane.last !== undefined && byUtf8(key, lane.last) >= 0))
       return undefined;
     this.#divisions += 1;

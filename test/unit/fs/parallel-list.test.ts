@@ -119,7 +119,7 @@ describe.each([true, false])("with ordered: %s", (ordered) => {
     expect(difference(ordered ? found : found.sort(byUtf8), sorted)).toBeUndefined();
     // One listing takes 100 of both.
     expect(counts.requests).toBeLessThan(200);
-    expect(counts.rounds).toBeLessThan(45);
+    expect(counts.rounds).toBeLessThan(55);
     expect(counts.most).toBeLessThanOrEqual(12);
     expect(counts.open).toBe(0);
   });
