@@ -6,6 +6,7 @@ import type { ConnectionSource } from "../connections/index.js";
 import { checkOptions, invalid, type OptionNames } from "../errors.js";
 import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import { observed } from "./driver/observed-http.js";
+import { openSockets } from "./http/sockets.js";
 import { Objects } from "./objects.js";
 import { ObservedStorage } from "./observed-storage.js";
 import type { StorageContext } from "./registry.js";
@@ -39,7 +40,7 @@ const NOWHERE: ConnectionSource = { name: "the option connections, which was lef
 /** Returns a Storage over these drivers. Sends no request and reads no file until a path needs one. */
 export function createStorage(options: CreateStorageOptions): Storage {
   const { registry, shared } = assemble(options);
-  return new ObservedStorage(registry, Object.assign(shared, { observe: observed }));
+  return new ObservedStorage(registry, Object.assign(shared, { observe: observed, openSockets }));
 }
 
 /**

@@ -12,6 +12,7 @@ import type {
   OpenDriver,
   WriteResult,
 } from "../../src/fs/driver/driver.js";
+import { openSockets } from "../../src/fs/http/sockets.js";
 import type { ByteStream } from "../../src/streams.js";
 import { single } from "../../src/streams.js";
 
@@ -19,7 +20,7 @@ const unlimited = {
   acquire: async () => () => {},
   acquireBuffer: async (bytes: number) => ({ data: Buffer.alloc(bytes), release() {} }),
 };
-export const SHARED: DriverContext = { uploads: unlimited, downloads: unlimited, env: {} };
+export const SHARED: DriverContext = { uploads: unlimited, downloads: unlimited, env: {}, openSockets };
 
 const READ = { start: 0, end: undefined, ifMatch: undefined, version: undefined, signal: undefined };
 const LIST = { delimiter: undefined, startAfter: undefined, versions: false, signal: undefined } as const;

@@ -398,6 +398,8 @@ export interface DriverContext {
   env: Readonly<Record<string, string | undefined>>;
   /** For `openHttp`, so that the driver's requests are published to whom observes them. */
   observe?: HttpOptions["observe"];
+  /** For `openHttp`, so that the driver's requests take sockets of their own where these cost less. */
+  openSockets?: HttpOptions["openSockets"];
 }
 
 /**

@@ -1,9 +1,16 @@
-/** The transport of this library, with an official client in place of Node's own `request`. */
-import { EventEmitter } from "node:events";
-import type { Agent, ClientRequest, IncomingHttpHeaders, RequestOptions } from "node:http";
+/** The transport of this library, with an official client in place of connections of our own. */
+import type { IncomingHttpHeaders } from "node:http";
 import { finished, Readable } from "node:stream";
 import { Http } from "../http/client.js";
-import type { HttpClient, ServiceProtocol } from "../http/types.js";
+import {
+  headerList,
+  type OutgoingRequest,
+  type ResponseListener,
+  type ResponseMessage,
+  respond,
+  type Transport,
+} from "../http/transport.js";
+import type { HttpClient, ServiceProtocol, SignedRequest } from "../http/types.js";
 import type { DriverContext } from "./driver.js";
 
 /** One signed attempt, for a client to send. */
@@ -42,13 +49,11 @@ export function clientHttp(
   { observe }: Pick<DriverContext, "observe">,
   send: ClientSend,
 ): HttpClient {
-  const request = (options: RequestOptions) => new ClientExchange(options, gate, send) as unknown as ClientRequest;
-  const http = new Http({ protocol, service }, request, NO_AGENT as Agent);
+  const begin: Transport["begin"] = (out, listener) => new ClientExchange(out, listener, gate, send);
+  // The client keeps its own connections, which stay open when a driver is closed.
+  const http = new Http({ protocol, service }, { begin, close() {} });
   return observe ? observe(http) : http;
 }
-
-/** The client keeps its own connections, which stay open when a driver is closed. */
-const NO_AGENT = { destroy() {} } as unknown;
 
 /**
  * Admits as many requests as the client has connections, so that waiting for one of them does not count as an idle
@@ -80,19 +85,19 @@ export class Gate {
   }
 }
 
-/** The subset of `ClientRequest` that the transport uses. */
-class ClientExchange extends EventEmitter {
+class ClientExchange implements OutgoingRequest {
   writableEnded = false;
-  readonly #options: RequestOptions;
+  readonly #out: SignedRequest;
+  readonly #listener: ResponseListener;
   readonly #gate: Gate;
   readonly #send: ClientSend;
   readonly #abort = new AbortController();
   #upload: Upload | undefined;
   #response: Readable | undefined;
 
-  constructor(options: RequestOptions, gate: Gate, send: ClientSend) {
-    super();
-    this.#options = options;
+  constructor(out: SignedRequest, listener: ResponseListener, gate: Gate, send: ClientSend) {
+    this.#out = out;
+    this.#listener = listener;
     this.#gate = gate;
     this.#send = send;
   }
@@ -120,7 +125,7 @@ class ClientExchange extends EventEmitter {
   #start(body: ClientRequestInit["body"]): void {
     this.#gate.enter(() => {
       this.#exchange(body)
-        .catch((error: unknown) => void this.emit("error", error))
+        .catch((error: unknown) => this.#listener.failed(error as Error))
         .finally(() => this.#gate.leave());
     });
   }
@@ -129,15 +134,18 @@ class ClientExchange extends EventEmitter {
   async #exchange(body: ClientRequestInit["body"]): Promise<void> {
     const { signal } = this.#abort;
     if (signal.aborted) return;
-    this.emit("socket");
-    const { method = "GET", host: hostname, port, path, headers } = this.#options;
-    const where = { method, hostname: String(hostname), port: port ? Number(port) : undefined, path: path ?? "/" };
-    const response = await this.#send({ ...where, headers: pairsOf(headers as unknown as string[]), body, signal });
-    const message = messageOf(response);
-    this.#response = message;
-    if (signal.aborted) message.destroy();
-    const closed = new Promise<void>((resolve) => void finished(message, { writable: false }, () => resolve()));
-    this.emit("response", message);
+    this.#listener.assigned();
+    const { method, origin, path } = this.#out;
+    const { hostname, port } = origin;
+    const headers = pairsOf(headerList(this.#out));
+    const response = await this.#send({ method, hostname, port, path, headers, body, signal });
+    const stream = messageOf(response);
+    this.#response = stream;
+    if (signal.aborted) stream.destroy();
+    const closed = new Promise<void>((resolve) => void finished(stream, { writable: false }, () => resolve()));
+    respond(this.#listener, method, stream);
+    // Other streams than Node's own throw an error that nobody listens to.
+    stream.on("error", (error) => this.#listener.failed(error));
     await closed;
   }
 }
@@ -165,10 +173,12 @@ function pairsOf(list: readonly string[]): Record<string, string> {
   return headers;
 }
 
-function messageOf({ status, headers, body }: ClientResponse): Readable {
+function messageOf({ status, headers, body }: ClientResponse): ResponseMessage {
   const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
-  const head = { statusCode: status, headers: Object.fromEntries(lower) as IncomingHttpHeaders };
-  return Object.assign(streamOf(body), head);
+  return Object.assign(streamOf(body), {
+    statusCode: status,
+    headers: Object.fromEntries(lower) as IncomingHttpHeaders,
+  });
 }
 
 function streamOf(body: ClientResponse["body"]): Readable {

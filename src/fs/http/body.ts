@@ -1,7 +1,7 @@
-import type { IncomingMessage } from "node:http";
 import { failure } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import { IncompleteBodyError } from "./errors.js";
+import type { BodySink, BodySource } from "./transport.js";
 
 /** Bytes buffered for a slow consumer before the socket is paused. */
 const AHEAD = 256 * 1024;
@@ -29,9 +29,9 @@ export interface BodyOwner {
  * unasked and never hold a connection; ending early drains a small remainder and cuts a large one. Fails with {@link
  * IncompleteBodyError} if fewer or more bytes arrive than promised, or with the reason of an abort.
  */
-export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
+export class HttpBody implements ByteStream, AsyncIterator<Uint8Array>, BodySink {
   readonly #line: BodyOwner;
-  readonly #from: IncomingMessage;
+  readonly #from: BodySource;
   readonly #queue: Uint8Array[] = [];
   #queued = 0;
   #paused = false;
@@ -44,12 +44,10 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
   /** Bytes received so far. */
   received = 0;
 
-  constructor(from: IncomingMessage, expected: number | undefined, line: BodyOwner) {
+  constructor(from: BodySource, expected: number | undefined, line: BodyOwner) {
     this.#from = from;
     this.#expected = expected;
     this.#line = line;
-    if (expected === 0) this.#none();
-    else this.#listen();
   }
 
   /** The number of bytes that the response headers promise, if any. */
@@ -127,20 +125,7 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     if (!this.#ended) this.#cut(kind);
   }
 
-  /** Skips everything for an empty body: nearly all responses to requests other than reads have one. */
-  #none(): void {
-    this.#from.resume();
-    this.#end();
-  }
-
-  #listen(): void {
-    this.#from.on("data", (chunk: Uint8Array) => this.#push(chunk));
-    this.#from.on("end", () => this.#end());
-    this.#from.on("error", () => this.broken("reset"));
-    this.#from.on("close", () => this.broken("reset"));
-  }
-
-  #push(chunk: Uint8Array): void {
+  push(chunk: Uint8Array): void {
     if (this.#failed) return;
     this.received += chunk.byteLength;
     if (this.#expected !== undefined && this.received > this.#expected) this.#cut("long");
@@ -173,7 +158,7 @@ export class HttpBody implements ByteStream, AsyncIterator<Uint8Array> {
     return chunk;
   }
 
-  #end(): void {
+  end(): void {
     if (this.#expected !== undefined && this.received < this.#expected) this.#cut("short");
     if (this.#failed) return;
     this.#ended = true;

@@ -1,7 +1,7 @@
 /**
  * The only HTTP client, for all clouds: keep-alive, retries, timeouts and byte accounting, nothing provider-specific.
  */
-import type { Agent, IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import { pause } from "../../concurrency.js";
 import { invalid } from "../../errors.js";
 import {
@@ -13,7 +13,9 @@ import {
   responseError,
   unexpectedResponse,
 } from "./errors.js";
-import { type Answer, type ExchangeLimits, exchange, type Transport, Watchdog } from "./exchange.js";
+import { type Answer, type ExchangeLimits, exchange, Watchdog, type Wire } from "./exchange.js";
+import { nodeTransport } from "./node-transport.js";
+import type { Transport } from "./transport.js";
 import type {
   HttpClient,
   HttpOptions,
@@ -57,24 +59,12 @@ function parseEndpoint(endpoint: string): URL {
   return url;
 }
 
-/** Opens a client for the origins of one protocol. Loads `node:https` only if needed. */
+/** Opens a client for the origins of one protocol. */
 export async function openHttp(options: HttpOptions): Promise<HttpClient> {
-  const { protocol, maxSockets = MAX_SOCKETS, tls, env = {}, observe } = options;
-  const proxy = env.NODE_USE_ENV_PROXY === "1" && { proxyEnv: env };
-  const { Agent, request } =
-    protocol === "http:"
-      ? // Imported as an ES module, it would load Node's fetch and WebSocket as well: 30 ms of each start.
-        process.getBuiltinModule("node:http")
-      : await import("node:https");
-  const http = new Http(options, request, limitSockets(new Agent({ keepAlive: true, ...proxy, ...tls }), maxSockets));
+  const { maxSockets = MAX_SOCKETS, openSockets, observe } = options;
+  const transport = await (openSockets?.(options, maxSockets) ?? nodeTransport(options, maxSockets));
+  const http = new Http(options, transport);
   return observe ? observe(http) : http;
-}
-
-/** Node copies an agent's options for each request, but not its properties. */
-function limitSockets(agent: Agent, sockets: number): Agent {
-  agent.maxSockets = sockets;
-  agent.maxFreeSockets = sockets;
-  return agent;
 }
 
 /** One failed attempt: the failure, the response headers if any, and the request as sent. */
@@ -94,7 +84,7 @@ interface RequestProgress {
 
 export class Http implements HttpClient {
   readonly #service: ServiceProtocol;
-  readonly #wire: Transport;
+  readonly #wire: Wire;
   readonly #options: HttpOptions;
   readonly #budget = new RetryBudget();
   /** The server's clock minus ours in milliseconds, learned when the server refused a signature for it. */
@@ -102,7 +92,7 @@ export class Http implements HttpClient {
   #closed = false;
 
   /** Use {@link openHttp}. */
-  constructor(options: HttpOptions, request: Transport["request"], agent: Agent) {
+  constructor(options: HttpOptions, transport: Transport) {
     const {
       connectTimeoutMs = CONNECT_TIMEOUT_MS,
       idleTimeoutMs = IDLE_TIMEOUT_MS,
@@ -111,7 +101,7 @@ export class Http implements HttpClient {
     this.#options = options;
     this.#service = options.service;
     const watch = new Watchdog(Math.min(connectTimeoutMs, idleTimeoutMs, requestTimeoutMs));
-    this.#wire = { request, agent, watch, connectTimeoutMs, idleTimeoutMs };
+    this.#wire = { transport, watch, connectTimeoutMs, idleTimeoutMs };
   }
 
   now(): number {
@@ -123,9 +113,8 @@ export class Http implements HttpClient {
   }
 
   text(request: HttpRequest, max = MAX_TEXT_BYTES): Promise<HttpText> {
-    return this.#run(request, async ({ status, message, body }, { attempts, ambiguous }, method) => {
+    return this.#run(request, async ({ status, headers, body }, { attempts, ambiguous }, method) => {
       const text = await body.text(max);
-      const { headers } = message;
       if (this.#service.isErrorBody?.(text))
         throw responseError(method, 500, this.#service.parseError(500, headers, text), undefined);
       return { status, headers, text, attempts, ambiguous: ambiguous };
@@ -134,7 +123,7 @@ export class Http implements HttpClient {
 
   close(): void {
     this.#closed = true;
-    this.#wire.agent.destroy();
+    this.#wire.transport.close();
   }
 
   async #run<T>(
@@ -174,8 +163,7 @@ export class Http implements HttpClient {
     };
   }
 
-  async #readError(sent: SignedRequest, { status, message, body }: Answer): Promise<FailedAttempt> {
-    const { headers } = message;
+  async #readError(sent: SignedRequest, { status, headers, body }: Answer): Promise<FailedAttempt> {
     // The status says more than a body that does not arrive.
     const text = await body.head(MAX_ERROR_BODY_BYTES).then(
       ({ data }) => data.toString("utf8"),
@@ -230,8 +218,8 @@ export class Http implements HttpClient {
   }
 }
 
-function responseOf({ status, message, body }: Answer, { attempts, ambiguous }: RequestProgress): HttpResponse {
-  return { status, headers: message.headers, body, attempts, ambiguous: ambiguous };
+function responseOf({ status, headers, body }: Answer, { attempts, ambiguous }: RequestProgress): HttpResponse {
+  return { status, headers, body, attempts, ambiguous: ambiguous };
 }
 
 function isAnswer(status: number, { accept, statuses }: HttpRequest): boolean {

@@ -1,17 +1,15 @@
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
-import { invalid } from "../../errors.js";
+import type { IncomingHttpHeaders } from "node:http";
 import { type BodyOwner, HttpBody } from "./body.js";
 import { HttpError, networkError } from "./errors.js";
+import type { BodySource, OutgoingRequest, ResponseListener, Transport } from "./transport.js";
 import type { SignedRequest } from "./types.js";
 
 /** Bytes of a large body passed to the socket at once; each pass counts as progress. */
 const SLICE = 256 * 1024;
-const HEADERS_LIMIT = 64 * 1024;
 
 /** The settings that all exchanges of one client share. */
-export interface Transport {
-  request(options: RequestOptions): ClientRequest;
-  agent: Agent;
+export interface Wire {
+  transport: Transport;
   watch: Watchdog;
   connectTimeoutMs: number;
   idleTimeoutMs: number;
@@ -19,7 +17,7 @@ export interface Transport {
 
 export interface Answer {
   status: number;
-  message: IncomingMessage;
+  headers: IncomingHttpHeaders;
   body: HttpBody;
 }
 
@@ -32,22 +30,22 @@ export interface ExchangeLimits {
 }
 
 /** Sends one request once. Rejects with HttpError, or with the reason of an abort, which also closes the connection. */
-export function exchange(wire: Transport, out: SignedRequest, limits: ExchangeLimits): Promise<Answer> {
+export function exchange(wire: Wire, out: SignedRequest, limits: ExchangeLimits): Promise<Answer> {
   return new Promise((resolve, reject) => new Exchange(wire, out, limits, resolve, reject).start());
 }
 
 /** One request and its response on a connection, until the last byte of the body. */
-class Exchange implements Watched, BodyOwner {
+class Exchange implements Watched, BodyOwner, ResponseListener {
   limit: number;
   slot = -1;
   /** `performance.now()` since which the reader waits for bytes. */
   #since = 0;
-  #request: ClientRequest | undefined;
+  #request: OutgoingRequest | undefined;
   #body: HttpBody | undefined;
   #over = false;
 
   constructor(
-    readonly wire: Transport,
+    readonly wire: Wire,
     readonly out: SignedRequest,
     readonly limits: ExchangeLimits,
     readonly resolve: (answer: Answer) => void,
@@ -57,16 +55,34 @@ class Exchange implements Watched, BodyOwner {
   }
 
   start(): void {
-    const request = this.#open();
+    const request = this.wire.transport.begin(this.out, this);
     this.#request = request;
-    // Waiting for one of the client's own connections does not count as an idle server.
-    request.on("socket", () => this.#wait(Math.min(this.wire.connectTimeoutMs, this.limits.idleTimeoutMs)));
-    request.on("response", (message) => this.#respond(message));
-    // Stays for the life of the connection: an error after the response must not be an uncaught one.
-    request.on("error", (error) => this.#broken(error));
     this.wire.watch.add(this);
     this.limits.signal?.addEventListener("abort", this, { once: true });
     this.#send(request);
+  }
+
+  assigned(): void {
+    // Waiting for one of the client's own connections does not count as an idle server.
+    this.#wait(Math.min(this.wire.connectTimeoutMs, this.limits.idleTimeoutMs));
+  }
+
+  responded(
+    status: number,
+    headers: IncomingHttpHeaders,
+    length: number | undefined,
+    source: BodySource,
+  ): HttpBody | undefined {
+    if (this.#over) return undefined;
+    this.quiet();
+    this.#body = new HttpBody(source, length, this);
+    this.resolve({ status, headers, body: this.#body });
+    return this.#body;
+  }
+
+  failed(error?: Error): void {
+    if (this.#body) this.#body.broken("reset");
+    else this.#fail(networkError(this.out.method, error));
   }
 
   waiting(): void {
@@ -113,22 +129,8 @@ class Exchange implements Watched, BodyOwner {
     this.limit = Math.min(this.#since + patience, this.limits.deadline);
   }
 
-  #open(): ClientRequest {
-    try {
-      return this.wire.request(optionsFor(this.wire.agent, this.out));
-    } catch (error) {
-      // Node refuses characters that no header or request line can carry, and names the header, not the value.
-      throw invalid((error as Error).message);
-    }
-  }
-
   #timeout(code: string, detail: string): HttpError {
     return new HttpError("timeout", this.out.method, 0, code, detail);
-  }
-
-  #broken(error: Error): void {
-    if (this.#body) this.#body.broken("reset");
-    else this.#fail(networkError(this.out.method, error));
   }
 
   #fail(error: unknown, now = false): void {
@@ -138,22 +140,14 @@ class Exchange implements Watched, BodyOwner {
     this.cut();
   }
 
-  #respond(message: IncomingMessage): void {
-    if (this.#over) return;
-    const status = message.statusCode ?? 0;
-    this.quiet();
-    this.#body = new HttpBody(message, promised(this.out.method, status, message), this);
-    this.resolve({ status, message, body: this.#body });
-  }
-
-  #send(request: ClientRequest): void {
+  #send(request: OutgoingRequest): void {
     const { body } = this.out;
     if (!body) request.end();
     else if (body instanceof Uint8Array && body.byteLength <= SLICE) request.end(body);
     else this.#feed(request, slices(body instanceof Uint8Array ? [body] : body));
   }
 
-  #feed(request: ClientRequest, rest: Iterator<Uint8Array>): void {
+  #feed(request: OutgoingRequest, rest: Iterator<Uint8Array>): void {
     const { done, value } = rest.next();
     if (this.#over || this.#body) return;
     this.waiting();
@@ -166,28 +160,6 @@ function* slices(pieces: readonly Uint8Array[]): Generator<Uint8Array, undefined
   for (const piece of pieces) {
     for (let at = 0; at < piece.byteLength; at += SLICE) yield piece.subarray(at, at + SLICE);
   }
-}
-
-/** Returns the length that the headers promise; a body that may not exist (HEAD, 204, 304) has none. */
-function promised(method: string, status: number, message: IncomingMessage): number | undefined {
-  if (method === "HEAD" || status === 204 || status === 304) return 0;
-  const length = message.headers["content-length"];
-  return length === undefined ? undefined : Number(length);
-}
-
-/** Returns only options that differ from the default, since Node copies them three times per request. */
-function optionsFor(agent: Agent, { method, origin, path, headers, body }: SignedRequest): RequestOptions {
-  // Node writes a flat list as it is, without a look-up and a check per header name.
-  const list = ["host", origin.host];
-  for (const name in headers) list.push(name, headers[name]!);
-  if (body) list.push("content-length", String(lengthOf(body)));
-  const { hostname: host, port } = origin;
-  return { agent, host, port, method, path, headers: list, maxHeaderSize: HEADERS_LIMIT } as RequestOptions;
-}
-
-function lengthOf(body: Uint8Array | readonly Uint8Array[]): number {
-  if (body instanceof Uint8Array) return body.byteLength;
-  return body.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
 /** A wait that must end by a point in time. */

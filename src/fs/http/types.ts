@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HttpBody } from "./body.js";
 import type { Explanation, HttpError } from "./errors.js";
+import type { Transport } from "./transport.js";
 
 export type { Explanation } from "./errors.js";
 
@@ -109,6 +110,8 @@ export interface HttpOptions {
   tls?: { ca?: string | Buffer | undefined; rejectUnauthorized?: boolean | undefined } | undefined;
   /** The source of `NODE_USE_ENV_PROXY` and the proxy variables that Node itself honours with it. */
   env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Opens the transport that is used instead of Node's own client, unless it is undefined. */
+  openSockets?: ((options: HttpOptions, maxSockets: number) => Promise<Transport> | undefined) | undefined;
   /** Returns a client that sends through this one, such as one that publishes its requests. */
   observe?: ((http: HttpClient) => HttpClient) | undefined;
 }

@@ -50,13 +50,13 @@ const STATUSES: Readonly<Record<AzureRequest["method"], readonly number[]>> = {
 export async function openServer(
   bucket: string,
   options: AzureOptions,
-  { env, observe }: Pick<DriverContext, "env" | "observe">,
+  { env, observe, openSockets }: Pick<DriverContext, "env" | "observe" | "openSockets">,
   token?: CachedAccessToken,
 ): Promise<Server> {
   const { account, endpoint, credentials, encryptionScope } = options;
   const origin = originOf(endpoint);
   const access = token ? tokenAccess(token) : await accessOf(account, credentials);
-  const http = await openHttp({ protocol: origin.protocol, service: azureService(access), env, observe });
+  const http = await openHttp({ protocol: origin.protocol, service: azureService(access), env, observe, openSockets });
   return new Server({ account, bucket, origin, access, http, encryption: scopeHeaders(encryptionScope) });
 }
 

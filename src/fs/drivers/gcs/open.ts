@@ -31,14 +31,14 @@ export async function openServer(
   return connect(endpoint, place, tokens, context, attempts);
 }
 
-type Connecting = Pick<DriverContext, "env" | "observe">;
+type Connecting = Pick<DriverContext, "env" | "observe" | "openSockets">;
 
 /** Opens the bucket at `endpoint` on this library's transport. */
 export async function connect(
   endpoint: string,
   place: ObjectLocation,
   tokens: Tokens,
-  { env, observe }: Connecting,
+  { env, observe, openSockets }: Connecting,
   maxAttempts?: number,
 ): Promise<Server> {
   const origin = originOf(endpoint);
@@ -48,7 +48,7 @@ export async function connect(
     // Only signed URLs contain a time here; a refused token says nothing about the clock.
     aboutTime: ({ code }) => code === "RequestTimeTooSkewed",
   };
-  const http = await openHttp({ protocol: origin.protocol, service, maxAttempts, env, observe });
+  const http = await openHttp({ protocol: origin.protocol, service, maxAttempts, env, observe, openSockets });
   return new Server(place, http, origin, tokens);
 }
 

@@ -44,7 +44,7 @@ export async function openBucket(
   const options: BucketOptions = {
     ...given,
     ...(name === "" && { addressing: "path" }),
-    transport: { ...given.transport, observe: shared.observe },
+    transport: { ...given.transport, observe: shared.observe, openSockets: shared.openSockets },
   };
   const opened = await bucketOf(name, options, keys, shared.env);
   const bucket = { ...opened, ...(options.endpoint !== undefined && { origin: originOf(options.endpoint) }) };
@@ -101,7 +101,7 @@ export interface BucketOptions extends Pick<S3Options, "provider" | "addressing"
   readonly checksums?: Bucket["checksums"];
   readonly transport?: Pick<
     HttpOptions,
-    "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls" | "observe"
+    "maxSockets" | "connectTimeoutMs" | "idleTimeoutMs" | "maxAttempts" | "tls" | "observe" | "openSockets"
   >;
 }
 
