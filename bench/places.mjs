@@ -22,6 +22,7 @@ const openers = {
   memory,
   file,
   minio,
+  "minio-tls": () => minio({ tls: true }),
   gcs,
   azure,
   "line-minio": () => farAway(minio),

@@ -23,7 +23,7 @@ export async function open({ bucket, s3, gcs, azure }) {
 
 const NO_CA = "trusts the public authorities only, and takes no certificate of one's own";
 
-function s3Operator(bucket, { endpoint, region, accessKey, secretKey }) {
+export function s3Operator(bucket, { endpoint, region, accessKey, secretKey }) {
   const keys = { access_key_id: accessKey, secret_access_key: secretKey };
   return new Operator("s3", {
     bucket,

@@ -1,13 +1,15 @@
 // Not a library but the line that none can cross: signed requests on node:http with nothing around them.
 import { createHmac, hash } from "node:crypto";
-import { Agent, request } from "node:http";
+import * as plain from "node:http";
+import * as secure from "node:https";
 
 const SIGNED = "host;x-amz-content-sha256;x-amz-date";
 const PART = 8 * 2 ** 20;
 const PARTS_AT_ONCE = 4;
 
 export async function open({ bucket, s3: { endpoint, region, accessKey, secretKey } }) {
-  const { host, hostname, port } = new URL(endpoint);
+  const { protocol, host, hostname, port } = new URL(endpoint);
+  const { Agent, request } = protocol === "https:" ? secure : plain;
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   const date = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}Z`;
   const steps = [date.slice(0, 8), region, "s3", "aws4_request"];

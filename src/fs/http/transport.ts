@@ -61,7 +61,9 @@ export type ResponseMessage = Readable & Pick<IncomingMessage, "statusCode" | "h
 /** Hands a response and its bytes to a listener. */
 export function respond(listener: ResponseListener, method: string, message: ResponseMessage): void {
   const { statusCode: status = 0, headers } = message;
-  const length = promised(method, status, headers);
+  const promised = headers["content-length"];
+  let length = promised ? Number(promised) : undefined;
+  if (method === "HEAD" || status === 204 || status === 304) length = 0;
   const body = listener.responded(status, headers, length, message);
   // Nearly all responses to requests other than reads have no body, which needs no events.
   if (length === 0) {
@@ -74,13 +76,6 @@ export function respond(listener: ResponseListener, method: string, message: Res
     .on("end", () => body?.end())
     // After every error too, which Node does not throw without a listener.
     .on("close", () => listener.failed());
-}
-
-/** Returns the length that the headers promise; a body that may not exist (HEAD, 204, 304) has none. */
-function promised(method: string, status: number, headers: IncomingHttpHeaders): number | undefined {
-  if (method === "HEAD" || status === 204 || status === 304) return 0;
-  const length = headers["content-length"];
-  return length === undefined ? undefined : Number(length);
 }
 
 /** Returns names and values in turn: Node writes a flat list as it is, without a look-up and a check per name. */
