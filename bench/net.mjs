@@ -1,6 +1,7 @@
 /**
  * What sockets of our own save: stowage on them and on Node's client, beside peers, on MinIO and on MinIO with TLS, per
- * second of processor time; rounds take turns. `node bench/net.mjs [rounds]`, after npm run build.
+ * second of processor time; rounds take turns. `node bench/net.mjs [rounds] [words]`, after npm run build; with words
+ * only scenarios whose name has one of them, as in `minio-get,minio-put`.
  */
 import { loadavg } from "node:os";
 import { measure } from "./measure.mjs";
@@ -23,8 +24,8 @@ const scenarios = [
 
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 installPeers();
-const [rounds = "5"] = process.argv.slice(2);
-for (const scenario of scenarios) {
+const [rounds = "5", words = ""] = process.argv.slice(2);
+for (const scenario of scenarios.filter(({ name }) => words.split(",").some((word) => name.includes(word)))) {
   const place = await openPlace(scenario.store);
   const subject = await openStowage(place.target);
   await seed(subject, scenario);
