@@ -1,33 +1,10 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { HttpBody } from "./body.js";
 import type { Explanation, HttpError } from "./errors.js";
-import type { Transport } from "./transport.js";
+import type { SignedRequest, Transport } from "./transport.js";
 
 export type { Explanation } from "./errors.js";
-
-/** The origin of requests to one endpoint; created once by `originOf`, not per request. */
-export interface Origin {
-  protocol: "http:" | "https:";
-  hostname: string;
-  /** The scheme's default port if omitted. */
-  port: number | undefined;
-  /** The value of the `Host` header, with the port unless it is the scheme's default. */
-  host: string;
-  /** The endpoint's own path, which the driver puts before every request path: `` or `/some/path`. */
-  base: string;
-}
-
-/** One attempt of a request, built and signed. */
-export interface SignedRequest {
-  method: string;
-  origin: Origin;
-  /** Path and query exactly as sent: percent-encoded, starting with `/`. */
-  path: string;
-  /** Without `host` and `content-length`, which the transport adds. */
-  headers: Readonly<Record<string, string>>;
-  /** Sent with its length; PUT and POST without content send an empty one. A body may have several pieces. */
-  body?: Uint8Array | readonly Uint8Array[] | undefined;
-}
+export type { Origin, SignedRequest } from "./transport.js";
 
 export interface HttpRequest {
   /** Builds and signs one attempt, on each attempt anew; `now` is milliseconds since 1970 by the server's clock. */
