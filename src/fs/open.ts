@@ -6,7 +6,7 @@ import type { ConnectionSource } from "../connections/index.js";
 import { checkOptions, invalid, type OptionNames } from "../errors.js";
 import type { Driver, DriverContext, DriverFactory, ObjectDriver, OpenDriver } from "./driver/driver.js";
 import { observed } from "./driver/observed-http.js";
-import { openSockets } from "./http/sockets.js";
+import { openSockets } from "./driver/sockets.js";
 import { Objects } from "./objects.js";
 import { ObservedStorage } from "./observed-storage.js";
 import type { StorageContext } from "./registry.js";
