@@ -8,7 +8,7 @@ import type { HttpOptions, Origin, SignedRequest } from "./types.js";
 type Tls = typeof import("node:tls");
 
 /**
- * Opens connections on bare sockets, which cost less than half of Node's client. Returns undefined if requests are to go
+ * Opens connections on bare sockets, which cost less than Node's client. Returns undefined if requests are to go
  * through a proxy, which only Node's client knows.
  */
 export function openSockets(options: HttpOptions, maxSockets: number): Promise<Transport> | undefined {
