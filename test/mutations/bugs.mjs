@@ -1064,8 +1064,8 @@ export const bugs = [
   {
     name: "a recursive delete takes siblings along",
     file: "src/fs/delete-tree.ts",
-    find: 'return driver.list(key === "" ? "" :',
-    replace: "return driver.list(key !== undefined ? key :",
+    find: 'return listParallel(driver, key === "" ? "" :',
+    replace: "return listParallel(driver, key !== undefined ? key :",
     tests: ["test/unit/fs/storage.test.ts"],
   },
   {
