@@ -6,8 +6,10 @@ import { type KeyRange, KeyStatistics } from "./key-ranges.js";
 
 /** Requests in flight: at first, and at most. */
 const [FIRST, MOST] = [4, 12];
-/** Pages that are listed one after the other: the latest of them shows how long one takes by itself. */
-const ALONE = 2;
+/** Entries of a full page. */
+const FULL_PAGE = 1000;
+/** Pages that are listed one after the other; all but the first show how long one takes by itself. */
+const ALONE = 4;
 /** The share of a request's own rate that it must keep among others, so that it pays for pages that are fetched twice. */
 const WORTHWHILE = 0.5;
 /**
@@ -25,7 +27,7 @@ type Page = readonly DriverListEntry[];
 type Pages = AsyncGenerator<Page, void, undefined>;
 
 /**
- * Yields the pages of `driver.list`. Behind the second page, up to twelve ranges of keys are listed at once as long as
+ * Yields the pages of `driver.list`. Behind the fourth page, up to twelve ranges of keys are listed at once as long as
  * that pays, so that a line with long round trips is used better. Every key comes once: with `ordered` in the order of keys, otherwise as it
  * arrives. Listings of one directory, of versions, with a limit, or of a store that cannot begin at any key remain one
  * request after the other.
@@ -81,16 +83,17 @@ function laneOf(after: string, last: string | undefined): Lane {
 class PageRate {
   limit = 1;
   #pages = 0;
-  #alone = 0;
+  #alone = Number.POSITIVE_INFINITY;
   #sum = 0;
   #count = 0;
 
-  /** Takes the milliseconds that a page took, and the limit when it was asked for. */
-  add(ms: number, limit: number): void {
+  /** Takes the milliseconds and the entries of a page, and the limit when it was asked for. */
+  add(ms: number, entries: number, limit: number): void {
     this.#pages += 1;
-    if (this.#pages === ALONE) this.#alone = ms;
-    if (this.#pages === ALONE) this.limit = FIRST;
-    if (this.#pages <= ALONE || limit !== this.limit || limit === 1) return;
+    // The first one may wait for a connection, and a short one is mostly the last.
+    if (this.#pages > 1 && this.#pages <= ALONE) this.#alone = Math.min(this.#alone, ms);
+    if (this.#pages === ALONE && entries >= FULL_PAGE) this.limit = FIRST;
+    if (limit !== this.limit || limit === 1) return;
     this.#sum += ms;
     this.#count += 1;
     if (this.#count < limit) return;
@@ -224,7 +227,7 @@ class Ranges {
       .then(
         ({ done, value }) => {
           if (done) return this.#endAt(lane);
-          this.#rate.add(this.now() - start, limit);
+          this.#rate.add(this.now() - start, value.length, limit);
           this.#add(lane, value);
         },
         (reason: unknown) => {

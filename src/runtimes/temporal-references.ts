@@ -133,7 +133,7 @@ class Reader {
     for await (const page of this.#pages(method, size)) {
       const entries = messagesOf(page, field);
       const all: FoundReference[] = [];
-      await forEachConcurrent(iterated(entries), { concurrency: CONCURRENCY, signal: this.#signal }, async (info) => {
+      await forEachConcurrent(entries, { concurrency: CONCURRENCY, signal: this.#signal }, async (info) => {
         all.push(...(await read(info)).values());
       });
       yield* all;
@@ -235,10 +235,6 @@ const EVERYTHING = {
 
 /** One of them is in every claim that names an object; a driver of other stores has other fields. */
 const FIELDS = ["bucket", "key", "object", "object_name"];
-
-async function* iterated<T>(items: readonly T[]): AsyncGenerator<T, void, undefined> {
-  yield* items;
-}
 
 /** Appends all payloads of a message, wherever it has them: a later version has them in other fields too. */
 function payloadsIn(value: unknown, payloads: Payload[]): Payload[] {

@@ -169,10 +169,13 @@ describe.each([true, false])("with ordered: %s", (ordered) => {
     expect(counts.open).toBe(0);
   });
 
-  test("a listing of one page is one request, and the first page waits for no other request", async () => {
+  test("a listing of up to four pages costs these, and the first page waits for no other request", async () => {
     const short = storeOf(Array.from({ length: 999 }, (_, i) => `p/${number(i)}`));
     await keysOf(listParallel(short.driver, "p/", OPTIONS, { ordered, now: short.now }));
     expect(short.counts.requests).toBe(1);
+    const four = storeOf(Array.from({ length: 3999 }, (_, i) => `p/${number(i)}`));
+    await keysOf(listParallel(four.driver, "p/", OPTIONS, { ordered, now: four.now }));
+    expect(four.counts.requests).toBe(4);
     const long = storeOf(Array.from({ length: 50_000 }, (_, i) => `p/${number(i)}`));
     for await (const _ of listParallel(long.driver, "p/", OPTIONS, { ordered, now: long.now })) break;
     expect(long.counts.requests).toBe(1);
