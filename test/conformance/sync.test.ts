@@ -17,6 +17,15 @@ const SERVERS: [ServerName, string][] = [
 /** Small files of the MinIO test, in no full pages, after which it has another; the other servers have a few. */
 const MANY = 10_050;
 
+/** A listing of more than four pages may be divided, and then some pages come twice. */
+function expectListings(operations: Record<string, number>, count: number): void {
+  const { list = 0, ...others } = operations;
+  const pages = Math.ceil(count / 1000);
+  expect(others).toEqual({});
+  expect(list).toBeGreaterThanOrEqual(pages);
+  expect(list).toBeLessThanOrEqual(pages > 4 ? 2 * pages : pages);
+}
+
 for (const [name, scheme] of SERVERS) {
   await describeOn(name, `sync with ${scheme}`, (server) => {
     const bucket = useBucket(server);
@@ -49,7 +58,7 @@ for (const [name, scheme] of SERVERS) {
       expect(await storage.sync(from, to, { concurrency: 32 })).toMatchObject({ copied: count, deleted: 0 });
       proxy.clear();
       expect(await storage.sync(from, to)).toMatchObject({ copied: 0, unchanged: count });
-      expect(proxy.operations()).toEqual({ list: Math.ceil(count / 1000) });
+      expectListings(proxy.operations(), count);
 
       await writeFile(join(folder, "up", names[0]!), "changed");
       await rm(join(folder, "up", names[1]!));
@@ -63,7 +72,7 @@ for (const [name, scheme] of SERVERS) {
       expect(down.copied).toBe(count / 10);
       proxy.clear();
       expect(await storage.sync(to, `file://${folder}/down`, part)).toMatchObject({ copied: 0, unchanged: count / 10 });
-      expect(proxy.operations()).toEqual({ list: Math.ceil((count - 1) / 1000) });
+      expectListings(proxy.operations(), count - 1);
       expect(await storage.sync(from, to, { checksum: true, include: ["1/*"] })).toMatchObject({ copied: 0 });
     });
   });
