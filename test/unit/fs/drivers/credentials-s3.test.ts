@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import * as sdk from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { pause } from "../../../../src/concurrency.js";
 import type { ConnectionInput } from "../../../../src/connections/index.js";
 import type { Storage } from "../../../../src/fs/storage.js";
 import { openStorage } from "../../../../src/open.js";
@@ -254,7 +255,19 @@ describe.skipIf(!minio && !process.env.CI)("S3 web identities, by an OpenID prov
     const client = await s3Client(server);
     await client.send(new sdk.CreateBucketCommand({ Bucket: "web" }));
     client.destroy();
+    // MinIO says that it is ready before it has its roles.
+    for (let tries = 0; tries < 200 && (await isRoleUnknown()); tries++) await pause(50, undefined);
   });
+  async function isRoleUnknown(): Promise<boolean> {
+    const query = {
+      Action: "AssumeRoleWithWebIdentity",
+      Version: "2011-06-15",
+      RoleArn: arn,
+      WebIdentityToken: "none",
+    };
+    const answer = await fetch(`${server.endpoint}/?${new URLSearchParams(query)}`, { method: "POST" });
+    return (await answer.text()).includes("is not defined");
+  }
   afterAll(async () => {
     await proxy.close();
     await stop();
