@@ -44,41 +44,49 @@ async function sizeOf(code: string): Promise<number> {
   return outputFiles[0]!.contents.byteLength;
 }
 
+/** Milliseconds: loading the library of any one cloud takes more on the machines of the tests. */
+const LEAST_OF_AN_SDK_MS = 90;
+
 /** Tells how much processor time the process has used, which the load of the machine disturbs least. */
 const TOLD = `data:text/javascript,process.on("exit", () => {
   const { user, system } = process.cpuUsage();
   console.log("CPU " + (user + system) / 1000);
 })`;
 
-/** Milliseconds of processor time of a bundle that only says what it holds: the least of ten runs. */
-async function starting(bundle: string): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < 10; i++) {
-    const output = await worker.node("--import", TOLD, bundle, "--airflow-metadata");
-    times.push(Number(/^CPU (.*)$/m.exec(output)![1]));
-  }
-  return Math.min(...times);
+/**
+ * Milliseconds of processor time of bundles that only say what they hold: the least of ten runs each, which take turns,
+ * so that what else the machine does falls on all alike.
+ */
+async function starting(...bundles: string[]): Promise<number[]> {
+  const least = bundles.map(() => Number.POSITIVE_INFINITY);
+  for (let i = 0; i < 10; i++)
+    for (const [index, bundle] of bundles.entries()) {
+      const output = await worker.node("--import", TOLD, bundle, "--airflow-metadata");
+      least[index] = Math.min(least[index]!, Number(/^CPU (.*)$/m.exec(output)![1]));
+    }
+  return least;
 }
 
 describe("with static keys", () => {
   test("the bundle is small, starts fast, and needs no package beside it", async () => {
     const [bare, ours] = [await packed("bare"), await packed("static")];
-    const started = { bare: await starting(bare), stowage: await starting(ours) };
+    const [alone, together] = (await starting(bare, ours)) as [number, number];
     const adapter = await sizeOf('export { withObjectStorage } from "stowage/airflow"');
     console.table({
       "bundle, bytes": { "SDK alone": (await stat(bare)).size, "with stowage": (await stat(ours)).size },
       "stowage's part minified, bytes": { "with stowage": adapter },
       "start and load, ms of processor time": {
-        "SDK alone": Math.round(started.bare),
-        "with stowage": Math.round(started.stowage),
+        "SDK alone": Math.round(alone),
+        "with stowage": Math.round(together),
       },
     });
     expect(adapter).toBeLessThan(sizes["Airflow, everything"]);
-    expect(started.stowage - started.bare).toBeLessThan(60);
+    expect(together - alone).toBeLessThan(LEAST_OF_AN_SDK_MS);
   });
   test("a bundle of named parts has less than 100 KB and starts as fast", async () => {
     const [bare, ours] = [await packed("bare"), await packed("lean")];
-    const more = (await starting(ours)) - (await starting(bare));
+    const [alone, together] = (await starting(bare, ours)) as [number, number];
+    const more = together - alone;
     const names =
       'import { withObjectStorage } from "stowage/airflow/lean"; import { s3Objects } from "stowage/s3/keys";';
     const keys = '{ accessKeyId: "id", secretAccessKey: "secret" }';
@@ -87,7 +95,7 @@ describe("with static keys", () => {
     );
     console.log(`named parts: ${size} bytes minified, ${Math.round(more)} ms of processor time over the SDK alone`);
     expect(size).toBeLessThan(100_000);
-    expect(more).toBeLessThan(60);
+    expect(more).toBeLessThan(LEAST_OF_AN_SDK_MS);
   });
 });
 
