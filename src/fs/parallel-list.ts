@@ -28,9 +28,9 @@ type Pages = AsyncGenerator<Page, void, undefined>;
 
 /**
  * Yields the pages of `driver.list`. Behind the fourth page, up to twelve ranges of keys are listed at once as long as
- * that pays, so that a line with long round trips is used better. Every key comes once: with `ordered` in the order of keys, otherwise as it
- * arrives. Listings of one directory, of versions, with a limit, or of a store that cannot begin at any key remain one
- * request after the other.
+ * that pays, so that a line with long round trips is used better. Every key comes once: with `ordered` in the order of
+ * keys, otherwise as it arrives. Listings of one directory, of versions, with a limit, or of a store that cannot begin at
+ * any key remain one request after the other.
  */
 export function listParallel(
   driver: Lister,
@@ -82,17 +82,18 @@ function laneOf(after: string, last: string | undefined): Lane {
 /** How many requests are in flight, and whether more of them bring more. */
 class PageRate {
   limit = 1;
-  #pages = 0;
+  /** The number of pages so far. */
+  pages = 0;
   #alone = Number.POSITIVE_INFINITY;
   #sum = 0;
   #count = 0;
 
   /** Takes the milliseconds and the entries of a page, and the limit when it was asked for. */
   add(ms: number, entries: number, limit: number): void {
-    this.#pages += 1;
+    this.pages += 1;
     // The first one may wait for a connection, and a short one is mostly the last.
-    if (this.#pages > 1 && this.#pages <= ALONE) this.#alone = Math.min(this.#alone, ms);
-    if (this.#pages === ALONE && entries >= FULL_PAGE) this.limit = FIRST;
+    if (this.pages > 1 && this.pages <= ALONE) this.#alone = Math.min(this.#alone, ms);
+    if (this.pages === ALONE && entries >= FULL_PAGE) this.limit = FIRST;
     if (limit !== this.limit || limit === 1) return;
     this.#sum += ms;
     this.#count += 1;
@@ -109,7 +110,6 @@ class Ranges {
   /** In the order of their keys. At most one has not begun: the rest. */
   readonly #lanes: Lane[] = [];
   readonly #keys: KeyStatistics;
-  #listed = 0;
   #divisions = 0;
   readonly #rate = new PageRate();
   #failure: { reason: unknown } | undefined;
@@ -158,8 +158,7 @@ class Ranges {
     for (let index = 0; index < this.#lanes.length; ) {
       const lane = this.#lanes[index]!;
       const page = lane.pages.shift();
-      if (page && page.length > 0) return page;
-      if (page) continue;
+      if (page) return page;
       if (lane.isDone) this.#lanes.splice(index, 1);
       else if (this.ordered) return undefined;
       else index += 1;
@@ -174,7 +173,7 @@ class Ranges {
     for (const [index, lane] of this.#lanes.entries()) {
       if (running >= this.#rate.limit) return;
       // The consumer waits for the first one, whatever the others hold.
-      if (room <= 0 && index > 0) return;
+      if (room <= 0 && index > 0) break;
       if (lane.running || lane.isDone || !lane.source) continue;
       void this.#advance(lane);
       running += 1;
@@ -208,7 +207,7 @@ class Ranges {
   /** Ends a range earlier, and returns the rest of it as another one. */
   #divide(lane: Lane): Lane | undefined {
     const pages = this.ordered ? PAGES_PER_RANGE.ordered : PAGES_PER_RANGE.unordered;
-    if (this.#divisions >= FREE_DIVISIONS + (2 * this.#listed) / pages) return undefined;
+    if (this.#divisions >= FREE_DIVISIONS + (2 * this.#rate.pages) / pages) return undefined;
     const key = this.#keys.divide(lane, pages);
     if (key === undefined || byUtf8(key, lane.after) <= 0 || (lane.last !== undefined && byUtf8(key, lane.last) >= 0))
       return undefined;
@@ -241,14 +240,14 @@ class Ranges {
   }
 
   #add(lane: Lane, page: Page): void {
-    this.#listed += 1;
     lane.listed += 1;
     const last = page.at(-1)!.key;
     this.#keys.add(page[0]!.key, page[page.length >> 1]!.key, last);
     lane.after = last;
     // It goes on into what nobody else has begun.
     while (isAtEnd(lane) && this.#extend(lane));
-    lane.pages.push(isPast(last, lane) ? page.filter(({ key }) => !isPast(key, lane)) : page);
+    const own = isPast(last, lane) ? page.filter(({ key }) => !isPast(key, lane)) : page;
+    if (own.length > 0) lane.pages.push(own);
     if (isAtEnd(lane)) this.#close(lane);
   }
 
