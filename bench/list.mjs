@@ -83,7 +83,7 @@ async function listed(name, endpoint) {
 
 async function withStowage(endpoint, options) {
   const { openStorage } = await import("../dist/index.js");
-  const extra = { endpoint_url: endpoint, region_name: "us-east-1", provider: "generic" };
+  const extra = { endpoint_url: endpoint, region_name: "us-east-1", provider: "minio" };
   const it = { type: "aws", login: KEYS.accessKeyId, password: KEYS.secretAccessKey, extra };
   const storage = openStorage({ env: {}, connections: { it } });
   const counted = await counting(storage.list("s3://it@bucket/p", { recursive: true, ...options }));

@@ -82,8 +82,8 @@ export interface ListOptions extends Abortable {
   /** Lists every version of every object, newest first per key. Throws `Unsupported` without versioning. */
   versions?: boolean | undefined;
   /**
-   * Whether entries come in the order of their keys. Without it, `recursive` listings of many objects on S3 and GCS need
-   * less time, since nothing waits for its turn. `byPage` needs the order. @default true
+   * Whether entries come in the order of their keys. Without it, `recursive` listings of many objects on Amazon S3, MinIO
+   * and GCS need less time, since nothing waits for its turn. `byPage` needs the order. @default true
    */
   ordered?: boolean | undefined;
   /** The maximum number of entries, 1 or more. Pages say whether others follow. @default all */

@@ -191,3 +191,22 @@ describe("JSON that is something else", () => {
     expect(await codeOf(subject, subject.write("k", "x"))).toBe("CommitUnknown");
   });
 });
+
+test.each([true, false])("a server that walks folders has all its keys listed, with ordered: %s", async (ordered) => {
+  // In the order of keys, d/a-b comes before d/a/0000.
+  const walked = [...Array.from({ length: 9000 }, (_, i) => `d/a/${String(i).padStart(4, "0")}`), "d/a-b"];
+  const [s3] = LISTING_CLOUDS;
+  const { endpoint } = await hostile(({ url: { searchParams } }) => {
+    const after = searchParams.get("start-after");
+    const from = Number(searchParams.get("continuation-token") ?? 0);
+    const rows = walked.filter((key) => after === null || key > after).map((key) => ({ key }));
+    const next = from + 1000 < rows.length ? { next: String(from + 1000) } : {};
+    return s3!.listing({ rows: rows.slice(from, from + 1000), ...next });
+  });
+  const extra = { endpoint_url: endpoint, provider: "versitygw", region_name: "us-east-1" };
+  const connections = { it: { type: "aws", login: "user", password: "secret", extra } };
+  await using storage = openStorage({ env: {}, connections });
+  const found = new Set<string>();
+  for await (const { key } of storage.list("s3://it@bucket/d", { recursive: true, ordered })) found.add(key);
+  expect(found.size).toBe(walked.length);
+});

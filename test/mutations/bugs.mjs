@@ -1039,6 +1039,14 @@ export const bugs = [
     only: "any keys|100,000 keys",
   },
   {
+    name: "a listing of a server with an order of its own is divided",
+    file: "src/fs/drivers/s3/driver.ts",
+    find: " && (bucket.profile === AMAZON || bucket.profile === profiles.minio)",
+    replace: "",
+    tests: ["test/hostile/listings.test.ts"],
+    only: "walks folders",
+  },
+  {
     name: "pages of a listing come as they arrive",
     file: "src/fs/parallel-list.ts",
     find: "else if (this.ordered) return undefined;",

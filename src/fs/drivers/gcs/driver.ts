@@ -26,7 +26,7 @@ export function gcsDriver(server: Server, shared: DriverContext): Driver {
     },
     stat: (key, options) => statObject(server, key, options),
     list: (prefix, options) => listObjects(server, prefix, options),
-    startsAnywhere: true,
+    startsAnywhere: server.place.google,
     read: (key, options) => readObject(server, key, options),
     readLast: (key, last, options) => readLast(server, key, last, options),
     write: async (key, body, options) => {

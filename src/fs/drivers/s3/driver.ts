@@ -78,7 +78,8 @@ export function s3Driver(of: Bucket, shared: DriverContext, more: OfClient): Dri
     setAttributes: (key, attributes, options) => setAttributes(bucket, key, attributes, options),
     readLast: (key, last, options) => readLast(bucket, key, last, options),
     list: (prefix, options) => list(bucket, prefix, options),
-    startsAnywhere: bucket.ordered !== false,
+    // Servers that walk folders have an order of their own; a range would end where it passes the next one.
+    startsAnywhere: bucket.ordered !== false && (bucket.profile === AMAZON || bucket.profile === profiles.minio),
     copy: (from, to, options) => copy({ from, to: bucket, key: to }, options),
     delete: (objects, { signal }) => remove(bucket, objects, signal),
     ...(bucket.profile === AMAZON && {
