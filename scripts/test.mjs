@@ -12,7 +12,10 @@ import { finished } from "node:stream/promises";
 import { leaksIn } from "./secret-scan.mjs";
 import { stages } from "./stages.mjs";
 
-/** @typedef {{ passed: number, failed: number, skipped: string[] }} Outcome */
+/**
+ * `failures` names what failed, as far as the stage names its tests.
+ * @typedef {{ passed: number, failed: number, skipped: string[], failures: string[] }} Outcome
+ */
 
 const ROOT = resolve(import.meta.dirname, "..");
 const MINUTE = 60_000;
@@ -36,9 +39,18 @@ function countedReport(report, code) {
   const tests = report.testResults.flatMap((/** @type {any} */ file) => file.assertionResults);
   const of = (/** @type {string} */ status) => tests.filter((/** @type {any} */ test) => test.status === status);
   const broken = report.testResults.filter((/** @type {any} */ file) => file.status === "failed" && !hasFailure(file));
-  const failed = of("failed").length + broken.length;
+  const failures = [
+    ...of("failed").map((test) => `${test.fullName}: ${firstLine(test.failureMessages[0])}`),
+    ...broken.map((/** @type {any} */ file) => `${file.name}: ${firstLine(file.message)}`),
+  ];
+  if (code !== 0 && failures.length === 0) failures.push(`no test failed, but vitest ended with ${code}`);
   const skipped = [...of("pending"), ...of("skipped"), ...of("todo")].map((test) => test.fullName);
-  return { passed: of("passed").length, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
+  return { passed: of("passed").length, failed: failures.length, skipped, failures };
+}
+
+/** @param {string | undefined} message */
+function firstLine(message) {
+  return (message ?? "").split("\n")[0]?.slice(0, 300);
 }
 
 /** A test file that failed to load has no failed test, but has failed. @param {any} file */
@@ -52,20 +64,24 @@ async function commandStage(stage, run) {
   const lines = output.split("\n");
   const reasons = lines.filter((line) => line.startsWith("SKIPPED:")).map((line) => line.slice(8).trim());
   const count = lines.map((line) => /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line)).findLast(Boolean);
-  if (!count)
-    return { passed: code === 0 && reasons.length === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: reasons };
-  const failed = Number(count[2]) || (code === 0 ? 0 : 1);
+  const failures = code === 0 ? [] : [`${stage.command?.join(" ")} ended with ${code}`];
+  if (!count) {
+    const passed = code === 0 && reasons.length === 0 ? 1 : 0;
+    return { passed, failed: failures.length, skipped: reasons, failures };
+  }
+  const failed = Number(count[2]) || failures.length;
   const unnamed = Math.max(0, Number(count[3] ?? 0) - reasons.length);
-  return { passed: Number(count[1]), failed, skipped: [...reasons, ...Array(unnamed).fill(stage.name)] };
+  return { passed: Number(count[1]), failed, skipped: [...reasons, ...Array(unnamed).fill(stage.name)], failures };
 }
 
 /** Searches the output of all other stages for their secrets. @param {string} run @returns {Promise<Outcome>} */
 async function secretScan(run) {
   const { secrets, files, leaks } = await leaksIn(run);
-  for (const leak of leaks) console.log(`secret found in ${leak}`);
+  const failures = leaks.map((leak) => `secret found in ${leak}`);
+  for (const failure of failures) console.log(failure);
   console.log(`searched ${files} files of this run for ${secrets} secrets`);
   const blind = secrets === 0 ? ["the other stages used no secret of their own"] : [];
-  return { passed: leaks.length === 0 && secrets > 0 ? 1 : 0, failed: leaks.length, skipped: blind };
+  return { passed: leaks.length === 0 && secrets > 0 ? 1 : 0, failed: leaks.length, skipped: blind, failures };
 }
 
 /**
@@ -134,6 +150,9 @@ function summary(results) {
   for (const { name, outcome } of results) {
     for (const reason of outcome.skipped) console.log(`skipped in ${name}: ${reason}`);
   }
+  for (const { name, outcome } of results) {
+    for (const failure of outcome.failures) console.log(`failed in ${name}: ${failure}`);
+  }
   const sum = (/** @type {(outcome: Outcome) => number} */ of) =>
     results.reduce((n, { outcome }) => n + of(outcome), 0);
   const [passed, failed, skipped] = [sum((o) => o.passed), sum((o) => o.failed), sum((o) => o.skipped.length)];
@@ -147,20 +166,17 @@ await chmod(run, 0o711);
 for (const folder of ["bin", "logs", "reports", "tmp"]) await mkdir(join(run, folder));
 await symlink(process.execPath, join(run, "bin", "node"));
 const results = [];
-/** Reasons why stages ended before reporting results. @type {string[]} */
-const problems = [];
 for (const stage of chosen(process.argv.slice(2))) {
   console.log(`\n=== ${stage.name}`);
   const begun = Date.now();
   const outcome = await outcomeOf(stage, run).catch((error) => {
     console.error(error);
-    problems.push(error instanceof Error ? error.message : String(error));
-    return { passed: 0, failed: 1, skipped: [] };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { passed: 0, failed: 1, skipped: [], failures: [reason] };
   });
   results.push({ name: stage.name, seconds: Math.round((Date.now() - begun) / 1000), outcome });
 }
 console.log("");
-for (const problem of problems) console.log(problem);
 const failed = summary(results);
 await rm(run, { recursive: true, force: true });
 process.exitCode = failed > 0 ? 1 : 0;
