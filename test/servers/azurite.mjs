@@ -1,5 +1,5 @@
 /** An Azure Blob server: the one that the environment names, or Azurite as a process. */
-import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { noted, secretKey } from "../support/test-secrets.mjs";
 import { startProcess } from "./process.mjs";
 
@@ -23,7 +23,7 @@ const KEY_BYTES = 64;
 export async function startAzurite() {
   const external = process.env.STOWAGE_TEST_AZURE_CONNECTION_STRING;
   if (external) return described(external, true, async () => {});
-  const command = createRequire(import.meta.url).resolve("azurite/dist/src/blob/main.js");
+  const command = fileURLToPath(new URL("azurite-main.mjs", import.meta.url));
   const accountKey = secretKey(KEY_BYTES);
   const running = await startProcess({
     name: "azurite",

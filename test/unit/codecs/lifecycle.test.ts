@@ -73,7 +73,7 @@ describe.each(codecs.names)("%s", (name) => {
       setTimeout(() => abort.abort(reason), 20);
       const start = performance.now();
       await expect(reading).rejects.toBe(reason);
-      expect(performance.now() - start).toBeLessThan(500);
+      expect(performance.now() - start).toBeLessThan(5000);
     });
 
     it("rejects when the signal was aborted before", async () => {
