@@ -15,7 +15,7 @@ const SERVERS: [ServerName, string][] = [
   ["azurite", "abfs"],
 ];
 /** Small files of the MinIO test, in no full pages, after which it has another; the other servers have a few. */
-const MANY = 10_050;
+const MANY = 5_050;
 
 /** A listing of more than four pages may be divided, and then some pages come twice. */
 function expectListings(operations: Record<string, number>, count: number): void {
@@ -44,7 +44,7 @@ for (const [name, scheme] of SERVERS) {
     });
 
     test("up, down, unchanged and changed; an unchanged tree costs only the listings", {
-      timeout: 120_000,
+      timeout: 300_000,
     }, async () => {
       const count = name === "minio" ? MANY : 20;
       const names = Array.from({ length: count }, (_, n) => `${n % 10}/${n}`);
@@ -55,8 +55,10 @@ for (const [name, scheme] of SERVERS) {
         await utimes(join(folder, "up", one), longAgo, longAgo);
       });
       const [from, to] = [`file://${folder}/up`, `${scheme}://it@${bucket().name}/tree`];
-      expect(await storage.sync(from, to, { concurrency: 32 })).toMatchObject({ copied: count, deleted: 0 });
-      proxy.clear();
+      // Without the proxy, whose work is as much as the transfer's.
+      const direct = openStorage({ connections: { it: server.connection }, env: {} });
+      expect(await direct.sync(from, to)).toMatchObject({ copied: count, deleted: 0 });
+      await direct.close();
       expect(await storage.sync(from, to)).toMatchObject({ copied: 0, unchanged: count });
       expectListings(proxy.operations(), count);
 
