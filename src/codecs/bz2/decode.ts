@@ -149,7 +149,7 @@ class Bits {
 }
 
 /** Steps of a loop between two looks at the clock. */
-const STRETCH = 200_000;
+const STRETCH = 50_000;
 
 /** The inverse Burrows-Wheeler transform of a block, and the runs that were folded before it. */
 class Inverse {

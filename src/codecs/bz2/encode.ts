@@ -146,7 +146,7 @@ class BlockBuilder {
 }
 
 /** Steps of a loop between two looks at the clock. */
-const SORT_STRETCH = 100_000;
+const SORT_STRETCH = 25_000;
 
 /**
  * The Burrows-Wheeler transform of `block` into `out`: the last bytes of its sorted rotations. Returns the rank of the

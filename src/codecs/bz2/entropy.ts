@@ -7,16 +7,16 @@ const ROUNDS = 4;
 const FOREIGN = 15;
 
 /** Steps of a loop between two looks at the clock. */
-const STRETCH = 50_000;
+const STRETCH = 25_000;
 
 /** A block as symbols: move-to-front, runs of the front as numbers in base two. */
 export class Symbols {
   length = 0;
-  /** How many different symbols there can be. */
-  readonly kinds: number;
+  /** How many different symbols there can be; known once they are made. */
+  kinds = 0;
   readonly used = new Uint8Array(256);
   readonly #block: Uint8Array;
-  readonly #recent: Uint8Array;
+  #recent = new Uint8Array(0);
   #run = 0;
 
   /** `list` is room for one symbol more than the block has bytes. */
@@ -25,14 +25,17 @@ export class Symbols {
     readonly list: Uint16Array,
   ) {
     this.#block = block;
-    for (let at = 0; at < block.byteLength; at++) this.used[block[at]!] = 1;
-    this.#recent = Uint8Array.from([...this.used.keys()].filter((byte) => this.used[byte]));
-    this.kinds = this.#recent.length + 2;
   }
 
   /** Makes the symbols. Yields now and then. */
   *make(): Generator<void> {
     const size = this.#block.byteLength;
+    for (let from = 0; from < size; from += STRETCH) {
+      markUsed(this.#block, this.used, from, Math.min(size, from + STRETCH));
+      yield;
+    }
+    this.#recent = Uint8Array.from([...this.used.keys()].filter((byte) => this.used[byte]));
+    this.kinds = this.#recent.length + 2;
     for (let from = 0; from < size; from += STRETCH) {
       this.#add(from, Math.min(size, from + STRETCH));
       yield;
@@ -69,6 +72,10 @@ export class Symbols {
   #putRun(run: number): void {
     for (let left = run; left > 0; left = (left - 1) >> 1) this.list[this.length++] = left & 1 ? RUN_A : RUN_B;
   }
+}
+
+function markUsed(block: Uint8Array, used: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; at++) used[block[at]!] = 1;
 }
 
 /** Writes which bytes are used, the tables, the table of each group of 50, and the symbols. Yields now and then. */

@@ -2,7 +2,7 @@
 type Text = Uint8Array | Int32Array;
 
 /** Steps of a loop between two looks at the clock. */
-const STRETCH = 100_000;
+const STRETCH = 25_000;
 
 /**
  * The suffixes of `text`, numbers below `alphabet`, in order; a suffix comes before those that it begins. Linear time:
@@ -24,12 +24,12 @@ export function* sortSuffixes(text: Text, alphabet: number, order: Int32Array): 
   order.fill(0, 0, size);
   ends(counts, places);
   const found = placeLms(text, places, order);
+  yield;
   if (found > 1) {
     yield* induce(text, counts, places, order);
     const names = yield* nameLms(text, order, found);
     yield* sortLms(text, order, found, names);
-    spreadLms(text, counts, places, order, found);
-    yield;
+    yield* spreadLms(text, counts, places, order, found);
   }
   yield* induce(text, counts, places, order);
 }
@@ -129,17 +129,15 @@ function* nameLms(text: Text, order: Int32Array, found: number): Generator<void,
   }
   order.fill(0, found, text.length);
   lengthsOfLms(text, order, found);
-  yield;
-  const names = nameBySubstring(text, order, found);
-  yield;
-  return names;
+  return yield* nameBySubstring(text, order, found);
 }
 
-function nameBySubstring(text: Text, order: Int32Array, found: number): number {
+function* nameBySubstring(text: Text, order: Int32Array, found: number): Generator<void, number> {
   let names = 0;
   let previous = text.length;
   let previousLength = 0;
   for (let rank = 0; rank < found; rank++) {
+    if (rank % STRETCH === 0) yield;
     const at = order[rank]!;
     const slot = found + (at >> 1);
     const length = order[slot]!;
@@ -199,10 +197,14 @@ function* sortLms(text: Text, order: Int32Array, found: number, names: number): 
   const reduced = new Int32Array(found);
   let filled = 0;
   for (let at = found; at < size; at++) if (order[at] !== 0) reduced[filled++] = order[at]! - 1;
+  yield;
   yield* sortSuffixes(reduced, names, order);
   positionsOfLms(text, reduced);
   yield;
-  for (let rank = 0; rank < found; rank++) order[rank] = reduced[order[rank]!]!;
+  for (let rank = 0; rank < found; rank++) {
+    if (rank % STRETCH === 0) yield;
+    order[rank] = reduced[order[rank]!]!;
+  }
 }
 
 function positionsOfLms(text: Text, positions: Int32Array): void {
@@ -221,10 +223,17 @@ function positionsOfLms(text: Text, positions: Int32Array): void {
 }
 
 /** Moves the sorted LMS suffixes from the start of `order` to the ends of their buckets. */
-function spreadLms(text: Text, counts: Int32Array, places: Int32Array, order: Int32Array, found: number): void {
+function* spreadLms(
+  text: Text,
+  counts: Int32Array,
+  places: Int32Array,
+  order: Int32Array,
+  found: number,
+): Generator<void> {
   ends(counts, places);
   order.fill(0, found, text.length);
   for (let rank = found - 1; rank >= 0; rank--) {
+    if (rank % STRETCH === 0) yield;
     const at = order[rank]!;
     order[rank] = 0;
     order[--places[text[at]!]!] = at;

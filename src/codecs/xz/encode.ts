@@ -6,7 +6,7 @@ import { type Check, checkOf } from "./format.js";
 import { LzmaEncoder, PROPERTIES } from "./lzma-encode.js";
 
 /** Content of one LZMA2 chunk: what is encoded at a stretch. */
-const CHUNK = 16 * 1024;
+const CHUNK = 8 * 1024;
 const CRC64 = 4;
 /** Stream flags: the check. */
 const FLAGS = Buffer.from([0, CRC64]);
