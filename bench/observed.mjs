@@ -4,12 +4,15 @@
  *
  *     node bench/observed.mjs                    this build
  *     node bench/observed.mjs ../other/dist      also another build, such as one from before a change
+ *     node bench/observed.mjs --pairs [pairs]    what the channels cost without a subscriber, by pairs of short blocks
  *
  * Rounds of all variants take turns in one process, so that what else the machine does falls on all alike.
  */
 import { tracingChannel } from "node:diagnostics_channel";
+import { loadavg } from "node:os";
 import { resolve } from "node:path";
 import { makeBucket, startMinio } from "../test/servers/index.mjs";
+import { pairedRatio, shown } from "./pairs.mjs";
 
 const OBJECTS = 1000;
 const AT_ONCE = 16;
@@ -19,7 +22,58 @@ const data = new Uint8Array(1024);
 const minio = await startMinio();
 const bucket = await makeBucket(minio);
 const here = await import("../dist/index.js");
-const [otherDist] = process.argv.slice(2);
+const [otherDist, given] = process.argv.slice(2);
+if (otherDist === "--pairs") {
+  await unsubscribed(Number(given ?? 100));
+  await bucket.remove();
+  await minio.stop();
+  process.exit();
+}
+
+/**
+ * Compares small gets and puts without a subscriber with themselves, which shows the noise; with the verbs of the same
+ * Storage that publish nothing; and with those verbs on drivers whose requests are not published either.
+ */
+async function unsubscribed(pairs) {
+  const { connectionsFromRecord, createStorage, memory } = await import("../dist/core.js");
+  const { s3 } = await import("../dist/fs/drivers/s3/index.js");
+  const drivers = [s3(), memory()];
+  const silent = drivers.map(({ schemes, open }) => ({
+    schemes,
+    open: (name, connection, { observe: _, ...context }) => open(name, connection, context),
+  }));
+  const connections = connectionsFromRecord({ it: minio.connection });
+  const storage = createStorage({ drivers, connections });
+  const bare = createStorage({ drivers: silent, connections });
+  const inner = Object.getPrototypeOf(Object.getPrototypeOf(storage));
+  if (inner.write === storage.write) throw new Error("the verbs that publish nothing are elsewhere now");
+  const places = {
+    MinIO: { base: `s3://it@${bucket.name}`, calls: 200, atOnce: AT_ONCE },
+    memory: { base: "memory://bucket", calls: 5000, atOnce: 1 },
+  };
+  for (const [place, { base, calls, atOnce }] of Object.entries(places)) {
+    const paths = Array.from({ length: 100 }, (_, i) => `${base}/${i}`);
+    for (const one of [storage, bare]) for (const path of paths) await one.write(path, data);
+    const verbs = {
+      put: { name: "write", rest: [data] },
+      get: { name: "bytes", rest: [] },
+    };
+    for (const [verb, { name, rest }] of Object.entries(verbs)) {
+      const call = (i) => storage[name](paths[i % 100], ...rest);
+      const others = {
+        itself: (i) => storage[name](paths[i % 100], ...rest),
+        "the verb that publishes nothing": (i) => inner[name].call(storage, paths[i % 100], ...rest),
+        "the same, whose requests are not published either": (i) => inner[name].call(bare, paths[i % 100], ...rest),
+      };
+      for (const [other, of] of Object.entries(others)) {
+        const ratio = await pairedRatio(call, of, { pairs, calls, atOnce });
+        console.log(`${place} ${verb} to ${other}: ${shown(ratio)}, load ${loadavg()[0].toFixed(1)}`);
+      }
+    }
+  }
+  await storage.close();
+  await bare.close();
+}
 
 /** Runs one round with a subscriber to both channels. */
 async function subscribed(work) {

@@ -5,7 +5,7 @@ import type { Abortable, Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import { decodeUtf8 } from "../streams.js";
 import { ByteCache } from "./cache.js";
-import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "./objects.js";
+import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "./objects.js";
 import {
   type Claim,
   type ClaimCodec,
@@ -39,6 +39,12 @@ export interface ClaimsOptions {
   moved?: Readonly<Record<string, StoragePath | string>> | undefined;
   /** Bytes of values that are kept in memory after they were read. @default 0 */
   cache?: number | undefined;
+  /**
+   * For how long a value that this instance has stored is stored again without a request: milliseconds, or text such as
+   * `10s`; 0 for never. An object that another process deletes in that time is not written again. @default 1 minute
+   * for values without a scope, which no `removeScope` deletes, and 0 for the others
+   */
+  remember?: number | string | undefined;
 }
 
 export interface ClaimOptions extends Abortable {
@@ -71,6 +77,7 @@ const OPTIONS: OptionNames<ClaimsOptions> = {
   maxBytes: true,
   moved: true,
   cache: true,
+  remember: true,
 };
 const CLAIM: OptionNames<ClaimOptions> = { scope: true, signal: true };
 const PUT: OptionNames<PutOptions> = { scope: true, unique: true, signal: true };
@@ -92,6 +99,7 @@ export class Claims {
   readonly #codec: ClaimCodec | undefined;
   readonly #moved: readonly (readonly [from: StoragePath, to: StoragePath])[];
   readonly #cache: ByteCache;
+  readonly #rememberMs: number | undefined;
 
   /** Throws InvalidArgument for an unknown option, a path without a key below a bucket, or a value out of range. */
   constructor(options: ClaimsOptions) {
@@ -102,6 +110,8 @@ export class Claims {
     if (this.#base.key === "") throw invalid("path needs a prefix below the bucket, such as s3://bucket/claims");
     this.#threshold = byteLimit("threshold", threshold);
     this.#cache = new ByteCache(byteLimit("cache", cache, false));
+    const { remember } = options;
+    this.#rememberMs = remember === undefined || remember === 0 ? remember : ageMs(remember, "remember");
     if (compression !== undefined && !Object.hasOwn(SUFFIX, compression))
       throw invalid(
         `unknown compression ${JSON.stringify(compression)} (expected one of ${Object.keys(SUFFIX).join(", ")})`,
@@ -120,8 +130,8 @@ export class Claims {
   }
 
   /**
-   * Stores bytes. A value that is stored already costs one request and writes nothing, unless it is older than
-   * `refreshAfter`. Throws `TooLarge` above `maxBytes`, before any request.
+   * Stores bytes. A value that is stored already costs two requests, or none if it is remembered, and writes nothing,
+   * unless it is older than `refreshAfter`. Throws `TooLarge` above `maxBytes`, before any request.
    *
    * @example const claim = await claims.put(bytes, { scope: ["workflow", id] });
    */
@@ -135,7 +145,8 @@ export class Claims {
     const name = unique ? `${randomUUID()}~sha256-${sha256}` : `d/sha256/${sha256}`;
     const suffix = this.#codec === undefined ? "" : SUFFIX[this.#codec];
     const path = this.#base.join(below === "" ? `${name}${suffix}` : `${below}/${name}${suffix}`);
-    await this.#objects.store(path, bytes, this.#codec, signal);
+    const rememberMs = unique ? 0 : (this.#rememberMs ?? (below === "" ? REMEMBER_MS : 0));
+    await this.#objects.store(path, bytes, { codec: this.#codec, rememberMs, signal });
     const claim = { url: String(path), sha256, size: bytes.byteLength };
     return this.#codec === undefined ? claim : { ...claim, codec: this.#codec };
   }
@@ -230,7 +241,7 @@ export class Claims {
   async remove(claim: Pick<Claim, "url" | "sha256">, { signal }: Abortable = {}): Promise<void> {
     const path = this.#locateNamed(claim?.url, claim?.sha256);
     this.#cache.delete(claim.sha256);
-    await this.#objects.storage.delete(path, { signal });
+    await this.#objects.delete(path, { signal });
   }
 
   /** Yields the claims of a scope and of the scopes below it, or of all; passes over objects whose names are not those of claims. */
@@ -250,7 +261,7 @@ export class Claims {
   async removeScope(scope: readonly string[], { signal }: Abortable = {}): Promise<void> {
     if (scope.length === 0) throw invalid("removeScope needs a scope: without one it would delete every claim");
     this.#cache.clear();
-    await this.#objects.storage.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
+    await this.#objects.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
   }
 
   /** Returns the object of a claim, whose name has its digest. */

@@ -1,6 +1,6 @@
 /** Entry point of this folder: claims as the adapters of runtimes use them. */
 export { type ClaimOptions, Claims, type ClaimsOptions, type PutOptions, type StoredClaim } from "./claims.js";
-export { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "./objects.js";
+export { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "./objects.js";
 export type { Claim, ClaimCodec } from "./reference.js";
 export {
   type ClaimsLayoutOptions,

@@ -3,16 +3,16 @@ import { createHash } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { isInstance } from "../brand.js";
 import { failure, invalid, isStorageError } from "../errors.js";
-import type { Storage } from "../fs/index.js";
+import type { Abortable, Storage } from "../fs/index.js";
 import { StoragePath } from "../path.js";
+import { RecentObjects } from "./recent.js";
 import type { ClaimCodec } from "./reference.js";
 
 /** Bytes hashed at once: about five milliseconds without instructions for SHA. */
 const SLICE = 2 * 2 ** 20;
 
-/** Where nothing deletes objects, one that was stored a moment ago is not stored again: runtimes repeat themselves. */
-const RECENT_MS = 60_000;
-const MAX_RECENT = 1000;
+/** Milliseconds for which an object that nothing deletes is not stored again: runtimes repeat themselves. */
+export const REMEMBER_MS = 60_000;
 
 /** What an object must be. */
 export interface Expected {
@@ -22,20 +22,22 @@ export interface Expected {
   codec?: ClaimCodec | undefined;
 }
 
+export interface StoreOptions extends Abortable {
+  codec?: ClaimCodec | undefined;
+  /**
+   * Milliseconds for which the object is taken to be there after this process has stored it, without a request. What
+   * another process deletes in that time is not written again.
+   */
+  rememberMs: number;
+}
+
 export class DigestObjects {
   readonly storage: Storage;
   readonly maxBytes: number;
   readonly #refreshAfterMs: number;
-  /** The paths that were stored last, with their times, the oldest first. */
-  readonly #recent = new Map<string, number>();
+  readonly #recent = new RecentObjects();
 
-  /** `remember`: whether a repeated store within a minute costs nothing; only where no other process deletes. */
-  constructor(
-    storage: Storage,
-    maxBytes: number,
-    refreshAfterMs: number,
-    readonly remember = false,
-  ) {
+  constructor(storage: Storage, maxBytes: number, refreshAfterMs: number) {
     if (typeof storage?.get !== "function") throw invalid("a storage is needed, such as openStorage()");
     this.storage = storage;
     this.maxBytes = maxBytes;
@@ -49,45 +51,59 @@ export class DigestObjects {
   }
 
   /**
-   * Makes sure that the object is there, and young: in one request if it is new, in two if it is there.
+   * Makes sure that the object is there, and young: in no request if it is remembered, in one if it is new, in two if it
+   * is there.
    */
-  async store(
-    path: StoragePath,
-    bytes: Uint8Array,
-    codec: ClaimCodec | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async store(path: StoragePath, bytes: Uint8Array, { codec, rememberMs, signal }: StoreOptions): Promise<void> {
     const name = String(path);
-    if (Date.now() - (this.#recent.get(name) ?? 0) < Math.min(RECENT_MS, this.#refreshAfterMs)) return;
-    await this.#write(path, bytes, codec, signal);
-    if (!this.remember) return;
-    this.#recent.delete(name);
-    this.#recent.set(name, Date.now());
-    const [oldest] = this.#recent.keys();
-    if (this.#recent.size > MAX_RECENT) this.#recent.delete(oldest!);
+    if (this.#recent.has(name, rememberMs)) return signal?.throwIfAborted();
+    const remember = this.#recent.begin(name);
+    const modified = await this.#write(path, bytes, codec, signal);
+    if (rememberMs > 0) remember(modified + this.#refreshAfterMs);
   }
 
+  /** Returns the time from which the age of the object counts: that of the call, or of an earlier write. */
   async #write(
     path: StoragePath,
     bytes: Uint8Array,
     codec: ClaimCodec | undefined,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<number> {
     const options = { compression: codec ?? null, contentType: "application/octet-stream", signal };
+    const begun = Date.now();
     try {
       await this.storage.write(path, bytes, { ...options, ifAbsent: true });
+      return begun;
     } catch (error) {
       if (isStorageError(error, "AlreadyExists")) {
         const size = codec === undefined ? bytes.byteLength : undefined;
-        if (await this.#isFresh(path, size, signal)) return;
+        const modified = await this.#modifiedIfFresh(path, size, signal);
+        if (modified !== undefined) return modified;
       } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
       // All writers store identical bytes, so an unconditional or repeated write is safe.
       await this.storage.write(path, bytes, options);
+      return begun;
     }
+  }
+
+  /** Deletes one object, or all below a path. */
+  delete(path: StoragePath, { recursive = false, signal }: Abortable & { recursive?: boolean }): Promise<void> {
+    const one = recursive ? undefined : String(path);
+    return this.#recent.deleting(one, () => this.storage.delete(path, { recursive, signal }));
   }
 
   /** Returns the bytes. Throws Corrupt if they are not what is expected, TooLarge before reading more than the limit. */
   async read(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    try {
+      return await this.#read(path, expected, signal);
+    } catch (error) {
+      // Whoever stores it now writes it again.
+      if (isStorageError(error, "NotFound") || isStorageError(error, "Corrupt")) this.#recent.forget(String(path));
+      throw error;
+    }
+  }
+
+  async #read(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const { sha256, codec } = expected;
     const bytes =
       codec === undefined ? await this.#plain(path, expected, signal) : await this.#decoded(path, expected, signal);
@@ -97,17 +113,22 @@ export class DigestObjects {
     throw failure("Corrupt", "the bytes do not have the digest of the claim").at("get", String(path));
   }
 
-  /** Returns whether an object can stay: it is young enough, and as long as it should be. */
-  async #isFresh(path: StoragePath, size: number | undefined, signal: AbortSignal | undefined): Promise<boolean> {
+  /** Returns when an object was written that can stay: one that is young enough, and as long as it should be. */
+  async #modifiedIfFresh(
+    path: StoragePath,
+    size: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<number | undefined> {
     const info = await this.storage.stat(path, { signal }).catch((error: unknown) => {
       // Deleted since the write found it.
       if (isStorageError(error, "NotFound")) return undefined;
       throw error;
     });
-    if (!info) return false;
+    if (!info) return undefined;
     const whole = size === undefined || info.size === size;
-    if (!whole || info.modified === undefined) return false;
-    return Date.now() - info.modified.getTime() < this.#refreshAfterMs;
+    if (!whole || info.modified === undefined) return undefined;
+    const modified = info.modified.getTime();
+    return Date.now() - modified < this.#refreshAfterMs ? modified : undefined;
   }
 
   async #plain(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -147,12 +168,12 @@ export async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefine
 const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Returns an age as milliseconds: a number, or a text such as `7d`. Never, for undefined. */
-export function ageMs(age: number | string | undefined): number {
+export function ageMs(age: number | string | undefined, option = "refreshAfter"): number {
   if (age === undefined) return Number.POSITIVE_INFINITY;
   if (typeof age === "number" && age > 0) return age;
   const [, count, unit] = /^(\d+)([smhd])$/.exec(String(age)) ?? [];
   if (count === undefined || Number(count) === 0)
-    throw invalid(`refreshAfter must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(age)}`);
+    throw invalid(`${option} must be milliseconds, or a time such as 7d or 12h, not ${JSON.stringify(age)}`);
   return Number(count) * UNITS[unit!]!;
 }
 

@@ -1,5 +1,6 @@
 /** Entry point of this folder: storage as the other folders use it. */
 export { Batch } from "./batch.js";
+export type { BucketEntry, Buckets } from "./buckets.js";
 export { deleteListed } from "./delete-listed.js";
 export type { OperationEvent, RequestEvent } from "./driver/observed-http.js";
 export type { Objects } from "./objects.js";

@@ -2,7 +2,7 @@
  * Entry point `stowage/temporal`: a driver for Temporal's External Storage on any store, which reads what the official
  * drivers of Temporal's SDKs have stored, and the reverse.
  */
-import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "../claims/index.js";
+import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "../claims/index.js";
 import { checkOptions, invalid, isStorageError, type OptionNames } from "../errors.js";
 import type { Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
@@ -108,7 +108,7 @@ class Driver implements TemporalStorageDriver {
     this.#places = places;
     this.name = options.name ?? NAMES[this.#place.path.scheme] ?? "stowage";
     this.type = options.type ?? this.name;
-    this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter), true);
+    this.#objects = new DigestObjects(storage, byteLimit("maxPayloadSize", maxPayloadSize), ageMs(refreshAfter));
     if (onMissing !== "retry" && onMissing !== "fail") throw invalid(`onMissing must be "retry" or "fail"`);
     this.#route = route;
     this.#onMissing = onMissing;
@@ -156,7 +156,8 @@ class Driver implements TemporalStorageDriver {
     this.#objects.checkSize(bytes.byteLength, String(path));
     const sha256 = await digestOf(bytes, signal);
     const object = path.join(`v0${segments(context.target)}/d/sha256/${sha256}`);
-    const upload = uploads.get(String(object)) ?? this.#objects.store(object, bytes, undefined, signal);
+    const upload =
+      uploads.get(String(object)) ?? this.#objects.store(object, bytes, { rememberMs: REMEMBER_MS, signal });
     uploads.set(String(object), upload);
     await upload;
     return { claimData: { bucket, ...keys(path.scheme, object.key), ...digests(sha256) } };

@@ -254,15 +254,17 @@ export const DISPUTED_NAMES: readonly string[] = [
 ];
 
 /**
- * A feature that not every provider has. `attributes`: headers such as `Cache-Control`. `tags`: tags of objects. `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a
- * slash at either end, or a backslash. `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be
- * missing. `conditions`: writes with `ifAbsent` and `ifMatch` are atomic. `contentType`: it is stored as given, not derived from the suffix. `copyIfAbsent`: a copy inside the
- * provider can be create-only.
+ * A feature that not every provider has. `attributes`: headers such as `Cache-Control`. `tags`: tags of objects.
+ * `nesting`: an object `a` beside `a/b`. `anyKey`: keys with empty segments, a slash at either end, or a backslash.
+ * `dotSegments`: keys with `.` and `..` segments. `buckets`: a bucket can be missing. `bucketVerbs`: `storage.buckets`
+ * lists, creates and deletes them. `conditions`: writes with `ifAbsent` and `ifMatch` are atomic. `contentType`: it is
+ * stored as given, not derived from the suffix. `copyIfAbsent`: a copy inside the provider can be create-only.
  */
 export type Capability =
   | "anyKey"
   | "attributes"
   | "buckets"
+  | "bucketVerbs"
   | "conditions"
   | "contentType"
   | "copyIfAbsent"

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Capability, Exception, Harness, Spec } from "./bench.js";
 import { TestContext } from "./bench.js";
 import { attributeCases } from "./cases/attributes.js";
+import { bucketCases } from "./cases/buckets.js";
 import { checksumCases } from "./cases/checksums.js";
 import { compressionCases } from "./cases/compression.js";
 import { conditionCases } from "./cases/conditions.js";
@@ -57,6 +58,7 @@ const SPECS: readonly Spec[] = [
   ...keyCases,
   ...compressionCases,
   ...signCases,
+  ...bucketCases,
 ];
 
 /**

@@ -1,11 +1,12 @@
 /** The suite bites: each of these drivers has one bug, and the case that is there for it fails. */
 import { describe, expect, it } from "vitest";
-import type { Driver, DriverListEntry, ObjectInfo, OpenDriver } from "../../src/fs/driver/driver.js";
+import { failure } from "../../src/errors.js";
+import type { BucketService, Driver, DriverListEntry, ObjectInfo, OpenDriver } from "../../src/fs/driver/driver.js";
 import { memory } from "../../src/fs/drivers/memory.js";
 import { openStorage } from "../../src/open.js";
 import { StoragePath } from "../../src/path.js";
 import { collect, single } from "../../src/streams.js";
-import { driverContract } from "../../src/testing/index.js";
+import { type Capability, driverContract } from "../../src/testing/index.js";
 import { MEMORY } from "../support/backends.js";
 
 type Bug = (driver: Driver) => Partial<Driver>;
@@ -200,6 +201,80 @@ function broken(bug: Bug): OpenDriver {
   };
 }
 
+/** Memory with buckets that must be created, whose verbs are `bug`'s. */
+function account(bug: (correct: BucketService, names: Set<string>) => Partial<BucketService>): OpenDriver {
+  const open = memory().open;
+  const names = new Set(["b"]);
+  return async (name, ...rest) => {
+    const driver = await open(name, ...rest);
+    const found = <T>(value: T): T => {
+      if (names.has(name)) return value;
+      throw failure("NotFound", "there is no such bucket");
+    };
+    const correct: BucketService = {
+      async *list({ signal }) {
+        signal?.throwIfAborted();
+        yield [...names].map((one) => ({ name: one }));
+      },
+      async create(one, { signal }) {
+        signal?.throwIfAborted();
+        if (!/^[a-z0-9-]+$/.test(one)) throw failure("InvalidArgument", "no name of a bucket");
+        if (names.has(one)) throw failure("AlreadyExists", "this account has the bucket already");
+        names.add(one);
+      },
+      async delete(one, { signal }) {
+        signal?.throwIfAborted();
+        if (!/^[a-z0-9-]+$/.test(one)) throw failure("InvalidArgument", "no name of a bucket");
+        if (!names.has(one)) throw failure("NotFound", "there is no such bucket");
+        const inside = await open(one, ...rest);
+        const all = { delimiter: undefined, startAfter: undefined, versions: false, signal } as const;
+        for await (const page of inside.list("", all as never))
+          if (page.length > 0) throw failure("PreconditionFailed", "the bucket is not empty");
+        names.delete(one);
+      },
+    };
+    return {
+      ...driver,
+      read: async (...call) => found(await driver.read(...call)),
+      write: async (...call) => found(await driver.write(...call)),
+      list: (...call) => found(driver.list(...call)),
+      buckets: { ...correct, ...bug(correct, names) },
+    };
+  };
+}
+
+const BUCKET_BUGS: Record<string, { cases: string[]; bug: Parameters<typeof account>[0] }> = {
+  "lists each of its buckets twice": {
+    cases: ["B01"],
+    bug: ({ list }) => ({
+      async *list(options) {
+        yield* list(options);
+        yield* list(options);
+      },
+    }),
+  },
+  "creates a bucket again": {
+    cases: ["B02"],
+    bug: ({ create }, names) => ({
+      create: async (name, options) => void (names.has(name) || (await create(name, options))),
+    }),
+  },
+  "deletes a bucket with its objects": {
+    cases: ["B03"],
+    bug: (_, names) => ({ delete: async (name) => void names.delete(name) }),
+  },
+  "deletes what is missing": {
+    cases: ["B04"],
+    bug: ({ delete: remove }, names) => ({
+      delete: async (name, options) => void (names.has(name) && (await remove(name, options))),
+    }),
+  },
+  "creates a bucket without a name": {
+    cases: ["B05"],
+    bug: (_, names) => ({ create: async (name) => void names.add(name) }),
+  },
+};
+
 describe("a driver that", () => {
   for (const [name, { cases, bug }] of Object.entries(BUGS)) {
     it(`${name} fails ${cases.join(", ")}`, { timeout: 60_000 }, async () => {
@@ -217,4 +292,29 @@ describe("a driver that", () => {
       }
     });
   }
+
+  const bucketCases = (bug: Parameters<typeof account>[0], lacks: readonly Capability[]) =>
+    driverContract({
+      ...MEMORY,
+      lacks,
+      open: async () => {
+        const storage = openStorage({ env: {}, drivers: [{ schemes: ["account"], open: account(bug) }] });
+        const base = StoragePath.of({ scheme: "account", bucket: "b", key: "base" });
+        return { storage, base, cleanup: () => storage.close() };
+      },
+    }).filter(({ id }) => id.startsWith("B"));
+
+  for (const [name, { cases, bug }] of Object.entries(BUCKET_BUGS)) {
+    it(`${name} fails ${cases.join(", ")}`, async () => {
+      for (const { id, run } of bucketCases(bug, [])) if (cases.includes(id)) await expect(run(), id).rejects.toThrow();
+    });
+  }
+
+  it("keeps the rules of buckets passes all cases about them", async () => {
+    for (const { run } of bucketCases(() => ({}), [])) await run();
+  });
+
+  it("has verbs about buckets, and is said to lack them, fails", async () => {
+    for (const { id, run } of bucketCases(() => ({}), ["bucketVerbs"])) await expect(run(), id).rejects.toThrow();
+  });
 });

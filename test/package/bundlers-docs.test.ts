@@ -1,4 +1,4 @@
-/** docs/guides/bundlers.md names the versions that its tests run. */
+/** docs/guides/bundlers.md names the versions that its tests run, and the limits of the bundles that they measure. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -19,4 +19,22 @@ test("the table of bundlers has the versions that the stage runs", async () => {
   ]);
   const tested = Object.entries(versions).map(([name, version]) => [name, /\d+\.\d+/.exec(version)?.[0]]);
   expect(rows).toEqual(tested);
+});
+
+test("the sizes of bundles are the limits that bundle.test.ts holds them to", async () => {
+  const sizes: Record<string, number> = await read("test/package/sizes.json");
+  const kilobytes = (...names: string[]) => names.map((name) => `${sizes[name]! / 1000} KB`);
+  const [bundlers, airflow, readme] = await Promise.all(
+    ["docs/guides/bundlers.md", "docs/airflow.md", "README.md"].map((path) => readFile(join(ROOT, path), "utf8")),
+  );
+  const found = (page: string, pattern: RegExp) => [...page.matchAll(pattern)].map(([, size]) => size);
+  const { everything: _, "Airflow, everything": packed, ...parts } = sizes;
+  expect(packed).toBeGreaterThan(0);
+  expect(found(bundlers!, /^\|.*\| (\d+ KB) \|$/gm)).toEqual(kilobytes(...Object.keys(parts)));
+  expect(found(bundlers!, /up to (\d+ KB) minified/g)).toEqual(kilobytes("everything"));
+  expect(found(airflow!, /up to (\d+ KB) minified/g)).toEqual(kilobytes("Airflow, everything"));
+  const [small] = /\d+ KB with S3 and keys, \d+ KB with/.exec(airflow!) ?? [];
+  const [keys, connection] = kilobytes("Airflow, S3 with keys", "Airflow, S3 by connection");
+  expect(small).toBe(`${keys} with S3 and keys, ${connection} with`);
+  expect(found(readme!, /bundlers\.md\) of (\d+ KB)/g)).toEqual(kilobytes("S3 with keys, single objects"));
 });

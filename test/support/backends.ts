@@ -26,7 +26,11 @@ export interface Backend {
   exceptions: readonly Exception[];
 }
 
-export const MEMORY: Backend = { name: "memory", lacks: ["buckets", "sign", "versions"], exceptions: [] };
+export const MEMORY: Backend = {
+  name: "memory",
+  lacks: ["buckets", "bucketVerbs", "sign", "versions"],
+  exceptions: [],
+};
 
 export const FILE: Backend = {
   name: "file",
@@ -34,6 +38,7 @@ export const FILE: Backend = {
     "anyKey",
     "attributes",
     "buckets",
+    "bucketVerbs",
     "contentType",
     "dotSegments",
     "metadata",

@@ -140,6 +140,29 @@ await describeOn("minio", "in Postgres and MinIO", (minio) => {
   });
 });
 
+await describeOn("minio", "another document in each step", (minio) => {
+  const bucket = useBucket(minio);
+  test("is one request for each document, with nothing read", async () => {
+    const { saver } = await postgresSaver();
+    const proxy = await recordingProxy(minio.endpoint);
+    const lake = openStorage({ connections: { lake: through(minio, proxy).connection }, env: {} });
+    const path = `s3://lake@${bucket().name}/documents`;
+    const app = new StateGraph(Annotation.Root({ document: Annotation<string>, step: Annotation<number> }))
+      .addNode("work", ({ step }) => ({ step: step + 1, document: `${LARGE}${step}` }))
+      .addEdge(START, "work")
+      .addConditionalEdges("work", ({ step }) => (step < 10 ? "work" : "__end__"))
+      .compile({ checkpointer: offload(saver, { storage: lake, path }) });
+    await app.invoke({ document: LARGE, step: 0 }, { configurable: { thread_id: "1" }, recursionLimit: 20 });
+    const operations = proxy.operations();
+    let objects = 0;
+    for await (const _ of lake.list(path, { recursive: true })) objects += 1;
+    expect(objects).toBeGreaterThan(10);
+    expect(operations).toEqual({ write: objects });
+    await lake.close();
+    await proxy.close();
+  });
+});
+
 test("the references of PostgresSaver keep their objects from a sweep; what deleted threads leave goes", async () => {
   const { saver, schema } = await postgresSaver();
   const path = `file://${folder}/${schema}`;

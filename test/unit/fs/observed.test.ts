@@ -1,5 +1,4 @@
 /** What is published of operations and requests, and what is not. */
-import { tracingChannel } from "node:diagnostics_channel";
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   AggregationTemporality,
@@ -8,41 +7,15 @@ import {
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
-import { afterEach, describe, expect, test } from "vitest";
-import type { OperationEvent, RequestEvent } from "../../../src/fs/index.js";
+import { describe, expect, test } from "vitest";
 import { instrument } from "../../../src/otel.js";
 import { hostile, type Script } from "../../hostile/support.js";
 import { describeOn, useBucket } from "../../servers/use.js";
+import { ended, useChannels } from "../../support/channels.js";
 import { useStorages } from "../../support/storages.js";
 
 const open = useStorages();
-const ends: (() => void)[] = [];
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
-});
-
-type Told = { when: string } & Record<string, unknown>;
-
-/** Records the events of a channel, each as it was at that moment. */
-function heard<E extends object>(name: string): Told[] {
-  const told: Told[] = [];
-  const channel = tracingChannel<E>(name);
-  const of = (when: string) => (event: unknown) => void told.push({ when, ...(event as object) });
-  const subscribers = {
-    start: of("start"),
-    end: of("end"),
-    asyncStart: of("asyncStart"),
-    asyncEnd: of("asyncEnd"),
-    error: of("error"),
-  };
-  channel.subscribe(subscribers);
-  ends.push(() => channel.unsubscribe(subscribers));
-  return told;
-}
-
-const operations = () => heard<OperationEvent>("stowage:operation");
-const requests = () => heard<RequestEvent>("stowage:request");
-const ended = (told: readonly Told[]) => told.filter(({ when }) => when === "asyncEnd");
+const { ends, operations, requests } = useChannels();
 
 async function s3(script: Script) {
   const { endpoint, asked } = await hostile(script);

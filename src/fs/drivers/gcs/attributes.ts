@@ -14,7 +14,7 @@ import type {
   WriteResult,
 } from "../../driver/driver.js";
 import type { Origin } from "../../http/types.js";
-import type { Api, KeyHeaders, ObjectLocation } from "./client.js";
+import type { KeyHeaders, ObjectLocation, Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { fieldsOf, storedReceipt } from "./object.js";
 
@@ -23,7 +23,7 @@ import { fieldsOf, storedReceipt } from "./object.js";
  * generation.
  */
 export async function setAttributes(
-  api: Api,
+  api: Server,
   key: string,
   attributes: ObjectAttributes,
   { was, changed, signal }: DriverAttributeOptions,

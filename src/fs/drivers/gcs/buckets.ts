@@ -6,10 +6,10 @@ import { dateInRow } from "../../driver/listing.js";
 import type { HttpError } from "../../http/errors.js";
 import { isDocument, listOf, textOf } from "../../http/json.js";
 import { encodeComponent } from "../../signing/sigv4.js";
-import type { Api } from "./client.js";
+import type { Server } from "./client.js";
 
 /** `projectOf` returns the project of the connection or of its credentials. */
-export function bucketService(api: Api, projectOf: () => Promise<string | undefined>): BucketService {
+export function bucketService(api: Server, projectOf: () => Promise<string | undefined>): BucketService {
   const buckets = `${api.place.base}/storage/v1/b`;
   const projectId = async () => {
     const project = await projectOf();

@@ -59,14 +59,21 @@ export interface KeyHeaders {
 /** The success status of most calls. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
 export const OK: readonly number[] = [200];
 
-/** A bucket on the JSON API. */
-export abstract class Api {
+/** A bucket of one server. */
+export class Server {
   /** Whether to try batches of calls; false once the server has refused one. */
   hasBatches = true;
+  readonly place: ObjectLocation;
+  readonly #http: HttpClient;
+  readonly origin: Origin;
+  readonly tokens: Tokens;
 
-  constructor(readonly place: ObjectLocation) {}
-
-  abstract text(call: GcsRequest): Promise<Answer>;
+  constructor(place: ObjectLocation, http: HttpClient, origin: Origin, tokens: Tokens) {
+    this.place = place;
+    this.#http = http;
+    this.origin = origin;
+    this.tokens = tokens;
+  }
 
   /** Returns the path of a bucket's objects, or of one of them. */
   objects(key?: string, bucket = this.place.bucket): string {
@@ -91,25 +98,6 @@ export abstract class Api {
   async json(call: GcsRequest): Promise<Document> {
     return parseDocument((await this.text(call)).text);
   }
-}
-
-function resourcePath(bucket: string, key?: string): string {
-  const all = `/b/${encodeComponent(bucket)}/o`;
-  return key === undefined ? all : `${all}/${encodeComponent(checkKey(key))}`;
-}
-
-/** A bucket on this library's transport. */
-export class Server extends Api {
-  readonly #http: HttpClient;
-  readonly origin: Origin;
-  readonly tokens: Tokens;
-
-  constructor(place: ObjectLocation, http: HttpClient, origin: Origin, tokens: Tokens) {
-    super(place);
-    this.#http = http;
-    this.origin = origin;
-    this.tokens = tokens;
-  }
 
   /** Returns the same server for calls with another encryption. */
   at(place: ObjectLocation): Server {
@@ -120,7 +108,7 @@ export class Server extends Api {
     return this.#signedIn(call, (request) => this.#http.send(request));
   }
 
-  override text(call: GcsRequest): Promise<Answer> {
+  text(call: GcsRequest): Promise<Answer> {
     return this.#signedIn(call, (request) => this.#http.text(request));
   }
 
@@ -173,6 +161,11 @@ export class Server extends Api {
       body,
     };
   }
+}
+
+function resourcePath(bucket: string, key?: string): string {
+  const all = `/b/${encodeComponent(bucket)}/o`;
+  return key === undefined ? all : `${all}/${encodeComponent(checkKey(key))}`;
 }
 
 /** Parses a JSON response. A truncated (empty) one must not pass for an object of size 0 or an empty listing. */

@@ -2,7 +2,7 @@ import { failure } from "../../../errors.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
-import type { Api } from "./client.js";
+import type { Server } from "./client.js";
 import { fieldsOf, generationOf, storedReceipt } from "./object.js";
 
 /** Milliseconds: one step of a large copy takes up to half a minute to respond. */
@@ -10,7 +10,7 @@ const STEP = 90_000;
 
 /** Copies inside the service, in as many steps as needed, all of the version that the first has seen. */
 export async function copyObject(
-  api: Api,
+  api: Server,
   from: { bucket: string; key: string },
   to: string,
   { ifAbsent, ifMatch, attributes, signal }: DriverCopyOptions,

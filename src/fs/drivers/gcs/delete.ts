@@ -8,7 +8,7 @@ import {
 } from "../../driver/batch-delete.js";
 import { HttpError, responseError, unexpectedResponse } from "../../http/errors.js";
 import { jsonIn } from "../../http/json.js";
-import type { Api } from "./client.js";
+import type { Server } from "./client.js";
 import { explain, passes } from "./errors.js";
 import { generationOf } from "./object.js";
 
@@ -18,7 +18,7 @@ const BATCH = 100;
 type Signal = AbortSignal | undefined;
 
 /** Deletes all objects. Throws an error that names those that failed, each with its own error. */
-export function deleteObjects(api: Api, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
+export function deleteObjects(api: Server, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
   const one = (object: DeleteTarget) => deleteOne(api, object, signal);
   return batchDelete(
     { size: BATCH, deleteOne: one, deleteMany: (batch) => deleteBatch(api, batch, signal) },
@@ -31,7 +31,7 @@ export function deleteObjects(api: Api, objects: readonly DeleteTarget[], signal
 const DELETED: readonly number[] = [204, 200, 404];
 
 /** Deletes an object; succeeds if it is missing. */
-export async function deleteOne(api: Api, object: DeleteTarget, signal: Signal): Promise<void> {
+export async function deleteOne(api: Server, object: DeleteTarget, signal: Signal): Promise<void> {
   const { key } = object;
   const query = queryOf(object);
   const { status, text } = await api.text({
@@ -46,7 +46,7 @@ export async function deleteOne(api: Api, object: DeleteTarget, signal: Signal):
   throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
-async function deleteBatch(api: Api, batch: readonly DeleteTarget[], signal: Signal): Promise<DeleteOutcome[]> {
+async function deleteBatch(api: Server, batch: readonly DeleteTarget[], signal: Signal): Promise<DeleteOutcome[]> {
   const calls = batch.map((object) => call(api, object));
   const { boundary, body } = writeMultipartMixed(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };
@@ -69,7 +69,7 @@ function queryOf({ version, ifMatch }: DeleteTarget) {
   return { generation: generationOf(version), ifGenerationMatch: generationOf(ifMatch) };
 }
 
-function call(api: Api, object: DeleteTarget): string {
+function call(api: Server, object: DeleteTarget): string {
   const { payer } = api.place;
   const conditions = Object.entries(queryOf(object)).filter(([, value]) => value !== undefined);
   const query = conditions.map(([name, value], i) => `${i === 0 ? "?" : "&"}${name}=${value}`).join("");

@@ -6,7 +6,7 @@ import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";
 import { anonymous, openTokens, type Tokens } from "./credentials.js";
 import { gcsDriver } from "./driver.js";
 import { connect, GOOGLE, openGcs, placeOf } from "./open.js";
-import { ClientApi, clientDriver, clientTokens, type GoogleClient } from "./sdk.js";
+import { clientDriver, clientServer, clientTokens, type GoogleClient } from "./sdk.js";
 
 export type { DriverFactory } from "../../driver/driver.js";
 
@@ -104,7 +104,7 @@ function fromClient(client: GoogleStorageLike, options: GcsClientOptions = {}): 
   const open = withOwnCredentials(async (bucket, _connection, shared) => {
     const place = placeOf(bucket, own.apiEndpoint, options);
     const reads = await connect(own.apiEndpoint, place, clientTokens(own, place.google), shared);
-    return clientDriver(own, new ClientApi(own, place), reads, shared);
+    return clientDriver(own, clientServer(own, place, shared), reads, shared);
   });
   return { schemes: SCHEMES, open };
 }

@@ -2,12 +2,12 @@ import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
 import { Listing, NewestFirst, pageSize } from "../../driver/listing.js";
 import { type Document, isDocument, listOf, textOf } from "../../http/json.js";
-import type { Api } from "./client.js";
+import type { Server } from "./client.js";
 import { ITEM_FIELDS, itemOf } from "./object.js";
 
 /** Yields pages of at most 1,000 objects and directories, in the order of UTF-8 bytes. */
 export async function* listObjects(
-  api: Api,
+  api: Server,
   prefix: string,
   options: DriverListOptions,
 ): AsyncGenerator<readonly DriverListEntry[]> {
@@ -29,7 +29,7 @@ interface Page {
   next: string | undefined;
 }
 
-async function* pages(api: Api, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
+async function* pages(api: Server, prefix: string, options: DriverListOptions): AsyncGenerator<Page> {
   const { delimiter, startAfter: startOffset, versions, signal } = options;
   // `kind` is always present, which distinguishes an empty listing from a truncated response.
   const fields = `kind,nextPageToken,prefixes,items(${ITEM_FIELDS}${versions ? ",timeDeleted" : ""})`;

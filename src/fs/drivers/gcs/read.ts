@@ -10,11 +10,11 @@ import type {
 } from "../../driver/driver.js";
 import type { HttpResponse } from "../../http/types.js";
 import { encodeComponent } from "../../signing/sigv4.js";
-import { type Api, checkKey, type GcsRequest, type Server } from "./client.js";
+import { checkKey, type GcsRequest, type Server } from "./client.js";
 import { generationOf, INFO_FIELDS, infoOf, infoOfHeaders } from "./object.js";
 
 export async function statObject(
-  api: Api,
+  api: Server,
   key: string,
   { version, signal }: DriverStatOptions,
   ifMatch?: string,

@@ -4,10 +4,12 @@ import { failure } from "../../../errors.js";
 import { orAbort } from "../../../streams.js";
 import type { Driver, DriverContext, DriverSignedUrl, DriverSignOptions } from "../../driver/driver.js";
 import { upload } from "../../driver/upload.js";
+import { originOf } from "../../http/client.js";
 import { type HttpError, networkError, responseError, unexpectedResponse } from "../../http/errors.js";
+import type { HttpClient, HttpRequest, HttpText } from "../../http/types.js";
 import { CHECKSUMS, ENCRYPTIONS, encryptedPlace, setAttributes } from "./attributes.js";
 import { bucketService } from "./buckets.js";
-import { type Answer, Api, type GcsRequest, type ObjectLocation, OK, queryOf, type Server } from "./client.js";
+import { type ObjectLocation, OK, Server } from "./client.js";
 import { copyObject } from "./copy.js";
 import { anonymous, type Tokens } from "./credentials.js";
 import { deleteObjects } from "./delete.js";
@@ -23,7 +25,7 @@ export type { GoogleClient };
 /** The client's response: the body is already parsed if it was JSON. */
 interface ClientAnswer {
   statusCode: number;
-  headers: Answer["headers"];
+  headers: HttpText["headers"];
 }
 interface ClientError extends Error {
   /** A status, or Node's code of the failure. */
@@ -32,38 +34,40 @@ interface ClientError extends Error {
   response?: ClientAnswer;
 }
 
-export class ClientApi extends Api {
-  readonly #client: GoogleClient;
+/**
+ * Returns the bucket on the client's own requests. Each is one event of `stowage:request`, with one attempt: the client
+ * repeats a request without reporting it.
+ */
+export function clientServer(client: GoogleClient, place: ObjectLocation, { observe }: DriverContext): Server {
+  const http: HttpClient = {
+    now: Date.now,
+    text: (request) => orAbort(sendText(client, request), request.signal),
+    send: () => Promise.reject(failure("Unsupported", "objects are read on this library's own transport")),
+    close() {},
+  };
+  return new Server(place, observe ? observe(http) : http, originOf(client.apiEndpoint), anonymous);
+}
 
-  constructor(client: GoogleClient, place: ObjectLocation) {
-    super(place);
-    this.#client = client;
-  }
-
-  override text(call: GcsRequest): Promise<Answer> {
-    return orAbort(this.#sent(call), call.signal);
-  }
-
-  #sent(call: GcsRequest): Promise<Answer> {
-    const { method, path, query, headers, body, maxAttempts } = call;
-    const { payer } = this.place;
-    const request = {
-      method,
-      uri: `${new URL(this.#client.apiEndpoint).origin}${path}${queryOf(query ?? {})}`,
-      headers: { ...headers, ...(payer !== undefined && { "x-goog-user-project": payer }) },
-      ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
-      ...(maxAttempts !== undefined && { maxRetries: maxAttempts - 1 }),
-    };
-    return new Promise((resolve, reject) => {
-      this.#client.request(request, (error, found, response) => {
-        const answered = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
-        if (answered && (call.statuses ?? OK).includes(answered.statusCode)) {
-          resolve({ status: answered.statusCode, headers: answered.headers, text: error ? "" : textOf(found) });
-        } else if (error) reject(asHttpError(method, error));
-        else reject(unexpectedResponse(method, answered?.statusCode ?? 0, "unexpected status for this request"));
-      });
+async function sendText(client: GoogleClient, request: HttpRequest): Promise<HttpText> {
+  const { statuses = OK, maxAttempts } = request;
+  const { method, origin, path, headers, body } = await request.prepare(Date.now());
+  const options = {
+    method,
+    uri: `${origin.protocol}//${origin.host}${path}`,
+    headers: { ...headers },
+    ...(body && { body: body instanceof Uint8Array ? Buffer.from(body) : Buffer.concat(body) }),
+    ...(maxAttempts !== undefined && { maxRetries: maxAttempts - 1 }),
+  };
+  return new Promise((resolve, reject) => {
+    client.request(options, (error, found, response) => {
+      const answered = (error ? (error as ClientError).response : response) as ClientAnswer | undefined;
+      if (answered && statuses.includes(answered.statusCode)) {
+        const { statusCode: status, headers } = answered;
+        resolve({ status, headers, text: error ? "" : textOf(found), attempts: 1, ambiguous: true });
+      } else if (error) reject(asHttpError(method, error));
+      else reject(unexpectedResponse(method, answered?.statusCode ?? 0, "unexpected status for this request"));
     });
-  }
+  });
 }
 
 function textOf(body: unknown): string {
@@ -87,7 +91,7 @@ function asHttpError(method: string, error: ClientError): HttpError {
  * Returns the driver on a client. `reads` has the client's credentials on this library's own transport: when one stream
  * of the client (7.22) is left early, its others on the same connections stop for good, without an error.
  */
-export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server, shared: DriverContext): Driver {
+export function clientDriver(client: GoogleClient, api: Server, reads: Server, shared: DriverContext): Driver {
   const { uploads } = shared;
   return {
     attributes: ATTRIBUTES,
@@ -98,7 +102,7 @@ export function clientDriver(client: GoogleClient, api: ClientApi, reads: Server
       customerKeyOnCopy: true,
       driver(call) {
         const place = encryptedPlace(api.place, call, reads.origin);
-        return clientDriver(client, new ClientApi(client, place), reads.at(place), shared);
+        return clientDriver(client, api.at(place), reads.at(place), shared);
       },
     },
     stat: (key, options) => statObject(api, key, options),
@@ -136,7 +140,7 @@ const ACTIONS: Partial<Record<DriverSignOptions["method"], "read" | "write" | "d
 
 async function signObject(
   client: GoogleClient,
-  { place }: Api,
+  { place }: Server,
   key: string,
   options: DriverSignOptions,
 ): Promise<DriverSignedUrl> {

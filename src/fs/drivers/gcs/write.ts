@@ -7,7 +7,7 @@ import { dateInRow } from "../../driver/listing.js";
 import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../driver/upload.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
-import { type Answer, type Api, checkKey, type GcsRequest, parseDocument } from "./client.js";
+import { type Answer, checkKey, type GcsRequest, parseDocument, type Server } from "./client.js";
 import { fieldsOf, generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
 
 const MIB = 2 ** 20;
@@ -33,7 +33,7 @@ function checksumField(checksum: DriverWriteOptions["checksum"]): Pick<Resource,
 /** The destination of one write. */
 export class Upload implements UploadTarget<void> {
   readonly limits = LIMITS;
-  readonly #api: Api;
+  readonly #api: Server;
   readonly #key: string;
   readonly #query: Record<string, string | undefined>;
   readonly #resource: Resource;
@@ -43,7 +43,7 @@ export class Upload implements UploadTarget<void> {
   /** `performance.now()` before the request that creates the object. */
   #since = 0;
 
-  constructor(api: Api, key: string, options: DriverWriteOptions) {
+  constructor(api: Server, key: string, options: DriverWriteOptions) {
     const { ifAbsent, ifMatch, metadata, checksum } = options;
     this.#api = api;
     this.#keys = api.place.keys?.create;
@@ -146,13 +146,13 @@ type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<Write
  * https://cloud.google.com/storage/docs/performing-resumable-uploads
  */
 class Resumable implements MultipartUpload<void> {
-  readonly #api: Api;
+  readonly #api: Server;
   /** Contains the secret of the session, so it never appears in a message. */
   readonly #path: string;
   readonly #settle: Settle;
   #receipt: WriteResult | undefined;
 
-  constructor(api: Api, location: string, settle: Settle) {
+  constructor(api: Server, location: string, settle: Settle) {
     this.#api = api;
     this.#settle = settle;
     // Keeps the configured origin: the response does not decide where the data goes.
