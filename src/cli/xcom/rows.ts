@@ -133,7 +133,8 @@ async function openMySql(address: string): Promise<OpenedQuery> {
 /** The only parameters are `charset`, which is always UTF-8, and `ssl=true`. */
 function mysqlAddress(address: string): URL {
   const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (!url || url.pathname.length < 2) throw invalid("an address of MySQL names its database: mysql://user@host/database");
+  if (!url || url.pathname.length < 2)
+    throw invalid("an address of MySQL names its database: mysql://user@host/database");
   for (const [name, value] of url.searchParams)
     if (name !== "charset" && !(name === "ssl" && value === "true"))
       throw invalid(`the address has the parameter ${JSON.stringify(name)}; only charset and ssl=true are known`);
