@@ -112,8 +112,13 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   /** Returns whether `loadValue` of this row reads an object, including one of an alias. Sends no request. */
-  refersTo(stored: unknown, { owner }: LoadOptions = {}): boolean {
-    return readReference(stored, this.#settings, owner) !== undefined;
+  refersTo(stored: unknown, options?: LoadOptions): boolean {
+    return this.objectOf(stored, options) !== undefined;
+  }
+
+  /** Returns the object that `loadValue` of this row reads, also one of an alias; undefined for a value. */
+  objectOf(stored: unknown, { owner }: LoadOptions = {}): StoragePath | undefined {
+    return readReference(stored, this.#settings, owner);
   }
 
   /**

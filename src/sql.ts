@@ -45,6 +45,8 @@ export interface KeyedRead {
   where: string;
   /** The columns of its primary key; `rowid` in SQLite. */
   key: readonly string[];
+  /** Whether keys are compared column by column: MySQL uses no index to compare several at once. @default false */
+  isSplit?: boolean | undefined;
 }
 
 /** Maximum rows of a page in memory. */
@@ -55,7 +57,7 @@ const PAGE = 2000;
  */
 export async function* pagesByKey<Row>(
   query: Query,
-  { columns, from, where: isWanted, key }: KeyedRead,
+  { columns, from, where: isWanted, key, isSplit = false }: KeyedRead,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Row[], void, undefined> {
   const names = key.map((name) => `"${name}"`).join(", ");
@@ -70,7 +72,16 @@ export async function* pagesByKey<Row>(
     yield rows;
     const last = rows.at(-1);
     if (!last || rows.length < PAGE) return;
-    where = ` AND (${names}) > (${after})`;
+    where = ` AND ${isSplit ? isAfter(key) : `(${names}) > (${after})`}`;
     values = key.map((_, i) => last[`key_${i}`]);
   }
+}
+
+/** Returns the condition of keys after that of the parameters, in the order of the columns. */
+function isAfter(key: readonly string[]): string {
+  const last = key.length - 1;
+  return key.reduceRight((rest, name, i) => {
+    const [column, value] = [`"${name}"`, `$${i + 1}`];
+    return i === last ? `${column} > ${value}` : `${column} >= ${value} AND (${column} > ${value} OR ${rest})`;
+  }, "");
 }

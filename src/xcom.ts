@@ -71,6 +71,7 @@ export { REMOTE_AGENT_OPTIONS } from "./xcom/presets.js";
 export { airflowRows, airflowRuns, type RunFinder, sqliteQuery } from "./xcom/rows/airflow-database.js";
 export { type RestRows, type RestRowsOptions, restRows } from "./xcom/rows/airflow-rest.js";
 export { memoryRows } from "./xcom/rows/memory.js";
+export { type MySqlClient, type MySqlQuery, mysqlQuery } from "./xcom/rows/mysql.js";
 export type {
   RowCondition,
   RowFilter,

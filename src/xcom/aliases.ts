@@ -2,9 +2,9 @@
 import { invalid, type StorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type { BaseAndLayouts, ReadAliases, XComFeatures } from "./features.js";
-import { asPath, pathBelow, prefixOf, startBelow } from "./keys/base.js";
+import { asPath, pathBelow, startBelow } from "./keys/base.js";
 import { type ExpectedOwner, segmentsOf } from "./keys/layout.js";
-import { checkOwned, placesOf, schemesAlike } from "./reference.js";
+import { checkOwned, keyInside, placesOf } from "./reference.js";
 
 interface Alias {
   prefix: string;
@@ -78,13 +78,6 @@ function resolve(target: Target | undefined, { base, layouts }: BaseAndLayouts, 
   if (owner && found.length > 0) checkOwned(found, owner, inside === undefined ? target.base : base, target.path);
   // The same object by the base's connection, so that layers around the backend recognise it.
   return inside === undefined ? target.path : pathBelow(base, inside);
-}
-
-/** Returns the key below the base for a path in the same bucket of the same provider; undefined elsewhere. */
-function keyInside(path: StoragePath, base: StoragePath): string | undefined {
-  if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
-  const start = prefixOf(base);
-  return path.key.startsWith(start) ? path.key.slice(start.length) : undefined;
 }
 
 function refuse(prefix: string, detail: string): StorageError {

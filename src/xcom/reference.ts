@@ -3,7 +3,7 @@ import { isInstance } from "../brand.js";
 import { failure, invalid } from "../errors.js";
 import { providerOf, StoragePath, schemesOf } from "../path.js";
 import type { AliasReader } from "./features.js";
-import { pathBelow, restBelow, roomBelow } from "./keys/base.js";
+import { pathBelow, prefixOf, restBelow, roomBelow } from "./keys/base.js";
 import { checkOwner, type ExpectedOwner, idsOf, type KeyLayout, type ParsedKey, segmentsOf } from "./keys/layout.js";
 
 /** The rules by which a backend recognises references. */
@@ -34,9 +34,8 @@ export function readReference(
   const { base, layouts } = known;
   const rest = restBelow(base, stored);
   const found = rest === undefined ? [] : placesOf(rest, layouts);
-  if (rest === undefined || found.length === 0)
-    return known.readAlias?.resolve(stored, known, owner) ?? checkConnection(stored, known);
-  const path = pathBelow(base, rest);
+  if (found.length === 0) return known.readAlias?.resolve(stored, known, owner) ?? checkConnection(stored, known);
+  const path = pathBelow(base, rest!);
   if (owner) checkOwned(found, owner, base, path);
   return path;
 }
@@ -109,10 +108,17 @@ export function looksLikeAirflowReference(text: string, base: StoragePath): bool
   const end = rest.search(/[/?#]|$/);
   const target = rest.slice(rest.lastIndexOf("@", end) + 1).replace(/^\/+/, "");
   const wanted = [base.bucket, base.key].filter((part) => part !== "").join("/");
-  return target.startsWith(wanted) && (target.length === wanted.length || target[wanted.length] === "/");
+  return `${target}/`.startsWith(`${wanted}/`);
 }
 
 export function schemesAlike(scheme: string, other: string): boolean {
   const provider = providerOf(other);
   return scheme === other || (provider !== undefined && schemesOf(provider).includes(scheme));
+}
+
+/** Returns the key below the base for a path in the same bucket of the same provider; undefined elsewhere. */
+export function keyInside(path: StoragePath, base: StoragePath): string | undefined {
+  if (path.bucket !== base.bucket || !schemesAlike(path.scheme, base.scheme)) return undefined;
+  const start = prefixOf(base);
+  return path.key.startsWith(start) ? path.key.slice(start.length) : undefined;
 }

@@ -6,6 +6,7 @@ import {
   airflowReferences,
   airflowRewriter,
   airflowRows,
+  mysqlQuery,
   placeOf,
   type Query,
   type ReferenceSource,
@@ -43,7 +44,7 @@ export async function openRewriter(session: Session, address: string | true): Pr
   const { query, close, isPostgres } = await openQuery(session, address);
   if (isPostgres) return { source: airflowRewriter(query), close };
   await close();
-  throw failure("Unsupported", "rows of SQLite are not changed, only those of Postgres; or use --rest");
+  throw failure("Unsupported", "rows of SQLite and MySQL are not changed, only those of Postgres; or use --rest");
 }
 
 export interface OpenedSource {
@@ -75,7 +76,8 @@ async function openQuery({ env, io }: Session, address: string | true): Promise<
   const [, scheme, rest] = /^([a-z]+)(?:\+\w+)?:\/\/(.*)$/s.exec(given) ?? [];
   if (scheme === "postgresql" || scheme === "postgres") return postgresQuery(`postgresql://${rest}`);
   if (scheme === undefined || scheme === "sqlite") return sqliteFile(io.cwd, rest?.replace(/^\//, "") ?? given);
-  throw failure("Unsupported", `databases of the kind ${scheme} cannot be read, only Postgres and SQLite`);
+  if (scheme === "mysql" || scheme === "mariadb") return openMySql(`mysql://${rest}`);
+  throw failure("Unsupported", `databases of the kind ${scheme} cannot be read, only Postgres, MySQL and SQLite`);
 }
 
 /** Opens a source in the tables of another runtime, in the Postgres at `address` or in `DATABASE_URL`. */
@@ -101,6 +103,42 @@ export async function postgresQuery(connectionString: string): Promise<OpenedQue
     throw failure("Unavailable", `the database does not answer: ${error.message}`);
   });
   return { query: (text, values) => client.query(text, values), isPostgres: true, close: () => client.end() };
+}
+
+/** Connects to MySQL. */
+async function openMySql(address: string): Promise<OpenedQuery> {
+  const { hostname, port, username, password, pathname, searchParams } = mysqlAddress(address);
+  const { default: mysql } = await import("mysql2/promise").catch((cause: unknown) => {
+    throw failure("Unsupported", "MySQL needs the package mysql2: npm install mysql2", { cause });
+  });
+  const connection = await mysql
+    .createConnection({
+      host: hostname,
+      port: Number(port || 3306),
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      database: decodeURIComponent(pathname.slice(1)),
+      charset: "utf8mb4",
+      connectTimeout: 10_000,
+      ...(searchParams.has("ssl") ? { ssl: {} } : {}),
+    })
+    .catch(({ message }: Error) => {
+      throw failure("Unavailable", `the database does not answer: ${message}`);
+    });
+  // A connection that the server ends between two statements fails the next one.
+  connection.on("error", () => {});
+  return { query: mysqlQuery(connection), isPostgres: false, close: async () => connection.destroy() };
+}
+
+/** The only parameters are `charset`, which is always UTF-8, and `ssl=true`. */
+function mysqlAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || url.pathname.length < 2)
+    throw invalid("an address of MySQL names its database: mysql://user@host/database");
+  for (const [name, value] of url.searchParams)
+    if (name !== "charset" && !(name === "ssl" && value === "true"))
+      throw invalid(`the address has the parameter ${JSON.stringify(name)}; only charset and ssl=true are known`);
+  return url;
 }
 
 async function sqliteFile(cwd: string, file: string): Promise<OpenedQuery> {

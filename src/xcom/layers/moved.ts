@@ -5,7 +5,7 @@ import type { StoragePath } from "../../path.js";
 import { pathBelow, restBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
-import type { LocatableBackend } from "./located.js";
+import { type LocatableBackend, referencesTo, unaliased } from "./located.js";
 import type { RoutedBackend } from "./route.js";
 
 export interface MovedOptions {
@@ -44,36 +44,66 @@ class Moved implements RoutedBackend {
     this.#from = from;
   }
 
-  storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
-    return this.#backend.storeValue(owner, key, value, options);
+  async storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
+    const stored = await this.#backend.storeValue(owner, key, value, options);
+    if (stored === value && this.#isOld(stored, {}))
+      throw invalid(
+        `withMoved: the text looks like a reference below ${this.#from.path} and would be read as one; send it in an array or an object, or give the new backend threshold 0`,
+      );
+    return stored;
   }
 
   async loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
-    if (!this.#isOld(stored, options)) return this.#backend.loadValue(stored, options);
+    const { backend, text } = this.#find(stored, options);
+    if (backend !== this.#from || !this.#isOld(text, options)) return backend.loadValue(text, options);
     try {
-      const value = await this.#from.loadValue(stored, options);
+      const value = await backend.loadValue(text, options);
       // `onMissing: "reference"` returns the reference of an object that is gone.
-      if (value !== stored) return value;
+      if (value !== text) return value;
     } catch (error) {
       if (!isStorageError(error, "NotFound")) throw error;
     }
-    return this.#backend.loadValue(movedText(stored, this.#from.path, this.#backend.path), options);
+    return this.#backend.loadValue(movedText(text, this.#from.path, this.#backend.path), options);
   }
 
-  purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    return this.#of(stored, options).purge(stored, options);
+  async purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
+    const { backend, text } = this.#findPurged(stored, options);
+    return backend.purge(text, options);
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
-    return this.#of(stored, options).pathsOf(stored, options);
+    const { backend, text } = this.#findPurged(stored, options);
+    return backend.pathsOf(text, options);
   }
 
   refersTo(stored: unknown, options: LoadOptions = {}): boolean {
-    return this.#of(stored, options).refersTo(stored, options);
+    return this.objectOf(stored, options) !== undefined;
   }
 
-  #of(stored: unknown, options: LoadOptions): LocatableBackend {
-    return this.#isOld(stored, options) ? this.#from : this.#backend;
+  objectOf(stored: unknown, options: LoadOptions = {}): StoragePath | undefined {
+    const { backend, text } = this.#find(stored, options);
+    return backend.objectOf(text, options);
+  }
+
+  referencesTo(path: StoragePath): string[] {
+    return [this.#from, this.#backend].flatMap((backend) => referencesTo(backend, path));
+  }
+
+  /** Finds the backend that reads a row; an alias that leads below either base is the reference there. */
+  #find(stored: unknown, options: LoadOptions): Found {
+    if (this.#isOld(stored, options)) return { backend: this.#from, text: stored };
+    if (typeof stored !== "string" || restBelow(this.#backend.path, stored) !== undefined)
+      return { backend: this.#backend, text: stored };
+    const reader = [this.#backend, this.#from].find((one) => one.refersTo(stored));
+    const text = reader && unaliased(this, reader, stored);
+    if (text !== stored && reader) return { ...this.#find(text, options), reader };
+    return { backend: reader ?? this.#backend, text: stored };
+  }
+
+  #findPurged(stored: unknown, options: LoadOptions): Found {
+    const found = this.#find(stored, options);
+    const { reader } = found;
+    return reader && reader.pathsOf(stored).length === 0 ? { backend: reader, text: stored } : found;
   }
 
   #isOld(stored: unknown, options: LoadOptions): stored is string {
@@ -83,6 +113,13 @@ class Moved implements RoutedBackend {
       this.#from.refersTo(stored, options)
     );
   }
+}
+
+interface Found {
+  backend: LocatableBackend;
+  text: unknown;
+  /** The backend whose alias the row is. */
+  reader?: LocatableBackend | undefined;
 }
 
 function movedText(stored: string, from: StoragePath, to: StoragePath): string {

@@ -10,7 +10,7 @@ import { refuse, withOperation } from "../errors.js";
 import { pathBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
-import type { LocatableBackend, ObjectStorageBackend } from "./located.js";
+import { type LocatableBackend, type ObjectStorageBackend, referencesBelow, unaliased } from "./located.js";
 
 export interface ReplicaOptions {
   /**
@@ -108,7 +108,7 @@ export class Replicas implements LocatableBackend {
   /** Deletes all copies of an object. A failed delete does not stop the others; the error lists every failure. */
   purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
     return withOperation("purge", this.path, async () => {
-      const copies = this.#copies(stored, options);
+      const copies = this.#purged(stored, options);
       options.signal?.throwIfAborted();
       const failures = await this.#remove(copies, options.signal);
       options.signal?.throwIfAborted();
@@ -118,11 +118,20 @@ export class Replicas implements LocatableBackend {
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
-    return this.#copies(stored, options).map(({ path }) => path);
+    return this.#purged(stored, options).map(({ path }) => path);
   }
 
   refersTo(stored: unknown, options: LoadOptions = {}): boolean {
     return this.#primary.refersTo(stored, options);
+  }
+
+  objectOf(stored: unknown, options: LoadOptions = {}): StoragePath | undefined {
+    return this.#primary.objectOf(unaliased(this, this.#primary, stored), options);
+  }
+
+  referencesTo(path: StoragePath): string[] {
+    const bases = this.#targets.map((target) => target.path);
+    return referencesBelow(this.path, bases, path);
   }
 
   /** Makes every replica of a row's object match the primary; returns the paths written. */
@@ -137,11 +146,16 @@ export class Replicas implements LocatableBackend {
     });
   }
 
+  /** Returns every copy that a purge of the row deletes: none of an alias, unless that is asked for. */
+  #purged(stored: unknown, options: LoadOptions): Copy[] {
+    return this.#primary.pathsOf(stored).length > 0 ? this.#copies(stored, options) : [];
+  }
+
   /**
    * Returns every copy of a row's object; an object that the primary reads from elsewhere, an old base, has only one.
    */
   #copies(stored: unknown, options: LoadOptions = {}): Copy[] {
-    const [path] = this.#primary.pathsOf(stored, options);
+    const path = this.objectOf(stored, options);
     if (!path) return [];
     if (!path.isRelativeTo(this.path)) return [{ backend: this.#primary, path, reference: String(stored) }];
     const below = path.relativeTo(this.path);

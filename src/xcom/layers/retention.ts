@@ -7,7 +7,7 @@ import { printedBase, restBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions } from "../options.js";
 import { looksLikeAirflowReference } from "../reference.js";
-import type { LocatableBackend, ObjectStorageBackend } from "./located.js";
+import { type LocatableBackend, type ObjectStorageBackend, referencesTo, unaliased } from "./located.js";
 import type { Replicas } from "./replicate.js";
 import { type Classify, classIn, classifier, type RetentionRule, segmentOf } from "./retention-rules.js";
 
@@ -68,23 +68,51 @@ export class Retention implements LocatableBackend {
   }
 
   loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
-    return withOperation("loadValue", this.path, async () => this.#backendOf(stored).loadValue(stored, options));
+    return withOperation("loadValue", this.path, async () => {
+      const text = this.#unaliased(stored);
+      return this.#backendOf(text).loadValue(text, options);
+    });
   }
 
   purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    return withOperation("purge", this.path, async () => this.#backendOf(stored).purge(stored, options));
+    return withOperation("purge", this.path, async () => {
+      const text = this.#purged(stored);
+      return this.#backendOf(text).purge(text, options);
+    });
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
-    return this.#backendOf(stored).pathsOf(stored, options);
+    const text = this.#purged(stored);
+    return this.#backendOf(text).pathsOf(text, options);
   }
 
   refersTo(stored: unknown, options: LoadOptions = {}): boolean {
-    return this.#backendOf(stored).refersTo(stored, options);
+    return this.objectOf(stored, options) !== undefined;
+  }
+
+  objectOf(stored: unknown, options: LoadOptions = {}): StoragePath | undefined {
+    const text = this.#unaliased(stored);
+    return this.#backendOf(text).objectOf(text, options);
+  }
+
+  referencesTo(path: StoragePath): string[] {
+    return [this.#base, ...this.#classes.values()].flatMap((backend) => referencesTo(backend, path));
   }
 
   #pathOf(name: string): StoragePath {
     return this.path.join(segmentOf(name));
+  }
+
+  /** An alias that leads below the base is the reference of its class, which knows the copies. */
+  #unaliased(stored: unknown): unknown {
+    const isOwn = typeof stored === "string" && restBelow(this.path, stored) !== undefined;
+    return isOwn ? stored : unaliased(this, this.#base, stored);
+  }
+
+  #purged(stored: unknown): unknown {
+    const text = this.#unaliased(stored);
+    const isKept = text !== stored && this.#base.pathsOf(stored).length === 0;
+    return isKept ? stored : text;
   }
 
   #backendOf(stored: unknown): LocatableBackend {

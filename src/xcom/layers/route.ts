@@ -2,16 +2,19 @@
  * Combines several backends: a function chooses where a value is stored, and reads go to the backend that owns the
  * reference.
  */
-import { type ErrorCode, invalid, isStorageError, type StorageError } from "../../errors.js";
+import { type ErrorCode, failure, invalid, isStorageError, type StorageError } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
+import { pathBelow } from "../keys/base.js";
 import type { Owner } from "../keys/layout.js";
 import type { LoadOptions, XComBackend } from "../options.js";
-import type { LocatableBackend } from "./located.js";
+import { type Asked, aliasTarget, type LocatableBackend, referencesTo } from "./located.js";
 import { jsonSize } from "./retention-rules.js";
 
 /** A backend that returns the objects of a row, as all of ours do. */
-export type RoutedBackend = XComBackend & Pick<LocatableBackend, "pathsOf" | "refersTo">;
+export type RoutedBackend = XComBackend &
+  Pick<LocatableBackend, "pathsOf" | "refersTo"> &
+  Partial<Pick<LocatableBackend, "objectOf" | "referencesTo">>;
 
 /** Context for a routing decision, beside the value. */
 export interface RouteContext {
@@ -48,6 +51,7 @@ class Routed implements RoutedBackend {
     for (const [name, backend] of this.#backends)
       if (typeof backend?.pathsOf !== "function" || typeof backend.refersTo !== "function")
         throw refusal(`backend ${JSON.stringify(name)} cannot tell its references; give one of stowage's own`);
+    for (const [name, backend] of this.#backends) checkPrefixes(name, backend, this.#backends);
   }
 
   async storeValue(owner: Owner, key: string, value: unknown, options: Abortable = {}): Promise<unknown> {
@@ -62,25 +66,53 @@ class Routed implements RoutedBackend {
   }
 
   async loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
-    return this.#first(stored, options, (backend) => backend.loadValue(stored, options));
+    const readers = this.#owners(stored, options);
+    let refused: unknown;
+    for (const { backend, text } of readers) {
+      try {
+        const value = await backend.loadValue(text, options);
+        // `onMissing: "reference"` returns the reference of an object that is gone.
+        if (value !== text || readers.length === 1) return value;
+        refused ??= failure("NotFound", "the object is missing or damaged").at("loadValue", text);
+      } catch (error) {
+        if (!isStorageError(error) || options.signal?.aborted || !NEXT.includes(error.code)) throw error;
+        refused ??= error;
+      }
+    }
+    if (readers.length > 0) throw refused;
+    return this.#default.loadValue(stored, options);
   }
 
   /** Purges with every backend that owns the row: over one base, only one of them may know of replicas. */
   async purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
-    const owners = this.#owners(stored, options);
+    const owners = this.#owners(stored, options, true);
+    if (owners.length === 0) return this.#default.purge(stored, options);
     let purged = false;
-    for (const backend of owners.length > 0 ? owners : [this.#backends.values().next().value!])
-      purged = (await backend.purge(stored, options)) || purged;
+    for (const { backend, text } of owners) purged = (await backend.purge(text, options)) || purged;
     return purged;
   }
 
   pathsOf(stored: unknown, options: LoadOptions = {}): StoragePath[] {
-    const paths = this.#owners(stored, options).flatMap((backend) => backend.pathsOf(stored, options));
+    const paths = this.#owners(stored, options, true).flatMap(({ backend, text }) => backend.pathsOf(text, options));
     return [...new Map(paths.map((path) => [String(path), path])).values()];
   }
 
   refersTo(stored: unknown, options: LoadOptions = {}): boolean {
     return this.#owners(stored, options).length > 0;
+  }
+
+  objectOf(stored: unknown, options: LoadOptions = {}): StoragePath | undefined {
+    const [owner] = this.#owners(stored, options);
+    return owner?.backend.objectOf?.(owner.text, options);
+  }
+
+  referencesTo(path: StoragePath): string[] {
+    return [...this.#backends.values()].flatMap((backend) => referencesTo(backend, path));
+  }
+
+  /** The backend of rows without a reference. */
+  get #default(): RoutedBackend {
+    return this.#backends.values().next().value!;
   }
 
   /** Short text that stays in its row must not look like a reference of another backend. */
@@ -92,36 +124,62 @@ class Routed implements RoutedBackend {
   }
 
   /**
-   * Returns the result of one of the row's owners; the next is tried if one lacks a part that it needs to read the row,
-   * or its copy.
+   * Returns every backend that owns a row, each with its text for the object: one that cannot read the row, or has no
+   * copy of the object, may have neighbours that can. Throws what forbids the row if there are none.
    */
-  async #first<T>(stored: unknown, options: LoadOptions, ask: (backend: RoutedBackend) => Promise<T>): Promise<T> {
-    const owners = this.#owners(stored, options);
-    if (owners.length === 0) return ask(this.#backends.values().next().value!);
-    let refused: unknown;
-    for (const backend of owners) {
-      try {
-        return await ask(backend);
-      } catch (error) {
-        if (!isStorageError(error) || options.signal?.aborted || !NEXT.includes(error.code)) throw error;
-        refused ??= error;
-      }
-    }
-    throw refused;
+  #owners(stored: unknown, options: LoadOptions, purging = false): Owning[] {
+    if (typeof stored !== "string") return [];
+    const readers = [...this.#backends.values()];
+    return referring(
+      readers.flatMap((reader) => this.#names(reader, stored, purging)),
+      options,
+    );
   }
 
-  #owners(stored: unknown, options: LoadOptions): RoutedBackend[] {
-    if (typeof stored !== "string") return [];
-    const answers = [...this.#backends.values()].map((one) => ({ one, answer: refers(one, stored, options) }));
-    const owners = answers.filter(({ answer }) => answer === true).map(({ one }) => one);
-    const refusal = answers.find(({ answer }) => typeof answer !== "boolean");
-    if (owners.length === 0 && refusal) throw refusal.answer;
-    return owners;
+  /**
+   * An alias may lead below the base of any backend, by any connection: those that have the object there as their own
+   * know its owner and its copies, and take the place of the reader. No backend purges an alias that is only read.
+   */
+  #names(reader: RoutedBackend, stored: string, purging: boolean): Owning[] {
+    const asRead = { backend: reader, text: stored };
+    const target = refers(reader, stored, {}) === true ? aliasTarget(reader, stored) : undefined;
+    if (!target) return [asRead];
+    if (purging && reader.pathsOf(stored).length === 0) return [];
+    const owners = [...this.#backends.values()].flatMap((backend) =>
+      referencesTo(backend, target).flatMap((text) => (backend.refersTo(text) ? [{ backend, text }] : [])),
+    );
+    return owners.length > 0 ? owners : [asRead];
   }
+}
+
+interface Owning {
+  backend: RoutedBackend;
+  /** The row, or the backend's own reference to the object of an alias. */
+  text: string;
 }
 
 /** Failures of one owner that another, with replicas for example, may not have. */
 const NEXT: readonly ErrorCode[] = ["Unsupported", "NotFound", "Corrupt", "Unavailable", "Timeout", "Throttled"];
+
+/** Refuses a backend that reads the references of another as an alias: each must have one meaning. */
+function checkPrefixes(name: string, { path }: Asked, backends: ReadonlyMap<string, RoutedBackend>): void {
+  // No name of an object, so that only an alias takes it for one.
+  const probe = path && String(pathBelow(path, "x"));
+  const other = [...backends].find(([, backend]) => aliasTarget(backend, probe));
+  if (!other) return;
+  const detail = `readAliases of ${JSON.stringify(other[0])} has a prefix that covers ${path}, the base of ${JSON.stringify(name)}`;
+  throw refusal(`${detail}; leave that alias out, or the backend of the base`);
+}
+
+/** Returns those whose text is a reference; if there are none, throws what forbids one: first of all its owner. */
+function referring(asked: readonly Owning[], options: LoadOptions): Owning[] {
+  const answers = asked.map((one) => ({ one, answer: refers(one.backend, one.text, options) }));
+  const found = answers.flatMap(({ one, answer }) => (answer === true ? [one] : []));
+  const refusals = answers.flatMap(({ answer }) => (typeof answer === "boolean" ? [] : [answer]));
+  const first = refusals.find(({ code }) => code === "PermissionDenied") ?? refusals[0];
+  if (found.length === 0 && first) throw first;
+  return found;
+}
 
 /** Returns whether a row is a reference of the backend, or the error that forbids it. */
 function refers(backend: RoutedBackend, stored: unknown, options: LoadOptions): boolean | StorageError {

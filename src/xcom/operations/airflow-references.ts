@@ -2,6 +2,7 @@
 import { failure } from "../../errors.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { ask, pagesByKey, primaryKey, type Query } from "../../sql.js";
+import { isMySql } from "../rows/mysql.js";
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
@@ -61,6 +62,11 @@ export async function postgresTables(query: Query, signal: AbortSignal | undefin
 }
 
 async function databaseOf(query: Query, signal: AbortSignal | undefined): Promise<Database> {
+  if (isMySql(query))
+    return {
+      tables: () => mysqlTables(query, signal),
+      read: (table) => inMySql(query, isPickled(table) ? MYSQL_PICKLES : JSON_TEXTS, table, signal),
+    };
   const isPostgres = await postgresTables(query, signal).then(
     () => true,
     () => false,
@@ -125,6 +131,7 @@ export const TEXT = "CAST(value AS TEXT)";
 export const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
 const JSON_TEXTS: Values = { text: TEXT, where: IS_REFERENCE };
 const POSTGRES_PICKLES: Values = { text: "encode(value, 'hex')", where: "position('\\x3a2f2f'::bytea IN value) > 0" };
+const MYSQL_PICKLES: Values = { text: "hex(value)", where: "locate('://', value) > 0" };
 const SQLITE_PICKLES: Values = { text: "hex(value)", where: "instr(value, X'3A2F2F') > 0" };
 
 async function* byKey(
@@ -133,8 +140,9 @@ async function* byKey(
   table: string,
   key: readonly string[],
   signal: AbortSignal | undefined,
+  isSplit = false,
 ) {
-  const read = { columns: `${text} AS reference`, from: `"${table}"`, where, key };
+  const read = { columns: `${text} AS reference`, from: `"${table}"`, where, key, isSplit };
   for await (const page of pagesByKey<{ reference: string }>(query, read, signal))
     yield page.map(({ reference }) => reference);
 }
@@ -165,4 +173,45 @@ export async function* blockRanges(query: Query, table: string, signal: AbortSig
   if (!Number.isSafeInteger(blocks)) throw failure("Corrupt", `the database does not tell the size of ${table}`);
   for (let block = 0; block < blocks; block += BLOCKS)
     yield `ctid >= '(${block},0)'::tid AND ctid < '(${block + BLOCKS},0)'::tid`;
+}
+
+// MySQL shows a login only the tables that it may read, and has no place of a row without a primary key.
+
+const MYSQL_TABLES = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = DATABASE()";
+const MYSQL_GRANTS = `SELECT grantee FROM information_schema.user_privileges
+    WHERE privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user()
+  UNION ALL SELECT grantee FROM information_schema.schema_privileges
+    WHERE privilege_type = 'SELECT' AND replace(grantee, '''', '') = current_user() AND DATABASE() LIKE table_schema`;
+const MYSQL_KEY = `SELECT column_name AS name FROM information_schema.key_column_usage
+  WHERE table_schema = DATABASE() AND table_name = $1 AND constraint_name = 'PRIMARY' ORDER BY ordinal_position`;
+
+/** Throws PermissionDenied unless the login may read all tables: a reference in another would be overlooked. */
+async function mysqlTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
+  const grants = await ask(query, MYSQL_GRANTS, [], signal);
+  const detail = "grant the login SELECT on the whole database: MySQL does not show it the tables that it may not read";
+  if (grants.length === 0) throw failure("PermissionDenied", detail);
+  return tablesIn(query, MYSQL_TABLES, signal);
+}
+
+async function* inMySql(query: Query, values: Values, table: string, signal: AbortSignal | undefined) {
+  const key = await ask<{ name: string }>(query, MYSQL_KEY, [table], signal);
+  const names = key.map(({ name }) => String(name));
+  if (names.length > 0) yield* byKey(query, values, table, names, signal, true);
+  else yield* byDigest(query, values, table, signal);
+}
+
+/** Rows of a page by digest: each page goes through the whole table. */
+const DIGESTS = 10_000;
+
+/** Reads a table without a primary key, as archives are, in the order of digests. Equal values may be left out. */
+async function* byDigest(query: Query, { text, where }: Values, table: string, signal: AbortSignal | undefined) {
+  const digest = `sha2(${text}, 256)`;
+  const select = `SELECT ${text} AS reference, ${digest} AS digest FROM "${table}" WHERE ${where} AND ${digest} > $1`;
+  for (let last = ""; ; ) {
+    const page = `${select} ORDER BY digest LIMIT ${DIGESTS}`;
+    const rows = await ask<{ reference: string; digest: string }>(query, page, [last], signal);
+    yield rows.map(({ reference }) => reference);
+    if (rows.length < DIGESTS) return;
+    last = rows.at(-1)!.digest;
+  }
 }

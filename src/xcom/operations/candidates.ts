@@ -35,6 +35,8 @@ export interface Listing extends Watched {
   shard: SweepShard;
   /** Objects younger than this are left alone. */
   graceMs: number;
+  /** Whether objects of the layout that are no candidates get a line too, without time and etag. @default false */
+  all?: boolean | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -51,9 +53,9 @@ export async function collectCandidates(listing: Listing, sorter: LineSorter, re
     bytes += entry.size ?? 0;
     tellSome(listing, progress());
     const candidate = candidateOf(entry, listing, now, report);
-    if (!candidate) continue;
-    report.considered += 1;
-    const full = sorter.add(lineOf(candidate));
+    if (candidate) report.considered += 1;
+    const line = candidate ? lineOf(candidate) : listing.all && otherLine(entry, listing);
+    const full = line ? sorter.add(line) : undefined;
     if (full) await full;
   }
   listing.onProgress?.(progress());
@@ -125,6 +127,17 @@ function hashOf(text: string): number {
 
 // Lines begin with the key and NUL, which no key has, so that their order is that of the keys.
 
+/** Returns the line of an object that is no candidate; undefined for what has no name of the layout, or no size. */
+function otherLine({ path, type, size }: ListEntry, { path: top, base, layout }: Listing): string | undefined {
+  const below = path.key.slice(prefixOf(top).length);
+  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
+  return isKnown && size !== undefined && !/[\0\n]/.test(below) ? `${below}\0${size}` : undefined;
+}
+
+export function isCandidate(line: string): boolean {
+  return line.includes("\0", line.indexOf("\0") + 1);
+}
+
 function lineOf({ below, size, modified, etag }: Candidate): string {
   return `${below}\0${size}\0${modified.getTime()}\0${etag}`;
 }
@@ -132,6 +145,11 @@ function lineOf({ below, size, modified, etag }: Candidate): string {
 export function candidateIn(line: string): Candidate {
   const [below = "", size, time, etag = ""] = line.split("\0");
   return { below, size: Number(size), modified: new Date(Number(time)), etag };
+}
+
+/** Returns the size of the object of a line. */
+export function sizeIn(line: string): number {
+  return Number(line.split("\0", 2)[1]);
 }
 
 /** Returns the key at the start of a line. */

@@ -5,18 +5,19 @@ import { forEachConcurrent } from "../../concurrency.js";
 import { checkOptions, failure, invalid, isStorageError, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
-import type { FoundReference, NamedObject, ObjectLayout, ReferenceSource } from "../../references.js";
+import type { NamedObject, ObjectLayout, ReferenceSource } from "../../references.js";
 import { airflowEncoding } from "../encoding/airflow.js";
 import { readJson } from "../encoding/json-read.js";
 import type { ReadAliases } from "../features.js";
 import { pathBelow } from "../keys/base.js";
 import { airflowLayout } from "./airflow-layout.js";
-import { candidateIn, collectCandidates } from "./candidates.js";
+import { candidateIn, collectCandidates, isCandidate } from "./candidates.js";
 import { compare } from "./compare.js";
-import type { Watched } from "./progress.js";
+import { ListedReferences, type OwnReference } from "./listed-references.js";
+import { tellSome, type Watched } from "./progress.js";
 import { addKeys } from "./reference-keys.js";
 import { ReferencePlaces } from "./reference-places.js";
-import { LineSorter, RunFolder } from "./sorted-lines.js";
+import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { checkLayout, GRACE_MS, HOUR_MS } from "./sweep.js";
 import { emptyReport } from "./sweep-report.js";
 
@@ -26,7 +27,8 @@ export interface FsckOptions extends Abortable, Watched {
   sources: readonly ReferenceSource[];
   /**
    * The base path, or a folder below `base`: all references are expected there, and objects there that no reference
-   * names are problems too. Without it, every reference is looked at wherever it leads, and nothing is listed.
+   * names are problems too. The listing answers for them, unless the check is `deep`; what it does not have is looked at
+   * once more. Without it, every reference is looked at wherever it leads, and nothing is listed.
    */
   path?: StoragePath | string | undefined;
   /** The base path, if `path` is a folder below it; references to the rest of it count as `elsewhere`. @default path */
@@ -123,13 +125,9 @@ export async function fsck(options: FsckOptions): Promise<FsckReport> {
   const check = checkFsck(options);
   const folder = new RunFolder();
   try {
-    // Objects first: what is written later, and its reference, is not considered.
-    const objects = new LineSorter(folder);
-    const keys = new LineSorter(folder);
-    const listing = emptyReport();
-    if (check.places.path) await listObjects(check, objects, listing);
-    await checkReferences(check, keys);
-    if (check.places.path) await findOrphans(check, { objects, keys, listing });
+    const { path } = check.places;
+    if (path) await checkBothWays(check, path, folder);
+    else await forEachConcurrent(ownReferences(check), check, (own) => look(check, own));
   } finally {
     await folder.remove();
   }
@@ -164,37 +162,62 @@ type Listed = ReturnType<typeof emptyReport>;
 async function listObjects(check: Check, objects: LineSorter, listing: Listed): Promise<void> {
   const { storage, places, layout, graceMs, onProgress, signal } = check;
   const { path, base } = places as { path: StoragePath; base: StoragePath };
-  await collectCandidates({ storage, path, base, layout, shard: WHOLE, graceMs, onProgress, signal }, objects, listing);
+  await collectCandidates(
+    { storage, path, base, layout, shard: WHOLE, graceMs, all: true, onProgress, signal },
+    objects,
+    listing,
+  );
   check.report.listed = listing.listed;
   check.report.others = listing.unknown;
   for (const { path: at, error } of listing.failures)
     await found(check, { reference: at, where: "", problem: "unchecked", detail: reasonOf(error) });
 }
 
-async function checkReferences(check: Check, keys: LineSorter): Promise<void> {
-  await forEachConcurrent(ownReferences(check, keys), check, ([reference, place]) => look(check, reference, place));
+/** Checks references and the objects below the path. */
+async function checkBothWays(check: Check, path: StoragePath, folder: RunFolder): Promise<void> {
+  // Objects first: of what is written later, and its reference, only the reference is looked at.
+  const objects = new LineSorter(folder);
+  const listing = emptyReport();
+  await listObjects(check, objects, listing);
+  const sides = { objects, listing, keys: new LineSorter(folder), references: new ListedReferences(path, folder) };
+  await forEachConcurrent(ownReferences(check, sides), check, (own) => look(check, own));
+  const settle = (size: number) => count(check, size);
+  await forEachConcurrent(sides.references.unsettled(objects.batches(), settle), check, (own) => look(check, own));
+  await findOrphans(check, sides);
 }
 
-/** Yields the references whose object is to be looked at; counts and reports all others. */
-async function* ownReferences(check: Check, keys: LineSorter): AsyncGenerator<[FoundReference, Own], void, undefined> {
-  const { sources, places, report, signal } = check;
+/**
+ * Yields the references whose object is to be looked at; counts and reports all others, and leaves those for which the
+ * listing answers to the sides.
+ */
+async function* ownReferences(check: Check, sides?: Sides): AsyncGenerator<Own, void, undefined> {
+  const { sources, places, deep = false, report, onProgress, signal } = check;
+  let read = 0;
   for (const source of sources) {
     for await (const reference of source.references({ signal })) {
       const { text, where } = reference;
-      await addKeys(places.keysIn(text), WHOLE, keys);
       const place = places.of(text);
+      const own = place.kind === "own" ? { reference, ...place } : undefined;
+      const isListed = own !== undefined && !deep && (await sides?.references.add(own)) === true;
+      read += 1;
+      if (sides && !deep) tellSome({ onProgress }, { phase: "references", count: read, bytes: 0 });
+      if (sides) await addKeys(places.keysIn(text), WHOLE, sides.keys);
       if (place.kind === "value") report.values += 1;
       else if (place.kind === "elsewhere") report.elsewhere += 1;
-      else if (place.kind === "own") yield [reference, place];
-      else await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
+      else if (place.kind !== "own")
+        await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
+      else if (own && !isListed) yield own;
     }
   }
 }
 
 interface Sides {
   objects: LineSorter;
-  keys: LineSorter;
   listing: Listed;
+  /** The keys that texts name, whatever stands around them. */
+  keys: LineSorter;
+  /** The references for which the listing answers. */
+  references: ListedReferences;
 }
 
 async function findOrphans(check: Check, { objects, keys, listing }: Sides): Promise<void> {
@@ -205,21 +228,31 @@ async function findOrphans(check: Check, { objects, keys, listing }: Sides): Pro
     const detail = `no reference names it; ${size} bytes, written ${modified.toISOString()}`;
     return found(check, { reference, where: "", problem: "orphan", detail });
   };
-  await compare(objects.batches(), keys.batches(), { add: orphan }, { report: listing, onProgress, signal });
+  await compare(
+    candidatesIn(objects.batches()),
+    keys.batches(),
+    { add: orphan },
+    { report: listing, onProgress, signal },
+  );
 }
 
-interface Own {
-  path: StoragePath;
-  named: NamedObject;
+async function* candidatesIn(objects: Batches): AsyncGenerator<readonly string[], void, undefined> {
+  for await (const lines of objects) yield lines.filter(isCandidate);
 }
 
-async function look(check: Check, reference: FoundReference, { path, named }: Own): Promise<void> {
-  const { storage, deep = false, report, onProgress, signal } = check;
+interface Own extends OwnReference {
+  /** Of a reference that may be read. */
+  named?: NamedObject;
+}
+
+async function look(check: Check, { reference, path, named = {} }: Own): Promise<void> {
+  const { storage, deep = false, signal } = check;
   const { text, where, plainSize } = reference;
   const fail = (problem: FsckProblemKind, detail: string) => found(check, { reference: text, where, problem, detail });
+  let bytes = 0;
   try {
     const { size } = await storage.stat(path, { signal });
-    report.bytes += size;
+    bytes = size;
     const isPlain = codecs.forSuffix(path.name) === undefined;
     let decoded = isPlain ? size : undefined;
     const isOther = () => plainSize !== undefined && decoded !== undefined && decoded !== plainSize;
@@ -230,7 +263,12 @@ async function look(check: Check, reference: FoundReference, { path, named }: Ow
     if (!isStorageError(error)) throw error;
     await fail(PROBLEMS[error.code] ?? "unchecked", reasonOf(error));
   }
+  count(check, bytes);
+}
+
+function count({ report, onProgress }: Check, bytes: number): void {
   report.checked += 1;
+  report.bytes += bytes;
   onProgress?.({ phase: "check", count: report.checked, bytes: report.bytes });
 }
 

@@ -4,6 +4,7 @@ import { ask, type Query } from "../../sql.js";
 import { orAbort } from "../../streams.js";
 import { floorDivide, microsecondsOf } from "../encoding/types.js";
 import { refuse } from "../errors.js";
+import { isMySql } from "./mysql.js";
 import { checkFilter, type RowOptions, type XComRowReader } from "./rows.js";
 import { type Columns, condition, rowOf } from "./sql.js";
 
@@ -14,20 +15,23 @@ import { type Columns, condition, rowOf } from "./sql.js";
  * in `xcom_v1`.
  */
 const LAYOUTS = [
-  `SELECT ti.dag_id, ti.run_id, ti.task_id, ti.region_index AS map_index, x.key, CAST(x.value AS TEXT) AS value
+  `SELECT ti.dag_id, ti.run_id, ti.task_id, ti.region_index AS map_index, x."key", CAST(x.value AS TEXT) AS value
    FROM xcom_v2 x JOIN task_instance ti ON ti.id = x.task_instance_id WHERE ti.working_set
    UNION ALL
-   SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) FROM xcom_v1`,
-  "SELECT dag_id, run_id, task_id, map_index, key, CAST(value AS TEXT) AS value FROM xcom",
+   SELECT dag_id, run_id, task_id, map_index, "key", CAST(value AS TEXT) FROM xcom_v1`,
+  'SELECT dag_id, run_id, task_id, map_index, "key", CAST(value AS TEXT) AS value FROM xcom',
 ];
 const KEYS = ["dag_id", "run_id", "task_id", "map_index", "key"] as const;
-const ORDER = `ORDER BY ${KEYS.join(", ")}`;
+/** Quoted, since `key` is a word of MySQL. */
+const KEY = KEYS.map((column) => `"${column}"`).join(", ");
+const ORDER = `ORDER BY ${KEY}`;
 
 /** Maximum rows of a listing in memory. */
 const PAGE = 500;
 
 /**
- * Opens the XCom rows of Airflow 3.0 to 3.4 by a `query` on its database, Postgres or SQLite (see {@link sqliteQuery}).
+ * Opens the XCom rows of Airflow 3.0 to 3.4 by a `query` on its database: Postgres, SQLite (see {@link sqliteQuery}) or
+ * MySQL (see {@link mysqlQuery}).
  * The login needs to read `xcom`, or `xcom_v1`, `xcom_v2` and `task_instance`.
  */
 export function airflowRows(query: Query): XComRowReader {
@@ -61,7 +65,7 @@ export function airflowRows(query: Query): XComRowReader {
         for (const columns of page) yield rowOf(columns);
         const last = page.at(-1);
         if (!last || page.length < PAGE) return;
-        where = `${text} AND (${KEYS.join(", ")}) > (${after})`;
+        where = `${text} AND (${KEY}) > (${after})`;
         given = [...values, ...KEYS.map((column) => last[column])];
       }
     },
@@ -130,6 +134,7 @@ const CONDITIONS = [
 /** Finds runs in an Airflow database, whose login needs to read `dag_run`; `query` is that of `airflowRows`. */
 export function airflowRuns(query: Query): RunFinder {
   return async (dagId, logicalDate, { signal } = {}) => {
+    if (isMySql(query)) return runInMySql(query, dagId, logicalDate, signal);
     const values = [dagId, logicalDate.slice(0, 26).replace("T", " ")];
     const [postgres, sqlite] = CONDITIONS.map((is) => `SELECT run_id FROM dag_run WHERE dag_id = $1 AND ${is}`);
     const found = await ask<Columns>(query, postgres!, values, signal).catch((error: unknown) => {
@@ -138,6 +143,16 @@ export function airflowRuns(query: Query): RunFinder {
     });
     return found[0]?.run_id;
   };
+}
+
+/** By the number of seconds, whatever the time zone of the session. */
+async function runInMySql(query: Query, dagId: string, logicalDate: string, signal: AbortSignal | undefined) {
+  const seconds = Date.parse(`${logicalDate.slice(0, 19)}Z`) / 1000;
+  const text =
+    "SELECT run_id FROM dag_run WHERE dag_id = $1 AND UNIX_TIMESTAMP(logical_date) = CAST($2 AS DECIMAL(20, 6))";
+  const values = [dagId, `${seconds}.${logicalDate.slice(20, 26)}`];
+  const [found] = await ask<Columns>(query, text, values, signal);
+  return found?.run_id;
 }
 
 const MOMENT = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d:?\d\d)$/;

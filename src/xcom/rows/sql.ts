@@ -30,7 +30,7 @@ const KEY_COLUMNS = { dagId: "dag_id", runId: "run_id", taskId: "task_id", mapIn
 export function condition(filter: RowFilter): { text: string; values: unknown[] } {
   const given = Object.entries(KEY_COLUMNS).filter(([name]) => filter[name as keyof RowFilter] !== undefined);
   const values = given.map(([name]) => filter[name as keyof RowFilter]);
-  return { text: given.map(([, column], i) => `${column} = $${i + 1}`).join(" AND ") || "TRUE", values };
+  return { text: given.map(([, column], i) => `"${column}" = $${i + 1}`).join(" AND ") || "TRUE", values };
 }
 
 /** Rows per page of a listing. */

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { BatchError, failure } from "../../../src/errors.js";
 import { openStorage } from "../../../src/index.js";
 import {
   airflowReferences,
@@ -21,6 +22,7 @@ import { all } from "../../support/all.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 import { describeOnPostgres } from "../../support/postgres.js";
+import { world } from "../../support/xcom-world.js";
 
 const DAY = 86_400_000;
 /** Runs while the clock is a week ahead, so that all objects are old. */
@@ -144,6 +146,108 @@ test("objects without a reference are orphans once they are older than the grace
     const swept = await sweep({ storage, path, sources: [lineReferences([kept])] });
     expect(swept).toMatchObject({ orphaned: 1, unknown: 1 });
     expect((await checked([kept], { storage })).report).toMatchObject({ listed: 0, orphan: 0 });
+  });
+});
+
+describe("with a path, the listing answers", () => {
+  const path = "s3://conn@bucket/xcom";
+  const looksIn = (calls: string[]) => calls.filter((call) => /^(stat|read) /.test(call));
+  const filled = async (count: number) => {
+    const { storage, calls } = world();
+    const backend = new XComObjectStorageBackend({ storage, path, threshold: 0 });
+    const references: string[] = [];
+    for (let i = 0; i < count; i++)
+      references.push((await backend.storeValue(owner(`t${i}`), "k", `${i}`.padStart(20))) as string);
+    const check = async (sources: readonly ReferenceSource[], options: object = {}) => {
+      calls.length = 0;
+      const problems: FsckProblem[] = [];
+      const onProblem = (problem: FsckProblem) => void problems.push(problem);
+      const report = await fsck({ storage, sources, path, onProblem, ...options });
+      return { report, looks: looksIn(calls), problems: problems.map((each) => [each.reference, each.problem]) };
+    };
+    const below = (reference: string) => reference.slice("s3://conn@bucket/".length);
+    return { storage, backend, references, check, below };
+  };
+
+  test("for every reference: no request for an object, also of young ones and of references that occur twice", async () => {
+    const { references, check } = await filled(40);
+    const twice = [...references, ...references, "a value"];
+    const { report, looks } = await check([lineReferences(twice), lineReferences(references)]);
+    expect(looks).toEqual([]);
+    expect(report).toMatchObject({ checked: 120, bytes: 120 * 22, listed: 40, values: 1, missing: 0, orphan: 0 });
+    const aliased = references.map((one) => one.replace(`${path}/`, "old://"));
+    const named = references.map((one) => one.replace("conn@", "other@"));
+    const options = { aliases: { "old://": path }, as: [path.replace("conn@", "other@")] };
+    const other = await check([lineReferences([...aliased, ...named])], options);
+    expect([other.report.checked, other.report.foreign, other.looks]).toEqual([80, 0, []]);
+  });
+
+  test("but a missing object is looked for once more, and one that was written meanwhile is found", async () => {
+    const { storage, backend, references, check, below } = await filled(10);
+    await storage.delete(references[3]!);
+    let late = "";
+    const source: ReferenceSource = {
+      name: "rows",
+      async *references() {
+        late = (await backend.storeValue(owner("late"), "k", "late")) as string;
+        for (const text of [...references, late]) yield { text, where: "row" };
+      },
+    };
+    const { report, looks, problems } = await check([source]);
+    expect(looks.sort()).toEqual([references[3]!, late].map((one) => `stat ${below(one)}`).sort());
+    expect(report).toMatchObject({ checked: 11, missing: 1, listed: 9 });
+    expect(problems).toEqual([[references[3], "missing"]]);
+  });
+
+  test("and a size that is not the stated one is looked at once more: it may have been written again", async () => {
+    const { storage, references, check, below } = await filled(3);
+    const [same, changed, wrong] = references as [string, string, string];
+    const source: ReferenceSource = {
+      name: "rows",
+      async *references() {
+        await storage.write(changed, '"another"');
+        yield { text: same, where: "row", plainSize: 22 };
+        yield { text: changed, where: "row", plainSize: 9 };
+        yield { text: wrong, where: "row", plainSize: 21 };
+      },
+    };
+    const { report, looks, problems } = await check([source]);
+    expect(looks.sort()).toEqual([changed, wrong].map((one) => `stat ${below(one)}`).sort());
+    expect(problems).toEqual([[wrong, "size"]]);
+    expect(report).toMatchObject({ checked: 3, bytes: 22 + 9 + 22 });
+  });
+
+  test("not for a deep check, which reads every object", async () => {
+    const { references, check } = await filled(2);
+    const { report, looks } = await check([lineReferences(references)], { deep: true });
+    expect([report.checked, looks.filter((call) => call.startsWith("read")).length]).toEqual([2, 2]);
+  });
+
+  test("of what could not be listed, every reference is looked at", async () => {
+    const { references, storage, check } = await filled(2);
+    const folder = `${path}/dag/run`;
+    const blind = new Proxy(storage, {
+      get(target, name) {
+        const found: unknown = Reflect.get(target, name);
+        const list = async function* () {
+          const error = failure("PermissionDenied", "").at("list", folder);
+          yield* [];
+          throw new BatchError({
+            op: "list",
+            path,
+            what: "not listed",
+            failures: [{ path: folder, error }],
+            failureCount: 1,
+            completed: 0,
+            retryable: false,
+          });
+        };
+        return name === "list" ? list : typeof found === "function" ? found.bind(target) : found;
+      },
+    });
+    const { report, looks } = await check([lineReferences(references)], { storage: blind });
+    expect(looks).toHaveLength(2);
+    expect(report).toMatchObject({ checked: 2, missing: 0, unchecked: 1, listed: 0 });
   });
 });
 
