@@ -2947,9 +2947,9 @@ export const bugs = [
   {
     name: "readers of two places read the copy first",
     file: "src/xcom/layers/moved.ts",
-    find: "const value = await this.#from.loadValue(stored, options);",
+    find: "const value = await backend.loadValue(text, options);",
     replace:
-      "const value = await this.#backend.loadValue(movedText(stored, this.#from.path, this.#backend.path), options);",
+      "const value = await this.#backend.loadValue(movedText(text, this.#from.path, this.#backend.path), options);",
     tests: ["test/unit/xcom/migrate.test.ts"],
     only: "old place first",
   },
