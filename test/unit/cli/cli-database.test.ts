@@ -100,7 +100,7 @@ describe.skipIf(reason)("rows of a database", () => {
   });
   test.each([
     ["nothing that matches", ["ls", "--dag", "none", "--database", "URL"], 1, "no XComs that match"],
-    ["a database of another kind", ["ls", "--database", "mysql://host/db"], 1, "mysql"],
+    ["a database of another kind", ["ls", "--database", "mssql://host/db"], 1, "mssql"],
     ["no database named", ["ls", "--database"], 2, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
     [
       "a database that does not answer",
