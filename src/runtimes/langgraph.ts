@@ -47,16 +47,14 @@ export interface OffloadSaverOptions extends OffloadOptions {
 const THRESHOLD = 128 * 1024;
 /** Bytes of values kept in memory: a graph reads its state anew in every step. */
 const CACHE = 16 * 2 ** 20;
-/**
- * A step's values are stored twice: by `putWrites` when a task ends, by `put` when the step does. Another process can
- * delete the thread at any time, so that this is no longer than most steps need.
- */
-const REMEMBER = "10s";
 
 /**
  * Makes a checkpointer store large values as objects: sets its serializer, and wraps `put`, `putWrites` and
  * `deleteThread`. Values are uploaded by `put` and `putWrites` only, never while something is read; the metadata of
  * checkpoints stays in the rows, where checkpointers filter by it. Returns the same checkpointer.
+ *
+ * LangGraph stores a step's values twice, when a task ends and with the checkpoint. The objects of a thread are looked
+ * at each time, because another process can delete the thread; `remember: "10s"` saves these requests where none does.
  *
  * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` deletes the rows, then the
  * objects.
@@ -68,7 +66,7 @@ export function offload<S extends CheckpointSaver>(saver: S, options: OffloadSav
   if (scope !== "thread" && scope !== "shared") throw invalid(`scope must be "thread" or "shared"`);
   checkSaver(saver);
   const threads = new AsyncLocalStorage<readonly string[]>();
-  const claims = claimsOf(scope === "thread" ? { ...rest, remember: rest.remember ?? REMEMBER } : rest);
+  const claims = claimsOf(rest);
   saver.serde = new OffloadingSerializer(claims, saver.serde, () => threads.getStore());
   const [put, putWrites, deleteThread] = [saver.put, saver.putWrites, saver.deleteThread];
   saver.put = (config, ...more) => threads.run(scopeOf(config), () => put.call(saver, config, ...more));

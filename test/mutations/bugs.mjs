@@ -613,10 +613,10 @@ export const bugs = [
     tests: ["test/unit/claims.test.ts"],
   },
   {
-    name: "LangGraph stores each document of a step twice",
+    name: "LangGraph believes that the objects of a thread are there",
     file: "src/runtimes/langgraph.ts",
-    find: "remember: rest.remember ?? REMEMBER",
-    replace: "remember: rest.remember",
+    find: "const claims = claimsOf(rest);",
+    replace: 'const claims = claimsOf({ ...rest, remember: rest.remember ?? "10s" });',
     tests: ["test/unit/claims-remember.test.ts"],
   },
   {

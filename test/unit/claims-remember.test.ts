@@ -163,7 +163,7 @@ describe("what is remembered is forgotten", () => {
 
 describe("LangGraph", () => {
   /** What a checkpointer does in a step: stores the value of a task, and again the value of the checkpoint. */
-  function saver(path: string): CheckpointSaver & { step(document: string): Promise<void> } {
+  function saver(path: string, remember?: string): CheckpointSaver & { step(document: string): Promise<void> } {
     const serde = {
       dumpsTyped: async (value: unknown) => ["json", Buffer.from(JSON.stringify(value))] as [string, Uint8Array],
       loadsTyped: async (_: string, data: Uint8Array | string) => JSON.parse(String(data)) as unknown,
@@ -183,12 +183,20 @@ describe("LangGraph", () => {
         await this.put(thread, document);
       },
     };
-    return offload(made as never, { storage, path, threshold: 10 }) as never;
+    return offload(made as never, { storage, path, threshold: 10, remember }) as never;
   }
 
-  test("a document of a step is one write, and a deleted thread is stored anew", async () => {
+  test("a document of a thread that another process has deleted is stored again at once", async () => {
     const path = `memory://langgraph/${made++}`;
     const checkpointer = saver(path);
+    await checkpointer.step("a".repeat(100));
+    await saver(path).deleteThread("1");
+    expect(await seen(() => checkpointer.step("a".repeat(100)))).toEqual(["write", ...REPEATED]);
+  });
+
+  test("with remember a document of a step is one write, and a deleted thread is stored anew", async () => {
+    const path = `memory://langgraph/${made++}`;
+    const checkpointer = saver(path, "10s");
     expect(await seen(() => checkpointer.step("a".repeat(100)))).toEqual(["write"]);
     expect(await seen(() => checkpointer.step("b".repeat(100)))).toEqual(["write"]);
     await checkpointer.deleteThread("1");
