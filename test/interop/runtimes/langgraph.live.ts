@@ -142,22 +142,28 @@ await describeOn("minio", "in Postgres and MinIO", (minio) => {
 
 await describeOn("minio", "another document in each step", (minio) => {
   const bucket = useBucket(minio);
-  test("is one request for each document, with nothing read", async () => {
+  test.each([
+    ["one request for each document with remember", "10s"],
+    ["sent again and looked at without", undefined],
+  ])("is %s, and nothing is read", async (_title, remember) => {
     const { saver } = await postgresSaver();
+    // MinIO closes the connection of a refused body above 256 KiB, and the proxy the client's.
+    const document = LARGE.slice(0, 200_000);
     const proxy = await recordingProxy(minio.endpoint);
     const lake = openStorage({ connections: { lake: through(minio, proxy).connection }, env: {} });
     const path = `s3://lake@${bucket().name}/documents`;
     const app = new StateGraph(Annotation.Root({ document: Annotation<string>, step: Annotation<number> }))
-      .addNode("work", ({ step }) => ({ step: step + 1, document: `${LARGE}${step}` }))
+      .addNode("work", ({ step }) => ({ step: step + 1, document: `${document}${step}` }))
       .addEdge(START, "work")
       .addConditionalEdges("work", ({ step }) => (step < 10 ? "work" : "__end__"))
-      .compile({ checkpointer: offload(saver, { storage: lake, path }) });
-    await app.invoke({ document: LARGE, step: 0 }, { configurable: { thread_id: "1" }, recursionLimit: 20 });
+      .compile({ checkpointer: offload(saver, { storage: lake, path, remember }) });
+    await app.invoke({ document, step: 0 }, { configurable: { thread_id: "1" }, recursionLimit: 20 });
     const operations = proxy.operations();
     let objects = 0;
     for await (const _ of lake.list(path, { recursive: true })) objects += 1;
     expect(objects).toBeGreaterThan(10);
-    expect(operations).toEqual({ write: objects });
+    if (remember) expect(operations).toEqual({ write: objects });
+    else expect(operations).toEqual({ write: expect.any(Number), stat: expect.any(Number) });
     await lake.close();
     await proxy.close();
   });
