@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { type ErrorCode, isStorageError } from "../errors.js";
+import { type ErrorCode, isStorageError, type StorageError } from "../errors.js";
 import type { ObjectInfo, WriteResult } from "../fs/driver/index.js";
 import type { ListEntry, ListOptions, ReadOptions, Storage, WriteOptions } from "../fs/index.js";
 import { StoragePath } from "../path.js";
@@ -127,12 +127,12 @@ export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<
   await Promise.all(Array.from({ length: 16 }, worker));
 }
 
-/** Checks that `work` rejects with a StorageError of this code that names its location. */
+/** Checks that `work` rejects with a StorageError of this code, and returns it. */
 export async function expectRejection(
   work: Promise<unknown>,
   code: ErrorCode | readonly ErrorCode[],
   why = "",
-): Promise<void> {
+): Promise<StorageError> {
   const codes = typeof code === "string" ? [code] : code;
   const error = await work.then(
     () => undefined,
@@ -141,6 +141,7 @@ export async function expectRejection(
   assert.ok(error !== undefined, `${why} ${codes} expected, it succeeded`);
   assert.ok(isStorageError(error), `${why} ${codes} expected, not ${String(error)}`);
   assert.ok(codes.includes(error.code), `${why} ${codes} expected, not ${error.message}`);
+  return error;
 }
 
 /** Checks that `work` rejects with exactly this reason. */

@@ -1,7 +1,7 @@
 import type { ByteStream } from "../../streams.js";
 import { Pace } from "../stream.js";
 import { BitWriter, Symbols, writeSymbols } from "./entropy.js";
-import { BLOCK_MAGIC, combined, crcOf, END_MAGIC } from "./format.js";
+import { BLOCK_MAGIC, combined, crcOf, END_MAGIC, STRETCH } from "./format.js";
 import { sortSuffixes } from "./suffix-array.js";
 
 /** Bytes that are taken in between two looks at the clock. */
@@ -145,9 +145,6 @@ class BlockBuilder {
   }
 }
 
-/** Steps of a loop between two looks at the clock. */
-const SORT_STRETCH = 25_000;
-
 /**
  * The Burrows-Wheeler transform of `block` into `out`: the last bytes of its sorted rotations. Returns the rank of the
  * block itself; yields now and then.
@@ -164,8 +161,8 @@ function* transform(block: Uint8Array, order: Int32Array, out: Uint8Array): Gene
   yield* sortSuffixes(text, 256, order);
   const first = least === 0 ? 0 : size - least;
   let origin = 0;
-  for (let from = 0; from < size; from += SORT_STRETCH) {
-    const found = lastBytes(text, order, out, first, from, Math.min(size, from + SORT_STRETCH));
+  for (let from = 0; from < size; from += STRETCH) {
+    const found = lastBytes(text, order, out, first, from, Math.min(size, from + STRETCH));
     if (found >= 0) origin = found;
     yield;
   }
@@ -201,7 +198,7 @@ function* leastRotation(text: Uint8Array): Generator<void, number> {
   while (a < size && b < size && same < size) {
     const left = text[a + same < size ? a + same : a + same - size]!;
     const right = text[b + same < size ? b + same : b + same - size]!;
-    if (++steps % SORT_STRETCH === 0) yield;
+    if (++steps % STRETCH === 0) yield;
     if (left === right) {
       same++;
       continue;

@@ -1,13 +1,10 @@
 import { codeLengths } from "../huffman-lengths.js";
-import { GROUP, RUN_A, RUN_B } from "./format.js";
+import { GROUP, RUN_A, RUN_B, STRETCH } from "./format.js";
 
 /** How often the tables are fitted to the groups that chose them; what bzip2 does. */
 const ROUNDS = 4;
 /** Cost of the symbols that a first table is not for. */
 const FOREIGN = 15;
-
-/** Steps of a loop between two looks at the clock. */
-const STRETCH = 25_000;
 
 /** A block as symbols: move-to-front, runs of the front as numbers in base two. */
 export class Symbols {

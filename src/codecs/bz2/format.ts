@@ -1,6 +1,8 @@
 /** What begins a block and a stream's end: the digits of pi and of its square root, 24 bits at a time. */
 export const BLOCK_MAGIC = [0x314159, 0x265359] as const;
 export const END_MAGIC = [0x177245, 0x385090] as const;
+/** Steps of a loop of the encoder between two looks at the clock. */
+export const STRETCH = 25_000;
 /** Symbols that are coded with one choice of table. */
 export const GROUP = 50;
 export const RUN_A = 0;

@@ -1,8 +1,7 @@
+import { STRETCH } from "./format.js";
+
 /** A text of small numbers. */
 type Text = Uint8Array | Int32Array;
-
-/** Steps of a loop between two looks at the clock. */
-const STRETCH = 25_000;
 
 /**
  * The suffixes of `text`, numbers below `alphabet`, in order; a suffix comes before those that it begins. Linear time:

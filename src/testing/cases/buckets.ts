@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { tracingChannel } from "node:diagnostics_channel";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ErrorCode, isStorageError, type StorageError } from "../../errors.js";
+import type { ErrorCode } from "../../errors.js";
 import type { BucketEntry, Buckets, OperationEvent } from "../../fs/index.js";
 import { StoragePath } from "../../path.js";
 import { expectRejection, rejectsWith, type Spec, type TestContext } from "../bench.js";
@@ -161,7 +161,7 @@ async function listedUntil(context: TestContext, name: string, listed: boolean):
 
 /** Checks that `work` rejects with a StorageError of this verb and code that names the bucket. */
 async function named(work: () => Promise<unknown>, op: string, code: ErrorCode, root: StoragePath): Promise<void> {
-  const error = await refusal(work, code);
+  const error = await expectRejection(work(), code);
   assert.deepEqual([error.op, error.path], [op, String(root)], error.message);
 }
 
@@ -177,23 +177,13 @@ async function withoutRequest(work: () => Promise<unknown>, code: ErrorCode): Pr
   const channel = tracingChannel<OperationEvent>("stowage:operation");
   channel.subscribe(subscribers);
   try {
-    const refused = await refusal(work, code);
+    const refused = await expectRejection(work(), code);
     // By the error, because other cases may run at the same time.
     const own = failed.find((event) => event.error === refused);
     assert.equal(own?.requests ?? 0, 0, `refused only after a request: ${refused.message}`);
   } finally {
     channel.unsubscribe(subscribers);
   }
-}
-
-async function refusal(work: () => Promise<unknown>, code: ErrorCode): Promise<StorageError> {
-  const error = await work().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert.ok(error !== undefined, `${code} expected, it succeeded`);
-  assert.ok(isStorageError(error, code), `${code} expected, not ${String(error)}`);
-  return error;
 }
 
 /** Without the capability, every verb says so, and sends nothing. */

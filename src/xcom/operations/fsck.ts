@@ -197,8 +197,6 @@ async function* ownReferences(check: Check, sides?: Sides): AsyncGenerator<Own, 
     for await (const reference of source.references({ signal })) {
       const { text, where } = reference;
       const place = places.of(text);
-      const own = place.kind === "own" ? { reference, ...place } : undefined;
-      const isListed = own !== undefined && !deep && (await sides?.references.add(own)) === true;
       read += 1;
       if (sides && !deep) tellSome({ onProgress }, { phase: "references", count: read, bytes: 0 });
       if (sides) await addKeys(places.keysIn(text), WHOLE, sides.keys);
@@ -206,7 +204,10 @@ async function* ownReferences(check: Check, sides?: Sides): AsyncGenerator<Own, 
       else if (place.kind === "elsewhere") report.elsewhere += 1;
       else if (place.kind !== "own")
         await found(check, { reference: text, where, problem: place.kind, detail: place.detail });
-      else if (own && !isListed) yield own;
+      else {
+        const own = { reference, ...place };
+        if (deep || !(await sides?.references.add(own))) yield own;
+      }
     }
   }
 }
