@@ -55,11 +55,10 @@ export class DigestObjects {
    * is there.
    */
   async store(path: StoragePath, bytes: Uint8Array, { codec, rememberMs, signal }: StoreOptions): Promise<void> {
-    const name = String(path);
-    if (this.#recent.has(name, rememberMs)) return signal?.throwIfAborted();
-    const remember = this.#recent.begin(name);
-    const modified = await this.#write(path, bytes, codec, signal);
-    if (rememberMs > 0) remember(modified + this.#refreshAfterMs);
+    await this.#recent.unlessStored(String(path), { ms: rememberMs, signal }, async () => {
+      const modified = await this.#write(path, bytes, codec, signal);
+      return modified + this.#refreshAfterMs;
+    });
   }
 
   /** Returns the time from which the age of the object counts: that of the call, or of an earlier write. */

@@ -1,4 +1,5 @@
 /** The paths of objects that are known to be there, so that a repeated store needs no request. */
+import { orAbort } from "../streams.js";
 
 /** Of one DigestObjects: the latest ones. A path is about 200 bytes. */
 const MAX_RECENT = 1000;
@@ -16,28 +17,36 @@ interface Stored {
  */
 export class RecentObjects {
   readonly #stored = new Map<string, Stored>();
+  /** Stores that have begun, by path. */
+  readonly #underWay = new Map<string, Promise<void>>();
   /** Counts deletions: what was under way during one is not remembered. */
   #deletions = 0;
 
-  /** Returns whether the object was stored less than `ms` milliseconds ago, and is still young. */
-  has(path: string, ms: number): boolean {
-    const found = this.#stored.get(path);
-    if (found === undefined) return false;
-    const now = Date.now();
-    // A clock that was set back says nothing.
-    return now >= found.at && now - found.at < ms && now < found.freshUntil;
-  }
-
-  /** Call before a store begins; the function that it returns remembers the object, once it is there. */
-  begin(path: string): (freshUntil: number) => void {
+  /**
+   * Runs `store` unless the object was stored less than `ms` milliseconds ago and is still young, or is being stored and
+   * then is. `store` returns the time from which on the object is to be written again.
+   */
+  async unlessStored(
+    path: string,
+    { ms, signal }: { ms: number; signal: AbortSignal | undefined },
+    store: () => Promise<number>,
+  ): Promise<void> {
+    if (ms === 0) return void (await store());
+    signal?.throwIfAborted();
+    const earlier = this.#underWay.get(path);
+    // Its failure is reported to its own caller.
+    if (earlier) await orAbort(earlier, signal).catch(() => signal?.throwIfAborted());
+    if (this.#has(path, ms)) return;
     const { at, deletions } = { at: Date.now(), deletions: this.#deletions };
-    return (freshUntil) => {
-      if (deletions !== this.#deletions) return;
-      this.#stored.delete(path);
-      this.#stored.set(path, { at, freshUntil });
-      const [oldest] = this.#stored.keys();
-      if (this.#stored.size > MAX_RECENT) this.#stored.delete(oldest!);
-    };
+    const storing = store().then((freshUntil) => {
+      if (deletions === this.#deletions) this.#remember(path, { at, freshUntil });
+    });
+    this.#underWay.set(path, storing);
+    try {
+      await storing;
+    } finally {
+      if (this.#underWay.get(path) === storing) this.#underWay.delete(path);
+    }
   }
 
   forget(path: string): void {
@@ -57,5 +66,20 @@ export class RecentObjects {
     } finally {
       forget();
     }
+  }
+
+  #has(path: string, ms: number): boolean {
+    const found = this.#stored.get(path);
+    if (found === undefined) return false;
+    const now = Date.now();
+    // A clock that was set back says nothing.
+    return now >= found.at && now - found.at < ms && now < found.freshUntil;
+  }
+
+  #remember(path: string, stored: Stored): void {
+    this.#stored.delete(path);
+    this.#stored.set(path, stored);
+    const [oldest] = this.#stored.keys();
+    if (this.#stored.size > MAX_RECENT) this.#stored.delete(oldest!);
   }
 }

@@ -115,11 +115,7 @@ class Driver implements TemporalStorageDriver {
   }
 
   store(context: StoreContext, payloads: Payload[]): Promise<StorageClaim[]> {
-    // Equal payloads of one call are uploaded once.
-    const uploads = new Map<string, Promise<void>>();
-    return this.#all(context.abortSignal, payloads, (payload, signal) =>
-      this.#store(context, payload, signal, uploads),
-    );
+    return this.#all(context.abortSignal, payloads, (payload, signal) => this.#store(context, payload, signal));
   }
 
   retrieve({ abortSignal }: { abortSignal?: AbortSignal }, claims: StorageClaim[]): Promise<Payload[]> {
@@ -145,21 +141,13 @@ class Driver implements TemporalStorageDriver {
     }
   }
 
-  async #store(
-    context: StoreContext,
-    payload: Payload,
-    signal: AbortSignal,
-    uploads: Map<string, Promise<void>>,
-  ): Promise<StorageClaim> {
+  async #store(context: StoreContext, payload: Payload, signal: AbortSignal): Promise<StorageClaim> {
     const { bucket, path } = this.#placeFor(context, payload);
     const bytes = encodePayload(payload);
     this.#objects.checkSize(bytes.byteLength, String(path));
     const sha256 = await digestOf(bytes, signal);
     const object = path.join(`v0${segments(context.target)}/d/sha256/${sha256}`);
-    const upload =
-      uploads.get(String(object)) ?? this.#objects.store(object, bytes, { rememberMs: REMEMBER_MS, signal });
-    uploads.set(String(object), upload);
-    await upload;
+    await this.#objects.store(object, bytes, { rememberMs: REMEMBER_MS, signal });
     return { claimData: { bucket, ...keys(path.scheme, object.key), ...digests(sha256) } };
   }
 

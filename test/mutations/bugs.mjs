@@ -594,8 +594,15 @@ export const bugs = [
   {
     name: "an object that this process has deleted is remembered by a store that was under way",
     file: "src/claims/recent.ts",
-    find: "if (deletions !== this.#deletions) return;",
-    replace: "void deletions;",
+    find: "if (deletions === this.#deletions) this.#remember",
+    replace: "void deletions;\n      this.#remember",
+    tests: ["test/unit/claims-remember.test.ts"],
+  },
+  {
+    name: "equal values that are stored at the same time are all sent",
+    file: "src/claims/recent.ts",
+    find: "const earlier = this.#underWay.get(path);",
+    replace: "const earlier = undefined as Promise<void> | undefined;",
     tests: ["test/unit/claims-remember.test.ts"],
   },
   {

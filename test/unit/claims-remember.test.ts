@@ -59,6 +59,8 @@ describe("a value that is stored again", () => {
     const scoped = claimsAt();
     await scoped.put(BIG, { scope: ["t"] });
     expect(await seen(() => scoped.put(BIG, { scope: ["t"] }))).toEqual(REPEATED);
+    const twice = () => Promise.all([0, 1].map(() => scoped.put(Buffer.from("0123456789"), { scope: ["t"] })));
+    expect((await seen(twice)).toSorted()).toEqual(["stat", "write", "write"]);
     const never = claimsAt({ remember: 0 });
     await never.put(BIG);
     expect(await seen(() => never.put(BIG))).toEqual(REPEATED);
@@ -68,6 +70,38 @@ describe("a value that is stored again", () => {
     expect(await seen(() => told.put(BIG, { scope: ["t"] }))).toEqual([]);
     pass(1);
     expect(await seen(() => told.put(BIG, { scope: ["t"] }))).toEqual(REPEATED);
+  });
+
+  test("is stored once by all that store it at the same time", async () => {
+    const claims = claimsAt();
+    expect(await seen(() => Promise.all([0, 1, 2].map(() => claims.put(BIG))))).toEqual(["write"]);
+  });
+
+  test("is stored by the next one if the first one fails, and waits no longer than its signal", async () => {
+    const held = gate();
+    const sent: string[] = [];
+    const failing = {
+      get: () => {},
+      async write() {
+        sent.push("write");
+        if (sent.length > 1) return;
+        await held.opened;
+        throw new Error("the line is cut");
+      },
+    } as unknown as Storage;
+    const objects = new DigestObjects(failing, 1e6, Number.POSITIVE_INFINITY);
+    const path = StoragePath.parse(`memory://claims/${made++}/object`);
+    const first = objects.store(path, BIG, { rememberMs: 60_000 });
+    const second = objects.store(path, BIG, { rememberMs: 60_000 });
+    const impatient = new AbortController();
+    const third = objects.store(path, BIG, { rememberMs: 60_000, signal: impatient.signal });
+    impatient.abort("enough");
+    await expect(third).rejects.toBe("enough");
+    held.open();
+    await expect(first).rejects.toThrow("the line is cut");
+    await second;
+    await objects.store(path, BIG, { rememberMs: 60_000 });
+    expect(sent).toEqual(["write", "write"]);
   });
 
   test("with unique is stored each time", async () => {
