@@ -275,6 +275,8 @@ class FseEncoder {
 
 /** Bytes in one buffer and the window that the frame asks for: matches do not go beyond it. */
 const SEGMENT = 1024 * 1024;
+/** Content of one block: half of what the format allows, since a block is encoded at a stretch. */
+const STRETCH = BLOCK / 2;
 /** Magic number, a checksum at the end, and the window: 2^(10 + (80 >> 3)). */
 const HEADER = [0x28, 0xb5, 0x2f, 0xfd, 0x04, 80];
 /** Shortest match: three bytes rarely pay. */
@@ -286,8 +288,8 @@ export async function* encode(bytes: ByteStream, level: number): ByteStream {
   yield Uint8Array.from(HEADER);
   for await (const { data, last } of blocks(bytes, SEGMENT)) {
     const encoder = new SegmentEncoder(data, depthOf(level));
-    for (let from = 0; from < data.byteLength || (last && from === 0); from += BLOCK) {
-      const to = Math.min(data.byteLength, from + BLOCK);
+    for (let from = 0; from < data.byteLength || (last && from === 0); from += STRETCH) {
+      const to = Math.min(data.byteLength, from + STRETCH);
       hash.add(data.subarray(from, to));
       yield encoder.block(from, to, last && to === data.byteLength);
     }
