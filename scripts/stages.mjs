@@ -1,5 +1,5 @@
 /**
- * The stages of `npm test`, in order. To add a stage, add a line: `vitest` for test files, `command` for anything else.
+ * The stages of `npm test`, in order; narrow ones run two at a time. To add a stage, add a line: `vitest` for test files, `command` for anything else.
  * A command is one test, unless it prints its own line such as `12 passed, 0 failed, 1 skipped`; the summary repeats
  * lines that start with `SKIPPED:`.
  */
@@ -12,12 +12,13 @@ import { nodeBinary } from "./node-versions.mjs";
  * @property {string[]} [vitest] arguments of `vitest run`: test files, filters
  * @property {() => Promise<string>} [node] finds the Node that runs it
  * @property {number} [minutes] after which it is stopped and counts as failed; 10 when not given
+ * @property {boolean} [narrow] it needs one processor and measures no time, so that another narrow stage can run beside it
  */
 
 /** The driver contract, on every backend. */
 export const CONTRACTS = ["test/conformance/contract.test.ts"];
 /** Tests of the built package; all others work without `dist`. */
-export const PACKAGED = ["builds", "bundle", "driver-example", "exports", "package", "types"].map(
+export const PACKAGED = ["builds", "bundle", "driver-example", "exports", "package", "start", "types"].map(
   (name) => `test/package/${name}.test.ts`,
 );
 /** The documentation site in a browser. */
@@ -46,14 +47,15 @@ export const stages = [
   { name: "faults", vitest: [ALL_PROCESSORS, FAULTS], minutes: 30 },
   { name: "package", vitest: PACKAGED },
   { name: "release", command: ["node", "scripts/release.mjs"] },
-  { name: "bundlers", vitest: ["--config", "test/interop/bundlers/vitest.config.ts"] },
-  { name: "docs site", vitest: [SITE] },
-  { name: "quickstart", command: ["node", "examples/quickstart.mjs"] },
-  { name: "examples", command: ["node", "scripts/examples.mjs"] },
   { name: "benchmarks", command: ["node", "bench/run.mjs", "--quick"] },
-  { name: "airflow", vitest: ["--config", "test/interop/airflow/vitest.config.ts"], minutes: 30 },
-  { name: "runtimes", vitest: ["--config", "test/interop/runtimes/vitest.config.ts"], minutes: 20 },
-  { name: "peers", vitest: ["--config", "test/interop/peers/vitest.config.ts"] },
-  { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15 },
-  { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15 },
+  // The longest ones first.
+  { name: "airflow", vitest: ["--config", "test/interop/airflow/vitest.config.ts"], minutes: 30, narrow: true },
+  { name: "Node 22", vitest: EVERYWHERE, node: () => nodeBinary(22), minutes: 15, narrow: true },
+  { name: "Node 24", vitest: EVERYWHERE, node: () => nodeBinary(24), minutes: 15, narrow: true },
+  { name: "runtimes", vitest: ["--config", "test/interop/runtimes/vitest.config.ts"], minutes: 20, narrow: true },
+  { name: "docs site", vitest: [SITE], narrow: true },
+  { name: "bundlers", vitest: ["--config", "test/interop/bundlers/vitest.config.ts"], narrow: true },
+  { name: "peers", vitest: ["--config", "test/interop/peers/vitest.config.ts"], narrow: true },
+  { name: "examples", command: ["node", "scripts/examples.mjs"], narrow: true },
+  { name: "quickstart", command: ["node", "examples/quickstart.mjs"], narrow: true },
 ];

@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { leaksIn } from "./secret-scan.mjs";
@@ -19,6 +19,8 @@ import { stages } from "./stages.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const MINUTE = 60_000;
+/** How many narrow stages run at the same time. */
+const LANES = Math.min(2, availableParallelism());
 
 /**
  * Runs a vitest stage and reads the counts from its report.
@@ -28,8 +30,11 @@ const MINUTE = 60_000;
 async function vitestStage(stage, run) {
   const report = join(run, "reports", `${stage.name}.json`);
   const node = stage.node ? await stage.node() : process.execPath;
+  // Two runs that end at the same time would write one cache.
+  const cache = stage.narrow ? ["--no-cache"] : [];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const command = [node, join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...reporters, ...(stage.vitest ?? [])];
+  const command = [node, join(ROOT, "node_modules/vitest/vitest.mjs"), "run"];
+  command.push(...reporters, ...cache, ...(stage.vitest ?? []));
   const { code } = await execute(stage, command, run);
   return countedReport(JSON.parse(await readFile(report, "utf8")), code);
 }
@@ -85,7 +90,8 @@ async function secretScan(run) {
 }
 
 /**
- * Runs a command; shows its output immediately and keeps it in the run's folder, with temporary files.
+ * Runs a command; shows its output immediately, or at its end if the stage is narrow, and keeps it in the run's folder,
+ * with temporary files.
  * @param {import("./stages.mjs").Stage} stage
  * @param {string[]} command
  * @param {string} run
@@ -107,7 +113,7 @@ async function execute(stage, [program = "", ...args], run) {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk) => {
-      process.stdout.write(chunk);
+      if (!stage.narrow) process.stdout.write(chunk);
       log.write(chunk);
       output += chunk;
     });
@@ -122,6 +128,7 @@ async function execute(stage, [program = "", ...args], run) {
   clearTimeout(timer);
   log.end();
   await finished(log);
+  if (stage.narrow) console.log(`\n=== output of ${stage.name}\n${output}`);
   if (late)
     throw new Error(`the stage ${stage.name} had not ended after ${minutes} minutes, its limit in scripts/stages.mjs`);
   return { code, output };
@@ -131,6 +138,37 @@ async function execute(stage, [program = "", ...args], run) {
 function outcomeOf(stage, run) {
   if (stage.vitest) return vitestStage(stage, run);
   return stage.command ? commandStage(stage, run) : secretScan(run);
+}
+
+/**
+ * Runs stages in order, narrow ones that follow each other on {@link LANES}.
+ * @param {import("./stages.mjs").Stage[]} all @param {string} run
+ */
+async function resultsOf(all, run) {
+  /** @type {{ name: string, seconds: number, outcome: Outcome }[]} */
+  const results = [];
+  const waiting = [...all.entries()];
+  while (waiting.length > 0) {
+    const wide = waiting.findIndex(([, stage]) => !stage.narrow);
+    const together = waiting.splice(0, wide < 0 ? waiting.length : Math.max(1, wide));
+    const lane = async () => {
+      for (let next = together.shift(); next; next = together.shift()) results[next[0]] = await timed(next[1], run);
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+  }
+  return results;
+}
+
+/** @param {import("./stages.mjs").Stage} stage @param {string} run */
+async function timed(stage, run) {
+  console.log(`\n=== ${stage.name}`);
+  const begun = Date.now();
+  const outcome = await outcomeOf(stage, run).catch((error) => {
+    console.error(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    return { passed: 0, failed: 1, skipped: [], failures: [reason] };
+  });
+  return { name: stage.name, seconds: Math.round((Date.now() - begun) / 1000), outcome };
 }
 
 /** @param {string[]} names */
@@ -165,17 +203,7 @@ const run = await mkdtemp(join(tmpdir(), "stowage-run-"));
 await chmod(run, 0o711);
 for (const folder of ["bin", "logs", "reports", "tmp"]) await mkdir(join(run, folder));
 await symlink(process.execPath, join(run, "bin", "node"));
-const results = [];
-for (const stage of chosen(process.argv.slice(2))) {
-  console.log(`\n=== ${stage.name}`);
-  const begun = Date.now();
-  const outcome = await outcomeOf(stage, run).catch((error) => {
-    console.error(error);
-    const reason = error instanceof Error ? error.message : String(error);
-    return { passed: 0, failed: 1, skipped: [], failures: [reason] };
-  });
-  results.push({ name: stage.name, seconds: Math.round((Date.now() - begun) / 1000), outcome });
-}
+const results = await resultsOf(chosen(process.argv.slice(2)), run);
 console.log("");
 const failed = summary(results);
 await rm(run, { recursive: true, force: true });

@@ -1,12 +1,10 @@
-/** A program that uses the core packs into one ESM file that runs with nothing beside it, and that is small and starts fast. */
-import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+/** A program that uses the core packs into one ESM file that runs with nothing beside it, and that is small. */
+import { mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openStorage } from "../../src/open.js";
 import { describeOn, useBucket } from "../servers/use.js";
+import { bundled, GET, keysAndBase } from "../support/bundled.js";
 import { type Installed, installed, run } from "../support/installed.js";
 
 /** Writes, reads and deletes at every path that is named, raw and gzipped, and keeps an XCom there. */
@@ -65,15 +63,7 @@ console.log((await objects.bytes(base + "/o/large")).byteLength);
 await objects.delete(base + "/o/large");
 console.log(await objects.exists(base + "/o/large"));
 `;
-/** One small get, on a Storage that nobody closes. */
-const GET = `
-import { createObjects } from "stowage/core";
-import { s3Objects } from "stowage/s3/keys";
-const { keys, base } = JSON.parse(process.env.PLACE);
-const storage = createObjects({ drivers: [s3Objects(keys)] });
-console.log(await storage.text(base + "/small"));
-`;
-/** The same with all verbs. */
+/** One small get, with all verbs. */
 const ALL_VERBS = GET.replaceAll("createObjects", "createStorage").replaceAll("s3Objects", "s3");
 /** The same with a codec. */
 const WITH_GZIP = `import { gzip } from "stowage/codecs";${ALL_VERBS.replace("({ drivers", "({ codecs: [gzip], drivers")}`;
@@ -106,7 +96,7 @@ describe("one-file bundle", async () => {
   beforeAll(async () => {
     project = await installed();
     folder = await mkdtemp(join(tmpdir(), "stowage-bundle-"));
-    bundle = await bundled(project.folder, join(folder, "bundle.mjs"), false);
+    bundle = await bundled(project.folder, join(folder, "bundle.mjs"), false, PROGRAM);
   });
   afterAll(async () => {
     await project?.remove();
@@ -129,7 +119,7 @@ describe("one-file bundle", async () => {
     expect(text).not.toMatch(/__dirname|__filename/);
   });
   test("stays small", async () => {
-    const minified = await bundled(project.folder, join(folder, "small.mjs"), true);
+    const minified = await bundled(project.folder, join(folder, "small.mjs"), true, PROGRAM);
     const [plain, small] = [(await stat(bundle)).size, (await stat(minified)).size];
     console.log(`bundle of the core: ${plain} bytes, ${small} minified`);
     expect(small).toBeLessThan(LARGEST.everything!);
@@ -176,10 +166,7 @@ describe("one-file bundle", async () => {
     });
     await describeOn("minio", "on S3", (server) => {
       const bucket = useBucket(server);
-      const place = (base: string) => {
-        const { accessKey: accessKeyId, secretKey: secretAccessKey, region, endpoint } = server;
-        return { PLACE: JSON.stringify({ keys: { accessKeyId, secretAccessKey, region, endpoint }, base }) };
-      };
+      const place = (base: string) => keysAndBase(server, base);
       test("writes, lists, encodes, keeps XComs, and refuses the suffix of a codec that was left out", async () => {
         const env = { PATH: process.env.PATH, ...place(`s3://${bucket().name}/lean`) };
         const { stdout } = await run(process.execPath, [await packed("lean", LEAN)], { env });
@@ -191,63 +178,6 @@ describe("one-file bundle", async () => {
         const { stdout } = await run(process.execPath, [await packed("objects", OBJECTS)], { env });
         expect(stdout.trimEnd().split("\n")).toEqual([String(9 * 2 ** 20), "false"]);
       });
-      test("starts, gets a small object and ends within 40 ms of processor time of bare Node", async () => {
-        const storage = openStorage({ connections: { it: server.connection } });
-        await storage.write(`s3://it@${bucket().name}/start/small`, "text");
-        await storage.close();
-        const bare = join(folder, "bare.mjs");
-        await writeFile(bare, 'console.log("text")');
-        const get = await packed("get", GET);
-        const env = { PATH: process.env.PATH, ...place(`s3://${bucket().name}/start`) };
-        const costs = () => {
-          const [none, ours] = [starting(bare, env), starting(get, env)];
-          return [ours.cpu - none.cpu, ours.linger] as const;
-        };
-        let [used, lingered] = costs();
-        // Another load of the machine may last for ten runs.
-        for (let tries = 1; (used >= 40 || lingered >= 100) && tries < 5; tries++) [used, lingered] = costs();
-        console.log(`one small get: ${used.toFixed(1)} ms over bare Node, ended ${lingered.toFixed(1)} ms later`);
-        expect(used).toBeLessThan(40);
-        expect(lingered).toBeLessThan(100);
-      });
     });
   });
 });
-
-/** Says at its end how much processor time a process took, and how long it went on after its last line. */
-const TOLD = `data:text/javascript,${encodeURIComponent(`
-  let last = 0;
-  const write = process.stdout.write;
-  process.stdout.write = (...args) => { last = performance.now(); return write.apply(process.stdout, args); };
-  process.on("exit", () => {
-    const { user, system } = process.cpuUsage();
-    process.stderr.write(JSON.stringify({ cpu: (user + system) / 1000, linger: performance.now() - last }));
-  });
-`)}`;
-
-/** The least of ten runs in milliseconds: the load of the machine only adds to it. */
-function starting(file: string, env: NodeJS.ProcessEnv): { cpu: number; linger: number } {
-  const runs = Array.from({ length: 10 }, () => {
-    const shell = ["-c", 'exec "$0" --import "$1" "$2" 2>&1 >/dev/null', process.execPath, TOLD, file];
-    return JSON.parse(execFileSync("sh", shell, { env, encoding: "utf8" })) as { cpu: number; linger: number };
-  });
-  const least = (of: "cpu" | "linger") => Math.min(...runs.map((one) => one[of]));
-  return { cpu: least("cpu"), linger: least("linger") };
-}
-
-/** Packs the program as `airflow-ts-pack` does: one ESM file for Node, nothing left outside. */
-async function bundled(folder: string, outfile: string, minify: boolean, program = PROGRAM): Promise<string> {
-  const entry = join(folder, "program.mjs");
-  await writeFile(entry, program);
-  await build({
-    entryPoints: [entry],
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node22",
-    minify,
-    outfile,
-    logLevel: "error",
-  });
-  return outfile;
-}
