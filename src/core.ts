@@ -36,7 +36,7 @@ export type {
   ObjectStatOptions,
   ObjectWriteOptions,
   OtherEntry,
-  RangesInit,
+  RangesOptions,
   SignedPostOptions,
   UpdateOptions,
 } from "./fs/options.js";

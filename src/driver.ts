@@ -5,13 +5,13 @@
 export { type LimitedBuffer, LinkedAbortController, type MemoryLimiter, memoryLimiter, pause } from "./concurrency.js";
 export { type Connection, type Extra, revealed, type Secret } from "./connections/index.js";
 export {
-  type BatchErrorInit,
+  type BatchErrorOptions,
   type ErrorCode,
   failure,
   invalid,
   isStorageError,
   StorageError,
-  type StorageErrorInit,
+  type StorageErrorOptions,
 } from "./errors.js";
 export { type BatchDelete, batchDelete, type DeleteOutcome, type DeleteTarget } from "./fs/driver/batch-delete.js";
 export { type AccessToken, CachedAccessToken, CachedCredentials } from "./fs/driver/cached-credentials.js";

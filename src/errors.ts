@@ -18,7 +18,7 @@ export type ErrorCode =
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["Throttled", "Timeout", "Unavailable"]);
 
 /** The fields of a new {@link StorageError}; the core fills in `op` and `path` where they are missing. */
-export interface StorageErrorInit {
+export interface StorageErrorOptions {
   code: ErrorCode;
   op?: string;
   path?: string;
@@ -55,9 +55,9 @@ export class StorageError extends Error {
   /** The number of requests sent before giving up; 0 if the call was refused before the first. */
   readonly attempts: number;
 
-  constructor(init: StorageErrorInit) {
-    const { code, op = "", attempts = 0, cause } = init;
-    const [path, detail] = [redacted(init.path ?? ""), redacted(init.detail ?? "")];
+  constructor(options: StorageErrorOptions) {
+    const { code, op = "", attempts = 0, cause } = options;
+    const [path, detail] = [redacted(options.path ?? ""), redacted(options.detail ?? "")];
     const where = [op, path].filter(Boolean).join(" ");
     const tail = detail ? `${code} (${detail})` : code;
     super(where ? `${where}: ${tail}` : tail, cause === undefined ? undefined : { cause });
@@ -65,7 +65,7 @@ export class StorageError extends Error {
     this.op = op;
     this.path = path;
     this.detail = detail;
-    this.retryable = init.retryable ?? RETRYABLE.has(code);
+    this.retryable = options.retryable ?? RETRYABLE.has(code);
     this.attempts = attempts;
   }
 
@@ -119,7 +119,7 @@ export interface EntryFailure {
 }
 
 /** The fields of a new {@link BatchError}. */
-export interface BatchErrorInit {
+export interface BatchErrorOptions {
   op: string;
   path: string;
   /** What was not done to the entries: `not copied`. */
@@ -148,9 +148,9 @@ export class BatchError extends StorageError {
   /** The total size of those entries in bytes, where known. */
   readonly bytes: number | undefined;
 
-  constructor(init: BatchErrorInit) {
-    const { op, path, failures, failureCount, completed, bytes, retryable } = init;
-    const detail = detailOf(init);
+  constructor(options: BatchErrorOptions) {
+    const { op, path, failures, failureCount, completed, bytes, retryable } = options;
+    const detail = detailOf(options);
     const cause = new AggregateError(
       failures.map(({ error }) => error),
       detail,
@@ -178,7 +178,7 @@ export function isBatchError(error: unknown): error is BatchError {
   return isStorageError(error) && "failures" in error && Array.isArray(error.failures);
 }
 
-function detailOf({ failures, failureCount, what }: BatchErrorInit): string {
+function detailOf({ failures, failureCount, what }: BatchErrorOptions): string {
   const names = failures.slice(0, NAMED).map(({ path, error }) => `${keyOf(path)}: ${codeOf(error)}`);
   const more = failureCount > names.length ? ` and ${failureCount - names.length} more` : "";
   return `${failureCount} ${what}: ${names.join(", ")}${more}`;

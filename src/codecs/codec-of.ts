@@ -2,7 +2,7 @@ import { failure, invalid } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 import { abortable } from "../streams.js";
 import { type Codec, type CodecName, type DecodeOptions, type EncodeOptions, SUFFIXES } from "./codec.js";
-import { Pace, Source } from "./stream.js";
+import { CompressedSource, Pace } from "./stream.js";
 
 /** The raw transformation of one format. All formats share limits, cancelling and clean-up. */
 export interface Format {
@@ -12,7 +12,7 @@ export interface Format {
   /** Loads the encoder. */
   encoder(): Promise<{ encode(bytes: ByteStream, level: number): ByteStream }>;
   /** Loads the decoder, which reads `source` to its end. */
-  decoder(): Promise<{ decode(source: Source): ByteStream }>;
+  decoder(): Promise<{ decode(source: CompressedSource): ByteStream }>;
 }
 
 /** Returns the codec of a format. */
@@ -51,7 +51,7 @@ async function* encodeStream(
   level: number,
   signal: AbortSignal | undefined,
 ): ByteStream {
-  const source = new Source(format.name, abortable(bytes, signal));
+  const source = new CompressedSource(format.name, abortable(bytes, signal));
   const pace = new Pace();
   try {
     // The first pull precedes the first byte: a generator that never started cannot be closed.
@@ -67,7 +67,7 @@ async function* encodeStream(
   }
 }
 
-async function* rest(source: Source): ByteStream {
+async function* rest(source: CompressedSource): ByteStream {
   for (let chunk = await source.peek(); chunk; chunk = await source.peek()) {
     source.skip(chunk.byteLength);
     yield chunk;
@@ -75,7 +75,7 @@ async function* rest(source: Source): ByteStream {
 }
 
 async function* decodeStream(format: Format, bytes: ByteStream, options: DecodeOptions): ByteStream {
-  const source = new Source(format.name, abortable(bytes, options.signal));
+  const source = new CompressedSource(format.name, abortable(bytes, options.signal));
   const pace = new Pace();
   let length = 0;
   try {

@@ -3,7 +3,7 @@ import { constants, crc32, createInflateRaw, deflateRaw } from "node:zlib";
 import type { ByteStream } from "../streams.js";
 import { convertErrors, Engine } from "./engine.js";
 import { type Block, blocks, inOrder, parallelism } from "./parallel.js";
-import type { Source } from "./stream.js";
+import type { CompressedSource } from "./stream.js";
 
 /** Bytes that one thread compresses in one job. */
 const BLOCK = 1024 * 1024;
@@ -42,7 +42,7 @@ export async function* deflate(bytes: ByteStream, level: number, tally: Tally): 
 }
 
 /** Decodes one raw deflate stream and leaves `source` immediately after it. */
-export async function* inflate(source: Source, tally: Tally): ByteStream {
+export async function* inflate(source: CompressedSource, tally: Tally): ByteStream {
   const engine = new Engine(createInflateRaw({ chunkSize: CHUNK }));
   try {
     for (let ended = false; !ended; ) {
@@ -83,7 +83,7 @@ export async function* encode(bytes: ByteStream, level: number): ByteStream {
 }
 
 /** Decodes consecutive members, then optional zeros, then the end. Empty input is empty content, as in Python. */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   while (await source.has(1)) {
     source.member();
     await header(source);
@@ -92,7 +92,7 @@ export async function* decode(source: Source): ByteStream {
   }
 }
 
-async function* content(source: Source): ByteStream {
+async function* content(source: CompressedSource): ByteStream {
   const tally = new Tally();
   yield* inflate(source, tally);
   const at = source.offset;
@@ -101,7 +101,7 @@ async function* content(source: Source): ByteStream {
   if (trailer.readUInt32LE(4) !== tally.size % 2 ** 32) throw source.corrupt("the length does not match", at + 4);
 }
 
-async function header(source: Source): Promise<void> {
+async function header(source: CompressedSource): Promise<void> {
   const start = source.offset;
   const fixed = await source.take(HEADER.length);
   let crc = crc32(fixed);
@@ -117,13 +117,13 @@ async function header(source: Source): Promise<void> {
   }
 }
 
-async function extra(source: Source, crc: number): Promise<number> {
+async function extra(source: CompressedSource, crc: number): Promise<number> {
   const length = await source.take(2);
   const before = crc32(length, crc);
   return crc32(await source.take(length[0]! | (length[1]! << 8)), before);
 }
 
-async function text(source: Source, crc: number): Promise<number> {
+async function text(source: CompressedSource, crc: number): Promise<number> {
   for (let sum = crc; ; ) {
     const byte = await source.take(1);
     sum = crc32(byte, sum);
@@ -131,7 +131,7 @@ async function text(source: Source, crc: number): Promise<number> {
   }
 }
 
-async function zeros(source: Source): Promise<void> {
+async function zeros(source: CompressedSource): Promise<void> {
   for (let chunk = await source.peek(); chunk; chunk = await source.peek()) {
     const end = chunk.findIndex((byte) => byte !== 0);
     source.skip(end < 0 ? chunk.byteLength : end);

@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import type { Source } from "./stream.js";
+import type { CompressedSource } from "./stream.js";
 
 /** A transform of node:zlib, or a compatible one. */
 export type ZlibStream = Transform & { readonly bytesWritten: number };
@@ -65,7 +65,7 @@ export class Engine {
  * Yields the output of an engine that decodes `source`; its errors become Corrupt, at `offset` if that is more precise.
  */
 export async function* convertErrors(
-  source: Source,
+  source: CompressedSource,
   output: AsyncGenerator<Uint8Array>,
   offset: () => number = () => source.offset,
 ): AsyncGenerator<Uint8Array> {

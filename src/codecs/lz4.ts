@@ -2,7 +2,7 @@ import type { ByteStream } from "../streams.js";
 import { Xxh32, xxh32 } from "./checksums/xxhash.js";
 import { copyMatch, History, matchLength, viewOf } from "./lz-window.js";
 import { blocks } from "./parallel.js";
-import type { Source } from "./stream.js";
+import type { CompressedSource } from "./stream.js";
 
 interface Frame {
   flags: number;
@@ -13,7 +13,7 @@ interface Frame {
 const LEGACY = 0x184c2102;
 
 /** Decodes consecutive frames and drops skippable ones; requires at least one frame. */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   do {
     source.member();
     const start = source.offset;
@@ -25,11 +25,11 @@ export async function* decode(source: Source): ByteStream {
   } while (await source.has(1));
 }
 
-async function number(source: Source): Promise<number> {
+async function number(source: CompressedSource): Promise<number> {
   return Buffer.from(await source.take(4)).readUInt32LE(0);
 }
 
-async function* frame(source: Source): ByteStream {
+async function* frame(source: CompressedSource): ByteStream {
   const { flags, blockSize, contentSize } = await readHeader(source);
   const history = new History(REACH, blockSize);
   const hash = flags & CONTENT_CHECKSUM ? new Xxh32() : undefined;
@@ -45,7 +45,7 @@ async function* frame(source: Source): ByteStream {
   if (hash && (await number(source)) !== hash.digest()) throw source.corrupt("the checksum does not match", at);
 }
 
-async function readHeader(source: Source): Promise<Frame> {
+async function readHeader(source: CompressedSource): Promise<Frame> {
   const start = source.offset;
   if (!(await source.has(2))) throw source.truncated();
   const flags = source.buffered[0]!;
@@ -60,7 +60,7 @@ async function readHeader(source: Source): Promise<Frame> {
 }
 
 async function readBlock(
-  source: Source,
+  source: CompressedSource,
   flags: number,
   sizeWord: number,
   history: History,
@@ -83,7 +83,7 @@ async function readBlock(
   return history.since(from);
 }
 
-async function blockData(source: Source, flags: number, size: number): Promise<Uint8Array> {
+async function blockData(source: CompressedSource, flags: number, size: number): Promise<Uint8Array> {
   const checked = flags & BLOCK_CHECKSUM;
   const start = source.offset;
   const data = await source.take(checked ? size + 4 : size);

@@ -4,7 +4,7 @@ import type { ByteStream } from "../streams.js";
 import { crc32c } from "./checksums/crc32c.js";
 import { copyMatch, viewOf } from "./lz-window.js";
 import { blocks } from "./parallel.js";
-import type { Source } from "./stream.js";
+import type { CompressedSource } from "./stream.js";
 
 const LITERAL = 0;
 const COPY1 = 1;
@@ -201,7 +201,7 @@ const MOST = 4 + 32 + BLOCK + Math.ceil(BLOCK / 6);
  * Decodes consecutive streams; each begins with its identifier. Empty input is empty content, as in Python. The format
  * has no end mark: input cut between two chunks cannot be distinguished from complete input.
  */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   for (let first = true; await source.has(1); first = false) {
     source.member();
     const start = source.offset;
@@ -216,13 +216,13 @@ export async function* decode(source: Source): ByteStream {
   }
 }
 
-async function identifier(source: Source, size: number): Promise<void> {
+async function identifier(source: CompressedSource, size: number): Promise<void> {
   const start = source.offset;
   const same = size === MAGIC.byteLength && MAGIC.equals(await source.take(size));
   if (!same) throw source.corrupt("a wrong stream identifier", start);
 }
 
-async function readChunk(source: Source, type: number, size: number): Promise<Uint8Array> {
+async function readChunk(source: CompressedSource, type: number, size: number): Promise<Uint8Array> {
   const start = source.offset;
   if (size < 4 || size > MOST) throw source.corrupt("a chunk of an impossible size", start - 4);
   const body = await source.take(size);

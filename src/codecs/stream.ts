@@ -8,7 +8,7 @@ const NOTHING = new Uint8Array(0);
 const MAX_IDLE = 10_000;
 
 /** Compressed bytes, pulled on the decoder's demand. Tracks the offset for error messages. */
-export class Source {
+export class CompressedSource {
   readonly #name: CodecName;
   readonly #chunks: AsyncIterator<Uint8Array>;
   #chunk: Uint8Array = NOTHING;

@@ -59,25 +59,25 @@ const MAX_TAG_VALUE = 256;
 /** The characters that S3 and Azure both take; S3 also takes `@`. */
 const TAG = /^[\p{L}\p{N} +\-=._:/@]*$/u;
 
-/** Returns those attributes in `init` that a write does not check by itself. */
-export function checkMore(init: ObjectAttributes, driver: Driver): ObjectAttributes | undefined {
-  const { contentType, metadata } = init;
-  if (contentType !== undefined) checked("contentType", init);
+/** Returns those attributes in `options` that a write does not check by itself. */
+export function checkMore(options: ObjectAttributes, driver: Driver): ObjectAttributes | undefined {
+  const { contentType, metadata } = options;
+  if (contentType !== undefined) checked("contentType", options);
   if (metadata !== undefined) checkPlain("metadata", metadata);
-  return MORE.some((name) => init[name] !== undefined) ? checkAttributes(init, driver, MORE) : undefined;
+  return MORE.some((name) => options[name] !== undefined) ? checkAttributes(options, driver, MORE) : undefined;
 }
 
-/** Returns the attributes that are set in `init`. Throws Unsupported for those that this driver's objects cannot carry. */
+/** Returns the attributes that are set in `options`. Throws Unsupported for those that this driver's objects cannot carry. */
 export function checkAttributes(
-  init: ObjectAttributes,
+  options: ObjectAttributes,
   { attributes }: Driver,
   names: readonly AttributeName[] = NAMES,
 ): ObjectAttributes {
   const given: ObjectAttributes = {};
   for (const name of names) {
-    if (init[name] === undefined) continue;
+    if (options[name] === undefined) continue;
     if (!attributes.includes(name)) throw notCarriedError(name);
-    Object.assign(given, { [name]: checked(name, init) });
+    Object.assign(given, { [name]: checked(name, options) });
   }
   return given;
 }
@@ -86,13 +86,13 @@ function notCarriedError(name: AttributeName): Error {
   return failure("Unsupported", `objects of this provider have no ${name}`);
 }
 
-function checked(name: AttributeName, init: ObjectAttributes): ObjectAttributes[AttributeName] {
+function checked(name: AttributeName, options: ObjectAttributes): ObjectAttributes[AttributeName] {
   if (name === "metadata") {
-    checkPlain(name, init.metadata);
-    return checkMetadata(init.metadata);
+    checkPlain(name, options.metadata);
+    return checkMetadata(options.metadata);
   }
-  if (name === "tags") return checkTags(init.tags!);
-  const text = init[name]!;
+  if (name === "tags") return checkTags(options.tags!);
+  const text = options[name]!;
   checkHeader(name, text);
   if (/[^ -~]/.test(text)) throw invalid(`${name} has a character outside ASCII${ENCODED[name] ?? ""}`);
   return text;

@@ -41,11 +41,11 @@ export class Buckets {
    *
    * @example for await (const { name } of storage.buckets("s3://").list()) console.log(name);
    */
-  async *list(init: Abortable = {}): AsyncGenerator<BucketEntry, void, undefined> {
-    const call = new Operation("listBuckets", "list", init);
+  async *list(options: Abortable = {}): AsyncGenerator<BucketEntry, void, undefined> {
+    const call = new Operation("listBuckets", "list", options);
     try {
-      const service = await this.#open(call, "", init, LIST);
-      for await (const page of service.list({ signal: init.signal })) yield* page.map((row) => this.#entry(row));
+      const service = await this.#open(call, "", options, LIST);
+      for await (const page of service.list({ signal: options.signal })) yield* page.map((row) => this.#entry(row));
     } catch (error) {
       throw call.toStorageError(error);
     }
@@ -57,11 +57,11 @@ export class Buckets {
    *
    * @example await storage.buckets("s3://").create("my-new-bucket", { region: "eu-central-1" });
    */
-  create(name: string, init: CreateBucketOptions = {}): Promise<void> {
-    const call = new Operation("createBucket", "write", { signal: init?.signal });
+  create(name: string, options: CreateBucketOptions = {}): Promise<void> {
+    const call = new Operation("createBucket", "write", { signal: options?.signal });
     return call.run(async () => {
-      const service = await this.#open(call, name, init, CREATE);
-      const { region, signal } = init;
+      const service = await this.#open(call, name, options, CREATE);
+      const { region, signal } = options;
       if (region !== undefined && (typeof region !== "string" || region === ""))
         throw invalid("region must be the name of one");
       await service.create(name, { region, signal });
@@ -75,23 +75,23 @@ export class Buckets {
    *
    * @example await storage.buckets("s3://").delete("my-old-bucket");
    */
-  delete(name: string, init: Abortable = {}): Promise<void> {
-    const call = new Operation("deleteBucket", "delete", { signal: init?.signal });
+  delete(name: string, options: Abortable = {}): Promise<void> {
+    const call = new Operation("deleteBucket", "delete", { signal: options?.signal });
     return call.run(async () => {
-      const service = await this.#open(call, name, init, LIST);
-      await service.delete(name, { signal: init.signal });
+      const service = await this.#open(call, name, options, LIST);
+      await service.delete(name, { signal: options.signal });
     });
   }
 
   async #open<I extends Abortable>(
     call: Operation,
     bucket: string,
-    init: I,
+    options: I,
     names: OptionNames<I>,
   ): Promise<BucketService> {
     if (typeof bucket !== "string") throw invalid("the name of a bucket must be a string");
     const path = call.path(this.#service, bucket);
-    checkOptions("buckets", init, names);
+    checkOptions("buckets", options, names);
     const { driver } = await call.bucket(this.#service, path);
     if (driver.buckets) return driver.buckets;
     throw failure("Unsupported", NONE[providerOf(path.scheme) ?? ""] ?? "this driver does not list or create buckets");
@@ -135,9 +135,9 @@ class AccountDrivers extends SharedDrivers {
     return StoragePath.of({ scheme, connectionId, bucket: name, key: "" });
   }
 
-  override path(at: PathLike): StoragePath {
-    if (at === "") return this.#account as StoragePath;
-    return typeof at === "string" ? this.bucket(at) : (at as StoragePath);
+  override path(path: PathLike): StoragePath {
+    if (path === "") return this.#account as StoragePath;
+    return typeof path === "string" ? this.bucket(path) : (path as StoragePath);
   }
 
   override driver({ scheme, connectionId }: BucketLocation): Promise<Driver> {

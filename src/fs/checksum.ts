@@ -93,12 +93,12 @@ export interface CheckedBody {
 /** Returns a body that fails at its end if it has another checksum, unless the driver has that verified. */
 export async function verifyChecksum(
   body: Body,
-  init: WriteOptions,
+  options: WriteOptions,
   { checksums = [] }: Driver,
   written: WeakSet<object>,
 ): Promise<CheckedBody> {
-  const { size } = init;
-  const checksum = await checkChecksum(init);
+  const { size } = options;
+  const checksum = await checkChecksum(options);
   if (checksums.includes(checksum.name)) return { body, size, checksum };
   const data = whole(body);
   if (!data) {

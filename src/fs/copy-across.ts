@@ -19,11 +19,11 @@ import { writeObject } from "./write.js";
 export async function copyAcross(
   source: ResolvedObject,
   target: ResolvedObject,
-  init: CopyOptions,
+  options: CopyOptions,
   convertError: (error: unknown) => unknown,
   { move, limiter }: { move: boolean; limiter: MemoryLimiter },
 ): Promise<Copied> {
-  const { ifAbsent, ifMatch, signal, onProgress } = init;
+  const { ifAbsent, ifMatch, signal, onProgress } = options;
   const whole = { start: 0, end: undefined, version: undefined, parallel: undefined, limiter, ifMatch, signal };
   const { info, body } = await readParallel(source.driver, source.key, whole).catch((error) => {
     throw new CallerError(convertError(error));
@@ -36,9 +36,9 @@ export async function copyAcross(
     const tagged = await withTags(source, info, signal).catch((error) => {
       throw new CallerError(convertError(error));
     });
-    const { contentType, metadata, ...more } = copiedAttributes(tagged, target.driver, init);
-    const options = { contentType, metadata, size, ifAbsent, signal, onProgress };
-    const { etag } = await writeObject(target, sent, options, more);
+    const { contentType, metadata, ...more } = copiedAttributes(tagged, target.driver, options);
+    const writing = { contentType, metadata, size, ifAbsent, signal, onProgress };
+    const { etag } = await writeObject(target, sent, writing, more);
     const stored = await target.driver.stat(target.key, { version: undefined, signal });
     checkStored(stored, { etag, size, print });
     return { info, stored };

@@ -21,8 +21,8 @@ interface CopyOutcome {
 
 /** The verbs of Storage that a copy needs. */
 interface Verbs {
-  stat(path: PathLike, init: Abortable & KeyOptions): Promise<ObjectInfo>;
-  delete(path: PathLike, init: Abortable): Promise<void>;
+  stat(path: PathLike, options: Abortable & KeyOptions): Promise<ObjectInfo>;
+  delete(path: PathLike, options: Abortable): Promise<void>;
 }
 
 export class Copies {
@@ -37,10 +37,10 @@ export class Copies {
     this.#limiter = limiter;
   }
 
-  async run(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions = {}): Promise<void> {
-    if (init.recursive) return this.#tree(op, from, to, init, tree);
-    const copied = await this.#copy(op, from, this.#targetOf(from, to), init);
-    if (op === "move") await this.#finishMove(from, copied, init);
+  async run(op: TreeVerb, from: PathLike, to: PathLike, options: CopyOptions, tree: TreeOptions = {}): Promise<void> {
+    if (options.recursive) return this.#tree(op, from, to, options, tree);
+    const copied = await this.#copy(op, from, this.#targetOf(from, to), options);
+    if (op === "move") await this.#finishMove(from, copied, options);
   }
 
   /**
@@ -55,8 +55,8 @@ export class Copies {
   }
 
   /** Deletes one object in the state that `ifMatch` gives. Refuses what could mean more than one. */
-  deleteIfMatch([at, ...others]: readonly PathLike[], init: DeleteOptions): Promise<void> {
-    const { recursive, version, ifMatch = "", signal } = init;
+  deleteIfMatch([at, ...others]: readonly PathLike[], options: DeleteOptions): Promise<void> {
+    const { recursive, version, ifMatch = "", signal } = options;
     const call = new Operation("delete", "delete", { ifMatch: "", signal });
     return call.run(async () => {
       if (recursive || version !== undefined || at === undefined || others.length > 0)
@@ -72,37 +72,38 @@ export class Copies {
     return a.connectionId === b.connectionId && this.#registry.opener(a.scheme) === this.#registry.opener(b.scheme);
   }
 
-  #tree(op: TreeVerb, from: PathLike, to: PathLike, init: CopyOptions, tree: TreeOptions): Promise<void> {
-    const { signal } = init;
+  #tree(op: TreeVerb, from: PathLike, to: PathLike, options: CopyOptions, tree: TreeOptions): Promise<void> {
+    const { signal } = options;
     const call = new Operation(op, "list", { signal });
     const writing = new Operation(op, "copy", { signal });
-    const reporter = summed(init.onProgress);
+    const reporter = summed(options.onProgress);
     return call.run(async () => {
       const source = await call.bucket(this.#registry, from);
       const target = await writing.run(() => writing.bucket(this.#registry, to));
       const one = async (a: StoragePath, b: StoragePath, listed?: ObjectState) => {
-        const { ifAbsent, ifMatch } = init;
-        const { attributes, replace, encryption, customerKey } = init;
+        const { ifAbsent, ifMatch } = options;
+        const { attributes, replace, encryption, customerKey } = options;
         const chosen = { attributes, replace, encryption, customerKey };
         const single = { ifAbsent, ifMatch, ...chosen, signal, onProgress: reporter() };
         const copied = await this.#copy(op, a, b, single, listed);
-        return op === "move" ? () => this.#finishMove(a, copied, init) : undefined;
+        return op === "move" ? () => this.#finishMove(a, copied, options) : undefined;
       };
-      const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, init);
-      const copied = ({ size }: DriverListEntry, rest: string) => init.onStep?.({ path: target.path.join(rest), size });
-      await transferTree({ copied, ...tree, op, call, writing, source, target, init, one, drop });
+      const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, options);
+      const copied = ({ size }: DriverListEntry, rest: string) =>
+        options.onStep?.({ path: target.path.join(rest), size });
+      await transferTree({ copied, ...tree, op, call, writing, source, target, options, one, drop });
     });
   }
 
-  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, init: CopyOptions): Promise<void> {
-    if (checked) await this.#storage.delete(from, { signal: init.signal });
-    else if (was) await this.#deleteMoved(from, was, init);
+  async #finishMove(from: PathLike, { was, checked }: CopyOutcome, options: CopyOptions): Promise<void> {
+    if (checked) await this.#storage.delete(from, { signal: options.signal });
+    else if (was) await this.#deleteMoved(from, was, options);
   }
 
-  #deleteMoved(at: PathLike, was: ObjectState, { customerKey, signal }: CopyOptions): Promise<void> {
+  #deleteMoved(path: PathLike, was: ObjectState, { customerKey, signal }: CopyOptions): Promise<void> {
     const call = new Operation("move", "delete", { signal });
     const registry = customerKey === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { customerKey });
-    return call.run(async () => deleteUnchanged(call, await call.object(registry, at), was, signal));
+    return call.run(async () => deleteUnchanged(call, await call.object(registry, path), was, signal));
   }
 
   /** Copies one object. It can have more than one spelling, such as `s3a://` and a trailing slash. */
@@ -110,36 +111,37 @@ export class Copies {
     op: TreeVerb,
     from: PathLike,
     to: PathLike,
-    init: CopyOptions,
+    options: CopyOptions,
     listed?: ObjectState,
   ): Promise<CopyOutcome> {
-    const { signal, ifAbsent } = init;
-    const reading = new Operation(op, "read", { signal, ifMatch: init.ifMatch });
-    const writing = new Operation(op, "copy", init);
+    const { signal, ifAbsent } = options;
+    const reading = new Operation(op, "read", { signal, ifMatch: options.ifMatch });
+    const writing = new Operation(op, "copy", options);
     const plainSource = await reading.run(() => reading.object(this.#registry, from));
     const plainTarget = await writing.run(() => writing.object(this.#registry, to));
     const sameBucket = plainSource.driver === plainTarget.driver;
-    const replaced = await writing.run(async () => checkCopied(plainTarget.driver, init));
+    const replaced = await writing.run(async () => checkCopied(plainTarget.driver, options));
     if (sameBucket && plainSource.key === plainTarget.key) {
-      if (replaced || init.encryption)
+      if (replaced || options.encryption)
         throw invalid("a copy onto itself replaces nothing; use setAttributes").at(op, writing.at);
-      await this.#storage.stat(from, { customerKey: init.customerKey, signal });
+      await this.#storage.stat(from, { customerKey: options.customerKey, signal });
       return {};
     }
     const move = op === "move";
     const inProvider =
       this.#canCopyInProvider(plainSource.path, plainTarget.path) &&
-      (!replaced || canReplace(plainTarget.driver, init)) &&
-      !haveDifferentKeys(plainTarget.driver, init);
+      (!replaced || canReplace(plainTarget.driver, options)) &&
+      !haveDifferentKeys(plainTarget.driver, options);
     const { source, target } = await writing.run(async () =>
-      encryptedSides(plainSource, plainTarget, init, inProvider),
+      encryptedSides(plainSource, plainTarget, options, inProvider),
     );
     if (!inProvider) {
-      const ifMatch = init.ifMatch ?? listed?.etag;
+      const ifMatch = options.ifMatch ?? listed?.etag;
       const limiter = this.#limiter;
-      const convertError = (error: unknown) => this.#mapImplicitCondition(init, source, reading.toStorageError(error));
+      const convertError = (error: unknown) =>
+        this.#mapImplicitCondition(options, source, reading.toStorageError(error));
       const copied = await writing.run(() =>
-        copyAcross(source, target, { ...init, ifMatch }, convertError, { move, limiter }),
+        copyAcross(source, target, { ...options, ifMatch }, convertError, { move, limiter }),
       );
       if (move) await reading.run(() => checkApart(source, copied, signal));
       return { checked: move };
@@ -147,12 +149,12 @@ export class Copies {
     const { bucket, key } = source.path;
     const info = move && !sameBucket ? await this.#seen(reading, source, signal) : undefined;
     if (info) await waitUntilDistinct(info, signal);
-    const known = info ?? listed ?? (init.ifMatch === undefined ? undefined : { etag: init.ifMatch });
+    const known = info ?? listed ?? (options.ifMatch === undefined ? undefined : { etag: options.ifMatch });
     const full = replaced ? await this.#seen(reading, source, signal, true) : undefined;
     const was = full ?? known ?? (move ? await this.#seen(reading, source, signal) : undefined);
     // With ifAbsent a provider does not say which of two conditions failed; a move checks again before it deletes.
-    const ifMatch = init.ifMatch ?? (ifAbsent && !full ? undefined : was?.etag);
-    const attributes = full && { ...(init.attributes === "drop" ? {} : attributesOf(full)), ...replaced };
+    const ifMatch = options.ifMatch ?? (ifAbsent && !full ? undefined : was?.etag);
+    const attributes = full && { ...(options.attributes === "drop" ? {} : attributesOf(full)), ...replaced };
     const { same } = await writing.run(
       () =>
         target.driver.copy({ bucket, key }, target.key, { ifAbsent: ifAbsent === true, ifMatch, attributes, signal }),
@@ -160,7 +162,7 @@ export class Copies {
       (error) =>
         isStorageError(error, "NotFound")
           ? missing(error, source.path)
-          : this.#mapImplicitCondition(init, source, error),
+          : this.#mapImplicitCondition(options, source, error),
     );
     if (same && move) throw invalid(`${source.path} and this path lead to one file, which stays`).at(op, writing.at);
     if (!info) return move && was ? { was } : {};

@@ -9,10 +9,10 @@ import { listParallel } from "./parallel-list.js";
 const BATCH = 1000;
 
 /** Fails for a tree that may not be deleted, and for a path that no file can have. */
-export async function checkDeletable({ key, driver }: ResolvedObject, init: DeleteOptions): Promise<void> {
-  if (key === "" && !init.emptyBucket)
+export async function checkDeletable({ key, driver }: ResolvedObject, options: DeleteOptions): Promise<void> {
+  if (key === "" && !options.emptyBucket)
     throw invalid("this would empty the whole bucket; pass `emptyBucket: true` to allow it");
-  if (init.version !== undefined) throw invalid("recursive and version contradict each other");
+  if (options.version !== undefined) throw invalid("recursive and version contradict each other");
   if (key !== "") await driver.fileSystem?.isLink(key);
 }
 

@@ -15,27 +15,27 @@ import type { BucketLocation, DriverRegistry } from "./registry.js";
 import { SharedDrivers } from "./shared-drivers.js";
 
 /** The options of a call that choose its encryption. */
-export interface EncryptionInit {
+export interface EncryptionSettings {
   encryption?: ObjectEncryption | undefined;
   customerKey?: CustomerKey | undefined;
 }
 
 /** Shares the drivers of a Storage, with another encryption. The options are checked within the call that needs them. */
 export class EncryptedDrivers extends SharedDrivers {
-  readonly #init: EncryptionInit;
+  readonly #settings: EncryptionSettings;
 
-  constructor(whole: DriverRegistry, init: EncryptionInit) {
+  constructor(whole: DriverRegistry, options: EncryptionSettings) {
     super(whole);
-    this.#init = init;
+    this.#settings = options;
   }
 
   override async driver(path: BucketLocation): Promise<Driver> {
-    return withEncryption(await super.driver(path), this.#init);
+    return withEncryption(await super.driver(path), this.#settings);
   }
 }
 
 /** Returns the driver for calls with this encryption. Throws Unsupported for a field that the provider does not have. */
-export function withEncryption(driver: Driver, { encryption, customerKey }: EncryptionInit): Driver {
+export function withEncryption(driver: Driver, { encryption, customerKey }: EncryptionSettings): Driver {
   if (encryption === undefined && customerKey === undefined) return driver;
   const create = encryption && checkEncryption(encryption);
   const key = customerKey === undefined ? undefined : secretKey("customerKey", customerKey);
@@ -104,7 +104,7 @@ interface Side {
 export function encryptedSides<A extends Side, B extends Side>(
   source: A,
   target: B,
-  { encryption, customerKey }: EncryptionInit,
+  { encryption, customerKey }: EncryptionSettings,
   inside: boolean,
 ): { source: A; target: B } {
   if (encryption === undefined && customerKey === undefined) return { source, target };
@@ -119,7 +119,7 @@ export function encryptedSides<A extends Side, B extends Side>(
 /** Returns whether a copy with this encryption must pass through this process. */
 export function haveDifferentKeys(
   { encryption: support }: Driver,
-  { encryption, customerKey }: EncryptionInit,
+  { encryption, customerKey }: EncryptionSettings,
 ): boolean {
   return (customerKey ?? encryption?.customerKey) !== undefined && !support?.customerKeyOnCopy;
 }

@@ -25,27 +25,27 @@ export interface SignedPost extends DriverSignedPost {
   expires: Date;
 }
 
-export function signedUrl(registry: DriverRegistry, at: PathLike, init: SignedUrlOptions): Promise<SignedUrl> {
+export function signedUrl(registry: DriverRegistry, path: PathLike, options: SignedUrlOptions): Promise<SignedUrl> {
   const call = new Operation("signedUrl", "sign", {});
   return call.run(async () => {
-    checkOptions("signedUrl", init, SIGN);
-    const options = checkSign(init);
-    const { responseHeaders } = options;
-    if (responseHeaders) options.responseHeaders = checkResponseHeaders(responseHeaders);
-    const { key, driver } = await call.object(registry, at);
-    const expires = new Date(Date.now() + options.expiresIn * 1000);
-    return { method: options.method, expires, ...(await driver.signedUrl(key, options)) };
+    checkOptions("signedUrl", options, SIGN);
+    const checked = checkSign(options);
+    const { responseHeaders } = checked;
+    if (responseHeaders) checked.responseHeaders = checkResponseHeaders(responseHeaders);
+    const { key, driver } = await call.object(registry, path);
+    const expires = new Date(Date.now() + checked.expiresIn * 1000);
+    return { method: checked.method, expires, ...(await driver.signedUrl(key, checked)) };
   });
 }
 
-export function signedPost(registry: DriverRegistry, at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
+export function signedPost(registry: DriverRegistry, path: PathLike, options: SignedPostOptions): Promise<SignedPost> {
   const call = new Operation("signedPost", "sign", {});
   return call.run(async () => {
-    checkOptions("signedPost", init, POST);
-    const options = checkPost(init);
-    const { key, driver } = await (options.prefix ? call.bucket(registry, at) : call.object(registry, at));
-    const expires = new Date(Date.now() + options.expiresIn * 1000);
-    const from = options.prefix && key !== "" ? `${key}/` : key;
-    return { expires, ...(await driver.signedPost(from, options)) };
+    checkOptions("signedPost", options, POST);
+    const checked = checkPost(options);
+    const { key, driver } = await (checked.prefix ? call.bucket(registry, path) : call.object(registry, path));
+    const expires = new Date(Date.now() + checked.expiresIn * 1000);
+    const from = checked.prefix && key !== "" ? `${key}/` : key;
+    return { expires, ...(await driver.signedPost(from, checked)) };
   });
 }

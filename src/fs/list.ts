@@ -37,19 +37,19 @@ export interface ListResult extends AsyncGenerator<ListEntry, void, undefined> {
 }
 
 /** Lists one directory, or everything below it. Sends no request before the first entry or page is asked for. */
-export function list(registry: DriverRegistry, at: PathLike, init: ListOptions): ListResult {
-  return Object.assign(entriesOf(registry, at, init), {
-    byPage: (options: PageOptions = {}) => pagesOf(registry, at, init, options),
+export function list(registry: DriverRegistry, path: PathLike, options: ListOptions): ListResult {
+  return Object.assign(entriesOf(registry, path, options), {
+    byPage: (paging: PageOptions = {}) => pagesOf(registry, path, options, paging),
   });
 }
 
-async function* entriesOf(registry: DriverRegistry, at: PathLike, init: ListOptions) {
-  for await (const one of found(registry, at, init)) if (one !== MORE) yield one;
+async function* entriesOf(registry: DriverRegistry, path: PathLike, options: ListOptions) {
+  for await (const one of found(registry, path, options)) if (one !== MORE) yield one;
 }
 
-async function* pagesOf(registry: DriverRegistry, at: PathLike, init: ListOptions, options: PageOptions) {
-  const all = found(registry, at, init, options);
-  const { size = PAGE } = options ?? {};
+async function* pagesOf(registry: DriverRegistry, path: PathLike, options: ListOptions, paging: PageOptions) {
+  const all = found(registry, path, options, paging);
+  const { size = PAGE } = paging ?? {};
   let entries: ListEntry[] = [];
   for await (const one of all) {
     const last = entries.at(-1);
@@ -69,24 +69,24 @@ const MORE = Symbol("more");
 /** Yields the entries up to the limit, and `MORE` if others follow and pages are asked for. */
 async function* found(
   registry: DriverRegistry,
-  at: PathLike,
-  init: ListOptions,
-  pages?: PageOptions,
+  path: PathLike,
+  options: ListOptions,
+  paging?: PageOptions,
 ): AsyncGenerator<ListEntry | typeof MORE, void, undefined> {
-  const call = new Operation("list", "list", init);
+  const call = new Operation("list", "list", options);
   try {
-    checkOptions("list", init, LIST);
-    if (pages !== undefined) checkOptions("byPage", pages, { size: true });
-    checkCount("size", pages?.size, 1);
-    const { recursive = false, startAfter, versions = false, ordered = true, followLinks, limit, signal } = init;
+    checkOptions("list", options, LIST);
+    if (paging !== undefined) checkOptions("byPage", paging, { size: true });
+    checkCount("size", paging?.size, 1);
+    const { recursive = false, startAfter, versions = false, ordered = true, followLinks, limit, signal } = options;
     checkCount("limit", limit, 1);
-    if (versions && pages !== undefined)
+    if (versions && paging !== undefined)
       throw invalid("byPage goes on after a key, and would pass over other versions of it; list versions in one go");
-    if (!ordered && pages !== undefined) throw invalid("byPage goes on after a key, which needs the order of keys");
-    const { path, key, driver } = await call.bucket(registry, at);
+    if (!ordered && paging !== undefined) throw invalid("byPage goes on after a key, which needs the order of keys");
+    const { path: base, key, driver } = await call.bucket(registry, path);
     const prefix = key === "" ? "" : `${key}/`;
     const batch = new Batch();
-    const options = {
+    const listing = {
       delimiter: recursive ? undefined : "/",
       startAfter: startKey(startAfter),
       versions,
@@ -97,7 +97,7 @@ async function* found(
       unlisted: (key: string, error: unknown) => batch.fail(call.failure(key, error)),
       signal,
     } as const;
-    const listed = listParallel(driver, prefix, options, { ordered });
+    const listed = listParallel(driver, prefix, listing, { ordered });
     let left = limit ?? Number.POSITIVE_INFINITY;
     limited: for await (const page of listed) {
       batch.done(page.length);
@@ -109,8 +109,8 @@ async function* found(
           break limited;
         }
         left -= 1;
-        yield entry(path, item);
-        if (left === 0 && pages === undefined) break limited;
+        yield entry(base, item);
+        if (left === 0 && paging === undefined) break limited;
       }
     }
     batch.check("list", call.at, "not listed");

@@ -57,9 +57,9 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const { size, etag } = await storage.stat("s3://bucket/data.csv");
    */
-  stat(at: PathLike, init: ObjectStatOptions = {}): Promise<ObjectInfo> {
-    return onObject(this.#registry, "stat", at, init, STAT, ({ key, driver }) => {
-      const { version, signal } = init;
+  stat(path: PathLike, options: ObjectStatOptions = {}): Promise<ObjectInfo> {
+    return onObject(this.#registry, "stat", path, options, STAT, ({ key, driver }) => {
+      const { version, signal } = options;
       return driver.stat(key, { version, signal });
     });
   }
@@ -70,9 +70,9 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example if (!(await storage.exists("s3://bucket/done"))) throw new Error("not ready");
    */
-  async exists(at: PathLike, init: ObjectStatOptions = {}): Promise<boolean> {
+  async exists(path: PathLike, options: ObjectStatOptions = {}): Promise<boolean> {
     try {
-      await this.stat(at, init);
+      await this.stat(path, options);
       return true;
     } catch (error) {
       if (isStorageError(error, "NotFound")) return false;
@@ -87,15 +87,15 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
    */
-  async *read(at: PathLike, init: ObjectReadOptions = {}): ByteStream {
-    const call = new Operation("read", "read", init);
+  async *read(path: PathLike, options: ObjectReadOptions = {}): ByteStream {
+    const call = new Operation("read", "read", options);
     try {
-      checkOptions("read", init, READ);
-      const wanted = this.#wanted(init);
-      const resolved = await call.object(this.#registry, at);
-      const decode = decoding(resolved, init);
+      checkOptions("read", options, READ);
+      const wanted = this.#wanted(options);
+      const resolved = await call.object(this.#registry, path);
+      const decode = decoding(resolved, options);
       const { body } = await this.#reads.stream(resolved.driver, resolved.key, wanted);
-      yield* decode(abortable(body, init.signal));
+      yield* decode(abortable(body, options.signal));
     } catch (error) {
       throw call.toStorageError(error);
     }
@@ -107,14 +107,14 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const head = await storage.bytes("s3://bucket/big.bin", { start: 0, end: 1024 });
    */
-  bytes(at: PathLike, init: ObjectReadOptions = {}): Promise<Uint8Array> {
-    return onObject(this.#registry, "read", at, init, READ, async (resolved) => {
+  bytes(path: PathLike, options: ObjectReadOptions = {}): Promise<Uint8Array> {
+    return onObject(this.#registry, "read", path, options, READ, async (resolved) => {
       const { key, driver } = resolved;
-      const wanted = this.#wanted(init);
-      if (init.compression == null) return this.#reads.whole(driver, key, wanted);
-      const decode = decoding(resolved, init);
+      const wanted = this.#wanted(options);
+      if (options.compression == null) return this.#reads.whole(driver, key, wanted);
+      const decode = decoding(resolved, options);
       const { body } = await this.#reads.stream(driver, key, wanted);
-      return collect(decode(abortable(body, init.signal)));
+      return collect(decode(abortable(body, options.signal)));
     });
   }
 
@@ -123,17 +123,17 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const config = JSON.parse(await storage.text("s3://bucket/config.json"));
    */
-  async text(at: PathLike, init: ObjectReadOptions = {}): Promise<string> {
-    const data = await this.bytes(at, init);
+  async text(path: PathLike, options: ObjectReadOptions = {}): Promise<string> {
+    const data = await this.bytes(path, options);
     try {
       return decodeUtf8(data);
     } catch (error) {
-      throw (error as StorageError).at("read", String(at));
+      throw (error as StorageError).at("read", String(path));
     }
   }
 
   /**
-   * Stores `body` atomically and returns the receipt of the new object.
+   * Stores `body` atomically and returns the etag and version of the new object.
    *
    * Readers see the previous object until the promise resolves. When the body throws or the signal aborts, nothing is
    * stored and the promise rejects with that reason. Throws `AlreadyExists` or `PreconditionFailed` if `ifAbsent` or
@@ -141,8 +141,8 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example const { etag } = await storage.write("s3://bucket/a.txt", "text", { ifAbsent: true });
    */
-  write(at: PathLike, body: Body, init: ObjectWriteOptions = {}): Promise<WriteResult> {
-    return onObject(this.#registry, "write", at, init, WRITE, (resolved) => writeObject(resolved, body, init));
+  write(path: PathLike, body: Body, options: ObjectWriteOptions = {}): Promise<WriteResult> {
+    return onObject(this.#registry, "write", path, options, WRITE, (resolved) => writeObject(resolved, body, options));
   }
 
   /**
@@ -150,9 +150,9 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
    *
    * @example await storage.delete("s3://bucket/a.txt");
    */
-  async delete(at: PathLike, init: DeleteObjectOptions = {}): Promise<void> {
-    const { version, signal } = init;
-    await onObject(this.#registry, "delete", at, init, REMOVE, ({ key, driver }) =>
+  async delete(path: PathLike, options: DeleteObjectOptions = {}): Promise<void> {
+    const { version, signal } = options;
+    await onObject(this.#registry, "delete", path, options, REMOVE, ({ key, driver }) =>
       driver.delete([version === undefined ? { key } : { key, version }], { signal }),
     );
   }
@@ -166,8 +166,8 @@ export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisp
     return this.close();
   }
 
-  #wanted(init: ObjectReadOptions): LimitedReadRequest {
+  #wanted(options: ObjectReadOptions): LimitedReadRequest {
     // No spread: it creates objects that are slow to extend in Node 20.
-    return Object.assign(checkRead(init), { limiter: this.#shared.downloads });
+    return Object.assign(checkRead(options), { limiter: this.#shared.downloads });
   }
 }

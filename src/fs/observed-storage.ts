@@ -50,26 +50,26 @@ export class ObservedStorage extends Storage {
     }
   }
 
-  override read(at: PathLike, init?: ReadOptions): ByteStream {
-    if (!isWatched()) return super.read(at, init);
-    const event = this.#event("read", [at]);
+  override read(path: PathLike, options?: ReadOptions): ByteStream {
+    if (!isWatched()) return super.read(path, options);
+    const event = this.#event("read", [path]);
     event.bytes = 0;
-    return this.#iterate(event, this.#plain.read(at, init), (chunk) => {
+    return this.#iterate(event, this.#plain.read(path, options), (chunk) => {
       event.bytes! += chunk.byteLength;
     });
   }
 
-  override list(at: PathLike, init?: ListOptions): ListResult {
-    if (!isWatched()) return super.list(at, init);
-    const found = this.#plain.list(at, init);
-    return Object.assign(this.#iterate(this.#event("list", [at]), found), {
-      byPage: (options?: PageOptions) => this.#iterate(this.#event("list", [at]), found.byPage(options)),
+  override list(path: PathLike, options?: ListOptions): ListResult {
+    if (!isWatched()) return super.list(path, options);
+    const found = this.#plain.list(path, options);
+    return Object.assign(this.#iterate(this.#event("list", [path]), found), {
+      byPage: (paging?: PageOptions) => this.#iterate(this.#event("list", [path]), found.byPage(paging)),
     });
   }
 
-  override glob(pattern: PathLike, init?: GlobOptions): AsyncGenerator<ListEntry, void, undefined> {
-    if (!isWatched()) return super.glob(pattern, init);
-    return this.#iterate(this.#event("glob", [pattern]), this.#plain.glob(pattern, init));
+  override glob(pattern: PathLike, options?: GlobOptions): AsyncGenerator<ListEntry, void, undefined> {
+    if (!isWatched()) return super.glob(pattern, options);
+    return this.#iterate(this.#event("glob", [pattern]), this.#plain.glob(pattern, options));
   }
 
   override at(base: PathLike): Storage {
@@ -83,12 +83,12 @@ export class ObservedStorage extends Storage {
       const provider = providerIn(account.slice(0, account.indexOf(":")));
       return { op, path: `${account.replace(/\/$/, "")}${name}`, provider, requests: 0, attempts: 0 };
     };
-    const create: Buckets["create"] = (name, init) =>
-      this.#call(event("createBucket", name), () => Object.getPrototypeOf(buckets).create.call(buckets, name, init));
-    const remove: Buckets["delete"] = (name, init) =>
-      this.#call(event("deleteBucket", name), () => Object.getPrototypeOf(buckets).delete.call(buckets, name, init));
-    const list: Buckets["list"] = (init) =>
-      this.#iterate(event("listBuckets", ""), Object.getPrototypeOf(buckets).list.call(buckets, init));
+    const create: Buckets["create"] = (name, options) =>
+      this.#call(event("createBucket", name), () => Object.getPrototypeOf(buckets).create.call(buckets, name, options));
+    const remove: Buckets["delete"] = (name, options) =>
+      this.#call(event("deleteBucket", name), () => Object.getPrototypeOf(buckets).delete.call(buckets, name, options));
+    const list: Buckets["list"] = (options) =>
+      this.#iterate(event("listBuckets", ""), Object.getPrototypeOf(buckets).list.call(buckets, options));
     return Object.assign(buckets, { create, delete: remove, list });
   }
 
@@ -175,15 +175,15 @@ function providerIn(scheme: string): string {
 
 /** Returns the arguments of a write, whose bytes are counted as the provider accepts them. */
 function counting(event: OperationEvent, given: unknown[]): unknown[] {
-  const [at, body, init = {}] = given;
-  if (!WRITES.includes(event.op) || typeof init !== "object" || init === null) return given;
-  const { onProgress } = init as { onProgress?: unknown };
+  const [path, body, options = {}] = given;
+  if (!WRITES.includes(event.op) || typeof options !== "object" || options === null) return given;
+  const { onProgress } = options as { onProgress?: unknown };
   if (onProgress !== undefined && typeof onProgress !== "function") return given;
   const counted = (bytes: number) => {
     event.bytes = bytes;
     onProgress?.(bytes);
   };
-  return [at, body, { ...init, onProgress: counted }];
+  return [path, body, { ...options, onProgress: counted }];
 }
 
 /** Returns the bytes of a result that is data, or says how many it copied. */

@@ -22,7 +22,7 @@ export interface ResolvedObject<D extends ObjectDriver = Driver> {
   context: StorageContext;
 }
 
-interface Init {
+interface OperationOptions {
   signal?: AbortSignal | undefined;
   ifAbsent?: boolean | undefined;
   ifMatch?: string | undefined;
@@ -35,9 +35,9 @@ export class Operation {
   #path = "";
   #driver: ObjectDriver | undefined;
 
-  constructor(op: string, verb: OperationContext["op"], init: Init) {
+  constructor(op: string, verb: OperationContext["op"], options: OperationOptions) {
     // An argument that is not an object is refused later, by a check that can name it.
-    const { signal, ifAbsent, ifMatch } = init ?? {};
+    const { signal, ifAbsent, ifMatch } = options ?? {};
     this.#op = op;
     this.#signal = signal;
     // Sharing one signal among many calls is common, and no leak to warn of.
@@ -51,26 +51,26 @@ export class Operation {
   }
 
   /** Returns the path alone, for steps that need no driver yet. */
-  path(registry: Pick<DriverRegistry, "path">, at: PathLike): StoragePath {
+  path(registry: Pick<DriverRegistry, "path">, path: PathLike): StoragePath {
     this.#signal?.throwIfAborted();
-    const path = registry.path(at);
-    this.#path = String(path);
-    return path;
+    const parsed = registry.path(path);
+    this.#path = String(parsed);
+    return parsed;
   }
 
   /** Resolves the driver of a bucket. */
-  async bucket<D extends ObjectDriver>(registry: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(registry, at);
-    const driver = await orAbort(registry.driver(path), this.#signal);
+  async bucket<D extends ObjectDriver>(registry: DriverRegistry<D>, path: PathLike): Promise<ResolvedObject<D>> {
+    const parsed = this.path(registry, path);
+    const driver = await orAbort(registry.driver(parsed), this.#signal);
     this.#driver = driver;
-    return { path, key: path.key, driver, context: registry.context };
+    return { path: parsed, key: parsed.key, driver, context: registry.context };
   }
 
   /** Checks the key, then resolves the driver of an object. */
-  object<D extends ObjectDriver>(registry: DriverRegistry<D>, at: PathLike): Promise<ResolvedObject<D>> {
-    const path = this.path(registry, at);
-    checkKey(path);
-    return this.bucket(registry, path);
+  object<D extends ObjectDriver>(registry: DriverRegistry<D>, path: PathLike): Promise<ResolvedObject<D>> {
+    const parsed = this.path(registry, path);
+    checkKey(parsed);
+    return this.bucket(registry, parsed);
   }
 
   /** Runs `work` and converts its failure for the caller; `then` may replace the converted error. */
@@ -107,18 +107,18 @@ export class Operation {
 }
 
 /** Runs one verb on one object, with options of these names. */
-export function onObject<T, D extends ObjectDriver, I extends Init>(
+export function onObject<T, D extends ObjectDriver, I extends OperationOptions>(
   registry: DriverRegistry<D>,
   op: OperationContext["op"],
-  at: PathLike,
-  init: I,
+  path: PathLike,
+  options: I,
   names: OptionNames<I>,
   work: (resolved: ResolvedObject<D>) => Promise<T>,
 ): Promise<T> {
-  const call = new Operation(op, op, init);
+  const call = new Operation(op, op, options);
   return call.run(async () => {
-    checkOptions(op, init, names);
-    return work(await call.object(registry, at));
+    checkOptions(op, options, names);
+    return work(await call.object(registry, path));
   });
 }
 

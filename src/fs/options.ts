@@ -25,7 +25,7 @@ export interface Abortable {
 }
 
 export interface ObjectStatOptions extends Abortable {
-  /** A version of the object, from a listing with `versions` or from a receipt. */
+  /** A version of the object, from a listing with `versions` or from the result of a write. */
   version?: string | undefined;
 }
 
@@ -250,7 +250,7 @@ export interface SignedPostOptions {
   prefix?: boolean | undefined;
 }
 
-export type RangesInit = ObjectStatOptions & KeyOptions & { ifMatch?: string | undefined };
+export type RangesOptions = ObjectStatOptions & KeyOptions & { ifMatch?: string | undefined };
 
 /** The options of each verb, for `checkOptions`. */
 export const STAT: OptionNames<ObjectStatOptions> = { version: true, signal: true };
@@ -265,7 +265,7 @@ export const READ: OptionNames<ObjectReadOptions> = {
   maxDecodedBytes: true,
   signal: true,
 };
-export const RANGES: OptionNames<RangesInit> = { ifMatch: true, version: true, customerKey: true, signal: true };
+export const RANGES: OptionNames<RangesOptions> = { ifMatch: true, version: true, customerKey: true, signal: true };
 export const WRITE: OptionNames<ObjectWriteOptions> = {
   ifAbsent: true,
   ifMatch: true,
@@ -347,17 +347,17 @@ export function checkRange({ start = 0, end }: Range): { start: number; end: num
 }
 
 /** Checks the options of a read and returns the request for the driver. */
-export function checkRead(init: ObjectReadOptions) {
-  const { ifMatch, version, signal, parallel } = init;
+export function checkRead(options: ObjectReadOptions) {
+  const { ifMatch, version, signal, parallel } = options;
   checkCount("parallel", parallel, 1);
-  checkCount("maxDecodedBytes", init.maxDecodedBytes, 0);
-  if (init.compression != null && (init.start !== undefined || init.end !== undefined)) {
+  checkCount("maxDecodedBytes", options.maxDecodedBytes, 0);
+  if (options.compression != null && (options.start !== undefined || options.end !== undefined)) {
     throw failure(
       "Unsupported",
       "a range of compressed data cannot be decoded; read it whole, or raw without compression",
     );
   }
-  const { start, end } = checkRange(init);
+  const { start, end } = checkRange(options);
   return { start, end, ifMatch, version, signal, parallel };
 }
 
@@ -411,8 +411,8 @@ export function checkSign({ method = "GET", expiresIn = 3600, ...rest }: SignedU
   return { method, expiresIn, contentType, contentLength, responseHeaders };
 }
 
-export function checkPost(init: SignedPostOptions): DriverPostOptions {
-  const { expiresIn = 3600, minBytes = 0, maxBytes, contentType, prefix = false } = init;
+export function checkPost(options: SignedPostOptions): DriverPostOptions {
+  const { expiresIn = 3600, minBytes = 0, maxBytes, contentType, prefix = false } = options;
   checkExpiry(expiresIn);
   checkCount("minBytes", minBytes, 0);
   checkCount("maxBytes", maxBytes, minBytes);

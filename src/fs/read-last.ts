@@ -9,15 +9,15 @@ import { ResumableBody, ResumableRead, readStream } from "./resumable-read.js";
 export const READ_WITH_LAST: OptionNames<ReadOptions> = { ...READ, last: true, customerKey: true };
 
 /** Checks the options of a read and returns the request for the driver; `last` stays apart, since its start is unknown. */
-export function checkReadWithLast(init: ReadOptions) {
-  const { last, compression, start, end } = init;
-  if (last === undefined) return checkRead(init);
+export function checkReadWithLast(options: ReadOptions) {
+  const { last, compression, start, end } = options;
+  if (last === undefined) return checkRead(options);
   checkCount("last", last, 0);
   if (start !== undefined || end !== undefined)
     throw invalid("last counts from the end of the object; leave out start and end");
   // Refuses compressed data, as with every range.
   checkRead({ compression, start: 0 });
-  return checkRead(init);
+  return checkRead(options);
 }
 
 /**

@@ -19,7 +19,7 @@ export interface DriverRegistry<D extends ObjectDriver = Driver> {
   /** The key below which all paths lie, if they are relative to one. */
   readonly below?: string;
   /** Returns what a caller gave as a path. */
-  path(at: PathLike): StoragePath;
+  path(path: PathLike): StoragePath;
   /** Returns the driver of the bucket of `path`. */
   driver(path: BucketLocation): Promise<D>;
   /** Returns the function that opens drivers of this scheme; aliases of one provider share it. */
@@ -48,8 +48,8 @@ export class BucketDrivers<D extends ObjectDriver = Driver> implements DriverReg
     this.context = context;
   }
 
-  path(at: PathLike): StoragePath {
-    return isInstance<StoragePath>(at, "StoragePath") ? at : StoragePath.parse(at);
+  path(path: PathLike): StoragePath {
+    return isInstance<StoragePath>(path, "StoragePath") ? path : StoragePath.parse(path);
   }
 
   /** Returns the driver of the bucket of `path`. Does not cache a failure. */

@@ -19,11 +19,11 @@ export class Scope extends SharedDrivers {
     return this.#base.key;
   }
 
-  override path(at: PathLike): StoragePath {
-    if (typeof at === "string") return this.#base.join(relative(at));
-    const path = isInstance<StoragePath>(at, "StoragePath") ? at : super.path(at);
-    relative(path.relativeTo(this.#base));
-    return path;
+  override path(path: PathLike): StoragePath {
+    if (typeof path === "string") return this.#base.join(relative(path));
+    const parsed = isInstance<StoragePath>(path, "StoragePath") ? path : super.path(path);
+    relative(parsed.relativeTo(this.#base));
+    return parsed;
   }
 }
 

@@ -19,8 +19,8 @@ export class SharedDrivers implements DriverRegistry {
     return this.#whole.below ?? "";
   }
 
-  path(at: PathLike): StoragePath {
-    return this.#whole.path(at);
+  path(path: PathLike): StoragePath {
+    return this.#whole.path(path);
   }
 
   driver(path: BucketLocation): Promise<Driver> {

@@ -45,7 +45,7 @@ import {
   type PathLike,
   RANGES,
   type Range,
-  type RangesInit,
+  type RangesOptions,
   type ReadOptions,
   SET_ATTRIBUTES,
   type SetAttributesOptions,
@@ -88,21 +88,21 @@ export class Storage extends Objects<Driver> {
    *
    * @example const { size, cacheControl, tags } = await storage.stat("s3://bucket/data.csv", { tags: true });
    */
-  override stat(at: PathLike, init: StatOptions = {}): Promise<ObjectInfo & { path: StoragePath }> {
-    const keyed = this.#keyed(init);
-    if (keyed) return keyed.storage.stat(at, keyed.init);
-    return onObject(this.#registry, "stat", at, init, STAT_WITH_TAGS, async ({ path, key, driver }) => {
-      const { version, tags, signal } = init;
-      return { path, ...(await driver.stat(key, { version, tags, signal })) };
+  override stat(path: PathLike, options: StatOptions = {}): Promise<ObjectInfo & { path: StoragePath }> {
+    const keyed = this.#keyed(options);
+    if (keyed) return keyed.storage.stat(path, keyed.options);
+    return onObject(this.#registry, "stat", path, options, STAT_WITH_TAGS, async ({ path: parsed, key, driver }) => {
+      const { version, tags, signal } = options;
+      return { path: parsed, ...(await driver.stat(key, { version, tags, signal })) };
     });
   }
 
-  override exists(at: PathLike, init: StatOptions = {}): Promise<boolean> {
-    return super.exists(at, init);
+  override exists(path: PathLike, options: StatOptions = {}): Promise<boolean> {
+    return super.exists(path, options);
   }
 
   /**
-   * Stores `body` atomically, with attributes such as `cacheControl`, and returns the receipt of the new object.
+   * Stores `body` atomically, with attributes such as `cacheControl`, and returns the etag and version of the new object.
    *
    * Readers see the previous object until the promise resolves. When the body throws or the signal aborts, nothing is
    * stored and the promise rejects with that reason. Throws `AlreadyExists` or `PreconditionFailed` if `ifAbsent` or
@@ -111,16 +111,17 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.write("s3://bucket/app.js", "code", { cacheControl: "public, max-age=31536000, immutable" });
    */
-  override write(at: PathLike, body: WriteBody, init: WriteOptions = {}): Promise<WriteResult> {
-    const { encryption } = init ?? {};
+  override write(path: PathLike, body: WriteBody, options: WriteOptions = {}): Promise<WriteResult> {
+    const { encryption } = options ?? {};
     const registry = encryption === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { encryption });
-    return onObject(registry, "write", at, init, WRITE_WITH_ATTRIBUTES, async (resolved) => {
+    return onObject(registry, "write", path, options, WRITE_WITH_ATTRIBUTES, async (resolved) => {
       const { driver, context } = resolved;
-      const more = checkMore(init, driver);
+      const more = checkMore(options, driver);
       const { body: bytes, contentType } = unwrapBody(body);
-      const typed = contentType === undefined || init.contentType !== undefined ? init : { ...init, contentType };
-      if (init.checksum === undefined) return writeObject(resolved, bytes, typed, more);
-      const { checksum, ...checked } = await verifyChecksum(bytes, init, driver, context.written);
+      const typed =
+        contentType === undefined || options.contentType !== undefined ? options : { ...options, contentType };
+      if (options.checksum === undefined) return writeObject(resolved, bytes, typed, more);
+      const { checksum, ...checked } = await verifyChecksum(bytes, options, driver, context.written);
       return writeObject(resolved, checked.body, { ...typed, size: checked.size }, { ...more, checksum });
     });
   }
@@ -134,23 +135,23 @@ export class Storage extends Objects<Driver> {
    * const config = await object.json();
    * await storage.write("s3://bucket/config.json", "{}", { ifMatch: object.info.etag });
    */
-  async get(at: PathLike, init: ReadOptions = {}): Promise<GetResult> {
-    const keyed = this.#keyed(init);
-    if (keyed) return keyed.storage.get(at, keyed.init);
-    const call = new Operation("read", "read", init);
+  async get(path: PathLike, options: ReadOptions = {}): Promise<GetResult> {
+    const keyed = this.#keyed(options);
+    if (keyed) return keyed.storage.get(path, keyed.options);
+    const call = new Operation("read", "read", options);
     return call.run(async () => {
-      checkOptions("get", init, READ_WITH_LAST);
-      const { last } = init;
-      const wanted = Object.assign(checkReadWithLast(init), { limiter: this.#shared.downloads });
-      const resolved = await call.object(this.#registry, at);
-      const decode = decoding(resolved, init);
+      checkOptions("get", options, READ_WITH_LAST);
+      const { last } = options;
+      const wanted = Object.assign(checkReadWithLast(options), { limiter: this.#shared.downloads });
+      const resolved = await call.object(this.#registry, path);
+      const decode = decoding(resolved, options);
       const { key, driver } = resolved;
       const { info, body } = await (last === undefined
         ? readParallel(driver, key, wanted)
         : readLast(driver, key, last, wanted));
       const inRange = last === undefined ? rangeSize(info, wanted) : Math.min(last, info.size);
-      const size = init.compression == null ? inRange : undefined;
-      const source = abortable(body, init.signal);
+      const size = options.compression == null ? inRange : undefined;
+      const source = abortable(body, options.signal);
       return new GetResult(info, { source, decode, size, toError: (error) => call.toStorageError(error) });
     });
   }
@@ -161,10 +162,10 @@ export class Storage extends Objects<Driver> {
    *
    * @example for await (const chunk of storage.read("s3://bucket/big.bin")) hash.update(chunk);
    */
-  override read(at: PathLike, init: ReadOptions = {}): ByteStream {
-    const keyed = this.#keyed(init);
-    if (keyed) return keyed.storage.read(at, keyed.init);
-    return init?.last === undefined ? super.read(at, init) : this.#readLast(at, init);
+  override read(path: PathLike, options: ReadOptions = {}): ByteStream {
+    const keyed = this.#keyed(options);
+    if (keyed) return keyed.storage.read(path, keyed.options);
+    return options?.last === undefined ? super.read(path, options) : this.#readLast(path, options);
   }
 
   /**
@@ -173,11 +174,11 @@ export class Storage extends Objects<Driver> {
    *
    * @example const tail = await storage.bytes("s3://bucket/big.log", { last: 1024 });
    */
-  override bytes(at: PathLike, init: ReadOptions = {}): Promise<Uint8Array> {
-    const keyed = this.#keyed(init);
-    if (keyed) return keyed.storage.bytes(at, keyed.init);
-    if (init?.last === undefined) return super.bytes(at, init);
-    return this.get(at, init).then((object) => object.bytes());
+  override bytes(path: PathLike, options: ReadOptions = {}): Promise<Uint8Array> {
+    const keyed = this.#keyed(options);
+    if (keyed) return keyed.storage.bytes(path, keyed.options);
+    if (options?.last === undefined) return super.bytes(path, options);
+    return this.get(path, options).then((object) => object.bytes());
   }
 
   /**
@@ -185,8 +186,8 @@ export class Storage extends Objects<Driver> {
    *
    * @example const config = JSON.parse(await storage.text("s3://bucket/config.json"));
    */
-  override text(at: PathLike, init: ReadOptions = {}): Promise<string> {
-    return super.text(at, init);
+  override text(path: PathLike, options: ReadOptions = {}): Promise<string> {
+    return super.text(path, options);
   }
 
   /**
@@ -195,9 +196,9 @@ export class Storage extends Objects<Driver> {
    *
    * @example const { port } = await storage.json<{ port: number }>("s3://bucket/config.json");
    */
-  async json<T = unknown>(at: PathLike, init: ReadOptions & JsonOptions<T> = {}): Promise<T> {
-    const { schema, ...reading } = init ?? {};
-    return (await this.get(at, reading)).json<T>({ schema });
+  async json<T = unknown>(path: PathLike, options: ReadOptions & JsonOptions<T> = {}): Promise<T> {
+    const { schema, ...reading } = options ?? {};
+    return (await this.get(path, reading)).json<T>({ schema });
   }
 
   /**
@@ -206,11 +207,11 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.writeJson("s3://bucket/config.json", { port: 80 }, { ifAbsent: true });
    */
-  writeJson(at: PathLike, value: unknown, init: WriteOptions = {}): Promise<WriteResult> {
+  writeJson(path: PathLike, value: unknown, options: WriteOptions = {}): Promise<WriteResult> {
     const call = new Operation("write", "write", {});
     return call.run(async () => {
-      call.path(this.#registry, at);
-      return this.write(at, jsonText(value), { ...init, contentType: init.contentType ?? "application/json" });
+      call.path(this.#registry, path);
+      return this.write(path, jsonText(value), { ...options, contentType: options.contentType ?? "application/json" });
     });
   }
 
@@ -218,21 +219,21 @@ export class Storage extends Objects<Driver> {
    * Reads an object, applies `change` and writes the result under a condition, so that no other writer's change is
    * lost. `change` receives what `get` returns, or undefined if there is no object, and returns the new body, or
    * undefined to leave the object as it is. On a conflict with another writer, `change` is called again after a random
-   * pause, `attempts` times in all. Attributes stay unless `init` has others.
+   * pause, `attempts` times in all. Attributes stay unless `options` has others.
    *
-   * Returns the receipt, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
+   * Returns the result of the write, or undefined if nothing was written. Throws the error of `change`; `PreconditionFailed` or
    * `AlreadyExists` after the last attempt; `CommitUnknown` if a response was lost and nothing shows whether the change
    * is stored.
    *
    * @example await storage.update("s3://bucket/count", async (now) => String(Number(await now?.text() ?? 0) + 1));
    */
-  update(at: PathLike, change: UpdateFunction, init: UpdateOptions = {}): Promise<WriteResult | undefined> {
-    const call = new Operation("update", "write", { signal: init?.signal });
+  update(path: PathLike, change: UpdateFunction, options: UpdateOptions = {}): Promise<WriteResult | undefined> {
+    const call = new Operation("update", "write", { signal: options?.signal });
     return call.run(async () => {
-      checkOptions("update", init, UPDATE);
-      const path = call.path(this.#registry, at);
+      checkOptions("update", options, UPDATE);
+      const parsed = call.path(this.#registry, path);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
-      return updateObject(this, path, change, init);
+      return updateObject(this, parsed, change, options);
     });
   }
 
@@ -245,10 +246,12 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.setAttributes("s3://bucket/app.js", { cacheControl: "no-cache", contentLanguage: null });
    */
-  setAttributes(at: PathLike, changes: AttributeChanges, init: SetAttributesOptions = {}): Promise<WriteResult> {
-    const { customerKey } = init ?? {};
+  setAttributes(path: PathLike, changes: AttributeChanges, options: SetAttributesOptions = {}): Promise<WriteResult> {
+    const { customerKey } = options ?? {};
     const registry = customerKey === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { customerKey });
-    return onObject(registry, "write", at, init, SET_ATTRIBUTES, (resolved) => setAttributes(resolved, changes, init));
+    return onObject(registry, "write", path, options, SET_ATTRIBUTES, (resolved) =>
+      setAttributes(resolved, changes, options),
+    );
   }
 
   /**
@@ -259,8 +262,8 @@ export class Storage extends Objects<Driver> {
    *
    * @example for await (const { path, size } of storage.list("s3://bucket/logs")) console.log(String(path), size);
    */
-  list(at: PathLike, init: ListOptions = {}): ListResult {
-    return list(this.#registry, at, init);
+  list(path: PathLike, options: ListOptions = {}): ListResult {
+    return list(this.#registry, path, options);
   }
 
   /**
@@ -269,13 +272,13 @@ export class Storage extends Objects<Driver> {
    *
    * @example for await (const { path } of storage.glob("s3://bucket/logs/2026-*.csv")) console.log(path.name);
    */
-  async *glob(pattern: PathLike, init: GlobOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
-    const call = new Operation("glob", "list", init);
+  async *glob(pattern: PathLike, options: GlobOptions = {}): AsyncGenerator<ListEntry, void, undefined> {
+    const call = new Operation("glob", "list", options);
     try {
-      checkOptions("glob", init, GLOB);
+      checkOptions("glob", options, GLOB);
       const { path, key, driver } = await call.bucket(this.#registry, pattern);
       const batch = new Batch();
-      const { signal, followLinks, onSkipped } = init;
+      const { signal, followLinks, onSkipped } = options;
       const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
       const unlisted = (name: string, error: unknown) => batch.fail(call.failure(name, error));
       const { below = "" } = this.#registry;
@@ -297,8 +300,8 @@ export class Storage extends Objects<Driver> {
    *
    * @example return new Response(storage.readable("s3://bucket/a.bin"));
    */
-  readable(at: PathLike, init: ReadOptions = {}): ReadableStream<Uint8Array> {
-    return toReadableStream(this.read(at, init));
+  readable(path: PathLike, options: ReadOptions = {}): ReadableStream<Uint8Array> {
+    return toReadableStream(this.read(path, options));
   }
 
   /**
@@ -307,11 +310,11 @@ export class Storage extends Objects<Driver> {
    *
    * @example const [a, b] = await storage.ranges("s3://bucket/big.bin", [{ start: 0, end: 4 }, { start: 96, end: 100 }]);
    */
-  ranges(at: PathLike, ranges: readonly Range[], init: RangesInit = {}): Promise<Uint8Array[]> {
-    const keyed = this.#keyed(init);
-    if (keyed) return keyed.storage.ranges(at, ranges, keyed.init);
-    return onObject(this.#registry, "read", at, init, RANGES, ({ key, driver }) =>
-      fetchRanges(driver, key, ranges.map(checkRange), { ...init, limiter: this.#shared.downloads }),
+  ranges(path: PathLike, ranges: readonly Range[], options: RangesOptions = {}): Promise<Uint8Array[]> {
+    const keyed = this.#keyed(options);
+    if (keyed) return keyed.storage.ranges(path, ranges, keyed.options);
+    return onObject(this.#registry, "read", path, options, RANGES, ({ key, driver }) =>
+      fetchRanges(driver, key, ranges.map(checkRange), { ...options, limiter: this.#shared.downloads }),
     );
   }
 
@@ -320,8 +323,8 @@ export class Storage extends Objects<Driver> {
    *
    * @example await source.pipeTo(storage.writable("s3://bucket/a.bin"));
    */
-  writable(at: PathLike, init: WriteOptions = {}): StorageWritable {
-    return new StorageWritable((body) => this.write(at, body, init));
+  writable(path: PathLike, options: WriteOptions = {}): StorageWritable {
+    return new StorageWritable((body) => this.write(path, body, options));
   }
 
   /**
@@ -331,9 +334,9 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.copy("s3://bucket/a", "gs://backup/a", { recursive: true });
    */
-  async copy(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
-    checkOptions("copy", init, COPY);
-    await this.#copies.run("copy", from, to, init);
+  async copy(from: PathLike, to: PathLike, options: CopyOptions = {}): Promise<void> {
+    checkOptions("copy", options, COPY);
+    await this.#copies.run("copy", from, to, options);
   }
 
   /**
@@ -347,9 +350,9 @@ export class Storage extends Objects<Driver> {
    *
    * @example await storage.move("s3://bucket/new/a.csv", "s3://bucket/done/a.csv");
    */
-  async move(from: PathLike, to: PathLike, init: CopyOptions = {}): Promise<void> {
-    checkOptions("move", init, COPY);
-    await this.#copies.run("move", from, to, init);
+  async move(from: PathLike, to: PathLike, options: CopyOptions = {}): Promise<void> {
+    checkOptions("move", options, COPY);
+    await this.#copies.run("move", from, to, options);
   }
 
   /**
@@ -360,10 +363,9 @@ export class Storage extends Objects<Driver> {
    *
    * @example const { copied, bytes } = await storage.sync("file:///srv/site", "s3://bucket/site", { delete: true });
    */
-  sync(from: PathLike, to: PathLike, init: SyncOptions = {}): Promise<SyncSummary> {
-    const copyTree = (copying: CopyOptions, options: TreeOptions) =>
-      this.#copies.run("sync", from, to, copying, options);
-    return sync(this.#registry, this, copyTree, [from, to], init);
+  sync(from: PathLike, to: PathLike, options: SyncOptions = {}): Promise<SyncSummary> {
+    const copyTree = (copying: CopyOptions, tree: TreeOptions) => this.#copies.run("sync", from, to, copying, tree);
+    return sync(this.#registry, this, copyTree, [from, to], options);
   }
 
   /**
@@ -371,21 +373,21 @@ export class Storage extends Objects<Driver> {
    * success. Checks all paths first, and throws a {@link BatchError} that lists the objects it could not delete. With
    * `ifMatch`, deletes one object in one state only.
    */
-  override async delete(at: PathLike | readonly PathLike[], init: DeleteOptions = {}): Promise<void> {
-    checkOptions("delete", init, DELETE);
-    const { recursive, version, ifMatch, signal } = init;
-    if (ifMatch !== undefined) return this.#copies.deleteIfMatch(toPathList(at), init);
-    if (!recursive) return this.#deleteObjects(toPathList(at), { version, signal });
+  override async delete(path: PathLike | readonly PathLike[], options: DeleteOptions = {}): Promise<void> {
+    checkOptions("delete", options, DELETE);
+    const { recursive, version, ifMatch, signal } = options;
+    if (ifMatch !== undefined) return this.#copies.deleteIfMatch(toPathList(path), options);
+    if (!recursive) return this.#deleteObjects(toPathList(path), { version, signal });
     const trees: { call: Operation; resolved: ResolvedObject }[] = [];
-    for (const one of toPathList(at)) {
+    for (const one of toPathList(path)) {
       const call = new Operation("delete", "delete", { signal });
       const resolved = await call.run(() => call.bucket(this.#registry, one));
-      await call.run(() => checkDeletable(resolved, init));
+      await call.run(() => checkDeletable(resolved, options));
       trees.push({ call, resolved });
     }
     const batch = new Batch();
     for (const { call, resolved } of trees) {
-      const removed = call.run(() => removeTree(batch, call, resolved, init));
+      const removed = call.run(() => removeTree(batch, call, resolved, options));
       await removed.catch((error: unknown) => {
         if (signal?.aborted || trees.length === 1) throw error;
         batch.fail({ path: call.at, error });
@@ -407,8 +409,8 @@ export class Storage extends Objects<Driver> {
    * const { url, method, headers } = await storage.signedUrl("s3://bucket/a.bin", { method: "PUT", expiresIn: 600 });
    * await fetch(url, { method, headers, body: "data" });
    */
-  signedUrl(at: PathLike, init: SignedUrlOptions = {}): Promise<SignedUrl> {
-    return signedUrl(this.#registry, at, init);
+  signedUrl(path: PathLike, options: SignedUrlOptions = {}): Promise<SignedUrl> {
+    return signedUrl(this.#registry, path, options);
   }
 
   /**
@@ -417,8 +419,8 @@ export class Storage extends Objects<Driver> {
    *
    * @example const { url, fields } = await storage.signedPost("s3://bucket/uploads/", { prefix: true, maxBytes: 1e6 });
    */
-  signedPost(at: PathLike, init: SignedPostOptions): Promise<SignedPost> {
-    return signedPost(this.#registry, at, init);
+  signedPost(path: PathLike, options: SignedPostOptions): Promise<SignedPost> {
+    return signedPost(this.#registry, path, options);
   }
 
   /**
@@ -449,14 +451,14 @@ export class Storage extends Objects<Driver> {
   }
 
   /** Returns the Storage that reads with the customer's key of these options, and the other options. */
-  #keyed<I extends KeyOptions>(init: I): { storage: Storage; init: Omit<I, "customerKey"> } | undefined {
-    if (init?.customerKey === undefined) return undefined;
-    const { customerKey, ...rest } = init;
-    return { storage: new Storage(new EncryptedDrivers(this.#registry, { customerKey }), this.#shared), init: rest };
+  #keyed<I extends KeyOptions>(options: I): { storage: Storage; options: Omit<I, "customerKey"> } | undefined {
+    if (options?.customerKey === undefined) return undefined;
+    const { customerKey, ...rest } = options;
+    return { storage: new Storage(new EncryptedDrivers(this.#registry, { customerKey }), this.#shared), options: rest };
   }
 
-  async *#readLast(at: PathLike, init: ReadOptions): ByteStream {
-    yield* await this.get(at, init);
+  async *#readLast(path: PathLike, options: ReadOptions): ByteStream {
+    yield* await this.get(path, options);
   }
 
   /** Deletes single objects, in as few requests per bucket as its driver can. */
@@ -490,9 +492,9 @@ function jsonText(value: unknown): string {
   throw invalid(`${typeof value} has no JSON form`);
 }
 
-const isList: (at: PathLike | readonly PathLike[]) => at is readonly PathLike[] = Array.isArray;
+const isList: (path: PathLike | readonly PathLike[]) => path is readonly PathLike[] = Array.isArray;
 
 /** Returns the list of one or several paths. */
-function toPathList(at: PathLike | readonly PathLike[]): readonly PathLike[] {
-  return isList(at) ? at : [at];
+function toPathList(path: PathLike | readonly PathLike[]): readonly PathLike[] {
+  return isList(path) ? path : [path];
 }

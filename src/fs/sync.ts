@@ -71,39 +71,39 @@ const BATCH = 1000;
 
 /** The verbs of Storage that a sync needs. */
 interface Verbs {
-  stat(path: PathLike, init: Abortable): Promise<ObjectInfo>;
-  read(path: PathLike, init: Abortable): ByteStream;
-  delete(paths: readonly PathLike[], init: Abortable): Promise<void>;
+  stat(path: PathLike, options: Abortable): Promise<ObjectInfo>;
+  read(path: PathLike, options: Abortable): ByteStream;
+  delete(paths: readonly PathLike[], options: Abortable): Promise<void>;
 }
 
 /** Copies a tree, all entries for which `skip` resolves to false. */
-type CopyTree = (init: CopyOptions, options: TreeOptions) => Promise<void>;
+type CopyTree = (options: CopyOptions, tree: TreeOptions) => Promise<void>;
 
 export async function sync(
   registry: DriverRegistry,
   storage: Verbs,
   copyTree: CopyTree,
   [from, to]: readonly [PathLike, PathLike],
-  init: SyncOptions,
+  options: SyncOptions,
 ): Promise<SyncSummary> {
-  const { signal, followLinks, attributes, replace, onProgress } = init ?? {};
+  const { signal, followLinks, attributes, replace, onProgress } = options ?? {};
   const call = new Operation("sync", "list", { signal });
   const writing = new Operation("sync", "list", { signal });
   return call.run(async () => {
-    const chosen = checkSync(init);
+    const chosen = checkSync(options);
     const source = await call.bucket(registry, from);
     const target = await writing.run(() => writing.bucket(registry, to));
     if (await areNested(source, target))
       throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
-    if (init?.delete) refuseOneBucket(registry, source.path, target.path);
-    const there = await writing.run(() => listTree(target, init));
-    const run = new Sync(storage, source, target, { ...init, chosen, there });
+    if (options?.delete) refuseOneBucket(registry, source.path, target.path);
+    const there = await writing.run(() => listTree(target, options));
+    const run = new Sync(storage, source, target, { ...options, chosen, there });
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
-    await copyTree(copying, { parallel: init.concurrency, skip: run.skip, copied: run.copied });
+    await copyTree(copying, { parallel: options.concurrency, skip: run.skip, copied: run.copied });
     await run.deleteRest();
     if (run.blocked.size > 0) {
       const skip = async (_: DriverListEntry, rest: string) => !run.blocked.has(rest);
-      await copyTree(copying, { parallel: init.concurrency, skip, copied: run.copied });
+      await copyTree(copying, { parallel: options.concurrency, skip, copied: run.copied });
     }
     return run.summary;
   });
@@ -119,14 +119,15 @@ function refuseOneBucket(registry: DriverRegistry, from: StoragePath, to: Storag
 }
 
 /** Returns which keys of the trees take part. */
-function checkSync(init: SyncOptions): (rest: string) => boolean {
-  checkOptions("sync", init, SYNC);
+function checkSync(options: SyncOptions): (rest: string) => boolean {
+  checkOptions("sync", options, SYNC);
   for (const name of ["delete", "checksum", "dryRun"] as const)
-    if (init[name] !== undefined && typeof init[name] !== "boolean") throw invalid(`${name} must be true or false`);
-  checkCount("concurrency", init.concurrency, 1);
-  if (init.delete && init.followLinks)
+    if (options[name] !== undefined && typeof options[name] !== "boolean")
+      throw invalid(`${name} must be true or false`);
+  checkCount("concurrency", options.concurrency, 1);
+  if (options.delete && options.followLinks)
     throw invalid("delete and followLinks exclude each other: it would delete what is visible under another path");
-  const [included, excluded] = [patterns("include", init.include), patterns("exclude", init.exclude)];
+  const [included, excluded] = [patterns("include", options.include), patterns("exclude", options.exclude)];
   return (rest) => (!included || included(rest)) && !excluded?.(rest);
 }
 

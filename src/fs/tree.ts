@@ -51,7 +51,7 @@ export interface Tree extends TreeOptions {
   call: Operation;
   source: ResolvedObject;
   target: ResolvedObject;
-  init: CopyOptions;
+  options: CopyOptions;
   one: One;
   /** Converts failures of the target. */
   writing: Operation;
@@ -64,8 +64,8 @@ export interface Tree extends TreeOptions {
  * failures and throws one BatchError for all at the end.
  */
 export async function transferTree(tree: Tree): Promise<void> {
-  const { op, call, source, target, init } = tree;
-  if (op === "move" && init.followLinks)
+  const { op, call, source, target, options } = tree;
+  if (op === "move" && options.followLinks)
     throw invalid("a move deletes what it has copied, never through a link: followLinks is for copies");
   if (op === "move" && source.key !== "" && (await source.driver.fileSystem?.isLink(source.key))) return moveLink(tree);
   if (await areNested(source, target)) throw invalid(`${source.path} and ${target.path} lie one in the other`);
@@ -77,7 +77,7 @@ export async function transferTree(tree: Tree): Promise<void> {
 }
 
 /** Moves only the link: its target stays in place. */
-async function moveLink({ source, target, init: { ifAbsent = false } }: Tree): Promise<void> {
+async function moveLink({ source, target, options: { ifAbsent = false } }: Tree): Promise<void> {
   if (source.driver !== target.driver)
     throw failure("Unsupported", "it is a symbolic link, which only a folder can hold; copy what it leads to instead");
   await source.driver.fileSystem!.moveLink(source.key, target.key, { ifAbsent });
@@ -212,7 +212,7 @@ class TreeWalk {
     items: AsyncGenerator<DriverListEntry, void, undefined>,
     work: (item: DriverListEntry, from: StoragePath) => Promise<void>,
   ): Promise<boolean> {
-    const { call, init, parallel = TREE_PARALLEL, source } = this.#tree;
+    const { call, options, parallel = TREE_PARALLEL, source } = this.#tree;
     try {
       await forEachConcurrent(items, { concurrency: parallel }, (item) => {
         const from = below(source.path, item.key);
@@ -220,7 +220,7 @@ class TreeWalk {
       });
       return true;
     } catch (error) {
-      if (init.signal?.aborted || this.#batch.untouched) throw error;
+      if (options.signal?.aborted || this.#batch.untouched) throw error;
       // The rest of the listing is unknown; what was done is still reported.
       this.#batch.fail({ path: call.at, error: call.toStorageError(error) });
       return false;
@@ -228,9 +228,9 @@ class TreeWalk {
   }
 
   async *#items(onlyLinks = false): AsyncGenerator<DriverListEntry, void, undefined> {
-    const { call, source, init } = this.#tree;
-    const { signal, followLinks } = init;
-    const options = {
+    const { call, source, options } = this.#tree;
+    const { signal, followLinks } = options;
+    const listing = {
       delimiter: undefined,
       startAfter: undefined,
       versions: false,
@@ -243,7 +243,7 @@ class TreeWalk {
       },
       signal,
     };
-    const pages = listParallel(source.driver, source.key === "" ? "" : `${source.key}/`, options, { ordered: false });
+    const pages = listParallel(source.driver, source.key === "" ? "" : `${source.key}/`, listing, { ordered: false });
     let unseen = true;
     for await (const page of pages) {
       const [first] = page;
@@ -258,7 +258,7 @@ class TreeWalk {
     try {
       await work();
     } catch (error) {
-      if (this.#tree.init.signal?.aborted) throw error;
+      if (this.#tree.options.signal?.aborted) throw error;
       this.#batch.fail({ path: String(from), error });
     }
   }
@@ -308,12 +308,12 @@ function stateOf({ etag, modified }: DriverListEntry): ObjectState | undefined {
  * Refuses two connections, or two names, that lead to one bucket. Where one tree then contains the other, copies would
  * replace objects before they are read. The first object, which both have, shows whether it is one bucket.
  */
-async function refuseOneBucket({ source, target, writing, init }: Tree, item: DriverListEntry): Promise<void> {
+async function refuseOneBucket({ source, target, writing, options }: Tree, item: DriverListEntry): Promise<void> {
   const { key, size, modified } = item;
   const ofFiles = source.driver.fileSystem ?? target.driver.fileSystem;
   if (source.driver === target.driver || source.key === target.key || ofFiles || modified === undefined) return;
   if (!isWithin(target.key, source.key) && !isWithin(source.key, target.key)) return;
-  const there = await statIfThere(writing, { key, driver: target.driver }, init.signal);
+  const there = await statIfThere(writing, { key, driver: target.driver }, options.signal);
   if (there === undefined || there.size !== size || !sameSecond(there.modified, modified)) return;
   // Another kind of provider, such as S3's interface to Google's buckets, has other etags.
   if (there.etag !== item.etag && source.path.scheme === target.path.scheme) return;

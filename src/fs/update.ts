@@ -15,9 +15,9 @@ export type UpdateFunction = (current: GetResult | undefined) => WriteBody | und
 
 /** The verbs of Storage that an update needs. */
 interface Verbs {
-  get(path: StoragePath, init: ReadOptions): Promise<GetResult>;
-  stat(path: StoragePath, init: StatOptions): Promise<ObjectInfo>;
-  write(path: StoragePath, body: WriteBody, init: WriteOptions): Promise<WriteResult>;
+  get(path: StoragePath, options: ReadOptions): Promise<GetResult>;
+  stat(path: StoragePath, options: StatOptions): Promise<ObjectInfo>;
+  write(path: StoragePath, body: WriteBody, options: WriteOptions): Promise<WriteResult>;
 }
 
 const ATTEMPTS = 30;
@@ -29,15 +29,15 @@ export async function updateObject(
   storage: Verbs,
   path: StoragePath,
   change: UpdateFunction,
-  init: UpdateOptions,
+  options: UpdateOptions,
 ): Promise<WriteResult | undefined> {
-  const { attempts = ATTEMPTS, ...options } = init;
+  const { attempts = ATTEMPTS, ...others } = options;
   checkCount("attempts", attempts, 1);
   for (let attempt = 1; ; attempt++) {
-    const done = await tryUpdate(storage, path, change, options, attempt < attempts);
+    const done = await tryUpdate(storage, path, change, others, attempt < attempts);
     if (done !== "again") return done;
     const limit = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempt);
-    await pause(Math.random() * limit, init.signal);
+    await pause(Math.random() * limit, options.signal);
   }
 }
 

@@ -26,27 +26,27 @@ const UNKNOWN_TYPE = "application/octet-stream";
 
 /**
  * Writes one object: body, codec and driver form one pull chain, paced by the provider. `more`: what is checked already,
- * besides that in `init`.
+ * besides that in `options`.
  */
 export function writeObject(
   resolved: ResolvedObject<ObjectDriver>,
   body: Body,
-  init: ObjectWriteOptions,
+  options: ObjectWriteOptions,
   more?: ObjectAttributes & Pick<DriverWriteOptions, "checksum">,
 ): Promise<WriteResult> {
   const { path, key, driver, context } = resolved;
-  const { ifAbsent = false, ifMatch, size, signal, onProgress } = init;
+  const { ifAbsent = false, ifMatch, size, signal, onProgress } = options;
   checkConditions(ifAbsent, ifMatch);
   checkCount("size", size, 0);
-  const contentType = init.contentType ?? context.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
+  const contentType = options.contentType ?? context.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
   checkHeader("contentType", contentType);
   checkUnread(body, context.written);
-  const metadata = checkMetadata(init.metadata);
+  const metadata = checkMetadata(options.metadata);
   const source = sizedBody(body, size);
-  const encode = encoding(resolved, init);
+  const encode = encoding(resolved, options);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
-  const options = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
-  return driver.write(key, abortable(stored.bytes, signal), options);
+  const writing = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
+  return driver.write(key, abortable(stored.bytes, signal), writing);
 }
 
 /** Returns the body as bytes, with a length that is known, or promised and enforced. */

@@ -126,7 +126,7 @@ class Reader {
   async *#list(
     method: keyof TemporalService,
     field: string,
-    read: (info: Message) => Promise<Found>,
+    read: (info: Message) => Promise<ReferencesByText>,
   ): AsyncGenerator<FoundReference, void, undefined> {
     if (!this.#service[method]) return;
     const size = method === "listSchedules" ? { maximumPageSize: PAGE } : { pageSize: PAGE };
@@ -153,18 +153,18 @@ class Reader {
     } while (nextPageToken.byteLength > 0);
   }
 
-  async #described(method: keyof TemporalService, request: object, where: string): Promise<Found> {
-    const found: Found = new Map();
+  async #described(method: keyof TemporalService, request: object, where: string): Promise<ReferencesByText> {
+    const found: ReferencesByText = new Map();
     const response = await this.#call(method, request).catch(orGone);
     if (response) this.#collect(response, where, found);
     return found;
   }
 
-  async #workflow(info: Message): Promise<Found> {
+  async #workflow(info: Message): Promise<ReferencesByText> {
     const { workflowId, runId } = messageOf(info.execution, "execution");
     const execution = { workflowId: textOf(workflowId, "workflowId"), runId: textOf(runId, "runId") };
     const where = `workflow ${execution.workflowId}, run ${execution.runId}`;
-    const found: Found = new Map();
+    const found: ReferencesByText = new Map();
     this.#collect(info, where, found);
     if (!info.closeTime) {
       // Before the history, which has the heartbeats of an activity only once it has failed.
@@ -178,7 +178,7 @@ class Reader {
   }
 
   /** Collects from all events of a run. Returns false if it is gone. */
-  async #history(execution: Execution, where: string, found: Found): Promise<boolean> {
+  async #history(execution: Execution, where: string, found: ReferencesByText): Promise<boolean> {
     let next = 1;
     try {
       for await (const page of this.#pages("getWorkflowExecutionHistory", { execution, maximumPageSize: PAGE })) {
@@ -196,7 +196,7 @@ class Reader {
     return true;
   }
 
-  #collect(message: object, where: string, found: Found): void {
+  #collect(message: object, where: string, found: ReferencesByText): void {
     for (const payload of payloadsIn(message, [])) {
       const claimData = claimIn(payload, where);
       if (!claimData || !FIELDS.some((name) => name in claimData)) continue;
@@ -220,7 +220,7 @@ class Reader {
 }
 
 /** References by their text: a value is named by many events of one history. */
-type Found = Map<string, FoundReference>;
+type ReferencesByText = Map<string, FoundReference>;
 
 const OPTIONAL: ReadonlySet<keyof TemporalService> = new Set([
   "listNexusOperationExecutions",

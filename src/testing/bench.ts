@@ -30,12 +30,12 @@ export class TestContext {
     return key === "" ? path.key : path.key.slice(key.length + 1);
   }
 
-  write(name: string, body: Body, init?: WriteOptions): Promise<WriteResult> {
-    return this.storage.write(this.at(name), body, init);
+  write(name: string, body: Body, options?: WriteOptions): Promise<WriteResult> {
+    return this.storage.write(this.at(name), body, options);
   }
 
-  bytes(name: string, init?: ReadOptions): Promise<Uint8Array> {
-    return this.storage.bytes(this.at(name), init);
+  bytes(name: string, options?: ReadOptions): Promise<Uint8Array> {
+    return this.storage.bytes(this.at(name), options);
   }
 
   stat(name: string): Promise<ObjectInfo> {
@@ -48,21 +48,21 @@ export class TestContext {
     return etag;
   }
 
-  async entries(at: StoragePath = this.base, init: ListOptions = {}): Promise<ListEntry[]> {
+  async entries(path: StoragePath = this.base, options: ListOptions = {}): Promise<ListEntry[]> {
     const entries: ListEntry[] = [];
-    for await (const entry of this.storage.list(at, init)) entries.push(entry);
+    for await (const entry of this.storage.list(path, options)) entries.push(entry);
     return entries;
   }
 
   /** Lists names below the base; a directory's ends with a slash. */
-  async names(at: StoragePath = this.base, init: ListOptions = {}): Promise<string[]> {
-    const entries = await this.entries(at, init);
-    return entries.map(({ path, type }) => this.name(path) + (type === "directory" ? "/" : ""));
+  async names(path: StoragePath = this.base, options: ListOptions = {}): Promise<string[]> {
+    const entries = await this.entries(path, options);
+    return entries.map(({ path: found, type }) => this.name(found) + (type === "directory" ? "/" : ""));
   }
 
   /** Lists the names of all objects below. */
-  all(at: StoragePath = this.base): Promise<string[]> {
-    return this.names(at, { recursive: true });
+  all(path: StoragePath = this.base): Promise<string[]> {
+    return this.names(path, { recursive: true });
   }
 
   /** Writes the names, each with itself as content. */

@@ -37,10 +37,10 @@ function checkAliases(aliases: ReadAliases, base: StoragePath): readonly Alias[]
   return checked;
 }
 
-function checkAlias(prefix: string, at: StoragePath | string): Alias {
+function checkAlias(prefix: string, path: StoragePath | string): Alias {
   if (!/^[A-Za-z][A-Za-z0-9+._-]*:\/\/([^\s]*\/)?$/.test(prefix))
     throw refuse(prefix, 'a prefix reads "xcom_s3://", or longer with a slash at its end');
-  const base = asPath(at);
+  const base = asPath(path);
   if (base.key !== "" && !segmentsOf(base.key))
     throw refuse(prefix, `its base ${base} has an empty segment, "." or ".."`);
   return { prefix, base };

@@ -8,15 +8,15 @@ export function refuse(detail: string): never {
 }
 
 /** Returns an error attributed to `op`; keeps an operation and path that it already has. */
-export function errorAt(op: string, at: StoragePath | string, error: unknown): unknown {
-  return isStorageError(error) ? error.at(op, String(at)) : error;
+export function errorAt(op: string, path: StoragePath | string, error: unknown): unknown {
+  return isStorageError(error) ? error.at(op, String(path)) : error;
 }
 
 /** Runs `work` and attributes its failure to `op`. */
-export async function withOperation<T>(op: string, at: StoragePath | string, work: () => Promise<T>): Promise<T> {
+export async function withOperation<T>(op: string, path: StoragePath | string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw errorAt(op, at, error);
+    throw errorAt(op, path, error);
   }
 }

@@ -191,17 +191,17 @@ function reasonToRefuse(file: string): string | undefined {
 }
 
 /** Yields the lines as they arrive; memory holds one line and one chunk at most. */
-async function* linesOf(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): AsyncGenerator<Line> {
+async function* linesOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined): AsyncGenerator<Line> {
   const lines = new Lines(INDEX, MAX_LINE);
   try {
-    for await (const text of decodeText(storage.read(at, { signal }))) {
+    for await (const text of decodeText(storage.read(path, { signal }))) {
       lines.push(text);
       for (let line = lines.next(); line !== undefined; line = lines.next())
         if (line !== "") yield parseIndexLine(line);
     }
     if (lines.rest !== "") yield parseIndexLine(lines.rest);
   } catch (error) {
-    throw errorAt("import", at, error);
+    throw errorAt("import", path, error);
   }
 }
 
@@ -237,8 +237,8 @@ function badField(name: string): never {
   throw failure("Corrupt", `the field ${name} of a line of the index is missing or of another type`);
 }
 
-function valueIn(storage: Storage, at: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
-  return withOperation("import", at, () => readJson(storage.read(at, { signal }), airflowEncoding, signal));
+function valueIn(storage: Storage, path: StoragePath, signal: AbortSignal | undefined): Promise<unknown> {
+  return withOperation("import", path, () => readJson(storage.read(path, { signal }), airflowEncoding, signal));
 }
 
 // Text in lines.

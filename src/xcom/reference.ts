@@ -16,7 +16,7 @@ export interface ReferenceRules {
   purgeAliases: boolean;
 }
 
-type Found = { layout: KeyLayout; place: ParsedKey<string> }[];
+type ParsedPlaces = { layout: KeyLayout; place: ParsedKey<string> }[];
 
 /**
  * Returns the object that a row refers to; undefined if the row holds a value.
@@ -51,7 +51,7 @@ export function readPurged(
   return readReference(stored, known, owner);
 }
 
-export function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
+export function placesOf(rest: string, layouts: readonly KeyLayout[]): ParsedPlaces {
   const segments = segmentsOf(rest);
   if (!segments) return [];
   return layouts.flatMap((layout) => {
@@ -60,7 +60,7 @@ export function placesOf(rest: string, layouts: readonly KeyLayout[]): Found {
   });
 }
 
-export function checkOwned(found: Found, owner: ExpectedOwner, base: StoragePath, path: StoragePath): void {
+export function checkOwned(found: ParsedPlaces, owner: ExpectedOwner, base: StoragePath, path: StoragePath): void {
   checkOwner(owner);
   if (found.some(({ layout, place }) => layout.isOwned(place, owner, roomBelow(base)))) return;
   const detail = `the reference ${path} is of ${found[0]!.place.owner}, not of ${idsOf(owner).join("/")}`;

@@ -141,7 +141,7 @@ export const bugs = [
   {
     name: "a list of buckets goes on for a caller that has aborted it",
     file: "src/fs/buckets.ts",
-    find: 'const call = new Operation("listBuckets", "list", init);',
+    find: 'const call = new Operation("listBuckets", "list", options);',
     replace: 'const call = new Operation("listBuckets", "list", {});',
     tests: ["test/conformance/contract.test.ts"],
     only: "MinIO keeps the contract B06",
@@ -637,7 +637,7 @@ export const bugs = [
   {
     name: "a relative key climbs out of its base",
     file: "src/fs/scope.ts",
-    find: "relative(path.relativeTo(this.#base));",
+    find: "relative(parsed.relativeTo(this.#base));",
     replace: "",
     tests: ["test/unit/fs/scope.test.ts"],
   },
@@ -870,7 +870,7 @@ export const bugs = [
   {
     name: "a create-only S3 write whose answer was lost blames itself",
     file: "src/fs/driver/ambiguous-write.ts",
-    find: "if (seen && attempt.isOurs(seen)) return seen.receipt;",
+    find: "if (seen && attempt.isOurs(seen)) return seen.result;",
     replace: "",
     tests: ["test/faults/s3-faults.test.ts"],
   },
@@ -1896,8 +1896,8 @@ export const bugs = [
   {
     name: "a signature in a path shows in errors",
     file: "src/errors.ts",
-    find: 'redacted(init.path ?? "")',
-    replace: '(init.path ?? "")',
+    find: 'redacted(options.path ?? "")',
+    replace: '(options.path ?? "")',
     tests: ["test/unit/errors.test.ts"],
   },
   // Memory
@@ -2176,7 +2176,7 @@ export const bugs = [
   {
     name: "an object replaced after a lost answer counts as not written",
     file: "src/fs/driver/ambiguous-write.ts",
-    find: "if (ifMatch !== undefined) return seen?.receipt.etag === ifMatch || isOlder(seen, performance.now() - since);",
+    find: "if (ifMatch !== undefined) return seen?.result.etag === ifMatch || isOlder(seen, performance.now() - since);",
     replace: "if (ifMatch !== undefined) return true;",
     tests: ["test/faults/s3-winners.test.ts"],
     only: "one winner on S3 a replacing write",
@@ -2199,8 +2199,8 @@ export const bugs = [
   {
     name: "a write on S3 without an ETag has worked",
     file: "src/fs/drivers/s3/write.ts",
-    find: "if (headers.etag) return receiptOf(headers);",
-    replace: "return receiptOf(headers);",
+    find: "if (headers.etag) return writeResultOf(headers);",
+    replace: "return writeResultOf(headers);",
     tests: ["test/hostile/statuses.test.ts"],
   },
   {
@@ -2270,8 +2270,8 @@ export const bugs = [
   {
     name: "a write on Azure without an ETag has worked",
     file: "src/fs/drivers/azure/write.ts",
-    find: "if (headers.etag) return receiptOf(headers);",
-    replace: "return receiptOf(headers);",
+    find: "if (headers.etag) return writeResultOf(headers);",
+    replace: "return writeResultOf(headers);",
     tests: ["test/hostile/statuses.test.ts"],
   },
   {
@@ -2437,7 +2437,7 @@ export const bugs = [
   {
     name: "the first entry that fails ends a tree",
     file: "src/fs/tree.ts",
-    find: "if (this.#tree.init.signal?.aborted) throw error;",
+    find: "if (this.#tree.options.signal?.aborted) throw error;",
     replace: "if (error) throw error;",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a tree whose entries fail",
@@ -2565,7 +2565,7 @@ export const bugs = [
   {
     name: "a tree is refused after the one before it is gone",
     file: "src/fs/storage.ts",
-    find: "await call.run(() => checkDeletable(resolved, init));",
+    find: "await call.run(() => checkDeletable(resolved, options));",
     replace: "void checkDeletable;",
     tests: ["test/unit/fs/trees.test.ts"],
     only: "a delete of several trees",

@@ -255,7 +255,7 @@ async function one(
   const plain = customerKey && providerOf(target.scheme) === "file" ? {} : undefined;
   const encryption = (await encryptionIn(session, options)) ?? plain;
   const replace = attributesIn(options);
-  const init = { recursive: tree, ifAbsent, followLinks, attributes, replace, encryption, customerKey, signal };
+  const copying = { recursive: tree, ifAbsent, followLinks, attributes, replace, encryption, customerKey, signal };
   if (options.checksum) {
     if (shared || recursive || attributes !== undefined) throw invalid(CHECKED);
     const { checksum } = options;
@@ -269,12 +269,12 @@ async function one(
       ),
     );
   } else if (shared) {
-    await storage[verb](source, target, { ...init, onProgress: shared.onProgress, onStep: shared.file });
+    await storage[verb](source, target, { ...copying, onProgress: shared.onProgress, onStep: shared.file });
     if (!tree) shared.file();
   } else
     await session.transfer(source.name, total, (bar) => {
       const onStep = recursive ? () => bar.file() : undefined;
-      return storage[verb](source, target, { ...init, onProgress: (done) => bar.at(done), onStep });
+      return storage[verb](source, target, { ...copying, onProgress: (done) => bar.at(done), onStep });
     });
   const action = verb === "copy" ? "copied" : "moved";
   // The line would begin behind the bar.
@@ -289,13 +289,13 @@ async function verified(
   { storage, signal }: Session,
   source: StoragePath,
   target: StoragePath,
-  init: WriteOptions,
+  options: WriteOptions,
   customerKey: Secret | undefined,
 ): Promise<void> {
   if (![source, target].some(({ scheme }) => providerOf(scheme) === "file"))
     throw invalid("--checksum is for uploads and downloads: one of FROM and TO must be a file");
   const object = await storage.get(source, { customerKey, signal });
-  await storage.write(target, object, { ...init, size: object.info.size, signal });
+  await storage.write(target, object, { ...options, size: object.info.size, signal });
 }
 
 /** Prints what a transfer would do; fails where it would, as far as listings show it. */

@@ -18,13 +18,13 @@ import { brokenFinding, type Finding, failedFinding, mendOf, ok, print, skippedF
 import { findLeftovers, Probe } from "./probe.js";
 import { type Settings, settingsOf } from "./settings.js";
 
-export interface Found {
+export interface FoundConnection {
   finding: Finding;
   connection: Connection | undefined;
 }
 
 /** Returns the path's connection and its source. A path without a connection id has none. */
-async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<Found> {
+async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<FoundConnection> {
   const { env, signal } = session;
   const check = "connection";
   if (id === undefined) {
@@ -77,17 +77,17 @@ function missingLibrary({ credentials, library }: Settings): Finding | undefined
 
 // Whether the bucket is reachable and can be listed.
 
-async function lookAtBucket(session: Session, at: StoragePath): Promise<{ finding: Finding; usable: boolean }> {
+async function lookAtBucket(session: Session, path: StoragePath): Promise<{ finding: Finding; usable: boolean }> {
   const { storage, signal } = session;
   try {
     let found = "nothing is below the path yet";
-    for await (const entry of storage.list(at, { signal })) {
-      found = `for example ${entry.path.relativeTo(at)}`;
+    for await (const entry of storage.list(path, { signal })) {
+      found = `for example ${entry.path.relativeTo(path)}`;
       break;
     }
     return { finding: ok("bucket", `reached and listed: ${found}`), usable: true };
   } catch (error) {
-    const finding = brokenFinding("bucket", error, signal, mendOf(error, "list", at));
+    const finding = brokenFinding("bucket", error, signal, mendOf(error, "list", path));
     // Credentials without list permission may still write, which is enough for many uses.
     return { finding, usable: isStorageError(error, "PermissionDenied") };
   }
@@ -133,13 +133,13 @@ function verdict(wrong: number): string {
 // The order of the checks: each builds on the previous ones.
 
 /** Yields findings as they arise. Probe objects are removed however the run ends. */
-async function* examined(session: Session, at: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
-  const { connection, finding } = await findConnection(session, at);
+async function* examined(session: Session, path: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
+  const { connection, finding } = await findConnection(session, path);
   yield finding;
   if (finding.status === "failed") return yield skippedFinding("the rest", "needs the connection");
   let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
-    remote = await settingsOf(providerOf(at.scheme), at, connection, session.env);
+    remote = await settingsOf(providerOf(path.scheme), path, connection, session.env);
   } catch (error) {
     yield brokenFinding("credentials", error, session.signal, "correct the field that is named");
     return yield skippedFinding("the rest", "needs credentials");
@@ -157,12 +157,12 @@ async function* examined(session: Session, at: StoragePath, readOnly: boolean): 
     if (reached[0]?.status === "failed") return yield skippedFinding("the rest", "needs an answer from the endpoint");
     yield ok("checksums", remote.checksums);
   }
-  const bucket = await lookAtBucket(session, at);
+  const bucket = await lookAtBucket(session, path);
   yield bucket.finding;
-  const leftovers = await findLeftovers(at);
+  const leftovers = await findLeftovers(path);
   if (leftovers) yield leftovers;
   if (!bucket.usable) return yield skippedFinding("the rest", "needs the bucket");
   if (readOnly) return yield skippedFinding("the rest", "would write");
   const trial = remote?.profile === undefined ? undefined : { connection, profile: remote.profile };
-  yield* new Probe(session, at, trial).run();
+  yield* new Probe(session, path, trial).run();
 }

@@ -40,12 +40,12 @@ export class Probe {
   #versioned = false;
   #cleared = false;
 
-  constructor(session: Session, at: StoragePath, trial: ProfileTrial | undefined) {
+  constructor(session: Session, path: StoragePath, trial: ProfileTrial | undefined) {
     this.#session = session;
     this.#trial = trial;
     this.#storage = session.storage;
     this.#signal = session.signal;
-    this.#at = at.join(`.stowage-doctor-${randomUUID()}`);
+    this.#at = path.join(`.stowage-doctor-${randomUUID()}`);
     this.#small = this.#at.join("probe.txt");
     this.#large = this.#at.join("parts.bin");
   }

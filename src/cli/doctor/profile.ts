@@ -81,15 +81,15 @@ function withProvider(connection: Connection | undefined, provider: string): Con
   return { type, host, login, password, schema, port, extra: { ...extra, provider } };
 }
 
-async function hasMd5Etags(storage: Storage, at: StoragePath, signal: AbortSignal): Promise<boolean> {
+async function hasMd5Etags(storage: Storage, path: StoragePath, signal: AbortSignal): Promise<boolean> {
   const text = "the etag of this text is its MD5";
-  const { etag } = await storage.write(at.join("trial.txt"), text, { signal });
+  const { etag } = await storage.write(path.join("trial.txt"), text, { signal });
   return etag?.replaceAll('"', "") === createHash("md5").update(text).digest("hex");
 }
 
 /** Writes twice with each condition, then with several writers at once, of which one may win. */
-async function isConditional(storage: Storage, at: StoragePath, signal: AbortSignal): Promise<boolean> {
-  const [path, race] = [at.join("trial.txt"), at.join("race.txt")];
+async function isConditional(storage: Storage, folder: StoragePath, signal: AbortSignal): Promise<boolean> {
+  const [path, race] = [folder.join("trial.txt"), folder.join("race.txt")];
   const { etag: old } = await storage.write(path, "first", { signal });
   if (!(await isRefused(storage.write(path, "second", { ifAbsent: true, signal }), "AlreadyExists"))) return false;
   await storage.write(path, "third", { ifMatch: old, signal });
@@ -106,8 +106,8 @@ async function isRefused(write: Promise<unknown>, code: "AlreadyExists" | "Preco
   );
 }
 
-async function deletesAtOnce(storage: Storage, at: StoragePath, signal: AbortSignal): Promise<boolean> {
-  const paths = TRIAL_NAMES.map((name) => at.join(name));
+async function deletesAtOnce(storage: Storage, folder: StoragePath, signal: AbortSignal): Promise<boolean> {
+  const paths = TRIAL_NAMES.map((name) => folder.join(name));
   for (const path of paths) await storage.write(path, "1", { signal });
   await storage.delete(paths, { signal });
   const left = await Promise.all(paths.map((path) => storage.exists(path, { signal })));

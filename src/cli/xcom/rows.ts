@@ -195,12 +195,12 @@ export interface XComSource {
 }
 
 /**
- * Returns the XComs with objects below `at`, identified by their paths alone. `base` is where the ids begin, if known.
+ * Returns the XComs with objects below `path`, identified by their paths alone. `base` is where the ids begin, if known.
  */
-export function listStoredXComs(storage: Storage, at: StoragePath, base: StoragePath | undefined): XComSource {
+export function listStoredXComs(storage: Storage, path: StoragePath, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
-      for await (const found of stored({ storage, path: at, base }, filter, { signal })) {
+      for await (const found of stored({ storage, path, base }, filter, { signal })) {
         const { dagId, runId, taskId, key, codec, path, size, modified } = found;
         yield { dagId, runId, taskId, key, path, size, modified, codec };
       }
@@ -209,8 +209,8 @@ export function listStoredXComs(storage: Storage, at: StoragePath, base: Storage
 }
 
 /** Throws NotFound after an empty listing, naming the location. */
-export function nothingFound(at: StoragePath): never {
-  throw failure("NotFound", "there are no XComs below it that match").at("xcom ls", String(at));
+export function nothingFound(path: StoragePath): never {
+  throw failure("NotFound", "there are no XComs below it that match").at("xcom ls", String(path));
 }
 
 /** Throws NotFound after an empty database listing. */

@@ -1,12 +1,12 @@
 import type { ByteStream } from "../../streams.js";
-import { Pace, type Source } from "../stream.js";
+import { type CompressedSource, Pace } from "../stream.js";
 import { BLOCK_MAGIC, combined, crcOf, END_MAGIC, GROUP, RUN_A, RUN_B } from "./format.js";
 
 const CHUNK = 64 * 1024;
 const UNIT = 100_000;
 
 /** Streams one after the other, at least one. What follows the last one is Corrupt, where Python ignores it. */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   const bits = new Bits(source);
   const pace = new Pace();
   let inverse = new Inverse(0);
@@ -30,7 +30,7 @@ async function header(bits: Bits): Promise<number> {
   return level * UNIT;
 }
 
-async function* stream(source: Source, bits: Bits, inverse: Inverse, size: number, pace: Pace): ByteStream {
+async function* stream(source: CompressedSource, bits: Bits, inverse: Inverse, size: number, pace: Pace): ByteStream {
   let sum = 0;
   for (;;) {
     await bits.ensure(14);
@@ -48,7 +48,7 @@ async function* stream(source: Source, bits: Bits, inverse: Inverse, size: numbe
 }
 
 async function* block(
-  source: Source,
+  source: CompressedSource,
   bits: Bits,
   inverse: Inverse,
   size: number,
@@ -79,7 +79,7 @@ const MARGIN = 4;
 
 /** Bits of a source, the most significant first. Reads are synchronous; `ensure` makes them safe. */
 class Bits {
-  readonly #source: Source;
+  readonly #source: CompressedSource;
   view: DataView = new DataView(new ArrayBuffer(MARGIN));
   /** Next bit. */
   at = 0;
@@ -88,7 +88,7 @@ class Bits {
   /** Bytes that there are. */
   #length = 0;
 
-  constructor(source: Source) {
+  constructor(source: CompressedSource) {
     this.#source = source;
   }
 

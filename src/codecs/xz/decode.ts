@@ -4,7 +4,7 @@ import { createHash, type Hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import type { ByteStream } from "../../streams.js";
 import { History } from "../lz-window.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 import { type BlockHeader, blockHeader, type Check, checkDictionary, checkOf, Vli } from "./format.js";
 import { decodeLzma2, LzmaDecoder, properties, RANGE_START } from "./lzma-decode.js";
 
@@ -12,7 +12,7 @@ const MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]);
 const FOOTER_MAGIC = Buffer.from("YZ");
 
 /** Streams with padding between them, at least one; or one stream of the legacy .lzma format. */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   const first = await source.peek();
   if (!first) throw source.truncated();
   if (first[0] !== MAGIC[0]) {
@@ -27,11 +27,11 @@ export async function* decode(source: Source): ByteStream {
 }
 
 /** Zeros, four at a time. */
-async function padding(source: Source): Promise<void> {
+async function padding(source: CompressedSource): Promise<void> {
   while ((await source.has(4)) && source.buffered.subarray(0, 4).every((byte) => byte === 0)) source.skip(4);
 }
 
-async function* stream(source: Source): ByteStream {
+async function* stream(source: CompressedSource): ByteStream {
   const flags = await streamHeader(source);
   const records = new Records();
   for (;;) {
@@ -50,7 +50,7 @@ async function* stream(source: Source): ByteStream {
   }
 }
 
-async function streamHeader(source: Source): Promise<Buffer> {
+async function streamHeader(source: CompressedSource): Promise<Buffer> {
   const start = source.offset;
   const header = Buffer.from(await source.take(12));
   if (!header.subarray(0, 6).equals(MAGIC)) throw source.corrupt("no xz header", start);
@@ -63,7 +63,7 @@ async function streamHeader(source: Source): Promise<Buffer> {
 
 /** One block's content. Returns its length and the padding behind it. */
 async function* block(
-  source: Source,
+  source: CompressedSource,
   header: BlockHeader,
   check: Check,
 ): AsyncGenerator<Uint8Array, { size: number; padding: number }> {
@@ -102,7 +102,7 @@ class Records {
 }
 
 /** The list of all blocks, behind its zero byte. */
-async function index(source: Source, start: number, expected: Records): Promise<void> {
+async function index(source: CompressedSource, start: number, expected: Records): Promise<void> {
   const numbers = new Vli(source, crc32(Buffer.alloc(1)));
   const count = await numbers.next();
   const found = new Records();
@@ -114,7 +114,7 @@ async function index(source: Source, start: number, expected: Records): Promise<
   if (sum !== numbers.crc) throw source.corrupt("the index's CRC does not match", source.offset - 4);
 }
 
-async function footer(source: Source, flags: Buffer, indexSize: number): Promise<void> {
+async function footer(source: CompressedSource, flags: Buffer, indexSize: number): Promise<void> {
   const start = source.offset;
   const footer = Buffer.from(await source.take(12));
   const sound =
@@ -136,7 +136,7 @@ const UNKNOWN = 2n ** 64n - 1n;
 const MOST_CONTENT = 2n ** 38n;
 
 /** The legacy format: a header of 13 bytes and one LZMA stream, which an end mark, the known length, or both end. */
-async function* decodeAlone(source: Source): ByteStream {
+async function* decodeAlone(source: CompressedSource): ByteStream {
   const header = Buffer.from(await source.take(13));
   const found = properties(header[0]!);
   const dictionary = header.readUInt32LE(1);
@@ -156,11 +156,11 @@ function isUsual(dictionary: number): boolean {
 }
 
 class Stream {
-  readonly #source: Source;
+  readonly #source: CompressedSource;
   readonly #history: History;
   readonly #lzma: LzmaDecoder;
 
-  constructor(source: Source, dictionary: number) {
+  constructor(source: CompressedSource, dictionary: number) {
     this.#source = source;
     this.#history = new History(dictionary, PIECE);
     this.#lzma = new LzmaDecoder(this.#history);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { failure } from "../../errors.js";
 import { Crc64 } from "../checksums/crc64.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 
 const LZMA2 = 0x21;
 const FILTERS = 3;
@@ -18,7 +18,7 @@ export interface BlockHeader {
 }
 
 /** Reads the header whose first byte is `sizeByte`. Filters before LZMA2 (for machine code) are Unsupported. */
-export async function blockHeader(source: Source, sizeByte: number): Promise<BlockHeader> {
+export async function blockHeader(source: CompressedSource, sizeByte: number): Promise<BlockHeader> {
   const start = source.offset - 1;
   const rest = Buffer.from(await source.take(4 * sizeByte + 3));
   const header = Buffer.concat([Uint8Array.of(sizeByte), rest.subarray(0, -4)]);
@@ -38,7 +38,7 @@ export async function blockHeader(source: Source, sizeByte: number): Promise<Blo
 }
 
 /** Two bits of mantissa and an exponent; 40 is all that 32 bits hold. */
-function dictionaryOf(source: Source, byte: number, start: number): number {
+function dictionaryOf(source: CompressedSource, byte: number, start: number): number {
   if (byte > 40) throw source.corrupt("a damaged block header", start);
   return checkDictionary(byte === 40 ? 2 ** 32 - 1 : (2 | (byte & 1)) * 2 ** ((byte >> 1) + 11));
 }
@@ -47,7 +47,7 @@ class Fields {
   #at = 2;
 
   constructor(
-    readonly source: Source,
+    readonly source: CompressedSource,
     readonly bytes: Uint8Array,
     readonly start: number,
   ) {}
@@ -80,9 +80,9 @@ const MOST = 9;
 /** Reads numbers of variable length, seven bits a byte, the lowest first. Keeps the CRC-32 of what it read. */
 export class Vli {
   crc: number;
-  readonly #source: Source;
+  readonly #source: CompressedSource;
 
-  constructor(source: Source, crc: number) {
+  constructor(source: CompressedSource, crc: number) {
     this.#source = source;
     this.crc = crc;
   }

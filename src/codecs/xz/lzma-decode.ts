@@ -1,5 +1,5 @@
 import { copyMatch, History } from "../lz-window.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 import {
   ALIGN,
   afterLiteral,
@@ -287,7 +287,7 @@ const NEW_PROPERTIES = 2;
 const RESET_DICTIONARY = 3;
 
 /** Decodes one LZMA2 sequence of chunks, to its end mark. */
-export async function* decodeLzma2(source: Source, dictionary: number): AsyncGenerator<Uint8Array> {
+export async function* decodeLzma2(source: CompressedSource, dictionary: number): AsyncGenerator<Uint8Array> {
   const chunks = new Chunks(source, dictionary);
   for (;;) {
     const control = (await source.take(1))[0]!;
@@ -299,13 +299,13 @@ export async function* decodeLzma2(source: Source, dictionary: number): AsyncGen
 }
 
 class Chunks {
-  readonly #source: Source;
+  readonly #source: CompressedSource;
   readonly #history: History;
   readonly #lzma: LzmaDecoder;
   #needsDictionary = true;
   #needsProperties = true;
 
-  constructor(source: Source, dictionary: number) {
+  constructor(source: CompressedSource, dictionary: number) {
     this.#source = source;
     this.#history = new History(dictionary, PIECE);
     this.#lzma = new LzmaDecoder(this.#history);

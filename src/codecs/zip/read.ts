@@ -1,7 +1,7 @@
 import type { StorageError } from "../../errors.js";
 import type { ByteStream } from "../../streams.js";
 import { inflate, Tally } from "../deflate.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 import {
   DEFLATED,
   DESCRIPTOR,
@@ -29,7 +29,7 @@ const PRELUDE = 64 * 1024;
  * The first member, read in one pass; what follows is read too, so that a success means that the whole archive is there
  * and that the central directory agrees.
  */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   if (!(await isNext(source, LOCAL))) throw await notFirst(source);
   const header = await localHeader(source);
   const first = yield* content(source, header);
@@ -42,19 +42,19 @@ export async function* decode(source: Source): ByteStream {
 }
 
 /** Programs that extract themselves are archives too: other readers find the members from the end. */
-async function notFirst(source: Source): Promise<StorageError> {
+async function notFirst(source: CompressedSource): Promise<StorageError> {
   await source.has(PRELUDE);
   const at = Buffer.from(source.buffered).indexOf("PK\x03\x04", 0, "latin1");
   if (at < 0) return source.corrupt("no zip member");
   return source.unsupported(`${at} bytes before the first member`);
 }
 
-async function isNext(source: Source, signature: number): Promise<boolean> {
+async function isNext(source: CompressedSource, signature: number): Promise<boolean> {
   if (!(await source.has(4))) throw source.truncated();
   return Buffer.from(source.buffered.subarray(0, 4)).readUInt32LE(0) === signature;
 }
 
-async function localHeader(source: Source): Promise<Header> {
+async function localHeader(source: CompressedSource): Promise<Header> {
   const offset = source.offset;
   const record = Buffer.from(await source.take(30));
   const name = Buffer.from(await source.take(record.readUInt16LE(26)));
@@ -77,7 +77,7 @@ function isSized(header: Header): boolean {
   return header.packed > 0 && header.packed !== FULL;
 }
 
-async function drop(source: Source, header: Header): Promise<void> {
+async function drop(source: CompressedSource, header: Header): Promise<void> {
   if (isSized(header)) {
     await source.pass(header.packed);
     if (header.flags & HAS_DESCRIPTOR) await source.pass(await anyDescriptor(source, header));
@@ -87,14 +87,14 @@ async function drop(source: Source, header: Header): Promise<void> {
 }
 
 /** A descriptor of a member that was not decoded: its CRC-32 is not known, its sizes are. */
-async function anyDescriptor(source: Source, header: Header): Promise<number> {
+async function anyDescriptor(source: CompressedSource, header: Header): Promise<number> {
   if (!(await source.has(8))) throw source.truncated();
   const record = Buffer.from(source.buffered.subarray(0, 8));
   const crc = record.readUInt32LE(record.readUInt32LE(0) === DESCRIPTOR ? 4 : 0);
   return descriptorLength(source, { ...header, crc });
 }
 
-async function* content(source: Source, header: Header): AsyncGenerator<Uint8Array, Member> {
+async function* content(source: CompressedSource, header: Header): AsyncGenerator<Uint8Array, Member> {
   if (header.flags & ENCRYPTED) throw source.unsupported("the member is encrypted");
   const tally = new Tally();
   const start = source.offset;
@@ -105,18 +105,18 @@ async function* content(source: Source, header: Header): AsyncGenerator<Uint8Arr
   return member;
 }
 
-function body(source: Source, header: Header, tally: Tally): ByteStream {
+function body(source: CompressedSource, header: Header, tally: Tally): ByteStream {
   if (header.method === DEFLATED) return inflate(source, tally);
   if (header.method !== STORED) throw source.unsupported(`compression method ${header.method}`);
   return isSized(header) ? stored(source, header.packed, tally) : scanned(source, tally);
 }
 
-function compare(source: Source, header: Header, member: Member): void {
+function compare(source: CompressedSource, header: Header, member: Member): void {
   if (header.packed !== member.packed || header.size !== member.size) throw source.corrupt("the length does not match");
   if (header.crc !== member.crc) throw source.corrupt("the CRC-32 does not match");
 }
 
-async function* stored(source: Source, size: number, tally: Tally): ByteStream {
+async function* stored(source: CompressedSource, size: number, tally: Tally): ByteStream {
   for (let left = size; left > 0; ) {
     const chunk = await source.peek();
     if (!chunk) throw source.truncated();
@@ -133,7 +133,7 @@ async function* stored(source: Source, size: number, tally: Tally): ByteStream {
  * it only when CRC-32 and sizes are those of everything before it and another record follows; the central directory
  * confirms it later.
  */
-async function* scanned(source: Source, tally: Tally): ByteStream {
+async function* scanned(source: CompressedSource, tally: Tally): ByteStream {
   for (;;) {
     const more = await source.has(LONGEST_END);
     const chunk = source.buffered;
@@ -172,7 +172,7 @@ function isEnd(chunk: Buffer, sums: Sums): boolean {
 }
 
 /** How long the descriptor that `source` is at is. Corrupt when it does not say `sums`. */
-async function descriptorLength(source: Source, sums: Sums): Promise<number> {
+async function descriptorLength(source: CompressedSource, sums: Sums): Promise<number> {
   await source.has(LONGEST);
   const record = Buffer.from(source.buffered.subarray(0, LONGEST));
   const signed = matching(record, sums);

@@ -1,4 +1,4 @@
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 
 // The records of a zip archive (PKWARE APPNOTE 6.3.10). All numbers are little-endian.
 export const LOCAL = 0x04034b50;
@@ -78,7 +78,7 @@ interface Totals {
 }
 
 /** Reads the central directory to the end of the archive. Corrupt when it tells another story than the members did. */
-export async function verifyDirectory(source: Source, first: Member, members: number): Promise<void> {
+export async function verifyDirectory(source: CompressedSource, first: Member, members: number): Promise<void> {
   const start = source.offset;
   let entries = 0;
   let signature = await nextSignature(source);
@@ -93,11 +93,11 @@ export async function verifyDirectory(source: Source, first: Member, members: nu
   if (await source.has(1)) throw source.corrupt("data after the end");
 }
 
-async function nextSignature(source: Source): Promise<number> {
+async function nextSignature(source: CompressedSource): Promise<number> {
   return Buffer.from(await source.take(4)).readUInt32LE(0);
 }
 
-async function centralHeader(source: Source): Promise<Header> {
+async function centralHeader(source: CompressedSource): Promise<Header> {
   const record = Buffer.from(await source.take(42));
   const name = Buffer.from(await source.take(record.readUInt16LE(24)));
   const extra = Buffer.from(await source.take(record.readUInt16LE(26)));
@@ -115,7 +115,7 @@ async function centralHeader(source: Source): Promise<Header> {
 }
 
 /** Python reads the member that the directory lists first; here it is the one that comes first. */
-function compare(source: Source, entry: Header, first: Member): void {
+function compare(source: CompressedSource, entry: Header, first: Member): void {
   if (entry.offset !== first.offset) throw source.unsupported("the first member of the directory is not the first one");
   const same =
     entry.name.equals(first.name) &&
@@ -126,7 +126,7 @@ function compare(source: Source, entry: Header, first: Member): void {
   if (!same) throw source.corrupt("the directory does not match the member");
 }
 
-async function verifyEnd(source: Source, signature: number, expected: Totals): Promise<void> {
+async function verifyEnd(source: CompressedSource, signature: number, expected: Totals): Promise<void> {
   const wide = signature === END64 ? await end64(source, expected) : undefined;
   const last = wide ? await nextSignature(source) : signature;
   if (last !== END) throw source.corrupt("no end of the directory", source.offset - 4);
@@ -142,7 +142,7 @@ async function verifyEnd(source: Source, signature: number, expected: Totals): P
   await source.pass(record.readUInt16LE(16));
 }
 
-async function end64(source: Source, expected: Totals): Promise<Totals> {
+async function end64(source: CompressedSource, expected: Totals): Promise<Totals> {
   const record = Buffer.from(await source.take(52));
   await source.pass(Math.max(0, long(record, 0) - 44));
   const said = { members: long(record, 28), size: long(record, 36), start: long(record, 44) };
@@ -153,7 +153,7 @@ async function end64(source: Source, expected: Totals): Promise<Totals> {
   return said;
 }
 
-function agree(source: Source, said: Totals, expected: Totals): void {
+function agree(source: CompressedSource, said: Totals, expected: Totals): void {
   const same = said.members === expected.members && said.size === expected.size && said.start === expected.start;
   if (!same) throw source.corrupt("the end record does not match the directory");
 }

@@ -1,7 +1,7 @@
 import type { ByteStream } from "../../streams.js";
 import { Xxh64 } from "../checksums/xxhash.js";
 import { copyMatch, History, viewOf } from "../lz-window.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 import { BLOCK, type BlockHeader, blockHeader, COMPRESSED, type FrameHeader, nextFrame, RLE } from "./frame.js";
 import {
   CODES,
@@ -371,7 +371,7 @@ function decodeStream(
 }
 
 /** Frames one after the other, skippable ones dropped, of which there may be no others. For Node without zstd. */
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   let header = await nextFrame(source);
   if (!header && source.offset === 0) throw source.truncated();
   for (; header; header = await nextFrame(source)) {
@@ -380,7 +380,7 @@ export async function* decode(source: Source): ByteStream {
   }
 }
 
-async function* frame(source: Source, header: FrameHeader): ByteStream {
+async function* frame(source: CompressedSource, header: FrameHeader): ByteStream {
   const decoder = new BlockDecoder(source, header);
   const hash = header.checksum ? new Xxh64() : undefined;
   let length = 0;
@@ -402,14 +402,14 @@ async function* frame(source: Source, header: FrameHeader): ByteStream {
 
 /** The blocks of one frame. */
 class BlockDecoder {
-  readonly #source: Source;
+  readonly #source: CompressedSource;
   readonly #most: number;
   readonly #history: History;
   readonly #literals = new Literals();
   readonly #sequences = new Sequences();
   readonly #scratch = new Uint8Array(BLOCK + 2 * MARGIN);
 
-  constructor(source: Source, header: FrameHeader) {
+  constructor(source: CompressedSource, header: FrameHeader) {
     this.#source = source;
     this.#most = Math.min(BLOCK, Math.max(header.window, 1));
     this.#history = new History(header.window, BLOCK);

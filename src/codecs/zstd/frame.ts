@@ -1,6 +1,6 @@
 // The frame format (RFC 8878). All numbers are little-endian.
 import { failure } from "../../errors.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
@@ -31,7 +31,7 @@ export interface BlockHeader {
 }
 
 /** The header of the next frame, not consumed; skippable frames before it are. Undefined at the end of the input. */
-export async function nextFrame(source: Source): Promise<FrameHeader | undefined> {
+export async function nextFrame(source: CompressedSource): Promise<FrameHeader | undefined> {
   while (await source.has(1)) {
     source.member();
     if (!(await source.has(4))) throw source.truncated();
@@ -44,12 +44,12 @@ export async function nextFrame(source: Source): Promise<FrameHeader | undefined
   return undefined;
 }
 
-function view(source: Source): DataView {
+function view(source: CompressedSource): DataView {
   const { buffer, byteOffset, byteLength } = source.buffered;
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-async function header(source: Source): Promise<FrameHeader> {
+async function header(source: CompressedSource): Promise<FrameHeader> {
   if (!(await source.has(5))) throw source.truncated();
   const flags = source.buffered[4]!;
   const single = (flags & 32) !== 0;
@@ -82,7 +82,7 @@ function readSize(bytes: DataView, at: number, count: number): number | undefine
 }
 
 /** The header of the block at `at` of `bytes`, three bytes long. */
-export function blockHeader(source: Source, bytes: Uint8Array, at: number): BlockHeader {
+export function blockHeader(source: CompressedSource, bytes: Uint8Array, at: number): BlockHeader {
   const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16);
   const type = (word >> 1) & 3;
   const size = word >> 3;

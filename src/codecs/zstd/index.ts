@@ -3,7 +3,7 @@ import * as zlib from "node:zlib";
 import type { ByteStream } from "../../streams.js";
 import { convertErrors, Engine, type ZlibStream } from "../engine.js";
 import { type Block, blocks, inOrder, parallelism } from "../parallel.js";
-import type { Source } from "../stream.js";
+import type { CompressedSource } from "../stream.js";
 import { blockHeader, type FrameHeader, nextFrame } from "./frame.js";
 
 export async function* encode(bytes: ByteStream, level: number): ByteStream {
@@ -12,7 +12,7 @@ export async function* encode(bytes: ByteStream, level: number): ByteStream {
   else yield* (await import("./fallback-encode.js")).encode(bytes, level);
 }
 
-export async function* decode(source: Source): ByteStream {
+export async function* decode(source: CompressedSource): ByteStream {
   const zstd = nodeZstd();
   if (zstd) yield* decodeNatively(zstd, source);
   else yield* (await import("./fallback-decode.js")).decode(source);
@@ -48,14 +48,14 @@ async function* encodeNatively(zstd: NodeZstd, bytes: ByteStream, level: number)
 }
 
 /** Frames one after the other, skippable ones dropped, of which there may be no others; nothing at all is no file. */
-async function* decodeNatively(zstd: NodeZstd, source: Source): ByteStream {
+async function* decodeNatively(zstd: NodeZstd, source: CompressedSource): ByteStream {
   let header = await nextFrame(source);
   if (!header && source.offset === 0) throw source.truncated();
   for (; header; header = await nextFrame(source)) yield* content(zstd, source, header);
 }
 
 /** Node's decoder ends at the first frame's end and does not tell where that is, so the frame's own structure does. */
-async function* content(zstd: NodeZstd, source: Source, header: FrameHeader): ByteStream {
+async function* content(zstd: NodeZstd, source: CompressedSource, header: FrameHeader): ByteStream {
   const params = { [zstd.constants.ZSTD_d_windowLogMax]: 27 };
   const engine = new Engine(zstd.createZstdDecompress({ chunkSize: CHUNK, params }));
   try {
@@ -67,7 +67,7 @@ async function* content(zstd: NodeZstd, source: Source, header: FrameHeader): By
 }
 
 /** The bytes of a frame, whole blocks at a time. */
-async function* pieces(source: Source, header: FrameHeader): ByteStream {
+async function* pieces(source: CompressedSource, header: FrameHeader): ByteStream {
   yield source.buffered.subarray(0, header.length);
   source.skip(header.length);
   for (let last = false; !last; ) {

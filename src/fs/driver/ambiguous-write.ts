@@ -19,7 +19,7 @@ export interface WriteAttempt<S extends ObservedObject> {
 
 /** The object as it is now. */
 export interface ObservedObject {
-  receipt: WriteResult;
+  result: WriteResult;
   /** By the server's clock: when the object was created, and when it was observed. */
   made?: Date | undefined;
   seen?: Date | undefined;
@@ -38,7 +38,7 @@ export async function reconcileAmbiguousWrite<S extends ObservedObject>(
 ): Promise<WriteResult> {
   if (!isAmbiguous(error)) throw error;
   const seen = await look?.().catch((failed: unknown) => onLookupFailure(failed, error, attempt));
-  if (seen && attempt.isOurs(seen)) return seen.receipt;
+  if (seen && attempt.isOurs(seen)) return seen.result;
   if (!(error instanceof HttpError) || isSettled(seen, error, attempt)) throw error;
   throw commitUnknown(error);
 }
@@ -57,7 +57,7 @@ function isSettled(
   // The client of an SDK hides its retries: its 409 or 412 counts as final.
   if (suspected && (status === 412 || status === 409)) return true;
   // A writer that has read our object may have replaced it, unless nothing was written since we began.
-  if (ifMatch !== undefined) return seen?.receipt.etag === ifMatch || isOlder(seen, performance.now() - since);
+  if (ifMatch !== undefined) return seen?.result.etag === ifMatch || isOlder(seen, performance.now() - since);
   // The object that blocked the last attempt is gone: it may have been ours.
   if (ifAbsent) return seen !== undefined || (status !== 412 && status !== 409);
   return seen?.opaque !== true && !isSuccess(status);

@@ -4,8 +4,6 @@ import { randomUUID } from "node:crypto";
 import { memoryLimiter } from "../../concurrency.js";
 import { BatchDeleteError, type ConditionalIdentifier, type DeleteFailure, type ObjectIdentifier } from "./driver.js";
 
-type Signal = AbortSignal | undefined;
-
 /** An object to delete, in one state or in any. */
 export type DeleteTarget = ObjectIdentifier & Partial<ConditionalIdentifier>;
 
@@ -16,16 +14,23 @@ export interface BatchDelete {
   /** The maximum number of objects in a batch. */
   readonly size: number;
   /** Succeeds for a missing object. */
-  deleteOne(object: DeleteTarget, signal: Signal): Promise<void>;
+  deleteOne(object: DeleteTarget, signal: AbortSignal | undefined): Promise<void>;
   /** Returns outcomes by index; a call without one is repeated. */
-  deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<readonly (DeleteOutcome | undefined)[]>;
+  deleteMany(
+    objects: readonly DeleteTarget[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly (DeleteOutcome | undefined)[]>;
 }
 
 /** Batches in flight. */
 const PARALLEL = 8;
 
 /** Deletes all objects. Throws a {@link BatchDeleteError} that names those that failed, each with its own error. */
-export async function batchDelete(bulk: BatchDelete, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
+export async function batchDelete(
+  bulk: BatchDelete,
+  objects: readonly DeleteTarget[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const [only, ...more] = objects;
   if (only && more.length === 0) return bulk.deleteOne(only, signal);
   const slots = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
@@ -47,7 +52,7 @@ function batches(objects: readonly DeleteTarget[], size: number): DeleteTarget[]
 async function deleteBatch(
   bulk: BatchDelete,
   batch: readonly DeleteTarget[],
-  signal: Signal,
+  signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
   const verdicts = batch.length === 1 ? [] : await bulk.deleteMany(batch, signal);
   const failures = await Promise.all(
@@ -60,7 +65,7 @@ async function deleteBatch(
   return failures.filter((failure) => failure !== undefined);
 }
 
-async function retryAlone(bulk: BatchDelete, object: DeleteTarget, signal: Signal): Promise<unknown> {
+async function retryAlone(bulk: BatchDelete, object: DeleteTarget, signal: AbortSignal | undefined): Promise<unknown> {
   try {
     await bulk.deleteOne(object, signal);
     return "gone";

@@ -115,7 +115,7 @@ export interface ObjectInfo extends ObjectAttributes {
   encryption?: StoredEncryption;
 }
 
-/** The receipt of a write. */
+/** What a write stored. */
 export interface WriteResult {
   etag?: string;
   version?: string;

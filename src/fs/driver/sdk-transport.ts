@@ -7,7 +7,7 @@ import type { HttpClient, ServiceProtocol } from "../http/types.js";
 import type { DriverContext } from "./driver.js";
 
 /** One signed attempt, for a client to send. */
-export interface ClientRequestInit {
+export interface ClientRequestOptions {
   method: string;
   hostname: string;
   port: number | undefined;
@@ -29,7 +29,7 @@ export interface ClientResponse {
 }
 
 /** Sends one request once, without retries. */
-export type ClientSend = (request: ClientRequestInit) => Promise<ClientResponse>;
+export type ClientSend = (request: ClientRequestOptions) => Promise<ClientResponse>;
 
 /**
  * Returns an `Http` that sends through a client, with the same retries, timeouts, checks and errors as every other
@@ -87,7 +87,7 @@ class ClientExchange extends EventEmitter {
   readonly #gate: Gate;
   readonly #send: ClientSend;
   readonly #abort = new AbortController();
-  #upload: Upload | undefined;
+  #upload: RequestBodyStream | undefined;
   #response: Readable | undefined;
 
   constructor(options: RequestOptions, gate: Gate, send: ClientSend) {
@@ -99,7 +99,7 @@ class ClientExchange extends EventEmitter {
 
   write(chunk: Uint8Array, taken: () => void): void {
     if (!this.#upload) {
-      this.#upload = new Upload();
+      this.#upload = new RequestBodyStream();
       this.#start(this.#upload);
     }
     this.#upload.give(chunk, taken);
@@ -117,7 +117,7 @@ class ClientExchange extends EventEmitter {
     this.#response?.destroy();
   }
 
-  #start(body: ClientRequestInit["body"]): void {
+  #start(body: ClientRequestOptions["body"]): void {
     this.#gate.enter(() => {
       this.#exchange(body)
         .catch((error: unknown) => void this.emit("error", error))
@@ -126,7 +126,7 @@ class ClientExchange extends EventEmitter {
   }
 
   /** Ends when the response is read, or abandoned. */
-  async #exchange(body: ClientRequestInit["body"]): Promise<void> {
+  async #exchange(body: ClientRequestOptions["body"]): Promise<void> {
     const { signal } = this.#abort;
     if (signal.aborted) return;
     this.emit("socket");
@@ -143,7 +143,7 @@ class ClientExchange extends EventEmitter {
 }
 
 /** The chunks of a long body, each taken on the client's demand. */
-class Upload extends Readable {
+class RequestBodyStream extends Readable {
   #taken: (() => void) | undefined;
 
   give(chunk: Uint8Array, taken: () => void): void {

@@ -58,9 +58,9 @@ export function upload<P>(body: ByteStream, target: UploadTarget<P>, options: Up
 async function putWhole<P>(data: Uint8Array, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const receipt = await orAbort(target.putObject(data, data.byteLength, signal), signal);
+  const result = await orAbort(target.putObject(data, data.byteLength, signal), signal);
   onProgress?.(data.byteLength);
-  return receipt;
+  return result;
 }
 
 async function uploadParts<P>(body: ByteStream, target: UploadTarget<P>, options: UploadOptions): Promise<WriteResult> {
@@ -110,9 +110,9 @@ class Transfer<P> {
 
   async whole({ data, size, release }: ReadPart): Promise<WriteResult> {
     try {
-      const receipt = await orAbort(this.target.putObject(data, size, this.signal), this.signal);
+      const result = await orAbort(this.target.putObject(data, size, this.signal), this.signal);
       this.#accept(size);
-      return receipt;
+      return result;
     } finally {
       release();
     }

@@ -217,8 +217,8 @@ export const attributeCases: readonly Spec[] = [
         { contentLanguage: 1 as never },
         { metadata: { "two words": "" } },
       ];
-      for (const init of wrong)
-        await expectRejection(context.write("x", "1", init), "InvalidArgument", JSON.stringify(init));
+      for (const options of wrong)
+        await expectRejection(context.write("x", "1", options), "InvalidArgument", JSON.stringify(options));
       await context.missing("x");
       await context.write("x", "1");
       for (const replace of [...wrong, { cacheContol: "a" } as never])

@@ -89,7 +89,7 @@ export const bucketCases: readonly Spec[] = [
       }
       const name = newName();
       const inits = [{ region: "" }, { region: 1 as never }, { regoin: "x" } as never];
-      for (const init of inits) await withoutRequest(() => buckets().create(name, init), "InvalidArgument");
+      for (const options of inits) await withoutRequest(() => buckets().create(name, options), "InvalidArgument");
       await withoutRequest(() => buckets().delete(name, { region: "x" } as never), "InvalidArgument");
       for (const text of [`${accountOf(context)}bucket/key`, "", 3 as never])
         await withoutRequest(async () => context.storage.buckets(text), "InvalidArgument");
@@ -102,11 +102,11 @@ export const bucketCases: readonly Spec[] = [
     run: (context) =>
       withBucket(context, async (name, root) => {
         const reason = new Error("enough");
-        const init = { signal: AbortSignal.abort(reason) };
+        const options = { signal: AbortSignal.abort(reason) };
         const other = newName();
-        await rejectsWith(bucketsOf(context).create(other, init), reason);
-        await rejectsWith(bucketsOf(context).delete(name, init), reason);
-        await rejectsWith(bucketsOf(context).list(init).next(), reason);
+        await rejectsWith(bucketsOf(context).create(other, options), reason);
+        await rejectsWith(bucketsOf(context).delete(name, options), reason);
+        await rejectsWith(bucketsOf(context).list(options).next(), reason);
         assert.deepEqual(await context.entries(root), [], "an aborted call deleted the bucket");
         await expectRejection(context.entries(rootOf(context, other)), "NotFound", "an aborted call created a bucket:");
       }),

@@ -104,8 +104,8 @@ export const compressionCases: readonly Spec[] = [
     title: "a range of decoded data is rejected",
     async run(context) {
       await context.write("x.gz", "text", { compression: "infer" });
-      for (const init of [{ start: 1 }, { end: 2 }, { start: 0, end: 2 }]) {
-        await expectRejection(context.bytes("x.gz", { ...init, compression: "infer" }), [
+      for (const options of [{ start: 1 }, { end: 2 }, { start: 0, end: 2 }]) {
+        await expectRejection(context.bytes("x.gz", { ...options, compression: "infer" }), [
           "Unsupported",
           "InvalidArgument",
         ]);

@@ -55,14 +55,14 @@ export const copyCases: readonly Spec[] = [
     title: "a copy keeps content type and metadata, also through another provider",
     needs: ["metadata", "contentType"],
     async run(context) {
-      const init = { contentType: "text/csv; charset=utf-8", metadata: { one: "1", two: "zwei ü" } };
-      await context.write("x.json", "a,b", init);
+      const options = { contentType: "text/csv; charset=utf-8", metadata: { one: "1", two: "zwei ü" } };
+      await context.write("x.json", "a,b", options);
       await copied(context, "x.json", "y");
-      await expectKept(context, "y", init);
+      await expectKept(context, "y", options);
       if (context.other.scheme === "file") return;
       await context.storage.copy(context.at("x.json"), context.at("through", context.other));
       await context.storage.copy(context.at("through", context.other), context.at("back"));
-      await expectKept(context, "back", init);
+      await expectKept(context, "back", options);
     },
     async without(context) {
       await context.storage.write(context.at("x", context.other), "1", { metadata: { one: "1" } });
@@ -272,8 +272,8 @@ async function thereAndBack(context: TestContext): Promise<void> {
 async function expectKept(
   context: TestContext,
   name: string,
-  init: { contentType: string; metadata: object },
+  options: { contentType: string; metadata: object },
 ): Promise<void> {
   const { contentType, metadata } = await context.stat(name);
-  assert.deepEqual({ contentType, metadata: { ...metadata } }, init, name);
+  assert.deepEqual({ contentType, metadata: { ...metadata } }, options, name);
 }

@@ -10,9 +10,9 @@ const numbered = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `n/${String(i).padStart(4, "0")}`);
 
 /** Returns every object below, found level by level. */
-async function walk(context: TestContext, at: StoragePath): Promise<string[]> {
+async function walk(context: TestContext, folder: StoragePath): Promise<string[]> {
   const found: string[] = [];
-  for (const { path, type } of await context.entries(at)) {
+  for (const { path, type } of await context.entries(folder)) {
     if (type === "file") found.push(context.name(path));
     else found.push(...(await walk(context, path)));
   }

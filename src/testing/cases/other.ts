@@ -24,8 +24,8 @@ export const writerCases: readonly Spec[] = [
       const writer = context.storage.writable(context.at("x"));
       await writer.write("one ");
       await writer.write(Buffer.from("two"));
-      const receipt = await writer.close();
-      assert.deepEqual(await writer.close(), receipt);
+      const result = await writer.close();
+      assert.deepEqual(await writer.close(), result);
       await expectRejection(writer.write("three"), "InvalidArgument");
       await context.holds("x", "one two");
       const empty = context.storage.writable(context.at("empty"));
@@ -55,21 +55,21 @@ export const writerCases: readonly Spec[] = [
     async run(context) {
       await context.write("x", "kept");
       const reason = new Error("enough");
-      const init = { signal: AbortSignal.abort(reason) };
+      const options = { signal: AbortSignal.abort(reason) };
       const [x, y, { storage }] = [context.at("x"), context.at("y"), context];
       const verbs: Record<string, () => Promise<unknown>> = {
-        stat: () => storage.stat(x, init),
-        exists: () => storage.exists(x, init),
-        bytes: () => storage.bytes(x, init),
-        text: () => storage.text(x, init),
-        read: () => storage.read(x, init)[Symbol.asyncIterator]().next(),
-        list: () => context.entries(context.base, init),
-        glob: () => storage.glob(context.at("*"), init).next(),
-        copy: () => storage.copy(x, y, init),
-        across: () => storage.copy(x, context.at("x", context.other), init),
-        move: () => storage.move(x, y, init),
-        delete: () => storage.delete(x, init),
-        tree: () => storage.delete(context.base, { ...init, recursive: true }),
+        stat: () => storage.stat(x, options),
+        exists: () => storage.exists(x, options),
+        bytes: () => storage.bytes(x, options),
+        text: () => storage.text(x, options),
+        read: () => storage.read(x, options)[Symbol.asyncIterator]().next(),
+        list: () => context.entries(context.base, options),
+        glob: () => storage.glob(context.at("*"), options).next(),
+        copy: () => storage.copy(x, y, options),
+        across: () => storage.copy(x, context.at("x", context.other), options),
+        move: () => storage.move(x, y, options),
+        delete: () => storage.delete(x, options),
+        tree: () => storage.delete(context.base, { ...options, recursive: true }),
       };
       for (const work of Object.values(verbs)) await rejectsWith(work(), reason);
       await context.holds("x", "kept");
@@ -226,8 +226,8 @@ export const signCases: readonly Spec[] = [
     title: "an expiry out of bounds or another method is InvalidArgument",
     async run(context) {
       const inits = [{ expiresIn: 0 }, { expiresIn: 604_801 }, { expiresIn: 1.5 }, { method: "POST" as never }];
-      for (const init of inits)
-        await expectRejection(context.storage.signedUrl(context.at("x"), init), "InvalidArgument");
+      for (const options of inits)
+        await expectRejection(context.storage.signedUrl(context.at("x"), options), "InvalidArgument");
     },
   },
 ];

@@ -132,17 +132,17 @@ export const rangeCases: readonly Spec[] = [
     title: "last with start or end, and a last that is no count, are InvalidArgument; of compressed data Unsupported",
     async run(context) {
       const none = context.at("none");
-      for (const init of [
+      for (const options of [
         { last: -1 },
         { last: 1.5 },
         { last: Number.NaN },
         { last: 1, start: 0 },
         { last: 1, end: 5 },
       ]) {
-        await expectRejection(context.bytes("none", init), "InvalidArgument", JSON.stringify(init));
-        await expectRejection(gather(context.storage.read(none, init)), "InvalidArgument", JSON.stringify(init));
-        await expectRejection(context.storage.text(none, init), "InvalidArgument", JSON.stringify(init));
-        await expectRejection(context.storage.get(none, init), "InvalidArgument", JSON.stringify(init));
+        await expectRejection(context.bytes("none", options), "InvalidArgument", JSON.stringify(options));
+        await expectRejection(gather(context.storage.read(none, options)), "InvalidArgument", JSON.stringify(options));
+        await expectRejection(context.storage.text(none, options), "InvalidArgument", JSON.stringify(options));
+        await expectRejection(context.storage.get(none, options), "InvalidArgument", JSON.stringify(options));
       }
       await expectRejection(context.bytes("none", { last: 1, compression: "gzip" }), "Unsupported");
     },

@@ -14,13 +14,17 @@ const DIGITS = "0123456789";
 async function reads(
   context: TestContext,
   name: string,
-  init: ReadOptions,
+  options: ReadOptions,
   expected: string | Uint8Array,
 ): Promise<void> {
-  const why = `${name} ${JSON.stringify(init)}`;
-  same(await context.bytes(name, init), expected, why);
-  same(await gather(context.storage.read(context.at(name), init)), expected, `${why} streamed`);
-  same(await gather(context.storage.read(context.at(name), { ...init, parallel: 3 })), expected, `${why} in parallel`);
+  const why = `${name} ${JSON.stringify(options)}`;
+  same(await context.bytes(name, options), expected, why);
+  same(await gather(context.storage.read(context.at(name), options)), expected, `${why} streamed`);
+  same(
+    await gather(context.storage.read(context.at(name), { ...options, parallel: 3 })),
+    expected,
+    `${why} in parallel`,
+  );
 }
 
 const BAD_RANGES: readonly Range[] = [
@@ -109,8 +113,8 @@ export const readCases: readonly Spec[] = [
     title: "ranges of an empty object are empty",
     async run(context) {
       await context.write("x", "");
-      for (const init of [{}, { start: 0 }, { start: 0, end: 5 }, { start: 3 }, { end: 0 }]) {
-        await reads(context, "x", init, "");
+      for (const options of [{}, { start: 0 }, { start: 0, end: 5 }, { start: 3 }, { end: 0 }]) {
+        await reads(context, "x", options, "");
       }
     },
   },

@@ -21,13 +21,13 @@ export const writeCases: readonly Spec[] = [
     id: "W01",
     title: "a read returns the written bytes, with the size and the etag of the WriteResult",
     async run(context) {
-      const receipt = await context.write("x", Buffer.from("hello"));
+      const result = await context.write("x", Buffer.from("hello"));
       await context.holds("x", "hello");
       const info = await context.stat("x");
       assert.equal(info.size, 5);
       assert.equal(info.key, context.at("x").key);
       assert.ok(info.etag, "no etag");
-      if (receipt.etag !== undefined) assert.equal(receipt.etag, info.etag);
+      if (result.etag !== undefined) assert.equal(result.etag, info.etag);
       assert.ok(info.modified, "no time of modification");
       assert.ok(Math.abs(info.modified.getTime() - Date.now()) < 120_000, `modified ${info.modified.toISOString()}`);
     },

@@ -55,7 +55,7 @@ const WRITERS: Readonly<Record<string, (value: never, form: Form) => Fields>> = 
     envelope("datetime.timedelta", 2, seconds(new Timedelta(value.seconds).seconds, form)),
   TimeZone: ({ name, classname }: TimeZone) => envelope(classname, 1, new TimeZone(name).name),
   DataFrame: ({ hex, classname }: DataFrame) => envelope(classname, 1, hex),
-  StoragePath: (value: StoragePath) => envelope("airflow.sdk.io.path.ObjectStoragePath", 1, path(value)),
+  StoragePath: (value: StoragePath) => envelope("airflow.sdk.io.path.ObjectStoragePath", 1, pathFields(value)),
 };
 
 function envelopeOf(value: object, form: Form, zones: Set<unknown>): Fields | undefined {
@@ -156,9 +156,9 @@ function seconds(value: number, form: Form): unknown {
 }
 
 /** Returns the path as stock Airflow opens it. */
-function path(at: StoragePath): Record<string, unknown> {
-  const { connectionId, bucket, key } = at;
-  const known = providerOf(at.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : at;
+function pathFields(path: StoragePath): Record<string, unknown> {
+  const { connectionId, bucket, key } = path;
+  const known = providerOf(path.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : path;
   return { path: String(known), conn_id: connectionId ?? null, kwargs: {} };
 }
 

@@ -90,7 +90,7 @@ class Moved implements RoutedBackend {
   }
 
   /** Finds the backend that reads a row; an alias that leads below either base is the reference there. */
-  #find(stored: unknown, options: LoadOptions): Found {
+  #find(stored: unknown, options: LoadOptions): LocatedRow {
     if (this.#isOld(stored, options)) return { backend: this.#from, text: stored };
     if (typeof stored !== "string" || restBelow(this.#backend.path, stored) !== undefined)
       return { backend: this.#backend, text: stored };
@@ -100,7 +100,7 @@ class Moved implements RoutedBackend {
     return { backend: reader ?? this.#backend, text: stored };
   }
 
-  #findPurged(stored: unknown, options: LoadOptions): Found {
+  #findPurged(stored: unknown, options: LoadOptions): LocatedRow {
     const found = this.#find(stored, options);
     const { reader } = found;
     return reader && reader.pathsOf(stored).length === 0 ? { backend: reader, text: stored } : found;
@@ -115,7 +115,7 @@ class Moved implements RoutedBackend {
   }
 }
 
-interface Found {
+interface LocatedRow {
   backend: LocatableBackend;
   text: unknown;
   /** The backend whose alias the row is. */

@@ -296,17 +296,20 @@ function leftoverError(error: StorageError, left: readonly StorageError[]): Stor
 
 // Copies of an object between stores.
 
-type Signal = AbortSignal | undefined;
-
 /** Copies an object unless the target has the same bytes; returns whether it did. */
-async function copyUnlessSame(storage: Storage, from: StoragePath, to: StoragePath, signal: Signal) {
+async function copyUnlessSame(storage: Storage, from: StoragePath, to: StoragePath, signal: AbortSignal | undefined) {
   if (await isSame(storage, from, to, signal)) return false;
   await storage.copy(from, to, { signal });
   return true;
 }
 
 /** Compares size and digest; if a provider reports no digest, reads the bytes. */
-async function isSame(storage: Storage, from: StoragePath, to: StoragePath, signal: Signal): Promise<boolean> {
+async function isSame(
+  storage: Storage,
+  from: StoragePath,
+  to: StoragePath,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const there = await infoOf(storage, to, signal);
   if (!there) return false;
   const here = await storage.stat(from, { signal });
@@ -316,14 +319,18 @@ async function isSame(storage: Storage, from: StoragePath, to: StoragePath, sign
   return a === b;
 }
 
-async function infoOf(storage: Storage, path: StoragePath, signal: Signal): Promise<ObjectInfo | undefined> {
+async function infoOf(
+  storage: Storage,
+  path: StoragePath,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo | undefined> {
   return storage.stat(path, { signal }).catch((error: unknown) => {
     if (isStorageError(error, "NotFound")) return undefined;
     throw error;
   });
 }
 
-async function sha256Of(storage: Storage, path: StoragePath, signal: Signal): Promise<string> {
+async function sha256Of(storage: Storage, path: StoragePath, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of storage.read(path, { signal })) hash.update(chunk);
   return hash.digest("hex");

@@ -97,13 +97,13 @@ function recursive({ storage, signal }: Listing, path: StoragePath) {
 }
 
 /** Yields what is in the shard's folders; the folders of retention classes are divided too. */
-async function* foldersOf(listing: Listing, at: StoragePath): AsyncGenerator<ListEntry, void, undefined> {
+async function* foldersOf(listing: Listing, folder: StoragePath): AsyncGenerator<ListEntry, void, undefined> {
   const { storage, path, shard, signal } = listing;
-  for await (const entry of storage.list(at, { signal })) {
+  for await (const entry of storage.list(folder, { signal })) {
     // A name that is empty would lead to the folder itself.
-    if (entry.path.key.length <= at.key.length + 1) continue;
+    if (entry.path.key.length <= folder.key.length + 1) continue;
     const below = entry.path.relativeTo(path);
-    if (entry.type === "directory" && classIn(`${below}/`) !== undefined && at === path)
+    if (entry.type === "directory" && classIn(`${below}/`) !== undefined && folder === path)
       yield* foldersOf(listing, entry.path);
     else if (!isInShard(`${below}/`, shard)) continue;
     else if (entry.type === "directory") yield* recursive(listing, entry.path);

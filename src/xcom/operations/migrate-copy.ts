@@ -81,8 +81,8 @@ async function recode(
   const decoded = (info: Stated) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
   if (!to) {
     const { metadata } = from;
-    const init = { compression: compression!, ifAbsent: true, metadata, signal };
-    await storage.write(at, decoded(from), init).catch(passOver("AlreadyExists"));
+    const options = { compression: compression!, ifAbsent: true, metadata, signal };
+    await storage.write(at, decoded(from), options).catch(passOver("AlreadyExists"));
   }
   const written = to ?? (await storage.stat(at, { signal }));
   const [before, after] = await Promise.all([sha256(decoded(from)), sha256(decoded(written))]);
@@ -110,8 +110,8 @@ async function recodeWithDigest(
   const to = await infoOf(storage, at, signal);
   if (!to) {
     const { metadata } = from;
-    const init = { compression: null, ifAbsent: true, metadata, signal };
-    await storage.write(at, createReadStream(file), init).catch(passOver("AlreadyExists"));
+    const options = { compression: null, ifAbsent: true, metadata, signal };
+    await storage.write(at, createReadStream(file), options).catch(passOver("AlreadyExists"));
   }
   if ((await sha256(storage.read(at, { signal }))) !== digest) throw other(at);
   return { target: at, copied: to === undefined, size: from.size };

@@ -6,11 +6,11 @@ import { DateTime, floorDivide, PlainDate } from "../encoding/types.js";
 import {
   BATCH_ROWS,
   BATCH_SIZE,
-  type Batch,
   type Column,
   columnsOf,
   isRow,
   type Row,
+  type RowBatch,
   type SchemaColumns,
   Survey,
   typeIn,
@@ -26,7 +26,7 @@ export interface Plan {
   columns(): readonly Column[];
   /** Returns the schema's type of a column. */
   typed(name: string): Column["type"] | undefined;
-  batches: AsyncIterable<Batch>;
+  batches: AsyncIterable<RowBatch>;
 }
 
 interface PlanOptions {
@@ -72,13 +72,13 @@ function some(names: string[]): string[] {
   throw invalid("a table without rows or columns; name its columns in schema");
 }
 
-async function* resumed(first: Batch, rest: AsyncIterable<Batch>): AsyncGenerator<Batch, void, undefined> {
+async function* resumed(first: RowBatch, rest: AsyncIterable<RowBatch>): AsyncGenerator<RowBatch, void, undefined> {
   yield first;
   yield* rest;
 }
 
 /** Yields the same batches; fails at the first row with an unexpected column. */
-async function* within(batches: AsyncIterable<Batch>, names: readonly string[], whose: string) {
+async function* within(batches: AsyncIterable<RowBatch>, names: readonly string[], whose: string) {
   const known = new Set(names);
   let at = 0;
   for await (const batch of batches) {
@@ -93,11 +93,14 @@ async function* within(batches: AsyncIterable<Batch>, names: readonly string[], 
   }
 }
 
-function batchesOf(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+function batchesOf(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<RowBatch, void, undefined> {
   return Array.isArray(rows) ? slices(rows, signal) : gathered(rows, signal);
 }
 
-async function* slices(rows: readonly Row[], signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+async function* slices(
+  rows: readonly Row[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RowBatch, void, undefined> {
   const pace = new Pace();
   for (let at = 0; at < rows.length; at += BATCH_ROWS) {
     signal?.throwIfAborted();
@@ -108,7 +111,7 @@ async function* slices(rows: readonly Row[], signal: AbortSignal | undefined): A
   }
 }
 
-async function* gathered(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<Batch, void, undefined> {
+async function* gathered(rows: Rows, signal: AbortSignal | undefined): AsyncGenerator<RowBatch, void, undefined> {
   let batch: Row[] = [];
   let size = 0;
   for await (const row of untilAborted(rows, signal)) {

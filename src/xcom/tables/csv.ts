@@ -7,13 +7,13 @@ import { unwritable, withPosition } from "./cells.js";
 import type { DecodeContext } from "./format.js";
 import {
   BATCH_ROWS,
-  type Batch,
   type ColumnType,
   cellOf,
   checkNames,
   MAX_COLUMNS,
   MAX_RECORD,
   type Row,
+  type RowBatch,
   rowMaker,
   type SchemaColumns,
   typeIn,
@@ -175,7 +175,7 @@ function breaks(text: string): number {
 export async function* readCsv(
   body: ByteStream,
   { schema, signal }: DecodeContext,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<RowBatch, void, undefined> {
   const scanner = new CsvScanner();
   const pace = new Pace();
   let rows: RowReader | undefined;

@@ -1,7 +1,7 @@
 /** The implementation of one table format. */
 import type { ByteStream } from "../../streams.js";
 import type { Plan } from "./batches.js";
-import type { Batch, SchemaColumns } from "./schema.js";
+import type { RowBatch, SchemaColumns } from "./schema.js";
 
 export type TableFormat = "csv" | "jsonl" | "parquet" | "arrow";
 
@@ -22,5 +22,5 @@ export interface Format {
   readonly binary: boolean;
   encode(plan: Plan, context: EncodeContext): ByteStream;
   /** Decodes a file. Throws Corrupt, with the position, if it is invalid or incomplete. */
-  decode(body: ByteStream, context: DecodeContext): AsyncIterable<Batch>;
+  decode(body: ByteStream, context: DecodeContext): AsyncIterable<RowBatch>;
 }

@@ -10,7 +10,7 @@ import type { Plan } from "./batches.js";
 import { unwritable, withPosition } from "./cells.js";
 import type { DecodeContext } from "./format.js";
 import type { ColumnType, SchemaColumns } from "./schema.js";
-import { BATCH_ROWS, type Batch, cellOf, isRow, MAX_COLUMNS, MAX_RECORD, type Row } from "./schema.js";
+import { BATCH_ROWS, cellOf, isRow, MAX_COLUMNS, MAX_RECORD, type Row, type RowBatch } from "./schema.js";
 import { jsonOf, readText, textWriter } from "./text.js";
 import { TextChunks, textOf } from "./utf8.js";
 
@@ -73,7 +73,7 @@ function isPlainNumber(value: number): boolean {
 export async function* readJsonl(
   body: ByteStream,
   { schema, signal }: DecodeContext,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<RowBatch, void, undefined> {
   const pace = new Pace();
   const lines = new Lines("jsonl", MAX_RECORD);
   let batch: Row[] = [];

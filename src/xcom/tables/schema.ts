@@ -132,7 +132,7 @@ export class Survey {
   readonly #columns = new Map<string, Seen>();
   #rows = 0;
 
-  add(batch: Batch): void {
+  add(batch: RowBatch): void {
     for (const row of batch) {
       this.#rows++;
       for (const name of Object.keys(row)) this.#see(name, cellOf(row, name));
@@ -193,7 +193,7 @@ function disagreement(name: string, conflict: string): StorageError {
 export type Row = Record<string, unknown>;
 
 /** Rows that are encoded or decoded together. */
-export type Batch = readonly Row[];
+export type RowBatch = readonly Row[];
 
 /** Returns the cell of a column; ignores inherited properties. */
 export function cellOf(row: Row, name: string): unknown {

@@ -2,7 +2,7 @@
 import { crc32 } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { codecs } from "../../../src/codecs/index.js";
-import { Source } from "../../../src/codecs/stream.js";
+import { CompressedSource } from "../../../src/codecs/stream.js";
 import { decode as fallbackDecode } from "../../../src/codecs/zstd/fallback-decode.js";
 import { collect, single } from "../../../src/streams.js";
 
@@ -45,7 +45,7 @@ describe("a zstd file of skippable frames only", () => {
   const skippable = Buffer.concat([int(0x184d2a50, 3), Buffer.from("abc"), int(0x184d2a5f, 0)]);
   test("is empty, as zstd says", async () => {
     expect(await decode("zstd", skippable)).toHaveLength(0);
-    expect(await collect(fallbackDecode(new Source("zstd", single(skippable))))).toHaveLength(0);
+    expect(await collect(fallbackDecode(new CompressedSource("zstd", single(skippable))))).toHaveLength(0);
   });
   test("is truncated where it is not complete, and so is no file at all", async () => {
     for (const data of [skippable.subarray(0, 9), Buffer.alloc(0)])

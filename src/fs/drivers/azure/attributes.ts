@@ -18,7 +18,7 @@ import type {
 import { readXml } from "../../http/xml.js";
 import { escapeXml } from "../../http/xml-fields.js";
 import { type AzureRequest, type EncryptionHeaders, type Server, scopeHeaders } from "./client.js";
-import { metadataHeaders, placeHeaders, propertyHeaders, receipt as receiptFrom, receiptOf } from "./object.js";
+import { metadataHeaders, placeHeaders, propertyHeaders, writeResult, writeResultOf } from "./object.js";
 import { statObject } from "./read.js";
 
 /** Returns the tags of a blob of any container of the account. */
@@ -64,9 +64,9 @@ export async function setAttributes(
   const { tags, storageClass } = attributes;
   placeHeaders({ ...(changed.has("tags") && { tags }), ...(changed.has("storageClass") && { storageClass }) });
   if (changed.has("storageClass") && storageClass === undefined) throw invalid("a blob has always an access tier");
-  let receipt = receiptFrom(was.etag, was.version);
+  let result = writeResult(was.etag, was.version);
   const set = async (comp: string, described: AzureRequest["headers"]) => {
-    const headers = { ...server.encryption.use, ...described, "if-match": receipt.etag };
+    const headers = { ...server.encryption.use, ...described, "if-match": result.etag };
     const { headers: answered } = await server.text({
       method: "PUT",
       key,
@@ -75,13 +75,13 @@ export async function setAttributes(
       statuses: OK,
       signal,
     });
-    receipt = receiptFrom(answered.etag ?? receipt.etag, receiptOf(answered).version ?? receipt.version);
+    result = writeResult(answered.etag ?? result.etag, writeResultOf(answered).version ?? result.version);
   };
   if ([...changed].some((name) => !APART.has(name))) await set("properties", propertyHeaders(attributes));
   if (changed.has("metadata")) await set("metadata", metadata);
   if (changed.has("tags")) await setTags(server, key, attributes.tags ?? {}, signal);
   if (changed.has("storageClass")) await setTier(server, key, attributes.storageClass, signal);
-  return receipt;
+  return result;
 }
 
 /** The attributes with a request of their own. */

@@ -8,16 +8,14 @@ import type { DriverCopyOptions, ObjectAttributes, WriteResult } from "../../dri
 import { HttpError, unexpectedResponse } from "../../http/errors.js";
 import { readTags } from "./attributes.js";
 import type { Server } from "./client.js";
-import { metadataHeaders, placeHeaders, receiptOf } from "./object.js";
-
-type Signal = AbortSignal | undefined;
+import { metadataHeaders, placeHeaders, writeResultOf } from "./object.js";
 
 interface Progress {
   /** Id of the copy that created, or creates, the object. */
   id: string | undefined;
   status: string | undefined;
   description: string | undefined;
-  receipt: WriteResult;
+  result: WriteResult;
 }
 
 /** Milliseconds between checks of a copy that takes longer. */
@@ -33,7 +31,7 @@ export async function copyObject(route: CopyRequests, options: DriverCopyOptions
   }
 }
 
-async function settled(route: CopyRequests, begun: Progress, signal: Signal): Promise<WriteResult> {
+async function settled(route: CopyRequests, begun: Progress, signal: AbortSignal | undefined): Promise<WriteResult> {
   let now = begun;
   try {
     while (now.status === "pending") {
@@ -45,7 +43,7 @@ async function settled(route: CopyRequests, begun: Progress, signal: Signal): Pr
     if (begun.id !== undefined) await abandon(route, begun.id);
     throw error;
   }
-  if (now.status === "success") return now.receipt;
+  if (now.status === "success") return now.result;
   throw failure("Unavailable", `the service gave up the copy: ${now.description ?? "no reason given"}`);
 }
 
@@ -53,8 +51,8 @@ async function settled(route: CopyRequests, begun: Progress, signal: Signal): Pr
 async function abandon(route: CopyRequests, id: string): Promise<void> {
   try {
     await route.stop(id);
-    const { id: last, receipt } = await route.look(undefined);
-    if (last === id && receipt.etag !== undefined) await route.drop(receipt.etag);
+    const { id: last, result } = await route.look(undefined);
+    if (last === id && result.etag !== undefined) await route.drop(result.etag);
   } catch {}
 }
 
@@ -84,7 +82,7 @@ export class CopyRequests {
     };
     const answer = await server.text({ method: "PUT", key, headers, signal, statuses: [202] });
     const begun = progressIn(answer.headers);
-    if (begun.status !== undefined && begun.receipt.etag) return begun;
+    if (begun.status !== undefined && begun.result.etag) return begun;
     throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no status of it, or no ETag");
   }
 
@@ -123,6 +121,6 @@ function progressIn(headers: IncomingHttpHeaders): Progress {
     id: headerValue(headers["x-ms-copy-id"]),
     status: headerValue(headers["x-ms-copy-status"]),
     description: headerValue(headers["x-ms-copy-status-description"]),
-    receipt: receiptOf(headers),
+    result: writeResultOf(headers),
   };
 }

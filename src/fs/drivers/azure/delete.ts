@@ -10,14 +10,12 @@ import type { Explanation } from "../../http/types.js";
 import { omitUndefined, type Server, withQuery } from "./client.js";
 import { explain } from "./errors.js";
 
-type Signal = AbortSignal | undefined;
-
 export class BatchRequests implements BatchDelete {
   readonly size = BATCH;
 
   constructor(readonly server: Server) {}
 
-  async deleteOne({ key, version, ifMatch }: DeleteTarget, signal: Signal): Promise<void> {
+  async deleteOne({ key, version, ifMatch }: DeleteTarget, signal: AbortSignal | undefined): Promise<void> {
     try {
       const headers = { "if-match": ifMatch };
       const ask = { method: "DELETE", key, query: { versionid: version }, headers, signal } as const;
@@ -28,7 +26,10 @@ export class BatchRequests implements BatchDelete {
     }
   }
 
-  async deleteMany(objects: readonly DeleteTarget[], signal: Signal): Promise<(DeleteOutcome | undefined)[]> {
+  async deleteMany(
+    objects: readonly DeleteTarget[],
+    signal: AbortSignal | undefined,
+  ): Promise<(DeleteOutcome | undefined)[]> {
     const { boundary, body } = writeMultipartMixed(
       await Promise.all(objects.map((object) => call(this.server, object))),
     );

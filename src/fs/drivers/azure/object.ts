@@ -126,11 +126,11 @@ function tagsOf(tags: ObjectAttributes["tags"]): string | undefined {
   return pairs.length > 0 ? canonicalQuery(pairs) : undefined;
 }
 
-export function receiptOf(headers: IncomingHttpHeaders): WriteResult {
-  return receipt(headers.etag, headerValue(headers["x-ms-version-id"]));
+export function writeResultOf(headers: IncomingHttpHeaders): WriteResult {
+  return writeResult(headers.etag, headerValue(headers["x-ms-version-id"]));
 }
 
-export function receipt(etag: string | undefined, version: string | undefined): WriteResult {
+export function writeResult(etag: string | undefined, version: string | undefined): WriteResult {
   return { ...(etag !== undefined && { etag }), ...(version !== undefined && { version }) };
 }
 

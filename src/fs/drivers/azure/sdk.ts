@@ -7,7 +7,7 @@ import type { Readable } from "node:stream";
 import { failure } from "../../../errors.js";
 import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";
 import type { Driver, DriverContext } from "../../driver/driver.js";
-import { type ClientRequestInit, type ClientResponse, clientHttp, type Gate } from "../../driver/sdk-transport.js";
+import { type ClientRequestOptions, type ClientResponse, clientHttp, type Gate } from "../../driver/sdk-transport.js";
 import { originOf } from "../../http/client.js";
 import type { Origin } from "../../http/types.js";
 import { sharedKey } from "../../signing/shared-key.js";
@@ -37,7 +37,7 @@ interface PipelineRequest {
   url: string;
   method: string;
   headers: PipelineHeaders;
-  body?: ClientRequestInit["body"];
+  body?: ClientRequestOptions["body"];
   abortSignal: AbortSignal;
   requestId: string;
   timeout: number;
@@ -83,7 +83,7 @@ function contextOf({ storageClientContext: context }: SdkService): Context {
 
 const EVERY_STATUS: ReadonlySet<number> = new Set([Number.POSITIVE_INFINITY]);
 
-async function send(context: Context, { protocol }: Origin, request: ClientRequestInit): Promise<ClientResponse> {
+async function send(context: Context, { protocol }: Origin, request: ClientRequestOptions): Promise<ClientResponse> {
   const { method, path, body, signal: abortSignal } = request;
   const { host, ...headers } = request.headers;
   const {

@@ -9,7 +9,7 @@ import { unexpectedResponse } from "../../http/errors.js";
 import type { HttpHead } from "../../http/types.js";
 import { readXml } from "../../http/xml.js";
 import type { Server } from "./client.js";
-import { META, metadataHeaders, NONCE, placeHeaders, propertyHeaders, receiptOf } from "./object.js";
+import { META, metadataHeaders, NONCE, placeHeaders, propertyHeaders, writeResultOf } from "./object.js";
 
 const MIB = 2 ** 20;
 
@@ -24,7 +24,7 @@ const LIMITS = {
   uniformParts: false,
 };
 
-interface Found extends ObservedObject {
+interface ObservedUpload extends ObservedObject {
   nonce: string | undefined;
   /** Of the data, in base64; the service keeps it for single-request uploads. */
   md5: string | undefined;
@@ -42,7 +42,7 @@ export class Upload implements UploadTarget<string> {
     readonly conditions: Pick<DriverWriteOptions, "ifAbsent" | "ifMatch">,
   ) {}
 
-  async putObject(data: Uint8Array, _size: number, signal: Signal): Promise<WriteResult> {
+  async putObject(data: Uint8Array, _size: number, signal: AbortSignal | undefined): Promise<WriteResult> {
     const { route } = this;
     const { ifAbsent, ifMatch } = this.conditions;
     const nonce = ifAbsent || ifMatch !== undefined ? randomUUID() : undefined;
@@ -50,7 +50,7 @@ export class Upload implements UploadTarget<string> {
     try {
       return await route.put(data, nonce, signal);
     } catch (error) {
-      const isOurs = (found: Found) => (nonce ? found.nonce === nonce : found.md5 === md5(data));
+      const isOurs = (found: ObservedUpload) => (nonce ? found.nonce === nonce : found.md5 === md5(data));
       return reconcileAmbiguousWrite(error, { since, ifAbsent, ifMatch, isOurs }, () => route.look(signal));
     }
   }
@@ -97,8 +97,6 @@ class Blocks implements MultipartUpload<string> {
   async abort(): Promise<void> {}
 }
 
-type Signal = AbortSignal | undefined;
-
 /** The requests that write one key, with its conditions and headers. */
 export class WriteRequests {
   readonly #headers: Readonly<Record<string, string | undefined>>;
@@ -112,20 +110,20 @@ export class WriteRequests {
   }
 
   /** Writes the whole object, with a nonce in its metadata if given. */
-  async put(data: Uint8Array, nonce: string | undefined, signal: Signal): Promise<WriteResult> {
+  async put(data: Uint8Array, nonce: string | undefined, signal: AbortSignal | undefined): Promise<WriteResult> {
     const own = { "x-ms-blob-type": "BlockBlob", [META + NONCE]: nonce };
     // The one that the service compares with the bytes.
     const headers = { ...this.#headers, ...own, "content-md5": this.#headers["x-ms-blob-content-md5"] };
     return toWriteResult(await this.server.text({ method: "PUT", key: this.key, headers, body: data, signal }));
   }
 
-  async stage(id: string, data: Uint8Array, signal: Signal): Promise<void> {
+  async stage(id: string, data: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const { server, key } = this;
     const headers = server.encryption.create;
     await server.text({ method: "PUT", key, query: { comp: "block", blockid: id }, headers, body: data, signal });
   }
 
-  async commit(ids: readonly string[], signal: Signal): Promise<WriteResult> {
+  async commit(ids: readonly string[], signal: AbortSignal | undefined): Promise<WriteResult> {
     const rows = ids.map((id) => `<Latest>${id}</Latest>`).join("");
     const body = Buffer.from(`<?xml version="1.0" encoding="utf-8"?><BlockList>${rows}</BlockList>`);
     const ask = { method: "PUT", key: this.key, query: { comp: "blocklist" }, headers: this.#headers } as const;
@@ -133,24 +131,24 @@ export class WriteRequests {
   }
 
   /** Returns the current object. */
-  async look(signal: Signal): Promise<Found> {
+  async look(signal: AbortSignal | undefined): Promise<ObservedUpload> {
     const { use } = this.server.encryption;
     const { headers } = await this.server.text({ method: "HEAD", key: this.key, headers: use, signal, maxAttempts: 3 });
     const found = { nonce: headerValue(headers[META + NONCE]), md5: headerValue(headers["content-md5"]) };
-    return { receipt: receiptOf(headers), ...found, ...timesIn(headers) };
+    return { result: writeResultOf(headers), ...found, ...timesIn(headers) };
   }
 
   /** Returns the ids of the current blocks. */
-  async listCommittedBlocks(signal: Signal): Promise<Committed> {
+  async listCommittedBlocks(signal: AbortSignal | undefined): Promise<Committed> {
     const query = { comp: "blocklist", blocklisttype: "committed" };
     const { text, headers } = await this.server.text({ method: "GET", key: this.key, query, signal, maxAttempts: 3 });
     const blocks = readXml(text, "BlockList", { "CommittedBlocks/Block": ({ Name = "" }) => Name });
-    return { ids: blocks.rows, receipt: receiptOf(headers), ...timesIn(headers) };
+    return { ids: blocks.rows, result: writeResultOf(headers), ...timesIn(headers) };
   }
 }
 
 function toWriteResult({ status, headers }: HttpHead): WriteResult {
-  if (headers.etag) return receiptOf(headers);
+  if (headers.etag) return writeResultOf(headers);
   throw unexpectedResponse("PUT", status, "the answer to the write has no ETag");
 }
 

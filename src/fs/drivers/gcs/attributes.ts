@@ -16,7 +16,7 @@ import type {
 import type { Origin } from "../../http/types.js";
 import type { KeyHeaders, ObjectLocation, Server } from "./client.js";
 import { copyObject } from "./copy.js";
-import { fieldsOf, storedReceipt } from "./object.js";
+import { fieldsOf, storedResult } from "./object.js";
 
 /**
  * Patches the fields that change, which keeps the generation. Only a rewrite changes the storage class: it makes a new
@@ -42,11 +42,11 @@ export async function setAttributes(
   const query = { ifGenerationMatch: was.etag, fields: "generation" };
   const headers = { "content-type": "application/json; charset=UTF-8" };
   const data = Buffer.from(JSON.stringify(body));
-  const receipt = storedReceipt(
+  const result = storedResult(
     await api.json({ method: "PATCH", path: api.objects(key), query, headers, body: data, signal }),
   );
-  if (receipt.etag !== was.etag) throw failure("ObjectChanged", "another write has replaced the object");
-  return receipt;
+  if (result.etag !== was.etag) throw failure("ObjectChanged", "another write has replaced the object");
+  return result;
 }
 
 export const ENCRYPTIONS: readonly EncryptionName[] = ["kmsKeyId", "customerKey"];

@@ -3,7 +3,7 @@ import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import type { Server } from "./client.js";
-import { fieldsOf, generationOf, storedReceipt } from "./object.js";
+import { fieldsOf, generationOf, storedResult } from "./object.js";
 
 /** Milliseconds: one step of a large copy takes up to half a minute to respond. */
 const STEP = 90_000;
@@ -43,7 +43,7 @@ export async function copyObject(
         signal,
         idleTimeoutMs: STEP,
       });
-      if (step.done === true) return storedReceipt(documentOf(step, "resource") ?? {});
+      if (step.done === true) return storedResult(documentOf(step, "resource") ?? {});
       const token = textOf(step, "rewriteToken");
       if (!token) throw failure("Unavailable", "the server stopped a copy without saying how to go on");
       rewriteToken = token;

@@ -15,10 +15,12 @@ import { generationOf } from "./object.js";
 /** The maximum number of calls in a batch. https://cloud.google.com/storage/docs/batch */
 const BATCH = 100;
 
-type Signal = AbortSignal | undefined;
-
 /** Deletes all objects. Throws an error that names those that failed, each with its own error. */
-export function deleteObjects(api: Server, objects: readonly DeleteTarget[], signal: Signal): Promise<void> {
+export function deleteObjects(
+  api: Server,
+  objects: readonly DeleteTarget[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const one = (object: DeleteTarget) => deleteOne(api, object, signal);
   return batchDelete(
     { size: BATCH, deleteOne: one, deleteMany: (batch) => deleteBatch(api, batch, signal) },
@@ -31,7 +33,7 @@ export function deleteObjects(api: Server, objects: readonly DeleteTarget[], sig
 const DELETED: readonly number[] = [204, 200, 404];
 
 /** Deletes an object; succeeds if it is missing. */
-export async function deleteOne(api: Server, object: DeleteTarget, signal: Signal): Promise<void> {
+export async function deleteOne(api: Server, object: DeleteTarget, signal: AbortSignal | undefined): Promise<void> {
   const { key } = object;
   const query = queryOf(object);
   const { status, text } = await api.text({
@@ -46,7 +48,11 @@ export async function deleteOne(api: Server, object: DeleteTarget, signal: Signa
   throw unexpectedResponse("DELETE", status, "the answer to the delete is neither empty nor JSON");
 }
 
-async function deleteBatch(api: Server, batch: readonly DeleteTarget[], signal: Signal): Promise<DeleteOutcome[]> {
+async function deleteBatch(
+  api: Server,
+  batch: readonly DeleteTarget[],
+  signal: AbortSignal | undefined,
+): Promise<DeleteOutcome[]> {
   const calls = batch.map((object) => call(api, object));
   const { boundary, body } = writeMultipartMixed(calls, (index) => `<${index}>`);
   const headers = { "content-type": `multipart/mixed; boundary=${boundary}` };

@@ -181,13 +181,13 @@ function utf8(header: string): string {
   }
 }
 
-/** Returns the receipt in an upload's response. Throws CommitUnknown if the response does not say what was stored. */
-export function parsedReceipt(text: string): WriteResult {
-  return storedReceipt(parseDocument(text, "CommitUnknown"));
+/** Returns the result in an upload's response. Throws CommitUnknown if the response does not say what was stored. */
+export function parsedResult(text: string): WriteResult {
+  return storedResult(parseDocument(text, "CommitUnknown"));
 }
 
-/** Returns the receipt of a stored upload. Throws CommitUnknown if the server does not state its generation. */
-export function storedReceipt(stored: Document): WriteResult {
+/** Returns the result of a stored upload. Throws CommitUnknown if the server does not state its generation. */
+export function storedResult(stored: Document): WriteResult {
   const generation = textOf(stored, "generation", "CommitUnknown") ?? "";
   if (!/^\d+$/.test(generation))
     throw failure("CommitUnknown", "the server's answer names no generation of the object");

@@ -8,7 +8,7 @@ import type { MultipartUpload, Part, UploadLimits, UploadTarget } from "../../dr
 import { HttpError } from "../../http/errors.js";
 import { documentOf, textOf } from "../../http/json.js";
 import { type Answer, checkKey, type GcsRequest, parseDocument, type Server } from "./client.js";
-import { fieldsOf, generationOf, NONCE, parsedReceipt, type Resource, storedReceipt } from "./object.js";
+import { fieldsOf, generationOf, NONCE, parsedResult, type Resource, storedResult } from "./object.js";
 
 const MIB = 2 ** 20;
 
@@ -73,7 +73,7 @@ export class Upload implements UploadTarget<void> {
         body: multipartRelated(boundary, this.#resource, data),
         signal,
       });
-      return parsedReceipt(text);
+      return parsedResult(text);
     } catch (error) {
       return this.#reconcile(error, signal);
     }
@@ -95,12 +95,12 @@ export class Upload implements UploadTarget<void> {
 
   /** A condition that fails after a lost response may have been broken by our own first attempt. */
   #reconcile(error: unknown, signal: AbortSignal | undefined): Promise<WriteResult> {
-    const isOurs = ({ nonce }: Found) => nonce === this.#nonce;
+    const isOurs = ({ nonce }: ObservedUpload) => nonce === this.#nonce;
     const attempt = { ...this.#conditions, since: this.#since, isOurs };
     return reconcileAmbiguousWrite(error, attempt, this.#nonce ? () => this.#look(signal) : undefined);
   }
 
-  async #look(signal: AbortSignal | undefined): Promise<Found> {
+  async #look(signal: AbortSignal | undefined): Promise<ObservedUpload> {
     const query = { fields: "generation,metadata,updated" };
     const path = this.#api.objects(this.#key);
     const { text, headers } = await this.#api.text({ method: "GET", path, query, signal });
@@ -110,11 +110,11 @@ export class Upload implements UploadTarget<void> {
       seen: new Date(headerValue(headers.date) ?? Number.NaN),
     };
     const nonce = textOf(documentOf(resource, "metadata") ?? {}, NONCE);
-    return { receipt: storedReceipt(resource), nonce, ...times };
+    return { result: storedResult(resource), nonce, ...times };
   }
 }
 
-interface Found extends ObservedObject {
+interface ObservedUpload extends ObservedObject {
   nonce: string | undefined;
 }
 
@@ -138,7 +138,7 @@ const ENDED: readonly number[] = [499, 204, 200, ...GONE];
 /** Statuses of a request that created the object, or keeps the chunks so far. */
 const TAKEN: readonly number[] = [200, 201, 308];
 
-/** Returns the receipt of a write that failed with `error` but did happen; else throws. */
+/** Returns the result of a write that failed with `error` but did happen; else throws. */
 type Settle = (error: unknown, signal: AbortSignal | undefined) => Promise<WriteResult>;
 
 /**
@@ -150,7 +150,7 @@ class Resumable implements MultipartUpload<void> {
   /** Contains the secret of the session, so it never appears in a message. */
   readonly #path: string;
   readonly #settle: Settle;
-  #receipt: WriteResult | undefined;
+  #result: WriteResult | undefined;
 
   constructor(api: Server, location: string, settle: Settle) {
     this.#api = api;
@@ -166,7 +166,7 @@ class Resumable implements MultipartUpload<void> {
       await this.#chunk(part, signal);
     } catch (error) {
       // The last chunk creates the object.
-      this.#receipt = await this.#settle(error, signal);
+      this.#result = await this.#settle(error, signal);
     }
   }
 
@@ -176,7 +176,7 @@ class Resumable implements MultipartUpload<void> {
     for (let at = part.offset; ; ) {
       const answer = await this.#put(part, at, signal);
       if (answer.status !== 308) {
-        this.#receipt = parsedReceipt(answer.text);
+        this.#result = parsedResult(answer.text);
         return;
       }
       const reached = persistedBytes(answer);
@@ -188,8 +188,8 @@ class Resumable implements MultipartUpload<void> {
   }
 
   async complete(): Promise<WriteResult> {
-    if (!this.#receipt) throw failure("Unavailable", "the server received all data but did not create the object");
-    return this.#receipt;
+    if (!this.#result) throw failure("Unavailable", "the server received all data but did not create the object");
+    return this.#result;
   }
 
   async abort(): Promise<void> {

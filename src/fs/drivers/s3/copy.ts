@@ -9,7 +9,7 @@ import { leafFields } from "../../http/xml-fields.js";
 import { encodeKey } from "../../signing/sigv4.js";
 import { readTags } from "./attributes.js";
 import type { Bucket } from "./client.js";
-import { NONCE_HEADER, receiptOf } from "./object.js";
+import { NONCE_HEADER, writeResultOf } from "./object.js";
 import {
   attributeHeaders,
   conditionHeaders,
@@ -77,7 +77,7 @@ async function copyWhole(request: CopyRequest, options: DriverCopyOptions): Prom
   const answer = await to.client.text({ method: "PUT", key, headers, signal, idleTimeoutMs: PATIENCE });
   const { ETag } = leafFields(answer.text);
   if (!ETag) throw unexpectedResponse("PUT", answer.status, "the answer to the copy has no ETag");
-  return receiptOf(answer.headers, ETag);
+  return writeResultOf(answer.headers, ETag);
 }
 
 async function copyParts(request: CopyRequest, options: DriverCopyOptions): Promise<WriteResult> {
@@ -116,7 +116,12 @@ function reading(source: Bucket["encryption"]["source"]): Headers {
 }
 
 /** Copies all parts; the first failure stops the others. */
-async function together(upload: Multipart, source: Headers, size: number, signal: Signal): Promise<PartDone[]> {
+async function together(
+  upload: Multipart,
+  source: Headers,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
   const done: PartDone[] = [];
   const stop = new LinkedAbortController(signal);
@@ -135,7 +140,6 @@ async function together(upload: Multipart, source: Headers, size: number, signal
 }
 
 type Headers = Record<string, string>;
-type Signal = AbortSignal | undefined;
 
 function sourceHeaders({ from: { bucket, key }, to }: CopyRequest, ifMatch: string | undefined): Headers {
   const headers: Headers = { ...to.encryption.source };
@@ -153,7 +157,11 @@ async function copyPart(upload: Multipart, number: number, source: Headers, sign
 }
 
 /** Returns the header with the tags of the source, which CopyObject would copy by itself; none if there are none. */
-async function tagging({ from, to }: CopyRequest, headers: IncomingHttpHeaders, signal: Signal): Promise<Headers> {
+async function tagging(
+  { from, to }: CopyRequest,
+  headers: IncomingHttpHeaders,
+  signal: AbortSignal | undefined,
+): Promise<Headers> {
   if (headers["x-amz-tagging-count"] === undefined) return {};
   return attributeHeaders(to, { tags: await readTags(to, from, undefined, signal) });
 }

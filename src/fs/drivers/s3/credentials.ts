@@ -7,8 +7,8 @@ import { type CredentialProvider, isLazy, type ProvidedCredentials, staticCreden
 import type { IdentityToken, RoleRequest, S3Credentials } from "./connection-credentials.js";
 
 type Library = typeof import("@aws-sdk/credential-providers");
-type Found = AccessKeys & { expiration?: Date | undefined };
-type Find = (library: Library) => () => Promise<Found>;
+type ExpiringKeys = AccessKeys & { expiration?: Date | undefined };
+type Find = (library: Library) => () => Promise<ExpiringKeys>;
 
 /** Returns the source of the credentials' own keys, or of those that AWS's library finds for them. */
 export function keySource(credentials: S3Credentials, region: string): CredentialProvider {
@@ -22,7 +22,7 @@ const FRESH_MS = 5_000;
 function foundKeys(credentials: ProvidedCredentials, region: string): CredentialProvider {
   const cache = new CachedCredentials(
     () => find(credentials, region),
-    ({ expiration }: Found) => expiration?.getTime() ?? Number.POSITIVE_INFINITY,
+    ({ expiration }: ExpiringKeys) => expiration?.getTime() ?? Number.POSITIVE_INFINITY,
   );
   return {
     current: () => cache.current(),
@@ -30,7 +30,7 @@ function foundKeys(credentials: ProvidedCredentials, region: string): Credential
   };
 }
 
-async function find(credentials: ProvidedCredentials, region: string): Promise<Found> {
+async function find(credentials: ProvidedCredentials, region: string): Promise<ExpiringKeys> {
   const library = await load(credentials.kind);
   try {
     return await finder(credentials, region)(library)();

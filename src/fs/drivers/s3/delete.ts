@@ -34,7 +34,7 @@ interface FailedRow {
 export async function removeIfMatch(
   bucket: Bucket,
   objects: readonly ConditionalIdentifier[],
-  signal: Signal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const one = async ({ key, ifMatch = "" }: DeleteTarget) => {
     try {
@@ -47,7 +47,11 @@ export async function removeIfMatch(
   await removeMany(bucket, objects, one, signal);
 }
 
-export async function remove(bucket: Bucket, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
+export async function remove(
+  bucket: Bucket,
+  objects: readonly ObjectIdentifier[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const one = (object: ObjectIdentifier) => removeObject(bucket, object, signal);
   if (objects.length < 2 || !bucket.profile.bulkDelete) return removeEach(one, objects, signal);
   await removeMany(bucket, objects, one, signal);
@@ -58,7 +62,7 @@ async function removeMany(
   bucket: Bucket,
   objects: readonly DeleteTarget[],
   one: (object: DeleteTarget) => Promise<void>,
-  signal: Signal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   // The response of DeleteObjects is XML too, which cannot represent some keys.
   const batched = objects.filter(({ key }) => isWritable(key));
@@ -73,7 +77,11 @@ async function removeMany(
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 
-async function removeBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<DeleteFailure[]> {
+async function removeBatch(
+  bucket: Bucket,
+  objects: readonly DeleteTarget[],
+  signal: AbortSignal | undefined,
+): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const conditions = new Map(objects.map(({ key, ifMatch }) => [key, ifMatch]));
   let targets = objects;
@@ -112,14 +120,13 @@ function failureOf({ Key = "", Code = "", Message = "" }: FailedRow): DeleteFail
 /** Single deletes in flight. */
 const PARALLEL = 16;
 
-type Signal = AbortSignal | undefined;
 type RemoveOne = (object: ObjectIdentifier) => Promise<void>;
 
 /** Sends DeleteObject; succeeds for a missing key. */
 export async function removeObject(
   { client }: Bucket,
   { key, version }: ObjectIdentifier,
-  signal: Signal,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
     await client.send({ method: "DELETE", key, query: versionQuery(version), signal });
@@ -130,7 +137,11 @@ export async function removeObject(
 }
 
 /** Throws the failure of a single object as it is; those of several together. */
-export async function removeEach(one: RemoveOne, objects: readonly ObjectIdentifier[], signal: Signal): Promise<void> {
+export async function removeEach(
+  one: RemoveOne,
+  objects: readonly ObjectIdentifier[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (objects.length === 1) return one(objects[0]!);
   const failures = await failuresOf(one, objects, signal);
   if (failures.length > 0) throw new BatchDeleteError(failures);
@@ -139,7 +150,7 @@ export async function removeEach(one: RemoveOne, objects: readonly ObjectIdentif
 async function failuresOf(
   one: RemoveOne,
   objects: readonly ObjectIdentifier[],
-  signal: Signal,
+  signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
   const rest = objects.values();
@@ -159,7 +170,11 @@ async function failuresOf(
 const DELETED = /^Delete\w*(?:Result|Output|Response)$/;
 
 /** Sends DeleteObjects for up to 1,000 keys; returns the rows of failed ones. */
-async function sendBatch(bucket: Bucket, objects: readonly DeleteTarget[], signal: Signal): Promise<FailedRow[]> {
+async function sendBatch(
+  bucket: Bucket,
+  objects: readonly DeleteTarget[],
+  signal: AbortSignal | undefined,
+): Promise<FailedRow[]> {
   const body = Buffer.from(`<Delete><Quiet>true</Quiet>${objects.map(row).join("")}</Delete>`);
   // Content-MD5 is the one checksum that every service accepts here, where one is required.
   const md5 = createHash("md5").update(body).digest("base64");

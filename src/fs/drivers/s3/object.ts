@@ -87,7 +87,7 @@ export function infoOf(
   return info;
 }
 
-export function receiptOf(headers: IncomingHttpHeaders, etag = headers.etag): WriteResult {
+export function writeResultOf(headers: IncomingHttpHeaders, etag = headers.etag): WriteResult {
   const version = versionIn(headers["x-amz-version-id"]);
   return { ...(etag === undefined ? {} : { etag }), ...(version === undefined ? {} : { version }) };
 }

@@ -13,7 +13,7 @@ import type {
   DriverSignOptions,
   ResponseHeaders,
 } from "../../driver/driver.js";
-import { type ClientRequestInit, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
+import { type ClientRequestOptions, type ClientResponse, clientHttp, Gate } from "../../driver/sdk-transport.js";
 import { originOf } from "../../http/client.js";
 import type { HttpError } from "../../http/errors.js";
 import type { HttpClient, HttpResponse, HttpText, Origin, SignedRequest } from "../../http/types.js";
@@ -59,7 +59,7 @@ interface SdkRequest {
   path: string;
   query: Record<string, string>;
   headers: Record<string, string>;
-  body?: ClientRequestInit["body"];
+  body?: ClientRequestOptions["body"];
 }
 interface SdkResponse {
   statusCode: number;
@@ -301,7 +301,7 @@ function queryOf(text: string): Record<string, string> {
   return query;
 }
 
-async function send({ config }: SdkS3, protocol: string, request: ClientRequestInit): Promise<ClientResponse> {
+async function send({ config }: SdkS3, protocol: string, request: ClientRequestOptions): Promise<ClientResponse> {
   const { method, hostname, port, headers, body, signal } = request;
   const [path = "", query = ""] = request.path.split("?", 2);
   const sent: SdkRequest = { method, protocol, hostname, port, path, query: queryOf(query), headers };

@@ -24,7 +24,7 @@ import type { HttpHead, HttpText } from "../../http/types.js";
 import { escapeXml, leafFields } from "../../http/xml-fields.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
 import type { Bucket } from "./client.js";
-import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, receiptOf } from "./object.js";
+import { CHECKSUM, checksumOf, isOpaque, metadataHeaders, NONCE_HEADER, writeResultOf } from "./object.js";
 import type { Profile } from "./profile.js";
 
 const MIB = 2 ** 20;
@@ -110,7 +110,7 @@ function checkStored({ status, headers }: HttpHead, sent: string | undefined): v
 }
 
 function toWriteResult({ status, headers }: HttpHead): WriteResult {
-  if (headers.etag) return receiptOf(headers);
+  if (headers.etag) return writeResultOf(headers);
   throw unexpectedResponse("PUT", status, NO_ETAG);
 }
 
@@ -185,7 +185,7 @@ function attemptOf(
     isOurs(seen) {
       if (nonce !== undefined) return seen.nonce === nonce;
       const etag = etagOf();
-      return etag !== undefined && seen.receipt.etag === etag;
+      return etag !== undefined && seen.result.etag === etag;
     },
   };
 }
@@ -285,7 +285,7 @@ export class Multipart implements MultipartUpload<PartDone> {
 function commitResult({ text, status, headers }: HttpText & HttpHead): WriteResult {
   const { ETag } = leafFields(text);
   if (!ETag) throw unexpectedResponse("POST", status, NO_ETAG);
-  return receiptOf(headers, ETag);
+  return writeResultOf(headers, ETag);
 }
 
 /** Returns the id of a started upload. Refuses an empty one before any request: its abort would delete the object. */
@@ -307,7 +307,7 @@ async function statMarked(
 ): Promise<Marked> {
   const { headers } = await client.send({ method: "HEAD", key, headers: encryption.use, signal, maxAttempts: 3 });
   const opaque = isOpaque(headers) || Object.keys(encryption.use).length > 0;
-  return { receipt: receiptOf(headers), nonce: headerValue(headers[NONCE_HEADER]), opaque, ...timesIn(headers) };
+  return { result: writeResultOf(headers), nonce: headerValue(headers[NONCE_HEADER]), opaque, ...timesIn(headers) };
 }
 
 function row({ number, etag, checksum }: PartDone): string {

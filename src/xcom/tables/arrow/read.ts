@@ -6,7 +6,7 @@ import { failure, isStorageError, type StorageError } from "../../../errors.js";
 import { abortable, type ByteStream } from "../../../streams.js";
 import { setOwn } from "../../encoding/encoding.js";
 import type { DecodeContext } from "../format.js";
-import { type Batch, cellOf, MAX_METADATA, type Row, reasonOf, type SchemaColumns } from "../schema.js";
+import { cellOf, MAX_METADATA, type Row, type RowBatch, reasonOf, type SchemaColumns } from "../schema.js";
 import { readText } from "../text.js";
 import { type Arrow, loadArrow } from "./library.js";
 import { rowsOf } from "./values.js";
@@ -16,7 +16,7 @@ import type { ArrowTable } from "./write.js";
 export async function* readArrow(
   body: ByteStream,
   { schema, signal }: DecodeContext,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<RowBatch, void, undefined> {
   const arrow = await loadArrow();
   const source = new Watched(abortable(body, signal));
   const pace = new Pace();
@@ -84,7 +84,7 @@ async function nextOf(batches: AsyncIterator<RecordBatch>, at: number, source: W
 }
 
 /** The library checks lengths and offsets inside a batch only when its cells are read. */
-function* readable(rows: Iterable<Batch>, source: Watched): Generator<Batch, void, undefined> {
+function* readable(rows: Iterable<RowBatch>, source: Watched): Generator<RowBatch, void, undefined> {
   try {
     yield* rows;
   } catch (cause) {
@@ -107,7 +107,7 @@ function readFailure(cause: unknown, what: string, source: Watched): unknown {
 }
 
 /** Arrow has its own types; only JSON arrives as text. */
-function revived(rows: Batch, schema: SchemaColumns): Batch {
+function revived(rows: RowBatch, schema: SchemaColumns): RowBatch {
   const names = [...schema.keys()].filter((name) => schema.get(name) === "json");
   for (const row of rows) {
     for (const name of names) {

@@ -4,7 +4,7 @@ import { failure } from "../../../errors.js";
 import { setOwn } from "../../encoding/encoding.js";
 import { Decimal, Timedelta } from "../../encoding/types.js";
 import { dateAt, decimalText, exactInt, momentAt, timeText, UNITS_PER_SECOND } from "../batches.js";
-import { BATCH_ROWS, type Batch, checkNames, MAX_GROUP_CELLS, type Row, rowMaker } from "../schema.js";
+import { BATCH_ROWS, checkNames, MAX_GROUP_CELLS, type Row, type RowBatch, rowMaker } from "../schema.js";
 import type { Arrow } from "./library.js";
 
 type Convert = (stored: never) => unknown;
@@ -12,7 +12,7 @@ type Convert = (stored: never) => unknown;
 type CellAt = (row: number) => unknown;
 
 /** Yields the rows of a record batch, in batches of limited size. */
-export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<Batch, void, undefined> {
+export function* rowsOf(arrow: Arrow, batch: RecordBatch): Generator<RowBatch, void, undefined> {
   const { fields } = batch.schema;
   const names = fields.map(nameOf);
   checkNames(names, "Corrupt", "arrow");

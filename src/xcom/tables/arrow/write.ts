@@ -3,7 +3,7 @@ import type { Data, DataType, Field, RecordBatch, Schema, Table } from "apache-a
 import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
 import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, stringOf, withPosition } from "../cells.js";
-import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
+import { type Column, type ColumnType, cellOf, checkNames, type RowBatch } from "../schema.js";
 import { jsonOf } from "../text.js";
 import { type Arrow, loadArrow } from "./library.js";
 
@@ -97,7 +97,7 @@ function recordBatch(
   arrow: Arrow,
   schema: Schema,
   columns: readonly Column[],
-  batch: Batch,
+  batch: RowBatch,
   before: number,
 ): RecordBatch {
   const children = columns.map((column, at) => {
@@ -115,7 +115,7 @@ interface Buffers {
   valueOffsets?: Int32Array;
 }
 
-function buffersOf({ name, type }: Column, batch: Batch, before: number): Buffers {
+function buffersOf({ name, type }: Column, batch: RowBatch, before: number): Buffers {
   const filler = FILLERS[type](batch.length);
   const nullBitmap = new Uint8Array(Math.ceil(batch.length / 64) * 8);
   let nullCount = 0;

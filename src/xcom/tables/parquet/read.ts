@@ -16,10 +16,10 @@ import { abortable, type ByteStream, collect } from "../../../streams.js";
 import type { DecodeContext } from "../format.js";
 import {
   BATCH_ROWS,
-  type Batch,
   MAX_GROUP_CELLS,
   MAX_PAGE,
   type Row,
+  type RowBatch,
   reasonOf,
   rowMaker,
   type SchemaColumns,
@@ -33,7 +33,7 @@ const MAGIC = 0x31524150;
 export async function* readParquet(
   body: ByteStream,
   { schema, signal }: DecodeContext,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<RowBatch, void, undefined> {
   const data = await collect(abortable(body, signal));
   const { scan, readers } = await telling("the footer", data.byteLength, () => openFile(data, schema));
   yield* groups(scan, readers, signal);

@@ -6,7 +6,7 @@ import { failure } from "../../../errors.js";
 import type { ByteStream } from "../../../streams.js";
 import type { Plan } from "../batches.js";
 import { binaryOf, booleanOf, daysOf, floatOf, int64Of, microsOf, stringOf, withPosition } from "../cells.js";
-import { type Batch, type Column, type ColumnType, cellOf, checkNames } from "../schema.js";
+import { type Column, type ColumnType, cellOf, checkNames, type RowBatch } from "../schema.js";
 import { jsonOf } from "../text.js";
 
 /** Compresses with Snappy; every column may hold nulls; moments are UTC, in microseconds. */
@@ -68,7 +68,7 @@ const VALUES: Record<ColumnType, (cell: unknown) => unknown> = {
   json: jsonOf,
 };
 
-function cellsOf({ name, type }: Column, batch: Batch, before: number): unknown[] {
+function cellsOf({ name, type }: Column, batch: RowBatch, before: number): unknown[] {
   return batch.map((row, at) => {
     const cell = cellOf(row, name);
     if (cell === null || cell === undefined) return null;

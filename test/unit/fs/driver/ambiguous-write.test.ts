@@ -27,7 +27,7 @@ describe("a write whose response was lost", () => {
 
   it("that says not what it stored stays CommitUnknown, unless the object is its own", async () => {
     const error = failure("CommitUnknown", "no generation");
-    const seen = async () => ({ receipt: { etag: "7" } });
+    const seen = async () => ({ result: { etag: "7" } });
     await expect(reconcileAmbiguousWrite(error, create, seen)).rejects.toBe(error);
     await expect(reconcileAmbiguousWrite(error, plain, undefined)).rejects.toBe(error);
     await expect(reconcileAmbiguousWrite(error, { ...create, isOurs: () => true }, seen)).resolves.toEqual({
