@@ -1,5 +1,5 @@
 /** Statements to a database by a client that the caller has. */
-import { type ErrorCode, failure } from "./errors.js";
+import { type ErrorCode, failure, isStorageError } from "./errors.js";
 import { orAbort } from "./streams.js";
 
 /** Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. */
@@ -13,6 +13,8 @@ export async function ask<Row>(query: Query, text: string, values: unknown[], si
 }
 
 function rethrowDatabaseError(cause: unknown): never {
+  // A query of this package, which refuses a session.
+  if (isStorageError(cause)) throw cause;
   const { code = "", message } = cause as { code?: unknown; message?: string };
   throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
 }

@@ -40,6 +40,14 @@ class Moved implements RoutedBackend {
         throw invalid(`withMoved: ${name} must be a backend with one base path, or a layer around one`);
     if (from.path.isRelativeTo(backend.path) || backend.path.isRelativeTo(from.path))
       throw invalid(`withMoved: ${from.path} and ${backend.path} are not apart`);
+    for (const [one, other] of [
+      [backend, from],
+      [from, backend],
+    ] as const)
+      if (referencesTo(one, other.path.join("object")).length > 0)
+        throw invalid(
+          `withMoved: ${other.path} is also a base of the side at ${one.path}; leave it out there, or read the old rows by readAliases instead`,
+        );
     this.#backend = backend;
     this.#from = from;
   }
@@ -56,14 +64,15 @@ class Moved implements RoutedBackend {
   async loadValue(stored: unknown, options: LoadOptions = {}): Promise<unknown> {
     const { backend, text } = this.#find(stored, options);
     if (backend !== this.#from || !this.#isOld(text, options)) return backend.loadValue(text, options);
+    const moved = movedText(text, this.#from.path, this.#backend.path);
     try {
       const value = await backend.loadValue(text, options);
       // `onMissing: "reference"` returns the reference of an object that is gone.
-      if (value !== text) return value;
+      if (value !== text || !this.#reads(moved, options)) return value;
     } catch (error) {
-      if (!isStorageError(error, "NotFound")) throw error;
+      if (!isStorageError(error, "NotFound") || !this.#reads(moved, options)) throw error;
     }
-    return this.#backend.loadValue(movedText(text, this.#from.path, this.#backend.path), options);
+    return this.#backend.loadValue(moved, options);
   }
 
   async purge(stored: unknown, options: LoadOptions = {}): Promise<boolean> {
@@ -98,6 +107,15 @@ class Moved implements RoutedBackend {
     const text = reader && unaliased(this, reader, stored);
     if (text !== stored && reader) return { ...this.#find(text, options), reader };
     return { backend: reader ?? this.#backend, text: stored };
+  }
+
+  /** Returns whether the new side has the layout of a reference; a move from retention classes may leave them. */
+  #reads(moved: string, options: LoadOptions): boolean {
+    try {
+      return this.#backend.refersTo(moved, options);
+    } catch {
+      return false;
+    }
   }
 
   #findPurged(stored: unknown, options: LoadOptions): LocatedRow {

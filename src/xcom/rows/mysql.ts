@@ -1,4 +1,5 @@
 /** Airflow's metadata database on MySQL. */
+import { invalid } from "../../errors.js";
 import type { Query } from "../../sql.js";
 
 /** A connection or a pool of `mysql2/promise`. */
@@ -14,19 +15,40 @@ export interface MySqlQuery extends Query {
 /**
  * Returns the `query` of a client of MySQL, for the functions that read Airflow's database.
  *
- * The login needs SELECT on the whole database: MySQL does not show a login the tables that it may not read.
+ * The login needs SELECT on the whole database: MySQL does not show a login the tables that it may not read. The
+ * connections must use `utf8mb4`, as mysql2 does by default. Throws `InvalidArgument` for another character set, in
+ * which MySQL would replace characters of ids and references, and for rows as arrays.
  *
  * @example
  * import { createPool } from "mysql2/promise";
  * const source = airflowReferences(mysqlQuery(createPool("mysql://reader@host/airflow")));
  */
 export function mysqlQuery(client: MySqlClient): MySqlQuery {
-  const query = async (text: string, values: unknown[]) => {
+  let checked: Promise<void> | undefined;
+  const run = async (text: string, values: readonly unknown[]) => {
     const statement = inMySql(text, values);
     const [rows] = await client.execute(statement.text, statement.values).catch(rethrowWithState);
-    return { rows: Array.isArray(rows) ? (rows as unknown[]) : [] };
+    return Array.isArray(rows) ? (rows as unknown[]) : [];
+  };
+  const query = async (text: string, values: unknown[]) => {
+    checked ??= run(CHARACTER_SETS, []).then(checkSession);
+    await checked.catch((error: unknown) => {
+      checked = undefined;
+      throw error;
+    });
+    return { rows: await run(text, values) };
   };
   return Object.assign(query, { dialect: "mysql" as const });
+}
+
+/** What the server takes texts for, and what it sends; NULL sends the bytes as they are stored. */
+const CHARACTER_SETS = "SELECT @@character_set_client AS sent, @@character_set_results AS received";
+
+function checkSession([row]: unknown[]): void {
+  if (Array.isArray(row)) throw invalid("mysqlQuery needs rows as objects: leave out rowsAsArray");
+  for (const name of Object.values(row as Record<string, unknown>))
+    if (name !== "utf8mb4" && name !== null)
+      throw invalid(`the connections to MySQL use the character set ${name}; set charset: "utf8mb4"`);
 }
 
 export function isMySql(query: Query): query is MySqlQuery {

@@ -312,6 +312,16 @@ describe("two of a kind, or of two kinds", () => {
     ["a move to the same base", moved(BASE, BASE), /are not apart/],
     ["a move to a place below", moved(BASE, `${BASE}/new`), /are not apart/],
     [
+      "a move to replicas, one of which is the old base",
+      ({ at }) => withMoved({ backend: replicate({ targets: [at("gs://conn@next/xcom"), at(BASE)] }), from: at(BASE) }),
+      /is also a base of the side at .*; leave it out there, or read the old rows by readAliases instead/,
+    ],
+    [
+      "a move from replicas, one of which is the new base",
+      ({ at }) => withMoved({ backend: at(BASE), from: replicate({ targets: [at("gs://conn@next/xcom"), at(BASE)] }) }),
+      /is also a base of the side at /,
+    ],
+    [
       "an alias whose prefix is the base",
       (here) => here.at(BASE, { readAliases: { [`${BASE}/`]: COPY } }),
       /a reference must have one meaning/,
@@ -332,6 +342,43 @@ describe("two of a kind, or of two kinds", () => {
       expect(() => routeXComs({ backends: { reader, other }, route: () => "other" })).toThrow(
         /"reader" has a prefix that covers .*, the base of "other"; leave that alias out, or the backend of the base/,
       );
+  });
+
+  test("instead of a move to replicas, one of which is the old base, an alias reads and purges the old rows", async () => {
+    const here = kit();
+    const next = here.at("gs://conn@next/xcom", {
+      readAliases: { [`${BASE}/`]: "gs://conn@next/xcom" },
+      purgeAliases: true,
+    });
+    const backend = replicate({ targets: [next, here.at(BASE)] });
+    const row = String(await backend.storeValue(OWNER, "k", VALUE)).replace("gs://conn@next/xcom", BASE);
+    expect(await backend.loadValue(row, { owner: OWNER })).toEqual(VALUE);
+    expect(await backend.purge(row, { owner: OWNER })).toBe(true);
+    expect(await left(here)).toEqual([]);
+  });
+
+  test("a move from retention classes to a base without them does not hide that an object is gone", async () => {
+    const here = kit();
+    const from = withRetention({
+      path: BASE,
+      backend: (path) => here.at(String(path)),
+      rules: [{ class: "day" }],
+    });
+    const backend = withMoved({ backend: here.at("gs://conn@next/xcom"), from });
+    const row = String(await from.storeValue(OWNER, "k", VALUE));
+    await here.storage.delete(row);
+    await expect(backend.loadValue(row, { owner: OWNER })).rejects.toMatchObject({ code: "NotFound" });
+    const spread = over((kit) =>
+      withRetention({
+        path: BASE,
+        backend: (path) => replicate({ targets: [kit.at(String(path)), kit.at(`gs://conn@copy/${path.name}`)] }),
+        rules: [{ class: "day" }],
+      }),
+    )(here);
+    const routed = routeXComs({ backends: { moved: backend, spread }, route: () => "spread" });
+    const other = String(await routed.storeValue(OWNER, "other", VALUE));
+    await here.storage.delete(other);
+    expect(await routed.loadValue(other, { owner: OWNER })).toEqual(VALUE);
   });
 
   test("a text that a moved base would read as one of its old references is refused", async () => {

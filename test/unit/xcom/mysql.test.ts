@@ -141,6 +141,23 @@ describeOnMariaDb("Airflow's database on MySQL", (database) => {
     expect(await by("reader")).toEqual([]);
   });
 
+  test.each<[string, object, RegExp]>([
+    ["another character set, which has no e😀", { charset: "utf8" }, /utf8mb3; set charset: "utf8mb4"/],
+    ["rows as arrays", { rowsAsArray: true }, /leave out rowsAsArray/],
+  ])("%s is refused by a sweep, which deletes nothing", async (_, options, why) => {
+    await exec(xcom("xcom"));
+    const kept = String(await backend.storeValue({ ...OWNER, dagId: "e😀" }, "k", 1));
+    await database.pool.query(`INSERT INTO xcom (${COLUMNS}) VALUES (1, 't', -1, 'k', 'd', 'r', ?)`, [
+      JSON.stringify(kept),
+    ]);
+    const pool = mysql.createPool({ uri: database.url, ...options });
+    const sources = [airflowReferences(mysqlQuery(pool))];
+    const sweeping = sweep({ storage, path: BASE, sources, delete: true, graceMs: 0, force: true });
+    await expect(sweeping).rejects.toMatchObject({ code: "InvalidArgument", detail: expect.stringMatching(why) });
+    expect(await storage.exists(kept)).toBe(true);
+    await pool.end();
+  });
+
   test("a server that goes away in the middle ends a sweep, which deletes nothing", { timeout: 60_000 }, async () => {
     const server = await startMariaDb();
     const connection = await mysql.createConnection({ uri: server.url, multipleStatements: true });
