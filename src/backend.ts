@@ -1,4 +1,5 @@
 /** `XComObjectStorageBackend` as `stowage` exports it, with all features. */
+import { checkOptions, type OptionNames } from "./errors.js";
 import {
   type FromEnvOptions,
   XComObjectStorageBackend as LeanBackend,
@@ -8,6 +9,24 @@ import { openStorage } from "./open.js";
 import { ALL_FEATURES } from "./xcom/presets.js";
 import { type Env, settingsFromEnv } from "./xcom/settings.js";
 
+/** Checked here and not in the class below, which bundles of named parts contain too. */
+const NAMES: OptionNames<XComObjectStorageBackendOptions> = {
+  storage: true,
+  path: true,
+  threshold: true,
+  compression: true,
+  layout: true,
+  keyTemplate: true,
+  readAliases: true,
+  purgeAliases: true,
+  maxDecodedBytes: true,
+  onMissing: true,
+  encoding: true,
+  serializers: true,
+  allowedTypes: true,
+  digest: true,
+};
+
 /**
  * Airflow's object storage backend for XComs: stores large values as objects and keeps a reference in the metadata row.
  *
@@ -16,6 +35,7 @@ import { type Env, settingsFromEnv } from "./xcom/settings.js";
  */
 export class XComObjectStorageBackend extends LeanBackend {
   constructor(options: XComObjectStorageBackendOptions) {
+    checkOptions("XComObjectStorageBackend", options, NAMES);
     super(options, ALL_FEATURES);
   }
 

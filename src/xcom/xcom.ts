@@ -1,5 +1,5 @@
 import { pause } from "../concurrency.js";
-import { BatchError, type EntryFailure, failure, isStorageError } from "../errors.js";
+import { BatchError, checkOptions, type EntryFailure, failure, isStorageError } from "../errors.js";
 import { providerOf, type StoragePath } from "../path.js";
 import { refuse, withOperation } from "./errors.js";
 import { pathsOf } from "./layers/located.js";
@@ -63,7 +63,9 @@ export class XCom {
   readonly #backend: XComBackend;
   readonly #runs: RunFinder | undefined;
 
-  constructor({ rows, backend, runs }: XComOptions) {
+  constructor(options: XComOptions) {
+    checkOptions("XCom", options, { rows: true, backend: true, runs: true });
+    const { rows, backend, runs } = options;
     this.#rows = rows;
     this.#backend = backend;
     this.#runs = runs;

@@ -1,5 +1,5 @@
 /** Reads XComs at two base paths, while `migrate` takes them from one to the other. */
-import { invalid, isStorageError } from "../../errors.js";
+import { checkOptions, invalid, isStorageError } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow, restBelow } from "../keys/base.js";
@@ -27,6 +27,7 @@ export interface MovedOptions {
  * const backend = withMoved({ backend: at("gs://lake@new/xcom"), from: at("s3://lake@old/xcom") });
  */
 export function withMoved(options: MovedOptions): RoutedBackend {
+  checkOptions("withMoved", options, { backend: true, from: true });
   return new Moved(options);
 }
 

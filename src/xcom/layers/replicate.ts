@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { CLASS, isInstance } from "../../brand.js";
-import { type ErrorCode, failure, isStorageError, StorageError } from "../../errors.js";
+import { checkOptions, type ErrorCode, failure, isStorageError, StorageError } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -47,6 +47,7 @@ const PASSED_OVER: readonly ErrorCode[] = ["Unavailable", "Timeout", "Throttled"
  * innermost layer: it takes backends, not other layers.
  */
 export function replicate(options: ReplicaOptions): Replicas {
+  checkOptions("replicate", options, { targets: true, write: true, repair: true, onFailure: true });
   return new Replicas(options);
 }
 

@@ -1,5 +1,7 @@
 /** Places values of different lifetimes apart: a layer around one backend for each class. */
+
 import { isInstance } from "../../brand.js";
+import { checkOptions } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { refuse, withOperation } from "../errors.js";
@@ -30,6 +32,7 @@ export interface RetentionOptions {
  * around `replicate`, and a layer with several base paths around `withRetention`.
  */
 export function withRetention(options: RetentionOptions): Retention {
+  checkOptions("withRetention", options, { path: true, backend: true, rules: true });
   return new Retention(options);
 }
 

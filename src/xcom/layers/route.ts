@@ -2,7 +2,7 @@
  * Combines several backends: a function chooses where a value is stored, and reads go to the backend that owns the
  * reference.
  */
-import { type ErrorCode, failure, invalid, isStorageError, type StorageError } from "../../errors.js";
+import { checkOptions, type ErrorCode, failure, invalid, isStorageError, type StorageError } from "../../errors.js";
 import type { Abortable } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow } from "../keys/base.js";
@@ -36,6 +36,7 @@ export interface RouteOptions<Name extends string> {
  * them, whatever its own route. It takes any of our layers, including another router.
  */
 export function routeXComs<Name extends string>(options: RouteOptions<Name>): RoutedBackend {
+  checkOptions("routeXComs", options, { backends: true, route: true });
   return new Routed(options);
 }
 

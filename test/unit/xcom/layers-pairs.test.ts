@@ -344,6 +344,17 @@ describe("two of a kind, or of two kinds", () => {
       );
   });
 
+  test.each<[string, (kit: Kit) => unknown]>([
+    ["XComObjectStorageBackend", ({ at }) => at(BASE, { treshold: 1 } as never)],
+    ["replicate", ({ at }) => replicate({ targets: [at(BASE)], repairs: true } as never)],
+    ["withRetention", ({ at }) => withRetention({ path: BASE, backend: at, rules: [], rule: [] } as never)],
+    ["routeXComs", ({ at }) => routeXComs({ backends: { one: at(BASE) }, route: () => "one", routes: 1 } as never)],
+    ["withMoved", ({ at }) => withMoved({ backend: at(BASE), from: at(COPY), to: BASE } as never)],
+    ["XCom", ({ at }) => new XCom({ rows: memoryRows(), backend: at(BASE), row: 1 } as never)],
+  ])("an unknown option of %s is refused by name", (name, make) => {
+    expect(() => make(kit())).toThrow(new RegExp(`unknown option .* of ${name}`));
+  });
+
   test("instead of a move to replicas, one of which is the old base, an alias reads and purges the old rows", async () => {
     const here = kit();
     const next = here.at("gs://conn@next/xcom", {
