@@ -37,12 +37,16 @@ export interface ClaimsOptions {
   maxBytes?: number | undefined;
   /** Old paths whose references are read at a new place: `{ "s3://old/claims": "gs://new/claims" }`. */
   moved?: Readonly<Record<string, StoragePath | string>> | undefined;
-  /** Bytes of values that are kept in memory after they were read. @default 0 */
+  /**
+   * Bytes of values that are kept in memory after they were read, by their digest. `get` answers from there without a
+   * look at the object, also if anything but this instance has removed it. @default 0
+   */
   cache?: number | undefined;
   /**
    * For how long a value that this instance has stored is stored again without a request: milliseconds, or text such as
-   * `10s`; 0 for never. An object that another process deletes in that time is not written again. @default 1 minute
-   * for values without a scope, which no `removeScope` deletes, and 0 for the others
+   * `10s`; 0 for never. An object that anything but this instance deletes in that time, be it another `Claims` of the
+   * same process, is not written again. @default 1 minute for values without a scope, which no `removeScope` deletes,
+   * and 0 for the others
    */
   remember?: number | string | undefined;
 }
@@ -130,17 +134,25 @@ export class Claims {
   }
 
   /**
-   * Stores bytes. A value that is stored already costs two requests, or none if it is remembered, and writes nothing,
-   * unless it is older than `refreshAfter`. Throws `TooLarge` above `maxBytes`, before any request.
+   * Stores bytes, as they are when it is called: it works on a copy. A value that is stored already costs two requests,
+   * or none if it is remembered, and writes nothing, unless it is older than `refreshAfter`, or is known to be damaged:
+   * by an earlier `get` of this instance, or by the size or the MD5 that the provider states. Throws `TooLarge` above
+   * `maxBytes`, before any request.
    *
    * @example const claim = await claims.put(bytes, { scope: ["workflow", id] });
    */
   async put(bytes: Uint8Array, options: PutOptions = {}): Promise<Claim> {
-    checkOptions("put", options, PUT);
     if (!(bytes instanceof Uint8Array)) throw invalid("put takes a Uint8Array; encode and value take text and JSON");
+    return this.#put(bytes, options, true);
+  }
+
+  async #put(given: Uint8Array, options: PutOptions, copied: boolean): Promise<Claim> {
+    checkOptions("put", options, PUT);
     const { scope = [], unique = false, signal } = options;
     const below = scopeKey(scope);
-    this.#objects.checkSize(bytes.byteLength, String(this.#base));
+    this.#objects.checkSize(given.byteLength, String(this.#base));
+    // A caller that changes its bytes before they are sent would store others under the name of these, for everyone.
+    const bytes = copied ? new Uint8Array(given) : given;
     const sha256 = await digestOf(bytes, signal);
     const name = unique ? `${randomUUID()}~sha256-${sha256}` : `d/sha256/${sha256}`;
     const suffix = this.#codec === undefined ? "" : SUFFIX[this.#codec];
@@ -160,15 +172,12 @@ export class Claims {
    */
   async get(claim: Claim, { signal }: Abortable = {}): Promise<Uint8Array> {
     const { url, sha256, size, codec } = claim ?? ({} as Claim);
-    const path = this.#locate(url);
-    if (parseName(path.key)?.sha256 !== sha256)
-      throw failure("Corrupt", "the claim is of another object").at("get", url);
+    const path = this.#locateNamed(url, sha256);
     this.#objects.checkSize(size, url);
     const cached = this.#cache.get(sha256);
-    if (cached) return cached;
-    const bytes = await this.#objects.read(path, { sha256, size, codec }, signal);
-    this.#cache.set(sha256, bytes);
-    return bytes;
+    const name = parseName(path.key);
+    if (cached?.byteLength === size && name?.codec === (codec ?? undefined)) return cached;
+    return this.#cache.fill(sha256, () => this.#objects.read(path, { sha256, size, codec }, signal));
   }
 
   /**
@@ -180,7 +189,7 @@ export class Claims {
     const size = Buffer.byteLength(text, "utf8");
     if (size < this.#threshold && !looksLikeReference(text)) return text;
     if (!text.isWellFormed()) throw invalid("the text has a lone surrogate, which UTF-8 cannot represent");
-    return referenceText(await this.put(Buffer.from(text, "utf8"), options));
+    return referenceText(await this.#put(Buffer.from(text, "utf8"), options, false));
   }
 
   /**
@@ -240,8 +249,7 @@ export class Claims {
   /** Deletes the object of a claim. Succeeds if it is gone. Only safe with `unique`: others may refer to it else. */
   async remove(claim: Pick<Claim, "url" | "sha256">, { signal }: Abortable = {}): Promise<void> {
     const path = this.#locateNamed(claim?.url, claim?.sha256);
-    this.#cache.delete(claim.sha256);
-    await this.#objects.delete(path, { signal });
+    await this.#cache.removing(claim.sha256, () => this.#objects.delete(path, { signal }));
   }
 
   /** Yields the claims of a scope and of the scopes below it, or of all; passes over objects whose names are not those of claims. */
@@ -259,9 +267,10 @@ export class Claims {
 
   /** Deletes everything of a scope, such as a thread that has ended. */
   async removeScope(scope: readonly string[], { signal }: Abortable = {}): Promise<void> {
-    if (scope.length === 0) throw invalid("removeScope needs a scope: without one it would delete every claim");
-    this.#cache.clear();
-    await this.#objects.delete(this.#base.join(scopeKey(scope)), { recursive: true, signal });
+    const below = scopeKey(scope);
+    if (below === "") throw invalid("removeScope needs a scope: without one it would delete every claim");
+    const path = this.#base.join(below);
+    await this.#cache.removing(undefined, () => this.#objects.delete(path, { recursive: true, signal }));
   }
 
   /** Returns the object of a claim, whose name has its digest. */

@@ -1,5 +1,5 @@
 /** Objects whose names hold the digest of their bytes: stored once, renewed when they are old, checked when read. */
-import { createHash } from "node:crypto";
+import { createHash, getFips } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { isInstance } from "../brand.js";
 import { failure, invalid, isStorageError } from "../errors.js";
@@ -25,8 +25,8 @@ export interface Expected {
 export interface StoreOptions extends Abortable {
   codec?: ClaimCodec | undefined;
   /**
-   * Milliseconds for which the object is taken to be there after this process has stored it, without a request. What
-   * another process deletes in that time is not written again.
+   * Milliseconds for which the object is taken to be there after this instance has stored it, without a request. What
+   * anything else deletes in that time is not written again.
    */
   rememberMs: number;
 }
@@ -51,8 +51,8 @@ export class DigestObjects {
   }
 
   /**
-   * Makes sure that the object is there, and young: in no request if it is remembered, in one if it is new, in two if it
-   * is there.
+   * Makes sure that the object is there, and young: in no request if it is remembered, in one if it is new, or if a read
+   * of this instance found it damaged, in two if it is there. The bytes must not change meanwhile.
    */
   async store(path: StoragePath, bytes: Uint8Array, { codec, rememberMs, signal }: StoreOptions): Promise<void> {
     await this.#recent.unlessStored(String(path), { ms: rememberMs, signal }, async () => {
@@ -71,18 +71,21 @@ export class DigestObjects {
     const options = { compression: codec ?? null, contentType: "application/octet-stream", signal };
     const begun = Date.now();
     try {
-      await this.storage.write(path, bytes, { ...options, ifAbsent: true });
-      return begun;
+      if (!this.#recent.isDamaged(String(path))) {
+        await this.storage.write(path, bytes, { ...options, ifAbsent: true });
+        return begun;
+      }
     } catch (error) {
       if (isStorageError(error, "AlreadyExists")) {
-        const size = codec === undefined ? bytes.byteLength : undefined;
-        const modified = await this.#modifiedIfFresh(path, size, signal);
+        // What a codec makes of the bytes may differ between versions.
+        const modified = await this.#modifiedIfFresh(path, codec === undefined ? bytes : undefined, signal);
         if (modified !== undefined) return modified;
       } else if (!isStorageError(error, "CommitUnknown") && !isStorageError(error, "Unsupported")) throw error;
-      // All writers store identical bytes, so an unconditional or repeated write is safe.
-      await this.storage.write(path, bytes, options);
-      return begun;
     }
+    // All writers store identical bytes, so an unconditional or repeated write is safe.
+    await this.storage.write(path, bytes, options);
+    this.#recent.markSound(String(path));
+    return begun;
   }
 
   /** Deletes one object, or all below a path. */
@@ -96,8 +99,9 @@ export class DigestObjects {
     try {
       return await this.#read(path, expected, signal);
     } catch (error) {
-      // Whoever stores it now writes it again.
-      if (isStorageError(error, "NotFound") || isStorageError(error, "Corrupt")) this.#recent.forget(String(path));
+      // The next store writes it again.
+      if (isStorageError(error, "NotFound")) this.#recent.forget(String(path));
+      if (isStorageError(error, "Corrupt")) this.#recent.markDamaged(String(path));
       throw error;
     }
   }
@@ -112,10 +116,13 @@ export class DigestObjects {
     throw failure("Corrupt", "the bytes do not have the digest of the claim").at("get", String(path));
   }
 
-  /** Returns when an object was written that can stay: one that is young enough, and as long as it should be. */
+  /**
+   * Returns when an object was written that can stay: one that is young enough, and whose size and MD5 are those of the
+   * bytes at rest, as far as these are known and the provider states them.
+   */
   async #modifiedIfFresh(
     path: StoragePath,
-    size: number | undefined,
+    atRest: Uint8Array | undefined,
     signal: AbortSignal | undefined,
   ): Promise<number | undefined> {
     const info = await this.storage.stat(path, { signal }).catch((error: unknown) => {
@@ -123,11 +130,11 @@ export class DigestObjects {
       if (isStorageError(error, "NotFound")) return undefined;
       throw error;
     });
-    if (!info) return undefined;
-    const whole = size === undefined || info.size === size;
-    if (!whole || info.modified === undefined) return undefined;
+    if (info?.modified === undefined) return undefined;
     const modified = info.modified.getTime();
-    return Date.now() - modified < this.#refreshAfterMs ? modified : undefined;
+    if (Date.now() - modified >= this.#refreshAfterMs) return undefined;
+    if (atRest === undefined) return modified;
+    return info.size === atRest.byteLength && (await hasMd5(atRest, info.md5, signal)) ? modified : undefined;
   }
 
   async #plain(path: StoragePath, expected: Expected, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -153,9 +160,18 @@ function otherSize(path: StoragePath, size: number, expected: Expected): Error {
   return failure("Corrupt", `${size} bytes instead of ${expected.size}`).at("get", String(path));
 }
 
-/** Hashes in slices, so that other work goes on. */
-export async function digestOf(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash("sha256");
+/** Returns false if the provider states another MD5; Node has none in FIPS mode. */
+async function hasMd5(bytes: Uint8Array, md5: string | undefined, signal: AbortSignal | undefined): Promise<boolean> {
+  return md5 === undefined || getFips() === 1 || md5 === (await digestOf(bytes, signal, "md5"));
+}
+
+/** Hashes in slices, so that other work goes on: the bytes must not change meanwhile. */
+export async function digestOf(
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+  algorithm: "sha256" | "md5" = "sha256",
+): Promise<string> {
+  const hash = createHash(algorithm);
   for (let at = 0; at < bytes.byteLength; at += SLICE) {
     signal?.throwIfAborted();
     hash.update(bytes.subarray(at, at + SLICE));

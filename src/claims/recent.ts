@@ -1,7 +1,7 @@
-/** The paths of objects that are known to be there, so that a repeated store needs no request. */
+/** What one instance knows of objects: which are there, so that storing them again needs no request, and which are damaged. */
 import { orAbort } from "../streams.js";
 
-/** Of one DigestObjects: the latest ones. A path is about 200 bytes. */
+/** Of one DigestObjects: the latest paths, of either kind. A path is about 200 bytes. */
 const MAX_RECENT = 1000;
 
 interface Stored {
@@ -12,14 +12,16 @@ interface Stored {
 }
 
 /**
- * Remembers what was stored. A path is forgotten with every deletion that this process makes or learns of; deletions by
- * others are why it is only believed for a while.
+ * Remembers what was stored. A path is forgotten with every deletion that this instance makes or learns of; deletions by
+ * others, in this process or not, are why it is only believed for a while.
  */
 export class RecentObjects {
   readonly #stored = new Map<string, Stored>();
   /** Stores that have begun, by path. */
   readonly #underWay = new Map<string, Promise<void>>();
-  /** Counts deletions: what was under way during one is not remembered. */
+  /** Paths of objects that a read found damaged: the next store overwrites them, whatever the provider states of them. */
+  readonly #damaged = new Set<string>();
+  /** Counts what was deleted, or found missing or damaged: a store that was under way meanwhile is not remembered. */
   #deletions = 0;
 
   /**
@@ -49,8 +51,26 @@ export class RecentObjects {
     }
   }
 
+  /** Takes in that a read has found the object missing. */
   forget(path: string): void {
+    this.#deletions += 1;
     this.#stored.delete(path);
+  }
+
+  /** Takes in that a read has found other bytes than the name states. */
+  markDamaged(path: string): void {
+    this.forget(path);
+    this.#damaged.add(path);
+    dropOldest(this.#damaged);
+  }
+
+  isDamaged(path: string): boolean {
+    return this.#damaged.has(path);
+  }
+
+  /** Takes in that the object was overwritten. */
+  markSound(path: string): void {
+    this.#damaged.delete(path);
   }
 
   /** Runs a deletion of one object, or of any number: what is stored before its end is not remembered. */
@@ -79,7 +99,11 @@ export class RecentObjects {
   #remember(path: string, stored: Stored): void {
     this.#stored.delete(path);
     this.#stored.set(path, stored);
-    const [oldest] = this.#stored.keys();
-    if (this.#stored.size > MAX_RECENT) this.#stored.delete(oldest!);
+    dropOldest(this.#stored);
   }
+}
+
+function dropOldest(paths: Map<string, unknown> | Set<string>): void {
+  const [oldest] = paths.keys();
+  if (paths.size > MAX_RECENT) paths.delete(oldest!);
 }

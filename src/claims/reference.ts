@@ -112,7 +112,9 @@ function parsedPath(url: string): StoragePath | undefined {
  * (`.`, `..`, a dot at the end).
  */
 export function scopeKey(scope: readonly string[]): string {
-  return scope.map(segment).join("/");
+  if (!Array.isArray(scope)) throw invalid('a scope must be an array of texts, such as ["workflow", id]');
+  // Not `map`, which passes over holes.
+  return Array.from(scope, segment).join("/");
 }
 
 function segment(text: string): string {

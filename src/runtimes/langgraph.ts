@@ -54,10 +54,12 @@ const CACHE = 16 * 2 ** 20;
  * checkpoints stays in the rows, where checkpointers filter by it. Returns the same checkpointer.
  *
  * LangGraph stores a step's values twice, when a task ends and with the checkpoint. The objects of a thread are looked
- * at each time, because another process can delete the thread; `remember: "10s"` saves these requests where none does.
+ * at each time, because another checkpointer, of this process or not, can delete the thread; `remember: "10s"` saves
+ * these requests where none does.
  *
- * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` deletes the rows, then the
- * objects.
+ * Reading throws the StorageError of a value that is gone or damaged. `deleteThread` waits for the calls of `put` and
+ * `putWrites` of the thread that are under way, deletes the rows, then the objects; later calls wait for its end. A
+ * `thread_id` that is a number counts as its text; of any other type it is InvalidArgument before a row is touched.
  *
  * @example const checkpointer = offload(new PostgresSaver(pool), { storage, path: "s3://lake@bucket/langgraph" });
  */
@@ -65,24 +67,79 @@ export function offload<S extends CheckpointSaver>(saver: S, options: OffloadSav
   const { scope = "thread", ...rest } = options;
   if (scope !== "thread" && scope !== "shared") throw invalid(`scope must be "thread" or "shared"`);
   checkSaver(saver);
-  const threads = new AsyncLocalStorage<readonly string[]>();
+  const calls = new ThreadCalls();
   const claims = claimsOf(rest);
-  saver.serde = new OffloadingSerializer(claims, saver.serde, () => threads.getStore());
+  saver.serde = new OffloadingSerializer(claims, saver.serde, () => {
+    const { thread } = calls;
+    return thread === undefined ? undefined : scopeOf(thread);
+  });
   const [put, putWrites, deleteThread] = [saver.put, saver.putWrites, saver.deleteThread];
-  saver.put = (config, ...more) => threads.run(scopeOf(config), () => put.call(saver, config, ...more));
-  saver.putWrites = (config, ...more) => threads.run(scopeOf(config), () => putWrites.call(saver, config, ...more));
+  const threadOf = (config: { configurable?: { thread_id?: unknown } } | undefined) =>
+    scope === "shared" ? "" : threadText(config?.configurable?.thread_id);
+  saver.put = async (config, ...more) => calls.run(threadOf(config), {}, () => put.call(saver, config, ...more));
+  saver.putWrites = async (config, ...more) =>
+    calls.run(threadOf(config), {}, () => putWrites.call(saver, config, ...more));
   if (scope === "thread") {
     saver.deleteThread = async (threadId) => {
-      await deleteThread.call(saver, threadId);
-      await claims.removeScope(["t", threadId]);
+      const thread = threadText(threadId);
+      await calls.run(thread, { alone: true }, async () => {
+        await deleteThread.call(saver, threadId);
+        if (thread !== "") await claims.removeScope(scopeOf(thread));
+      });
     };
   }
   return saver;
+}
 
-  function scopeOf(config: { configurable?: { thread_id?: unknown } } | undefined): readonly string[] {
-    const threadId = config?.configurable?.thread_id;
-    // Without one, the checkpointer itself refuses the call.
-    return scope === "shared" || typeof threadId !== "string" || threadId === "" ? [] : ["t", threadId];
+function scopeOf(thread: string): readonly string[] {
+  return thread === "" ? [] : ["t", thread];
+}
+
+/** Returns the id of a thread as checkpointers write it: text; empty for none, whose objects are shared. */
+function threadText(id: unknown): string {
+  // Without one, the checkpointer itself refuses the call.
+  if (id === undefined) return "";
+  if (typeof id === "number") return String(id);
+  if (typeof id === "string" && id.isWellFormed()) return id;
+  throw invalid("thread_id must be well-formed text, or a number");
+}
+
+/** What is under way for a thread, unless a later deletion waits for it. */
+interface ThreadQueue {
+  deletion: Promise<unknown> | undefined;
+  writes: Set<Promise<unknown>>;
+}
+
+/** The calls of each thread: writes run together, a deletion alone, so that no row is written while its object goes. */
+class ThreadCalls {
+  readonly #current = new AsyncLocalStorage<string>();
+  readonly #queues = new Map<string, ThreadQueue>();
+
+  /** The thread whose call this is a part of; undefined outside of all calls. */
+  get thread(): string | undefined {
+    return this.#current.getStore();
+  }
+
+  /** Runs a write after the deletions that were asked for before it; a deletion (`alone`) also after the writes. */
+  async run<T>(thread: string, { alone = false }, work: () => Promise<T>): Promise<T> {
+    // A part of another call, such as a `put` that calls `putWrites`, would wait for its own end.
+    if (this.thread === thread) return work();
+    const queue: ThreadQueue = this.#queues.get(thread) ?? { deletion: undefined, writes: new Set() };
+    this.#queues.set(thread, queue);
+    const start = async () => this.#current.run(thread, work);
+    const before = alone ? Promise.allSettled([queue.deletion, ...queue.writes]) : queue.deletion;
+    const running = before === undefined ? start() : before.then(start, start);
+    if (alone) {
+      queue.deletion = running;
+      queue.writes = new Set();
+    } else queue.writes.add(running);
+    try {
+      return await running;
+    } finally {
+      queue.writes.delete(running);
+      if (queue.deletion === running) queue.deletion = undefined;
+      if (queue.deletion === undefined && queue.writes.size === 0) this.#queues.delete(thread);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { Claims, type ClaimsOptions } from "../../src/claims/index.js";
+import { type Claim, Claims, type ClaimsOptions } from "../../src/claims/index.js";
 import { openStorage } from "../../src/index.js";
 
 const root = mkdtempSync(join(tmpdir(), "stowage-claims-"));
@@ -137,6 +137,28 @@ describe("put and get", () => {
     await expect(claims.get(all[0]!)).rejects.toMatchObject({ code: "NotFound" });
     await claims.remove(all[2]!);
     await expect(claims.get(all[2]!)).rejects.toMatchObject({ code: "NotFound" });
+  });
+
+  test("the cache does not answer for a claim of another size or codec", async () => {
+    const claims = claimsAt({ cache: 2500 });
+    const claim = await claims.put(Buffer.from(BIG));
+    await claims.get(claim);
+    await expect(claims.get({ ...claim, size: 5 })).rejects.toMatchObject({ code: "Corrupt" });
+    await expect(claims.get({ ...claim, codec: "gzip" })).rejects.toMatchObject({ code: "Corrupt" });
+  });
+
+  test.each([
+    ["remove", (claims: Claims, claim: Claim) => claims.remove(claim)],
+    ["removeScope", (claims: Claims) => claims.removeScope(["t"])],
+  ] as const)("a read that is under way during %s does not fill the cache", async (_, remove) => {
+    const claims = claimsAt({ cache: 2500 });
+    for (const begin of ["before", "during"]) {
+      const claim = await claims.put(Buffer.from(BIG), { scope: ["t"] });
+      const early = begin === "before" ? claims.get(claim) : undefined;
+      const removing = remove(claims, claim);
+      await Promise.allSettled([early ?? claims.get(claim), removing]);
+      await expect(claims.get(claim)).rejects.toMatchObject({ code: "NotFound" });
+    }
   });
 });
 
@@ -300,8 +322,23 @@ describe("scopes and options", () => {
     await claims.put(Buffer.from(BIG), { scope: ["ab"] });
     await claims.removeScope(["a"]);
     expect(await count(claims)).toBe(1);
-    await expect(claims.removeScope([])).rejects.toMatchObject({ code: "InvalidArgument" });
+    for (const none of [[], new Array(1), undefined])
+      await expect(claims.removeScope(none as never)).rejects.toMatchObject({ code: "InvalidArgument" });
+    expect(await count(claims)).toBe(1);
   });
+
+  test.each([["abc"], [null], [7], [{ 0: "a" }], [new Uint8Array(1)], [new Array(1)]])(
+    "a scope %j is InvalidArgument",
+    async (scope) => {
+      const claims = claimsAt();
+      const wrong = { scope: scope as never };
+      const invalid = { code: "InvalidArgument" };
+      await expect(claims.put(Buffer.from(BIG), wrong)).rejects.toMatchObject(invalid);
+      await expect(claims.encode(BIG, wrong)).rejects.toMatchObject(invalid);
+      await expect(claims.list(wrong).next()).rejects.toMatchObject(invalid);
+      await expect(claims.removeScope(wrong.scope)).rejects.toMatchObject(invalid);
+    },
+  );
 
   test.each<[string, object]>([
     ["a path without a prefix", { path: "memory://bucket" }],

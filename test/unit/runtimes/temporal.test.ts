@@ -184,6 +184,25 @@ describe("claims", () => {
     await expect(tight.store({}, [one])).rejects.toMatchObject({ type: "stowage.TooLarge" });
   });
 
+  test("a payload that a read found damaged is written again by the next store", async () => {
+    const driver = driverAt();
+    const [claim] = await driver.store({}, [one]);
+    const url = `memory://${claim!.claimData.bucket}/${claim!.claimData.key}`;
+    await storage.write(url, Buffer.alloc((await storage.stat(url)).size, "b"));
+    await expect(driver.retrieve({}, [claim!])).rejects.toMatchObject({ type: "stowage.Corrupt" });
+    expect(await driver.store({}, [one])).toEqual([claim]);
+    expect((await driver.retrieve({}, [claim!])).map(plain)).toEqual([plain(one)]);
+  });
+
+  test("a payload that is changed while it is stored is stored as it was", async () => {
+    const driver = driverAt();
+    const data = Buffer.alloc(5_000_000, "a");
+    const storing = driver.store({}, [{ ...one, data }]);
+    data.fill("b");
+    const [payload] = await driver.retrieve({}, await storing);
+    expect(Buffer.alloc(5_000_000, "a").equals(payload!.data!)).toBe(true);
+  });
+
   test("an aborted call rejects with the reason", async () => {
     const abortSignal = AbortSignal.abort(new Error("enough"));
     await expect(driverAt().store({ abortSignal }, [one])).rejects.toThrow("enough");
