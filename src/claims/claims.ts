@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { checkOptions, failure, invalid, type OptionNames, StorageError } from "../errors.js";
 import type { Abortable, Storage } from "../fs/index.js";
-import type { StoragePath } from "../path.js";
+import { providerOf, StoragePath } from "../path.js";
 import { decodeUtf8 } from "../streams.js";
 import { ByteCache } from "./cache.js";
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "./objects.js";
@@ -236,9 +236,14 @@ export class Claims {
     return decoded === text ? (value as T) : parsedJson<T>(decoded);
   }
 
-  /** Returns the claim that a text refers to; undefined for a value. */
+  /**
+   * Returns the claim that a text refers to; undefined for a value. Throws PermissionDenied for a reference whose object
+   * lies elsewhere: the writer has another `path`.
+   */
   reference(text: string): Claim | undefined {
-    return parseReference(text, (path) => this.#place(path) !== undefined);
+    const claim = parseReference(text, (path) => this.#place(path) !== undefined);
+    if (claim) this.#locate(claim.url);
+    return claim;
   }
 
   /** Returns the text that refers to a claim. */
@@ -289,8 +294,14 @@ export class Claims {
 
   /** Returns where an object is now; undefined for one that is not ours. */
   #place(path: StoragePath): StoragePath | undefined {
-    for (const [from, to] of this.#moved) if (liesBelow(path, from)) return to.join(path.relativeTo(from));
-    return liesBelow(path, this.#base) ? path : undefined;
+    // A reader may know the writer's bucket by another connection; each uses its own.
+    for (const [from, to] of [...this.#moved, [this.#base, this.#base] as const]) {
+      const { scheme, connectionId } = from;
+      const known = StoragePath.of({ scheme, connectionId, bucket: path.bucket, key: path.key });
+      if (providerOf(path.scheme) === providerOf(scheme) && liesBelow(known, from))
+        return to.join(known.relativeTo(from));
+    }
+    return undefined;
   }
 }
 

@@ -55,8 +55,8 @@ export function parseName(key: string): { sha256: string; codec: ClaimCodec | un
 }
 
 /**
- * Returns the claim of a text that has the form of a reference, and whose object lies where `isOurs` says; undefined for
- * any other text, which is a value. Throws `Unsupported` for a version that this release does not know, and `Corrupt`
+ * Returns the claim of a text that has the form of a reference; undefined for any other text, which is a value. A text
+ * whose object lies elsewhere than `isOurs` says is a reference if nothing is wrong with it, and else a value. Throws `Unsupported` for a version that this release does not know, and `Corrupt`
  * for a reference that contradicts itself.
  */
 export function parseReference(text: string, isOurs: (path: StoragePath) => boolean): Claim | undefined {
@@ -64,8 +64,10 @@ export function parseReference(text: string, isOurs: (path: StoragePath) => bool
   const fields = onlyField(text);
   if (fields === undefined || typeof fields.url !== "string") return undefined;
   const path = parsedPath(fields.url);
-  if (path === undefined || !isOurs(path)) return undefined;
+  if (path === undefined) return undefined;
+  const ours = isOurs(path);
   const { v, url, sha256, size, codec, type, ...others } = fields;
+  if (v !== VERSION && !ours) return undefined;
   if (v !== VERSION) throw failure("Unsupported", `a reference of version ${JSON.stringify(v)}; this release reads 1`);
   const name = parseName(path.key);
   const sound =
@@ -74,8 +76,10 @@ export function parseReference(text: string, isOurs: (path: StoragePath) => bool
     Number.isSafeInteger(size) &&
     (size as number) >= 0 &&
     (type === undefined || typeof type === "string");
-  if (!sound || Object.keys(others).length > 0 || name?.sha256 !== sha256 || name.codec !== codec)
+  if (!sound || Object.keys(others).length > 0 || name?.sha256 !== sha256 || name.codec !== codec) {
+    if (!ours) return undefined;
     throw failure("Corrupt", "the reference contradicts the name of its object").at("claim", url as string);
+  }
   return {
     url: url as string,
     sha256,

@@ -620,6 +620,20 @@ export const bugs = [
     tests: ["test/unit/xcom/layers-pairs.test.ts"],
   },
   {
+    name: "a reference whose writer has another path is handed out as the value",
+    file: "src/claims/claims.ts",
+    find: "if (claim) this.#locate(claim.url);",
+    replace: "if (claim && !this.#place(toPath(claim.url))) return undefined;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
+    name: "a reader with another connection to the bucket of claims refuses them",
+    file: "src/claims/claims.ts",
+    find: "const { scheme, connectionId } = from;",
+    replace: "const { scheme } = from;\n      const { connectionId } = path;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
     name: "references are read from MySQL in a character set that has not all characters",
     file: "src/xcom/rows/mysql.ts",
     find: 'if (name !== "utf8mb4" && name !== null)',

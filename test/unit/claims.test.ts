@@ -176,14 +176,30 @@ test("a reference with a step up leads nowhere, and nothing outside of the path 
   const theirs = await other.put(Buffer.from(BIG));
   const url = `${claims.path}/../${other.path.name}/d/sha256/${theirs.sha256}`;
   const text = claims.referenceText({ ...theirs, url });
-  expect(await claims.decode(text)).toBe(text);
-  for (const work of [claims.get({ ...theirs, url }), claims.remove({ ...theirs, url })])
+  for (const work of [claims.decode(text), claims.get({ ...theirs, url }), claims.remove({ ...theirs, url })])
     await expect(work).rejects.toMatchObject({ code: "PermissionDenied" });
   const mine = await claims.put(Buffer.from(BIG));
   await expect(claims.remove({ ...mine, url: String(claims.path) })).rejects.toMatchObject({
     code: expect.any(String),
   });
   expect((await claims.get(mine)).byteLength).toBe(1000);
+});
+
+test("a reader with another connection to the bucket resolves a reference, one with another path refuses it", async () => {
+  const { name } = claimsAt().path;
+  const by = (base: string) => new Claims({ storage, path: `memory://${base}`, threshold: 10 });
+  const value = { document: BIG };
+  const text = JSON.stringify(await by(`claims/${name}`).value(value));
+  expect(text).toContain("$stowage");
+  for (const writer of ["memory://claims/", "memory://writer@claims/"]) {
+    const stored = JSON.parse(text.replace("memory://claims/", writer)) as unknown;
+    expect(await by(`claims/${name}`).resolve(stored)).toEqual(value);
+    for (const base of [`claims/${name}-other`, `other/${name}`])
+      await expect(by(base).resolve(stored)).rejects.toMatchObject({
+        code: "PermissionDenied",
+        detail: expect.stringContaining(`lies neither below memory://${base}`),
+      });
+  }
 });
 
 test("a scope that is named as the folder of digests is a scope of its own", async () => {
@@ -261,7 +277,7 @@ describe("encode and decode", () => {
     );
   });
 
-  test("a reference elsewhere is a value; one of ours that is wrong is Corrupt, a newer version Unsupported", async () => {
+  test("what only resembles a reference elsewhere is a value; one of ours that is wrong is Corrupt, a newer version Unsupported", async () => {
     const claims = claimsAt();
     const claim = await claims.put(Buffer.from(BIG));
     const elsewhere = claims.referenceText({ ...claim, url: "memory://other/d/sha256/x" });
