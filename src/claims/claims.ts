@@ -22,7 +22,7 @@ const MIB = 2 ** 20;
 
 export interface ClaimsOptions {
   storage: Storage;
-  /** All objects lie below this path; references to anything else are values. */
+  /** All objects lie below this path; references to other places are refused. */
   path: StoragePath | string;
   /** Values of at least this many bytes become objects: 0 for all, Infinity for none. @default 262144 */
   threshold?: number | undefined;
