@@ -246,7 +246,8 @@ function keyFrom(text: string, start: number): string {
 /** Returns the index of the colon after a well-formed scheme. */
 function schemeEnd(text: string): number {
   const found = /^[a-z][a-z\d+.-]*:/i.exec(text);
-  if (!found) throw invalid(`there is no scheme; ${FORM}`);
+  // What is before an @ may hold a password.
+  if (!found) throw invalid(`no scheme in ${JSON.stringify(text.replace(/.*@/s, "").slice(0, 99))}; ${FORM}`);
   return found[0].length - 1;
 }
 
