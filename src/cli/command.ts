@@ -71,7 +71,10 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\bdelete and trash of sweep\b/, "--delete and --trash"],
   [/\bgraceMs of sweep\b/, "--grace"],
   [/; set force to allow this/, "; --force allows this"],
-  [/: graceMs must be known: say what refreshAfter their writers have/, ": give the refreshAfter of their writers as --refresh-after"],
+  [
+    /: graceMs must be known: say what refreshAfter their writers have/,
+    ": give the refreshAfter of their writers as --refresh-after",
+  ],
   [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
   [/ or pass it in `connections`/, ""],

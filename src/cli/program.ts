@@ -1,6 +1,6 @@
 /** The tree of commands. */
 import { readFile } from "node:fs/promises";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import type { CommonOptions } from "./command.js";
 import { Cli, type ExitCode, report } from "./command.js";
 import type { Io } from "./format.js";
@@ -88,7 +88,11 @@ function present(program: Command, cli: Cli): void {
     getOutHasColors: () => stdout.color,
     getErrHasColors: () => stderr.color,
   });
-  program.configureHelp({ showGlobalOptions: true, styleTitle: (title) => `\u001b[1m${title}\u001b[0m` });
+  // `cp` and `mv` have one argument of several paths, since none can follow a list; the last one is the target.
+  const subcommandTerm = (command: Command) =>
+    new Help().subcommandTerm(command).replace("<paths...>", "<from...> <to>");
+  const styleTitle = (title: string) => `\u001b[1m${title}\u001b[0m`;
+  program.configureHelp({ showGlobalOptions: true, subcommandTerm, styleTitle });
 }
 
 const AFTER = `

@@ -39,7 +39,8 @@ export async function onOneObject<T>(session: Session, path: StoragePath, fix: s
   try {
     return await work();
   } catch (error) {
-    const isMissing = isStorageError(error, "NotFound") && error.path === String(path);
+    // Of files, the message tells a directory already.
+    const isMissing = isStorageError(error, "NotFound") && error.path === String(path) && path.bucket !== "";
     if (!isMissing || !(await hasBelow(session, path).catch(() => false))) throw error;
     throw failure("NotFound", `${ONLY_BELOW}${fix}`).at(error.op, error.path);
   }

@@ -62,7 +62,12 @@ test("there are at least sixty of them here", async () => {
 
 describe("paths", () => {
   answered([
-    ["a scheme without its colon", () => storage.text("s3//bucket/key"), /no scheme in "s3\/\/bucket\/key"/, /reads scheme:/],
+    [
+      "a scheme without its colon",
+      () => storage.text("s3//bucket/key"),
+      /no scheme in "s3\/\/bucket\/key"/,
+      /reads scheme:/,
+    ],
     ["a scheme with one slash", () => storage.text("s3:/bucket/key"), /no :\/\/ after the scheme/, /reads scheme:/],
     [
       "the web address of a bucket",
@@ -78,7 +83,12 @@ describe("paths", () => {
     ],
     ["an unknown scheme", () => storage.text("ftp://bucket/key"), /no driver .* scheme "ftp"/, /registered: s3/],
     ["a relative path", () => storage.text("data/key"), /no scheme in "data\/key"/, /file:\/\/\/path/],
-    ["an absolute path without a scheme", () => storage.text("/data/key"), /no scheme in "\/data\/key"/, /file:\/\/\/path/],
+    [
+      "an absolute path without a scheme",
+      () => storage.text("/data/key"),
+      /no scheme in "\/data\/key"/,
+      /file:\/\/\/path/,
+    ],
     ["a path of Windows", () => storage.text("C:\\data\\key"), /no :\/\/ after the scheme/, /file:\/\/\/path/],
     [
       "a file URL with two slashes",
@@ -186,6 +196,18 @@ describe("calls", () => {
 describe("connections", () => {
   answered([
     ["an unknown id", () => storage.stat("s3://lake@bucket/key"), /no connection "lake"/, /set AIRFLOW_CONN_LAKE/],
+    [
+      "a record without a type",
+      () => withConnection({ login: "a", password: "b" }).stat("s3://it@bucket/key"),
+      /connection "it": type is missing/,
+      /: aws, google_cloud_platform or wasb/,
+    ],
+    [
+      "a misspelled kind of server",
+      () => withConnection({ type: "aws", extra: { provider: "mino" } }).stat("s3://it@bucket/key"),
+      /provider must be one of aws, minio/,
+      /; did you mean minio\?/,
+    ],
     ["a variable of broken JSON", () => withVariable('{"conn_type": "aws"'), /not valid JSON/, /AIRFLOW_CONN_IT/],
     [
       "a field that no connection has",

@@ -36,12 +36,15 @@ async function weekly(failing: string): Promise<{ code: number; stdout: string; 
 
 const STEPS = ["lifecycle", "fsck", "sweep", "report"];
 
-test.each(STEPS)("a problem that %s finds is printed, the other steps run, and the script exits with 1", async (step) => {
-  const { code, stdout, steps } = await weekly(step);
-  expect({ code, steps }).toEqual({ code: 1, steps: STEPS });
-  expect(stdout).toContain(`the problem of ${step}`);
-  expect(stdout.match(/^sums of /gm)).toHaveLength(1);
-});
+test.each(STEPS)(
+  "a problem that %s finds is printed, the other steps run, and the script exits with 1",
+  async (step) => {
+    const { code, stdout, steps } = await weekly(step);
+    expect({ code, steps }).toEqual({ code: 1, steps: STEPS });
+    expect(stdout).toContain(`the problem of ${step}`);
+    expect(stdout.match(/^sums of /gm)).toHaveLength(1);
+  },
+);
 
 test("a week without a problem prints nothing, and keeps the logs", async () => {
   expect(await weekly("none")).toEqual({ code: 0, stdout: "", steps: STEPS });

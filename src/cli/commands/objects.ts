@@ -135,9 +135,11 @@ async function stat(session: Session, texts: string[], options: { customerKey?: 
   const { io, storage, signal, json } = session;
   const customerKey = await customerKeyIn(session, options.customerKey);
   for (const [index, path] of (await expandSources(session, texts)).entries()) {
-    const { key: _, path: __, ...info } = await onOneObject(session, path, "", () =>
-      storage.stat(path, { customerKey, signal }),
-    );
+    const {
+      key: _,
+      path: __,
+      ...info
+    } = await onOneObject(session, path, "", () => storage.stat(path, { customerKey, signal }));
     if (json) await session.say({ path, ...info }, "");
     else {
       if (index > 0) await put(io.stdout, "\n");

@@ -18,8 +18,16 @@ writeFileSync(join(folder, "none.json"), "{}");
 describe("usage errors with --json are JSON, with where to look", () => {
   test.each([
     [["--json", "sl"], "unknown command 'sl' (Did you mean ls?)", "stowage --help"],
-    [["--json", "ls", "--recursiv", "x"], "unknown option '--recursiv' (Did you mean --recursive?)", "stowage ls --help"],
-    [["ls", "--recursiv", "x", "--json"], "unknown option '--recursiv' (Did you mean --recursive?)", "stowage ls --help"],
+    [
+      ["--json", "ls", "--recursiv", "x"],
+      "unknown option '--recursiv' (Did you mean --recursive?)",
+      "stowage ls --help",
+    ],
+    [
+      ["ls", "--recursiv", "x", "--json"],
+      "unknown option '--recursiv' (Did you mean --recursive?)",
+      "stowage ls --help",
+    ],
     [["--json", "init", "--provider", "aws"], "Allowed choices are s3, gcs, azure", "stowage init --help"],
   ])("%j", async (args, message, help) => {
     const { code, stderr, stdout } = await run(args);
@@ -90,7 +98,9 @@ test.each([
 ])("%s of a path with nothing below it fails after its sums", async (_, args) => {
   const { code, stdout, stderr } = await run(args);
   expect({ code, stdout: stdout !== "" }).toEqual({ code: 1, stdout: true });
-  expect(stderr).toMatch(/^stowage: \w+ file:.*\/nope: NotFound \(there is nothing below this path\); look around: .*\n$/);
+  expect(stderr).toMatch(
+    /^stowage: \w+ file:.*\/nope: NotFound \(there is nothing below this path\); look around: .*\n$/,
+  );
 });
 
 test("sweep of one shard with nothing in it does not fail", async () => {

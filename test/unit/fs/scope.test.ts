@@ -75,7 +75,13 @@ test("nothing leads out of the base: no dots, no slash at the start, no path els
 
 test("a path as text is refused, below the base too; a key that begins with another word is not", async () => {
   const scope = storage.at("memory://bucket/t");
-  for (const key of ["file:///etc/hostname", "FILE:///x", "memory://bucket/t/x", "s3://other/x", "file:/etc/hostname"]) {
+  for (const key of [
+    "file:///etc/hostname",
+    "FILE:///x",
+    "memory://bucket/t/x",
+    "s3://other/x",
+    "file:/etc/hostname",
+  ]) {
     const refused = { code: "InvalidArgument", detail: expect.stringContaining("begins with the scheme of a path") };
     await expect(scope.write(key, "1"), key).rejects.toMatchObject(refused);
     await expect(scope.at("deeper").text(key), key).rejects.toMatchObject(refused);
