@@ -232,9 +232,14 @@ const notSignal = (value: unknown) => (typeof Object(value).throwIfAborted === "
 const FLAGS: ReadonlySet<string> = new Set(["recursive", "ifAbsent", "followLinks", "emptyBucket", "versions"]);
 
 function unknownOption(verb: string, name: string, names: readonly string[]): StorageError {
-  const near = nearest(name, names);
-  const hint = near ? `; did you mean ${near}?` : "";
-  return invalid(`unknown option ${JSON.stringify(name.slice(0, 100))} of ${verb}${hint} (known: ${names.join(", ")})`);
+  const shown = JSON.stringify(name.slice(0, 100));
+  return invalid(`unknown option ${shown} of ${verb}${suggestion(name, names)} (known: ${names.join(", ")})`);
+}
+
+/** Returns which of `names` was probably meant, as `; did you mean …?`; empty if none is near. */
+export function suggestion(name: string, names: readonly string[]): string {
+  const near = name && nearest(name, names);
+  return near ? `; did you mean ${near}?` : "";
 }
 
 /**

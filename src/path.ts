@@ -180,12 +180,12 @@ function fileUrlText({ href }: URL): string {
   } catch {
     // Bytes that are not UTF-8 have no text.
   }
-  throw invalid("a URL object must be a plain file: URL");
+  throw invalid("a URL must be a plain file: URL");
 }
 
 /** Returns the parts of `text`, without trailing slashes of the key. Percent-decodes and normalises nothing. */
 function parseParts(text: string): PathParts {
-  if (typeof text !== "string") throw invalid(`expected the text of a path, not ${typeof text}; ${FORM}`);
+  if (typeof text !== "string") throw invalid(`a path is text, not ${typeof text}; ${FORM}`);
   checkText("the path", text, true);
   const colon = schemeEnd(text);
   const scheme = text.slice(0, colon).toLowerCase();
@@ -197,7 +197,7 @@ function parseParts(text: string): PathParts {
   if (connectionId !== undefined) checkConnectionId(connectionId);
   const bucket = text.slice(at < start ? start : at + 1, end);
   checkBucket(scheme, bucket, connectionId);
-  if (bucket === "" && slash < 0) throw invalid(`there is no path after ${scheme}://; ${FORM}`);
+  if (bucket === "" && slash < 0) throw invalid(`no path after ${scheme}://; ${FORM}`);
   return { scheme, connectionId, bucket, key: keyFrom(text, end + 1) };
 }
 
@@ -207,7 +207,7 @@ function checkParts({ scheme, connectionId, bucket, key }: PathParts): void {
   checkString("bucket", bucket);
   checkString("key", key);
   if (schemeEnd(`${scheme}:`) !== scheme.length || scheme !== scheme.toLowerCase()) {
-    throw invalid("a scheme is a lower-case letter and then lower-case letters, digits, + - .");
+    throw invalid("a scheme is [a-z][a-z0-9+.-]*");
   }
   if (connectionId !== undefined) {
     checkString("connectionId", connectionId);
@@ -246,26 +246,28 @@ function keyFrom(text: string, start: number): string {
 /** Returns the index of the colon after a well-formed scheme. */
 function schemeEnd(text: string): number {
   const found = /^[a-z][a-z\d+.-]*:/i.exec(text);
-  if (!found) throw invalid(`there is no scheme; ${FORM}`);
-  return found[0].length - 1;
+  if (found) return found[0].length - 1;
+  // What is before an @ may hold a password.
+  const shown = text.slice(text.lastIndexOf("@") + 1).slice(0, 99);
+  throw invalid(`no scheme in ${JSON.stringify(shown)}; ${FORM}`);
 }
 
 /** Accepts `file:/path` as the short form of `file:///path`, the only one. */
 function shortFile(text: string, scheme: string, colon: number): number {
   if (providerOf(scheme) === "file" && text.charCodeAt(colon + 1) === SLASH) return colon + 1;
-  throw invalid(`there is no :// after the scheme; ${FORM}`);
+  throw invalid(`no :// after the scheme; ${FORM}`);
 }
 
 /** Never repeats a refused value: the part before an `@` may be a password. */
 function checkConnectionId(id: string): void {
-  if (id === "") throw invalid("a connection id is not empty; leave it out for the default credentials");
+  if (id === "") throw invalid("connectionId is empty; leave it out");
   if (id.includes(":")) throw credentials();
   if (/[/?#]/.test(id)) throw invalid("a connection id has no / ? or #");
   checkText("the connection id", id, true);
 }
 
 function credentials(): StorageError {
-  return invalid("what stands before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");
+  return invalid("before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");
 }
 
 const NOT_IN_BUCKET = ["/", "?", "#", "@", ":", "[", "]"];
@@ -274,13 +276,13 @@ function checkBucket(scheme: string, bucket: string, before: string | undefined)
   const provider = providerOf(scheme);
   if (provider === "file") {
     if (bucket === "") return;
-    throw invalid(`a ${scheme} path has no host; the form is ${scheme}:///path`);
+    throw invalid(`a ${scheme} path has no host: ${scheme}:///path`);
   }
   if (bucket === "") throw invalid(`the bucket is missing; ${FORM}`);
   for (const mark of NOT_IN_BUCKET) if (bucket.includes(mark)) throw invalid(`a bucket has no ${mark}; ${FORM}`);
   if (provider === "azure" && isAccount(bucket)) {
     const form = `abfs://connection@${before ?? "container"}/key`;
-    throw invalid(`the form is ${form}; the name of the account belongs to the connection`);
+    throw invalid(`the form is ${form}; the account belongs to the connection`);
   }
 }
 

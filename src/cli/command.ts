@@ -17,15 +17,16 @@ export type ExitCode = 0 | 1 | 2;
 export interface ReportOptions {
   debug?: boolean | undefined;
   json?: boolean | undefined;
+  connections?: string | undefined;
 }
 
 /** Reports a failure on stderr. Reports nothing if the reader of stdout has closed it, as `head` does. */
-export function report(io: Io, error: unknown, { debug, json }: ReportOptions): ExitCode {
+export function report(io: Io, error: unknown, { debug, json, connections }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
   if (isClosedPipe(error)) return 0;
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
-  const next = isStorageError(error) && !isBatchError(error) ? advice(error) : undefined;
+  const next = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
   if (signal.aborted) stderr.stream.write("stowage: interrupted; incomplete objects were discarded\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
   else if (isBatchError(error)) stderr.stream.write(formatFailures(stderr, error));
@@ -38,7 +39,8 @@ export function report(io: Io, error: unknown, { debug, json }: ReportOptions): 
 function formatFailures(out: Output, { op, path, failures, failureCount, completed }: BatchError): string {
   const mark = styled(out, "red", "stowage:");
   const lines = failures.map(({ path, error }) => {
-    const words = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);
+    const said = isStorageError(error) ? `${error.code}${error.detail ? ` (${error.detail})` : ""}` : String(error);
+    const words = inOptions(said);
     return `${mark} ${printable(`${path}: ${words.replace(/\s*\n\s*/g, " ")}`)}\n`;
   });
   if (failureCount > failures.length) lines.push(`${mark} and ${failureCount - failures.length} more\n`);
@@ -53,42 +55,69 @@ function isClosedPipe(error: unknown): boolean {
 function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   // The command's own refusals concern no path.
-  if (isStorageError(error) && error.op === "") return printable(error.detail);
-  return printable(message.replace(/\s*\n\s*/g, " "));
+  if (isStorageError(error) && error.op === "") return printable(inOptions(error.detail));
+  return printable(inOptions(message.replace(/\s*\n\s*/g, " ")));
 }
 
 function asJson(error: unknown): object {
-  return isStorageError(error) ? error.toJSON() : { message: oneLine(error) };
+  if (!isStorageError(error)) return { message: oneLine(error) };
+  const shown = error.toJSON();
+  return { ...shown, message: inOptions(error.message) };
+}
+
+/** What messages of the library call the options of a program, and what the command has instead. */
+const OPTIONS: readonly (readonly [RegExp, string])[] = [
+  [/\bdelete and followLinks exclude\b/, "--delete and --follow-links exclude"],
+  [/\bdelete and trash of sweep\b/, "--delete and --trash"],
+  [/\bgraceMs of sweep\b/, "--grace"],
+  [/; set force to allow this/, "; --force allows this"],
+  [
+    /: graceMs must be known: say what refreshAfter their writers have/,
+    ": give the refreshAfter of their writers as --refresh-after",
+  ],
+  [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
+  [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
+  [/ or pass it in `connections`/, ""],
+];
+
+function inOptions(text: string): string {
+  return OPTIONS.reduce((said, [words, options]) => said.replace(words, options), text);
+}
+
+/** Returns how a command that is printed as the next one begins: it needs the same connections. */
+export function programOf(connections: string | undefined): string {
+  return connections === undefined ? "stowage" : `stowage --connections ${quoted(connections)}`;
 }
 
 /** Where `init` writes a connection if neither `--connections` nor the environment names a file. */
 export const CONNECTIONS_FILE = "stowage-connections.json";
 
-/** Returns advice on the next step, as far as the code allows. */
-export function advice(error: StorageError): string | undefined {
+/** Returns advice on the next step, as far as the code allows. `program` is what a command begins with. */
+function advice(error: StorageError, program: string): string | undefined {
   const { code, op, path, detail } = error;
-  if (/^(?:list|create|delete)Buckets?$/.test(op)) return adviceOnBuckets(error);
+  if (/^(?:list|create|delete)Buckets?$/.test(op)) return adviceOnBuckets(error, program);
   switch (code) {
     case "Unauthenticated":
     case "PermissionDenied":
     case "Unavailable":
     case "Timeout":
     case "Throttled":
-      return path ? `find out more: stowage doctor ${quoted(bucketOf(path))}` : "try again later";
+      return path ? `find out more: ${program} doctor ${quoted(bucketOf(path))}` : "try again later";
     case "NotFound":
-      if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path);
-      return path ? `look around: stowage ls ${quoted(parentOf(path))}` : undefined;
+      if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path, program);
+      if (detail.startsWith(ONLY_BELOW)) return `look around: ${program} ls ${quoted(path)}`;
+      return path ? `look around: ${program} ls ${quoted(parentOf(path))}` : undefined;
     case "AlreadyExists":
       return "leave out --if-absent to replace it";
     case "CommitUnknown":
-      return path ? `see whether it is there: stowage stat ${quoted(path)}` : undefined;
+      return path ? `see whether it is there: ${program} stat ${quoted(path)}` : undefined;
     case "InvalidArgument":
       return detail.startsWith("no connection ")
         ? "or name the file that has it, such as the one that `stowage init` wrote: --connections FILE"
         : undefined;
     case "Unsupported":
       return path && NOT_PROMISED.test(detail)
-        ? `say what the server is in the field provider of the connection: stowage doctor ${quoted(bucketOf(path))} names the one that fits`
+        ? `say what the server is in the field provider of the connection: ${program} doctor ${quoted(bucketOf(path))} names the one that fits`
         : undefined;
     default:
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
@@ -96,20 +125,24 @@ export function advice(error: StorageError): string | undefined {
 }
 
 /** What the profile of an S3 server does not promise. */
-const NOT_PROMISED = /\bprovider does not enforce\b/;
+const NOT_PROMISED = /\bthis (?:S3 profile|provider) does not enforce\b/;
 
 /** How S3, GCS and Azure say that the bucket itself is missing. */
 const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exist\b/;
 
-function adviceOnMissingBucket(path: string): string {
+/** How the command says that a name is a directory of objects: `detail` of NotFound. */
+export const ONLY_BELOW = "there is no object, only something below it";
+
+function adviceOnMissingBucket(path: string, program: string): string {
   const bucket = bucketOf(path).replace(/\/$/, "");
-  return `look around: stowage ls ${quoted(accountOf(path))}; or create it: stowage mb ${quoted(bucket)}`;
+  return `look around: ${program} ls ${quoted(accountOf(path))}; or create it: ${program} mb ${quoted(bucket)}`;
 }
 
-function adviceOnBuckets({ code, path }: StorageError): string | undefined {
-  if (code === "NotFound") return `look around: stowage ls ${quoted(accountOf(path))}`;
-  if (code === "PreconditionFailed") return `see what is in it: stowage ls -r --versions ${quoted(path)}`;
-  return undefined;
+function adviceOnBuckets({ code, path }: StorageError, program: string): string | undefined {
+  if (code === "NotFound") return `look around: ${program} ls ${quoted(accountOf(path))}`;
+  if (code !== "PreconditionFailed") return undefined;
+  const empty = `${program} rm -r --empty-bucket ${quoted(path)}`;
+  return `see what is in it: ${program} ls -r --versions ${quoted(path)}; or empty it: ${empty}`;
 }
 
 function accountOf(path: string): string {
@@ -130,7 +163,7 @@ function parentOf(path: string): string {
 }
 
 /** Quotes text for a shell. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", "'\\''")}'`;
 }
 
@@ -155,9 +188,12 @@ export interface Description {
 export class Cli {
   readonly io: Io;
   exitCode: ExitCode = 0;
+  readonly #json: boolean;
 
-  constructor(io: Io) {
+  /** `json`: whether errors of the command line itself are printed as JSON. */
+  constructor(io: Io, json = false) {
     this.io = io;
+    this.#json = json;
   }
 
   /** Adds a new command below `parent`. */
@@ -166,7 +202,7 @@ export class Cli {
       .command(name)
       .summary(summary)
       .description(details ? `${summary}\n\n${details}` : summary);
-    command.configureOutput({ outputError: (text, write) => write(this.#usageError(command, text)) });
+    command.configureOutput({ outputError: (text, write) => write(this.usageError(command, text)) });
     command.addHelpText("after", () => this.#examples(examples));
     return command;
   }
@@ -191,14 +227,16 @@ export class Cli {
     return `\n${styled(stdout, "bold", "Examples:")}\n${lines.join("\n")}`;
   }
 
-  /** Returns Commander's message on one line, in the style of our other errors. */
-  #usageError(command: Command, text: string): string {
+  /** Returns Commander's message on one line, or as JSON, in the style of our other errors. */
+  usageError(command: Command, text: string): string {
     const said = text
       .replace(/^error: /, "")
       .trim()
       .replace(/\s*\n\s*/g, " ")
       .replace(/\.$/, "");
-    return `${styled(this.io.stderr, "red", "stowage:")} ${said}; see: ${nameOf(command)} --help\n`;
+    const next = `see: ${nameOf(command)} --help`;
+    if (this.#json) return `${JSON.stringify({ error: { ...invalid(said).toJSON(), next } })}\n`;
+    return `${styled(this.io.stderr, "red", "stowage:")} ${said}; ${next}\n`;
   }
 }
 
@@ -243,12 +281,15 @@ export class Session {
   /** The environment, including the secrets file from `--connections`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly storage: Storage;
+  /** What the commands begin with that are printed as the next ones. */
+  readonly program: string;
   /** The exit code of a command that succeeded but has bad news. */
   exitCode: ExitCode = 0;
 
   constructor(io: Io, { json = false, connections }: CommonOptions) {
     this.io = io;
     this.json = json;
+    this.program = programOf(connections);
     this.env =
       connections === undefined ? io.env : { ...io.env, STOWAGE_CONNECTIONS_FILE: resolve(io.cwd, connections) };
     this.storage = openStorage({ env: this.env });

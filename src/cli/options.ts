@@ -69,6 +69,13 @@ export function seconds(text: string): number {
   return Number(count) * UNITS[unit]!;
 }
 
+/** Formats a time as it is typed: `3 days`, `24 hours`, `90 seconds`. */
+export function timeSpan(time: number): string {
+  if (time > UNITS.d! && time % UNITS.d! === 0) return pluralize(time / UNITS.d!, "day");
+  if (time > 0 && time % UNITS.h! === 0) return pluralize(time / UNITS.h!, "hour");
+  return time > 0 && time % UNITS.m! === 0 ? pluralize(time / UNITS.m!, "minute") : pluralize(time, "second");
+}
+
 /** Parses `week=7`, and adds it to the classes before it. */
 export function classDays(text: string, before: Record<string, number> = {}): Record<string, number> {
   const [, name, days] = /^([^=]+)=(\d{1,5})$/.exec(text) ?? [];

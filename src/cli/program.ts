@@ -1,10 +1,9 @@
 /** The tree of commands. */
 import { readFile } from "node:fs/promises";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import type { CommonOptions } from "./command.js";
 import { Cli, type ExitCode, report } from "./command.js";
 import type { Io } from "./format.js";
-import { styled } from "./format.js";
 
 /** Maximum width of help text, in characters: longer lines are hard to read. */
 const WIDEST_HELP = 100;
@@ -41,8 +40,8 @@ async function addCommands(cli: Cli, program: Command, args: readonly string[]):
 
 /** Runs one command line, `args` without `node` and the file, and returns its exit code. Never rejects. */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
-  const cli = new Cli(io);
-  const program = programOf(cli, await version());
+  const cli = new Cli(io, wantsJson(args));
+  const program = commandTree(cli, await version());
   await addCommands(cli, program, args);
   try {
     await program.parseAsync(args, { from: "user" });
@@ -54,7 +53,7 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function programOf(cli: Cli, number: string): Command {
+function commandTree(cli: Cli, number: string): Command {
   const program = new Command("stowage");
   program
     .description("Object storage by URL: s3:// gs:// abfs:// file://, and Airflow's XComs on it.")
@@ -67,28 +66,33 @@ function programOf(cli: Cli, number: string): Command {
     .addHelpText("after", AFTER)
     .showSuggestionAfterError()
     .exitOverride();
-  present(program, cli.io);
+  present(program, cli);
   return program;
 }
 
-function present(program: Command, { stdout, stderr }: Io): void {
+/** Also of a command line that cannot be parsed. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return args.slice(0, end < 0 ? undefined : end).includes("--json");
+}
+
+function present(program: Command, cli: Cli): void {
+  const { stdout, stderr } = cli.io;
   const width = ({ columns }: Io["stdout"]) => Math.min(columns ?? 80, WIDEST_HELP);
   program.configureOutput({
     writeOut: (text) => void stdout.stream.write(text),
     writeErr: (text) => void stderr.stream.write(text),
-    outputError: (text, write) =>
-      write(
-        `${styled(stderr, "red", "stowage:")} ${text
-          .replace(/^error: /, "")
-          .trim()
-          .replace(/\s*\n\s*/g, " ")}; see: stowage --help\n`,
-      ),
+    outputError: (text, write) => write(cli.usageError(program, text)),
     getOutHelpWidth: () => width(stdout),
     getErrHelpWidth: () => width(stderr),
     getOutHasColors: () => stdout.color,
     getErrHasColors: () => stderr.color,
   });
-  program.configureHelp({ showGlobalOptions: true, styleTitle: (title) => `\u001b[1m${title}\u001b[0m` });
+  // `cp` and `mv` have one argument of several paths, since none can follow a list; the last one is the target.
+  const subcommandTerm = (command: Command) =>
+    new Help().subcommandTerm(command).replace("<paths...>", "<from...> <to>");
+  const styleTitle = (title: string) => `\u001b[1m${title}\u001b[0m`;
+  program.configureHelp({ showGlobalOptions: true, subcommandTerm, styleTitle });
 }
 
 const AFTER = `

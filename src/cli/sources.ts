@@ -1,8 +1,8 @@
 /** Paths on the command line: wildcards stand for what they match. */
 import { lstat } from "node:fs/promises";
-import { failure } from "../errors.js";
+import { failure, isStorageError } from "../errors.js";
 import type { StoragePath } from "../path.js";
-import type { Session } from "./command.js";
+import { ONLY_BELOW, type Session } from "./command.js";
 import { printable, put } from "./format.js";
 
 /**
@@ -23,8 +23,27 @@ async function isThere({ storage, signal }: Session, path: StoragePath): Promise
     );
   }
   if (path.key === "" || (await storage.exists(path, { signal }))) return true;
+  return hasBelow({ storage, signal }, path);
+}
+
+async function hasBelow({ storage, signal }: Pick<Session, "storage" | "signal">, path: StoragePath): Promise<boolean> {
   for await (const _ of storage.list(path, { limit: 1, signal })) return true;
   return false;
+}
+
+/**
+ * Runs `work` on one object. If there is none, but something below its name, NotFound says so, and `fix` what to do: a
+ * store without directories cannot.
+ */
+export async function onOneObject<T>(session: Session, path: StoragePath, fix: string, work: () => Promise<T>) {
+  try {
+    return await work();
+  } catch (error) {
+    // Of files, the message tells a directory already.
+    const isMissing = isStorageError(error, "NotFound") && error.path === String(path) && path.bucket !== "";
+    if (!isMissing || !(await hasBelow(session, path).catch(() => false))) throw error;
+    throw failure("NotFound", `${ONLY_BELOW}${fix}`).at(error.op, error.path);
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { failure, invalid } from "../errors.js";
+import { failure, invalid, suggestion } from "../errors.js";
 import type { ByteStream } from "../streams.js";
 
 /** fsspec's names of the codecs. */
@@ -63,7 +63,10 @@ export function codecsOf(list: readonly Codec[]): Codecs {
   const names = list.map(({ name }) => name);
   const get = (name: string) => {
     const codec = byName.get(name);
-    if (!codec) throw invalid(`unknown codec ${JSON.stringify(name)} (expected one of ${names.join(", ") || "none"})`);
+    if (!codec) {
+      const near = suggestion(String(name), names);
+      throw invalid(`unknown codec ${JSON.stringify(name)}${near} (expected one of ${names.join(", ") || "none"})`);
+    }
     return codec;
   };
   return {

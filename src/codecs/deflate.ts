@@ -103,10 +103,13 @@ async function* content(source: CompressedSource): ByteStream {
 
 async function header(source: CompressedSource): Promise<void> {
   const start = source.offset;
+  // Before the length: what is shorter than a header may be no gzip at all.
+  await source.has(HEADER.length);
+  const [first, second = 0x8b] = source.buffered;
+  if (first !== 0x1f || second !== 0x8b) throw source.corrupt("no gzip header", start);
   const fixed = await source.take(HEADER.length);
   let crc = crc32(fixed);
   const flags = fixed[3]!;
-  if (fixed[0] !== 0x1f || fixed[1] !== 0x8b) throw source.corrupt("no gzip header", start);
   if (fixed[2] !== 8 || flags & RESERVED) throw source.corrupt("an unknown method or flag", start + 2);
   if (flags & HAS_EXTRA) crc = await extra(source, crc);
   if (flags & HAS_NAME) crc = await text(source, crc);

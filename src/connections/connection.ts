@@ -155,6 +155,7 @@ export function suggestField(name: string, type = "conn_type"): string {
 function checkFields(where: string, input: Connection | ConnectionInput): void {
   const { password, port, extra } = input;
   const wrong = (name: string, kind: string) => invalid(`${where}: ${name} must be ${kind}`);
+  if (input.type === undefined) throw invalid(`${where}: type is missing: aws, google_cloud_platform or wasb`);
   if (typeof input.type !== "string") throw wrong("type", "text");
   for (const name of TEXTS) {
     if (input[name] !== undefined && typeof input[name] !== "string") throw wrong(name, "text");

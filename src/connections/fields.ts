@@ -1,6 +1,6 @@
 /** Reads a connection's `extra` field by field, so that no field is silently ignored. */
 import { isInstance } from "../brand.js";
-import { type ErrorCode, failure, invalid, type StorageError } from "../errors.js";
+import { type ErrorCode, failure, invalid, type StorageError, suggestion } from "../errors.js";
 import { parsePythonJson } from "./airflow-format.js";
 import { type Connection, type Extra, reveal, Secret } from "./connection.js";
 import { displayId } from "./sources.js";
@@ -94,7 +94,7 @@ export class FieldReader {
     const text = this.text(name);
     const found = values.find((value) => value === text?.toLowerCase());
     if (text === undefined || found !== undefined) return found;
-    throw this.wrong(name, `must be one of ${values.join(", ")}`);
+    throw this.wrong(name, `must be one of ${values.join(", ")}${suggestion(text, values)}`);
   }
 
   /** Returns a list of texts: a JSON list, or text with commas. */

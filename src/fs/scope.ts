@@ -20,10 +20,22 @@ export class Scope extends SharedDrivers {
   }
 
   override path(path: PathLike): StoragePath {
-    if (typeof path === "string") return this.#base.join(relative(path));
+    if (typeof path === "string") return this.#base.join(relative(this.#notAbsolute(path)));
     const parsed = isInstance<StoragePath>(path, "StoragePath") ? path : super.path(path);
     relative(parsed.relativeTo(this.#base));
     return parsed;
+  }
+
+  /** A path as text would become a key below the base, not the object that it names. Other schemes are names. */
+  #notAbsolute(key: string): string {
+    const scheme = /^[a-z][a-z\d+.-]*(?=:\/)/i.exec(key)?.[0].toLowerCase();
+    if (scheme === undefined) return key;
+    try {
+      this.opener(scheme);
+    } catch {
+      return key;
+    }
+    throw invalid(`the key ${JSON.stringify(key)} is not relative: it begins with the scheme of a path`);
   }
 }
 

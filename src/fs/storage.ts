@@ -425,8 +425,8 @@ export class Storage extends Objects<Driver> {
 
   /**
    * Returns the same verbs for keys below `base`, which they cannot leave: a key is relative text, or the path of an
-   * entry below the base. Throws InvalidArgument for one that begins with a slash or has a segment `.` or `..`. It
-   * closes with this Storage.
+   * entry below the base. Throws InvalidArgument for text that begins with a slash or a known scheme (`file:/`), or has
+   * a segment `.` or `..`. It closes with this Storage.
    *
    * @example
    * const tenant = storage.at("s3://bucket/tenants/42");

@@ -72,7 +72,7 @@ async function columnsOf(
   }
   const missing = needed.find((table) => !found.has(table));
   if (missing === undefined) return found;
-  throw failure("NotFound", `the schema ${schema} has no table ${missing}: it is no database of ${name}`);
+  throw failure("NotFound", `the schema ${schema} has no table ${missing}: it is not ${name}`);
 }
 
 interface Table {

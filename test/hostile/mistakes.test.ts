@@ -62,7 +62,12 @@ test("there are at least sixty of them here", async () => {
 
 describe("paths", () => {
   answered([
-    ["a scheme without its colon", () => storage.text("s3//bucket/key"), /there is no scheme/, /reads scheme:/],
+    [
+      "a scheme without its colon",
+      () => storage.text("s3//bucket/key"),
+      /no scheme in "s3\/\/bucket\/key"/,
+      /reads scheme:/,
+    ],
     ["a scheme with one slash", () => storage.text("s3:/bucket/key"), /no :\/\/ after the scheme/, /reads scheme:/],
     [
       "the web address of a bucket",
@@ -77,8 +82,13 @@ describe("paths", () => {
       /registered: s3/,
     ],
     ["an unknown scheme", () => storage.text("ftp://bucket/key"), /no driver .* scheme "ftp"/, /registered: s3/],
-    ["a relative path", () => storage.text("data/key"), /there is no scheme/, /file:\/\/\/path/],
-    ["an absolute path without a scheme", () => storage.text("/data/key"), /there is no scheme/, /file:\/\/\/path/],
+    ["a relative path", () => storage.text("data/key"), /no scheme in "data\/key"/, /file:\/\/\/path/],
+    [
+      "an absolute path without a scheme",
+      () => storage.text("/data/key"),
+      /no scheme in "\/data\/key"/,
+      /file:\/\/\/path/,
+    ],
     ["a path of Windows", () => storage.text("C:\\data\\key"), /no :\/\/ after the scheme/, /file:\/\/\/path/],
     [
       "a file URL with two slashes",
@@ -88,7 +98,7 @@ describe("paths", () => {
     ],
     ["no bucket", () => storage.text("s3:///key"), /the bucket is missing/, /bucket\/key/],
     ["an empty key", () => storage.write("memory://bucket", "text"), /a bucket is not an object/, /the key is empty/],
-    ["an empty path", () => storage.text(""), /there is no scheme/, /reads scheme:/],
+    ["an empty path", () => storage.text(""), /no scheme in ""/, /reads scheme:/],
     ["undefined in place of a path", () => storage.text(wrong(undefined)), /not undefined/, /a path reads/],
     [
       "a connection's password in a path",
@@ -186,6 +196,18 @@ describe("calls", () => {
 describe("connections", () => {
   answered([
     ["an unknown id", () => storage.stat("s3://lake@bucket/key"), /no connection "lake"/, /set AIRFLOW_CONN_LAKE/],
+    [
+      "a record without a type",
+      () => withConnection({ login: "a", password: "b" }).stat("s3://it@bucket/key"),
+      /connection "it": type is missing/,
+      /: aws, google_cloud_platform or wasb/,
+    ],
+    [
+      "a misspelled kind of server",
+      () => withConnection({ type: "aws", extra: { provider: "mino" } }).stat("s3://it@bucket/key"),
+      /provider must be one of aws, minio/,
+      /; did you mean minio\?/,
+    ],
     ["a variable of broken JSON", () => withVariable('{"conn_type": "aws"'), /not valid JSON/, /AIRFLOW_CONN_IT/],
     [
       "a field that no connection has",
@@ -363,7 +385,7 @@ await describeOn("minio", "on S3", (server) => {
     [
       "a condition on a server of an unknown kind",
       () => command(["cp", "--if-absent", "-", `s3://it@${bucket().name}/new`], having({}, { provider: "generic" })),
-      /does not enforce conditions on writes/,
+      /this S3 profile does not enforce conditions on writes; name the server as provider/,
       /the field provider of the connection: stowage doctor s3:/,
     ],
     ["an unknown access key", () => ls(having({ login: "unknown" })), /InvalidAccessKeyId/, /stowage doctor s3:/],

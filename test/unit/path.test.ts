@@ -181,8 +181,8 @@ describe("of", () => {
   });
 
   it.each([
-    [{ scheme: "S3", bucket: "b", key: "k" }, "lower-case"],
-    [{ scheme: "s3:", bucket: "b", key: "k" }, "lower-case"],
+    [{ scheme: "S3", bucket: "b", key: "k" }, "[a-z]"],
+    [{ scheme: "s3:", bucket: "b", key: "k" }, "[a-z]"],
     [{ scheme: "", bucket: "b", key: "k" }, "no scheme"],
     [{ scheme: "s3", bucket: "", key: "k" }, "bucket is missing"],
     [{ scheme: "s3", bucket: "b/c", key: "k" }, "a bucket has no /"],
@@ -192,7 +192,7 @@ describe("of", () => {
     [{ scheme: "s3", bucket: "b", key: "a\0" }, "NUL"],
     [{ scheme: "s3", bucket: "b", key: "a\udc00" }, "a lone surrogate"],
     [{ scheme: "s3", bucket: "b", key: 1 as unknown as string }, "key is number"],
-    [{ scheme: "s3", bucket: "b", key: "k", connectionId: "" }, "not empty"],
+    [{ scheme: "s3", bucket: "b", key: "k", connectionId: "" }, "is empty"],
     [{ scheme: "s3", bucket: "b", key: "k", connectionId: "a/b" }, "no / ? or #"],
     [{ scheme: "s3", bucket: "b", key: "k", connectionId: "a\tb" }, "TAB, CR or LF"],
     [{ scheme: "s3", bucket: "b", key: "k", connectionId: null as unknown as string }, "connectionId is object"],

@@ -66,9 +66,11 @@ async function remove(session: Session, text: string): Promise<void> {
 }
 
 function bucketIn(session: Session, text: string): { account: string; bucket: string; path: string } {
+  if (!text.includes("://")) throw invalid(`${JSON.stringify(text)} names no bucket; expected s3://connection@bucket`);
   const path = session.path(text);
   const { scheme, connectionId, bucket, key } = path;
-  if (key !== "") throw invalid(`${printable(String(path))} is a key in a bucket, and no bucket`);
+  if (key !== "")
+    throw invalid(`${printable(String(path))} names an object, not a bucket; expected s3://connection@bucket`);
   const account = connectionId === undefined ? `${scheme}://` : `${scheme}://${connectionId}@`;
   return { account, bucket, path: String(path) };
 }

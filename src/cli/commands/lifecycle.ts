@@ -9,8 +9,8 @@ import {
   tooShort,
 } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
-import { duration, printable, put } from "../format.js";
-import { classDays, parseCount, seconds } from "../options.js";
+import { printable, put } from "../format.js";
+import { classDays, parseCount, seconds, timeSpan } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
 import { pathOrBase } from "../xcom/values.js";
 
@@ -113,12 +113,12 @@ async function check(session: Session, text: string | undefined, options: CheckO
   const standing = policy === undefined ? [] : tooShort(await readPolicy(session, policy), path, longestRun);
   const found = [...planned, ...standing];
   for (const rule of found) await session.say({ warning: "too short", ...rule, longestRun }, warning(rule, longestRun));
-  if (found.length === 0) await session.say({ ok: true, longestRun }, `nothing expires within ${duration(longestRun)}`);
+  if (found.length === 0) await session.say({ ok: true, longestRun }, `nothing expires within ${timeSpan(longestRun)}`);
   session.exitCode = found.length > 0 ? 1 : 0;
 }
 
 function warning({ name, prefix, days }: Expiring, longestRun: number): string {
   const when = days === 0 ? "at a time that has nothing to do with their age" : `after ${days} days`;
   const what = `warning: ${name}: objects below ${prefix || "the whole bucket"} expire ${when}`;
-  return printable(`${what}, a run can take ${duration(longestRun)}`);
+  return printable(`${what}, a run can take ${timeSpan(longestRun)}`);
 }

@@ -58,7 +58,8 @@ async function run(session: Session, fromText: string, toText: string, options: 
       const onMigrated = json || list ? tell : undefined;
       return migrate({ storage, from, to, sources, compression, dryRun, concurrency, onMigrated, onProgress, signal });
     });
-    await summed(session, report, { from, to, dryRun });
+    const hasRows = (options.database ?? options.rest) !== undefined;
+    await summed(session, report, { from, to, dryRun, hasRows });
   } finally {
     await close();
   }
@@ -72,7 +73,7 @@ function printed({ io: { stdout }, json }: Session, moved: MigratedReference): P
 async function summed(
   session: Session,
   report: MigrateReport,
-  done: { from: StoragePath; to: StoragePath; dryRun: boolean },
+  { hasRows, ...done }: { from: StoragePath; to: StoragePath; dryRun: boolean; hasRows: boolean },
 ): Promise<void> {
   const { stdout, stderr } = session.io;
   const { failures, ...counts } = report;
@@ -81,7 +82,7 @@ async function summed(
   if (session.json) return session.say({ action: "migration", ...done, ...counts, failures: errors }, "");
   const lines = errors.map(({ path, error }) => `${path}: ${error}`);
   await putFailures(stderr, lines, report.failed);
-  const next = nextStep(report, done);
+  const next = nextStep(session, report, { ...done, hasRows });
   await put(stdout, `${sumsOf(report, done.dryRun)}\n\n${wrapped(stdout, 0, printable(next))}\n`);
 }
 
@@ -101,14 +102,18 @@ function sumsOf(report: MigrateReport, dryRun: boolean): string {
 }
 
 function nextStep(
+  { program }: Session,
   { references, changed, failed }: MigrateReport,
-  done: { from: StoragePath; dryRun: boolean },
+  done: { from: StoragePath; dryRun: boolean; hasRows: boolean },
 ): string {
   if (done.dryRun)
     return "Nothing was done. Next: writers use the new base path, readers both; then without --dry-run.";
-  if (references === 0) return `No row names ${done.from} any more. Next: stowage sweep ${done.from}`;
+  if (references === 0 && done.hasRows)
+    return `No row names ${done.from} any more. Next: ${program} sweep ${done.from}`;
+  if (references === 0) return `No line of --refs names ${done.from}.`;
   if (changed > 0) return "Next: the same command again, for the rows that were written meanwhile.";
-  return failed > 0
-    ? "Next: look at the failures, then the same command again."
-    : "Next: the same command again, until there are 0 references.";
+  if (failed > 0) return "Next: look at the failures, then the same command again.";
+  return done.hasRows
+    ? "Next: the same command again, until there are 0 references."
+    : "Only objects were copied: --refs has no rows to change. --list prints the new references.";
 }

@@ -2,13 +2,13 @@
 import { type Command, Option } from "commander";
 import { failure, invalid } from "../../errors.js";
 import type { ObjectInfo } from "../../fs/driver/index.js";
-import type { StoragePath } from "../../path.js";
+import { providerOf, type StoragePath } from "../../path.js";
 import type { Cli } from "../command.js";
-import { isLink, type Session } from "../command.js";
+import { isLink, ONLY_BELOW, quoted, type Session } from "../command.js";
 import { addCustomerKey, customerKeyIn } from "../encryption.js";
-import { bytes, duration, facts, moment, printable, put } from "../format.js";
-import { aliasFlag, seconds } from "../options.js";
-import { expandSources } from "../sources.js";
+import { bytes, facts, moment, printable, put } from "../format.js";
+import { aliasFlag, seconds, timeSpan } from "../options.js";
+import { expandSources, onOneObject } from "../sources.js";
 
 export function addObjects(cli: Cli, program: Command): void {
   addRemove(cli, program);
@@ -84,10 +84,17 @@ async function remove(session: Session, texts: string[], options: RemoveOptions)
   const paths = await expandSources(session, texts, { recursive, force });
   if (recursive && !emptyBucket && paths.some(({ key }) => key === ""))
     throw invalid("this would empty the whole bucket; pass --empty-bucket to allow it");
+  const bucket = paths.find(({ key, scheme }) => key === "" && providerOf(scheme) !== "file");
+  if (bucket && !recursive) throw invalid(wholeBucket(session, bucket));
   const there = await deletable(session, paths, recursive, force);
   if (dryRun) return wouldDelete(session, there, recursive);
   await storage.delete(there, { recursive, emptyBucket, signal });
   for (const path of there) await session.say({ action: "deleted", path }, printable(`deleted ${path}`));
+}
+
+function wholeBucket({ program }: Session, path: StoragePath): string {
+  const bucket = quoted(String(path).replace(/\/$/, ""));
+  return `${bucket} is a bucket; to empty it: ${program} rm -r --empty-bucket ${bucket}; to delete an empty one: ${program} rb ${bucket}`;
 }
 
 /**
@@ -100,7 +107,7 @@ async function deletable(session: Session, paths: readonly StoragePath[], recurs
     const what = await whatIsAt(session, path);
     if (what === "nothing" && !force) throw failure("NotFound", "there is nothing to delete").at("rm", String(path));
     if (what === "directory" && !recursive && path.key !== "")
-      throw failure("NotFound", "there is no object, only something below it; delete that with -r").at("rm", `${path}`);
+      throw failure("NotFound", `${ONLY_BELOW}; delete that with -r`).at("rm", `${path}`);
     if (what !== "nothing") found.push(path);
   }
   return found;
@@ -128,7 +135,11 @@ async function stat(session: Session, texts: string[], options: { customerKey?: 
   const { io, storage, signal, json } = session;
   const customerKey = await customerKeyIn(session, options.customerKey);
   for (const [index, path] of (await expandSources(session, texts)).entries()) {
-    const { key: _, path: __, ...info } = await storage.stat(path, { customerKey, signal });
+    const {
+      key: _,
+      path: __,
+      ...info
+    } = await onOneObject(session, path, "", () => storage.stat(path, { customerKey, signal }));
     if (json) await session.say({ path, ...info }, "");
     else {
       if (index > 0) await put(io.stdout, "\n");
@@ -172,5 +183,5 @@ async function sign(session: Session, text: string, options: SignOptions): Promi
   const { url: link, headers } = await storage.signedUrl(path, { method, contentType, expiresIn: expires });
   await session.say({ path, method, expiresIn: expires, link, headers }, link);
   const needed = Object.entries(headers).map(([name, value]) => `, with the header ${name}: ${value}`);
-  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${duration(expires)}${needed.join("")}\n`);
+  if (io.stderr.terminal) await put(io.stderr, `to ${method} within ${timeSpan(expires)}${needed.join("")}\n`);
 }

@@ -1,6 +1,6 @@
 /** `report`. */
 import type { Command } from "commander";
-import { invalid } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import { type ReportBreakdown, type ReportGroup, report, reportHtml, type StorageReport } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, grouped, printable, put, styled } from "../format.js";
@@ -70,6 +70,9 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
     );
     if (found.failed > 0) session.exitCode = 1;
     await written(session, found, out);
+    // Probably mistyped: it must not look healthy in a log.
+    if (found.total.objects + found.unknown.objects + found.failed === 0)
+      throw failure("NotFound", "there is nothing below this path").at("report", String(path));
   } finally {
     await close();
   }

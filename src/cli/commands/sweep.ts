@@ -1,6 +1,6 @@
 /** `sweep`. */
 import { type Command, InvalidArgumentError } from "commander";
-import { invalid } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
 import {
   type SweepReport,
@@ -23,7 +23,7 @@ import {
   styled,
   wrapped,
 } from "../format.js";
-import { baseOption, graceOption, namesOption, pluralize, positive, share } from "../options.js";
+import { baseOption, graceOption, namesOption, pluralize, positive, share, timeSpan } from "../options.js";
 import {
   layoutOf,
   openSources,
@@ -125,7 +125,10 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
         signal,
       }),
     );
-    await summed(session, report, { path, trash, isDelete, grace });
+    await summed(session, report, { path, trash, isDelete, grace, maxShare });
+    // A part can be empty; a path without anything is probably mistyped, and must not look healthy in a log.
+    if (report.listed + report.failed === 0 && !shard)
+      throw failure("NotFound", "there is nothing below this path").at("sweep", String(path));
   } finally {
     await close();
   }
@@ -143,6 +146,7 @@ interface Swept {
   trash: StoragePath | undefined;
   isDelete: boolean;
   grace: number;
+  maxShare: number;
 }
 
 async function summed(session: Session, report: SweepReport, swept: Swept): Promise<void> {
@@ -156,7 +160,7 @@ async function summed(session: Session, report: SweepReport, swept: Swept): Prom
     return jsonLine(io.stdout, { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors });
   }
   await table(session, report, swept);
-  const next = nextStep(report, swept, isDryRun);
+  const next = nextStep(session, report, swept, isDryRun);
   if (next) await put(io.stdout, `\n${wrapped(io.stdout, 0, printable(next))}\n`);
 }
 
@@ -167,7 +171,7 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
   const all: Row[] = [
     ["listed", report.listed],
     ["other names", report.unknown, "in no known layout, never deleted"],
-    ["young", report.young, `within the grace of ${graceText(swept.grace)}`],
+    ["young", report.young, `within the grace of ${timeSpan(swept.grace)}`],
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
     ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
@@ -195,18 +199,25 @@ function percent({ orphaned, considered }: SweepReport): string {
 const ALWAYS = ["listed", "referenced", "not referenced"];
 const BAD = ["failed", "not tried"];
 
-function graceText(grace: number): string {
-  return grace % 3600 === 0 ? pluralize(grace / 3600, "hour") : pluralize(grace, "second");
-}
-
-function nextStep(report: SweepReport, { path, trash }: Swept, isDryRun: boolean): string | undefined {
+function nextStep(session: Session, report: SweepReport, swept: Swept, isDryRun: boolean): string | undefined {
+  const { path, trash, maxShare } = swept;
   const { listed, considered, orphaned, unknown } = report;
   if (listed > 0 && unknown === listed)
     return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
   if (considered === 0 || orphaned === 0) return undefined;
+  if (isDryRun && orphaned > maxShare * considered)
+    return (
+      `Nothing was deleted. --delete and --trash refuse to take more than a share of ${maxShare}. If rows name this ` +
+      `path otherwise, name it by --as; if all of these can go: --max-share ${shareAbove(orphaned, considered)}.`
+    );
   if (isDryRun)
     return `Nothing was deleted. Next: the same command with --trash ${path}-trash, which can be undone, or with --delete.`;
-  return trash && report.moved > 0 ? `Back again: stowage sweep ${path} --trash ${trash} --undo` : undefined;
+  return trash && report.moved > 0 ? `Back again: ${session.program} sweep ${path} --trash ${trash} --undo` : undefined;
+}
+
+/** Returns the smallest share in hundredths that allows so many. */
+function shareAbove(orphaned: number, considered: number): number {
+  return Math.ceil((100 * orphaned) / considered) / 100;
 }
 
 async function undo(session: Session, path: StoragePath, trash: StoragePath | undefined, options: SweepCliOptions) {

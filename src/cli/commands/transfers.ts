@@ -18,7 +18,7 @@ import {
 } from "../encryption.js";
 import { bytes, jsonLine, printable, put } from "../format.js";
 import { aliasFlag, compressionOption, parseCount, pluralize } from "../options.js";
-import { expandSources } from "../sources.js";
+import { expandSources, onOneObject } from "../sources.js";
 
 export function addTransfers(cli: Cli, program: Command): void {
   addCat(cli, program);
@@ -116,8 +116,10 @@ async function cat(session: Session, texts: string[], options: CatOptions): Prom
   const customerKey = await customerKeyIn(session, options.customerKey);
   for (const path of await expandSources(session, texts)) {
     const body = storage.read(path, { compression, start, end, last, customerKey, signal });
-    if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
-    else for await (const chunk of body) await put(io.stdout, chunk);
+    await onOneObject(session, path, "", async () => {
+      if (session.json) await jsonLine(io.stdout, { path, ...asText(await collect(body, { max: MAX_JSON })) });
+      else for await (const chunk of body) await put(io.stdout, chunk);
+    });
   }
 }
 
@@ -236,7 +238,13 @@ interface Shared {
   clear(): void;
 }
 
-async function one(
+function one(...transfer: Parameters<typeof send>): Promise<void> {
+  const [session, source, , { recursive }, verb] = transfer;
+  if (recursive) return send(...transfer);
+  return onOneObject(session, source, `; ${verb} that with -r`, () => send(...transfer));
+}
+
+async function send(
   session: Session,
   source: StoragePath,
   target: StoragePath,

@@ -68,7 +68,7 @@ function addByReference(cli: Cli, xcom: Command): void {
     .add(xcom, {
       name: "purge",
       summary: "delete the objects that references lead to",
-      details: "Rows are not touched. What is no reference to an XCom is refused.",
+      details: "Rows are not touched. Paths that are not XCom references are refused.",
       examples: [["stowage xcom ls --refs --dag old | xargs stowage xcom purge", "all of a Dag"]],
     })
     .argument("<reference...>", "what the rows held")

@@ -87,8 +87,8 @@ const PERMISSIONS: Readonly<Record<Provider, Readonly<Record<Action, string>>>> 
 /** The URL of a path's bucket. */
 const bucketOf = (path: StoragePath): string => String(path).replace(/^(\w+:\/\/[^/]*).*$/s, "$1");
 
-/** Returns advice on an error of `action` at `path`. */
-export function mendOf(error: unknown, action: Action, path: StoragePath): string {
+/** Returns advice on an error of `action` at `path`. `program` is what a command begins with. */
+export function mendOf(error: unknown, action: Action, path: StoragePath, program: string): string {
   if (!isStorageError(error)) return "run it again with --debug, which shows where it comes from";
   const { code, detail } = error;
   switch (code) {
@@ -98,7 +98,7 @@ export function mendOf(error: unknown, action: Action, path: StoragePath): strin
       if (/^no (credentials|token) from /.test(detail)) return NO_CREDENTIALS[providerOf(path.scheme) ?? "file"];
       return "these credentials are not accepted: renew them, and see that they belong to this endpoint";
     case "NotFound":
-      return `create the bucket: stowage mb ${bucketOf(path)}; or correct its name or the region and endpoint of the connection`;
+      return `create the bucket: ${program} mb ${bucketOf(path)}; or correct its name or the region and endpoint of the connection`;
     case "Unsupported":
       return /npm (install|i) /.test(detail)
         ? "install the package that is named"

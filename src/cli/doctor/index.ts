@@ -87,7 +87,7 @@ async function lookAtBucket(session: Session, path: StoragePath): Promise<{ find
     }
     return { finding: ok("bucket", `reached and listed: ${found}`), usable: true };
   } catch (error) {
-    const finding = brokenFinding("bucket", error, signal, mendOf(error, "list", path));
+    const finding = brokenFinding("bucket", error, signal, mendOf(error, "list", path, session.program));
     // Credentials without list permission may still write, which is enough for many uses.
     return { finding, usable: isStorageError(error, "PermissionDenied") };
   }

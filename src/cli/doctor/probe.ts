@@ -74,7 +74,7 @@ export class Probe {
     try {
       return await work();
     } catch (error) {
-      return brokenFinding(check, error, this.#signal, mendOf(error, action, this.#at));
+      return brokenFinding(check, error, this.#signal, mendOf(error, action, this.#at, this.#session.program));
     }
   }
 

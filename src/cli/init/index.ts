@@ -5,7 +5,7 @@ import { extname, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
-import { type Cli, CONNECTIONS_FILE, type Session } from "../command.js";
+import { type Cli, CONNECTIONS_FILE, quoted, type Session } from "../command.js";
 import { type Prompts, promptsOn } from "./prompts.js";
 import { PROVIDERS, type Provider, type RecordOptions, recordOf } from "./records.js";
 
@@ -112,12 +112,12 @@ async function replaced(file: string, text: string): Promise<void> {
 }
 
 async function printNext(session: Session, file: string, id: string, provider: Provider): Promise<void> {
-  const option = session.io.env.STOWAGE_CONNECTIONS_FILE ? "" : `--connections ${file} `;
+  const option = session.io.env.STOWAGE_CONNECTIONS_FILE ? "" : `--connections ${quoted(file)} `;
   // Run by npx, the command is on no PATH.
   const program = session.io.env.npm_command === "exec" ? "npx stowage" : "stowage";
   const next = `${program} ${option}doctor ${SCHEMES[provider]}://${id}@BUCKET`;
   await session.say(
     { file, id, next },
-    `wrote the connection ${id} into ${file}\nprograms find it with STOWAGE_CONNECTIONS_FILE=${file}\nnext, with the name of a bucket: ${next}`,
+    `wrote the connection ${id} into ${file}\nprograms find it with STOWAGE_CONNECTIONS_FILE=${quoted(file)}\nnext, with the name of a bucket: ${next}`,
   );
 }

@@ -41,7 +41,7 @@ export function withClaims(command: Command): Command {
   return command
     .option("--langgraph [address]", "objects are LangGraph's, references in its tables; else DATABASE_URL")
     .option("--dbos [address]", "objects are those of DBOS, references in its tables; else DATABASE_URL")
-    .option("--schema <name>", "the schema of these tables, if they have another one than usual")
+    .option("--schema <name>", "the schema of these tables, if it is not the default")
     .option("--temporal [address]", "objects are Temporal's, references in ADDRESS/NAMESPACE; else TEMPORAL_ADDRESS")
     .option("--temporal-url <url>", "the url of Temporal's driver, or BUCKET=URL; else the bucket of PATH", listOf)
     .option("--claims", "objects are those of stowage/claims, references in --refs");
@@ -51,7 +51,7 @@ export function withClaims(command: Command): Command {
 export function refreshOption(command: Command): Command {
   return command.option(
     "--refresh-after <time>",
-    "the refreshAfter of all that writes these claims, in seconds",
+    "the refreshAfter of every writer of these claims, in seconds",
     seconds,
   );
 }

@@ -127,7 +127,7 @@ export function referredPlace(path: StoragePath, base: StoragePath | undefined):
   const place = placeOf(path, base);
   if (place) return place;
   const fix = `to print any object: stowage cat --compression infer ${path}`;
-  throw invalid(`this is no reference to an XCom, its path has none of Airflow's layouts; ${fix}`);
+  throw invalid(`this is not an XCom reference: its path has none of Airflow's layouts; ${fix}`);
 }
 
 /** Returns the base that an option names, else the setting if the path is below it. */

@@ -81,12 +81,13 @@ function cards({ total, unknown, dags, runs, days, failed, references, expiries 
     card("Dags", countText(dags.count), `${numberOf(runs.count, "run")}`),
   ];
   if (references) {
-    const { orphaned, missing } = references;
+    const { orphaned, young, missing } = references;
+    const untold = young.objects > 0 ? `; ${numberOf(young.objects, "object")} too young to tell` : "";
     all.push(
       card(
         "Without a row",
         bytesText(orphaned.bytes),
-        `${numberOf(orphaned.objects, "object")}, ${shareText(orphaned.bytes, total.bytes)}`,
+        `${numberOf(orphaned.objects, "object")}, ${shareText(orphaned.bytes, total.bytes)}${untold}`,
       ),
     );
     all.push(card("Missing objects", countText(missing), "that rows refer to", missing > 0));

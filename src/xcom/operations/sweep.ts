@@ -196,8 +196,8 @@ async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, und
 function checkShare({ considered, orphaned, references, elsewhere }: SweepReport, { path, maxShare }: Sweep): void {
   if (orphaned <= maxShare * considered) return;
   const found = `${orphaned} of ${considered} objects have no reference, more than the share of ${maxShare}`;
-  const fix = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise, see "as"`;
-  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${fix}, else raise maxShare`).at(
+  const fix = `${references} references name objects here, ${elsewhere} elsewhere: if rows name this path otherwise`;
+  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${fix}, see "as", else raise maxShare`).at(
     "sweep",
     String(path),
   );

@@ -89,7 +89,7 @@ async function layoutOf(query: Query): Promise<string> {
       cause = error;
     }
   }
-  throw failure("Unsupported", "this is no database of Airflow 3.0 to 3.4 that can be read", { cause });
+  throw failure("Unsupported", "this is not a database of Airflow 3.0 to 3.4 that can be read", { cause });
 }
 
 /** SQLite's driver has no SQLSTATE. */

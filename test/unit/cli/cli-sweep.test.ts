@@ -56,6 +56,15 @@ test("a dry run prints sums that fit a terminal, and the next step", async () =>
   expect(isThere(orphans[0]!)).toBe(true);
 });
 
+test("a dry run that --max-share would stop says so, and what it takes", async () => {
+  const args = ["--refs", "refs.txt", "--max-share", "0.3"];
+  const next = (await run(args)).stdout.split("\n\n").at(-1);
+  expect(next).toContain("refuse to take more than a share of 0.3.");
+  expect(next).toContain("name it by --as; if all of these can go: --max-share 0.5.");
+  expect((await run([...args, "--delete"])).stderr).toContain(", name it by --as, else raise --max-share)");
+  expect((await run([...args.slice(0, 2), "--max-share", "0.5", "--delete"])).code).toBe(0);
+});
+
 test("delete, from stdin and with a list of what went", async () => {
   const { code, stdout } = await run(["--refs", "-", "--delete", "--list"]);
   expect(code).toBe(0);

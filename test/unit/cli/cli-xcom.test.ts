@@ -65,7 +65,7 @@ describe("push and pull", () => {
   test.each([
     ["what is not JSON", ["push", ...OWNER], "{nonsense", "is not JSON"],
     ["an id that climbs out", ["push", "--dag", "..", "--run", "r", "--task", "t"], "1", "dagId"],
-    ["a reference of no layout", ["pull", "file:///some/file.json"], "", "no reference to an XCom"],
+    ["a reference of no layout", ["pull", "file:///some/file.json"], "", "not an XCom reference"],
   ])("%s is refused with 2, and nothing is stored", async (_, args, input, why) => {
     const { code, stdout, stderr } = await run(args, input);
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(why) });

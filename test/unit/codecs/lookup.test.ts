@@ -14,6 +14,21 @@ describe("looking codecs up", () => {
     }
   });
 
+  it("says which codec was probably meant", () => {
+    expect(() => codecs.get("gz")).toThrow(/unknown codec "gz"; did you mean gzip\? \(expected/);
+    for (const name of ["brotli", ""]) expect(() => codecs.get(name)).not.toThrow(/did you mean/);
+  });
+
+  it("names gzip's header for data that is none, however short, and the cut for data that is", async () => {
+    const decode = async (...data: number[]) => {
+      for await (const _ of codecs.get("gzip").decode(chunked(Buffer.from(data), 1))) expect.unreachable();
+    };
+    await expect(decode(...Buffer.from("hello"))).rejects.toThrow(/Corrupt .*no gzip header/);
+    await expect(decode(0x1f)).rejects.toThrow(/cut off/);
+    await expect(decode(0x1f, 0x8b, 8)).rejects.toThrow(/cut off/);
+    await expect(decode(0x1f, 0x8c)).rejects.toThrow(/no gzip header/);
+  });
+
   it.each([
     ["a.zip", "zip"],
     ["a.gz", "gzip"],

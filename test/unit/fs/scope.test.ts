@@ -73,6 +73,23 @@ test("nothing leads out of the base: no dots, no slash at the start, no path els
   expect(readFileSync(join(root, "secret"), "utf8")).toBe("out");
 });
 
+test("a path as text is refused, below the base too; a key that begins with another word is not", async () => {
+  const scope = storage.at("memory://bucket/t");
+  for (const key of [
+    "file:///etc/hostname",
+    "FILE:///x",
+    "memory://bucket/t/x",
+    "s3://other/x",
+    "file:/etc/hostname",
+  ]) {
+    const refused = { code: "InvalidArgument", detail: expect.stringContaining("begins with the scheme of a path") };
+    await expect(scope.write(key, "1"), key).rejects.toMatchObject(refused);
+    await expect(scope.at("deeper").text(key), key).rejects.toMatchObject(refused);
+  }
+  await scope.write("https://example.com/x", "1");
+  expect(await storage.exists("memory://bucket/t/https://example.com/x")).toBe(true);
+});
+
 test("closing a scope closes nothing; closing the storage ends its scopes", async () => {
   const whole = openStorage({ env: {} });
   const scope = whole.at("memory://bucket/x");

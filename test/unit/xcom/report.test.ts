@@ -253,7 +253,10 @@ test("a treemap fills its box without overlap, each area as large as its value",
 test("a page says when there is nothing, and what could not be listed", async () => {
   const nothing = await run();
   expect(reportHtml(nothing)).toContain("There is no object below this path");
-  expect(reportHtml({ ...(await sampleReport()), failed: 2 })).toMatch(/Not listed<\/dt><dd class="bad">2</);
+  const sample = await sampleReport();
+  const card = reportHtml({ ...sample, references: { ...sample.references!, young: { objects: 3, bytes: 9 } } });
+  expect(card).toMatch(/Without a row<\/dt><dd>[^<]*<small>[^<]*; 3 objects too young to tell</);
+  expect(reportHtml({ ...sample, failed: 2 })).toMatch(/Not listed<\/dt><dd class="bad">2</);
 });
 
 test("writes nothing and leaves no file", async () => {

@@ -49,7 +49,7 @@ const NAME = /^(?:(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]|\$root|\$web)$/;
 function checkName(name: string): void {
   if (NAME.test(name)) return;
   const rule = "3 to 63 lower-case letters, digits and single hyphens, between letters or digits";
-  throw invalid(`${JSON.stringify(name)} is no name for a container of Azure: ${rule}`);
+  throw invalid(`${JSON.stringify(name)} is not a valid Azure container name: ${rule}`);
 }
 
 function refusalOf({ code }: HttpError): BucketRefusal | undefined {

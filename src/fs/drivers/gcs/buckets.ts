@@ -52,7 +52,7 @@ function checkName(name: string): void {
   if (NAME.test(name) && !/^\d+\.\d+\.\d+\.\d+$/.test(name) && name.split(".").every((part) => part.length <= 63))
     return;
   const rule = "3 to 63 lower-case letters, digits, hyphens, underscores and dots, between letters or digits";
-  throw invalid(`${JSON.stringify(name)} is no name for a bucket of Google Cloud Storage: ${rule}`);
+  throw invalid(`${JSON.stringify(name)} is not a valid Google Cloud Storage bucket name: ${rule}`);
 }
 
 /** Only the message tells the conflicts apart. https://cloud.google.com/storage/docs/json_api/v1/status-codes#409-conflict */

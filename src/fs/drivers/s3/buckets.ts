@@ -51,7 +51,7 @@ export function bucketService({ open, region: usual, amazon }: ServiceOptions): 
       }
     },
     async delete(name, { signal }) {
-      if (!LEGACY.test(name)) throw invalid(`${JSON.stringify(name)} is no name of a bucket of S3`);
+      if (!LEGACY.test(name)) throw invalid(`${JSON.stringify(name)} is not a valid S3 bucket name`);
       const client = await open(undefined);
       try {
         await onDelete(() => client.text({ method: "DELETE", bucket: name, key: "", signal }), refusalOf);
@@ -83,7 +83,7 @@ const LEGACY = /^(?!\.{1,2}$)[A-Za-z0-9._-]{3,255}$/;
 function checkName(name: string): void {
   if (NAME.test(name) && !ADDRESS.test(name)) return;
   const rule = "3 to 63 lower-case letters, digits, dots and hyphens, between letters or digits";
-  throw invalid(`${JSON.stringify(name)} is no name for a bucket of S3: ${rule}`);
+  throw invalid(`${JSON.stringify(name)} is not a valid S3 bucket name: ${rule}`);
 }
 
 const REGION = /^[a-zA-Z0-9-]{1,64}$/;

@@ -60,7 +60,10 @@ export async function write(
 /** Throws Unsupported for conditions that the provider does not enforce; `which` says on what kind of writes. */
 function checkConditions(enforced: boolean, conditions: Conditions, which = ""): void {
   if (!enforced && isConditional(conditions))
-    throw failure("Unsupported", `this provider does not enforce conditions on writes${which}`);
+    throw failure(
+      "Unsupported",
+      `this S3 profile does not enforce conditions on writes${which}; name the server as provider`,
+    );
 }
 
 /** Returns the headers of attributes. */

@@ -30,6 +30,6 @@ test("where no credentials were found, the doctor does not advise to renew them"
   const none = failure("Unauthenticated", "no credentials from the profile: CredentialsProviderError: no");
   const refused = failure("Unauthenticated", "InvalidAccessKeyId");
   expect(none).toBeInstanceOf(StorageError);
-  expect(mendOf(none, "list", path)).toMatch(/AWS_ACCESS_KEY_ID/);
-  expect(mendOf(refused, "list", path)).toMatch(/renew/);
+  expect(mendOf(none, "list", path, "stowage")).toMatch(/AWS_ACCESS_KEY_ID/);
+  expect(mendOf(refused, "list", path, "stowage")).toMatch(/renew/);
 });
