@@ -573,7 +573,7 @@ export const bugs = [
   {
     name: "a claim reads objects outside of its path",
     file: "src/claims/claims.ts",
-    find: "return liesBelow(path, this.#base) ? path : undefined;",
+    find: "if (providerOf(path.scheme) === providerOf(scheme) && liesBelow(known, from)) return",
     replace: "return path;",
     tests: ["test/unit/claims.test.ts"],
   },
@@ -3091,7 +3091,7 @@ export const bugs = [
   {
     name: "a reader of two places loses a value whose old object is gone",
     file: "src/xcom/layers/moved.ts",
-    find: 'if (!isStorageError(error, "NotFound")) throw error;',
+    find: 'if (!isStorageError(error, "NotFound") || !this.#reads(moved, options)) throw error;',
     replace: "throw error;",
     tests: ["test/unit/xcom/migrate.test.ts"],
     only: "read every row",
