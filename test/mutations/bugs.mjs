@@ -573,8 +573,8 @@ export const bugs = [
   {
     name: "a claim reads objects outside of its path",
     file: "src/claims/claims.ts",
-    find: "if (providerOf(path.scheme) === providerOf(scheme) && liesBelow(known, from)) return",
-    replace: "return path;",
+    find: "return to.join(known.relativeTo(from));\n    }\n    return undefined;",
+    replace: "return to.join(known.relativeTo(from));\n    }\n    return path;",
     tests: ["test/unit/claims.test.ts"],
   },
   {
