@@ -3128,8 +3128,8 @@ export const bugs = [
   {
     name: "the weekly script ends at the first failed step",
     file: "docs/operations.md",
-    find: "status=0\n",
-    replace: "status=0\nset -e\n",
+    find: '"$log" 2>&1 && return',
+    replace: '"$log" 2>&1 && return || exit 1',
     tests: ["test/package/weekly.test.ts"],
   },
   {
