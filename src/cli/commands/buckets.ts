@@ -68,6 +68,7 @@ async function remove(session: Session, text: string): Promise<void> {
 function bucketIn(session: Session, text: string): { account: string; bucket: string; path: string } {
   const path = session.path(text);
   const { scheme, connectionId, bucket, key } = path;
+  if (providerOf(scheme) === "file") throw invalid("there are no buckets of files; use folders");
   if (key !== "") throw invalid(`${printable(String(path))} is a key in a bucket, and no bucket`);
   const account = connectionId === undefined ? `${scheme}://` : `${scheme}://${connectionId}@`;
   return { account, bucket, path: String(path) };

@@ -158,7 +158,8 @@ function seconds(value: number, form: Form): unknown {
 /** Returns the path as stock Airflow opens it. */
 function pathFields(path: StoragePath): Record<string, unknown> {
   const { connectionId, bucket, key } = path;
-  const known = providerOf(path.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : path;
+  const known =
+    providerOf(path.scheme) === "azure" ? StoragePath.of({ scheme: "abfs", connectionId, bucket, key }) : path;
   return { path: String(known), conn_id: connectionId ?? null, kwargs: {} };
 }
 
