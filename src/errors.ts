@@ -208,8 +208,9 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Throws InvalidArgument for options that are no object, for one that has no meaning here, and for a flag that is no
- * boolean: a misspelled condition that is ignored overwrites data. An option that is undefined counts as left out.
+ * Throws InvalidArgument for options that are no object, for one that has no meaning here, for a flag that is no
+ * boolean, and for a callback that is no function: a misspelled condition that is ignored overwrites data. An option
+ * that is undefined counts as left out.
  */
 export function checkOptions<T>(verb: string, options: T, names: OptionNames<T>): void {
   if (typeof options !== "object" || options === null) throw invalid(`the options of ${verb} must be an object`);
@@ -218,15 +219,21 @@ export function checkOptions<T>(verb: string, options: T, names: OptionNames<T>)
     if (value === undefined) continue;
     if ((names as Readonly<Record<string, unknown>>)[name] !== true)
       throw unknownOption(verb, name, Object.keys(names));
-    const kind = FLAGS.has(name) ? notFlag(value) : name === "signal" ? notSignal(value) : "";
+    const kind = missedKind(name, value);
     if (kind) throw invalid(`${name} of ${verb} must be ${kind}`);
   }
 }
 
-const notFlag = (value: unknown) => (typeof value === "boolean" ? "" : "true or false");
+/** Returns what an option must be and is not; empty for one that is. */
+function missedKind(name: string, value: unknown): string {
+  if (FLAGS.has(name)) return typeof value === "boolean" ? "" : "true or false";
+  // Signals of other realms count too.
+  if (name === "signal") return isFunction(Object(value).throwIfAborted) ? "" : "an AbortSignal";
+  // `onMissing` is a word.
+  return isFunction(value) || !/^on(?!Missing)[A-Z]/.test(name) ? "" : "a function";
+}
 
-/** Accepts signals of other realms too. */
-const notSignal = (value: unknown) => (typeof Object(value).throwIfAborted === "function" ? "" : "an AbortSignal");
+const isFunction = (value: unknown): boolean => typeof value === "function";
 
 /** Options that are on or off: the text "false", as a form or a query has it, would else turn them on. */
 const FLAGS: ReadonlySet<string> = new Set(["recursive", "ifAbsent", "followLinks", "emptyBucket", "versions"]);

@@ -8,7 +8,7 @@ import type { Storage } from "../fs/index.js";
 import { openStorage } from "../open.js";
 import { providerOf, StoragePath } from "../path.js";
 import type { OperationProgress } from "../xcom/index.js";
-import { type Io, jsonLine, type Output, printable, put, styled } from "./format.js";
+import { ClosedOutput, type Io, isClosedPipe, jsonLine, type Output, printable, put, styled } from "./format.js";
 import { PhaseProgress, Progress } from "./progress.js";
 
 /** 0 is success; 1 a failure; 2 an invalid command, refused before any work. */
@@ -20,10 +20,10 @@ export interface ReportOptions {
   connections?: string | undefined;
 }
 
-/** Reports a failure on stderr. Reports nothing if the reader of stdout has closed it, as `head` does. */
+/** Reports a failure on stderr; nothing if a command that only prints has lost its reader. */
 export function report(io: Io, error: unknown, { debug, json, connections }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
-  if (isClosedPipe(error)) return 0;
+  if (error instanceof ClosedOutput) return 0;
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
   const next = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
@@ -46,10 +46,6 @@ function formatFailures(out: Output, { op, path, failures, failureCount, complet
   if (failureCount > failures.length) lines.push(`${mark} and ${failureCount - failures.length} more\n`);
   const counts = `${failureCount} failed, ${completed} done`;
   return `${lines.join("")}${mark} ${printable(`${op} ${path}`)}: ${counts}\n`;
-}
-
-function isClosedPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPIPE";
 }
 
 function oneLine(error: unknown): string {
@@ -215,6 +211,7 @@ export class Cli {
       try {
         await work(session, ...(given.slice(0, -1) as A));
         this.exitCode = session.exitCode;
+        if (session.outputError) throw session.outputError;
       } finally {
         await session.close();
       }
@@ -276,7 +273,7 @@ export interface CommonOptions {
 }
 
 export class Session {
-  readonly io: Io;
+  io: Io;
   readonly json: boolean;
   /** The environment, including the secrets file from `--connections`. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -285,9 +282,15 @@ export class Session {
   readonly program: string;
   /** The exit code of a command that succeeded but has bad news. */
   exitCode: ExitCode = 0;
+  /** Why output is missing: a full disk, but not a closed pipe, whose reader has what it wants. */
+  outputError: Error | undefined;
 
   constructor(io: Io, { json = false, connections }: CommonOptions) {
-    this.io = io;
+    const onError = (error: Error) => {
+      if (!isClosedPipe(error)) this.outputError ??= error;
+    };
+    // What cannot be printed stops no work, and is no failure of an object; it is reported at the end.
+    this.io = { ...io, stdout: { ...io.stdout, onError }, stderr: { ...io.stderr, onError: () => {} } };
     this.json = json;
     this.program = programOf(connections);
     this.env =
@@ -297,6 +300,12 @@ export class Session {
 
   get signal(): AbortSignal {
     return this.io.signal;
+  }
+
+  /** Ends the command, with 0, once nobody reads its output. For one that does nothing but print, before it begins. */
+  endsWithReader(): void {
+    const { onError: _, ...stdout } = this.io.stdout;
+    this.io = { ...this.io, stdout };
   }
 
   /** Parses a path argument: a URL, or a file relative to the working directory. */
@@ -320,7 +329,7 @@ export class Session {
   /** Returns whether a target is a directory, into which sources go under their names. */
   async isInto(text: string): Promise<boolean> {
     const path = this.path(text);
-    return text.endsWith("/") || path.key === "" || (!text.includes("://") && (await isDirectory(path)));
+    return text.endsWith("/") || path.key === "" || (!isUrl(text) && (await isDirectory(path)));
   }
 
   /** Prints one result: `value` as JSON, or `text` for a person. */
@@ -375,6 +384,17 @@ function parsePath(text: string, folder: string): StoragePath {
   if (text === "") throw invalid("a path is empty");
   const meant = storageUrl(text);
   if (meant) throw invalid(`a path is no web address: write ${meant}`);
-  if (/^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)) return StoragePath.parse(text);
+  if (isUrl(text)) return urlPath(text);
   return StoragePath.of({ scheme: "file", bucket: "", key: resolve(folder, text).slice(1) });
+}
+
+/** Whether this is a URL and no name of a file: a scheme and a slash, or the scheme of a provider. */
+function isUrl(text: string): boolean {
+  const [, scheme, slash] = /^([A-Za-z][A-Za-z0-9+.-]*):(\/?)/.exec(text) ?? [];
+  return scheme !== undefined && (slash === "/" || providerOf(scheme.toLowerCase()) !== undefined);
+}
+
+function urlPath(text: string): StoragePath {
+  if (/^(?:[^:]*:\/\/|(?:file|local):\/)/i.test(text)) return StoragePath.parse(text);
+  throw invalid(`${printable(text)} has no :// after its scheme; a file of that name is ./${printable(text)}`);
 }

@@ -73,6 +73,8 @@ export interface Output {
   readonly color: boolean;
   /** Characters per line; undefined without a line limit, as in a file. */
   readonly columns: number | undefined;
+  /** Receives the error of a write, which else rejects. */
+  readonly onError?: (error: Error) => void;
 }
 
 export interface Io {
@@ -110,11 +112,22 @@ export async function input({ stdin, cwd }: Io, file: string): Promise<ByteStrea
   return file === "-" ? stdin : single(await readFile(resolve(cwd, file)));
 }
 
-/** Writes and waits for room; rejects on a stream error, above all a closed pipe. */
-export function put({ stream }: Output, data: string | Uint8Array): Promise<void> {
+/** Writes and waits for room. */
+export function put({ stream, onError }: Output, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    stream.write(data as string, (error) => (error ? reject(error) : resolve()));
+    stream.write(data as string, (error) => {
+      if (error && !onError) return reject(isClosedPipe(error) ? new ClosedOutput() : error);
+      if (error) onError?.(error);
+      resolve();
+    });
   });
+}
+
+/** The reader of the output has closed it, as `head` does. */
+export class ClosedOutput extends Error {}
+
+export function isClosedPipe(error: Error & { code?: string }): boolean {
+  return error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED";
 }
 
 /** Formats a count with a comma at each thousand. */

@@ -8,12 +8,15 @@ import type {
   ResponseHeaders,
   WriteResult,
 } from "./driver/driver.js";
-import type { ResolvedObject } from "./operation.js";
+import { EncryptedDrivers } from "./encryption.js";
+import { Operation } from "./operation.js";
 import {
   type CopyOptions,
   checkConditions,
   checkHeader,
   checkMetadata,
+  type PathLike,
+  SET_ATTRIBUTES,
   type SetAttributesOptions,
   STAT,
   type StatOptions,
@@ -21,6 +24,7 @@ import {
   WRITE,
   type WriteOptions,
 } from "./options.js";
+import type { DriverRegistry } from "./registry.js";
 
 export const ATTRIBUTES: OptionNames<ObjectAttributes> = {
   contentType: true,
@@ -93,6 +97,7 @@ function checked(name: AttributeName, options: ObjectAttributes): ObjectAttribut
   }
   if (name === "tags") return checkTags(options.tags!);
   const text = options[name]!;
+  if (text === "") throw invalid(`${name} is empty: leave it out, or remove it from an object with null`);
   checkHeader(name, text);
   if (/[^ -~]/.test(text)) throw invalid(`${name} has a character outside ASCII${ENCODED[name] ?? ""}`);
   return text;
@@ -169,7 +174,16 @@ export function copiedAttributes(
 /** Returns the attributes among the metadata of an object, without those of the place: its storage class. */
 export function attributesOf(info: ObjectInfo): ObjectAttributes {
   const { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, metadata, tags } = info;
-  return { contentType, cacheControl, contentDisposition, contentEncoding, contentLanguage, metadata, tags };
+  // Other programs can have stored an empty text, which no write takes.
+  return {
+    contentType: contentType || undefined,
+    cacheControl: cacheControl || undefined,
+    contentDisposition: contentDisposition || undefined,
+    contentEncoding: contentEncoding || undefined,
+    contentLanguage: contentLanguage || undefined,
+    metadata,
+    tags,
+  };
 }
 
 /** Returns the attributes of an object after `changes`, and the names of those that change. */
@@ -185,20 +199,28 @@ export function withChanges(info: ObjectInfo, changes: AttributeChanges, driver:
   return { attributes: { ...kept, ...checkAttributes(set, driver) }, changed };
 }
 
-export async function setAttributes(
-  { key, driver }: ResolvedObject,
+export function setAttributes(
+  drivers: DriverRegistry,
+  path: PathLike,
   changes: AttributeChanges,
-  { ifMatch, signal }: SetAttributesOptions,
+  options: SetAttributesOptions,
 ): Promise<WriteResult> {
-  checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
-  checkConditions(false, ifMatch);
-  const { changed } = withChanges({ key, size: 0 }, changes, driver);
-  if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
-  const tags = driver.attributes.includes("tags") && !changed.has("tags");
-  const was = await driver.stat(key, { version: undefined, tags, signal });
-  if (was.etag === undefined) throw failure("Unsupported", "the server gives the object no etag");
-  if (ifMatch !== undefined && was.etag !== ifMatch)
-    throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
-  const { attributes } = withChanges(was, changes, driver);
-  return driver.setAttributes(key, attributes, { was, changed, conditional: ifMatch !== undefined, signal });
+  const call = new Operation("setAttributes", "write", options);
+  return call.run(async () => {
+    checkOptions("setAttributes", options, SET_ATTRIBUTES);
+    const { ifMatch, customerKey, signal } = options;
+    const registry = customerKey === undefined ? drivers : new EncryptedDrivers(drivers, { customerKey });
+    const { key, driver } = await call.object(registry, path);
+    checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
+    checkConditions(false, ifMatch);
+    const { changed } = withChanges({ key, size: 0 }, changes, driver);
+    if (changed.size === 0) throw invalid("setAttributes needs at least one attribute that changes");
+    const tags = driver.attributes.includes("tags") && !changed.has("tags");
+    const was = await driver.stat(key, { version: undefined, tags, signal });
+    if (was.etag === undefined) throw failure("Unsupported", "the server gives the object no etag");
+    if (ifMatch !== undefined && was.etag !== ifMatch)
+      throw failure("PreconditionFailed", `the etag is ${was.etag}, not ${ifMatch}`);
+    const { attributes } = withChanges(was, changes, driver);
+    return driver.setAttributes(key, attributes, { was, changed, conditional: ifMatch !== undefined, signal });
+  });
 }

@@ -6,7 +6,7 @@ import { ATTRIBUTES, attributesOf, checkCopied } from "./attributes.js";
 import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinct } from "./copy-across.js";
 import type { AttributeName, Driver, DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { EncryptedDrivers, encryptedSides, haveDifferentKeys } from "./encryption.js";
-import { Operation, type ResolvedObject } from "./operation.js";
+import { markErrors, Operation, type ResolvedObject } from "./operation.js";
 import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, type TreeOptions, type TreeVerb, transferTree } from "./tree.js";
@@ -76,7 +76,9 @@ export class Copies {
     const { signal } = options;
     const call = new Operation(op, "list", { signal });
     const writing = new Operation(op, "copy", { signal });
-    const reporter = summed(options.onProgress);
+    // Each of its calls is inside the copy of one object, which takes off a mark of its own.
+    const reporter = summed(markErrors(options.onProgress));
+    const onStep = markErrors(options.onStep);
     return call.run(async () => {
       const source = await call.bucket(this.#registry, from);
       const target = await writing.run(() => writing.bucket(this.#registry, to));
@@ -89,8 +91,7 @@ export class Copies {
         return op === "move" ? () => this.#finishMove(a, copied, options) : undefined;
       };
       const drop = (marker: StoragePath, listed: ObjectState) => this.#deleteMoved(marker, listed, options);
-      const copied = ({ size }: DriverListEntry, rest: string) =>
-        options.onStep?.({ path: target.path.join(rest), size });
+      const copied = ({ size }: DriverListEntry, rest: string) => onStep?.({ path: target.path.join(rest), size });
       await transferTree({ copied, ...tree, op, call, writing, source, target, options, one, drop });
     });
   }

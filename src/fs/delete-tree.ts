@@ -1,6 +1,7 @@
+import { isInstance } from "../brand.js";
 import { invalid } from "../errors.js";
 import { Batch } from "./batch.js";
-import type { ObjectDriver, ObjectIdentifier } from "./driver/driver.js";
+import type { BatchDeleteError, ObjectDriver, ObjectIdentifier } from "./driver/driver.js";
 import type { Operation, ResolvedObject } from "./operation.js";
 import type { DeleteOptions } from "./options.js";
 import { listParallel } from "./parallel-list.js";
@@ -91,9 +92,9 @@ async function deleteIn(
     batch.done(count);
   } catch (error) {
     if (signal?.aborted) throw call.toStorageError(error);
-    const keys = targets.map(({ key }) => key);
-    const failures = call.failures(error, keys);
+    const isPartial = isInstance<BatchDeleteError>(error, "BatchDeleteError");
+    const failures = isPartial ? error.failures : targets.map(({ key }) => ({ key, error }));
     batch.done(Math.max(0, count - failures.length));
-    for (const failed of failures) batch.fail(failed);
+    for (const failed of failures) batch.fail(call.failure(failed.key, failed.error));
   }
 }

@@ -32,7 +32,7 @@ const OVER_ONE_CONNECTION: ReadStrategy = { stream: readStream, whole: readAll }
  * Single objects by URL, on every provider: stat, read, write and delete. {@link Storage} adds all other verbs.
  *
  * Every verb takes a path, its text or a `file:` URL, and rejects with a StorageError, with `signal.reason`, or with the unchanged
- * error of the caller's own body.
+ * error of the caller's own body or callback.
  */
 export class Objects<D extends ObjectDriver = ObjectDriver> implements AsyncDisposable {
   readonly #registry: DriverRegistry<D>;

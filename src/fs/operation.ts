@@ -9,9 +9,23 @@ import type { BatchDeleteError, Driver, ObjectDriver, OperationContext } from ".
 import { checkKey, type PathLike } from "./options.js";
 import type { DriverRegistry, StorageContext } from "./registry.js";
 
-/** Marks an error of the caller's own body, so that no layer wraps it. */
+/** Marks an error of the caller's own body or callback, so that no layer wraps it. */
 export class CallerError {
   constructor(readonly error: unknown) {}
+}
+
+/** Returns the callback with its errors marked: each conversion on the way to the caller takes off one mark. */
+export function markErrors<A extends unknown[]>(callback: ((...args: A) => void) | undefined) {
+  return (
+    callback &&
+    ((...args: A): void => {
+      try {
+        callback(...args);
+      } catch (error) {
+        throw new CallerError(error);
+      }
+    })
+  );
 }
 
 /** The object of a call, with its driver. */
@@ -89,12 +103,6 @@ export class Operation {
     return convertError(error, this.#context(this.#path));
   }
 
-  /** Converts a failure about `keys` of the bucket for the caller: one entry per key. */
-  failures(error: unknown, keys: readonly string[]): EntryFailure[] {
-    if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, this.#context(this.#path));
-    return keys.map((key) => this.failure(key, error));
-  }
-
   /** Converts a failure about this key of the bucket for the caller. */
   failure(key: string, error: unknown): EntryFailure {
     const path = sibling(this.#path, key);
@@ -135,20 +143,13 @@ export interface FailureContext {
 /** Converts `error` for the caller. Passes it unchanged without a driver, which could classify it. */
 function convertError(error: unknown, call: FailureContext): unknown {
   if (isStorageError(error)) return error.at(call.op, call.path);
-  // From a delete of one object; {@link Operation.failures} handles many.
-  if (isInstance<BatchDeleteError>(error, "BatchDeleteError")) return entriesOf(error, call)[0]?.error ?? error;
+  // From a delete of one object.
+  if (isInstance<BatchDeleteError>(error, "BatchDeleteError") && error.failures[0])
+    return convertError(error.failures[0].error, call);
   if (!call.driver) return error;
   const { op, path } = call;
   const code = isBug(error) ? "InvalidArgument" : call.driver.codeOf(error, call.failed);
   return new StorageError({ code, op, path, detail: reason(error), attempts: attempts(error), cause: error });
-}
-
-/** Returns a failure per key that a driver could not delete. */
-function entriesOf({ failures }: BatchDeleteError, call: FailureContext): EntryFailure[] {
-  return failures.map(({ key, error }) => {
-    const path = sibling(call.path, key);
-    return { path, error: convertError(error, { ...call, path }) };
-  });
 }
 
 /** Returns the printed path of another key in the bucket of `path`. */

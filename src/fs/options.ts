@@ -95,7 +95,7 @@ export interface ListOptions extends Abortable {
 export interface GlobOptions extends Abortable {
   /** Files only: wildcards also match behind symbolic links to directories. */
   followLinks?: boolean | undefined;
-  /** Receives the path of each link to a directory that could lead to matches and was not followed. */
+  /** Receives each link to a directory that could lead to matches and was not followed. An error in it ends the call. */
   onSkipped?: ((path: StoragePath) => void) | undefined;
 }
 
@@ -143,7 +143,7 @@ export interface ObjectWriteOptions extends Abortable, Pick<ObjectAttributes, "c
   level?: number | undefined;
   /** Exact length of `body` in bytes; the write fails if it differs. Avoids buffering large streams. */
   size?: number | undefined;
-  /** Receives the number of stored bytes that the provider has accepted so far. */
+  /** Receives the number of stored bytes that the provider has accepted so far. An error in it ends the call as it is. */
   onProgress?: ((bytes: number) => void) | undefined;
 }
 
@@ -196,7 +196,10 @@ export interface CopyOptions extends Abortable, KeyOptions {
   encryption?: ObjectEncryption | undefined;
   /** For a recursive copy of files: follows symbolic links to directories, which otherwise fail. Never for a move. */
   followLinks?: boolean | undefined;
-  /** Receives the number of bytes that have passed through this process so far, of all objects together. */
+  /**
+   * Receives the number of bytes that have passed through this process so far, of all objects together. An error in it
+   * ends the call as it is, and so does one in `onStep`; what is copied by then stays.
+   */
   onProgress?: ((bytes: number) => void) | undefined;
   /** Receives the object in the target when it is complete, of a recursive copy or move; its size if it is listed. */
   onStep?: ((step: { path: StoragePath; size: number | undefined }) => void) | undefined;
@@ -396,6 +399,12 @@ export function checkHeader(what: string, value: string): void {
   if (/[\ud800-\udfff]/u.test(value)) throw invalid(`${what} is not well-formed Unicode`);
 }
 
+/** Checks an attribute that is a text. Providers disagree about an empty one: some keep it, others ignore it. */
+export function checkAttribute(name: string, value: string): void {
+  checkHeader(name, value);
+  if (value === "") throw invalid(`${name} is empty`);
+}
+
 const METHODS: readonly string[] = ["GET", "PUT", "HEAD", "DELETE"];
 
 export function checkSign({ method = "GET", expiresIn = 3600, ...rest }: SignedUrlOptions): DriverSignOptions {
@@ -406,7 +415,7 @@ export function checkSign({ method = "GET", expiresIn = 3600, ...rest }: SignedU
     throw invalid("contentType and contentLength are those of an upload, with the method PUT");
   if (method !== "GET" && responseHeaders !== undefined)
     throw invalid("responseHeaders are those of a download, with the method GET");
-  if (contentType !== undefined) checkHeader("contentType", contentType);
+  if (contentType !== undefined) checkAttribute("contentType", contentType);
   checkCount("contentLength", contentLength, 0);
   return { method, expiresIn, contentType, contentLength, responseHeaders };
 }
@@ -417,7 +426,7 @@ export function checkPost(options: SignedPostOptions): DriverPostOptions {
   checkCount("minBytes", minBytes, 0);
   checkCount("maxBytes", maxBytes, minBytes);
   if (maxBytes === undefined) throw invalid("maxBytes is missing: a form without it takes any amount");
-  if (contentType !== undefined) checkHeader("contentType", contentType);
+  if (contentType !== undefined) checkAttribute("contentType", contentType);
   return { expiresIn, minBytes, maxBytes, contentType, prefix };
 }
 

@@ -29,7 +29,7 @@ import { globKeys } from "./glob/walk.js";
 import { type SignedPost, type SignedUrl, signedPost, signedUrl } from "./links.js";
 import { entry, type ListResult, list } from "./list.js";
 import { Objects, type ReadStrategy } from "./objects.js";
-import { Operation, onObject, type ResolvedObject } from "./operation.js";
+import { markErrors, Operation, onObject, type ResolvedObject } from "./operation.js";
 import {
   COPY,
   type CopyOptions,
@@ -47,7 +47,6 @@ import {
   type Range,
   type RangesOptions,
   type ReadOptions,
-  SET_ATTRIBUTES,
   type SetAttributesOptions,
   type SignedPostOptions,
   type SignedUrlOptions,
@@ -247,11 +246,7 @@ export class Storage extends Objects<Driver> {
    * @example await storage.setAttributes("s3://bucket/app.js", { cacheControl: "no-cache", contentLanguage: null });
    */
   setAttributes(path: PathLike, changes: AttributeChanges, options: SetAttributesOptions = {}): Promise<WriteResult> {
-    const { customerKey } = options ?? {};
-    const registry = customerKey === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { customerKey });
-    return onObject(registry, "write", path, options, SET_ATTRIBUTES, (resolved) =>
-      setAttributes(resolved, changes, options),
-    );
+    return setAttributes(this.#registry, path, changes, options);
   }
 
   /**
@@ -279,7 +274,7 @@ export class Storage extends Objects<Driver> {
       const { path, key, driver } = await call.bucket(this.#registry, pattern);
       const batch = new Batch();
       const { signal, followLinks, onSkipped } = options;
-      const skipped = onSkipped && ((item: DriverListEntry) => onSkipped(entry(path, item).path));
+      const skipped = onSkipped && markErrors((item: DriverListEntry) => onSkipped(entry(path, item).path));
       const unlisted = (name: string, error: unknown) => batch.fail(call.failure(name, error));
       const { below = "" } = this.#registry;
       // Only what the caller gave is a pattern.

@@ -5,7 +5,7 @@ import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { compileGlob } from "./glob/walk.js";
-import { Operation, type ResolvedObject } from "./operation.js";
+import { CallerError, markErrors, Operation, type ResolvedObject } from "./operation.js";
 import { type Abortable, type CopyOptions, checkCount, type PathLike } from "./options.js";
 import { listParallel } from "./parallel-list.js";
 import type { DriverRegistry } from "./registry.js";
@@ -36,7 +36,7 @@ export interface SyncOptions extends Pick<CopyOptions, "attributes" | "replace" 
   exclude?: readonly string[] | undefined;
   /** Objects compared and copied in parallel. @default 32 */
   concurrency?: number | undefined;
-  /** Receives each step when it is done; in a dry run, instead of it. */
+  /** Receives each step when it is done; in a dry run, instead of it. An error in it ends the sync as it is. */
   onStep?: ((step: SyncStep) => void) | undefined;
   /** Receives the number of bytes that have passed through this process so far. */
   onProgress?: ((bytes: number) => void) | undefined;
@@ -97,14 +97,17 @@ export async function sync(
       throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
     if (options?.delete) refuseOneBucket(registry, source.path, target.path);
     const there = await writing.run(() => listTree(target, options));
-    const run = new Sync(storage, source, target, { ...options, chosen, there });
+    const onStep = markErrors(options?.onStep);
+    const run = new Sync(storage, source, target, { ...options, onStep, chosen, there });
     const copying = { recursive: true, followLinks, attributes, replace, onProgress, signal };
-    await copyTree(copying, { parallel: options.concurrency, skip: run.skip, copied: run.copied });
+    const copy = (skip: Tree["skip"]) =>
+      copyTree(copying, { parallel: options.concurrency, skip, copied: run.copied }).catch((error: unknown) => {
+        // It is converted.
+        throw new CallerError(error);
+      });
+    await copy(run.skip);
     await run.deleteRest();
-    if (run.blocked.size > 0) {
-      const skip = async (_: DriverListEntry, rest: string) => !run.blocked.has(rest);
-      await copyTree(copying, { parallel: options.concurrency, skip, copied: run.copied });
-    }
+    if (run.blocked.size > 0) await copy(async (_, rest) => !run.blocked.has(rest));
     return run.summary;
   });
 }

@@ -4,7 +4,7 @@ import { StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
 import { sameSecond, statIfThere } from "./copy-across.js";
 import type { DriverListEntry } from "./driver/driver.js";
-import type { Operation, ResolvedObject } from "./operation.js";
+import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
 import type { CopyOptions, ObjectState } from "./options.js";
 import { listParallel } from "./parallel-list.js";
 
@@ -41,7 +41,7 @@ export interface TreeOptions {
   parallel?: number | undefined;
   /** Returns whether to leave out this entry; `rest` is its key below the tree. */
   skip?: ((item: DriverListEntry, rest: string) => Promise<boolean>) | undefined;
-  /** Receives each entry that was copied. */
+  /** Receives each entry that was copied. Errors of the caller in it are marked. */
   copied?: ((item: DriverListEntry, rest: string) => void) | undefined;
 }
 
@@ -212,7 +212,7 @@ class TreeWalk {
     items: AsyncGenerator<DriverListEntry, void, undefined>,
     work: (item: DriverListEntry, from: StoragePath) => Promise<void>,
   ): Promise<boolean> {
-    const { call, options, parallel = TREE_PARALLEL, source } = this.#tree;
+    const { call, parallel = TREE_PARALLEL, source } = this.#tree;
     try {
       await forEachConcurrent(items, { concurrency: parallel }, (item) => {
         const from = below(source.path, item.key);
@@ -220,7 +220,7 @@ class TreeWalk {
       });
       return true;
     } catch (error) {
-      if (options.signal?.aborted || this.#batch.untouched) throw error;
+      if (this.#ends(error) || this.#batch.untouched) throw error;
       // The rest of the listing is unknown; what was done is still reported.
       this.#batch.fail({ path: call.at, error: call.toStorageError(error) });
       return false;
@@ -253,12 +253,17 @@ class TreeWalk {
     }
   }
 
+  /** Whether this is no failure of an entry: an abort, or an error of the caller's own callback. */
+  #ends(error: unknown): boolean {
+    return this.#tree.options.signal?.aborted === true || error instanceof CallerError;
+  }
+
   /** Does `work` for one entry, whose failure does not stop the others. */
   async #collectFailure(from: StoragePath, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (this.#tree.options.signal?.aborted) throw error;
+      if (this.#ends(error)) throw error;
       this.#batch.fail({ path: String(from), error });
     }
   }

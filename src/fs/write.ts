@@ -11,12 +11,12 @@ import {
   whole,
 } from "../streams.js";
 import type { DriverWriteOptions, ObjectAttributes, ObjectDriver, WriteResult } from "./driver/driver.js";
-import { CallerError, type ResolvedObject } from "./operation.js";
+import { CallerError, markErrors, type ResolvedObject } from "./operation.js";
 import {
   type Compression,
+  checkAttribute,
   checkConditions,
   checkCount,
-  checkHeader,
   checkMetadata,
   type ObjectReadOptions,
   type ObjectWriteOptions,
@@ -35,16 +35,17 @@ export function writeObject(
   more?: ObjectAttributes & Pick<DriverWriteOptions, "checksum">,
 ): Promise<WriteResult> {
   const { path, key, driver, context } = resolved;
-  const { ifAbsent = false, ifMatch, size, signal, onProgress } = options;
+  const { ifAbsent = false, ifMatch, size, signal } = options;
   checkConditions(ifAbsent, ifMatch);
   checkCount("size", size, 0);
   const contentType = options.contentType ?? context.contentTypeOf(path.name) ?? UNKNOWN_TYPE;
-  checkHeader("contentType", contentType);
+  checkAttribute("contentType", contentType);
   checkUnread(body, context.written);
   const metadata = checkMetadata(options.metadata);
   const source = sizedBody(body, size);
   const encode = encoding(resolved, options);
   const stored = encode ? { bytes: encode(source.bytes), size: undefined } : source;
+  const onProgress = markErrors(options.onProgress);
   const writing = { ...more, ifAbsent, ifMatch, contentType, metadata, size: stored.size, signal, onProgress };
   return driver.write(key, abortable(stored.bytes, signal), writing);
 }
@@ -115,5 +116,5 @@ export function unwrapBody(body: WriteBody): { body: Body; contentType?: string 
   if (body.bodyUsed) throw invalid("the body of the response or request was already read");
   if (body instanceof Response && !body.ok)
     throw invalid(`the response is no success: its status is ${body.status}; check response.ok`);
-  return { body: body.body ?? "", contentType: body.headers.get("content-type") ?? undefined };
+  return { body: body.body ?? "", contentType: body.headers.get("content-type") || undefined };
 }

@@ -69,6 +69,7 @@ function bucketIn(session: Session, text: string): { account: string; bucket: st
   if (!text.includes("://")) throw invalid(`${JSON.stringify(text)} names no bucket; expected s3://connection@bucket`);
   const path = session.path(text);
   const { scheme, connectionId, bucket, key } = path;
+  if (providerOf(scheme) === "file") throw invalid("there are no buckets of files; use folders");
   if (key !== "")
     throw invalid(`${printable(String(path))} names an object, not a bucket; expected s3://connection@bucket`);
   const account = connectionId === undefined ? `${scheme}://` : `${scheme}://${connectionId}@`;

@@ -76,7 +76,8 @@ async function check(session: Session, text: string | undefined, options: FsckCl
         signal,
       });
     });
-    await summed(session, report);
+    const names = sources.map(({ name }) => (name === "-" ? "stdin" : name));
+    await summed(session, report, names.join(" and "));
     if (KINDS.some((kind) => report[kind] > 0)) session.exitCode = 1;
   } finally {
     await close();
@@ -95,7 +96,7 @@ async function printed({ json, io }: Session, problem: FsckProblem): Promise<voi
   );
 }
 
-async function summed(session: Session, report: FsckReport): Promise<void> {
+async function summed(session: Session, report: FsckReport, sources: string): Promise<void> {
   const { checked, missing, damaged, size, foreign, layout, orphan, unchecked, elsewhere, bytes: total } = report;
   const parts = [
     `${checked} references, ${bytes(total)}`,
@@ -107,5 +108,8 @@ async function summed(session: Session, report: FsckReport): Promise<void> {
     ...(unchecked > 0 ? [`${unchecked} could not be checked`] : []),
     ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
   ];
-  await session.say(report, parts.join("; "));
+  // A new Airflow has none, and neither has the wrong file.
+  const isEmpty = checked + foreign + layout + elsewhere === 0;
+  const warning = isEmpty ? `no references in ${sources}` : undefined;
+  await session.say({ ...report, warning }, printable([...(warning ? [warning] : []), ...parts].join("; ")));
 }

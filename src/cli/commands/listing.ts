@@ -53,6 +53,7 @@ interface ListOptions {
 }
 
 async function list(session: Session, texts: string[], options: ListOptions): Promise<void> {
+  session.endsWithReader();
   const { recursive = options.R, versions, followLinks } = options;
   const paths: StoragePath[] = [];
   for (const text of texts) {
@@ -81,6 +82,7 @@ async function listMatches(session: Session, path: StoragePath, { versions, foll
 }
 
 async function glob(session: Session, patterns: string[], { followLinks }: ListOptions): Promise<void> {
+  session.endsWithReader();
   const { storage, signal } = session;
   for (const pattern of patterns) {
     const skipped = new Set<string>();

@@ -132,6 +132,7 @@ async function wouldDelete(session: Session, paths: readonly StoragePath[], recu
 }
 
 async function stat(session: Session, texts: string[], options: { customerKey?: string }): Promise<void> {
+  session.endsWithReader();
   const { io, storage, signal, json } = session;
   const customerKey = await customerKeyIn(session, options.customerKey);
   for (const [index, path] of (await expandSources(session, texts)).entries()) {

@@ -49,8 +49,6 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
   const { dryRun = false } = options;
   const [source, target] = [session.path(from), session.path(to)];
   const done = { copied: 0, bytes: 0, deleted: 0 };
-  // Steps are reported from within the sync, which cannot wait for the output.
-  const printed: Promise<void>[] = [];
   const run = session.transfer(
     source.name,
     async () => undefined,
@@ -63,7 +61,8 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
           bar.at(Math.max(bar.done, done.bytes));
           bar.file();
         }
-        if (session.json || dryRun) printed.push(printStep(session, step, dryRun));
+        // A sync cannot wait for the output; the summary comes behind all steps.
+        if (session.json || dryRun) void printStep(session, step, dryRun);
       };
       return storage.sync(source, target, {
         ...options,
@@ -74,13 +73,11 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
     },
   );
   const summary = await run.catch(async (error: unknown) => {
-    await Promise.all(printed);
     if (done.copied + done.deleted > 0) await summed(session, done, dryRun);
     if (signal.aborted)
       await put(session.io.stderr, "stowage: the same command goes on; with --dry-run it prints what is left\n");
     throw error;
   });
-  await Promise.all(printed);
   await summed(session, summary, dryRun);
 }
 

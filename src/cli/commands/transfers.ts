@@ -111,6 +111,7 @@ interface CatOptions {
 const MAX_JSON = 64 * 2 ** 20;
 
 async function cat(session: Session, texts: string[], options: CatOptions): Promise<void> {
+  session.endsWithReader();
   const { compression = null, start, end, last } = options;
   const { io, storage, signal } = session;
   const customerKey = await customerKeyIn(session, options.customerKey);

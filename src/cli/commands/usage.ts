@@ -34,6 +34,7 @@ interface Sum {
 }
 
 async function usage(session: Session, texts: string[], { depth }: { depth: number }): Promise<void> {
+  session.endsWithReader();
   for (const path of await expandSources(session, texts, { recursive: true })) {
     const { all, directories } = await summed(session, path, depth);
     const rows = [...directories].sort(([a, one], [b, other]) => other.size - one.size || (a < b ? -1 : 1));

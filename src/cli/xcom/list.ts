@@ -31,6 +31,7 @@ export interface ListOptions extends FilterOptions {
 }
 
 export async function list(session: Session, text: string | undefined, options: ListOptions): Promise<void> {
+  session.endsWithReader();
   const { database } = options;
   if (database === undefined) {
     const { at, source } = sourceOf(session, text);

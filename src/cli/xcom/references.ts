@@ -1,4 +1,5 @@
 /** The sources of references that commands read. */
+import { isUtf8 } from "node:buffer";
 import { createReadStream } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -11,6 +12,7 @@ import { langgraphReferences } from "../../runtimes/langgraph.js";
 import type { ByteStream } from "../../streams.js";
 import { lineReferences, type ReferenceSource, rowReferences, rowRewriter } from "../../xcom/index.js";
 import type { Session } from "../command.js";
+import { printable } from "../format.js";
 import { listOf, seconds } from "../options.js";
 import { type OpenedSource, openPostgres, openReferences, openRest, openRewriter } from "./rows.js";
 import { openTemporal } from "./temporal.js";
@@ -134,14 +136,38 @@ async function openRestReferences(session: Session, address: string, isRewriting
 const MAX_LINE = 8192;
 
 async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let rest = "";
+  const name = file === "-" ? "stdin" : file;
   const stream: ByteStream = file === "-" ? io.stdin : createReadStream(resolve(io.cwd, file));
+  let [rest, count]: [Uint8Array, number] = [new Uint8Array(0), 0];
   for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/);
-    rest = lines.pop()!;
-    if (rest.length > MAX_LINE) throw invalid(`a line of ${file} is longer than any reference`);
+    const bytes = Buffer.concat([rest, chunk]);
+    const end = bytes.lastIndexOf("\n") + 1;
+    rest = bytes.subarray(end);
+    const lines = decodedLines(bytes.subarray(0, end), name, count);
+    // Behind the last line end is the next line.
+    lines.pop();
+    count += lines.length;
     yield* lines;
+    if (rest.length > MAX_LINE) {
+      // Compressed data need not have a line end at all.
+      decodedLines(rest, name, count);
+      throw invalid(`a line of ${name} is longer than any reference`);
+    }
   }
-  yield rest + decoder.decode();
+  yield* decodedLines(rest, name, count);
+}
+
+/** Decodes whole lines, which come after `count` others. Throws InvalidArgument for what is no text in UTF-8. */
+function decodedLines(bytes: Uint8Array, name: string, count: number): string[] {
+  const text = new TextDecoder().decode(bytes);
+  // UTF-16 has a NUL beside each letter of a reference. U+FFFD stands for what could not be decoded, but is a character.
+  const bad = text.search(isUtf8(bytes) ? /\0/ : /[\0\ufffd]/);
+  if (bad < 0) return text.split(/\r?\n/);
+  const line = count + text.slice(0, bad).split("\n").length;
+  throw invalid(`line ${line} of ${printable(name)} is no text in UTF-8; ${fixFor(bytes, line)}`);
+}
+
+function fixFor([first, second]: Uint8Array, line: number): string {
+  if (line === 1 && first === 0x1f && second === 0x8b) return "it is gzip: decompress it first, with gunzip";
+  return "references are one a line, not compressed: convert the file, as iconv -f UTF-16 -t UTF-8 does";
 }

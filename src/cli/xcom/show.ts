@@ -24,6 +24,7 @@ export interface ShowOptions extends FilterOptions {
 
 /** Shows the given references or, with `database`, the matching rows. */
 export async function show(session: Session, references: string[], options: ShowOptions): Promise<void> {
+  session.endsWithReader();
   for (const text of references) await explainXCom(session, session.path(text));
   if (options.database !== undefined) await showRows(session, options.database, options);
   else if (references.length === 0) throw invalid("name a reference, or a database and whose rows");

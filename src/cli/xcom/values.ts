@@ -50,6 +50,7 @@ export async function push(session: Session, file: string, options: PushOptions)
 
 /** Prints the value of a reference as JSON. */
 export async function pull(session: Session, references: string[]): Promise<void> {
+  session.endsWithReader();
   const { signal } = session;
   for (const text of references) {
     const { backend, reference } = referred(session, text);

@@ -143,7 +143,8 @@ export const attributeCases: readonly Spec[] = [
     async run(context) {
       const { storage } = context;
       const x = context.at("x");
-      await expectRejection(storage.setAttributes(x, { cacheControl: "a" }), "NotFound");
+      const { op } = await expectRejection(storage.setAttributes(x, { cacheControl: "a" }), "NotFound");
+      assert.equal(op, "setAttributes");
       const { etag } = await context.write("x", "1", ALL);
       await context.write("x", "2", ALL);
       await expectRejection(storage.setAttributes(x, { cacheControl: "a" }, { ifMatch: etag! }), "PreconditionFailed");
@@ -216,6 +217,9 @@ export const attributeCases: readonly Spec[] = [
         { contentDisposition: 'attachment; filename="€"' },
         { contentLanguage: 1 as never },
         { metadata: { "two words": "" } },
+        { contentType: "" },
+        { cacheControl: "" },
+        { contentEncoding: "" },
       ];
       for (const options of wrong)
         await expectRejection(context.write("x", "1", options), "InvalidArgument", JSON.stringify(options));
@@ -228,6 +232,9 @@ export const attributeCases: readonly Spec[] = [
         "InvalidArgument",
       );
       await context.missing("y");
+      const changed = context.storage.setAttributes(context.at("x"), { contentType: "", contentLanguage: "de" });
+      await expectRejection(changed, "InvalidArgument");
+      assert.equal((await context.storage.stat(context.at("x"))).contentLanguage, undefined);
     },
   },
   {

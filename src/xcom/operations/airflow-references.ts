@@ -8,15 +8,17 @@ import { isMySql } from "../rows/mysql.js";
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
  * attempt of a task, of the archive tables that `airflow db clean` makes, and of `_xcom_archive`, to which the
  * migration from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows only
- * texts that begin with one. Throws if a table or a row cannot be read. Each row is read once, in pages by the table's
- * primary key.
+ * texts that begin with one. Throws if a table or a row cannot be read, and `NotFound` if there is no table `xcom`: then
+ * it is another database. Each row is read once, in pages by the table's primary key.
  */
 export function airflowReferences(query: Query): ReferenceSource {
   return {
     name: "Airflow's database",
     async *references({ signal } = {}) {
-      const { tables, read } = await databaseOf(query, signal);
-      for (const table of await tables()) if (isLive(table)) yield* referencesIn(table, read(table));
+      const { tables, schema, read } = await databaseOf(query, signal);
+      const found = await tables();
+      if (!found.some(isLive)) throw await noTable(query, schema, signal);
+      for (const table of found) if (isLive(table)) yield* referencesIn(table, read(table));
       // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
       for (const table of await tables())
         if (isPickled(table)) yield* referencesInPickles(table, read(table));
@@ -37,8 +39,17 @@ function isLive(table: string): boolean {
   return table.startsWith("xcom");
 }
 
+/** Returns the error for a database without XComs, where a check of nothing would find no fault. */
+async function noTable(query: Query, schema: string, signal: AbortSignal | undefined): Promise<Error> {
+  const [found] = await ask<{ name: string | null }>(query, schema, [], signal);
+  const where = found?.name ? `the schema ${found.name}` : "any schema that the login searches";
+  return failure("NotFound", `there is no table xcom in ${where}: name the database of Airflow, as its login sees it`);
+}
+
 /** What depends on the kind of a database. */
 interface Database {
+  /** Selects the name of the schema in which tables are looked for. */
+  schema: string;
   tables(): Promise<string[]>;
   /** Yields the JSON texts of a table, in pages. */
   read(table: string): AsyncIterable<readonly string[]>;
@@ -47,6 +58,7 @@ interface Database {
 /** All tables, also those that this login may not read: a reference there would be overlooked. */
 const POSTGRES_TABLES =
   "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))";
+const POSTGRES_SCHEMA = "SELECT array_to_string(current_schemas(false), ', ') AS name";
 const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 async function tablesIn(query: Query, text: string, signal: AbortSignal | undefined): Promise<string[]> {
@@ -58,6 +70,7 @@ async function tablesIn(query: Query, text: string, signal: AbortSignal | undefi
 /** Returns the tables of XComs of a Postgres database whose values are JSON, those of archives included. */
 export async function postgresTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
   const tables = await tablesIn(query, POSTGRES_TABLES, signal);
+  if (!tables.some(isLive)) throw await noTable(query, POSTGRES_SCHEMA, signal);
   return tables.filter((table) => !isPickled(table));
 }
 
@@ -65,19 +78,22 @@ async function databaseOf(query: Query, signal: AbortSignal | undefined): Promis
   if (isMySql(query))
     return {
       tables: () => mysqlTables(query, signal),
+      schema: "SELECT DATABASE() AS name",
       read: (table) => inMySql(query, isPickled(table) ? MYSQL_PICKLES : JSON_TEXTS, table, signal),
     };
-  const isPostgres = await postgresTables(query, signal).then(
+  const isPostgres = await tablesIn(query, POSTGRES_TABLES, signal).then(
     () => true,
     () => false,
   );
   if (!isPostgres)
     return {
       tables: () => tablesIn(query, SQLITE_TABLES, signal),
+      schema: "SELECT 'main' AS name",
       read: (table) => byKey(query, isPickled(table) ? SQLITE_PICKLES : JSON_TEXTS, table, ["rowid"], signal),
     };
   return {
     tables: () => tablesIn(query, POSTGRES_TABLES, signal),
+    schema: POSTGRES_SCHEMA,
     read: (table) => inPostgres(query, isPickled(table) ? POSTGRES_PICKLES : JSON_TEXTS, table, signal),
   };
 }

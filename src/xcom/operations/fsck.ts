@@ -251,6 +251,7 @@ async function look(check: Check, { reference, path, named = {} }: Own): Promise
   const { text, where, plainSize } = reference;
   const fail = (problem: FsckProblemKind, detail: string) => found(check, { reference: text, where, problem, detail });
   let bytes = 0;
+  let other: number | undefined;
   try {
     const { size } = await storage.stat(path, { signal });
     bytes = size;
@@ -258,12 +259,13 @@ async function look(check: Check, { reference, path, named = {} }: Own): Promise
     let decoded = isPlain ? size : undefined;
     const isOther = () => plainSize !== undefined && decoded !== undefined && decoded !== plainSize;
     if (deep && !isOther()) decoded = await readWhole(storage, path, named, signal);
-    if (isOther()) await fail("size", `${decoded} bytes, the reference states ${plainSize}`);
+    if (isOther()) other = decoded;
   } catch (error) {
     signal?.throwIfAborted();
     if (!isStorageError(error)) throw error;
     await fail(PROBLEMS[error.code] ?? "unchecked", reasonOf(error));
   }
+  if (other !== undefined) await fail("size", `${other} bytes, the reference states ${plainSize}`);
   count(check, bytes);
 }
 

@@ -1,7 +1,9 @@
 /** Several sources, wildcards, dry runs, attributes, and the options that people know from other tools. */
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { jsonLines, type Ran } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
@@ -141,4 +143,89 @@ test("sign takes HEAD and DELETE, and a type for PUT alone", async () => {
   const put = await sign("--method", "PUT", "--content-type", "text/csv");
   expect(jsonLines(put.stdout)[0]).toMatchObject({ headers: { "content-type": "text/csv" } });
   expect((await sign("--content-type", "text/csv")).code).toBe(2);
+});
+
+describe("what looks like a URL", () => {
+  test("file:/path and local:/path are paths, as in the library", async () => {
+    expect((await run("cp", "logs/a.log", `file:${folder}/copy`)).stdout).toContain(`to ${url("copy")}\n`);
+    expect(await readFile(join(folder, "copy"), "utf8")).toBe("a.log");
+    expect((await run("cat", `local:${folder}/copy`)).stdout).toBe("a.log");
+    expect((await run("ls", `FILE:${folder}/logs/*.log`)).stdout).toMatch(/a\.log\n.*b\.log\n$/);
+    expect(await readdir(folder)).toEqual(["copy", "logs"]);
+  });
+
+  test("of another form or an unknown scheme is refused, and is no name of a folder", async () => {
+    for (const to of ["s3:/bucket/x", "s3:bucket/x", "gs:x", "ftp:/host/x", "memory:x", "file:x"]) {
+      const { code, stderr } = await run("cp", "logs/a.log", to);
+      expect([code, stderr]).toEqual([
+        2,
+        `stowage: ${to} has no :// after its scheme; a file of that name is ./${to}\n`,
+      ]);
+    }
+    const unknown = await run("cp", "logs/a.log", "ftp://host/x");
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('"ftp"')]);
+    expect(await readdir(folder)).toEqual(["logs"]);
+  });
+
+  test("names with a colon are files, and so is any name behind ./", async () => {
+    await run("cp", "logs/a.log", "12:30.log");
+    await run("cp", "logs/a.log", "run:1.log");
+    await run("cp", "logs/a.log", "./s3:x");
+    expect(await readdir(folder)).toEqual(["12:30.log", "logs", "run:1.log", "s3:x"]);
+  });
+});
+
+describe("files of references", () => {
+  const reference = `file:///nowhere/d/r/t/${"0".repeat(8)}-0000-0000-0000-${"0".repeat(12)}.json`;
+  const check = async (data: Uint8Array | string) => {
+    await writeFile(join(folder, "refs"), data);
+    return run("fsck", "--refs", "refs");
+  };
+
+  test("that are no UTF-8 are refused by their name, with the line and the fix", async () => {
+    const lines = `${reference}\n`.repeat(3);
+    const latin1 = Buffer.from(`${lines}file:///caf\u00e9/x\n${lines}`, "latin1");
+    for (const [data, line] of [
+      [Buffer.from(`\ufeff${lines}`, "utf16le"), 1],
+      [Buffer.from(lines, "utf16le"), 1],
+      [latin1, 4],
+      [latin1.subarray(0, latin1.indexOf(0xe9) + 1), 4],
+    ] as const) {
+      const { code, stderr } = await check(data);
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(`^stowage: line ${line} of refs is no text in UTF-8; .*iconv`),
+      ]);
+    }
+    for (const size of [lines.length, 10 * 2 ** 20]) {
+      const { code, stderr } = await check(gzipSync(randomBytes(size)));
+      expect([code, stderr]).toEqual([
+        2,
+        "stowage: line 1 of refs is no text in UTF-8; it is gzip: decompress it first, with gunzip\n",
+      ]);
+    }
+  });
+
+  test("may begin with a mark, have long characters anywhere, and end without a line end", async () => {
+    const many = `\ufeff${`${reference}\r\n# \u{1f600}\ufffd\n`.repeat(2000)}${reference}`;
+    expect((await check(many)).stdout.split("\n").at(-2)).toBe("2001 references, 0 B; 2001 missing, 0 damaged");
+    expect((await check(`${"x".repeat(9000)}`)).stderr).toContain("longer than any reference");
+  });
+
+  test("that have none are no error, but are named", async () => {
+    expect(await check("")).toMatchObject({
+      code: 0,
+      stdout: "no references in refs; 0 references, 0 B; 0 missing, 0 damaged\n",
+    });
+    const { stdout } = await run("fsck", "--json", "--refs", "-");
+    expect(jsonLines(stdout)).toMatchObject([{ checked: 0, warning: "no references in stdin" }]);
+    expect(jsonLines((await run("fsck", "--json", "--refs", "refs")).stdout)[0]).toHaveProperty("warning");
+  });
+});
+
+test("rb and mb of a folder say that files have no buckets", async () => {
+  for (const verb of ["rb", "mb"]) {
+    const { code, stderr } = await run(verb, url("logs"));
+    expect([code, stderr]).toEqual([2, "stowage: there are no buckets of files; use folders\n"]);
+  }
 });

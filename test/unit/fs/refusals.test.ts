@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { isStorageError } from "../../../src/errors.js";
 import type { Driver } from "../../../src/fs/driver/driver.js";
 import { memory } from "../../../src/fs/drivers/memory.js";
-import { createStorage } from "../../../src/fs/open.js";
+import { createObjects, createStorage } from "../../../src/fs/open.js";
 import type { Storage } from "../../../src/fs/storage.js";
 import { openStorage } from "../../../src/open.js";
 import { all } from "../../support/all.js";
@@ -216,6 +216,45 @@ describe("a body that is used up", () => {
         body instanceof DataView ? "done" : /is detached/,
       );
   });
+});
+
+it("an empty text of a header is refused by every call that sets one, and no response states one", async () => {
+  const empty = { contentType: "" };
+  const calls = [
+    storage.write(at, "new", empty),
+    storage.writeJson(at, 1, empty),
+    storage.update(at, () => "new", empty),
+    storage.setAttributes(at, empty),
+    storage.copy(at, "memory://b/l", { replace: empty }),
+    storage.signedUrl(at, { method: "PUT", ...empty }),
+    storage.signedUrl(at, { responseHeaders: empty }),
+    createObjects({ drivers: [memory()] }).write(at, "new", empty),
+  ];
+  for (const said of await Promise.all(calls.map(message))) expect(said).toContain("contentType is empty");
+  expect(await storage.text(at)).toBe("old");
+  await storage.write(at, new Response("new", { headers: { "content-type": "" } }));
+  expect((await storage.stat(at)).contentType).toBe("application/octet-stream");
+});
+
+it("a copy and an update drop the empty text that another program has stored", async () => {
+  const bucket = memory();
+  const open: typeof bucket.open = async (...place) => {
+    const driver = await bucket.open(...place);
+    return {
+      ...driver,
+      stat: async (...args) => ({ ...(await driver.stat(...args)), contentEncoding: "" }),
+      read: async (key, options) => {
+        const { info, body } = await driver.read(key, options);
+        return { info: { ...info, contentEncoding: "" }, body };
+      },
+    };
+  };
+  const foreign = openStorage({ env: {}, drivers: [{ schemes: ["foreign"], open }] });
+  await foreign.write("foreign://b/k", "1");
+  await foreign.copy("foreign://b/k", "memory://b/k");
+  await foreign.update("foreign://b/k", () => "2");
+  await foreign.setAttributes("foreign://b/k", { cacheControl: "no-store" });
+  expect((await foreign.stat("memory://b/k")).contentEncoding).toBe(undefined);
 });
 
 it("a mistake in a program is never told as something that may pass", async () => {

@@ -217,6 +217,20 @@ describe("with a path, the listing answers", () => {
     expect(report).toMatchObject({ checked: 3, bytes: 22 + 9 + 22 });
   });
 
+  test("what onProblem throws ends the check, and is no problem of the object", async () => {
+    const { storage, references } = await filled(1);
+    const source: ReferenceSource = {
+      name: "rows",
+      async *references() {
+        yield { text: references[0]!, where: "row", plainSize: 21 };
+      },
+    };
+    const thrown = failure("NotFound", "of the caller");
+    const onProblem = vi.fn(() => Promise.reject(thrown));
+    await expect(fsck({ storage, sources: [source], onProblem })).rejects.toBe(thrown);
+    expect(onProblem).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ problem: "size" }));
+  });
+
   test("not for a deep check, which reads every object", async () => {
     const { references, check } = await filled(2);
     const { report, looks } = await check([lineReferences(references)], { deep: true });
@@ -344,7 +358,34 @@ describe("the command", () => {
   });
 });
 
+test("a database of SQLite without a table of XComs is refused, also with nothing but archives of one", async () => {
+  for (const names of [[], ["_airflow_deleted__xcom__1", "variable"]]) {
+    const query = async (text: string) => {
+      if (text.includes("pg_catalog")) throw Object.assign(new Error("no such table"), { code: "ERR_SQLITE_ERROR" });
+      return { rows: (text.includes("sqlite_master") ? names : ["main"]).map((name) => ({ name })) };
+    };
+    const checking = fsck({ storage: openStorage({ env: {} }), sources: [airflowReferences(query)] });
+    await expect(checking).rejects.toMatchObject({
+      code: "NotFound",
+      detail: "there is no table xcom in the schema main: name the database of Airflow, as its login sees it",
+    });
+  }
+});
+
 await describeOnPostgres("Airflow's database", (database) => {
+  test("without a table of XComs it is another one, and refused; an empty table is fine", async () => {
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    const query = (text: string, values: unknown[]) => database.pool.query(text, values);
+    for (const source of [airflowReferences(query), airflowRewriter(query)])
+      await expect(all(source.references())).rejects.toMatchObject({
+        code: "NotFound",
+        detail: expect.stringContaining("no table xcom in the schema public"),
+      });
+    await database.pool.query("CREATE TABLE xcom (value jsonb)");
+    expect(await all(airflowReferences(query).references())).toEqual([]);
+    await database.pool.query("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+  });
+
   test("every attempt and every archive counts, over many pages, and nothing else", async () => {
     const tables = ["xcom_v1", "xcom_v2", "_airflow_deleted__xcom__20260101", "xcom_other", "variable"];
     for (const table of tables) await database.pool.query(`CREATE TABLE "${table}" (value jsonb)`);

@@ -126,6 +126,14 @@ describeOnMariaDb("Airflow's database on MySQL", (database) => {
     await connection.end();
   });
 
+  test("a database without a table of XComs is refused", async () => {
+    await exec("DROP TABLE IF EXISTS xcom");
+    await expect(all(airflowReferences(query()).references())).rejects.toMatchObject({
+      code: "NotFound",
+      detail: expect.stringContaining("no table xcom in the schema airflow"),
+    });
+  });
+
   test("a login that may not read all tables is refused: MySQL hides the others from it", async () => {
     await exec(`${xcom("xcom")}; CREATE TABLE _airflow_deleted__xcom__1 AS SELECT * FROM xcom`);
     await exec("CREATE OR REPLACE USER few@localhost; GRANT SELECT ON airflow.xcom TO few@localhost");
