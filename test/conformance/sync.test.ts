@@ -17,13 +17,16 @@ const SERVERS: [ServerName, string][] = [
 /** Small files of the MinIO test, in no full pages, after which it has another; the other servers have a few. */
 const MANY = 5_050;
 
-/** A listing of more than four pages may be divided, and then some pages come twice. */
+/** Requests of a listing in ranges that may bring nothing new: `FREE_DIVISIONS`, and two for the pages of a range. */
+const DIVISIONS = 8 + 2;
+
+/** A listing of more than four pages may be divided; on a busy machine every division can come too late. */
 function expectListings(operations: Record<string, number>, count: number): void {
   const { list = 0, ...others } = operations;
   const pages = Math.ceil(count / 1000);
   expect(others).toEqual({});
   expect(list).toBeGreaterThanOrEqual(pages);
-  expect(list).toBeLessThanOrEqual(pages > 4 ? 2 * pages : pages);
+  expect(list).toBeLessThanOrEqual(pages > 4 ? pages + DIVISIONS : pages);
 }
 
 for (const [name, scheme] of SERVERS) {
