@@ -634,6 +634,13 @@ export const bugs = [
     tests: ["test/unit/claims.test.ts"],
   },
   {
+    name: "a path behind --dbos is asked for as a database",
+    file: "src/cli/xcom/rows.ts",
+    find: 'address.indexOf("://")))) !== undefined)',
+    replace: 'address.indexOf("://")))) === undefined && address === "")',
+    tests: ["test/unit/cli/cli-sources.test.ts"],
+  },
+  {
     name: "references are read from MySQL in a character set that has not all characters",
     file: "src/xcom/rows/mysql.ts",
     find: 'if (name !== "utf8mb4" && name !== null)',

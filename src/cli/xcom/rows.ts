@@ -1,7 +1,7 @@
 /** XComs in the rows of Airflow's metadata database. */
 import { failure, invalid } from "../../errors.js";
 import type { Storage } from "../../fs/index.js";
-import { StoragePath } from "../../path.js";
+import { providerOf, StoragePath } from "../../path.js";
 import {
   airflowReferences,
   airflowRewriter,
@@ -72,6 +72,7 @@ interface OpenedQuery {
 async function openQuery({ env, io }: Session, address: string | true): Promise<OpenedQuery> {
   const given = address === true ? env[VARIABLE] : address;
   if (!given) throw invalid(`name a database, or set ${VARIABLE} to it`);
+  refuseStorage(given);
   // SQLAlchemy names its driver in the scheme: postgresql+psycopg2.
   const [, scheme, rest] = /^([a-z]+)(?:\+\w+)?:\/\/(.*)$/s.exec(given) ?? [];
   if (scheme === "postgresql" || scheme === "postgres") return postgresQuery(`postgresql://${rest}`);
@@ -88,9 +89,16 @@ export async function openPostgres(
 ): Promise<OpenedSource> {
   const given = address === true ? env.DATABASE_URL : address;
   if (!given) throw invalid("name a database, or set DATABASE_URL to it");
+  refuseStorage(given);
   if (!/^postgres(ql)?:\/\//.test(given)) throw failure("Unsupported", "only databases of Postgres can be read");
   const { query, close } = await postgresQuery(given);
   return { source: sourceOf(query), close };
+}
+
+/** An option whose address may be left out takes a path behind it for one. */
+function refuseStorage(address: string): void {
+  if (providerOf(address.slice(0, Math.max(0, address.indexOf("://")))) !== undefined)
+    throw invalid(`${address} was taken for the address of a database: put the path before the option`);
 }
 
 /** Connects to Postgres. */

@@ -175,6 +175,11 @@ describe("what looks like a URL", () => {
   });
 });
 
+test.each(["--dbos", "--langgraph", "--database"])("a path behind %s is no address of a database", async (option) => {
+  const { code, stderr } = await run("fsck", option, "s3://lake@bucket/x");
+  expect([code, stderr]).toEqual([2, expect.stringContaining("put the path before the option")]);
+});
+
 describe("files of references", () => {
   const reference = `file:///nowhere/d/r/t/${"0".repeat(8)}-0000-0000-0000-${"0".repeat(12)}.json`;
   const check = async (data: Uint8Array | string) => {
