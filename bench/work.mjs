@@ -35,8 +35,8 @@ export async function seed(subject, scenario, made = new Map()) {
   const { step, size, count, codec, seeds } = scenario;
   if (!SEEDED.includes(step)) return;
   const there = made.get(seeds) ?? 0;
-  const lanes = size < 2 ** 20 ? 64 : 2;
-  await pooled({ count: count - there, at: lanes }, (i) =>
+  const concurrency = size < 2 ** 20 ? 64 : 2;
+  await pooled({ count: count - there, at: concurrency }, (i) =>
     subject.write(`${seeds}/${there + i}`, stream(size), codec ?? null),
   );
   made.set(seeds, Math.max(there, count));
@@ -110,9 +110,9 @@ function expectSize({ byteLength }, size) {
 async function pooled({ count, at, seconds = Number.POSITIVE_INFINITY }, work) {
   const end = performance.now() + seconds * 1000;
   let next = 0;
-  const lane = async () => {
+  const worker = async () => {
     while (next < count && performance.now() < end) await work(next++);
   };
-  await Promise.all(Array.from({ length: Math.max(0, Math.min(at, count)) }, lane));
+  await Promise.all(Array.from({ length: Math.max(0, Math.min(at, count)) }, worker));
   return next;
 }

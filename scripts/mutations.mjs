@@ -19,7 +19,7 @@ import { PACKAGED, SITE } from "./stages.mjs";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const LEFT_OUT = new Set(["node_modules", "dist", ".git", "coverage", "quickstart-data"]);
-const LANES = 2;
+const CONCURRENCY = 2;
 /** Milliseconds for the tests of one bug. A hang gives no verdict. */
 const PATIENCE = 3 * 60_000;
 const SUITE_PATIENCE = 15 * 60_000;
@@ -105,7 +105,7 @@ async function redden(tree, { tests, only }) {
 }
 
 /** @param {string} tree @param {IterableIterator<Bug>} queue @param {{ passed: number, failed: number }} count */
-async function lane(tree, queue, count) {
+async function runQueue(tree, queue, count) {
   for (const bug of queue) {
     const begun = Date.now();
     const { caught, words } = await judge(tree, bug).catch((error) => ({
@@ -130,9 +130,9 @@ const list = chosen(process.argv.slice(2));
 const folder = await mkdtemp(join(tmpdir(), "stowage-mutations-"));
 const count = { passed: 0, failed: 0 };
 try {
-  const trees = await Promise.all(Array.from({ length: LANES }, (_, i) => copyTree(join(folder, String(i)))));
+  const trees = await Promise.all(Array.from({ length: CONCURRENCY }, (_, i) => copyTree(join(folder, String(i)))));
   const queue = list.values();
-  await Promise.all(trees.map((tree) => lane(tree, queue, count)));
+  await Promise.all(trees.map((tree) => runQueue(tree, queue, count)));
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

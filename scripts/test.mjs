@@ -20,7 +20,7 @@ import { stages } from "./stages.mjs";
 const ROOT = resolve(import.meta.dirname, "..");
 const MINUTE = 60_000;
 /** How many narrow stages run at the same time. */
-const LANES = Math.min(2, availableParallelism());
+const CONCURRENCY = Math.min(2, availableParallelism());
 
 /**
  * Runs a vitest stage and reads the counts from its report.
@@ -141,7 +141,7 @@ function outcomeOf(stage, run) {
 }
 
 /**
- * Runs stages in order, narrow ones that follow each other on {@link LANES}.
+ * Runs stages in order, narrow ones that follow each other on {@link CONCURRENCY}.
  * @param {import("./stages.mjs").Stage[]} all @param {string} run
  */
 async function resultsOf(all, run) {
@@ -151,10 +151,10 @@ async function resultsOf(all, run) {
   while (waiting.length > 0) {
     const wide = waiting.findIndex(([, stage]) => !stage.narrow);
     const together = waiting.splice(0, wide < 0 ? waiting.length : Math.max(1, wide));
-    const lane = async () => {
+    const work = async () => {
       for (let next = together.shift(); next; next = together.shift()) results[next[0]] = await timed(next[1], run);
     };
-    await Promise.all(Array.from({ length: LANES }, lane));
+    await Promise.all(Array.from({ length: CONCURRENCY }, work));
   }
   return results;
 }

@@ -58,13 +58,13 @@ export const REFERENCE_MARK = "$stowage";
 /** Yields the references in a text; the text itself if it has none, or any in a form that is not known. */
 export function* referencesIn(text: string, where: string): Generator<FoundReference, void, undefined> {
   if (!text.includes(REFERENCE_MARK)) return yield { text, where };
-  const claim = looksLikeReference(text) ? parsed(text, where) : undefined;
+  const claim = looksLikeReference(text) ? parseClaim(text, where) : undefined;
   if (claim) return yield found(claim, where);
   const claims: Claim[] = [];
   try {
     JSON.parse(text, (key, value: unknown) => {
       if (key !== REFERENCE_MARK) return value;
-      const inner = parsed(JSON.stringify({ [REFERENCE_MARK]: value }), where);
+      const inner = parseClaim(JSON.stringify({ [REFERENCE_MARK]: value }), where);
       if (inner) claims.push(inner);
       return value;
     });
@@ -83,7 +83,7 @@ function found({ url, size }: Claim, where: string): FoundReference {
 /** Readers take only those below their own path for references; here it is every place's. */
 const anywhere = (_: StoragePath) => true;
 
-function parsed(text: string, where: string): Claim | undefined {
+function parseClaim(text: string, where: string): Claim | undefined {
   try {
     return parseReference(text, anywhere);
   } catch (cause) {

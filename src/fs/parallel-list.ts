@@ -64,7 +64,7 @@ async function* inRanges(
 }
 
 /** A range of keys, and what was listed of it. `after` moves on with each page. */
-interface Lane extends KeyRange {
+interface ListedRange extends KeyRange {
   /** Undefined until its first page is asked for. */
   source: Pages | undefined;
   /** Pages that the consumer has not taken. */
@@ -75,7 +75,7 @@ interface Lane extends KeyRange {
   listed: number;
 }
 
-function laneOf(after: string, last: string | undefined): Lane {
+function rangeOf(after: string, last: string | undefined): ListedRange {
   return { after, last, source: undefined, pages: [], running: undefined, isDone: false, listed: 0 };
 }
 
@@ -108,7 +108,7 @@ class PageRate {
 
 class Ranges {
   /** In the order of their keys. At most one has not begun: the rest. */
-  readonly #lanes: Lane[] = [];
+  readonly #ranges: ListedRange[] = [];
   readonly #keys: KeyStatistics;
   #divisions = 0;
   readonly #rate = new PageRate();
@@ -124,12 +124,12 @@ class Ranges {
   }
 
   async *pages(startAfter: string | undefined): Pages {
-    const first = laneOf(
+    const first = rangeOf(
       startAfter === undefined || isPast(this.prefix, { after: "", last: startAfter }) ? this.prefix : startAfter,
       undefined,
     );
     first.source = this.open(startAfter);
-    this.#lanes.push(first);
+    this.#ranges.push(first);
     for (;;) {
       if (this.#failure) throw this.#failure.reason;
       const page = this.#take();
@@ -137,16 +137,16 @@ class Ranges {
         yield page;
         continue;
       }
-      if (this.#lanes.length === 0) return;
+      if (this.#ranges.length === 0) return;
       this.#start();
-      await Promise.race(this.#lanes.flatMap(({ running }) => running ?? []));
+      await Promise.race(this.#ranges.flatMap(({ running }) => running ?? []));
     }
   }
 
   /** Waits for what is still running. */
   async settle(): Promise<void> {
     await Promise.all(
-      this.#lanes.map(async ({ running, source }) => {
+      this.#ranges.map(async ({ running, source }) => {
         await running;
         await source?.return();
       }),
@@ -155,11 +155,11 @@ class Ranges {
 
   /** Returns the next page for the consumer, and drops ranges that have no more. */
   #take(): Page | undefined {
-    for (let index = 0; index < this.#lanes.length; ) {
-      const lane = this.#lanes[index]!;
-      const page = lane.pages.shift();
+    for (let index = 0; index < this.#ranges.length; ) {
+      const range = this.#ranges[index]!;
+      const page = range.pages.shift();
       if (page) return page;
-      if (lane.isDone) this.#lanes.splice(index, 1);
+      if (range.isDone) this.#ranges.splice(index, 1);
       else if (this.ordered) return undefined;
       else index += 1;
     }
@@ -168,111 +168,115 @@ class Ranges {
 
   /** Asks for the next page of each range, in their order, and divides the rest while there is room for more requests. */
   #start(): void {
-    let running = this.#lanes.filter((lane) => lane.running).length;
-    let room = MAX_PAGES - running - this.#lanes.reduce((sum, { pages }) => sum + pages.length, 0);
-    for (const [index, lane] of this.#lanes.entries()) {
+    let running = this.#ranges.filter((range) => range.running).length;
+    let room = MAX_PAGES - running - this.#ranges.reduce((sum, { pages }) => sum + pages.length, 0);
+    for (const [index, range] of this.#ranges.entries()) {
       if (running >= this.#rate.limit) return;
       // The consumer waits for the first one, whatever the others hold.
       if (room <= 0 && index > 0) break;
-      if (lane.running || lane.isDone || !lane.source) continue;
-      void this.#advance(lane);
+      if (range.running || range.isDone || !range.source) continue;
+      void this.#advance(range);
       running += 1;
       room -= 1;
     }
     while (running < this.#rate.limit && (room > 0 || running === 0)) {
-      const lane = this.#next();
-      if (!lane) return;
-      lane.source = this.open(lane.after);
-      void this.#advance(lane);
+      const range = this.#next();
+      if (!range) return;
+      range.source = this.open(range.after);
+      void this.#advance(range);
       running += 1;
       room -= 1;
     }
   }
 
   /** Returns a range to begin: the first part of the rest, which is the end of a range in progress if there is none. */
-  #next(): Lane | undefined {
-    let rest = this.#lanes.find(({ source, isDone }) => !source && !isDone);
+  #next(): ListedRange | undefined {
+    let rest = this.#ranges.find(({ source, isDone }) => !source && !isDone);
     if (this.#rate.limit === 1) return rest;
-    for (const lane of rest ? [] : this.#busy()) rest ??= this.#divide(lane);
+    for (const range of rest ? [] : this.#busy()) rest ??= this.#divide(range);
     if (rest) this.#divide(rest);
     return rest;
   }
 
   /** Returns the ranges in progress: the first one first where the order counts, else the one with the most pages. */
-  #busy(): Lane[] {
-    const busy = this.#lanes.filter(({ isDone, listed }) => !isDone && listed > 0);
+  #busy(): ListedRange[] {
+    const busy = this.#ranges.filter(({ isDone, listed }) => !isDone && listed > 0);
     return this.ordered ? busy : busy.sort((a, b) => b.listed - a.listed);
   }
 
   /** Ends a range earlier, and returns the rest of it as another one. */
-  #divide(lane: Lane): Lane | undefined {
+  #divide(range: ListedRange): ListedRange | undefined {
     const pages = this.ordered ? PAGES_PER_RANGE.ordered : PAGES_PER_RANGE.unordered;
     if (this.#divisions >= FREE_DIVISIONS + (2 * this.#rate.pages) / pages) return undefined;
-    const key = this.#keys.divide(lane, pages);
-    if (key === undefined || byUtf8(key, lane.after) <= 0 || (lane.last !== undefined && byUtf8(key, lane.last) >= 0))
+    const key = this.#keys.divide(range, pages);
+    if (
+      key === undefined ||
+      byUtf8(key, range.after) <= 0 ||
+      (range.last !== undefined && byUtf8(key, range.last) >= 0)
+    )
       return undefined;
     this.#divisions += 1;
-    const rest = laneOf(key, lane.last);
-    lane.last = key;
-    this.#lanes.splice(this.#lanes.indexOf(lane) + 1, 0, rest);
+    const rest = rangeOf(key, range.last);
+    range.last = key;
+    this.#ranges.splice(this.#ranges.indexOf(range) + 1, 0, rest);
     return rest;
   }
 
-  #advance(lane: Lane): Promise<void> {
+  #advance(range: ListedRange): Promise<void> {
     const { limit } = this.#rate;
     const start = this.now();
-    lane.running = lane
+    range.running = range
       .source!.next()
       .then(
         ({ done, value }) => {
-          if (done) return this.#endAt(lane);
+          if (done) return this.#endAt(range);
           this.#rate.add(this.now() - start, value.length, limit);
-          this.#add(lane, value);
+          this.#add(range, value);
         },
         (reason: unknown) => {
           this.#failure ??= { reason };
         },
       )
       .finally(() => {
-        lane.running = undefined;
+        range.running = undefined;
       });
-    return lane.running;
+    return range.running;
   }
 
-  #add(lane: Lane, page: Page): void {
-    lane.listed += 1;
+  #add(range: ListedRange, page: Page): void {
+    range.listed += 1;
     const last = page.at(-1)!.key;
     this.#keys.add(page[0]!.key, page[page.length >> 1]!.key, last);
-    lane.after = last;
+    range.after = last;
     // It goes on into what nobody else has begun.
-    while (isAtEnd(lane) && this.#extend(lane));
-    const own = isPast(last, lane) ? page.filter(({ key }) => !isPast(key, lane)) : page;
-    if (own.length > 0) lane.pages.push(own);
-    if (isAtEnd(lane)) this.#close(lane);
+    while (isAtEnd(range) && this.#extend(range));
+    const own = isPast(last, range) ? page.filter(({ key }) => !isPast(key, range)) : page;
+    if (own.length > 0) range.pages.push(own);
+    if (isAtEnd(range)) this.#close(range);
   }
 
-  #extend(lane: Lane): boolean {
-    const index = this.#lanes.indexOf(lane) + 1;
-    const next = this.#lanes[index];
+  #extend(range: ListedRange): boolean {
+    const index = this.#ranges.indexOf(range) + 1;
+    const next = this.#ranges[index];
     if (!next || next.source) return false;
-    lane.last = next.last;
-    this.#lanes.splice(index, 1);
+    range.last = next.last;
+    this.#ranges.splice(index, 1);
     return true;
   }
 
   /** The server has nothing after the last key of this range: what has not begun behind it is empty. */
-  #endAt(lane: Lane): void {
-    this.#close(lane);
-    for (const later of this.#lanes.slice(this.#lanes.indexOf(lane))) if (!later.source) this.#close(later);
+  #endAt(range: ListedRange): void {
+    this.#close(range);
+    for (const later of this.#ranges.slice(this.#ranges.indexOf(range))) if (!later.source) this.#close(later);
   }
 
-  #close(lane: Lane): void {
-    lane.isDone = true;
-    void lane.source?.return();
+  #close(range: ListedRange): void {
+    range.isDone = true;
+    void range.source?.return();
   }
 }
 
-function isAtEnd({ after, last }: Lane): boolean {
+function isAtEnd({ after, last }: ListedRange): boolean {
   return last !== undefined && byUtf8(after, last) >= 0;
 }
 

@@ -4,7 +4,7 @@ import { XComObjectStorageBackend } from "../../src/backend.js";
 import type { Storage } from "../../src/fs/storage.js";
 import { openStorage } from "../../src/open.js";
 import { describeOn, type ServerName, useBucket } from "../servers/use.js";
-import { inLanes } from "../support/lanes.js";
+import { concurrently } from "../support/concurrently.js";
 import type { Operation } from "../support/operations.js";
 import { type Recorder, recordingProxy, through } from "../support/proxy.js";
 
@@ -178,7 +178,7 @@ for (const provider of PROVIDERS) {
     describe("many objects", () => {
       beforeAll(async () => {
         const names = Array.from({ length: MANY }, (_, index) => `many/${index % 10}/${index}`);
-        await inLanes(32, names, (name) => storage.write(at(name), "x"));
+        await concurrently(32, names, (name) => storage.write(at(name), "x"));
       });
       const pages = Math.ceil(MANY / provider.page);
 

@@ -151,7 +151,7 @@ export const bugs = [
     file: "src/testing/cases/buckets.ts",
     find: 'const WITHOUT = { needs: ["bucketVerbs"], without: isUnsupported } as const;',
     replace: 'const WITHOUT = { needs: ["bucketVerbs"], without: async () => {} } as const;',
-    tests: ["test/conformance/contract-teeth.test.ts"],
+    tests: ["test/conformance/contract-mutations.test.ts"],
     only: "a driver that has verbs about buckets",
   },
   {
@@ -1297,7 +1297,7 @@ export const bugs = [
   {
     name: "a range of a listing keeps what the next one lists as well",
     file: "src/fs/parallel-list.ts",
-    find: "isPast(last, lane) ? page.filter(({ key }) => !isPast(key, lane)) : page",
+    find: "isPast(last, range) ? page.filter(({ key }) => !isPast(key, range)) : page",
     replace: "page",
     tests: ["test/unit/fs/parallel-list.test.ts"],
     only: "any keys|100,000 keys",
@@ -1305,7 +1305,7 @@ export const bugs = [
   {
     name: "a range of a listing goes on into the next one and forgets where it ends",
     file: "src/fs/parallel-list.ts",
-    find: "    lane.last = next.last;\n",
+    find: "    range.last = next.last;\n",
     replace: "",
     tests: ["test/unit/fs/parallel-list.test.ts"],
     only: "any keys|100,000 keys",

@@ -35,24 +35,24 @@ export async function list(session: Session, text: string | undefined, options: 
   const { database } = options;
   if (database === undefined) {
     const { at, source } = sourceOf(session, text);
-    if (!(await listed(session, source, options))) nothingFound(at);
+    if (!(await printList(session, source, options))) nothingFound(at);
     return;
   }
   const { rows, close } = await openRows(session, database);
   try {
     const source = rowXComs(rows, typedOrBase(session, text));
-    if (!(await listed(session, source, options))) noRows();
+    if (!(await printList(session, source, options))) noRows();
   } finally {
     await close();
   }
 }
 
 /** Prints the list; returns whether there was any XCom. */
-async function listed(session: Session, source: XComSource, options: ListOptions): Promise<boolean> {
+async function printList(session: Session, source: XComSource, options: ListOptions): Promise<boolean> {
   let previous: FoundXCom | undefined;
   for await (const found of source.list(filterOf(options), session.signal)) {
     if (options.refs && !found.path) continue;
-    await printed(session, found, previous, options.refs === true);
+    await printFound(session, found, previous, options.refs === true);
     previous = found;
   }
   return previous !== undefined;
@@ -135,7 +135,7 @@ export function filterOf({ dag, run, task, key }: FilterOptions): XComFilter {
   return { dagId: dag, runId: run, taskId: task, key };
 }
 
-async function printed(session: Session, found: FoundXCom, previous: FoundXCom | undefined, refs: boolean) {
+async function printFound(session: Session, found: FoundXCom, previous: FoundXCom | undefined, refs: boolean) {
   const { stdout } = session.io;
   if (session.json) return jsonLine(stdout, asJson(found));
   if (refs) return put(stdout, `${found.path}\n`);

@@ -118,7 +118,7 @@ class Transfer<P> {
     }
   }
 
-  /** Resolves once a lane was free and the piece is in flight. */
+  /** Resolves once another part may be sent and this one is in flight. */
   async send(piece: ReadPart): Promise<void> {
     const leave = await this.#slots.acquire(1, this.signal).catch((error) => {
       piece.release();

@@ -47,7 +47,7 @@ export const bucketCases: readonly Spec[] = [
       withBucket(context, async (name, root) => {
         const object = context.at("kept", root);
         await context.storage.write(object, "kept");
-        await named(() => bucketsOf(context).create(name), "createBucket", "AlreadyExists", root);
+        await expectNamed(() => bucketsOf(context).create(name), "createBucket", "AlreadyExists", root);
         assert.equal(await context.storage.text(object), "kept");
       }),
   },
@@ -59,7 +59,7 @@ export const bucketCases: readonly Spec[] = [
       withBucket(context, async (name, root) => {
         const object = context.at("d/kept", root);
         await context.storage.write(object, "kept");
-        await named(() => bucketsOf(context).delete(name), "deleteBucket", "PreconditionFailed", root);
+        await expectNamed(() => bucketsOf(context).delete(name), "deleteBucket", "PreconditionFailed", root);
         assert.equal(await context.storage.text(object), "kept");
         await context.storage.delete(object);
         await bucketsOf(context).delete(name);
@@ -72,9 +72,9 @@ export const bucketCases: readonly Spec[] = [
     run: (context) =>
       withBucket(context, async (name, root) => {
         await bucketsOf(context).delete(name);
-        await named(() => bucketsOf(context).delete(name), "deleteBucket", "NotFound", root);
+        await expectNamed(() => bucketsOf(context).delete(name), "deleteBucket", "NotFound", root);
         const never = newName();
-        await named(() => bucketsOf(context).delete(never), "deleteBucket", "NotFound", rootOf(context, never));
+        await expectNamed(() => bucketsOf(context).delete(never), "deleteBucket", "NotFound", rootOf(context, never));
       }),
   },
   {
@@ -160,7 +160,12 @@ async function listedUntil(context: TestContext, name: string, listed: boolean):
 }
 
 /** Checks that `work` rejects with a StorageError of this verb and code that names the bucket. */
-async function named(work: () => Promise<unknown>, op: string, code: ErrorCode, root: StoragePath): Promise<void> {
+async function expectNamed(
+  work: () => Promise<unknown>,
+  op: string,
+  code: ErrorCode,
+  root: StoragePath,
+): Promise<void> {
   const error = await expectRejection(work(), code);
   assert.deepEqual([error.op, error.path], [op, String(root)], error.message);
 }

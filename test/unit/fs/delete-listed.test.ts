@@ -7,7 +7,7 @@ import type { StoragePath } from "../../../src/path.js";
 import { hostile } from "../../hostile/support.js";
 import { describeOn, type ServerName, useBucket } from "../../servers/use.js";
 import { all } from "../../support/all.js";
-import { inLanes } from "../../support/lanes.js";
+import { concurrently } from "../../support/concurrently.js";
 import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
 
 type Storage = ReturnType<typeof openStorage>;
@@ -41,7 +41,7 @@ function behaves(open: () => { storage: Storage; base: string }, missing = "gone
   test.each([3, 40])("of %d objects, those that were written since stay", async (count) => {
     const { storage, base } = open();
     const at = `${base}/of${count}`;
-    await inLanes(16, names(count), (name) => storage.write(`${at}/${name}`, "one"));
+    await concurrently(16, names(count), (name) => storage.write(`${at}/${name}`, "one"));
     const [first, second, ...rest] = await listed(storage, at);
     await storage.write(first!.path, "two");
     await storage.delete(second!.path);
@@ -94,7 +94,7 @@ for (const [name, scheme, many, cost] of COSTS)
 
     test("costs few requests where the objects lie together", { timeout: 60_000 }, async () => {
       const at = `${base()}/many`;
-      await inLanes(32, names(many), (object) => storage.write(`${at}/${object}`, ""));
+      await concurrently(32, names(many), (object) => storage.write(`${at}/${object}`, ""));
       const objects = await listed(storage, at);
       proxy.clear();
       // As a sweep gives them: a thousand at once.
@@ -123,7 +123,7 @@ for (const [name, scheme, many, cost] of COSTS)
     if (scheme === "s3")
       test("objects that lie far apart are looked at one by one", { timeout: 60_000 }, async () => {
         const at = `${base()}/sparse`;
-        await inLanes(32, names(1100), (object) => storage.write(`${at}/${object}`, ""));
+        await concurrently(32, names(1100), (object) => storage.write(`${at}/${object}`, ""));
         const objects = (await listed(storage, at)).filter((_, i) => i % 55 === 0);
         proxy.clear();
         await deleted(storage, objects);

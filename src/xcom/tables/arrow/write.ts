@@ -68,8 +68,8 @@ export function isArrowTable(value: unknown): value is ArrowTable {
 
 function fieldsOf(arrow: Arrow, columns: readonly Column[]): Field[] {
   // The library leaves out an empty name, but not that of an object, of which it writes the text.
-  const named = (name: string) => (name === "" ? (Object("") as string) : name);
-  return columns.map((column) => new arrow.Field(named(column.name), typeOf(arrow, column), true));
+  const fieldName = (name: string) => (name === "" ? (Object("") as string) : name);
+  return columns.map((column) => new arrow.Field(fieldName(column.name), typeOf(arrow, column), true));
 }
 
 function typeOf(arrow: Arrow, { type, zone }: Column): DataType {
