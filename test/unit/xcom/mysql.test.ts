@@ -150,7 +150,7 @@ describeOnMariaDb("Airflow's database on MySQL", (database) => {
   });
 
   test.each<[string, object, RegExp]>([
-    ["another character set, which has no e😀", { charset: "utf8" }, /utf8mb3; set charset: "utf8mb4"/],
+    ["another character set, which lacks some characters", { charset: "utf8" }, /utf8mb3; set charset: "utf8mb4"/],
     ["rows as arrays", { rowsAsArray: true }, /leave out rowsAsArray/],
   ])("%s is refused by a sweep, which deletes nothing", async (_, options, why) => {
     await exec(xcom("xcom"));
