@@ -319,3 +319,9 @@ export function providerOf(scheme: string): Provider | undefined {
 export function schemesOf(provider: Provider): string[] {
   return [...PROVIDERS].filter(([, owner]) => owner === provider).map(([scheme]) => scheme);
 }
+
+/** Returns whether two lower-case schemes name the same objects: equal ones, or those of one provider. */
+export function schemesAlike(scheme: string, other: string): boolean {
+  const provider = providerOf(other);
+  return scheme === other || (provider !== undefined && schemesOf(provider).includes(scheme));
+}

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { checkOptions, failure, invalid, type OptionNames, StorageError } from "../errors.js";
 import type { Abortable, Storage } from "../fs/index.js";
-import { providerOf, StoragePath } from "../path.js";
+import { StoragePath, schemesAlike } from "../path.js";
 import { decodeUtf8 } from "../streams.js";
 import { ByteCache } from "./cache.js";
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "./objects.js";
@@ -101,7 +101,8 @@ export class Claims {
   readonly #base: StoragePath;
   readonly #threshold: number;
   readonly #codec: ClaimCodec | undefined;
-  readonly #moved: readonly (readonly [from: StoragePath, to: StoragePath])[];
+  /** Where references may lead, and where their objects are: the places of `moved`, then the path itself. */
+  readonly #places: readonly (readonly [from: StoragePath, to: StoragePath])[];
   readonly #cache: ByteCache;
   readonly #rememberMs: number | undefined;
 
@@ -121,7 +122,8 @@ export class Claims {
         `unknown compression ${JSON.stringify(compression)} (expected one of ${Object.keys(SUFFIX).join(", ")})`,
       );
     this.#codec = compression;
-    this.#moved = Object.entries(options.moved ?? {}).map(([from, to]) => [toPath(from), toPath(to)]);
+    const moved = Object.entries(options.moved ?? {}).map(([from, to]) => [toPath(from), toPath(to)] as const);
+    this.#places = [...moved, [this.#base, this.#base]];
   }
 
   /** The path below which all objects lie. */
@@ -295,11 +297,12 @@ export class Claims {
   /** Returns where an object is now; undefined for one that is not ours. */
   #place(path: StoragePath): StoragePath | undefined {
     // A reader may know the writer's bucket by another connection; each uses its own.
-    for (const [from, to] of [...this.#moved, [this.#base, this.#base] as const]) {
+    for (const [from, to] of this.#places) {
       const { scheme, connectionId } = from;
+      // First: a bucket of one provider may be none of another.
+      if (!schemesAlike(path.scheme, scheme)) continue;
       const known = StoragePath.of({ scheme, connectionId, bucket: path.bucket, key: path.key });
-      if (providerOf(path.scheme) === providerOf(scheme) && liesBelow(known, from))
-        return to.join(known.relativeTo(from));
+      if (liesBelow(known, from)) return to.join(known.relativeTo(from));
     }
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** Which strings of a metadata row are references to objects. */
 import { isInstance } from "../brand.js";
 import { failure, invalid } from "../errors.js";
-import { providerOf, StoragePath, schemesOf } from "../path.js";
+import { StoragePath, schemesAlike } from "../path.js";
 import type { AliasReader } from "./features.js";
 import { pathBelow, prefixOf, restBelow, roomBelow } from "./keys/base.js";
 import { checkOwner, type ExpectedOwner, idsOf, type KeyLayout, type ParsedKey, segmentsOf } from "./keys/layout.js";
@@ -109,11 +109,6 @@ export function looksLikeAirflowReference(text: string, base: StoragePath): bool
   const target = rest.slice(rest.lastIndexOf("@", end) + 1).replace(/^\/+/, "");
   const wanted = [base.bucket, base.key].filter((part) => part !== "").join("/");
   return `${target}/`.startsWith(`${wanted}/`);
-}
-
-export function schemesAlike(scheme: string, other: string): boolean {
-  const provider = providerOf(other);
-  return scheme === other || (provider !== undefined && schemesOf(provider).includes(scheme));
 }
 
 /** Returns the key below the base for a path in the same bucket of the same provider; undefined elsewhere. */

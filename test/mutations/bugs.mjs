@@ -627,6 +627,13 @@ export const bugs = [
     tests: ["test/unit/claims.test.ts"],
   },
   {
+    name: "claims take the schemes of two drivers for one",
+    file: "src/claims/claims.ts",
+    find: "if (!schemesAlike(path.scheme, scheme)) continue;",
+    replace: "if (!schemesAlike(scheme, scheme)) continue;",
+    tests: ["test/unit/claims.test.ts"],
+  },
+  {
     name: "a reader with another connection to the bucket of claims refuses them",
     file: "src/claims/claims.ts",
     find: "const { scheme, connectionId } = from;",

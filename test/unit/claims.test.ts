@@ -202,6 +202,17 @@ test("a reader with another connection to the bucket resolves a reference, one w
   }
 });
 
+test.each([
+  ["lake://bucket/claims", "pond://bucket/claims"],
+  ["file:///bucket/claims", "s3://bucket/claims"],
+  ["s3://bucket/claims", "file:///bucket/claims"],
+])("below %s, a reference to %s is one to another place", (path, other) => {
+  const claims = new Claims({ storage, path, threshold: 10 });
+  const claim = { url: `${other}/d/sha256/${hex(BIG)}`, sha256: hex(BIG), size: 1000 };
+  const reading = () => claims.reference(claims.referenceText(claim));
+  expect(reading).toThrow(expect.objectContaining({ code: "PermissionDenied" }));
+});
+
 test("a scope that is named as the folder of digests is a scope of its own", async () => {
   const claims = claimsAt();
   const [parent, whole] = [
