@@ -1,7 +1,7 @@
 /**
- * The stages of `npm test`, in order; narrow ones run two at a time. To add a stage, add a line: `vitest` for test files, `command` for anything else.
- * A command is one test, unless it prints its own line such as `12 passed, 0 failed, 1 skipped`; the summary repeats
- * lines that start with `SKIPPED:`.
+ * The stages of `npm test`, in order; narrow ones run two at a time. To add a stage, add a line: `vitest` for test
+ * files, `command` for anything else. A command is one test, unless it prints its own line such as `12 passed, 0 failed,
+ * 1 skipped`; the summary repeats lines that start with `SKIPPED:`.
  */
 import { nodeBinary } from "./node-versions.mjs";
 
@@ -12,7 +12,7 @@ import { nodeBinary } from "./node-versions.mjs";
  * @property {string[]} [vitest] arguments of `vitest run`: test files, filters
  * @property {() => Promise<string>} [node] finds the Node that runs it
  * @property {number} [minutes] after which it is stopped and counts as failed; 10 when not given
- * @property {boolean} [narrow] it needs one processor and measures no time, so that another narrow stage can run beside it
+ * @property {boolean} [narrow] it needs one processor and measures no time: another narrow stage can run beside it
  */
 
 /** The driver contract, on every backend. */

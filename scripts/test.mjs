@@ -33,8 +33,8 @@ async function vitestStage(stage, run) {
   // Two runs that end at the same time would write one cache.
   const cache = stage.narrow ? ["--no-cache"] : [];
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const command = [node, join(ROOT, "node_modules/vitest/vitest.mjs"), "run"];
-  command.push(...reporters, ...cache, ...(stage.vitest ?? []));
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const command = [node, vitest, "run", ...reporters, ...cache, ...(stage.vitest ?? [])];
   const { code } = await execute(stage, command, run);
   return countedReport(JSON.parse(await readFile(report, "utf8")), code);
 }

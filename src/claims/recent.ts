@@ -1,4 +1,4 @@
-/** What one instance knows of objects: which are there, so that storing them again needs no request, and which are damaged. */
+/** What one instance knows of objects: those that need no request to be stored again, and those that are damaged. */
 import { orAbort } from "../streams.js";
 
 /** Of one DigestObjects: the latest paths, of either kind. A path is about 200 bytes. */
@@ -19,7 +19,7 @@ export class RecentObjects {
   readonly #stored = new Map<string, Stored>();
   /** Stores that have begun, by path. */
   readonly #underWay = new Map<string, Promise<void>>();
-  /** Paths of objects that a read found damaged: the next store overwrites them, whatever the provider states of them. */
+  /** Paths of objects that a read found damaged: the next store overwrites them, whatever the provider states. */
   readonly #damaged = new Set<string>();
   /** Counts what was deleted, or found missing or damaged: a store that was under way meanwhile is not remembered. */
   #deletions = 0;

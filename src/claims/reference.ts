@@ -56,8 +56,8 @@ export function parseName(key: string): { sha256: string; codec: ClaimCodec | un
 
 /**
  * Returns the claim of a text that has the form of a reference; undefined for any other text, which is a value. A text
- * whose object lies elsewhere than `isOurs` says is a reference if nothing is wrong with it, and else a value. Throws `Unsupported` for a version that this release does not know, and `Corrupt`
- * for a reference that contradicts itself.
+ * whose object lies elsewhere than `isOurs` says is a reference if nothing is wrong with it, and else a value. Throws
+ * `Unsupported` for a version that this release does not know, and `Corrupt` for a reference that contradicts itself.
  */
 export function parseReference(text: string, isOurs: (path: StoragePath) => boolean): Claim | undefined {
   if (!looksLikeReference(text)) return undefined;

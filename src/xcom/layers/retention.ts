@@ -1,5 +1,4 @@
 /** Places values of different lifetimes apart: a layer around one backend for each class. */
-
 import { isInstance } from "../../brand.js";
 import { checkOptions } from "../../errors.js";
 import type { Abortable, Storage } from "../../fs/index.js";
