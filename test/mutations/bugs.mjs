@@ -2537,6 +2537,14 @@ export const bugs = [
     only: "one file under two names",
   },
   {
+    name: "a small file is read in pieces, which an upload has to put together again",
+    file: "src/fs/drivers/file/disk.ts",
+    find: "const AT_ONCE = 1024 * 1024;",
+    replace: "const AT_ONCE = 256 * 1024;",
+    tests: ["test/unit/fs/drivers/file.test.ts"],
+    only: "one chunk up to 1 MiB",
+  },
+  {
     name: "a copy to S3 asks again for what its write has said",
     file: "src/fs/copy-across.ts",
     find: "if (!move && print.isEtag(etag)) return { info };",
