@@ -13,8 +13,8 @@ import { writeObject } from "./write.js";
 /**
  * Streams one version of the source, with its content type and, where the target can keep it, its metadata; returns its
  * info. Compares the bytes with the MD5 that the source's provider states, before anything is stored, and then with the
- * size and MD5 that the target's provider states. Without an MD5 it compares only the size. `limiter` limits what a
- * large source is read ahead.
+ * size and MD5 that the target's provider states, in one more request unless the etag of the write is that MD5. Without
+ * an MD5 it compares only the size. `limiter` limits what a large source is read ahead.
  */
 export async function copyAcross(
   source: ResolvedObject,
@@ -39,6 +39,7 @@ export async function copyAcross(
     const { contentType, metadata, ...more } = copiedAttributes(tagged, target.driver, options);
     const writing = { contentType, metadata, size, ifAbsent, signal, onProgress };
     const { etag } = await writeObject(target, sent, writing, more);
+    if (!move && print.isEtag(etag)) return { info };
     const stored = await target.driver.stat(target.key, { version: undefined, signal });
     checkStored(stored, { etag, size, print });
     return { info, stored };
@@ -55,10 +56,10 @@ async function withTags({ key, driver }: ResolvedObject, info: ObjectInfo, signa
   return { ...info, tags };
 }
 
-/** The source as copied, and the target as stored. */
+/** The source as copied, and the target as stored; the latter is always known of a move. */
 export interface Copied {
   info: ObjectInfo;
-  stored: ObjectInfo;
+  stored?: ObjectInfo;
 }
 
 /** Milliseconds after which modification times differ by a second, even where one has whole seconds only. */
@@ -115,7 +116,7 @@ export async function checkApart(
 ): Promise<void> {
   const found = await driver.stat(key, { version: undefined, signal });
   if (!isSame(found, info)) throw failure("ObjectChanged", CHANGED);
-  if (info.version !== undefined || !sameSecond(stored.modified, info.modified)) return;
+  if (info.version !== undefined || !sameSecond(stored?.modified, info.modified)) return;
   throw failure("ObjectChanged", "source and copy may be the same object; the source was kept");
 }
 
@@ -196,5 +197,10 @@ class Md5Stream {
   /** Returns whether the MD5 of the bytes, once complete, differs from `md5`; false if either is unknown. */
   differs(md5: string | undefined): boolean {
     return md5 !== undefined && this.#md5 !== undefined && md5 !== this.#md5;
+  }
+
+  /** Returns whether `etag` is the MD5 of the bytes, as S3's are for objects in one part without a key of their own. */
+  isEtag(etag: string | undefined): boolean {
+    return this.#md5 !== undefined && etag === `"${this.#md5}"`;
   }
 }

@@ -27,6 +27,8 @@ interface Provider {
   last: Cost;
   /** What a copy asks of its source: only Azure does not copy tags by itself. */
   sources: number;
+  /** What a copy from another store asks of its target: on S3 the etag of the write says what was stored. */
+  targets: number;
 }
 
 const PROVIDERS: Provider[] = [
@@ -39,6 +41,7 @@ const PROVIDERS: Provider[] = [
     failedStream: { begin: 1, part: 2, abort: 1 },
     looks: 2,
     sources: 0,
+    targets: 0,
     last: { read: 1 },
   },
   {
@@ -51,6 +54,7 @@ const PROVIDERS: Provider[] = [
     // The emulator ignores the condition; Google's own service needs one.
     looks: 2,
     sources: 0,
+    targets: 1,
     last: { read: 1 },
   },
   {
@@ -62,6 +66,7 @@ const PROVIDERS: Provider[] = [
     failedStream: { part: 2 },
     looks: 1,
     sources: 1,
+    targets: 1,
     last: { stat: 1, read: 1 },
   },
 ];
@@ -213,6 +218,12 @@ for (const provider of PROVIDERS) {
         const spent = await cost(() => storage.copy(at("small"), at("two/copy")));
         expect(spent).toEqual({ ...stats(provider.sources), copy: 1 });
         expect(await storage.text(at("two/copy"))).toBe("0123456789");
+      });
+      test("a copy from another store is a write, and a look at what was stored unless the write has said it", async () => {
+        await storage.write("memory://requests/small", "0123456789");
+        const spent = await cost(() => storage.copy("memory://requests/small", at("two/across")));
+        expect(spent).toEqual({ write: 1, ...stats(provider.targets) });
+        expect(await storage.text(at("two/across"))).toBe("0123456789");
       });
       test("a move is a copy and a delete of what was copied", async () => {
         await storage.write(at("two/from"), "x");

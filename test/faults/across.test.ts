@@ -87,6 +87,17 @@ await describeOn("minio", "M08: copies between clouds", () => {
     });
   });
 
+  test("M08: a copy to S3 looks again if the etag of its write is not the MD5 of what was sent", async () => {
+    const [source, target] = [at("gs", "look"), at("s3", "look")];
+    await storage.write(source, SMALL);
+    proxyOf("s3").plant({ on: { operation: "write" }, fault: OTHER_MD5.s3 });
+    await storage.copy(source, target);
+    expect(SMALL.equals(await storage.bytes(target))).toBe(true);
+    proxyOf("s3").plant({ on: { operation: "write" }, fault: OTHER_MD5.s3 });
+    proxyOf("s3").plant({ on: { operation: "stat" }, fault: OTHER_MD5.s3 });
+    await expect(storage.copy(source, target)).rejects.toMatchObject({ code: "Corrupt" });
+  });
+
   test.each(schemes)("%s states the MD5 of what came in one request", async (scheme) => {
     await storage.write(at(scheme, "md5"), SMALL);
     const md5 = createHash("md5").update(SMALL).digest("hex");

@@ -7,6 +7,8 @@ import type { ByteStream } from "../../../streams.js";
 
 /** Maximum size in bytes of a chunk of a read. */
 export const CHUNK = 256 * 1024;
+/** A read of at most this many bytes is one chunk instead, which an upload sends as it is. */
+const AT_ONCE = 1024 * 1024;
 /** Bytes into which small chunks of a write are gathered: a call to the disk costs more than a copy of 64 KiB. */
 const GATHER = 1024 * 1024;
 /** Chunks from this size on are written as they arrive. */
@@ -47,6 +49,7 @@ export function openToRead(path: string, signal: AbortSignal | undefined): Promi
 /** Returns the bytes [start, end) of an open file, each chunk in its own buffer. Ending early closes the file. */
 export function chunksOf(file: FileHandle, start: number, end: number): ByteStream {
   let at = start;
+  const most = end - start <= AT_ONCE ? AT_ONCE : CHUNK;
   const done = async () => {
     at = end;
     await file.close();
@@ -54,7 +57,7 @@ export function chunksOf(file: FileHandle, start: number, end: number): ByteStre
   };
   const next = async () => {
     if (at >= end) return done();
-    const into = Buffer.allocUnsafeSlow(Math.min(CHUNK, end - at));
+    const into = Buffer.allocUnsafeSlow(Math.min(most, end - at));
     const { bytesRead } = await file
       .read(into, 0, into.byteLength, at)
       .catch((error) => file.close().then(() => Promise.reject(error)));

@@ -234,9 +234,9 @@ async function read(
 }
 
 /**
- * Returns the bytes [start, end), where a negative start counts from the end, and closes the file after them. Reads at once what fits in one chunk, so that no open
- * file waits for a caller that may never read it. Cuts a growing file at its first size; files of /proc state 0 bytes
- * and those of /sys a page, whatever they contain, so they are read to the end.
+ * Returns the bytes [start, end), where a negative start counts from the end, and closes the file after them. Reads a
+ * small file at once, so that no open file waits for a caller that may never read it. Cuts a growing file at its first
+ * size; files of /proc state 0 bytes and those of /sys a page, whatever they contain, so they are read to the end.
  */
 async function contentOf(
   file: FileHandle,

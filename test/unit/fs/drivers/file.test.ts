@@ -37,6 +37,19 @@ async function* failing(data: string, error: Error): ByteStream {
   throw error;
 }
 
+describe("a read", () => {
+  it("has one chunk up to 1 MiB, and chunks of 256 KiB beyond", async () => {
+    const chunksOf = async (size: number) => {
+      await writeFile(join(root, "x"), Buffer.alloc(size, 1));
+      const sizes: number[] = [];
+      for await (const { byteLength } of (await files.open(at("x"))).body) sizes.push(byteLength);
+      return sizes;
+    };
+    expect(await chunksOf(2 ** 20)).toEqual([2 ** 20]);
+    expect(await chunksOf(2 ** 20 + 1)).toEqual([...Array(4).fill(2 ** 18), 1]);
+  });
+});
+
 describe("a write", () => {
   it("makes the directories it needs and leaves nothing beside the file", async () => {
     await files.write(at("a/b/c.txt"), "hello");
