@@ -23,7 +23,7 @@ const BARS = {
       "Write a stream": "line-minio-tls-write-256MiB",
     },
     subjects: ["stowage", "aws-sdk", "opendal", "obstore"],
-    about: "a line of 30 ms and 80 MiB/s for each connection, as to a bucket of the region",
+    about: "a line of 30 ms and 80 MiB/s for each connection, typical of a bucket in the same region",
   },
   "small-get": { title: `Read from MinIO: ${SMALL}`, parts: { "": "small-minio-get-1KiB-x2000-at64" } },
   "small-put": { title: `Write to MinIO: ${SMALL}`, parts: { "": "small-minio-put-1KiB-x2000-at64" } },

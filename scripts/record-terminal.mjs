@@ -1,11 +1,12 @@
 /**
  * Records a session of the built command as docs/terminal.svg. Usage: npm run build && node scripts/record-terminal.mjs
+ * With `--check` it compares instead, but for digits: zlib packs differently from one Node to the next.
  *
  * The commands really run, in their own folder, which the output shows as /data. File times are set and random ids
  * replaced, so that the same build records the same picture.
  */
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -125,8 +126,22 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
-await writeFile(join(ROOT, "docs/terminal.svg"), svgOf(lines));
+const picture = join(ROOT, "docs/terminal.svg");
+if (process.argv.includes("--check")) await check();
+else await writeFile(picture, svgOf(lines));
 console.log(`docs/terminal.svg: ${SESSION.length} commands, ${lines.length} lines`);
+
+async function check() {
+  const plain = (/** @type {string} */ svg) => svg.replace(/[\d.]+/g, "0").split("\n");
+  const old = plain(await readFile(picture, "utf8"));
+  const now = plain(svgOf(lines));
+  const at = now.findIndex((line, index) => line !== old[index]);
+  if (at < 0 && old.length === now.length) return;
+  console.error(
+    `docs/terminal.svg is out of date: ${now.at(at)} was ${old.at(at)}; run node scripts/record-terminal.mjs`,
+  );
+  process.exit(1);
+}
 
 /** @param {Run} run @returns {Run} */
 function bold({ text }) {

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/claims`: large values as objects and references to them, for any runtime. `stowage/langgraph`,
- * `stowage/dbos` and others build on it.
+ * Large values as objects and references to them, for any runtime. `stowage/langgraph`, `stowage/dbos` and others build
+ * on it.
+ *
+ * @packageDocumentation
  */
 
 export type { Claim, ClaimCodec } from "./claims/index.js";

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/core`: stowage in parts, for small single-file bundles. `createStorage` holds only the drivers,
- * codecs and connection sources passed to it, so that a bundler can leave out the rest.
+ * The library in parts, for small single-file bundles. `createStorage` holds only the drivers, codecs and connection
+ * sources passed to it, so that a bundler can leave out the rest.
+ *
+ * @packageDocumentation
  */
 export type { Codec } from "./codecs/codec.js";
 export {

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/driver`, for authors of drivers: the interface that Storage expects, and the helpers that the
- * drivers of this package use. `stowage/testing` has the conformance tests.
+ * For authors of drivers: the interface that Storage expects, and the helpers that the drivers of this package use.
+ * `stowage/testing` has the conformance tests.
+ *
+ * @packageDocumentation
  */
 export { type LimitedBuffer, LinkedAbortController, type MemoryLimiter, memoryLimiter, pause } from "./concurrency.js";
 export { type Connection, type Extra, revealed, type Secret } from "./connections/index.js";

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage`: storage with every driver, codec and connection source, and Airflow's XCom backend. The
- * helpers for drivers are in `stowage/driver`, everything around the backend is in `stowage/xcom`.
+ * Storage with every driver, codec and connection source, and Airflow's XCom backend. The helpers for drivers are in
+ * `stowage/driver`, everything around the backend is in `stowage/xcom`.
+ *
+ * @packageDocumentation
  */
 export { XComObjectStorageBackend } from "./backend.js";
 export type { CodecName, Codecs } from "./codecs/codec.js";

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/otel`: OpenTelemetry spans and metrics of every Storage of this process, made of the channels
- * `stowage:operation` and `stowage:request` of `node:diagnostics_channel`. Needs `@opentelemetry/api`.
+ * OpenTelemetry spans and metrics of every Storage of this process, made of the channels `stowage:operation` and
+ * `stowage:request` of `node:diagnostics_channel`. Needs `@opentelemetry/api`.
+ *
+ * @packageDocumentation
  */
 import { type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import {

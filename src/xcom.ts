@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/xcom`: Airflow's object storage backend for XComs, the layers around it, the rows that refer to
- * its objects, serializers, and the Python values that have no JavaScript type.
+ * Airflow's object storage backend for XComs, the layers around it, the rows that refer to its objects, serializers,
+ * and the Python values that have no JavaScript type.
+ *
+ * @packageDocumentation
  */
 export { XComObjectStorageBackend } from "./backend.js";
 export type { Abortable } from "./fs/options.js";

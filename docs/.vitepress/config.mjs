@@ -73,8 +73,8 @@ export default defineConfig({
   themeConfig: {
     nav: [
       { text: "Start", link: "/overview" },
-      { text: "Which call", link: "/which-call" },
-      { text: "Reference", link: "/api/" },
+      { text: "Calls by job", link: "/which-call" },
+      { text: "Reference", link: "/api/", activeMatch: "^/api/" },
       { text: "Changelog", link: "/changelog" },
     ],
     sidebar: sidebar(),

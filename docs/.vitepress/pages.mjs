@@ -78,7 +78,7 @@ function folderOf(folder) {
   return names.sort().flatMap((name) => entry(`${folder}/${name}`));
 }
 
-/** The doors of the package, as TypeDoc has written their pages. */
+/** The entry points of the package, as TypeDoc has written their pages. */
 function doors() {
   const folder = join(ROOT, "docs/api");
   if (!existsSync(folder)) return [];
@@ -146,7 +146,7 @@ export function sidebar() {
       ...entry("docs/migrating.md"),
       ...entry("docs/fsspec.md"),
     ]),
-    ...group("Reference", [...entry("docs/api/index.md", "All doors"), ...doors()], true),
+    ...group("Reference", [...entry("docs/api/index.md", "All entry points"), ...doors()], true),
     ...group(
       "Design",
       [

@@ -2,6 +2,8 @@
  * Airflow's TypeScript task SDK with large XComs in object storage.
  *
  * Import it before anything else: it lets CommonJS libraries work in the one-file bundles of `airflow-ts-pack`.
+ *
+ * @packageDocumentation
  */
 import "./require.js";
 import { openStorage } from "../open.js";

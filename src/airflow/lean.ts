@@ -1,4 +1,8 @@
-/** Airflow's TypeScript task SDK with large XComs in object storage, in a bundle of only the named parts. */
+/**
+ * Airflow's TypeScript task SDK with large XComs in object storage, in a bundle of only the named parts.
+ *
+ * @packageDocumentation
+ */
 import type { ConnectionSource } from "../connections/index.js";
 import type { ObjectDriver } from "../fs/driver/index.js";
 import { type CreateStorageOptions, createObjects, type Objects } from "../fs/index.js";

@@ -1,4 +1,8 @@
-/** The eight codecs, each loaded on first use. Marked as pure, so that bundlers can drop unused ones. */
+/**
+ * The eight codecs, each loaded on first use. Marked as pure, so that bundlers can drop unused ones.
+ *
+ * @packageDocumentation
+ */
 import type { Codec } from "./codec.js";
 import { codecOf } from "./codec-of.js";
 

@@ -1,4 +1,8 @@
-/** Entry point `stowage/dbos`: large inputs, outputs, messages and events of DBOS workflows as objects. */
+/**
+ * Large inputs, outputs, messages and events of DBOS workflows as objects.
+ *
+ * @packageDocumentation
+ */
 import { Claims, type ClaimsOptions } from "../claims/index.js";
 import { failure, invalid } from "../errors.js";
 import type { ReferenceSource } from "../references.js";

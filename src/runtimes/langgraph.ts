@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/langgraph`: large values of LangGraph's checkpoints as objects. Works with every checkpointer
- * whose serializer writes all that it stores: memory, Postgres, SQLite, MongoDB.
+ * Large values of LangGraph's checkpoints as objects. Works with every checkpointer whose serializer writes all that it
+ * stores: memory, Postgres, SQLite, MongoDB.
+ *
+ * @packageDocumentation
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Claims, type ClaimsOptions } from "../claims/index.js";

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/sqs`: bodies above SQS's limit as objects, by a middleware for `@aws-sdk/client-sqs`. The messages
- * are those of AWS's extended clients for Java and Python, which read them, and whose messages are read.
+ * Bodies above SQS's limit as objects, by a middleware for `@aws-sdk/client-sqs`. The messages are those of AWS's
+ * extended clients for Java and Python, which read them, and whose messages are read.
+ *
+ * @packageDocumentation
  */
 import { randomUUID } from "node:crypto";
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, toPath } from "../claims/index.js";

@@ -1,6 +1,8 @@
 /**
- * Entry point `stowage/temporal`: a driver for Temporal's External Storage on any store, which reads what the official
- * drivers of Temporal's SDKs have stored, and the reverse.
+ * A driver for Temporal's External Storage on any store, which reads what the official drivers of Temporal's SDKs have
+ * stored, and the reverse.
+ *
+ * @packageDocumentation
  */
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "../claims/index.js";
 import { checkOptions, invalid, isStorageError, type OptionNames } from "../errors.js";

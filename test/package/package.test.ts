@@ -123,3 +123,8 @@ describe("the packed package", () => {
     expect(finding.fix).toContain(instead);
   });
 });
+
+test("the picture of the command shows what it prints", async () => {
+  const { stdout } = await run(process.execPath, [join(ROOT, "scripts/record-terminal.mjs"), "--check"]);
+  expect(stdout).toContain("docs/terminal.svg: 10 commands");
+});

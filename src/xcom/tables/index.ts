@@ -1,4 +1,8 @@
-/** Tables as files that pandas reads and writes: csv, jsonl, parquet and arrow. */
+/**
+ * Tables as files that pandas reads and writes: csv, jsonl, parquet and arrow.
+ *
+ * @packageDocumentation
+ */
 export type { Serializer } from "../serializer.js";
 export type { ArrowTable } from "./arrow/write.js";
 export type { Rows } from "./batches.js";

@@ -1,4 +1,8 @@
-/** Azure Blob Storage: by the connection of a path, by keys, or by the caller's own client. */
+/**
+ * Azure Blob Storage: by the connection of a path, by keys, or by the caller's own client.
+ *
+ * @packageDocumentation
+ */
 import { Secret } from "../../../connections/connection.js";
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { CachedAccessToken } from "../../driver/cached-credentials.js";

@@ -1,4 +1,8 @@
-/** Google Cloud Storage: by the connection of a path, by a key or token, or by the caller's own client. */
+/**
+ * Google Cloud Storage: by the connection of a path, by a key or token, or by the caller's own client.
+ *
+ * @packageDocumentation
+ */
 import { Secret } from "../../../connections/index.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../../../errors.js";
 import { type AccessToken, CachedAccessToken } from "../../driver/cached-credentials.js";

@@ -1,4 +1,8 @@
-/** S3 and compatible services: by the connection of a path, by keys, or by the caller's own client. */
+/**
+ * S3 and compatible services: by the connection of a path, by keys, or by the caller's own client.
+ *
+ * @packageDocumentation
+ */
 
 import { checkOptions, invalid } from "../../../errors.js";
 import { type DriverFactory, withOwnCredentials } from "../../driver/driver.js";

@@ -1,4 +1,8 @@
-/** S3 with static keys, for the smallest bundles: reads no connection and loads nothing later. */
+/**
+ * S3 with static keys, for the smallest bundles: reads no connection and loads nothing later.
+ *
+ * @packageDocumentation
+ */
 
 import { checkOptions, invalid, type OptionNames } from "../../../errors.js";
 import { type DriverFactory, type ObjectDriver, withOwnCredentials } from "../../driver/driver.js";

@@ -1,4 +1,8 @@
-/** S3 with connections that hold their keys, for small bundles: without AWS's credential chains. */
+/**
+ * S3 with connections that hold their keys, for small bundles: without AWS's credential chains.
+ *
+ * @packageDocumentation
+ */
 import type { Connection } from "../../../connections/connection.js";
 import { failure } from "../../../errors.js";
 import type { DriverContext, DriverFactory, ObjectDriver } from "../../driver/driver.js";
