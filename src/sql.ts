@@ -15,8 +15,13 @@ export async function ask<Row>(query: Query, text: string, values: unknown[], si
 function rethrowDatabaseError(cause: unknown): never {
   // A query of this package, which refuses a session.
   if (isStorageError(cause)) throw cause;
+  throw databaseError(cause, "the database says");
+}
+
+/** Returns the error for one of a database's client, with `what` before its message. */
+export function databaseError(cause: unknown, what: string): Error {
   const { code = "", message } = cause as { code?: unknown; message?: string };
-  throw failure(codeOf(String(code)), `the database says: ${message}`, { cause });
+  return failure(codeOf(String(code)), `${what}: ${message}`, { cause });
 }
 
 /**

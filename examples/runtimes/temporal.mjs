@@ -45,8 +45,11 @@ const { history } = await client.workflowService.getWorkflowExecutionHistory({
 console.log(`the history has ${JSON.stringify(history).length} characters`);
 
 const sources = [temporalReferences(client.workflowService, { url })];
-const { checked, missing, damaged } = await fsck({ storage, sources, layout: claimsLayout(), deep: true });
-console.log(`${checked} references, ${missing} missing, ${damaged} damaged`);
-assert.deepEqual([checked > 0, missing, damaged], [true, 0, 0]);
+const problems = [];
+// The namespace keeps the workflows of earlier runs, whose objects were in another folder.
+const onProblem = ({ where, problem }) => where.includes(workflowId) && problems.push(problem);
+const { checked } = await fsck({ storage, sources, layout: claimsLayout(), deep: true, onProblem });
+console.log(`${checked} references, ${problems.length} problems of ${workflowId}`);
+assert.deepEqual([checked > 0, problems], [true, []]);
 await connection.close();
 await storage.close();

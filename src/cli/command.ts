@@ -74,6 +74,7 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
   [/ or pass it in `connections`/, ""],
+  [/(bucket "([^"]*)": say where it is with) the option also\b/, "$1 --temporal-url $2=URL"],
 ];
 
 function inOptions(text: string): string {
@@ -98,8 +99,10 @@ function advice(error: StorageError, program: string): string | undefined {
     case "Unavailable":
     case "Timeout":
     case "Throttled":
-      return path ? `find out more: ${program} doctor ${quoted(bucketOf(path))}` : "try again later";
+      if (path) return `find out more: ${program} doctor ${quoted(bucketOf(path))}`;
+      return error.retryable ? "try again later" : undefined;
     case "NotFound":
+      if (NO_REFERENCE.test(detail)) return "is it the right one? Without references every object would be an orphan";
       if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path, program);
       if (detail.startsWith(ONLY_BELOW)) return `look around: ${program} ls ${quoted(path)}`;
       return path ? `look around: ${program} ls ${quoted(parentOf(path))}` : undefined;
@@ -119,6 +122,9 @@ function advice(error: StorageError, program: string): string | undefined {
       return op === "write" && code === "TooLarge" ? "send it in several objects" : undefined;
   }
 }
+
+/** How `sweep`, `report` and `migrate` say that a source is empty: `path` is that of the objects. */
+const NO_REFERENCE = / has no reference at all\b/;
 
 /** What the profile of an S3 server does not promise. */
 const NOT_PROMISED = /\bthis (?:S3 profile|provider) does not enforce\b/;

@@ -1,6 +1,7 @@
 /** Formats numbers, times and text for people. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { type ErrorCode, failure } from "../errors.js";
 import { type ByteStream, single } from "../streams.js";
 
 export { bytesText as bytes } from "../xcom/index.js";
@@ -109,7 +110,23 @@ function forced(text: string | undefined): boolean {
 
 /** Opens a file; `-` is stdin. */
 export async function input({ stdin, cwd }: Io, file: string): Promise<ByteStream> {
-  return file === "-" ? stdin : single(await readFile(resolve(cwd, file)));
+  if (file === "-") return stdin;
+  const bytes = await readFile(resolve(cwd, file)).catch((cause: unknown) => {
+    throw unreadable(file, cause);
+  });
+  return single(bytes);
+}
+
+const FILE_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: "NotFound",
+  EACCES: "PermissionDenied",
+  EIO: "Unavailable",
+};
+
+/** Returns the error for a file on the command line that cannot be read. */
+export function unreadable(name: string, cause: unknown): Error {
+  const code = FILE_ERRORS[(cause as NodeJS.ErrnoException).code ?? ""] ?? "InvalidArgument";
+  return failure(code, `${name} cannot be read: ${messageOf(cause)}`, { cause });
 }
 
 /** Writes and waits for room. */

@@ -43,9 +43,11 @@ export function pluralize(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** `--grace TIME`, in seconds. */
-export function graceOption(): Option {
-  const option = new Option("--grace <time>", "how long an object needs no reference: 36h or 7d");
+/** `--grace TIME`, in seconds; `sweep` and `fsck` add an hour. */
+export function graceOption(hasMargin = true): Option {
+  const margin = hasMargin ? "; an hour is added for clocks that differ" : "";
+  const what = `how long an object needs no reference: 36h or 7d${margin}`;
+  const option = new Option("--grace <time>", what);
   return option.argParser(seconds).default(86_400, "24h");
 }
 
@@ -74,6 +76,11 @@ export function timeSpan(time: number): string {
   if (time > UNITS.d! && time % UNITS.d! === 0) return pluralize(time / UNITS.d!, "day");
   if (time > 0 && time % UNITS.h! === 0) return pluralize(time / UNITS.h!, "hour");
   return time > 0 && time % UNITS.m! === 0 ? pluralize(time / UNITS.m!, "minute") : pluralize(time, "second");
+}
+
+/** Formats a grace, to which an hour is added. */
+export function graceSpan(grace: number): string {
+  return grace > 0 ? `${timeSpan(grace)} and an hour` : "an hour";
 }
 
 /** Parses `week=7`, and adds it to the classes before it. */

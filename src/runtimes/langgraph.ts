@@ -68,9 +68,10 @@ const CACHE = 16 * 2 ** 20;
 export function offload<S extends CheckpointSaver>(saver: S, options: OffloadSaverOptions): S {
   const { scope = "thread", ...rest } = options;
   if (scope !== "thread" && scope !== "shared") throw invalid(`scope must be "thread" or "shared"`);
+  // First, so that an option is named that a second call has wrong.
+  const claims = claimsOf(rest);
   checkSaver(saver);
   const calls = new ThreadCalls();
-  const claims = claimsOf(rest);
   saver.serde = new OffloadingSerializer(claims, saver.serde, () => {
     const { thread } = calls;
     return thread === undefined ? undefined : scopeOf(thread);

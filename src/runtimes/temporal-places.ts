@@ -1,6 +1,6 @@
 /** Where the objects of Temporal's claims are. */
 import { liesBelow, toPath } from "../claims/index.js";
-import { failure } from "../errors.js";
+import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
 import { StoragePath } from "../path.js";
 
 /** Where claims lead: the same for the driver and for what reads its references. */
@@ -17,6 +17,14 @@ export interface TemporalPlaces {
 export interface Place {
   bucket: string;
   path: StoragePath;
+}
+
+/** As `checkOptions`. All other adapters call `url` a path. */
+export function checkPlaced<T extends TemporalPlaces>(verb: string, options: T, names: OptionNames<T>): void {
+  if (Object.hasOwn(Object(options), "path"))
+    throw invalid(`unknown option "path" of ${verb}; did you mean url? (known: ${Object.keys(names).join(", ")})`);
+  checkOptions(verb, options, names);
+  if (options.url === undefined) throw invalid(`url of ${verb} must be a bucket or a path, such as s3://lake@payloads`);
 }
 
 /** Returns all places, that of `url` first. */
@@ -61,7 +69,10 @@ function find(all: readonly Place[], bucket: string, key: string): StoragePath {
     const path = withKey(place, `${place.key}/${key}`);
     if (liesBelow(path, place)) return path;
   }
-  throw failure("PermissionDenied", `no place is known for the key in the bucket ${JSON.stringify(bucket)}; see also`);
+  const name = JSON.stringify(bucket);
+  if (places.length > 0) throw failure("PermissionDenied", `a claim's key leads out of the bucket ${name}`);
+  const fix = "say where it is with the option also";
+  throw failure("PermissionDenied", `no place is known for the bucket ${name}: ${fix}`);
 }
 
 function withKey({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {

@@ -1,10 +1,10 @@
 /** References in what Temporal keeps of a namespace: schedules, activities, Nexus operations and workflows. */
 import { forEachConcurrent } from "../concurrency.js";
-import { checkOptions, type ErrorCode, failure, invalid, isStorageError, type OptionNames } from "../errors.js";
+import { type ErrorCode, failure, invalid, isStorageError, type OptionNames } from "../errors.js";
 import type { FoundReference, ReferenceSource } from "../references.js";
 import { orAbort } from "../streams.js";
 import type { Payload } from "./temporal-payload.js";
-import { objectOf, type Place, placesOf, type TemporalPlaces } from "./temporal-places.js";
+import { checkPlaced, objectOf, type Place, placesOf, type TemporalPlaces } from "./temporal-places.js";
 
 /** What is called of `client.workflowService` of `@temporalio/client`; what an older SDK lacks is not read. */
 export interface TemporalService {
@@ -66,7 +66,7 @@ const OPTIONS: OptionNames<TemporalReferencesOptions> = { url: true, bucket: tru
  * await sweep({ storage, path: "s3://lake@payloads/v0", sources, layout });
  */
 export function temporalReferences(service: TemporalService, options: TemporalReferencesOptions): ReferenceSource {
-  checkOptions("temporalReferences", options, OPTIONS);
+  checkPlaced("temporalReferences", options, OPTIONS);
   const { namespace = "default" } = options;
   if (typeof service?.getWorkflowExecutionHistory !== "function")
     throw invalid("temporalReferences needs a service: client.workflowService");

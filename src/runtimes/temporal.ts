@@ -5,11 +5,11 @@
  * @packageDocumentation
  */
 import { ageMs, byteLimit, DigestObjects, digestOf, liesBelow, REMEMBER_MS, toPath } from "../claims/index.js";
-import { checkOptions, invalid, isStorageError, type OptionNames } from "../errors.js";
+import { invalid, isStorageError, type OptionNames } from "../errors.js";
 import type { Storage } from "../fs/index.js";
 import type { StoragePath } from "../path.js";
 import { decodePayload, encodePayload, type Payload } from "./temporal-payload.js";
-import { objectOf, type Place, placesOf, type TemporalPlaces } from "./temporal-places.js";
+import { checkPlaced, objectOf, type Place, placesOf, type TemporalPlaces } from "./temporal-places.js";
 
 export type { FoundReference, ReferenceSource } from "../references.js";
 export type { Payload } from "./temporal-payload.js";
@@ -90,7 +90,7 @@ const NAMES: Readonly<Record<string, string>> = { s3: "aws.s3driver", s3a: "aws.
  * const dataConverter = { externalStorage: new ExternalStorage({ drivers: [driver] }) };
  */
 export function temporalDriver(options: TemporalDriverOptions): TemporalStorageDriver {
-  checkOptions("temporalDriver", options, OPTIONS);
+  checkPlaced("temporalDriver", options, OPTIONS);
   return new Driver(options);
 }
 

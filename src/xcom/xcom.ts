@@ -280,7 +280,8 @@ function unknownName(what: string, name: string, known: readonly string[]): stri
 
 /** A filter without an id would match every task's rows. */
 function checkId(name: string, id: unknown): void {
-  if (typeof id !== "string" || id === "") refuse(`${name} must be the text of an id`);
+  if (typeof id !== "string") refuse(`${name} must be the text of an id, not ${id === null ? "null" : typeof id}`);
+  if (id === "") refuse(`${name} must be the text of an id, not empty`);
 }
 
 async function runAt(dagId: string, date: Date | string, runs: RunFinder | undefined, options: RowOptions) {

@@ -1,5 +1,5 @@
 /** A bundled program starts fast and does not linger, on every supported Node. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { nodeBinary } from "../../scripts/node-versions.mjs";
 import { openStorage } from "../../src/open.js";
 import { describeOn, useBucket } from "../servers/use.js";
 import { bundled, GET, keysAndBase } from "../support/bundled.js";
+import { MAIN } from "../support/command.js";
 import { type Installed, installed } from "../support/installed.js";
 
 const NODES: [string, () => Promise<string>][] = [
@@ -15,6 +16,19 @@ const NODES: [string, () => Promise<string>][] = [
   ["Node 22", () => nodeBinary(22)],
   ["Node 24", () => nodeBinary(24)],
 ];
+
+test("the command reads a SQLite database on Node 22 without the warning that this is an experiment", async () => {
+  const node = await nodeBinary(22);
+  const folder = await mkdtemp(join(tmpdir(), "stowage-start-"));
+  const file = join(folder, "airflow.db");
+  const columns = "dag_id, run_id, task_id, map_index, key, value";
+  const fill = `const db = new (require("node:sqlite").DatabaseSync)(process.argv[1]);
+    db.exec("CREATE TABLE xcom (${columns}); INSERT INTO xcom VALUES ('d', 'r', 't', -1, 'k', '1')");`;
+  execFileSync(node, ["--no-warnings", "-e", fill, file]);
+  const { stdout, stderr } = spawnSync(node, [MAIN, "xcom", "ls", "--json", "--database", file], { encoding: "utf8" });
+  expect([stderr, JSON.parse(stdout)]).toEqual(["", expect.objectContaining({ dagId: "d", value: 1 })]);
+  await rm(folder, { recursive: true, force: true });
+});
 
 await describeOn("minio", "a program of one small get", (server) => {
   const bucket = useBucket(server);

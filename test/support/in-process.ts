@@ -3,7 +3,7 @@
  * `columns` makes its outputs terminals of that width.
  */
 import { Writable } from "node:stream";
-import type { Output } from "../../src/cli/format.js";
+import type { Io, Output } from "../../src/cli/format.js";
 import { run } from "../../src/cli/program.js";
 import { single } from "../../src/streams.js";
 import type { Ran, RunOptions } from "./command.js";
@@ -12,8 +12,20 @@ export async function commandInProcess(
   args: readonly string[],
   { cwd = process.cwd(), env = {}, input = "", columns }: RunOptions & { columns?: number } = {},
 ): Promise<Ran> {
+  const { io, data, stderr } = collectedIo({ cwd, env, input, columns });
+  const code = await run(args, io);
+  return { code, data: data(), stdout: data().toString("utf8"), stderr: stderr() };
+}
+
+/** The command's interface to a process that keeps what is printed. */
+export function collectedIo({
+  cwd = process.cwd(),
+  env = {},
+  input = "",
+  columns,
+}: RunOptions & { columns?: number | undefined } = {}) {
   const [stdout, stderr] = [collected(columns), collected(columns)];
-  const io = {
+  const io: Io = {
     stdin: single(Buffer.from(input)),
     stdout: stdout.out,
     stderr: stderr.out,
@@ -21,9 +33,7 @@ export async function commandInProcess(
     cwd,
     signal: new AbortController().signal,
   };
-  const code = await run(args, io);
-  const data = stdout.data();
-  return { code, data, stdout: data.toString("utf8"), stderr: stderr.data().toString("utf8") };
+  return { io, data: stdout.data, stderr: () => stderr.data().toString("utf8") };
 }
 
 function collected(columns: number | undefined): { out: Output; data: () => Buffer } {

@@ -4,7 +4,7 @@ import { invalid } from "../../errors.js";
 import { type FsckProblem, type FsckProblemKind, type FsckReport, fsck } from "../../xcom/index.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, jsonLine, printable, put, styled } from "../format.js";
-import { baseOption, graceOption, listOf, namesOption, positive } from "../options.js";
+import { baseOption, graceOption, graceSpan, listOf, namesOption, pluralize, positive } from "../options.js";
 import { layoutOf, openSources, type SourceOptions, withClaims, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
@@ -77,7 +77,7 @@ async function check(session: Session, text: string | undefined, options: FsckCl
       });
     });
     const names = sources.map(({ name }) => (name === "-" ? "stdin" : name));
-    await summed(session, report, names.join(" and "));
+    await summed(session, report, names.join(" and "), path && grace);
     if (KINDS.some((kind) => report[kind] > 0)) session.exitCode = 1;
   } finally {
     await close();
@@ -96,15 +96,17 @@ async function printed({ json, io }: Session, problem: FsckProblem): Promise<voi
   );
 }
 
-async function summed(session: Session, report: FsckReport, sources: string): Promise<void> {
+/** `grace` is given if objects were listed. */
+async function summed(session: Session, report: FsckReport, sources: string, grace: number | undefined): Promise<void> {
   const { checked, missing, damaged, size, foreign, layout, orphan, unchecked, elsewhere, bytes: total } = report;
   const parts = [
-    `${checked} references, ${bytes(total)}`,
+    `${pluralize(checked, "reference")}, ${bytes(total)}`,
     `${missing} missing, ${damaged} damaged`,
+    ...(grace === undefined ? [] : [listedIn(report, grace)]),
     ...(size > 0 ? [`${size} of another size`] : []),
     ...(foreign > 0 ? [`${foreign} foreign`] : []),
     ...(layout > 0 ? [`${layout} without a known layout`] : []),
-    ...(orphan > 0 ? [`${orphan} objects without a reference`] : []),
+    ...(orphan > 0 ? [`${pluralize(orphan, "object")} without a reference`] : []),
     ...(unchecked > 0 ? [`${unchecked} could not be checked`] : []),
     ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
   ];
@@ -112,4 +114,13 @@ async function summed(session: Session, report: FsckReport, sources: string): Pr
   const isEmpty = checked + foreign + layout + elsewhere === 0;
   const warning = isEmpty ? `no references in ${sources}` : undefined;
   await session.say({ ...report, warning }, printable([...(warning ? [warning] : []), ...parts].join("; ")));
+}
+
+function listedIn({ listed, others, young }: FsckReport, grace: number): string {
+  const parts = [
+    `${pluralize(listed, "object")} listed`,
+    ...(others > 0 ? [`${others} of other programs`] : []),
+    ...(young > 0 ? [`${young} too young to judge: within ${graceSpan(grace)}`] : []),
+  ];
+  return parts.join(", ");
 }

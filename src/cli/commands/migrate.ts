@@ -107,7 +107,7 @@ function nextStep(
   done: { from: StoragePath; dryRun: boolean; hasRows: boolean },
 ): string {
   if (done.dryRun)
-    return "Nothing was done. Next: writers use the new base path, readers both; then without --dry-run.";
+    return "Nothing was done. Next: switch writers to the new path, let readers know both, then run without --dry-run.";
   if (references === 0 && done.hasRows)
     return `No row names ${done.from} any more. Next: ${program} sweep ${done.from}`;
   if (references === 0) return `No line of --refs names ${done.from}.`;

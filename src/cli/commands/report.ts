@@ -30,7 +30,7 @@ export function addReport(cli: Cli, program: Command): void {
     .option("--out <path>", 'write a page there: a file, any path of a bucket, or "-" for stdout')
     .option("--class <name=days>", "a retention class and the days that it lasts; may be given again", classDays)
     .option("--policy <file>", 'the lifecycle policy as the provider prints it; "-" is stdin')
-    .addOption(graceOption())
+    .addOption(graceOption(false))
     .addOption(baseOption())
     .addOption(namesOption())
     .action(cli.run(run));
@@ -68,11 +68,11 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
         signal,
       }),
     );
-    if (found.failed > 0) session.exitCode = 1;
-    await written(session, found, out);
     // Probably mistyped: it must not look healthy in a log.
     if (found.total.objects + found.unknown.objects + found.failed === 0)
       throw failure("NotFound", "there is nothing below this path").at("report", String(path));
+    if (found.failed > 0) session.exitCode = 1;
+    await written(session, found, out);
   } finally {
     await close();
   }

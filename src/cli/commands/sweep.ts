@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { failure, invalid } from "../../errors.js";
 import type { StoragePath } from "../../path.js";
+import type { ObjectLayout } from "../../references.js";
 import {
   type SweepReport,
   type SweepShard,
@@ -23,7 +24,7 @@ import {
   styled,
   wrapped,
 } from "../format.js";
-import { baseOption, graceOption, namesOption, pluralize, positive, share, timeSpan } from "../options.js";
+import { baseOption, graceOption, graceSpan, namesOption, pluralize, positive, share, timeSpan } from "../options.js";
 import {
   layoutOf,
   openSources,
@@ -40,8 +41,8 @@ export function addSweep(cli: Cli, program: Command): void {
       name: "sweep",
       summary: "find and delete objects of XComs, or of claims, that no row refers to",
       details:
-        "Lists the objects below PATH, then reads all references, and prints sums; only with --delete or --trash " +
-        "anything is removed. Objects younger than the grace stay, as do names without one of Airflow's layouts. Exits " +
+        "Lists the objects below PATH, then reads all references, and prints sums; nothing is removed without --delete " +
+        "or --trash. Objects younger than the grace stay, as do names without one of Airflow's layouts. Exits " +
         "with 1 if something could not be removed.",
       examples: [
         ["stowage sweep s3://lake@bucket/xcom --database postgresql://reader@host/airflow", "what could go"],
@@ -60,7 +61,7 @@ export function addSweep(cli: Cli, program: Command): void {
     .option("--trash <path>", "instead move it below this path, where it keeps its place")
     .option("--undo", "move everything in the trash back; never replaces an object")
     .addOption(graceOption())
-    .option("--force", "allow a grace below an hour")
+    .option("--force", "allow a grace below an hour, and add none to it")
     .option("--max-share <share>", "delete nothing if more of the objects would go", share, 0.5)
     .addOption(baseOption())
     .addOption(namesOption())
@@ -125,10 +126,11 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
         signal,
       }),
     );
-    await summed(session, report, { path, trash, isDelete, grace, maxShare });
     // A part can be empty; a path without anything is probably mistyped, and must not look healthy in a log.
     if (report.listed + report.failed === 0 && !shard)
       throw failure("NotFound", "there is nothing below this path").at("sweep", String(path));
+    const refusal = isDelete || trash ? undefined : refusalOf(layout, grace);
+    await summed(session, report, { path, trash, isDelete, grace, force, maxShare, refusal });
   } finally {
     await close();
   }
@@ -146,7 +148,20 @@ interface Swept {
   trash: StoragePath | undefined;
   isDelete: boolean;
   grace: number;
+  force: boolean;
   maxShare: number;
+  /** Why the same command with `--delete` would be refused. */
+  refusal: string | undefined;
+}
+
+/** Returns why nothing of a layout would be removed; undefined if it would. */
+function refusalOf(layout: ObjectLayout | undefined, grace: number): string | undefined {
+  const minimum = (layout?.minGraceMs ?? 0) / 1000;
+  if (grace >= minimum) return undefined;
+  const fix = Number.isFinite(minimum)
+    ? `--grace must be at least ${timeSpan(minimum)}, which is --refresh-after`
+    : "give the refreshAfter of their writers as --refresh-after";
+  return `--delete and --trash would be refused: ${fix}`;
 }
 
 async function summed(session: Session, report: SweepReport, swept: Swept): Promise<void> {
@@ -157,7 +172,8 @@ async function summed(session: Session, report: SweepReport, swept: Swept): Prom
   await failed(session, failures, report.failed);
   if (json) {
     const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
-    return jsonLine(io.stdout, { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors });
+    const sums = { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors };
+    return jsonLine(io.stdout, { ...sums, warning: swept.refusal });
   }
   await table(session, report, swept);
   const next = nextStep(session, report, swept, isDryRun);
@@ -171,7 +187,7 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
   const all: Row[] = [
     ["listed", report.listed],
     ["other names", report.unknown, "in no known layout, never deleted"],
-    ["young", report.young, `within the grace of ${timeSpan(swept.grace)}`],
+    ["young", report.young, `within the grace of ${(swept.force ? timeSpan : graceSpan)(swept.grace)}`],
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
     ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
@@ -200,10 +216,11 @@ const ALWAYS = ["listed", "referenced", "not referenced"];
 const BAD = ["failed", "not tried"];
 
 function nextStep(session: Session, report: SweepReport, swept: Swept, isDryRun: boolean): string | undefined {
-  const { path, trash, maxShare } = swept;
+  const { path, trash, maxShare, refusal } = swept;
   const { listed, considered, orphaned, unknown } = report;
   if (listed > 0 && unknown === listed)
     return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
+  if (refusal) return `Nothing was deleted. ${refusal}.`;
   if (considered === 0 || orphaned === 0) return undefined;
   if (isDryRun && orphaned > maxShare * considered)
     return (

@@ -17,6 +17,7 @@ import {
 } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { jsonLine, messageOf, printable, put } from "../format.js";
+import { pluralize } from "../options.js";
 import { type FilterOptions, filterOf } from "./list.js";
 import { openRest, postgresQuery } from "./rows.js";
 import { configuredBase, pathOrBase, settingsOf } from "./values.js";
@@ -96,9 +97,9 @@ async function printReport(
   const errors = failed.map(({ from, error }) => ({ from, error: messageOf(error) }));
   if (json) await jsonLine(io.stdout, { action: "imported", from: path, rows, skipped, failed: errors });
   else {
-    for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: passed over ${from}: ${why}`) + "\n");
+    for (const { from, why } of skipped) await put(io.stderr, printable(`stowage: skipped ${from}: ${why}`) + "\n");
     for (const { from, error } of errors) await put(io.stderr, printable(`stowage: failed ${from}: ${error}`) + "\n");
-    await put(io.stdout, printable(`imported ${rows} rows from ${path}`) + "\n");
+    await put(io.stdout, printable(`imported ${pluralize(rows, "row")} from ${path}`) + "\n");
   }
   if (failed.length > 0) session.exitCode = 1;
 }

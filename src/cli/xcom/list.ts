@@ -4,6 +4,7 @@ import type { StoragePath } from "../../path.js";
 import { INDEX, parseObjectName, UNFINISHED } from "../../xcom/index.js";
 import type { Session } from "../command.js";
 import { bytes, jsonLine, moment, printable, put, styled } from "../format.js";
+import { pluralize } from "../options.js";
 import {
   type FoundXCom,
   listStoredXComs,
@@ -93,7 +94,7 @@ export async function exportXComs(session: Session, text: string | undefined, op
   }
   await storage.write(target.join(INDEX), lines(), { ifAbsent: true, signal });
   await storage.delete(marker, { signal });
-  if (!session.json) await session.say({}, printable(`exported ${count - failed} XComs to ${target}`));
+  if (!session.json) await session.say({}, printable(`exported ${pluralize(count - failed, "XCom")} to ${target}`));
   if (failed > 0) session.exitCode = 1;
 }
 

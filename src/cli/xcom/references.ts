@@ -12,7 +12,7 @@ import { langgraphReferences } from "../../runtimes/langgraph.js";
 import type { ByteStream } from "../../streams.js";
 import { lineReferences, type ReferenceSource, rowReferences, rowRewriter } from "../../xcom/index.js";
 import type { Session } from "../command.js";
-import { printable } from "../format.js";
+import { type Io, printable, unreadable } from "../format.js";
 import { listOf, seconds } from "../options.js";
 import { type OpenedSource, openPostgres, openReferences, openRest, openRewriter } from "./rows.js";
 import { openTemporal } from "./temporal.js";
@@ -45,7 +45,11 @@ export function withClaims(command: Command): Command {
     .option("--dbos [address]", "objects are those of DBOS, references in its tables; else DATABASE_URL")
     .option("--schema <name>", "the schema of these tables, if it is not the default")
     .option("--temporal [address]", "objects are Temporal's, references in ADDRESS/NAMESPACE; else TEMPORAL_ADDRESS")
-    .option("--temporal-url <url>", "the url of Temporal's driver, or BUCKET=URL; else the bucket of PATH", listOf)
+    .option(
+      "--temporal-url <url>",
+      "the url of Temporal's driver, or BUCKET=URL; repeatable; the bucket of PATH is known",
+      listOf,
+    )
     .option("--claims", "objects are those of stowage/claims, references in --refs");
 }
 
@@ -53,7 +57,7 @@ export function withClaims(command: Command): Command {
 export function refreshOption(command: Command): Command {
   return command.option(
     "--refresh-after <time>",
-    "the refreshAfter of every writer of these claims, in seconds",
+    "the refreshAfter of every writer of these claims, such as 12h",
     seconds,
   );
 }
@@ -137,7 +141,7 @@ const MAX_LINE = 8192;
 
 async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
   const name = file === "-" ? "stdin" : file;
-  const stream: ByteStream = file === "-" ? io.stdin : createReadStream(resolve(io.cwd, file));
+  const stream: ByteStream = file === "-" ? io.stdin : fileStream(io, file);
   let [rest, count]: [Uint8Array, number] = [new Uint8Array(0), 0];
   for await (const chunk of stream) {
     const bytes = Buffer.concat([rest, chunk]);
@@ -155,6 +159,14 @@ async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
     }
   }
   yield* decodedLines(rest, name, count);
+}
+
+async function* fileStream({ cwd }: Io, file: string): ByteStream {
+  try {
+    yield* createReadStream(resolve(cwd, file));
+  } catch (cause) {
+    throw unreadable(`--refs ${file}`, cause);
+  }
 }
 
 /** Decodes whole lines, which come after `count` others. Throws InvalidArgument for what is no text in UTF-8. */

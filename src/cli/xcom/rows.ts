@@ -2,6 +2,7 @@
 import { failure, invalid } from "../../errors.js";
 import type { Storage } from "../../fs/index.js";
 import { providerOf, StoragePath } from "../../path.js";
+import { databaseError } from "../../sql.js";
 import {
   airflowReferences,
   airflowRewriter,
@@ -107,10 +108,14 @@ export async function postgresQuery(connectionString: string): Promise<OpenedQue
     throw failure("Unsupported", "Postgres needs the package pg: npm install pg", { cause });
   });
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
-  await client.connect().catch((error: Error) => {
-    throw failure("Unavailable", `the database does not answer: ${error.message}`);
-  });
+  await client.connect().catch((error: Error & { code?: string }) => rethrowConnectError(error, error.code));
   return { query: (text, values) => client.query(text, values), isPostgres: true, close: () => client.end() };
+}
+
+/** Throws for a connection that failed; with an SQLSTATE, the database has answered and refuses. */
+function rethrowConnectError({ message }: Error, code: string | undefined): never {
+  const isAnswer = /^[0-9A-Z]{5}$/.test(code ?? "");
+  throw databaseError({ code, message }, isAnswer ? "the database says" : "the database does not answer");
 }
 
 /** Connects to MySQL. */
@@ -130,9 +135,8 @@ async function openMySql(address: string): Promise<OpenedQuery> {
       connectTimeout: 10_000,
       ...(searchParams.has("ssl") ? { ssl: {} } : {}),
     })
-    .catch(({ message }: Error) => {
-      throw failure("Unavailable", `the database does not answer: ${message}`);
-    });
+    // Its code is MySQL's name of the error.
+    .catch((error: Error & { sqlState?: string }) => rethrowConnectError(error, error.sqlState));
   // A connection that the server ends between two statements fails the next one.
   connection.on("error", () => {});
   return { query: mysqlQuery(connection), isPostgres: false, close: async () => connection.destroy() };

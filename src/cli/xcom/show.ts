@@ -111,7 +111,7 @@ const LAYOUTS = { ti: "task instance (Airflow 3.4)", uuid: "uuid (before Airflow
 
 function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Look): [string, string][] {
   const { path, base, dagId, runId, taskId, key, layout, instance, codec } = place;
-  const ratio = codec && size !== undefined && info.size > 0 ? `, ${(size / info.size).toFixed(1)} times smaller` : "";
+  const ratio = codec && size && info.size > 0 ? `, ${ratioOf(info.size, size)}` : "";
   const rows: [string, string][] = [
     ["reference", String(path)],
     ["dag", dagId],
@@ -126,6 +126,12 @@ function asFacts(place: StoredLocation, info: ObjectInfo, { size, preview }: Loo
     ["preview", preview],
   ];
   return rows.map(([name, value]) => [name, printable(value)]);
+}
+
+/** Small values grow, by the header of the codec. */
+function ratioOf(stored: number, size: number): string {
+  const [factor, word] = stored > size ? [stored / size, "larger"] : [size / stored, "smaller"];
+  return `${factor.toFixed(1)} times ${word}`;
 }
 
 function asJson(place: StoredLocation, info: ObjectInfo, { size, preview }: Look): object {

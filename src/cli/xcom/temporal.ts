@@ -7,7 +7,7 @@ import type { OpenedSource } from "./rows.js";
 
 /**
  * Opens the references in the namespace at `address`, which is `HOST:PORT/NAMESPACE`, else in that of Temporal's own
- * variables. `urls` are those of the driver; without them claims name the bucket of `path`.
+ * variables. `urls` are those of the driver; the bucket of `path` is known too, unless one of them has its name.
  */
 export async function openTemporal(
   session: Session,
@@ -20,7 +20,7 @@ export async function openTemporal(
     "/",
   );
   if (!host) throw invalid("name Temporal's server, HOST:PORT/NAMESPACE, or set TEMPORAL_ADDRESS to it");
-  const places = urls ? placesOf(urls) : bucketOf(path);
+  const places = urls ? placesOf(urls, path) : placeOf(path);
   const { Connection } = await import("@temporalio/client").catch((cause: unknown) => {
     throw failure("Unsupported", "Temporal needs a package: npm install @temporalio/client", { cause });
   });
@@ -35,18 +35,20 @@ export async function openTemporal(
 }
 
 /** Each is a URL, or `BUCKET=URL` where claims have another name for the bucket. */
-function placesOf(texts: readonly string[]): TemporalPlaces {
+function placesOf(texts: readonly string[], path: StoragePath | undefined): TemporalPlaces {
   const all = texts.map((text) => {
     const [, bucket, url] = /^([^=:/]+)=(.+)$/s.exec(text) ?? [undefined, undefined, text];
-    return { url: StoragePath.parse(url!), bucket };
+    const place = StoragePath.parse(url!);
+    return { url: place, bucket: bucket ?? (place.bucket || place.name) };
   });
-  const [first, ...rest] = all;
-  const also = rest.map(({ url, bucket }) => ({ url, bucket: bucket ?? (url.bucket || url.name) }));
+  const [first, ...also] = all;
+  if (path?.bucket && !all.some(({ bucket }) => bucket === path.bucket)) also.push(placeOf(path));
   return { ...first!, also };
 }
 
-function bucketOf(path: StoragePath | undefined): TemporalPlaces {
+/** Returns the place of a whole bucket, which claims call by its name. */
+function placeOf(path: StoragePath | undefined): { url: StoragePath; bucket: string } {
   if (!path?.bucket) throw invalid("name the url of Temporal's driver: --temporal-url");
   const { scheme, connectionId, bucket } = path;
-  return { url: StoragePath.of({ scheme, connectionId, bucket, key: "" }) };
+  return { url: StoragePath.of({ scheme, connectionId, bucket, key: "" }), bucket };
 }

@@ -65,12 +65,15 @@ async function printedValue({ io: { stdout }, signal }: Session, value: unknown)
   await put(stdout, "\n");
 }
 
-/** Deletes the objects of references. */
+/** Deletes the objects of references, and says which were not there. */
 export async function purge(session: Session, references: string[]): Promise<void> {
   const found = references.map((text) => referred(session, text));
   for (const { backend, reference } of found) {
-    await backend.purge(reference, { signal: session.signal });
-    await session.say({ action: "purged", reference }, printable(`purged ${reference}`));
+    const { storage, signal } = session;
+    const isThere = await storage.exists(reference, { signal });
+    await backend.purge(reference, { signal });
+    if (isThere) await session.say({ action: "purged", reference }, printable(`purged ${reference}`));
+    else await session.say({ action: "absent", reference }, printable(`nothing to purge at ${reference}`));
   }
 }
 

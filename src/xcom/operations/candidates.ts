@@ -35,7 +35,7 @@ export interface Listing extends Watched {
   shard: SweepShard;
   /** Objects younger than this are left alone. */
   graceMs: number;
-  /** Whether objects of the layout that are no candidates get a line too, without time and etag. @default false */
+  /** Whether objects of the layout that are no candidates get a line too, without an etag. @default false */
   all?: boolean | undefined;
   signal: AbortSignal | undefined;
 }
@@ -68,8 +68,7 @@ function candidateOf(
   report: SweepReport,
 ): Candidate | undefined {
   const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
-  // Without an etag nothing tells whether it is the same object later.
-  if (!isKnown || size === undefined || etag === undefined || etag === "" || /[\0\n\r]/.test(etag)) {
+  if (!isKnown || size === undefined || !isTag(etag)) {
     report.unknown += 1;
     return undefined;
   }
@@ -78,6 +77,11 @@ function candidateOf(
   else if (modified === undefined || now - time < graceMs) report.young += 1;
   else return { below: path.key.slice(prefixOf(top).length), size, modified, etag };
   return undefined;
+}
+
+/** Without an etag nothing tells whether it is the same object later. */
+function isTag(etag: string | undefined): etag is string {
+  return etag !== undefined && etag !== "" && !/[\0\n\r]/.test(etag);
 }
 
 /** Yields all objects of the shard. What cannot be listed is a failure of the report, and no end of the sweep. */
@@ -127,15 +131,24 @@ function hashOf(text: string): number {
 
 // Lines begin with the key and NUL, which no key has, so that their order is that of the keys.
 
-/** Returns the line of an object that is no candidate; undefined for what has no name of the layout, or no size. */
-function otherLine({ path, type, size }: ListEntry, { path: top, base, layout }: Listing): string | undefined {
+/**
+ * Returns the line of an object that is no candidate: one with an etag is too young, and its line ends with NUL.
+ * Undefined for what has no name of the layout, or no size.
+ */
+function otherLine({ path, type, size, etag }: ListEntry, { path: top, base, layout }: Listing): string | undefined {
   const below = path.key.slice(prefixOf(top).length);
   const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
-  return isKnown && size !== undefined && !/[\0\n]/.test(below) ? `${below}\0${size}` : undefined;
+  if (!isKnown || size === undefined || /[\0\n]/.test(below)) return undefined;
+  return `${below}\0${size}${isTag(etag) ? "\0" : ""}`;
 }
 
-export function isCandidate(line: string): boolean {
+/** Whether a line is that of a candidate, or of an object that is too young for one. */
+export function hasTag(line: string): boolean {
   return line.includes("\0", line.indexOf("\0") + 1);
+}
+
+export function isYoung(line: string): boolean {
+  return line.endsWith("\0");
 }
 
 function lineOf({ below, size, modified, etag }: Candidate): string {

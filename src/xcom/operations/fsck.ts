@@ -11,7 +11,7 @@ import { readJson } from "../encoding/json-read.js";
 import type { ReadAliases } from "../features.js";
 import { pathBelow } from "../keys/base.js";
 import { airflowLayout } from "./airflow-layout.js";
-import { candidateIn, collectCandidates, isCandidate } from "./candidates.js";
+import { candidateIn, collectCandidates, hasTag, isYoung } from "./candidates.js";
 import { compare } from "./compare.js";
 import { ListedReferences, type OwnReference } from "./listed-references.js";
 import { tellSome, type Watched } from "./progress.js";
@@ -81,6 +81,8 @@ export interface FsckReport extends Record<FsckProblemKind, number> {
   listed: number;
   /** Of these, objects that have no name of the layout, or no etag: files of other programs. */
   others: number;
+  /** Of these, objects that no reference names, and that are within the grace or dated in the future. */
+  young: number;
 }
 
 const OPTIONS: OptionNames<FsckOptions> = {
@@ -147,7 +149,16 @@ function checkFsck(options: FsckOptions): Check {
   if (base !== undefined && !places.path?.isRelativeTo(places.base!))
     throw invalid(`path of fsck, ${places.path}, is not below base, ${places.base}`);
   const kinds = { missing: 0, size: 0, damaged: 0, foreign: 0, layout: 0, orphan: 0, unchecked: 0 };
-  const report: FsckReport = { checked: 0, bytes: 0, elsewhere: 0, values: 0, listed: 0, others: 0, ...kinds };
+  const report: FsckReport = {
+    checked: 0,
+    bytes: 0,
+    elsewhere: 0,
+    values: 0,
+    listed: 0,
+    others: 0,
+    young: 0,
+    ...kinds,
+  };
   return { ...options, places, layout, concurrency, graceMs: graceMs + HOUR_MS, report };
 }
 
@@ -223,22 +234,21 @@ interface Sides {
 
 async function findOrphans(check: Check, { objects, keys, listing }: Sides): Promise<void> {
   const { places, onProgress, signal } = check;
-  const orphan = (line: string) => {
+  const add = (line: string) => {
+    if (isYoung(line)) {
+      check.report.young += 1;
+      return undefined;
+    }
     const { below, size, modified } = candidateIn(line);
     const reference = String(pathBelow(places.path!, below));
     const detail = `no reference names it; ${size} bytes, written ${modified.toISOString()}`;
     return found(check, { reference, where: "", problem: "orphan", detail });
   };
-  await compare(
-    candidatesIn(objects.batches()),
-    keys.batches(),
-    { add: orphan },
-    { report: listing, onProgress, signal },
-  );
+  await compare(taggedIn(objects.batches()), keys.batches(), { add }, { report: listing, onProgress, signal });
 }
 
-async function* candidatesIn(objects: Batches): AsyncGenerator<readonly string[], void, undefined> {
-  for await (const lines of objects) yield lines.filter(isCandidate);
+async function* taggedIn(objects: Batches): AsyncGenerator<readonly string[], void, undefined> {
+  for await (const lines of objects) yield lines.filter(hasTag);
 }
 
 interface Own extends OwnReference {

@@ -1,5 +1,5 @@
 /** Airflow's own metadata database, read-only. */
-import { failure, isStorageError } from "../../errors.js";
+import { type ErrorCode, failure, isStorageError } from "../../errors.js";
 import { ask, type Query } from "../../sql.js";
 import { orAbort } from "../../streams.js";
 import { floorDivide, microsecondsOf } from "../encoding/types.js";
@@ -105,16 +105,42 @@ interface Sqlite {
   ) => { prepare(text: string): { all(named: Record<string, unknown>): unknown[] }; close(): void };
 }
 
-/** Opens a SQLite file read-only and returns its `query`. Throws Unsupported before Node 22.13. */
+/**
+ * Opens a SQLite file read-only and returns its `query`. Throws Unsupported before Node 22.13, NotFound if the file
+ * cannot be opened and, like the query, Corrupt if it is no database.
+ */
 export function sqliteQuery(file: string): Query & { close(): void } {
   const sqlite = process.getBuiltinModule("node:sqlite") as Sqlite | undefined;
   if (!sqlite) throw failure("Unsupported", "reading a SQLite database needs Node 22.13 or newer");
-  const database = new sqlite.DatabaseSync(file, { readOnly: true });
+  const run = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw sqliteError(file, cause);
+    }
+  };
+  const database = run(() => new sqlite.DatabaseSync(file, { readOnly: true }));
   const query = async (text: string, values: unknown[]) => {
     const named = Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value]));
-    return { rows: database.prepare(text).all(named) };
+    return { rows: run(() => database.prepare(text).all(named)) };
   };
   return Object.assign(query, { close: () => database.close() });
+}
+
+/** By result code of https://www.sqlite.org/rescode.html, whose extended form is in the upper bits. */
+const SQLITE_CODES: Readonly<Record<number, ErrorCode>> = {
+  3: "PermissionDenied",
+  5: "Unavailable",
+  6: "Unavailable",
+  11: "Corrupt",
+  14: "NotFound",
+  23: "PermissionDenied",
+  26: "Corrupt",
+};
+
+function sqliteError(file: string, cause: unknown): Error {
+  const { errcode = 0, message } = cause as { errcode?: number; message?: string };
+  return failure(SQLITE_CODES[errcode & 0xff] ?? "InvalidArgument", `${file}: ${message}`, { cause });
 }
 
 // Runs by their logical date, which rows do not contain.

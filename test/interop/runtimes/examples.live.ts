@@ -47,10 +47,13 @@ await describeOn("minio", "examples/runtimes", (minio) => {
     }
   }, 120_000);
 
-  test("temporal.mjs", async () => {
+  test("temporal.mjs, also again on the same server with another folder", async () => {
     const { address, stop } = await startTemporal();
     try {
-      expect(await run("temporal", { TEMPORAL_ADDRESS: address })).toMatch(/[1-9]\d* references, 0 missing, 0 damaged/);
+      const found = /[1-9]\d* references, 0 problems of report-/;
+      expect(await run("temporal", { TEMPORAL_ADDRESS: address })).toMatch(found);
+      const again = { OBJECTS: `s3://lake@${bucket().name}/again`, TEMPORAL_ADDRESS: address };
+      expect(await run("temporal", again)).toMatch(found);
     } finally {
       await stop();
     }

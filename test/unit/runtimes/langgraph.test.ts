@@ -165,3 +165,9 @@ describe("the id of a thread", () => {
     expect(await objects()).toHaveLength(1);
   });
 });
+
+test("a checkpointer that offloads already is refused after the options of the call", () => {
+  const { saver } = offloaded(new Saver());
+  expect(() => offloaded(saver, { threshhold: 1 })).toThrow(/unknown option "threshhold"/);
+  expect(() => offloaded(saver)).toThrow("the checkpointer offloads already");
+});

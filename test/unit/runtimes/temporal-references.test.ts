@@ -1,7 +1,8 @@
 /** References in what Temporal keeps: completeness of pages, what is gone meanwhile, and answers that are none. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type TemporalService, temporalReferences } from "../../../src/runtimes/temporal.js";
 import { all } from "../../support/all.js";
+import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 
 const sha256 = (name: string) => Buffer.from(name).toString("hex").padEnd(64, "0");
@@ -296,4 +297,33 @@ test("the command needs a server, and a place for claims", async () => {
   expect(await run("fsck", "file:///x", "--temporal", "127.0.0.1:1/default")).toMatchObject(place);
   expect(await run("fsck", "--temporal-url", "s3://x", "--dbos", "postgres://x")).toMatchObject(place);
   expect((await run("fsck", "--schema", "x", "--claims", "--refs", "-")).code).toBe(2);
+});
+
+describe("the command on a namespace with claims of two buckets", () => {
+  const claimOf = (bucket: string) => ({
+    claimData: { bucket, key: key("a"), hash_algorithm: "sha256", hash_value: sha256("a") },
+  });
+  const payloads = ["payloads", "older"].map((bucket) => payload("a", { data: claimOf(bucket) }));
+  const workflowService = serviceOf({ runs: { "w/r": { events: [{ some: { input: { payloads } } }] } } });
+  const run = async (...args: string[]) => {
+    vi.doMock("@temporalio/client", () => ({ Connection: { connect: async () => ({ workflowService, close() {} }) } }));
+    const ran = await commandInProcess(["fsck", "memory://payloads/v0", "--temporal", "host/default", ...args]);
+    vi.doUnmock("@temporalio/client");
+    return ran;
+  };
+
+  test("names the option that says where the other one is, and it is enough", async () => {
+    const { code, stderr } = await run();
+    expect([code, stderr]).toEqual([
+      1,
+      'stowage: a claim in workflow w, run r: no place is known for the bucket "older": ' +
+        "say where it is with --temporal-url older=URL\n",
+    ]);
+    const { stdout } = await run("--json", "--temporal-url", "older=memory://archive");
+    const lines = jsonLines(stdout);
+    expect(lines.map(({ reference, problem }) => [reference, problem]).slice(0, -1)).toEqual([
+      [`memory://archive/${key("a")}`, "foreign"],
+      [`memory://payloads/${key("a")}`, "missing"],
+    ]);
+  });
 });

@@ -223,3 +223,9 @@ test("drivers have the names by which other SDKs find them", () => {
   ])
     expect(() => driverAt(wrong as never)).toThrow(/InvalidArgument/);
 });
+
+test("a driver without a url says what it needs, also if that was called a path as in other adapters", () => {
+  const driver = (options: object) => () => temporalDriver({ storage, ...options } as never);
+  expect(driver({})).toThrow(/url of temporalDriver must be a bucket or a path, such as s3:/);
+  expect(driver({ path: "s3://lake@payloads" })).toThrow(/unknown option "path" .*did you mean url\?/);
+});

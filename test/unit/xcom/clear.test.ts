@@ -157,8 +157,8 @@ describe("clear", () => {
   test.each<[string, ClearTarget, string]>([
     ["neither run nor date", target({}), "exactly one of runId and logicalDate"],
     ["both", target({ runId: "r", logicalDate: new Date() }), "exactly one of runId and logicalDate"],
-    ["no Dag", target({ dagId: undefined, runId: "r" }), "dagId must be the text of an id"],
-    ["an empty task", target({ taskId: "", runId: "r" }), "taskId must be the text of an id"],
+    ["no Dag", target({ dagId: undefined, runId: "r" }), "dagId must be the text of an id, not undefined"],
+    ["an empty task", target({ taskId: "", runId: "r" }), "taskId must be the text of an id, not empty"],
     ["an empty run", target({ runId: "" }), "runId must be the text of an id"],
     ["half a map index", target({ runId: "r", mapIndex: 0.5 }), "mapIndex"],
     ["a date without offset", target({ logicalDate: "2026-01-02T03:04:05" }), "with its offset"],

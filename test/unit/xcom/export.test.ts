@@ -411,7 +411,7 @@ await describeOn("minio", "stowage xcom on MinIO, with no database", (minio) => 
     const { code, stdout, stderr } = await run(["export", base("damaged"), "--to", "part"]);
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
-      stdout: expect.stringContaining("exported 1 XComs"),
+      stdout: expect.stringContaining("exported 1 XCom to"),
       stderr: expect.stringContaining("Corrupt"),
     });
     expect(jsonLines(await readFile(join(folder, "part/index.jsonl"), "utf8"))).toMatchObject([{ taskId: "b" }]);

@@ -352,7 +352,7 @@ describe("the command", () => {
     expect((await run([kept, orphan, foreign], "--json")).code).toBe(1);
     const shown = await run([kept, foreign, `${path}/strange.json`]);
     expect(shown.stdout).toMatch(/foreign .*layout .*strange.*1 foreign; 1 without a known layout/s);
-    expect(shown.stdout).toContain("1 objects without a reference");
+    expect(shown.stdout).toContain("1 object without a reference");
     const also = await run([kept, orphan, foreign], "--also", BASE);
     expect([also.code, also.stdout.includes("1 are elsewhere")]).toEqual([0, true]);
   });
