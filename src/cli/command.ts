@@ -74,6 +74,8 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
   [/ or pass it in `connections`/, ""],
+  [/\bcopy takes without recursive\b/, "cp takes without -r"],
+  [/\bmove takes without recursive\b/, "mv takes without -r"],
 ];
 
 function inOptions(text: string): string {
@@ -101,6 +103,7 @@ function advice(error: StorageError, program: string): string | undefined {
       return path ? `find out more: ${program} doctor ${quoted(bucketOf(path))}` : "try again later";
     case "NotFound":
       if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path, program);
+      if (ONE_OBJECT.test(detail)) return undefined;
       if (detail.startsWith(ONLY_BELOW)) return `look around: ${program} ls ${quoted(path)}`;
       return path ? `look around: ${program} ls ${quoted(parentOf(path))}` : undefined;
     case "AlreadyExists":
@@ -128,6 +131,9 @@ const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exis
 
 /** How the command says that a name is a directory of objects: `detail` of NotFound. */
 export const ONLY_BELOW = "there is no object, only something below it";
+
+/** How verbs of trees say that a path is one object: with what takes it. */
+const ONE_OBJECT = /: it is one object, which /;
 
 function adviceOnMissingBucket(path: string, program: string): string {
   const bucket = bucketOf(path).replace(/\/$/, "");
