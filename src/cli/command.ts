@@ -18,15 +18,18 @@ export interface ReportOptions {
   debug?: boolean | undefined;
   json?: boolean | undefined;
   connections?: string | undefined;
+  /** The connections that the path could have meant. */
+  meant?: string | undefined;
 }
 
 /** Reports a failure on stderr; nothing if a command that only prints has lost its reader. */
-export function report(io: Io, error: unknown, { debug, json, connections }: ReportOptions): ExitCode {
+export function report(io: Io, error: unknown, { debug, json, connections, meant }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
   if (error instanceof ClosedOutput) return 0;
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
-  const next = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
+  const known = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
+  const next = [meant, known].filter(Boolean).join("; ") || undefined;
   if (signal.aborted) stderr.stream.write("stowage: interrupted; incomplete objects were discarded\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
   else if (isBatchError(error)) stderr.stream.write(formatFailures(stderr, error));
@@ -111,7 +114,7 @@ function advice(error: StorageError, program: string): string | undefined {
     case "CommitUnknown":
       return path ? `see whether it is there: ${program} stat ${quoted(path)}` : undefined;
     case "InvalidArgument":
-      return detail.startsWith("no connection ")
+      return detail.startsWith("no connection ") && !detail.includes("; did you mean ")
         ? "or name the file that has it, such as the one that `stowage init` wrote: --connections FILE"
         : undefined;
     case "Unsupported":
@@ -278,6 +281,11 @@ export interface CommonOptions {
   connections?: string;
 }
 
+/** Returns the environment with the file of `--connections`. */
+export function envWith({ env, cwd }: Io, { connections }: { connections?: string | undefined }): Io["env"] {
+  return connections === undefined ? env : { ...env, STOWAGE_CONNECTIONS_FILE: resolve(cwd, connections) };
+}
+
 export class Session {
   io: Io;
   readonly json: boolean;
@@ -299,8 +307,7 @@ export class Session {
     this.io = { ...io, stdout: { ...io.stdout, onError }, stderr: { ...io.stderr, onError: () => {} } };
     this.json = json;
     this.program = programOf(connections);
-    this.env =
-      connections === undefined ? io.env : { ...io.env, STOWAGE_CONNECTIONS_FILE: resolve(io.cwd, connections) };
+    this.env = envWith(io, { connections });
     this.storage = openStorage({ env: this.env });
   }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError, Help } from "commander";
 import type { CommonOptions } from "./command.js";
-import { Cli, type ExitCode, report } from "./command.js";
+import { Cli, type ExitCode, envWith, report } from "./command.js";
 import type { Io } from "./format.js";
 
 /** Maximum width of help text, in characters: longer lines are hard to read. */
@@ -49,7 +49,9 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   } catch (error) {
     // Commander has already reported the error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return report(io, error, program.opts<CommonOptions>());
+    const options = program.opts<CommonOptions>();
+    const { meantConnections } = await import("./known-connections.js");
+    return report(io, error, { ...options, meant: await meantConnections(error, envWith(io, options)) });
   }
 }
 
