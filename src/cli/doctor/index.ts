@@ -15,6 +15,7 @@ import { providerOf, type StoragePath } from "../../path.js";
 import { type Cli, CONNECTIONS_FILE, type Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
 import { knownConnections } from "../known-connections.js";
+import { pluralize } from "../options.js";
 import { lookAtEndpoint } from "./endpoint.js";
 import { brokenFinding, type Finding, failedFinding, mendOf, ok, print, skippedFinding } from "./finding.js";
 import { findLeftovers, Probe } from "./probe.js";
@@ -126,17 +127,18 @@ export function addDoctor(cli: Cli, program: Command): void {
 async function doctor(session: Session, text: string, { readOnly = false }: { readOnly?: boolean }): Promise<void> {
   const { io, json } = session;
   const at = session.path(text);
-  let wrong = 0;
+  let [wrong, warned] = [0, 0];
   for await (const finding of examined(session, at, readOnly)) {
     if (finding.status === "failed") wrong += 1;
+    if (finding.status === "warning") warned += 1;
     await (json ? jsonLine(io.stdout, finding) : print(io.stdout, finding));
   }
-  if (!json) await put(io.stdout, `\n${printable(String(at))}: ${verdict(wrong)}\n`);
+  if (!json) await put(io.stdout, `\n${printable(String(at))}: ${verdict(wrong, warned)}\n`);
   session.exitCode = wrong > 0 ? 1 : 0;
 }
 
-function verdict(wrong: number): string {
-  if (wrong === 0) return "all is well";
+function verdict(wrong: number, warned: number): string {
+  if (wrong === 0) return warned === 0 ? "all is well" : `all is well, with ${pluralize(warned, "warning")}`;
   return wrong === 1 ? "one thing is wrong" : `${wrong} things are wrong`;
 }
 
@@ -145,15 +147,25 @@ function verdict(wrong: number): string {
 /** Yields findings as they arise. Probe objects are removed however the run ends. */
 async function* examined(session: Session, path: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
   const { connection, finding } = await findConnection(session, path);
-  yield finding;
-  if (finding.status === "failed") return yield skippedFinding("the rest", "needs the connection");
+  const withoutConnection = skippedFinding("the rest", "needs the connection");
+  if (finding.status === "failed") {
+    yield finding;
+    return yield withoutConnection;
+  }
   let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
     remote = await settingsOf(providerOf(path.scheme), path, connection, session.env);
   } catch (error) {
-    yield brokenFinding("credentials", error, session.signal, "correct the field that is named");
+    const fix = "correct the field that is named";
+    if (connection) {
+      yield brokenFinding("connection", error, session.signal, fix);
+      return yield withoutConnection;
+    }
+    yield finding;
+    yield brokenFinding("credentials", error, session.signal, fix);
     return yield skippedFinding("the rest", "needs credentials");
   }
+  yield finding;
   if (remote) {
     const missing = missingLibrary(remote);
     yield missing ?? ok("credentials", remote.credentials);
