@@ -77,6 +77,9 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
   [/ or pass it in `connections`/, ""],
+  [/^createBucket /, "mb "],
+  [/^deleteBucket /, "rb "],
+  [/^listBuckets /, "ls "],
   [/\bcopy takes without recursive\b/, "cp takes without -r"],
   [/\bmove takes without recursive\b/, "mv takes without -r"],
 ];

@@ -44,7 +44,7 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const program = commandTree(cli, await version());
   await addCommands(cli, program, args);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(withoutHelp(program, args), { from: "user" });
     return cli.exitCode;
   } catch (error) {
     // Commander has already reported the error.
@@ -53,6 +53,13 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     const { meantConnections } = await import("./known-connections.js");
     return report(io, error, { ...options, meant: await meantConnections(error, envWith(io, options)) });
   }
+}
+
+/** Returns `help NAME` as NAME if there is no such command: Commander would print the help of all instead. */
+function withoutHelp({ commands }: Command, args: readonly string[]): readonly string[] {
+  const [help, name] = args;
+  if (help !== "help" || name === undefined || name.startsWith("-")) return args;
+  return commands.some((command) => command.name() === name) ? args : args.slice(1);
 }
 
 function commandTree(cli: Cli, number: string): Command {

@@ -442,5 +442,5 @@ export function checkPost(options: SignedPostOptions): DriverPostOptions {
 
 function checkExpiry(expiresIn: number): void {
   if (Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS) return;
-  throw invalid(`expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
+  throw invalid(`expiresIn must be seconds, such as 900, from 1 to ${MAX_SIGN_SECONDS}; not ${expiresIn}`);
 }

@@ -118,6 +118,13 @@ describe("a path whose connection id is", () => {
   });
 });
 
+test("errors about buckets begin with the name of the command", async () => {
+  const failed = async (...args: string[]) => (await run(args)).stderr;
+  expect(await failed("mb", "memory://data")).toMatch(/^stowage: mb memory:\/\/data/);
+  expect(await failed("rb", "memory://data")).toMatch(/^stowage: rb memory:\/\/data/);
+  expect(await failed("ls", "memory://")).toMatch(/^stowage: ls memory:\/\//);
+});
+
 test.each([
   ["sweep", ["sweep", "./nope", "--refs", "refs.txt"]],
   ["report", ["report", "./nope"]],

@@ -130,6 +130,11 @@ describe("text that ends in a slash is a directory", () => {
   });
 });
 
+it("expiresIn is seconds, and the refusal of a time such as 15m says so", async () => {
+  const work = storage.signedUrl(at, { expiresIn: "15m" as never });
+  expect(await message(work)).toContain("expiresIn must be seconds, such as 900, from 1 to 604800; not 15m");
+});
+
 it("startAfter is a key or an entry, nothing else", async () => {
   for (const startAfter of [null, 1, {}, { path: "b" }])
     expect(await message(all(storage.list("memory://b", { startAfter: startAfter as never })))).toContain(
