@@ -44,7 +44,10 @@ const OURS: unique symbol = Symbol.for("stowage.StorageError");
 export class StorageError extends Error {
   override readonly name = "StorageError";
   readonly code: ErrorCode;
-  /** The verb that failed, as the caller named it: `read`, `write`, `storeValue` and so on. */
+  /**
+   * The verb that failed: `stat`, `read`, `copy`, `storeValue` and so on. `get`, `bytes`, `text`, `json` and `ranges` are
+   * kinds of `read`, `exists` of `stat`, `writeJson` of `write`.
+   */
   readonly op: string;
   /** The path that failed, as `String(path)`; empty if there was none. */
   readonly path: string;

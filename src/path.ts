@@ -270,8 +270,6 @@ function credentials(): StorageError {
   return invalid("before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");
 }
 
-const NOT_IN_BUCKET = ["/", "?", "#", "@", ":", "[", "]"];
-
 function checkBucket(scheme: string, bucket: string, before: string | undefined): void {
   const provider = providerOf(scheme);
   if (provider === "file") {
@@ -279,7 +277,8 @@ function checkBucket(scheme: string, bucket: string, before: string | undefined)
     throw invalid(`a ${scheme} path has no host: ${scheme}:///path`);
   }
   if (bucket === "") throw invalid(`the bucket is missing; ${FORM}`);
-  for (const mark of NOT_IN_BUCKET) if (bucket.includes(mark)) throw invalid(`a bucket has no ${mark}; ${FORM}`);
+  const mark = /[/?#@:[\]]/.exec(bucket);
+  if (mark) throw invalid(`a bucket has no ${mark}; ${FORM}`);
   if (provider === "azure" && isAccount(bucket)) {
     const form = `abfs://connection@${before ?? "container"}/key`;
     throw invalid(`the form is ${form}; the account belongs to the connection`);

@@ -1,4 +1,4 @@
-/** The options of `cp` that set attributes. */
+/** The options of `cp` and `sync` that set attributes. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { ObjectAttributes } from "../fs/driver/index.js";
 

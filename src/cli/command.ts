@@ -18,15 +18,18 @@ export interface ReportOptions {
   debug?: boolean | undefined;
   json?: boolean | undefined;
   connections?: string | undefined;
+  /** The connections that the path could have meant. */
+  meant?: string | undefined;
 }
 
 /** Reports a failure on stderr; nothing if a command that only prints has lost its reader. */
-export function report(io: Io, error: unknown, { debug, json, connections }: ReportOptions): ExitCode {
+export function report(io: Io, error: unknown, { debug, json, connections, meant }: ReportOptions): ExitCode {
   const { stderr, signal } = io;
   if (error instanceof ClosedOutput) return 0;
   // Work was done on all entries except these.
   const code = isStorageError(error, "InvalidArgument") && !isBatchError(error) ? 2 : 1;
-  const next = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
+  const known = isStorageError(error) && !isBatchError(error) ? advice(error, programOf(connections)) : undefined;
+  const next = [meant, known].filter(Boolean).join("; ") || undefined;
   if (signal.aborted) stderr.stream.write("stowage: interrupted; incomplete objects were discarded\n");
   else if (json) stderr.stream.write(`${JSON.stringify({ error: { ...asJson(error), next } })}\n`);
   else if (isBatchError(error)) stderr.stream.write(formatFailures(stderr, error));
@@ -75,6 +78,11 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
   [/ or pass it in `connections`/, ""],
   [/(bucket "([^"]*)": say where it is with) the option also\b/, "$1 --temporal-url $2=URL"],
+  [/^createBucket /, "mb "],
+  [/^deleteBucket /, "rb "],
+  [/^listBuckets /, "ls "],
+  [/\bcopy takes without recursive\b/, "cp takes without -r"],
+  [/\bmove takes without recursive\b/, "mv takes without -r"],
 ];
 
 function inOptions(text: string): string {
@@ -104,6 +112,7 @@ function advice(error: StorageError, program: string): string | undefined {
     case "NotFound":
       if (NO_REFERENCE.test(detail)) return "is it the right one? Without references every object would be an orphan";
       if (NO_BUCKET.test(detail)) return adviceOnMissingBucket(path, program);
+      if (ONE_OBJECT.test(detail)) return undefined;
       if (detail.startsWith(ONLY_BELOW)) return `look around: ${program} ls ${quoted(path)}`;
       return path ? `look around: ${program} ls ${quoted(parentOf(path))}` : undefined;
     case "AlreadyExists":
@@ -111,7 +120,7 @@ function advice(error: StorageError, program: string): string | undefined {
     case "CommitUnknown":
       return path ? `see whether it is there: ${program} stat ${quoted(path)}` : undefined;
     case "InvalidArgument":
-      return detail.startsWith("no connection ")
+      return detail.startsWith("no connection ") && !detail.includes("; did you mean ")
         ? "or name the file that has it, such as the one that `stowage init` wrote: --connections FILE"
         : undefined;
     case "Unsupported":
@@ -134,6 +143,9 @@ const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exis
 
 /** How the command says that a name is a directory of objects: `detail` of NotFound. */
 export const ONLY_BELOW = "there is no object, only something below it";
+
+/** How verbs of trees say that a path is one object: with what takes it. */
+const ONE_OBJECT = /: it is one object, which /;
 
 function adviceOnMissingBucket(path: string, program: string): string {
   const bucket = bucketOf(path).replace(/\/$/, "");
@@ -278,6 +290,11 @@ export interface CommonOptions {
   connections?: string;
 }
 
+/** Returns the environment with the file of `--connections`. */
+export function envWith({ env, cwd }: Io, { connections }: { connections?: string | undefined }): Io["env"] {
+  return connections === undefined ? env : { ...env, STOWAGE_CONNECTIONS_FILE: resolve(cwd, connections) };
+}
+
 export class Session {
   io: Io;
   readonly json: boolean;
@@ -299,8 +316,7 @@ export class Session {
     this.io = { ...io, stdout: { ...io.stdout, onError }, stderr: { ...io.stderr, onError: () => {} } };
     this.json = json;
     this.program = programOf(connections);
-    this.env =
-      connections === undefined ? io.env : { ...io.env, STOWAGE_CONNECTIONS_FILE: resolve(io.cwd, connections) };
+    this.env = envWith(io, { connections });
     this.storage = openStorage({ env: this.env });
   }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError, Help } from "commander";
 import type { CommonOptions } from "./command.js";
-import { Cli, type ExitCode, report } from "./command.js";
+import { Cli, type ExitCode, envWith, report } from "./command.js";
 import type { Io } from "./format.js";
 
 /** Maximum width of help text, in characters: longer lines are hard to read. */
@@ -44,13 +44,22 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const program = commandTree(cli, await version());
   await addCommands(cli, program, args);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(withoutHelp(program, args), { from: "user" });
     return cli.exitCode;
   } catch (error) {
     // Commander has already reported the error.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    return report(io, error, program.opts<CommonOptions>());
+    const options = program.opts<CommonOptions>();
+    const { meantConnections } = await import("./known-connections.js");
+    return report(io, error, { ...options, meant: await meantConnections(error, envWith(io, options)) });
   }
+}
+
+/** Returns `help NAME` as NAME if there is no such command: Commander would print the help of all instead. */
+function withoutHelp({ commands }: Command, args: readonly string[]): readonly string[] {
+  const [help, name] = args;
+  if (help !== "help" || name === undefined || name.startsWith("-")) return args;
+  return commands.some((command) => command.name() === name) ? args : args.slice(1);
 }
 
 function commandTree(cli: Cli, number: string): Command {

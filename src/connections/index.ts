@@ -7,7 +7,7 @@ export {
   reveal as revealed,
   Secret,
 } from "./connection.js";
-export { type ConnectionsOption, connectionsFileOf, resolveConnections } from "./resolve.js";
+export { type ConnectionsOption, connectionsFileOf, idsOf, resolveConnections } from "./resolve.js";
 export { connectionsFromFile } from "./secrets-file.js";
 export {
   type ConnectionLike,

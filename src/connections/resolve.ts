@@ -1,5 +1,5 @@
 /** Determines a Storage's connection sources and their order. */
-import { invalid } from "../errors.js";
+import { invalid, suggestion } from "../errors.js";
 import { parsePythonJson } from "./airflow-format.js";
 import type { Connection } from "./connection.js";
 import { connectionsFromFile } from "./secrets-file.js";
@@ -28,13 +28,22 @@ export type ConnectionsOption =
  * source knows throws InvalidArgument, which lists the sources searched.
  */
 export function resolveConnections(option: ConnectionsOption | undefined, env: Env): ConnectionSource {
-  const { name, get } = chainConnections(...optionSources(option), ...fileSources(env), connectionsFromEnv(env));
-  return rememberConnections({ name, get: async (id) => (await get(id)) ?? throwUnknownConnection(id, name) });
+  const sources = [...optionSources(option), ...fileSources(env), connectionsFromEnv(env)];
+  const { name, get } = chainConnections(...sources);
+  const find = async (id: string) => (await get(id)) ?? throwUnknownConnection(id, name, await idsOf(sources));
+  return rememberConnections({ name, get: find });
 }
 
-function throwUnknownConnection(id: string, where: string): Connection {
+/** Returns the ids that these sources say they have, as far as messages show them. */
+export async function idsOf(sources: readonly ConnectionSource[]): Promise<string[]> {
+  const ids = await Promise.all(sources.map((source) => source.ids?.() ?? []));
+  return [...new Set(ids.flat())].filter((id) => displayId(id) === JSON.stringify(id));
+}
+
+function throwUnknownConnection(id: string, where: string, known: readonly string[]): Connection {
   const fix = `set ${/^[\w-]+$/.test(id) ? connectionVariable(id) : "AIRFLOW_CONN_…"} or pass it in \`connections\``;
-  throw invalid(`no connection ${displayId(id)} in: ${where}; ${fix}`);
+  const meant = suggestion(id, known);
+  throw invalid(`no connection ${displayId(id)} in: ${where}${meant ? `${meant} Else ` : "; "}${fix}`);
 }
 
 function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {

@@ -25,6 +25,7 @@ export function connectionsFromFile(path: string): ConnectionSource {
   };
   return {
     name: `the file ${path}`,
+    ids: async () => Object.keys(await load()),
     get: async (id) => {
       const all = await load();
       if (!Object.hasOwn(all, id)) return undefined;

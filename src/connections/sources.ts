@@ -8,6 +8,8 @@ export interface ConnectionSource {
   /** Its name in messages. Contains no secret. */
   readonly name: string;
   get(id: string): Promise<Connection | undefined>;
+  /** The ids that it has, if it can say them: a message suggests one in the place of an unknown id. */
+  ids?(): Promise<readonly string[]>;
 }
 
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -44,6 +46,7 @@ export function connectionsFromRecord(
 ): ConnectionSource {
   return {
     name,
+    ids: async () => Object.keys(record),
     get: async (id) => {
       const found = Object.hasOwn(record, id) ? record[id] : undefined;
       return found === undefined

@@ -15,6 +15,7 @@ import {
   checkConditions,
   checkHeader,
   checkMetadata,
+  checkNoDirectory,
   type PathLike,
   SET_ATTRIBUTES,
   type SetAttributesOptions,
@@ -143,6 +144,13 @@ export function checkResponseHeaders(headers: ResponseHeaders): ResponseHeaders 
   return Object.fromEntries(set.map((name) => [name, checked(name, headers)]));
 }
 
+/** `checkOptions` of a verb that copies: the attributes of its copies are in `replace`. */
+export function checkCopyOptions<T extends object>(verb: string, options: T, names: OptionNames<T>): void {
+  const name = NAMES.find((attribute) => (options as ObjectAttributes | null)?.[attribute] !== undefined);
+  if (name) throw invalid(`unknown option "${name}" of ${verb}; did you mean replace: { ${name} }?`);
+  checkOptions(verb, options, names);
+}
+
 /**
  * Returns the attributes that a copy to this driver replaces; undefined if it only keeps those of its source. Files drop
  * all attributes unless they are asked to keep them.
@@ -211,6 +219,7 @@ export function setAttributes(
     const { ifMatch, customerKey, signal } = options;
     const registry = customerKey === undefined ? drivers : new EncryptedDrivers(drivers, { customerKey });
     const { key, driver } = await call.object(registry, path);
+    checkNoDirectory(path);
     checkOptions("setAttributes", changes as object, ATTRIBUTES as OptionNames<object>);
     checkConditions(false, ifMatch);
     const { changed } = withChanges({ key, size: 0 }, changes, driver);

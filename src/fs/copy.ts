@@ -7,7 +7,15 @@ import { checkApart, copyAcross, deleteIfSame, deleteUnchanged, waitUntilDistinc
 import type { AttributeName, Driver, DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { EncryptedDrivers, encryptedSides, haveDifferentKeys } from "./encryption.js";
 import { markErrors, Operation, type ResolvedObject } from "./operation.js";
-import type { Abortable, CopyOptions, DeleteOptions, KeyOptions, ObjectState, PathLike } from "./options.js";
+import {
+  type Abortable,
+  type CopyOptions,
+  type DeleteOptions,
+  isDirectoryText,
+  type KeyOptions,
+  type ObjectState,
+  type PathLike,
+} from "./options.js";
 import type { DriverRegistry } from "./registry.js";
 import { summed, type TreeOptions, type TreeVerb, transferTree } from "./tree.js";
 
@@ -48,8 +56,7 @@ export class Copies {
    * slash is no directory: it is an object.
    */
   #targetOf(from: PathLike, to: PathLike): PathLike {
-    const isDirectory = (typeof to === "string" || to instanceof URL) && String(to).endsWith("/");
-    if (!isDirectory) return to;
+    if (!isDirectoryText(to)) return to;
     const [source, target] = [this.#registry.path(from), this.#registry.path(to)];
     return source.equals(target) ? to : target.join(source.name);
   }

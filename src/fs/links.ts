@@ -4,6 +4,7 @@ import { checkResponseHeaders } from "./attributes.js";
 import type { DriverSignedPost, DriverSignedUrl, DriverSignOptions } from "./driver/driver.js";
 import { Operation } from "./operation.js";
 import {
+  checkNoDirectory,
   checkPost,
   checkSign,
   type PathLike,
@@ -33,6 +34,7 @@ export function signedUrl(registry: DriverRegistry, path: PathLike, options: Sig
     const { responseHeaders } = checked;
     if (responseHeaders) checked.responseHeaders = checkResponseHeaders(responseHeaders);
     const { key, driver } = await call.object(registry, path);
+    if (checked.method === "PUT") checkNoDirectory(path);
     const expires = new Date(Date.now() + checked.expiresIn * 1000);
     return { method: checked.method, expires, ...(await driver.signedUrl(key, checked)) };
   });
@@ -44,6 +46,8 @@ export function signedPost(registry: DriverRegistry, path: PathLike, options: Si
     checkOptions("signedPost", options, POST);
     const checked = checkPost(options);
     const { key, driver } = await (checked.prefix ? call.bucket(registry, path) : call.object(registry, path));
+    // Each upload would replace the one before: what was forgotten is `prefix`.
+    if (!checked.prefix) checkNoDirectory(path);
     const expires = new Date(Date.now() + checked.expiresIn * 1000);
     const from = checked.prefix && key !== "" ? `${key}/` : key;
     return { expires, ...(await driver.signedPost(from, checked)) };

@@ -342,6 +342,16 @@ export function checkKey(path: StoragePath): string {
   return key;
 }
 
+/** Whether this is the text of a directory: parsing drops its slash. A path object has exactly the key that it prints. */
+export function isDirectoryText(path: PathLike): boolean {
+  return (typeof path === "string" || path instanceof URL) && String(path).endsWith("/");
+}
+
+/** Throws InvalidArgument for the text of a directory: the object would take its name, in the place of the ones below. */
+export function checkNoDirectory(path: PathLike): void {
+  if (isDirectoryText(path)) throw invalid("a path that ends in a slash is a directory; name the object below it");
+}
+
 export function checkRange({ start = 0, end }: Range): { start: number; end: number | undefined } {
   checkCount("start", start, 0);
   checkCount("end", end, 0);
@@ -432,5 +442,5 @@ export function checkPost(options: SignedPostOptions): DriverPostOptions {
 
 function checkExpiry(expiresIn: number): void {
   if (Number.isSafeInteger(expiresIn) && expiresIn >= 1 && expiresIn <= MAX_SIGN_SECONDS) return;
-  throw invalid(`expiresIn must be 1 to ${MAX_SIGN_SECONDS} seconds, not ${expiresIn}`);
+  throw invalid(`expiresIn must be seconds, such as 900, from 1 to ${MAX_SIGN_SECONDS}; not ${expiresIn}`);
 }

@@ -3,6 +3,7 @@ import type { StoragePath } from "../path.js";
 import { abortable, type ByteStream, toReadableStream } from "../streams.js";
 import {
   type AttributeChanges,
+  checkCopyOptions,
   checkMore,
   STAT_WITH_TAGS,
   setAttributes,
@@ -33,6 +34,7 @@ import { markErrors, Operation, onObject, type ResolvedObject } from "./operatio
 import {
   COPY,
   type CopyOptions,
+  checkNoDirectory,
   checkRange,
   DELETE,
   type DeleteObjectOptions,
@@ -114,6 +116,7 @@ export class Storage extends Objects<Driver> {
     const { encryption } = options ?? {};
     const registry = encryption === undefined ? this.#registry : new EncryptedDrivers(this.#registry, { encryption });
     return onObject(registry, "write", path, options, WRITE_WITH_ATTRIBUTES, async (resolved) => {
+      checkNoDirectory(path);
       const { driver, context } = resolved;
       const more = checkMore(options, driver);
       const { body: bytes, contentType } = unwrapBody(body);
@@ -231,6 +234,7 @@ export class Storage extends Objects<Driver> {
     return call.run(async () => {
       checkOptions("update", options, UPDATE);
       const parsed = call.path(this.#registry, path);
+      checkNoDirectory(path);
       if (typeof change !== "function") throw invalid("update needs a function that returns the new body");
       return updateObject(this, parsed, change, options);
     });
@@ -330,7 +334,7 @@ export class Storage extends Objects<Driver> {
    * @example await storage.copy("s3://bucket/a", "gs://backup/a", { recursive: true });
    */
   async copy(from: PathLike, to: PathLike, options: CopyOptions = {}): Promise<void> {
-    checkOptions("copy", options, COPY);
+    checkCopyOptions("copy", options, COPY);
     await this.#copies.run("copy", from, to, options);
   }
 
@@ -346,7 +350,7 @@ export class Storage extends Objects<Driver> {
    * @example await storage.move("s3://bucket/new/a.csv", "s3://bucket/done/a.csv");
    */
   async move(from: PathLike, to: PathLike, options: CopyOptions = {}): Promise<void> {
-    checkOptions("move", options, COPY);
+    checkCopyOptions("move", options, COPY);
     await this.#copies.run("move", from, to, options);
   }
 

@@ -1,8 +1,9 @@
 /** Brings a tree to the state of another: copies what is missing or differs, and deletes what should not be there. */
 import { createHash, getFips } from "node:crypto";
-import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
+import { failure, invalid, type OptionNames } from "../errors.js";
 import { StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
+import { checkCopyOptions } from "./attributes.js";
 import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
 import { compileGlob } from "./glob/walk.js";
 import { CallerError, markErrors, Operation, type ResolvedObject } from "./operation.js";
@@ -94,7 +95,7 @@ export async function sync(
     const source = await call.bucket(registry, from);
     const target = await writing.run(() => writing.bucket(registry, to));
     if (await areNested(source, target))
-      throw invalid(`${source.path} and ${target.path} are one tree, or lie one in the other`);
+      throw invalid(`${source.path} and ${target.path} are one tree, or one contains the other`);
     if (options?.delete) refuseOneBucket(registry, source.path, target.path);
     const there = await writing.run(() => listTree(target, options));
     const onStep = markErrors(options?.onStep);
@@ -117,13 +118,13 @@ function refuseOneBucket(registry: DriverRegistry, from: StoragePath, to: Storag
   if (from.bucket !== to.bucket || registry.opener(from.scheme) !== registry.opener(to.scheme)) return;
   if (from.key !== to.key && (isWithin(from.key, to.key) || isWithin(to.key, from.key)))
     throw invalid(
-      `${from} and ${to} may lie in one bucket, one in the other: a sync that deletes could empty its source`,
+      `${from} and ${to} may lie in one bucket, where one contains the other: a sync that deletes could empty its source`,
     );
 }
 
 /** Returns which keys of the trees take part. */
 function checkSync(options: SyncOptions): (rest: string) => boolean {
-  checkOptions("sync", options, SYNC);
+  checkCopyOptions("sync", options, SYNC);
   for (const name of ["delete", "checksum", "dryRun"] as const)
     if (options[name] !== undefined && typeof options[name] !== "boolean")
       throw invalid(`${name} must be true or false`);

@@ -68,12 +68,21 @@ export async function transferTree(tree: Tree): Promise<void> {
   if (op === "move" && options.followLinks)
     throw invalid("a move deletes what it has copied, never through a link: followLinks is for copies");
   if (op === "move" && source.key !== "" && (await source.driver.fileSystem?.isLink(source.key))) return moveLink(tree);
-  if (await areNested(source, target)) throw invalid(`${source.path} and ${target.path} lie one in the other`);
+  if (await areNested(source, target)) throw invalid(`of ${source.path} and ${target.path}, one contains the other`);
   const batch = new Batch();
   const walk = new TreeWalk(tree, batch);
   await walk.run();
   batch.check(op, call.at, op === "move" ? "not moved" : "not copied");
-  if (batch.untouched) throw failure("NotFound", "there is nothing below this path");
+  if (batch.untouched) throw failure("NotFound", `there is nothing below this path${await adviceOnObject(tree)}`);
+}
+
+/** A verb of trees finds nothing below an object. */
+async function adviceOnObject({ op, source: { key, driver }, options: { signal } }: Tree): Promise<string> {
+  const isObject = await driver.stat(key, { version: undefined, signal }).then(
+    () => key !== "",
+    () => false,
+  );
+  return isObject ? `: it is one object, which ${op === "sync" ? "copy" : op} takes without recursive` : "";
 }
 
 /** Moves only the link: its target stays in place. */
@@ -322,7 +331,7 @@ async function refuseOneBucket({ source, target, writing, options }: Tree, item:
   if (there === undefined || there.size !== size || !sameSecond(there.modified, modified)) return;
   // Another kind of provider, such as S3's interface to Google's buckets, has other etags.
   if (there.etag !== item.etag && source.path.scheme === target.path.scheme) return;
-  throw invalid(`${source.path} and ${target.path} lie in one bucket, one in the other`);
+  throw invalid(`${source.path} and ${target.path} lie in one bucket, where one contains the other`);
 }
 
 function adviceOn({ detail = "no regular file" }: DriverListEntry): string {

@@ -393,7 +393,7 @@ await describeOn("minio", "on S3", (server) => {
     [
       "https where the server speaks http",
       () => ls(having({}, { endpoint_url: server.endpoint.replace("http:", "https:") })),
-      /EPROTO/,
+      /EPROTO: wrong version number; is it http:\/\/\?\)/,
       /stowage doctor s3:/,
     ],
     [

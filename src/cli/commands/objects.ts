@@ -181,6 +181,8 @@ async function sign(session: Session, text: string, options: SignOptions): Promi
   const { method, expires, contentType } = options;
   const { storage, io } = session;
   const path = session.path(text);
+  if (method === "PUT" && text.endsWith("/"))
+    throw invalid("a path that ends in a slash is a directory; name the object below it");
   const { url: link, headers } = await storage.signedUrl(path, { method, contentType, expiresIn: expires });
   await session.say({ path, method, expiresIn: expires, link, headers }, link);
   const needed = Object.entries(headers).map(([name, value]) => `, with the header ${name}: ${value}`);

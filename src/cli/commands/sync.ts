@@ -1,18 +1,20 @@
 /** `sync`. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { SyncStep, SyncSummary } from "../../fs/index.js";
+import { type AttributeOptions, addAttributes, attributesIn } from "../attributes.js";
 import type { Cli, Session } from "../command.js";
 import { bytes, printable, put } from "../format.js";
 import { listOf, pluralize, positive } from "../options.js";
 
 export function addSync(cli: Cli, program: Command): void {
-  cli
+  const command = cli
     .add(program, {
       name: "sync",
       summary: "copy what is missing or has changed below a path",
       details:
         "Copies what TO does not have, what has another size there, and what was copied before its source was written. " +
-        "A sync that was cut off leaves complete objects only; run it again to go on. Patterns are relative to FROM; one " +
+        "A sync that was cut off leaves complete objects only; run it again to go on. Attributes are set on what is " +
+        "copied; what has not changed keeps those it has. Patterns are relative to FROM; one " +
         "without a slash matches names at any depth.",
       examples: [
         ["stowage sync site s3://lake@bucket/site", "upload what has changed"],
@@ -28,12 +30,12 @@ export function addSync(cli: Cli, program: Command): void {
     .option("--include <pattern>", "only what matches; can be repeated", listOf)
     .option("--exclude <pattern>", "not what matches, nor delete it; can be repeated", listOf)
     .option("--concurrency <count>", "objects in parallel", positive, 32)
-    .option("--follow-links", "of files: copy what is behind links to directories")
-    .addOption(new Option("--attributes <which>", "what copies take over from their sources").choices(["keep", "drop"]))
-    .action(cli.run(sync));
+    .option("--follow-links", "of files: copy what is behind links to directories");
+  addAttributes(command);
+  command.action(cli.run(sync));
 }
 
-interface SyncOptions {
+interface SyncOptions extends AttributeOptions {
   delete?: boolean;
   checksum?: boolean;
   dryRun?: boolean;
@@ -41,12 +43,12 @@ interface SyncOptions {
   exclude?: string[];
   concurrency: number;
   followLinks?: boolean;
-  attributes?: "keep" | "drop";
 }
 
 async function sync(session: Session, from: string, to: string, options: SyncOptions): Promise<void> {
   const { storage, signal } = session;
-  const { dryRun = false } = options;
+  const { dryRun = false, checksum, include, exclude, concurrency, followLinks, attributes } = options;
+  const what = { delete: options.delete, checksum, dryRun, include, exclude, concurrency, followLinks };
   const [source, target] = [session.path(from), session.path(to)];
   const done = { copied: 0, bytes: 0, deleted: 0 };
   const run = session.transfer(
@@ -65,7 +67,9 @@ async function sync(session: Session, from: string, to: string, options: SyncOpt
         if (session.json || dryRun) void printStep(session, step, dryRun);
       };
       return storage.sync(source, target, {
-        ...options,
+        ...what,
+        attributes,
+        replace: attributesIn(options),
         onStep,
         onProgress: (count) => bar.at(Math.max(count, done.bytes)),
         signal,
@@ -91,7 +95,8 @@ type Counts = Omit<SyncSummary, "unchanged"> & { unchanged?: number };
 
 function summed(session: Session, counts: Counts, dryRun: boolean): Promise<void> {
   const { copied, bytes: size, deleted, unchanged } = counts;
-  const parts = [`${pluralize(copied, "file")} copied, ${bytes(size)}`, `${deleted} deleted`];
+  const would = dryRun ? "would be " : "";
+  const parts = [`${pluralize(copied, "file")} ${would}copied, ${bytes(size)}`, `${deleted} ${would}deleted`];
   if (unchanged !== undefined) parts.push(`${unchanged} unchanged`);
   return session.say({ action: "synced", ...counts, dryRun }, `${dryRun ? "dry run: " : ""}${parts.join("; ")}`);
 }

@@ -340,7 +340,11 @@ async function printDryRun(
       else batch.fail({ path: String(path), error: failure("Unsupported", detail).at(verb, String(path)) });
     }
   batch.check(verb, String(source), `would not be ${verb === "copy" ? "copied" : "moved"}`);
-  if (batch.untouched) throw failure("NotFound", "there is nothing below this path").at(verb, String(source));
+  if (batch.untouched) {
+    const one = recursive && source.key !== "" && (await storage.exists(source, { signal }));
+    const advice = one ? `: it is one object, which ${verb} takes without recursive` : "";
+    throw failure("NotFound", `there is nothing below this path${advice}`).at(verb, String(source));
+  }
 }
 
 /** Only for the bar: the following operation reports a missing object. */

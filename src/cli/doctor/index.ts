@@ -8,11 +8,14 @@ import {
   connectionsFromEnv,
   connectionsFromFile,
   connectionVariable,
+  idsOf,
 } from "../../connections/index.js";
-import { isStorageError } from "../../errors.js";
+import { isStorageError, suggestion } from "../../errors.js";
 import { providerOf, type StoragePath } from "../../path.js";
 import { type Cli, CONNECTIONS_FILE, type Session } from "../command.js";
 import { jsonLine, printable, put } from "../format.js";
+import { knownConnections } from "../known-connections.js";
+import { pluralize } from "../options.js";
 import { lookAtEndpoint } from "./endpoint.js";
 import { brokenFinding, type Finding, failedFinding, mendOf, ok, print, skippedFinding } from "./finding.js";
 import { findLeftovers, Probe } from "./probe.js";
@@ -23,13 +26,18 @@ export interface FoundConnection {
   connection: Connection | undefined;
 }
 
+const OWN_ENVIRONMENT = "none is named: the provider's own environment is used";
+
 /** Returns the path's connection and its source. A path without a connection id has none. */
-async function findConnection(session: Session, { scheme, connectionId: id }: StoragePath): Promise<FoundConnection> {
+async function findConnection(session: Session, path: StoragePath): Promise<FoundConnection> {
   const { env, signal } = session;
+  const { scheme, connectionId: id } = path;
   const check = "connection";
   if (id === undefined) {
     const local = ["file", "memory"].includes(providerOf(scheme) ?? "");
-    const detail = `none is ${local ? "needed" : "named: the provider's own environment is used"}`;
+    const known = await knownConnections(path, env);
+    const named = known ? `${known}; here the provider's own environment is used` : OWN_ENVIRONMENT;
+    const detail = local ? "none is needed" : named;
     return { connection: undefined, finding: ok(check, detail) };
   }
   try {
@@ -41,7 +49,7 @@ async function findConnection(session: Session, { scheme, connectionId: id }: St
   } catch (error) {
     return { connection: undefined, finding: brokenFinding(check, error, signal, "correct it where the message says") };
   }
-  return { connection: undefined, finding: unknownConnection(session, id) };
+  return { connection: undefined, finding: await unknownConnection(session, id) };
 }
 
 function sourcesOf(env: Session["env"], id: string) {
@@ -51,12 +59,15 @@ function sourcesOf(env: Session["env"], id: string) {
   return [{ where: `the file ${file}`, source: connectionsFromFile(file) }, variable];
 }
 
-function unknownConnection({ env, io }: Session, id: string): Finding {
-  const places = sourcesOf(env, id).map(({ where }) => where);
+async function unknownConnection({ env, io }: Session, id: string): Promise<Finding> {
+  const sources = sourcesOf(env, id);
+  const places = sources.map(({ where }) => where);
+  const meant = suggestion(id, await idsOf(sources.map(({ source }) => source)));
   const written = connectionsFileOf(env) === undefined && existsSync(resolve(io.cwd, CONNECTIONS_FILE));
   const file = written ? `${CONNECTIONS_FILE}, which is here` : "FILE";
   const fix = `set ${connectionVariable(id)} to its URI or JSON, or give --connections ${file}`;
-  return failedFinding("connection", `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}`, fix);
+  const detail = `no connection ${JSON.stringify(id)} in ${places.join(", nor in ")}${meant}`;
+  return failedFinding("connection", detail, meant ? `correct the id in the path, or ${fix}` : fix);
 }
 
 /** Returns a finding if the package that finds these credentials is not installed. */
@@ -116,17 +127,18 @@ export function addDoctor(cli: Cli, program: Command): void {
 async function doctor(session: Session, text: string, { readOnly = false }: { readOnly?: boolean }): Promise<void> {
   const { io, json } = session;
   const at = session.path(text);
-  let wrong = 0;
+  let [wrong, warned] = [0, 0];
   for await (const finding of examined(session, at, readOnly)) {
     if (finding.status === "failed") wrong += 1;
+    if (finding.status === "warning") warned += 1;
     await (json ? jsonLine(io.stdout, finding) : print(io.stdout, finding));
   }
-  if (!json) await put(io.stdout, `\n${printable(String(at))}: ${verdict(wrong)}\n`);
+  if (!json) await put(io.stdout, `\n${printable(String(at))}: ${verdict(wrong, warned)}\n`);
   session.exitCode = wrong > 0 ? 1 : 0;
 }
 
-function verdict(wrong: number): string {
-  if (wrong === 0) return "all is well";
+function verdict(wrong: number, warned: number): string {
+  if (wrong === 0) return warned === 0 ? "all is well" : `all is well, with ${pluralize(warned, "warning")}`;
   return wrong === 1 ? "one thing is wrong" : `${wrong} things are wrong`;
 }
 
@@ -135,15 +147,25 @@ function verdict(wrong: number): string {
 /** Yields findings as they arise. Probe objects are removed however the run ends. */
 async function* examined(session: Session, path: StoragePath, readOnly: boolean): AsyncGenerator<Finding> {
   const { connection, finding } = await findConnection(session, path);
-  yield finding;
-  if (finding.status === "failed") return yield skippedFinding("the rest", "needs the connection");
+  const withoutConnection = skippedFinding("the rest", "needs the connection");
+  if (finding.status === "failed") {
+    yield finding;
+    return yield withoutConnection;
+  }
   let remote: Awaited<ReturnType<typeof settingsOf>>;
   try {
     remote = await settingsOf(providerOf(path.scheme), path, connection, session.env);
   } catch (error) {
-    yield brokenFinding("credentials", error, session.signal, "correct the field that is named");
+    const fix = "correct the field that is named";
+    if (connection) {
+      yield brokenFinding("connection", error, session.signal, fix);
+      return yield withoutConnection;
+    }
+    yield finding;
+    yield brokenFinding("credentials", error, session.signal, fix);
     return yield skippedFinding("the rest", "needs credentials");
   }
+  yield finding;
   if (remote) {
     const missing = missingLibrary(remote);
     yield missing ?? ok("credentials", remote.credentials);

@@ -9,7 +9,7 @@ import { providerOf, type StoragePath } from "../../path.js";
 import type { Session } from "../command.js";
 import { bytes } from "../format.js";
 import { brokenFinding, type Finding, failedFinding, mendOf, ok, skippedFinding, warning } from "./finding.js";
-import { TRIAL_NAMES, tryProfile } from "./profile.js";
+import { type ProfileFit, TRIAL_NAMES, tryProfile } from "./profile.js";
 
 const FIRST = "written by stowage doctor";
 const SECOND = "written by stowage doctor again";
@@ -37,6 +37,7 @@ export class Probe {
   readonly #at: StoragePath;
   readonly #small: StoragePath;
   readonly #large: StoragePath;
+  #fit: Promise<ProfileFit> | undefined;
   #versioned = false;
   #cleared = false;
 
@@ -61,7 +62,7 @@ export class Probe {
       yield await this.#try("if match", "write", () => this.#ifMatch());
       yield await this.#try("parts", "write", () => this.#parts());
       yield await this.#try("names", "write", () => this.#names());
-      const profile = await this.#tryProfile();
+      const { finding: profile } = await this.#triedProfile();
       if (profile) yield profile;
       yield await this.#try("delete", "delete", () => this.#delete());
     } finally {
@@ -100,7 +101,7 @@ export class Probe {
       await this.#storage.write(this.#small, SECOND, { ifAbsent: true, signal: this.#signal });
     } catch (error) {
       if (isStorageError(error, "AlreadyExists")) return ok(check, "a second write is refused");
-      if (isStorageError(error, "Unsupported")) return unconditional(check);
+      if (isStorageError(error, "Unsupported")) return unconditional(check, (await this.#triedProfile()).conditional);
       throw error;
     }
     return failedFinding(check, "a second write replaced the object in silence", NAME_PROVIDER);
@@ -114,7 +115,7 @@ export class Probe {
       await this.#storage.write(this.#small, FIRST, { ifMatch: old, signal: this.#signal });
     } catch (error) {
       if (isStorageError(error, "PreconditionFailed")) return ok(check, "a write over a newer object is refused");
-      if (isStorageError(error, "Unsupported")) return unconditional(check);
+      if (isStorageError(error, "Unsupported")) return unconditional(check, (await this.#triedProfile()).conditional);
       throw error;
     }
     return failedFinding(check, "a write replaced a newer object in silence", NAME_PROVIDER);
@@ -153,13 +154,20 @@ export class Probe {
     return ok(check, "names with +, % and a space are listed and deleted as they are");
   }
 
-  async #tryProfile(): Promise<Finding | undefined> {
-    if (!this.#trial) return undefined;
+  /** A condition that is refused needs to know the profile before its own line. */
+  #triedProfile(): Promise<ProfileFit> {
+    this.#fit ??= this.#tryProfile();
+    return this.#fit;
+  }
+
+  async #tryProfile(): Promise<ProfileFit> {
+    if (!this.#trial) return {};
     const { connection, profile } = this.#trial;
     try {
       return await tryProfile(this.#session, this.#at, connection, profile, () => counting(LARGE));
     } catch (error) {
-      return brokenFinding("profile", error, this.#signal, "name the server in `provider` of the connection's extra");
+      const fix = "name the server in `provider` of the connection's extra";
+      return { finding: brokenFinding("profile", error, this.#signal, fix) };
     }
   }
 
@@ -210,8 +218,14 @@ export class Probe {
 const NAME_PROVIDER =
   "do not rely on conditional writes here; on S3, write which server it is into `provider` of the connection's extra";
 
-function unconditional(check: string): Finding {
-  return warning(check, "the provider has no such condition, so stowage refuses it", "use names that nobody else uses");
+/** @param profile the one that would have the condition, if the server seems to */
+function unconditional(check: string, profile: string | undefined): Finding {
+  const names = "use names that nobody else uses";
+  const promised = "if the server's documentation promises conditional writes";
+  const fix = profile
+    ? `write ${profile} into \`provider\` of the connection's extra ${promised}; else ${names}`
+    : names;
+  return warning(check, "the provider has no such condition, so stowage refuses it", fix);
 }
 
 /** Yields a stream of unknown size, which drivers send in parts; each chunk is filled with its number. */

@@ -26,8 +26,15 @@ const WRITERS = 8;
 /** The names of the objects that a trial writes below its folder. */
 export const TRIAL_NAMES: readonly string[] = ["trial a+b", "trial%2B", "trial.txt", "race.txt"];
 
+/** How a profile fits a server. */
+export interface ProfileFit {
+  finding?: Finding;
+  /** The profile to name for conditional writes, which the server seems to have and the connection's does not use. */
+  conditional?: string;
+}
+
 /**
- * Returns which profile fits; undefined for services that their address identifies. `body` is one that is sent in
+ * Returns which profile fits; no finding for services that their address identifies. `body` is one that is sent in
  * parts. Everything is written below `folder`.
  */
 export async function tryProfile(
@@ -36,9 +43,9 @@ export async function tryProfile(
   connection: Connection | undefined,
   provider: string,
   body: () => AsyncIterable<Uint8Array>,
-): Promise<Finding | undefined> {
+): Promise<ProfileFit> {
   const needed = NEEDS.get(provider);
-  if (!needed) return undefined;
+  if (!needed) return {};
   const { scheme, bucket, key } = folder;
   const at = StoragePath.of({ scheme, bucket, key, connectionId: "trial" });
   // Ceph's profile has no checksums, which older services refuse.
@@ -59,20 +66,19 @@ export async function tryProfile(
   return judged(provider, needed, found);
 }
 
-function judged(provider: string, needed: readonly Feature[], found: ReadonlySet<Feature>): Finding {
+function judged(provider: string, needed: readonly Feature[], found: ReadonlySet<Feature>): ProfileFit {
   const [fit = "generic", used = []] =
     [...NEEDS].find(([, features]) => features.every((feature) => found.has(feature))) ?? [];
   const missing = needed.filter((feature) => !found.has(feature));
-  if (missing.length > 0)
-    return failedFinding(
-      "profile",
-      `${provider} relies on ${missing.join(", ")}, which this server lacks`,
-      `write ${fit} into \`provider\` of the connection's extra`,
-    );
+  if (missing.length > 0) {
+    const lacking = `${provider} relies on ${missing.join(", ")}, which this server lacks`;
+    return { finding: failedFinding("profile", lacking, `write ${fit} into \`provider\` of the connection's extra`) };
+  }
   // What a named profile leaves out is known to fail at times, which a trial cannot show.
-  if (provider !== "generic" || used.length === 0) return ok("profile", `${provider} fits this server`);
+  if (provider !== "generic" || used.length === 0) return { finding: ok("profile", `${provider} fits this server`) };
   const unused = `the server also did ${used.join(", ")}, which provider ${fit} would use`;
-  return ok("profile", `${provider} is safe here; ${unused} if the server's documentation promises them`);
+  const finding = ok("profile", `${provider} is safe here; ${unused} if the server's documentation promises them`);
+  return { finding, ...(used.includes("conditional writes") && { conditional: fit }) };
 }
 
 function withProvider(connection: Connection | undefined, provider: string): ConnectionInput {

@@ -133,10 +133,10 @@ function checksumWords({ provider, requestChecksum, responseChecksum }: S3Option
   const [sent, checked] = [requestChecksum ?? usual, responseChecksum ?? usual].map(
     (said) => said === "when_supported",
   );
-  const writes = sent ? "CRC32 goes with writes" : "no CRC32 goes with writes";
-  const reads = checked ? "is checked on reads" : "is not checked on reads";
+  const writes = sent ? "writes carry CRC32" : "writes carry no CRC32";
+  const reads = `${sent === checked ? "and" : "but"} reads check ${checked ? "it" : "none"}`;
   const why = requestChecksum || responseChecksum ? "as config_kwargs say" : `the default for ${provider}`;
-  return `${writes}, ${sent || !checked ? reads : `CRC32 ${reads}`}; ${why}`;
+  return `${writes}, ${reads}; ${why}`;
 }
 
 function ofGcs({ credentials, endpoint = "https://storage.googleapis.com", project }: GcsOptions): Settings {

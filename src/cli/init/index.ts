@@ -7,7 +7,7 @@ import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import { type Cli, CONNECTIONS_FILE, quoted, type Session } from "../command.js";
 import { type Prompts, promptsOn } from "./prompts.js";
-import { PROVIDERS, type Provider, type RecordOptions, recordOf } from "./records.js";
+import { PROVIDERS, type Provider, type RecordOptions, recordOf, unknownService } from "./records.js";
 
 interface InitOptions extends RecordOptions {
   provider?: Provider;
@@ -56,7 +56,7 @@ async function init(session: Session, options: InitOptions): Promise<void> {
       throw invalid(`${file} has a connection ${JSON.stringify(id)} already: choose another --id, or add --force`);
     const record = await recordOf(provider, id, { options, env: session.io.env, prompts });
     await replaced(file, `${JSON.stringify({ ...before, [id]: record }, null, 2)}\n`);
-    await printNext(session, file, id, provider);
+    await printNext(session, file, id, provider, unknownService(provider, id, record));
   } finally {
     prompts?.close();
   }
@@ -111,13 +111,19 @@ async function replaced(file: string, text: string): Promise<void> {
   }
 }
 
-async function printNext(session: Session, file: string, id: string, provider: Provider): Promise<void> {
+async function printNext(
+  session: Session,
+  file: string,
+  id: string,
+  provider: Provider,
+  note: string | undefined,
+): Promise<void> {
   const option = session.io.env.STOWAGE_CONNECTIONS_FILE ? "" : `--connections ${quoted(file)} `;
   // Run by npx, the command is on no PATH.
   const program = session.io.env.npm_command === "exec" ? "npx stowage" : "stowage";
   const next = `${program} ${option}doctor ${SCHEMES[provider]}://${id}@BUCKET`;
   await session.say(
-    { file, id, next },
-    `wrote the connection ${id} into ${file}\nprograms find it with STOWAGE_CONNECTIONS_FILE=${quoted(file)}\nnext, with the name of a bucket: ${next}`,
+    { file, id, note, next },
+    `wrote the connection ${id} into ${file}\n${note ? `note: ${note}\n` : ""}programs find it with STOWAGE_CONNECTIONS_FILE=${quoted(file)}\nnext, with the name of a bucket: ${next}`,
   );
 }

@@ -75,6 +75,14 @@ function check(provider: Provider, id: string, { conn_type: type, ...rest }: Con
   else azureOptions(connection, {});
 }
 
+/** Returns what is refused because the kind of server at an address of one's own is not known. */
+export function unknownService(provider: Provider, id: string, { conn_type: type, ...rest }: ConnectionRecord) {
+  const given = rest.extra?.provider !== undefined;
+  if (provider !== "s3" || given || s3Options(toConnection(id, { type, ...rest }), {}).provider !== "generic")
+    return undefined;
+  return "without --service, conditional writes are refused, as by update and --if-absent: where the server has them, say which it is, such as --service minio, with --force";
+}
+
 async function s3(answers: Answers): Promise<ConnectionRecord> {
   const { options, env, prompts } = answers;
   if (options.profile !== undefined && options.fromEnv) throw invalid("--profile and --from-env exclude each other");
@@ -83,6 +91,9 @@ async function s3(answers: Answers): Promise<ConnectionRecord> {
   const service = endpoint
     ? await stated(answers, "service", "Kind of server, such as minio or r2 (empty: rely only on what all have)")
     : options.service;
+  const isElsewhere = endpoint || options.profile || env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+  if (service && service !== "aws" && !isElsewhere)
+    throw invalid(`--service needs --endpoint: without an address, ${service} would be looked for at Amazon's`);
   const region = await stated(answers, "region", "Region (empty: the environment's)");
   const place = { endpoint_url: endpoint, provider: service, region_name: region };
   const extra = definedFields({ ...place, profile_name: options.profile });

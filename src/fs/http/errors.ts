@@ -95,8 +95,12 @@ export function networkError(method: string, error: unknown): HttpError {
     return new HttpError(error.kind === "stalled" ? "timeout" : "network", method, 0, "INCOMPLETE_BODY", error.message);
   }
   const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
-  return new HttpError(kindOf(code), method, 0, code || undefined, message.slice(0, LONGEST_DETAIL));
+  const detail = printable(message.replace(NO_TLS, "$1; is it http://?"), LONGEST_DETAIL) ?? "";
+  return new HttpError(kindOf(code), method, 0, code || undefined, detail);
 }
+
+/** What OpenSSL says, with a line of its source, of a server that answers without TLS. */
+const NO_TLS = /.*:(wrong version number|packet length too long):.*/s;
 
 function kindOf(code: string): HttpFailure {
   if (code === "ETIMEDOUT" || code === "ESOCKETTIMEDOUT") return "timeout";

@@ -14,6 +14,11 @@ const run = (args: string[], options: object = {}) => commandInProcess(args, { c
 const KEY = "dag/run/task/write-00000000-0000-4000-8000-000000000000/return_value.json";
 writeFileSync(join(folder, "refs.txt"), `file://${folder}/nope/${KEY}\n`);
 writeFileSync(join(folder, "none.json"), "{}");
+const OTHERS = { gcp: { conn_type: "google_cloud_platform" }, broken: { conn_type: "aws", extra: { x: 1 } } };
+writeFileSync(
+  join(folder, "lake.json"),
+  JSON.stringify({ lake: { conn_type: "aws" }, depot: { conn_type: "aws" }, ...OTHERS }),
+);
 
 describe("usage errors with --json are JSON, with where to look", () => {
   test.each([
@@ -90,6 +95,34 @@ test("lifecycle check repeats a time as it was typed", async () => {
     ["61", "61 seconds"],
   ] as const)
     expect((await check(time)).stdout).toBe(`nothing expires within ${text}\n`);
+});
+
+describe("a path whose connection id is", () => {
+  test("misspelled: the doctor and the others name the one of the file", async () => {
+    const doctor = await run(["doctor", "s3://lakee@site", "--connections", "lake.json"]);
+    expect(doctor.stdout).toContain("did you mean lake?");
+    expect(doctor.stdout.replace(/\s+/g, " ")).toContain("fix: correct the id in the path, or set AIRFLOW_CONN_LAKEE");
+    const { stderr } = await run(["ls", "s3://lakee@site", "--connections", "lake.json"]);
+    expect(stderr).toMatch(/; did you mean lake\? Else set AIRFLOW_CONN_LAKEE\)\n$/);
+  });
+
+  test("left out: those of the file that fit the scheme are named, beside what fails", async () => {
+    const env = { AWS_EC2_METADATA_DISABLED: "true", HOME: folder };
+    const known = "no connection id in the path; known: lake (s3://lake@site), depot (s3://depot@site)";
+    const doctor = await run(["doctor", "s3://site/x", "--connections", "lake.json"], { env });
+    expect(doctor.stdout.replace(/\s+/g, " ")).toContain(known);
+    const { stderr } = await run(["ls", "s3://site/x", "--connections", "lake.json"], { env });
+    expect(stderr).toMatch(/Unauthenticated \(no credentials from /);
+    expect(stderr).toContain(`; ${known}; find out more: `);
+    expect((await run(["ls", "s3://site/x"], { env })).stderr).not.toContain("known:");
+  });
+});
+
+test("errors about buckets begin with the name of the command", async () => {
+  const failed = async (...args: string[]) => (await run(args)).stderr;
+  expect(await failed("mb", "memory://data")).toMatch(/^stowage: mb memory:\/\/data/);
+  expect(await failed("rb", "memory://data")).toMatch(/^stowage: rb memory:\/\/data/);
+  expect(await failed("ls", "memory://")).toMatch(/^stowage: ls memory:\/\//);
 });
 
 test.each([

@@ -86,6 +86,21 @@ describe("from options", () => {
     expect(stdout).toMatch(/\nnext, .*: stowage --connections \S+ doctor (s3|gs|abfs):\/\/lake@BUCKET\n$/);
     expect(stdout).not.toContain("canary");
   });
+  test("an address of one's own without --service is told what is refused", async () => {
+    const { stdout } = await init([...S3, "--endpoint", "http://127.0.0.1:9000"]);
+    expect(stdout).toMatch(/\nnote: without --service, conditional writes are refused,.* --service minio.*\n/);
+    const json = await init([...S3, "--force", "--endpoint", "http://127.0.0.1:9000", "--json"]);
+    expect(jsonLines(json.stdout)[0]).toMatchObject({ note: expect.stringContaining("--service") });
+    for (const more of [
+      ["--service", "minio"],
+      ["--service", "generic"],
+      ["--endpoint", "https://s3.eu-west-1.amazonaws.com"],
+    ])
+      expect((await init([...S3, "--force", "--endpoint", "http://127.0.0.1:9000", ...more])).stdout).not.toContain(
+        "note:",
+      );
+    expect((await init([...S3, "--force", "--service", "minio"], { AWS_ENDPOINT_URL: "http://here" })).code).toBe(0);
+  });
   test("the next command runs as it is printed, with npx too", async () => {
     const { stdout } = await init([...S3, "--from-env"], { ...KEYS, npm_command: "exec" });
     expect(stdout).toContain(`\nprograms find it with STOWAGE_CONNECTIONS_FILE=${file}\n`);
@@ -123,6 +138,8 @@ describe("from options", () => {
     [[...S3, "--from-env"], {}, /the environment has no AWS_ACCESS_KEY_ID; set it/],
     [[...S3, "--from-env", "--profile", "x"], KEYS, /--profile and --from-env exclude each other/],
     [[...S3, "--endpoint", "s3.example"], {}, /endpoint_url/],
+    [[...S3, "--service", "minio"], {}, /--service needs --endpoint: without an address, minio would be/],
+    [[...S3, "--service", "r2"], {}, /--service needs --endpoint/],
     [[...S3, "--password", "x"], {}, /unknown option '--password'/],
   ])("%j is refused, and no file is written", async (args, env, message) => {
     const { code, stderr } = await init(args, env as Record<string, string>);

@@ -145,6 +145,14 @@ test("sign takes HEAD and DELETE, and a type for PUT alone", async () => {
   expect((await sign("--content-type", "text/csv")).code).toBe(2);
 });
 
+test("sign refuses an upload to a directory: the slash would be dropped", async () => {
+  const env = { AIRFLOW_CONN_LAKE: "aws://AKIDEXAMPLE:canary-signing-key@/?region_name=eu-central-1" };
+  const sign = (method: string) => commandInProcess(["sign", "--method", method, "s3://lake@bucket/dir/"], { env });
+  const put = await sign("PUT");
+  expect([put.code, put.stderr]).toEqual([2, expect.stringContaining("a path that ends in a slash is a directory")]);
+  expect((await sign("GET")).code).toBe(0);
+});
+
 describe("what looks like a URL", () => {
   test("file:/path and local:/path are paths, as in the library", async () => {
     expect((await run("cp", "logs/a.log", `file:${folder}/copy`)).stdout).toContain(`to ${url("copy")}\n`);

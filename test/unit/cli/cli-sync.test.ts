@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ended, jsonLines, type Ran, start } from "../../support/command.js";
+import { openStorage } from "../../../src/open.js";
+import { describeOn, useBucket } from "../../servers/use.js";
+import { ended, jsonLines, knowing, type Ran, start } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
 
 let folder: string;
@@ -33,7 +35,7 @@ test("sync copies what has changed, and sums it up", async () => {
 test("--dry-run prints each step and changes nothing; --json prints objects", async () => {
   const dry = await run("sync", "-n", "--include", "*.html", "site", "backup");
   expect(dry.stdout).toBe(
-    `would copy file://${folder}/backup/index.html (10 B)\ndry run: 1 file copied, 10 B; 0 deleted; 0 unchanged\n`,
+    `would copy file://${folder}/backup/index.html (10 B)\ndry run: 1 file would be copied, 10 B; 0 would be deleted; 0 unchanged\n`,
   );
   await expect(backup()).rejects.toThrow("ENOENT");
   const { stdout } = await run("sync", "--json", "--checksum", "--concurrency", "1", "site", "backup");
@@ -73,8 +75,47 @@ test("a sync that is cut off leaves whole files, and says how to see what is lef
 
 test("a sync into its own source, and bad options, are refused with 2", async () => {
   const own = await run("sync", "site", "site/d");
-  expect([own.code, own.stderr]).toEqual([2, expect.stringContaining("lie one in the other")]);
+  expect([own.code, own.stderr]).toEqual([2, expect.stringContaining("one contains the other")]);
   expect((await run("sync", "--concurrency", "0", "site", "backup")).code).toBe(2);
   expect((await run("sync", "--include", "[a", "site", "backup")).code).toBe(2);
   await expect(backup()).rejects.toThrow("ENOENT");
+});
+
+test("the source of a sync is a tree: of one object it says so, and names cp", async () => {
+  for (const args of [["sync"], ["sync", "-n"], ["cp", "-r"], ["cp", "-r", "-n"]]) {
+    const { code, stderr } = await run(...args, "site/index.html", "backup");
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/there is nothing below this path: it is one object, which cp takes without -r\)\n$/),
+    ]);
+  }
+  const moved = await run("mv", "-r", "site/index.html", "backup");
+  expect(moved.stderr).toContain("which mv takes without -r");
+  await expect(backup()).rejects.toThrow("ENOENT");
+});
+
+await describeOn("minio", "sync to S3", (server) => {
+  const bucket = useBucket(server);
+
+  test("what is copied has the attributes of the command line, which are those of cp; the rest stays as it is", async () => {
+    const { env = {} } = knowing("it", server.connection);
+    const at = `s3://it@${bucket().name}/site`;
+    const send = (...args: string[]) => commandInProcess(["sync", ...args, "site", at], { cwd: folder, env });
+    expect((await send()).code).toBe(0);
+    await writeFile(join(folder, "site/index.html"), "longer than before");
+    const attributes = ["--cache-control", "no-cache", "--metadata", "by=test", "--tag", "kind=page"];
+    const more = ["--content-type", "text/plain", "--content-language", "en", "--content-disposition", "inline"];
+    expect((await send(...attributes, ...more)).stdout).toBe("1 file copied, 18 B; 0 deleted; 2 unchanged\n");
+    const storage = openStorage({ env });
+    expect(await storage.stat(`${at}/index.html`, { tags: true })).toMatchObject({
+      cacheControl: "no-cache",
+      contentType: "text/plain",
+      contentLanguage: "en",
+      contentDisposition: "inline",
+      metadata: { by: "test" },
+      tags: { kind: "page" },
+    });
+    expect((await storage.stat(`${at}/d/a.css`)).cacheControl).toBeUndefined();
+    await storage.close();
+  });
 });

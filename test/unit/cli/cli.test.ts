@@ -186,7 +186,7 @@ describe("cp and mv", () => {
     ["stdin to stdout", ["cp", "-", "-"], "it goes to one object"],
     ["a tree to stdout", ["cp", "-r", "reports", "-"], "it takes one object"],
     ["mv to stdout", ["mv", "notes.txt", "-"], "only cp"],
-    ["a copy of a tree into itself", ["cp", "-r", "reports", "reports/inner"], "lie one in the other"],
+    ["a copy of a tree into itself", ["cp", "-r", "reports", "reports/inner"], "one contains the other"],
   ])("refuses %s with 2 and stores nothing", async (_, args, why) => {
     const before = await readdir(folder, { recursive: true });
     const { code, stderr } = await run(args, "data");

@@ -71,8 +71,11 @@ describe("connections", () => {
       knowing("lake", { type: "aws", extra: { regionname: "x" } }),
     );
     expect(code).toBe(1);
-    expect(of("credentials")).toMatchObject({ status: "failed", detail: expect.stringContaining("regionname") });
+    expect(of("connection")).toMatchObject({ status: "failed", detail: expect.stringContaining("regionname") });
+    expect(of("credentials")).toBeUndefined();
     expect(of("endpoint")).toBeUndefined();
+    const address = knowing("lake", { type: "aws", extra: { endpoint_url: "127.0.0.1:1" } });
+    expect((await examined(["s3://lake@bucket/x"], address)).of("connection")).toMatchObject({ status: "failed" });
   });
 
   test("a server that nobody runs is told as such", async () => {
@@ -179,8 +182,8 @@ await describeOn("minio", "on MinIO", (server: ServerOf<"minio">) => {
   });
 
   test.each([
-    ["minio", "CRC32 goes with writes", true],
-    ["generic", "no CRC32 goes with writes", false],
+    ["minio", "writes carry CRC32, and reads check it", true],
+    ["generic", "writes carry no CRC32, and reads check none", false],
   ])("the checksums that it tells of %s are the ones that are sent", async (provider, words, sent) => {
     const proxy = await recordingProxy(server.endpoint);
     const { connection } = through(server, proxy);
@@ -276,8 +279,13 @@ await describeOn("versitygw", "on VersityGW", (server) => {
     const unused = "bulk delete, MD5 etags, conditional writes, conditional multipart writes";
     const safe = `generic is safe here; the server also did ${unused}, which provider minio would use`;
     expect(of("profile")).toMatchObject({ status: "ok", detail: expect.stringContaining(safe) });
+    const fix = "write minio into `provider` of the connection's extra if the server's documentation promises";
+    for (const check of ["if absent", "if match"])
+      expect(of(check)).toMatchObject({ status: "warning", fix: expect.stringContaining(fix) });
     expect(of("names")).toMatchObject({ status: "ok" });
     expect(code).toBe(0);
+    const { stdout } = await stowage(["doctor", at()], on(undefined));
+    expect(stdout).toMatch(/: all is well, with 2 warnings\n$/);
     expect((await stowage(["ls", "-r", at()], on("versitygw"))).stdout).toBe("");
   });
 

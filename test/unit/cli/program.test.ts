@@ -30,3 +30,11 @@ test("an unknown command gets the nearest of all modules", async () => {
   expect(stderr).toMatch("Did you mean lifecycle?");
   expect(code).toBe(2);
 });
+
+test("help of a command that does not exist is an unknown command, with the one that was meant", async () => {
+  const unknown = await commandInProcess(["help", "lss"]);
+  expect(unknown).toMatchObject({ code: 2, stdout: "" });
+  expect(unknown.stderr).toBe("stowage: unknown command 'lss' (Did you mean ls?); see: stowage --help\n");
+  expect((await commandInProcess(["help", "ls"])).stdout).toContain("Usage: stowage ls");
+  expect((await commandInProcess(["help"])).stdout).toContain("Usage: stowage ");
+});

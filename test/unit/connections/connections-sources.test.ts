@@ -332,6 +332,15 @@ describe("the sources of a Storage", () => {
     expect(error.message).not.toContain("hunter22");
   });
 
+  test("an id that is nearly one of a record or a file is told which one", async () => {
+    const path = await file("near.json", '{"lake":"aws://k:hunter22@"}');
+    const env = { STOWAGE_CONNECTIONS_FILE: path };
+    const near = await rejected(resolveConnections(undefined, env).get("lakee"));
+    expect(near.message).toContain("; did you mean lake? Else set AIRFLOW_CONN_LAKEE ");
+    expect((await rejected(resolveConnections({ depot: "aws://" }, {}).get("Depot"))).message).toContain("mean depot?");
+    expect((await rejected(resolveConnections(undefined, env).get("other"))).message).not.toContain("did you mean");
+  });
+
   test("two resolvers share nothing", async () => {
     const option = counted("s", ["a"]);
     await resolveConnections(option, {}).get("a");

@@ -13,6 +13,7 @@ import { memory } from "../../../src/fs/drivers/memory.js";
 import { createObjects, createStorage } from "../../../src/fs/open.js";
 import type { Storage } from "../../../src/fs/storage.js";
 import { openStorage } from "../../../src/open.js";
+import { StoragePath } from "../../../src/path.js";
 import { all } from "../../support/all.js";
 
 let root: string;
@@ -54,6 +55,9 @@ describe("an option that does not exist", () => {
     ["glob", (s) => all(s.glob("memory://b/*", of({ follow_links: true }))), "did you mean followLinks?"],
     ["copy", (s) => s.copy(at, "memory://b/l", of({ overwrite: false })), "did you mean ifAbsent?"],
     ["move", (s) => s.move(at, "memory://b/l", of({ recurse: true })), "did you mean recursive?"],
+    ["copy", (s) => s.copy(at, "memory://b/l", of({ cacheControl: "no-cache" })), "mean replace: { cacheControl }?"],
+    ["move", (s) => s.move(at, "memory://b/l", of({ tags: {} })), "did you mean replace: { tags }?"],
+    ["sync", (s) => s.sync("memory://b", "memory://c", of({ cacheControl: "no-cache" })), "replace: { cacheControl }?"],
     ["delete", (s) => s.delete(at, of({ versionId: "1" })), "did you mean version?"],
     [
       "delete -r",
@@ -87,6 +91,48 @@ describe("an option that does not exist", () => {
     expect(await message(storage.text(at, of(null)))).toContain("must be an object");
     expect(await message(storage.stat(at, of({ toString: 1 })))).toContain('unknown option "toString"');
   });
+});
+
+describe("text that ends in a slash is a directory", () => {
+  const words = "a path that ends in a slash is a directory; name the object below it";
+  const calls: [string, (storage: Storage, at: string | URL) => Promise<unknown>][] = [
+    ["write", (s, at) => s.write(at, "1")],
+    ["writeJson", (s, at) => s.writeJson(at, 1)],
+    ["writable", (s, at) => s.writable(at).close()],
+    ["update", (s, at) => s.update(at, () => "1")],
+    ["setAttributes", (s, at) => s.setAttributes(at, { contentType: "text/plain" })],
+    ["signedUrl PUT", (s, at) => s.signedUrl(at, { method: "PUT" })],
+    ["signedPost", (s, at) => s.signedPost(at, { maxBytes: 1 })],
+  ];
+  it.each(calls)("to %s, which refuses it before any request", async (_, call) => {
+    await storage.write("memory://b/dir", "old");
+    expect(await message(call(storage, "memory://b/dir/"))).toContain(`memory://b/dir: InvalidArgument (${words})`);
+    expect(await message(call(storage, new URL("file:///dir/")))).toContain(words);
+    expect(await message(call(storage.at("memory://b"), "dir/"))).toContain(words);
+    expect(await storage.text("memory://b/dir")).toBe("old");
+  });
+
+  it("a read takes it as the object, and a form with prefix as the directory", async () => {
+    await storage.write("memory://b/dir", "old");
+    expect(await storage.text("memory://b/dir/")).toBe("old");
+    expect(await storage.exists("memory://b/dir//")).toBe(true);
+    await expect(storage.signedPost("memory://b/dir/", { maxBytes: 1, prefix: true })).rejects.toMatchObject({
+      code: "Unsupported",
+    });
+  });
+
+  it("a path object names its key exactly", async () => {
+    await storage.write(StoragePath.of({ scheme: "memory", bucket: "b", key: "marker/" }), "");
+    expect((await all(storage.list("memory://b", { recursive: true }))).map(({ key }) => key)).toEqual([
+      "k",
+      "marker/",
+    ]);
+  });
+});
+
+it("expiresIn is seconds, and the refusal of a time such as 15m says so", async () => {
+  const work = storage.signedUrl(at, { expiresIn: "15m" as never });
+  expect(await message(work)).toContain("expiresIn must be seconds, such as 900, from 1 to 604800; not 15m");
 });
 
 it("startAfter is a key or an entry, nothing else", async () => {

@@ -31,7 +31,7 @@ function foundKeys(credentials: ProvidedCredentials, region: string): Credential
 }
 
 async function find(credentials: ProvidedCredentials, region: string): Promise<ExpiringKeys> {
-  const library = await load(credentials.kind);
+  const library = await load(credentials.kind === "default" ? "the default credential chain" : TRIED[credentials.kind]);
   try {
     return await finder(credentials, region)(library)();
   } catch (error) {
@@ -53,12 +53,12 @@ const TRIED: Readonly<Record<ProvidedCredentials["kind"], string>> = {
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, SSO, the shared config and credentials files, a credential process, a web identity, or the container and instance metadata",
 };
 
-async function load(kind: string): Promise<Library> {
+async function load(source: string): Promise<Library> {
   try {
     return await import("@aws-sdk/credential-providers");
   } catch (cause) {
     const why =
-      `credentials of the kind ${kind} need a package: npm install @aws-sdk/credential-providers; ` +
+      `${source} needs a package: npm install @aws-sdk/credential-providers; ` +
       "keys need none: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or login and password of a connection";
     throw failure("Unsupported", why, { cause });
   }
