@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { CLASS } from "./brand.js";
-import { invalid, type StorageError } from "./errors.js";
+import { invalid } from "./errors.js";
 
 /**
  * The location of an object: an immutable value, without I/O.
@@ -198,7 +198,7 @@ function parseParts(text: string): PathParts {
   const bucket = text.slice(at < start ? start : at + 1, end);
   checkBucket(scheme, bucket, connectionId);
   if (bucket === "" && slash < 0) throw invalid(`no path after ${scheme}://; ${FORM}`);
-  return { scheme, connectionId, bucket, key: keyFrom(text, end + 1) };
+  return { scheme, connectionId, bucket, key: withoutTrailingSlashes(text, end + 1) };
 }
 
 /** Checks parts that were not parsed. The key may be any well-formed string without NUL. */
@@ -231,13 +231,8 @@ function checkText(what: string, text: string, oneLine: boolean): void {
   if (oneLine && /[\t\r\n]/.test(text)) throw invalid(`${what} has a TAB, CR or LF`);
 }
 
-/** Returns `text` without trailing slashes. */
-function withoutTrailingSlashes(text: string): string {
-  return keyFrom(text, 0);
-}
-
 /** Returns the text from `start` without trailing slashes. */
-function keyFrom(text: string, start: number): string {
+function withoutTrailingSlashes(text: string, start = 0): string {
   let end = text.length;
   while (end > start && text.charCodeAt(end - 1) === SLASH) end--;
   return text.slice(start, end);
@@ -261,13 +256,10 @@ function shortFile(text: string, scheme: string, colon: number): number {
 /** Never repeats a refused value: the part before an `@` may be a password. */
 function checkConnectionId(id: string): void {
   if (id === "") throw invalid("connectionId is empty; leave it out");
-  if (id.includes(":")) throw credentials();
+  if (id.includes(":"))
+    throw invalid("before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");
   if (/[/?#]/.test(id)) throw invalid("a connection id has no / ? or #");
   checkText("the connection id", id, true);
-}
-
-function credentials(): StorageError {
-  return invalid("before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");
 }
 
 function checkBucket(scheme: string, bucket: string, before: string | undefined): void {
@@ -287,7 +279,7 @@ function checkBucket(scheme: string, bucket: string, before: string | undefined)
 
 /** Returns whether the authority is an account's host name, as Hadoop writes it. A container has no dot. */
 function isAccount(bucket: string): boolean {
-  return bucket.includes(".dfs.") || bucket.includes(".blob.");
+  return /\.(dfs|blob)\./.test(bucket);
 }
 
 /** The provider of a scheme. The aliases are those of Airflow's providers and of fsspec. */
