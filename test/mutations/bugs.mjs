@@ -1788,8 +1788,8 @@ export const bugs = [
   {
     name: "clear without a Dag clears those of all",
     file: "src/xcom/xcom.ts",
-    find: 'if (typeof id !== "string" || id === "") refuse',
-    replace: 'if (id === "") refuse',
+    find: 'if (typeof id !== "string") refuse',
+    replace: "if (id === null) refuse",
     tests: ["test/unit/xcom/clear.test.ts"],
   },
   {
@@ -2355,9 +2355,9 @@ export const bugs = [
   },
   {
     name: "a copy into a directory replaces the directory's name",
-    file: "src/fs/copy.ts",
-    find: 'String(to).endsWith("/");',
-    replace: 'String(to).endsWith("//");',
+    file: "src/fs/options.ts",
+    find: 'String(path).endsWith("/");',
+    replace: 'String(path).endsWith("//");',
     tests: ["test/unit/fs/storage.test.ts"],
     only: "ends in a slash",
   },
