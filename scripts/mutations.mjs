@@ -97,7 +97,7 @@ async function judge(tree, bug) {
  * @param {Bug} bug
  */
 async function redden(tree, { tests, only }) {
-  const filter = only === undefined ? [] : ["-t", only];
+  const filter = only === undefined ? [] : [`--testNamePattern=${only}`];
   const named = await vitest(tree, [...tests, ...filter, "--bail=1", "--maxWorkers=1"], PATIENCE);
   if (!named.green) return named;
   const left = [...PACKAGED, SITE, "test/package/docs.test.ts"].map((file) => `--exclude=${file}`);

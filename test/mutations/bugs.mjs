@@ -1534,8 +1534,8 @@ export const bugs = [
   {
     name: "the message about a password in a path repeats it",
     file: "src/path.ts",
-    find: 'if (id.includes(":")) throw credentials();',
-    replace: 'if (id.includes(":")) throw invalid(id);',
+    find: 'throw invalid("before @ is a connection id, as in s3://my_conn@bucket/key, never a user and a password");',
+    replace: "throw invalid(id);",
     tests: ["test/unit/fs/storage.test.ts"],
   },
   {
@@ -2662,7 +2662,7 @@ export const bugs = [
     file: "src/xcom/encoding/to-airflow.ts",
     find: "StoragePath: (value: StoragePath) =>",
     replace: "OtherPath: (value: StoragePath) =>",
-    tests: ["test/unit/copies.test.ts"],
+    tests: ["test/unit/xcom/serde.test.ts"],
   },
   {
     name: "replicas refuse the backends of another copy",
