@@ -2366,8 +2366,7 @@ export const bugs = [
     file: "src/cli/commands/objects.ts",
     find: 'if (what !== "nothing") found.push(path);',
     replace: "found.push(path);",
-    tests: ["test/unit/cli/cli.test.ts"],
-    only: "-f does not mind",
+    tests: ["test/unit/cli/cli-sources.test.ts"],
   },
   {
     name: "a 404 of a proxy deletes on S3",

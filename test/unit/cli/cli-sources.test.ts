@@ -118,6 +118,8 @@ describe("rm, stat, cat and ls", () => {
     ]);
     for (const verb of ["cat", "stat", "ls", "rm"]) expect((await run(verb, "logs/*.none")).code).toBe(1);
     expect(await run("rm", "-f", "logs/*.none")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+    const some = await run("rm", "-f", "logs/a.log", "logs/none");
+    expect(some).toMatchObject({ code: 0, stdout: `deleted ${url("logs/a.log")}\n`, stderr: "" });
     expect((await run("rm", "logs/*.log")).code).toBe(0);
     expect(await files()).toEqual(["logs/c.txt", "logs/old/d.log"]);
   });
