@@ -91,7 +91,11 @@ describe("what is wrong with a command is one line with the way to its help, and
     ["a codec that is none", ["cat", "--compression", "rar", "a"], "Allowed choices are zip, gzip"],
     ["a number that is none", ["cat", "--start", "-1", "a"], "It must be a whole number"],
     ["a time that is none", ["sign", "--expires", "1w", "s3://b/k"], "It must be seconds, or a time such as 15m"],
-    ["a time that is too long", ["sign", "--expires", "8d", "s3://b/k"], "must be seconds, such as 900, from 1 to 604800"],
+    [
+      "a time that is too long",
+      ["sign", "--expires", "8d", "s3://b/k"],
+      "must be seconds, such as 900, from 1 to 604800",
+    ],
     ["an unknown connection", ["cat", "s3://lake@bucket/key"], "set AIRFLOW_CONN_LAKE"],
     ["an unknown scheme", ["cat", "ftp://host/key"], 'no driver registered for scheme "ftp"'],
     ["a web address", ["cat", "https://b.s3.eu-west-1.amazonaws.com/a%20b?sig=canary"], "write s3://b/a b"],
