@@ -70,5 +70,5 @@ export function checkApart(path: StoragePath, trash: StoragePath): void {
   if (trash.key === "") throw invalid(`trash is the whole bucket ${trash}; name a folder in it`);
   if (trash.bucket !== path.bucket) return;
   const [a, b] = [`${trash.key}/`, `${path.key}/`];
-  if (a.startsWith(b) || b.startsWith(a)) throw invalid(`trash ${trash} and path ${path} lie one in the other`);
+  if (a.startsWith(b) || b.startsWith(a)) throw invalid(`trash ${trash} and path ${path}: one contains the other`);
 }
