@@ -151,6 +151,18 @@ export class StoragePath {
   }
 }
 
+type Construct = new (scheme: string, connectionId: string | undefined, bucket: string, key: string) => StoragePath;
+
+/**
+ * Returns the path to exactly this key in the bucket of `path`, as `StoragePath.of` does. Checks only the key, since
+ * listings make thousands.
+ */
+export function pathWithKey({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
+  checkString("key", key);
+  checkText("the key", key, false);
+  return new (StoragePath as unknown as Construct)(scheme, connectionId, bucket, key);
+}
+
 function startsWithSegments(key: string, base: string): boolean {
   if (!key.startsWith(base)) return false;
   return key.length === base.length || base === "" || base.endsWith("/") || key.charCodeAt(base.length) === 0x2f;

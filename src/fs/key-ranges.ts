@@ -19,6 +19,8 @@ export interface KeyRange {
 export class KeyStatistics {
   readonly #seen: Set<string>[] = [];
   readonly #expected: (string | undefined)[] = [];
+  /** Whether a position has begun anew, as seconds do after 59: no character beyond those seen is to be expected. */
+  readonly #turned: boolean[] = [];
   /** The last position that is counted with. */
   #position = 0;
   /** The keys that the latest page passed, counted at that position, whether they exist or not. */
@@ -26,10 +28,17 @@ export class KeyStatistics {
 
   constructor(readonly prefix: string) {}
 
-  /** Adds three keys of a page. */
-  add(first: string, middle: string, last: string): void {
-    for (const key of [first, middle, last]) this.#note(key);
+  /** Adds a page, which is in order. */
+  add(page: readonly { key: string }[]): void {
+    const [first, last] = [page[0]!.key, page.at(-1)!.key];
     const changing = sharedLength(first, last, this.prefix);
+    const turn = indexOfTurn(page, changing);
+    const before = page[Math.max(0, turn - 1)]!.key;
+    for (const key of [first, before, page[turn]!.key, page[page.length >> 1]!.key, last]) this.#note(key);
+    for (let at = changing + 1; at < before.length && at < MAX_POSITIONS; at++) {
+      if (!this.#turned[at]) this.#expected[at] = undefined;
+      this.#turned[at] = true;
+    }
     this.#position = Math.min(changing + FINER, first.length - 1, last.length - 1);
     this.#perPage = Math.max(1, this.#numberOf(last, changing) - this.#numberOf(first, changing));
   }
@@ -92,17 +101,34 @@ export class KeyStatistics {
   }
 
   #expectedAt(position: number): string {
-    this.#expected[position] ??= expectedOf(this.#seen[position]);
+    this.#expected[position] ??= expectedOf(this.#seen[position], this.#turned[position]);
     return this.#expected[position];
   }
 }
 
-/** Returns the seen characters in order, and all digits of a number of which some were seen. */
-function expectedOf(seen: ReadonlySet<string> = new Set()): string {
-  const all = [...seen];
+/**
+ * Returns the seen characters in order, and all digits of a number of which some were seen; if `closed` only those
+ * between the seen ones.
+ */
+function expectedOf(seen: ReadonlySet<string> = new Set(), closed = false): string {
+  const all = [...seen].sort();
   const hasDigits = all.some((char) => DIGITS.includes(char));
   const isHex = hasDigits && all.some((char) => char > "9") && all.every((char) => HEX.includes(char));
-  return [...new Set([...all, ...(isHex ? HEX : hasDigits ? DIGITS : "")])].sort().join("");
+  const more = [...(isHex ? HEX : hasDigits ? DIGITS : "")].filter(
+    (char) => !closed || (char > all[0]! && char < all.at(-1)!),
+  );
+  return [...new Set([...all, ...more])].sort().join("");
+}
+
+/** Returns the index of the first key of a page whose character at this position is not that of the page's first key. */
+function indexOfTurn(page: readonly { key: string }[], position: number): number {
+  let [low, high] = [0, page.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (page[middle]!.key[position] === page[0]!.key[position]) low = middle;
+    else high = middle;
+  }
+  return high;
 }
 
 /** Returns a key behind all that begin as `after` does, as short as possible: what follows shows other characters. */

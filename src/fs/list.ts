@@ -1,6 +1,6 @@
 /** Listings: of entries one by one, and of pages. */
 import { checkOptions, invalid } from "../errors.js";
-import { StoragePath } from "../path.js";
+import { pathWithKey, type StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
 import type { DriverListEntry } from "./driver/driver.js";
 import { Operation } from "./operation.js";
@@ -43,36 +43,47 @@ export function list(registry: DriverRegistry, path: PathLike, options: ListOpti
   });
 }
 
-async function* entriesOf(registry: DriverRegistry, path: PathLike, options: ListOptions) {
-  for await (const one of found(registry, path, options)) if (one !== MORE) yield one;
+async function* entriesOf(
+  registry: DriverRegistry,
+  path: PathLike,
+  options: ListOptions,
+): AsyncGenerator<ListEntry, void, undefined> {
+  for await (const { entries } of found(registry, path, options)) for (const one of entries) yield one;
 }
 
-async function* pagesOf(registry: DriverRegistry, path: PathLike, options: ListOptions, paging: PageOptions) {
-  const all = found(registry, path, options, paging);
+async function* pagesOf(
+  registry: DriverRegistry,
+  path: PathLike,
+  options: ListOptions,
+  paging: PageOptions,
+): AsyncGenerator<ListPage, void, undefined> {
   const { size = PAGE } = paging ?? {};
   let entries: ListEntry[] = [];
-  for await (const one of all) {
-    const last = entries.at(-1);
-    if (last && (one === MORE || entries.length === size)) {
-      yield { entries, next: keyOf(last) };
-      entries = [];
+  for await (const page of found(registry, path, options, paging)) {
+    for (const one of page.entries) {
+      if (entries.length === size) {
+        yield pageBefore(entries);
+        entries = [];
+      }
+      entries.push(one);
     }
-    if (one === MORE) return;
-    entries.push(one);
+    if (page.more) return yield pageBefore(entries);
   }
   if (entries.length > 0) yield { entries, next: undefined };
 }
 
-/** Stands for what follows after the limit. */
-const MORE = Symbol("more");
+/** Returns a page that others follow. */
+function pageBefore(entries: ListEntry[]): ListPage {
+  return { entries, next: keyOf(entries.at(-1)!) };
+}
 
-/** Yields the entries up to the limit, and `MORE` if others follow and pages are asked for. */
+/** Yields the entries up to the limit, as pages of the driver, and whether others follow them if pages are asked for. */
 async function* found(
   registry: DriverRegistry,
   path: PathLike,
   options: ListOptions,
   paging?: PageOptions,
-): AsyncGenerator<ListEntry | typeof MORE, void, undefined> {
+): AsyncGenerator<{ entries: ListEntry[]; more: boolean }, void, undefined> {
   const call = new Operation("list", "list", options);
   try {
     checkOptions("list", options, LIST);
@@ -99,19 +110,14 @@ async function* found(
     } as const;
     const listed = listParallel(driver, prefix, listing, { ordered });
     let left = limit ?? Number.POSITIVE_INFINITY;
-    limited: for await (const page of listed) {
+    for await (const page of listed) {
       batch.done(page.length);
-      for (const item of page) {
-        // The marker object that some tools create for a directory is not its own child.
-        if (item.key === prefix) continue;
-        if (left === 0) {
-          yield MORE;
-          break limited;
-        }
-        left -= 1;
-        yield entry(base, item);
-        if (left === 0 && paging === undefined) break limited;
-      }
+      // The marker object that some tools create for a directory is not its own child.
+      const items = page.filter((item) => item.key !== prefix);
+      const more = items.length > left;
+      yield { entries: items.slice(0, left).map((item) => entry(base, item)), more };
+      left -= items.length;
+      if (more || (left === 0 && paging === undefined)) break;
     }
     batch.check("list", call.at, "not listed");
   } catch (error) {
@@ -119,18 +125,16 @@ async function* found(
   }
 }
 
+type ObjectItem = DriverListEntry & { detail?: undefined };
+
 /** Returns a driver's entry with its path in the bucket of `base`. */
 export function entry(base: StoragePath, item: DriverListEntry): ListEntry {
-  const { scheme, connectionId, bucket } = base;
   const { key, type, detail = "no regular file" } = item;
-  if (type === "directory" && key.endsWith("/")) {
-    const path = StoragePath.of({ scheme, connectionId, bucket, key: key.slice(0, -1) });
-    return { path, key, type };
-  }
-  const path = StoragePath.of({ scheme, connectionId, bucket, key });
-  if (type !== "file") return type === "other" ? { path, key, type, detail } : { path, key: `${key}/`, type };
-  const { detail: _, ...object } = item;
-  return { path, ...object, type };
+  if (type === "directory" && key.endsWith("/")) return { path: pathWithKey(base, key.slice(0, -1)), key, type };
+  const path = pathWithKey(base, key);
+  // Only other kinds have a detail; to copy the fields without it takes twice as long.
+  if (type === "file") return { path, ...(item as ObjectItem), type };
+  return type === "other" ? { path, key, type, detail } : { path, key: `${key}/`, type };
 }
 
 /** Returns the key after which a listing starts. */

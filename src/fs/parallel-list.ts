@@ -36,12 +36,20 @@ export function listParallel(
   driver: Lister,
   prefix: string,
   options: DriverListOptions,
-  { ordered, now = () => performance.now() }: { ordered: boolean; now?: () => number },
+  { ordered, now = idleMs }: { ordered: boolean; now?: () => number },
 ): AsyncIterable<Page> {
   const { delimiter, versions, atMost } = options;
   if (!driver.startsAnywhere || delimiter !== undefined || versions || atMost !== undefined)
     return driver.list(prefix, options);
   return inRanges(driver, prefix, options, { ordered, now });
+}
+
+/**
+ * Returns for how many milliseconds this thread has waited. Pages are timed by it: what it takes to parse them, or the
+ * consumer to handle them, is no slower for the number of requests.
+ */
+function idleMs(): number {
+  return performance.eventLoopUtilization().idle;
 }
 
 async function* inRanges(
@@ -88,7 +96,7 @@ class PageRate {
   #sum = 0;
   #count = 0;
 
-  /** Takes the milliseconds and the entries of a page, and the limit when it was asked for. */
+  /** Takes the milliseconds of waiting for a page, its entries, and the limit when it was asked for. */
   add(ms: number, entries: number, limit: number): void {
     this.pages += 1;
     // The first one may wait for a connection, and a short one is mostly the last.
@@ -98,9 +106,10 @@ class PageRate {
     this.#sum += ms;
     this.#count += 1;
     if (this.#count < limit) return;
-    const share = (this.#alone * this.#count) / this.#sum;
-    if (share < WORTHWHILE) this.limit = limit === FIRST ? 1 : FIRST;
-    else this.limit = Math.min(MOST, limit * 2);
+    if (this.#sum * WORTHWHILE <= this.#alone * this.#count) this.limit = Math.min(MOST, limit * 2);
+    // A thread that was woken late has slowed all the pages that it waited for: once more.
+    else if (this.#count < 2 * limit) return;
+    else this.limit = limit === FIRST ? 1 : FIRST;
     this.#sum = 0;
     this.#count = 0;
   }
@@ -246,7 +255,7 @@ class Ranges {
   #add(range: ListedRange, page: Page): void {
     range.listed += 1;
     const last = page.at(-1)!.key;
-    this.#keys.add(page[0]!.key, page[page.length >> 1]!.key, last);
+    this.#keys.add(page);
     range.after = last;
     // It goes on into what nobody else has begun.
     while (isAtEnd(range) && this.#extend(range));

@@ -1,7 +1,7 @@
 /** Brings a tree to the state of another: copies what is missing or differs, and deletes what should not be there. */
 import { createHash, getFips } from "node:crypto";
 import { failure, invalid, type OptionNames } from "../errors.js";
-import { StoragePath } from "../path.js";
+import { pathWithKey, type StoragePath } from "../path.js";
 import type { ByteStream } from "../streams.js";
 import { checkCopyOptions } from "./attributes.js";
 import type { DriverListEntry, ObjectInfo } from "./driver/driver.js";
@@ -281,8 +281,8 @@ class Sync {
     return hash.digest("hex");
   }
 
-  #at({ path: { scheme, connectionId, bucket }, key }: ResolvedObject, rest: string): StoragePath {
-    return StoragePath.of({ scheme, connectionId, bucket, key: key === "" ? rest : `${key}/${rest}` });
+  #at({ path, key }: ResolvedObject, rest: string): StoragePath {
+    return pathWithKey(path, key === "" ? rest : `${key}/${rest}`);
   }
 }
 

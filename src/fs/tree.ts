@@ -1,6 +1,6 @@
 import { forEachConcurrent } from "../concurrency.js";
 import { failure, invalid } from "../errors.js";
-import { StoragePath } from "../path.js";
+import { pathWithKey, type StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
 import { sameSecond, statIfThere } from "./copy-across.js";
 import type { DriverListEntry } from "./driver/driver.js";
@@ -224,7 +224,7 @@ class TreeWalk {
     const { call, parallel = TREE_PARALLEL, source } = this.#tree;
     try {
       await forEachConcurrent(items, { concurrency: parallel }, (item) => {
-        const from = below(source.path, item.key);
+        const from = pathWithKey(source.path, item.key);
         return this.#collectFailure(from, () => work(item, from));
       });
       return true;
@@ -291,7 +291,7 @@ class TreeWalk {
     if (key.endsWith("/") && target.driver.fileSystem) return this.#directory(item, from, key.slice(0, -1));
     // The marker of the tree itself, which a bucket neither has nor needs.
     if (key === "") return undefined;
-    const finish = await one(from, below(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
+    const finish = await one(from, pathWithKey(target.path, key), source.driver.fileSystem ? undefined : stateOf(item));
     copied?.(item, rest);
     return finish;
   }
@@ -336,9 +336,4 @@ async function refuseOneBucket({ source, target, writing, options }: Tree, item:
 
 function adviceOn({ detail = "no regular file" }: DriverListEntry): string {
   return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
-}
-
-/** Returns the path of another key in the bucket of `path`; byte for byte. */
-function below({ scheme, connectionId, bucket }: StoragePath, key: string): StoragePath {
-  return StoragePath.of({ scheme, connectionId, bucket, key });
 }

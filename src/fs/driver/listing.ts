@@ -33,10 +33,12 @@ export class Listing {
    */
   page(rows: readonly DriverListEntry[]): DriverListEntry[] {
     for (const row of rows) this.#check(row);
-    const sorted = this.ordered ? inOrder(rows) : [...rows];
+    const sorted = this.ordered ? inOrder(rows) : rows;
     this.#advance(sorted);
     const { startAfter } = this.asked;
-    return sorted.filter((row) => this.#isNew(row) && isAfter(row.key, startAfter));
+    // What follows a key that is after it need not be compared.
+    const all = this.ordered && sorted[0] !== undefined && isAfter(sorted[0].key, startAfter);
+    return sorted.filter((row) => this.#isNew(row) && (all || isAfter(row.key, startAfter)));
   }
 
   /**
@@ -96,8 +98,11 @@ function isSize(size: number | undefined): boolean {
   return Number.isSafeInteger(size) && size! >= 0;
 }
 
-function inOrder(rows: readonly DriverListEntry[]): DriverListEntry[] {
-  return [...rows].sort((a, b) => byUtf8(a.key, b.key));
+/** Servers send pages in order, as a rule, which takes half the time to see that sorting takes. */
+function inOrder(rows: readonly DriverListEntry[]): readonly DriverListEntry[] {
+  for (let i = 1; i < rows.length; i++)
+    if (byUtf8(rows[i - 1]!.key, rows[i]!.key) > 0) return [...rows].sort((a, b) => byUtf8(a.key, b.key));
+  return rows;
 }
 
 function wrong(field: string, key: string, what: string): Error {

@@ -1,5 +1,5 @@
 /** Listings in ranges: every key once, in order if asked, with few requests more than one listing needs. */
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DriverListEntry, DriverListOptions } from "../../../src/fs/driver/driver.js";
@@ -202,4 +202,54 @@ test.each<[string, Partial<DriverListOptions>]>([
   const { driver, counts, now } = storeOf(Array.from({ length: 20_000 }, (_, i) => `p/${number(i)}`));
   await keysOf(listParallel(driver, "p/", { ...OPTIONS, ...options }, { ordered: false, now }));
   expect(counts.most).toBe(1);
+});
+
+describe("by the clock of the thread", () => {
+  /** A store whose pages take `waitMs`, one after the other if it is `serial`, and the client's thread `busyMs` each. */
+  function timed({ serial, waitMs, busyMs }: { serial: boolean; waitMs: number; busyMs: number }) {
+    let turn: Promise<unknown> = Promise.resolve();
+    const flights: number[] = [];
+    let flying = 0;
+    async function wait(): Promise<void> {
+      flights.push(++flying);
+      const before = serial ? turn : undefined;
+      const own = (async () => {
+        await before;
+        await setTimeout(waitMs);
+      })();
+      turn = own;
+      await own;
+      flying -= 1;
+      const end = performance.now() + busyMs;
+      while (performance.now() < end);
+    }
+    const keys = Array.from({ length: 60 * PAGE }, (_, i) => `p/${number(i)}`);
+    async function* list(_: string, { startAfter = "" }: DriverListOptions) {
+      for (let at = indexAfter(keys, startAfter); at < keys.length; at += PAGE) {
+        await wait();
+        yield keys.slice(at, at + PAGE).map((key): DriverListEntry => ({ key, type: "file" }));
+      }
+    }
+    return { driver: { list, startsAnywhere: true }, flights };
+  }
+
+  test("the time that pages take to parse does not lower the number of requests", async () => {
+    const { driver, flights } = timed({ serial: false, waitMs: 20, busyMs: 30 });
+    await keysOf(listParallel(driver, "p/", OPTIONS, { ordered: false }));
+    expect(Math.max(...flights)).toBeGreaterThan(4);
+    expect(Math.min(...flights.slice(-30, -15))).toBeGreaterThan(1);
+  });
+
+  test("a server that answers one request after the other gets one after the other", async () => {
+    const { driver, flights } = timed({ serial: true, waitMs: 20, busyMs: 1 });
+    await keysOf(listParallel(driver, "p/", OPTIONS, { ordered: false }));
+    expect(Math.max(...flights)).toBe(4);
+    expect(flights.slice(-15)).toEqual(flights.slice(-15).map(() => 1));
+  });
+});
+
+test.each([true, false])("days that end before 99 leave few gaps to ask for, with ordered: %s", async (ordered) => {
+  const { driver, counts, now } = storeOf(Array.from({ length: 100_000 }, (_, i) => SHAPES["folders of days"]!(i)));
+  await keysOf(listParallel(driver, "p/", OPTIONS, { ordered, now }));
+  expect(counts.rounds).toBeLessThan(40);
 });
