@@ -6,6 +6,7 @@ import type { StoragePath } from "./path.js";
 import type { ByteStream } from "./streams.js";
 import { decompressed, digestOf, readChecked } from "./xcom/digest.js";
 import { objectForm } from "./xcom/encoding/airflow.js";
+import { WHOLE } from "./xcom/encoding/encoding.js";
 import { readJson, reviveTree } from "./xcom/encoding/json-read.js";
 import { jsonBytes, jsonText, type Measured, measure } from "./xcom/encoding/json-write.js";
 import { withOperation } from "./xcom/errors.js";
@@ -23,8 +24,6 @@ export type { Owner, XComObjectStorageBackendOptions };
 /** The options of `XComObjectStorageBackend.fromEnv` besides the settings of the environment. */
 export type FromEnvOptions = Partial<Omit<XComObjectStorageBackendOptions, "path" | "threshold" | "compression">>;
 
-/** The maximum length, as Python counts it, of a value whose text is built in one go: a few milliseconds. */
-const WHOLE = 512 * 1024;
 /** Milliseconds after which the backend looks once more for a missing compressed object. */
 const FRESH_MISS = 600;
 
@@ -133,9 +132,9 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   async #measured(value: unknown, signal: AbortSignal | undefined): Promise<Measured> {
-    const { threshold, encoding, plan } = this.#settings;
+    const { threshold, encoding, json } = this.#settings;
     return (
-      (await plan?.(value, encoding, signal)) ??
+      (await json?.plan(value, encoding, signal, threshold)) ??
       measure(value, threshold < 0 ? "row" : objectForm(value), encoding, signal)
     );
   }
@@ -217,7 +216,8 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   #decode(body: ByteStream, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
-    return serializer ? serializer.decode(body, { signal }) : readJson(body, this.#settings.encoding, signal);
+    const { encoding, json } = this.#settings;
+    return serializer ? serializer.decode(body, { signal }) : readJson(body, encoding, signal, json);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Codecs } from "../codecs/codec.js";
 import type { StoragePath } from "../path.js";
 import type { Body, ByteStream } from "../streams.js";
 import type { Encoding } from "./encoding/encoding.js";
+import type { FastReading } from "./encoding/json-read.js";
 import type { Measured } from "./encoding/json-write.js";
 import type { ExpectedOwner, KeyLayout } from "./keys/layout.js";
 import type { Serializer } from "./serializer.js";
@@ -62,7 +63,18 @@ export interface Digested {
   body: Body;
 }
 
-/** The optional parts; each implements the option of its name, and `plan` is faster for plain values. */
+/** @internal */
+export interface FastJson extends FastReading {
+  /** Measures a value that `JSON.stringify` can write; returns undefined for any other. */
+  plan(
+    value: unknown,
+    encoding: Encoding,
+    signal: AbortSignal | undefined,
+    enough: number,
+  ): Promise<Measured | undefined>;
+}
+
+/** The optional parts; each implements the option of its name, and `json` is faster for plain values. */
 export interface XComFeatures {
   keyTemplate?: (template: string) => KeyLayout;
   readAliases?: (aliases: ReadAliases, base: StoragePath) => AliasReader;
@@ -76,6 +88,6 @@ export interface XComFeatures {
     compression: XComCompression | null,
     signal: AbortSignal | undefined,
   ) => Promise<Digested>;
-  /** @internal Measures a value that `JSON.stringify` can write; returns undefined for any other. */
-  plan?: (value: unknown, encoding: Encoding, signal: AbortSignal | undefined) => Promise<Measured | undefined>;
+  /** @internal */
+  json?: FastJson;
 }

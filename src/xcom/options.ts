@@ -90,7 +90,7 @@ export interface Settings extends ReferenceRules {
   serializers: Serializers;
   digest: XComFeatures["digest"] | false;
   /** @internal */
-  plan: XComFeatures["plan"];
+  json: XComFeatures["json"];
 }
 
 /** Checks the options. Throws InvalidArgument, with what to do, for invalid ones. */
@@ -118,7 +118,7 @@ export function checkOptions(options: Options, features: XComFeatures): Settings
     encoding: encodingOf(options, limits),
     serializers: serializers?.length ? feature("serializers", features)(serializers, limits, threshold) : JSON_ONLY,
     digest: digest && feature("digest", features),
-    plan: features.plan,
+    json: features.json,
   };
 }
 

@@ -129,23 +129,44 @@ export function pythonFloat(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
+/** Bytes of a text that is written or parsed in one go: some milliseconds. */
+export const WHOLE = 512 * 1024;
+
 // Text that the built-in parser can read.
 
 /** Sixteen digits and no fraction. A match inside a string is a false alarm. */
 const LONG_INT = /(?<![0-9.])[0-9]{16,}(?![0-9.eE])/;
 
-/** Whether JSON.parse is enough for this text; integers too large for a number, and envelopes, need our parser. */
-export function isSimple(text: string, encoding: Encoding): boolean {
-  return !LONG_INT.test(text) && !encoding.mayRevive(text);
-}
+const MAX_EXACT = 2 ** 53 - 1;
 
-/** Parses with the built-in parser; undefined for invalid JSON, which our parser reports better, or Python's tokens. */
-export function builtIn(text: string): unknown {
+/**
+ * Parses with the built-in parser. Returns undefined where ours is needed: for Python's tokens, invalid JSON, which ours
+ * reports better, nesting of more than `levels`, and integers that a number does not hold.
+ */
+export function builtIn(text: string, levels: number): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    // Large floats have an exponent.
+    const fits = isExact(value, levels, MAX_EXACT) || (!LONG_INT.test(text) && isExact(value, levels, 1e308));
+    return fits ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether no number is beyond `most`. Takes a fraction of the time of a look at each character of the text. */
+function isExact(value: unknown, levels: number, most: number): boolean {
+  if (typeof value === "number") return value <= most && value >= -most;
+  return typeof value !== "object" || value === null || (levels > 0 && isExactInside(value, levels - 1, most));
+}
+
+function isExactInside(value: object, levels: number, most: number): boolean {
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) if (!isExact(value[at], levels, most)) return false;
+  } else {
+    for (const key in value) if (!isExact((value as never)[key], levels, most)) return false;
+  }
+  return true;
 }
 
 // JSON strings as Python's `json.dumps` writes them: ASCII only, everything outside space to tilde escaped.

@@ -1,6 +1,6 @@
 /** Parses JSON text in pieces and keeps every number exact, which `JSON.parse` cannot do. */
 import { failure, type StorageError } from "../../errors.js";
-import { builtIn, type Encoding, Float, isSimple, MAX_DIGITS, setOwn } from "./encoding.js";
+import { builtIn, type Encoding, Float, MAX_DIGITS, setOwn } from "./encoding.js";
 import { MAX_DEPTH } from "./json-walk.js";
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
@@ -17,16 +17,34 @@ const WORDS: readonly [string, unknown][] = Object.entries({
 
 type Expecting = "value" | "value or ]" | "key" | "key or }" | ":" | ", or ]" | ", or }" | "the end";
 
-interface Frame {
+export interface Frame {
   into: unknown[] | Record<string, unknown>;
   key: string;
   /** Whether floats in this container stay {@link Float}s where that is needed to write the same text again. */
   exact: boolean;
+  /** Returns all items, if some of them are not in `into`. */
+  all?: () => unknown[];
+  /** Of {@link ReadAhead}: entries read one by one, the text around a comma between two, and items before `into`. */
+  singles?: number;
+  seam?: string | undefined;
+  parts?: unknown[][];
 }
+
+/**
+ * Adds entries of the text from `at` on to the last frame, and returns where the comma after them is. Returns undefined
+ * to have the next entry read by {@link JsonParser}, and false to be asked again when more text has come.
+ */
+export type ReadAhead = (
+  frames: readonly Frame[],
+  text: string,
+  at: number,
+  last: boolean,
+) => number | false | undefined;
 
 /** An incremental parser: pass text to `push`, then take the value from `end`. Invalid JSON throws Corrupt. */
 export class JsonParser {
   readonly #encoding: Encoding;
+  readonly #ahead: ReadAhead | undefined;
   readonly #frames: Frame[] = [];
   #expecting: Expecting = "value";
   #value: unknown;
@@ -36,20 +54,21 @@ export class JsonParser {
   /** Characters before `#text`, for messages. */
   #before = 0;
   #last = false;
-  /** Whether the built-in parser can read all of `#text`: no envelope, and no number that it would round. */
+  /** Whether the built-in parser may read `#text`: it has no envelope. */
   #simple = true;
   /** The pieces so far of a string that has not ended. */
   #string: string[] | undefined;
 
-  constructor(encoding: Encoding) {
+  constructor(encoding: Encoding, ahead?: ReadAhead) {
     this.#encoding = encoding;
+    this.#ahead = ahead;
   }
 
   push(text: string): void {
     this.#before += this.#at;
     this.#text = this.#text.slice(this.#at) + text;
     this.#at = 0;
-    this.#simple = isSimple(this.#text, this.#encoding);
+    this.#simple = !this.#encoding.mayRevive(this.#text);
     while (this.#token());
   }
 
@@ -69,11 +88,11 @@ export class JsonParser {
     const char = this.#text[this.#at]!;
     switch (this.#expecting) {
       case "value":
-        return this.#open(char);
+        return this.#many(", or ]") ?? this.#open(char);
       case "value or ]":
         return char === "]" ? this.#close() : this.#open(char);
       case "key":
-        return this.#key(char);
+        return this.#many(", or }") ?? this.#key(char);
       case "key or }":
         return char === "}" ? this.#close() : this.#key(char);
       case ":":
@@ -95,14 +114,14 @@ export class JsonParser {
   }
 
   #mark(char: string, wanted: string, next: Expecting): boolean {
-    if (char !== wanted) throw this.#corrupt(`${this.#expecting} should come`);
+    if (char !== wanted) throw this.#corrupt();
     this.#at++;
     this.#expecting = next;
     return true;
   }
 
   #key(char: string): boolean {
-    if (char !== '"') throw this.#corrupt(`${this.#expecting} should come`);
+    if (char !== '"') throw this.#corrupt();
     return this.#openString();
   }
 
@@ -115,8 +134,7 @@ export class JsonParser {
 
   #container(into: Frame["into"], next: Expecting): boolean {
     if (this.#frames.length >= MAX_DEPTH) throw failure("TooLarge", `the JSON is nested more than ${MAX_DEPTH} deep`);
-    const outer = this.#frames.at(-1);
-    const exact = outer !== undefined && (outer.exact || opensExact(this.#encoding, outer));
+    const exact = this.#isExact();
     if (this.#simple && !exact && this.#containerAtOnce()) return true;
     this.#frames.push({ into, key: "", exact });
     this.#at++;
@@ -124,10 +142,21 @@ export class JsonParser {
     return true;
   }
 
+  /** Returns undefined if it has read nothing, and false to wait for more text. */
+  #many(next: Expecting): boolean | undefined {
+    if (!this.#simple) return undefined;
+    const end = this.#ahead?.(this.#frames, this.#text, this.#at, this.#last);
+    if (!end) return end as false | undefined;
+    this.#at = end;
+    this.#expecting = next;
+    return true;
+  }
+
   /** Passes a short array or object to the built-in parser, which is several times faster. */
   #containerAtOnce(): boolean {
-    const end = closingOf(this.#text, this.#at, MAX_DEPTH - this.#frames.length);
-    const value = end < 0 ? undefined : builtIn(this.#text.slice(this.#at, end));
+    const levels = MAX_DEPTH - this.#frames.length;
+    const end = closingOf(this.#text, this.#at, levels);
+    const value = end < 0 ? undefined : builtIn(this.#text.slice(this.#at, end), levels);
     if (value === undefined) return false;
     this.#at = end;
     this.#done(value);
@@ -135,9 +164,9 @@ export class JsonParser {
   }
 
   #close(): boolean {
-    const { into } = this.#frames.pop()!;
+    const { into, all } = this.#frames.pop()!;
     this.#at++;
-    this.#done(Array.isArray(into) ? into : this.#encoding.revive(into));
+    this.#done(Array.isArray(into) ? (all?.() ?? into) : this.#encoding.revive(into));
     return true;
   }
 
@@ -189,9 +218,14 @@ export class JsonParser {
   }
 
   #float(value: number): unknown {
+    return this.#isExact() && Number.isInteger(value) ? new Float(value) : value;
+  }
+
+  /** Whether floats of the value that comes next stay {@link Float}s. */
+  #isExact(): boolean {
     const frame = this.#frames.at(-1);
-    const exact = frame !== undefined && (frame.exact || opensExact(this.#encoding, frame));
-    return exact && Number.isInteger(value) ? new Float(value) : value;
+    if (!frame || frame.exact || Array.isArray(frame.into)) return frame?.exact === true;
+    return this.#encoding.opensExact(frame.into, frame.key);
   }
 
   #word(): boolean {
@@ -204,7 +238,7 @@ export class JsonParser {
       }
       if (!this.#last && word.startsWith(ahead)) return false;
     }
-    throw this.#corrupt(`${this.#expecting} should come`);
+    throw this.#corrupt();
   }
 
   #done(value: unknown): void {
@@ -221,13 +255,9 @@ export class JsonParser {
     }
   }
 
-  #corrupt(detail: string): StorageError {
+  #corrupt(detail = `${this.#expecting} should come`): StorageError {
     return failure("Corrupt", `the object is not JSON text: at character ${this.#before + this.#at} ${detail}`);
   }
-}
-
-function opensExact(encoding: Encoding, { into, key }: Frame): boolean {
-  return !Array.isArray(into) && encoding.opensExact(into, key);
 }
 
 /** Returns a number if it holds the integer exactly, else a bigint. */

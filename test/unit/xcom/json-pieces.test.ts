@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { collect } from "../../../src/streams.js";
 import { airflowEncoding, jsonEncoding } from "../../../src/xcom/encoding/airflow.js";
+import { WHOLE } from "../../../src/xcom/encoding/encoding.js";
 import { planPieces } from "../../../src/xcom/encoding/json-pieces.js";
 import { jsonText, measure } from "../../../src/xcom/encoding/json-write.js";
 import { Float, Tuple } from "../../../src/xcom/encoding/types.js";
@@ -92,5 +93,47 @@ describe("the pieces of a plain value", () => {
       );
     await plan(many(40, chain));
     expect(visits).toBeLessThan(40 * 5000 * 10);
+  });
+
+  test("keys, prototypes and lengths are those of each record, whatever the one before it was", async () => {
+    const records = (odd: object) => [...many(5000, (i) => ({ id: i, rate: i / 7 })), odd, { id: 1, rate: 2 }];
+    const bare = Object.assign(Object.create(null), { id: 1, rate: null });
+    for (const odd of [{ rate: 1, id: 2 }, { id: 1 }, { id: 1, rate: 2, more: 3 }, {}, bare, { id: 1, name: "é" }])
+      await expectSame(records(odd));
+    expect(await plan(records({ id: 1, __classname__: 2 }))).toBeUndefined();
+    expect(await plan(records({ __type: 1, __var: 2 }))).toBeUndefined();
+    expect(await plan(records(Object.create({ id: 1, rate: 2 })))).toBeUndefined();
+    const sparse: unknown[] = many(5000, String);
+    sparse[6000] = 1;
+    expect(await plan([sparse])).toBeUndefined();
+  });
+
+  test("a property that every object inherits leaves the value to the walk", async () => {
+    Object.assign(Object.prototype, { rate: 1 });
+    try {
+      expect(await plan([{ id: 1, rate: 2 }, { id: 1 }])).toBeUndefined();
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "rate");
+    }
+  });
+
+  test("entries of a large object keep their order and any key", async () => {
+    const entries = many(9000, (i): [string, unknown] => [i % 2 ? `key ${i}` : `${9000 - i}`, { i }]);
+    const large = Object.fromEntries(entries);
+    Object.defineProperty(large, "__proto__", { value: 1, enumerable: true });
+    await expectSame({ large });
+  });
+
+  test("a length is exact up to what it is compared with, and never above the exact one", async () => {
+    const enough = 1024 * 1024;
+    for (const count of [10, 4000, 12_000, 12_100, 12_200, 12_300, 12_400, 30_000]) {
+      const value = many(count, (i) => ({ id: i, name: `Größe ${i}`, rate: i / 7, flat: [true, null, "x"] }));
+      const exact = (await plan(value))!.length;
+      const { length } = (await planPieces(value, airflowEncoding, undefined, enough))!;
+      expect(Math.min(length, enough)).toBe(Math.min(exact, enough));
+      expect(length).toBeLessThanOrEqual(exact);
+      const { length: least } = (await planPieces(value, airflowEncoding, undefined, -1))!;
+      expect(Math.min(least, WHOLE + 1)).toBe(Math.min(exact, WHOLE + 1));
+    }
   });
 });
