@@ -216,8 +216,8 @@ export class XComObjectStorageBackend<S extends Objects = Storage> implements XC
   }
 
   #decode(body: ByteStream, serializer: Serializer | undefined, signal: AbortSignal | undefined): Promise<unknown> {
-    const { encoding, json } = this.#settings;
-    return serializer ? serializer.decode(body, { signal }) : readJson(body, encoding, signal, json);
+    if (serializer) return serializer.decode(body, { signal });
+    return readJson(body, this.#settings.encoding, signal, this.#settings.json);
   }
 }
 

@@ -2,7 +2,7 @@
 import { readAliases } from "./aliases.js";
 import { allowedTypes } from "./allowed-types.js";
 import { digests } from "./digest.js";
-import { readAhead, utf8 } from "./encoding/json-ahead.js";
+import { decodePieces, readAhead } from "./encoding/json-ahead.js";
 import { planPieces } from "./encoding/json-pieces.js";
 import type { XComFeatures } from "./features.js";
 import { keyTemplates } from "./keys/template.js";
@@ -27,5 +27,5 @@ export const ALL_FEATURES: XComFeatures = {
   ...serializers,
   ...allowedTypes,
   ...digests,
-  json: { plan: planPieces, readAhead, utf8 },
+  json: { plan: planPieces, text: decodePieces, readAhead },
 };

@@ -1,8 +1,9 @@
 /** Reads plain JSON with the built-in parser, many entries at a time. Small bundles do without it. */
 import { isAscii } from "node:buffer";
+import type { ByteStream } from "../../streams.js";
 import { builtIn, type Encoding, setOwn } from "./encoding.js";
 import type { Frame, ReadAhead } from "./json-parse.js";
-import type { Decoder } from "./json-read.js";
+import { type Decoder, decodeText } from "./json-read.js";
 import { MAX_DEPTH } from "./json-walk.js";
 
 /** Entries that are read one by one first: what has fewer is not worth a guess. */
@@ -22,11 +23,12 @@ const CREDIT = 512 * 1024;
 export function readAhead(encoding: Encoding): ReadAhead {
   let credit = CREDIT;
   let known = "";
-  return (frames, text, at, last) => {
+  return (frames, text, at, next, last) => {
     if (text !== known) credit = Math.min(CREDIT, credit + text.length / 4);
     known = text;
     const frame = frames.at(-1);
-    if (!frame || frame.exact) return undefined;
+    const bracket = Array.isArray(frame?.into) ? "]" : "}";
+    if (!frame || frame.exact || !next.endsWith(bracket)) return undefined;
     frame.singles = (frame.singles ?? 0) + 1;
     if (frame.singles <= MANY || credit <= 0) return undefined;
     // What is left after many entries is the beginning of one.
@@ -34,9 +36,10 @@ export function readAhead(encoding: Encoding): ReadAhead {
     const seam = frame.seam ?? seamBefore(text, at);
     const comma = seam.indexOf(",");
     credit -= (text.length - at) / 16;
-    for (const to of guesses(text, at, seam, Array.isArray(frame.into) ? "]" : "}")) {
-      const end = text.lastIndexOf(seam, to) + comma;
-      if (end > at && add(text.slice(at, end), frame, MAX_DEPTH - frames.length + 1, encoding)) {
+    for (const to of guesses(text, at, seam, bracket)) {
+      const found = text.lastIndexOf(seam, to);
+      const end = found + comma;
+      if (found >= 0 && end > at && add(text.slice(at, end), frame, MAX_DEPTH - frames.length + 1, encoding)) {
         frame.seam = seam;
         credit = Math.min(CREDIT, credit + end - at);
         return end;
@@ -90,8 +93,28 @@ function join(parts: unknown[][]): unknown[] {
   return join([join(parts.slice(0, MOST)), ...parts.slice(MOST)]);
 }
 
+/**
+ * Bytes decoded, and characters parsed, at a time. V8 keeps values where they are that it parses from 100 KiB on, and has a
+ * slower place for texts from 128 KiB on.
+ */
+const PIECE = 104 * 1024;
+
+/** Yields the text of JSON in pieces of one size, whatever the chunks are. */
+export function decodePieces(bytes: ByteStream): AsyncIterable<string> {
+  return decodeText(inPieces(bytes), utf8());
+}
+
+async function* inPieces(bytes: ByteStream): ByteStream {
+  let data = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    data = Buffer.concat([data, chunk]);
+    for (; data.byteLength >= PIECE; data = data.subarray(PIECE)) yield data.subarray(0, PIECE);
+  }
+  yield data;
+}
+
 /** Returns a decoder that takes ASCII as it is: Node's streaming decoder makes two bytes of each character. */
-export function utf8(): Decoder {
+function utf8(): Decoder {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   /** Whether the decoder has begun and holds no part of a character. */
   let whole = false;

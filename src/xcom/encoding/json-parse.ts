@@ -31,13 +31,15 @@ export interface Frame {
 }
 
 /**
- * Adds entries of the text from `at` on to the last frame, and returns where the comma after them is. Returns undefined
- * to have the next entry read by {@link JsonParser}, and false to be asked again when more text has come.
+ * Adds entries of the text from `at` on to the last frame, if `next` is what follows its entries, and returns where the
+ * comma after them is. Returns undefined to have the next value read by {@link JsonParser}, and false to be asked again
+ * when more text has come.
  */
 export type ReadAhead = (
   frames: readonly Frame[],
   text: string,
   at: number,
+  next: Expecting,
   last: boolean,
 ) => number | false | undefined;
 
@@ -86,21 +88,20 @@ export class JsonParser {
     this.#skipSpace();
     if (this.#at === this.#text.length) return false;
     const char = this.#text[this.#at]!;
+    if ((char === "]" || char === "}") && this.#expecting.endsWith(char)) return this.#close();
     switch (this.#expecting) {
       case "value":
-        return this.#many(", or ]") ?? this.#open(char);
       case "value or ]":
-        return char === "]" ? this.#close() : this.#open(char);
+        return this.#many(", or ]") ?? this.#open(char);
       case "key":
-        return this.#many(", or }") ?? this.#key(char);
       case "key or }":
-        return char === "}" ? this.#close() : this.#key(char);
+        return this.#many(", or }") ?? this.#key(char);
       case ":":
         return this.#mark(char, ":", "value");
       case ", or ]":
-        return char === "]" ? this.#close() : this.#mark(char, ",", "value");
+        return this.#mark(char, ",", "value");
       case ", or }":
-        return char === "}" ? this.#close() : this.#mark(char, ",", "key");
+        return this.#mark(char, ",", "key");
       default:
         throw this.#corrupt("something follows the value");
     }
@@ -144,8 +145,7 @@ export class JsonParser {
 
   /** Returns undefined if it has read nothing, and false to wait for more text. */
   #many(next: Expecting): boolean | undefined {
-    if (!this.#simple) return undefined;
-    const end = this.#ahead?.(this.#frames, this.#text, this.#at, this.#last);
+    const end = this.#simple ? this.#ahead?.(this.#frames, this.#text, this.#at, next, this.#last) : undefined;
     if (!end) return end as false | undefined;
     this.#at = end;
     this.#expecting = next;
@@ -192,7 +192,7 @@ export class JsonParser {
   }
 
   #stringDone(text: string): void {
-    if (this.#expecting === "key" || this.#expecting === "key or }") {
+    if (this.#expecting.startsWith("key")) {
       this.#frames.at(-1)!.key = text;
       this.#expecting = ":";
     } else {
@@ -224,8 +224,8 @@ export class JsonParser {
   /** Whether floats of the value that comes next stay {@link Float}s. */
   #isExact(): boolean {
     const frame = this.#frames.at(-1);
-    if (!frame || frame.exact || Array.isArray(frame.into)) return frame?.exact === true;
-    return this.#encoding.opensExact(frame.into, frame.key);
+    if (!frame || frame.exact) return !!frame;
+    return !Array.isArray(frame.into) && this.#encoding.opensExact(frame.into, frame.key);
   }
 
   #word(): boolean {

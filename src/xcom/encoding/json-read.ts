@@ -7,10 +7,7 @@ import { builtIn, type Encoding, setOwn, WHOLE } from "./encoding.js";
 import { JsonParser, type ReadAhead } from "./json-parse.js";
 import { MAX_DEPTH } from "./json-walk.js";
 
-/**
- * Bytes decoded, and characters parsed, at a time. V8 keeps values that it parses from 100 KiB on where they are, and has
- * a slower place for texts from 128 KiB on.
- */
+/** Bytes decoded at a time. */
 const PIECE = 104 * 1024;
 
 export interface Decoder {
@@ -23,10 +20,9 @@ export async function* decodeText(bytes: ByteStream, utf8 = utf("utf-8")): Async
   let decoder: Decoder | undefined;
   for await (const chunk of bytes) {
     data = Buffer.concat([data, chunk]);
-    for (; data.byteLength >= PIECE; data = data.subarray(PIECE)) {
-      decoder ??= decoderOf(data, utf8);
-      yield decoded(decoder, data.subarray(0, PIECE), true);
-    }
+    if (!decoder && data.byteLength < 4) continue;
+    decoder ??= decoderOf(data, utf8);
+    for (; data.byteLength > 0; data = data.subarray(PIECE)) yield decoded(decoder, data.subarray(0, PIECE), true);
   }
   yield decoded(decoder ?? decoderOf(data, utf8), data, false);
 }
@@ -55,14 +51,17 @@ function utf(label: string): Decoder {
   return new TextDecoder(label, { fatal: true });
 }
 
-/** Returns a decoder of UTF-32, which TextDecoder does not support. A piece has whole characters, unless it is the last. */
+/** Returns a decoder of UTF-32, which TextDecoder does not support. */
 function utf32(isLittleEndian: boolean): Decoder {
+  let rest = Buffer.alloc(0);
   let begun = false;
   return {
-    decode(data) {
+    decode(data, { stream }) {
+      rest = Buffer.concat([rest, data]);
       let text = "";
-      for (let at = 0; at < data.byteLength; at += 4)
-        text += String.fromCodePoint(isLittleEndian ? data.readUInt32LE(at) : data.readUInt32BE(at));
+      // Throws a RangeError for an end inside a character.
+      for (; rest.byteLength > (stream ? 3 : 0); rest = rest.subarray(4))
+        text += String.fromCodePoint(isLittleEndian ? rest.readUInt32LE() : rest.readUInt32BE());
       if (!begun) text = text.replace(/^\ufeff/, "");
       begun = true;
       return text;
@@ -74,7 +73,8 @@ function utf32(isLittleEndian: boolean): Decoder {
 
 /** What reads plain JSON faster. */
 export interface FastReading {
-  utf8(): Decoder;
+  /** Yields what {@link decodeText} does. */
+  text(bytes: ByteStream): AsyncIterable<string>;
   readAhead(encoding: Encoding): ReadAhead;
 }
 
@@ -89,7 +89,7 @@ export async function readJson(
   const pace = new Pace();
   let length = 0;
   let parser: JsonParser | undefined;
-  for await (const text of decodeText(bytes, fast?.utf8())) {
+  for await (const text of fast?.text(bytes) ?? decodeText(bytes)) {
     length += text.length;
     if (length > WHOLE) parser ??= new JsonParser(encoding, fast?.readAhead(encoding));
     held.push(text);
