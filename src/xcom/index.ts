@@ -35,7 +35,7 @@ export type { SweepReport } from "./operations/sweep-report.js";
 export { type UndoSweepReport, undoSweep } from "./operations/sweep-undo.js";
 export { airflowRows, sqliteQuery } from "./rows/airflow-database.js";
 export { restRows } from "./rows/airflow-rest.js";
-export { mysqlQuery } from "./rows/mysql.js";
+export { mysqlQuery, mysqlState } from "./rows/mysql.js";
 export type { XComRow, XComRowReader, XComRows } from "./rows/rows.js";
 export { sqlRows } from "./rows/sql.js";
 export { type Env, SETTING, settingsFromEnv, type XComCompression, type XComSettings } from "./settings.js";

@@ -8,6 +8,7 @@ import {
   airflowRewriter,
   airflowRows,
   mysqlQuery,
+  mysqlState,
   placeOf,
   type Query,
   type ReferenceSource,
@@ -135,8 +136,7 @@ async function openMySql(address: string): Promise<OpenedQuery> {
       connectTimeout: 10_000,
       ...(searchParams.has("ssl") ? { ssl: {} } : {}),
     })
-    // Its code is MySQL's name of the error.
-    .catch((error: Error & { sqlState?: string }) => rethrowConnectError(error, error.sqlState));
+    .catch((error: Error & { errno?: number; sqlState?: string }) => rethrowConnectError(error, mysqlState(error)));
   // A connection that the server ends between two statements fails the next one.
   connection.on("error", () => {});
   return { query: mysqlQuery(connection), isPostgres: false, close: async () => connection.destroy() };

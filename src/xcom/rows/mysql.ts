@@ -75,9 +75,12 @@ function inMySql(text: string, values: readonly unknown[]) {
 /** Errors of a table or a database to which the login has no access; their SQLSTATE is that of a syntax error. */
 const DENIED = [1044, 1142, 1143, 1227];
 
-/** The driver has MySQL's name of an error where others have the SQLSTATE. */
+/** Returns the SQLSTATE of an error; the driver's `code` is MySQL's name of it. */
+export function mysqlState({ errno, sqlState }: { errno?: number; sqlState?: string }): string | undefined {
+  return DENIED.includes(errno ?? 0) ? "42501" : sqlState;
+}
+
 function rethrowWithState(cause: unknown): never {
-  const { message, sqlState, errno } = cause as { message?: string; sqlState?: string; errno?: number };
-  const code = DENIED.includes(errno ?? 0) ? "42501" : sqlState;
-  throw Object.assign(new Error(message, { cause }), { code });
+  const error = cause as { message?: string; errno?: number; sqlState?: string };
+  throw Object.assign(new Error(error.message, { cause }), { code: mysqlState(error) });
 }
