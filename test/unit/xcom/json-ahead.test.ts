@@ -110,6 +110,7 @@ describe("reading ahead", () => {
 
   test("text in which every guess is wrong is parsed a few times at most", () => {
     const hostile = [
+      `[${'{"a":1},'.repeat(1000)}{"b":[${'{"a":1},'.repeat(30_000)}1]}]`,
       `[${"[[1],[2]],".repeat(9)}${"[],1,[2],1,".repeat(30_000)}1]`,
       `[${many(10_000, (i) => `{"k${i}":{"x":1},"y":[{"k${i + 1}":1}]}`).join()}]`,
       `${"[".repeat(300)}${"1,".repeat(100_000)}1${"]".repeat(300)}`,
