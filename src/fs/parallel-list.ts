@@ -92,7 +92,7 @@ class PageRate {
   limit = 1;
   /** The number of pages so far. */
   pages = 0;
-  #alone = Number.POSITIVE_INFINITY;
+  readonly #alone: number[] = [];
   #sum = 0;
   #count = 0;
 
@@ -100,13 +100,15 @@ class PageRate {
   add(ms: number, entries: number, limit: number): void {
     this.pages += 1;
     // The first one may wait for a connection, and a short one is mostly the last.
-    if (this.pages > 1 && this.pages <= ALONE) this.#alone = Math.min(this.#alone, ms);
+    if (this.pages > 1 && this.pages <= ALONE) this.#alone.push(ms);
     if (this.pages === ALONE && entries >= FULL_PAGE) this.limit = FIRST;
     if (limit !== this.limit || limit === 1) return;
     this.#sum += ms;
     this.#count += 1;
     if (this.#count < limit) return;
-    if (this.#sum * WORTHWHILE <= this.#alone * this.#count) this.limit = Math.min(MOST, limit * 2);
+    // The median: a thread that is busy with something else meanwhile seems to wait less.
+    const alone = this.#alone.sort((a, b) => a - b)[this.#alone.length >> 1]!;
+    if (this.#sum * WORTHWHILE <= alone * this.#count) this.limit = Math.min(MOST, limit * 2);
     // A thread that was woken late has slowed all the pages that it waited for: once more.
     else if (this.#count < 2 * limit) return;
     else this.limit = limit === FIRST ? 1 : FIRST;
