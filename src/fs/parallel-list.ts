@@ -49,7 +49,8 @@ export function listParallel(
  * consumer to handle them, is no slower for the number of requests.
  */
 function idleMs(): number {
-  return performance.eventLoopUtilization().idle;
+  // Bun has no such count, and that of Deno remains 0: there, all of the time counts.
+  return performance.eventLoopUtilization?.().idle || performance.now();
 }
 
 async function* inRanges(

@@ -1374,10 +1374,26 @@ export const bugs = [
   {
     name: "the time that pages take to parse counts as the server's",
     file: "src/fs/parallel-list.ts",
-    find: "return performance.eventLoopUtilization().idle;",
+    find: "return performance.eventLoopUtilization?.().idle || performance.now();",
     replace: "return performance.now();",
     tests: ["test/unit/fs/parallel-list.test.ts"],
     only: "clock of the thread",
+  },
+  {
+    name: "listings need a count of idle time that Bun does not have",
+    file: "src/fs/parallel-list.ts",
+    find: "eventLoopUtilization?.()",
+    replace: "eventLoopUtilization()",
+    tests: ["test/unit/fs/parallel-list.test.ts"],
+    only: "a runtime that has no count",
+  },
+  {
+    name: "where the runtime counts no idle time, each server seems to answer at once",
+    file: "src/fs/parallel-list.ts",
+    find: ".idle || performance.now();",
+    replace: ".idle ?? performance.now();",
+    tests: ["test/unit/fs/parallel-list.test.ts"],
+    only: "a runtime that counts none",
   },
   {
     name: "the shortest page alone is what pages take",

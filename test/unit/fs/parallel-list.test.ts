@@ -1,7 +1,7 @@
 /** Listings in ranges: every key once, in order if asked, with few requests more than one listing needs. */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { DriverListEntry, DriverListOptions } from "../../../src/fs/driver/driver.js";
 import { byUtf8 } from "../../../src/fs/driver/listing.js";
 import { listParallel } from "../../../src/fs/parallel-list.js";
@@ -245,6 +245,20 @@ describe("by the clock of the thread", () => {
     await keysOf(listParallel(driver, "p/", OPTIONS, { ordered: false }));
     expect(Math.max(...flights)).toBe(4);
     expect(flights.slice(-15)).toEqual(flights.slice(-15).map(() => 1));
+  });
+
+  test.each([
+    ["a runtime that has no count of idle time", undefined],
+    ["a runtime that counts none", () => ({ idle: 0, active: 0, utilization: 0 })],
+  ])("%s measures all of the time", async (_, eventLoopUtilization) => {
+    vi.stubGlobal("performance", { now: performance.now.bind(performance), eventLoopUtilization });
+    try {
+      const { driver, flights } = timed({ serial: true, waitMs: 20, busyMs: 1 });
+      await keysOf(listParallel(driver, "p/", OPTIONS, { ordered: false }));
+      expect(Math.max(...flights)).toBe(4);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });
 
