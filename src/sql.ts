@@ -34,6 +34,12 @@ function codeOf(state: string): ErrorCode {
   return state === "42501" ? "PermissionDenied" : "InvalidArgument";
 }
 
+/** Returns the error for a table of which a policy of Postgres may hide rows, which would count as not there. */
+export function hiddenRows(table: string): Error {
+  const fix = "use the login of its owner, or one with BYPASSRLS";
+  return failure("PermissionDenied", `row-level security may hide rows of ${table} from this login: ${fix}`);
+}
+
 /** Returns the columns of the primary key of a Postgres table, whose name is quoted; empty without one. */
 export async function primaryKey(query: Query, table: string, signal: AbortSignal | undefined): Promise<string[]> {
   const text = `SELECT a.attname AS name FROM pg_index i

@@ -2,7 +2,7 @@
 import { REFERENCE_MARK, referencesIn } from "../claims/index.js";
 import { failure, invalid } from "../errors.js";
 import type { FoundReference, ReferenceSource } from "../references.js";
-import { ask, pagesByKey, primaryKey, type Query } from "../sql.js";
+import { ask, hiddenRows, pagesByKey, primaryKey, type Query } from "../sql.js";
 
 export interface TableReferencesOptions {
   /** The schema of the runtime's tables. */
@@ -47,7 +47,8 @@ interface Column {
 }
 
 /** Of the catalog, which also has what this login may not read: a reference there would be overlooked. */
-const COLUMNS = `SELECT c.relname AS table, a.attname AS column, t.typname AS type
+const COLUMNS = `SELECT c.relname AS table, a.attname AS column, t.typname AS type,
+    row_security_active(c.oid) AS hidden
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = $1
@@ -60,12 +61,18 @@ async function columnsOf(
   { name, schema, needed, isOurs }: Tables,
   signal: AbortSignal | undefined,
 ): Promise<Map<string, Column[]>> {
-  const rows = await ask<{ table: string; column: string; type: string }>(query, COLUMNS, [schema], signal);
+  const rows = await ask<{ table: string; column: string; type: string; hidden: boolean }>(
+    query,
+    COLUMNS,
+    [schema],
+    signal,
+  );
   const found = new Map<string, Column[]>();
-  for (const { table, column, type } of rows) {
+  for (const { table, column, type, hidden } of rows) {
     if (typeof table !== "string" || typeof column !== "string" || typeof type !== "string")
       throw failure("Corrupt", "the query does not return rows by the names of their columns");
     if (!isOurs(table)) continue;
+    if (hidden) throw hiddenRows(table);
     const columns = found.get(table) ?? [];
     columns.push({ name: column, type });
     found.set(table, columns);

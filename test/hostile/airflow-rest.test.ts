@@ -1,4 +1,5 @@
 /** Rows by Airflow's REST API when what answers is a proxy, another server, or an Airflow that says odd things. */
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
 import { type RestRows, restRows } from "../../src/xcom/rows/airflow-rest.js";
@@ -243,6 +244,35 @@ describe("pages", () => {
     };
     const found = new Set((await all(rows.list(TARGET))).map(({ mapIndex }) => mapIndex));
     for (const { map_index } of api.rows) expect(found).toContain(map_index);
+  });
+  test("have every row that stays although as many come as go", async () => {
+    const NONE = { at: 0, gone: 0, come: 0 };
+    const changes = fc.record({ at: fc.nat(59), gone: fc.nat(12), come: fc.nat(12) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(changes, { minLength: 1, maxLength: 8 }), fc.integer({ min: 2, max: 20 }), check),
+      { numRuns: 60, examples: [[[NONE, { ...NONE, gone: 2 }, NONE, { ...NONE, gone: 2 }, NONE], 3]] },
+    );
+    async function check(changed: { at: number; gone: number; come: number }[], limit: number) {
+      api.rows = Array.from({ length: 60 }, (_, index) => row({ map_index: 1000 * index }));
+      api.pageLimit = limit;
+      const [left, stays] = [[...changed], new Set(api.rows.map((one) => one.map_index))];
+      let fresh = 1;
+      api.override = ({ url }, own) => {
+        const answer = own();
+        const change = url.pathname.endsWith("xcomEntries") ? left.shift() : undefined;
+        if (!change) return answer;
+        for (const { map_index } of api.rows.splice(change.at, change.gone)) stays.delete(map_index);
+        // The server sorts by key.
+        for (let i = 0; i < change.come; i++) {
+          const near = (change.at * 7919 + i * 104_729) % 60;
+          api.rows.push(row({ map_index: 1000 * near + fresh++ }));
+        }
+        api.rows.sort((a, b) => a.map_index - b.map_index);
+        return answer;
+      };
+      const found = new Set((await all(rows.list(TARGET))).map(({ mapIndex }) => mapIndex));
+      for (const index of stays) expect(found).toContain(index);
+    }
   });
 });
 

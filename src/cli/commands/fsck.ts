@@ -77,8 +77,10 @@ async function check(session: Session, text: string | undefined, options: FsckCl
       });
     });
     const names = sources.map(({ name }) => (name === "-" ? "stdin" : name));
-    await summed(session, report, names.join(" and "), path && grace);
-    if (KINDS.some((kind) => report[kind] > 0)) session.exitCode = 1;
+    // A new Airflow has none; a file of other lines is the wrong one.
+    const isEmpty = report.checked + report.foreign + report.layout + report.elsewhere === 0;
+    await summed(session, report, isEmpty ? names.join(" and ") : undefined, path && grace);
+    if (KINDS.some((kind) => report[kind] > 0) || (isEmpty && options.refs && report.values > 0)) session.exitCode = 1;
   } finally {
     await close();
   }
@@ -96,8 +98,13 @@ async function printed({ json, io }: Session, problem: FsckProblem): Promise<voi
   );
 }
 
-/** `grace` is given if objects were listed. */
-async function summed(session: Session, report: FsckReport, sources: string, grace: number | undefined): Promise<void> {
+/** `empty` are the sources if they have no reference at all; `grace` is given if objects were listed. */
+async function summed(
+  session: Session,
+  report: FsckReport,
+  empty: string | undefined,
+  grace: number | undefined,
+): Promise<void> {
   const { checked, missing, damaged, size, foreign, layout, orphan, unchecked, elsewhere, bytes: total } = report;
   const parts = [
     `${pluralize(checked, "reference")}, ${bytes(total)}`,
@@ -110,9 +117,8 @@ async function summed(session: Session, report: FsckReport, sources: string, gra
     ...(unchecked > 0 ? [`${unchecked} could not be checked`] : []),
     ...(elsewhere > 0 ? [`${elsewhere} are elsewhere`] : []),
   ];
-  // A new Airflow has none, and neither has the wrong file.
-  const isEmpty = checked + foreign + layout + elsewhere === 0;
-  const warning = isEmpty ? `no references in ${sources}` : undefined;
+  const values = report.values > 0 ? `, only ${pluralize(report.values, "other value")}` : "";
+  const warning = empty && `no references in ${empty}${values}`;
   await session.say({ ...report, warning }, printable([...(warning ? [warning] : []), ...parts].join("; ")));
 }
 

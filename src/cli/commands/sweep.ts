@@ -98,7 +98,7 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   const { storage, signal } = session;
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
   const layout = layoutOf(options);
-  const { sources, close } = await openSources(session, options, { path });
+  const { sources, close } = await openSources(session, options, { path, isWhole: true });
   try {
     const report = await session.watched(({ at, clear }) =>
       sweep({

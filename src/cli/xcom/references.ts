@@ -84,6 +84,8 @@ export interface OpenedSources {
 interface OpenOptions {
   optional?: boolean;
   isRewriting?: boolean;
+  /** Whether a file must end with a line end: one that was cut off has no more references to what it left out. */
+  isWhole?: boolean;
   /** Where the objects are. */
   path?: StoragePath | undefined;
 }
@@ -92,7 +94,7 @@ interface OpenOptions {
 export async function openSources(
   session: Session,
   options: SourceOptions,
-  { optional = false, isRewriting = false, path }: OpenOptions = {},
+  { optional = false, isRewriting = false, isWhole = false, path }: OpenOptions = {},
 ): Promise<OpenedSources> {
   const { database, rest, refs = [], langgraph, dbos, temporal } = options;
   const named = [database, rest, langgraph, dbos, temporal, ...refs].filter((one) => one !== undefined);
@@ -116,7 +118,7 @@ export async function openSources(
     throw error;
   }
   const ofLines = isOfClaims(options) ? claimReferences : lineReferences;
-  const lines = refs.map((file) => ofLines(linesOf(session, file), file));
+  const lines = refs.map((file) => ofLines(linesOf(session, file, isWhole), file));
   return { sources: [...lines, ...opened.map(({ source }) => source)], close };
 }
 
@@ -139,7 +141,7 @@ async function openRestReferences(session: Session, address: string, isRewriting
 /** Maximum characters of a line: no path is longer. */
 const MAX_LINE = 8192;
 
-async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
+async function* linesOf({ io }: Session, file: string, isWhole: boolean): AsyncGenerator<string> {
   const name = file === "-" ? "stdin" : file;
   const stream: ByteStream = file === "-" ? io.stdin : fileStream(io, file);
   let [rest, count]: [Uint8Array, number] = [new Uint8Array(0), 0];
@@ -159,6 +161,10 @@ async function* linesOf({ io }: Session, file: string): AsyncGenerator<string> {
     }
   }
   yield* decodedLines(rest, name, count);
+  if (isWhole && rest.length > 0)
+    throw invalid(
+      `the last line of ${printable(name)} has no line end, as in a file that was cut off: add one if it is whole`,
+    );
 }
 
 async function* fileStream({ cwd }: Io, file: string): ByteStream {

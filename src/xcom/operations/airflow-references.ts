@@ -1,15 +1,17 @@
 /** The references in Airflow's metadata database. */
 import { failure } from "../../errors.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
-import { ask, pagesByKey, primaryKey, type Query } from "../../sql.js";
+import { ask, hiddenRows, pagesByKey, primaryKey, type Query } from "../../sql.js";
 import { isMySql } from "../rows/mysql.js";
+import { BYTE_VALUES, JSON_VALUES, PICKLED_VALUES, type RowValues, SQLITE_VALUES } from "./row-texts.js";
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4, by a `query` as `airflowRows` takes it: of every
  * attempt of a task, of the archive tables that `airflow db clean` makes, and of `_xcom_archive`, to which the
- * migration from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows only
- * texts that begin with one. Throws if a table or a row cannot be read, and `NotFound` if there is no table `xcom`: then
- * it is another database. Each row is read once, in pages by the table's primary key.
+ * migration from Airflow 2 moves pickled values: there every text inside a pickle that has a scheme. Of other rows all
+ * values that are texts with a path, and those inside values. Throws `Corrupt` if a row cannot be read,
+ * `PermissionDenied` if a table or some of its rows cannot, and `NotFound` if there is no table `xcom`: then it is another
+ * database. Each row is read once, in pages by the table's primary key.
  */
 export function airflowReferences(query: Query): ReferenceSource {
   return {
@@ -18,11 +20,9 @@ export function airflowReferences(query: Query): ReferenceSource {
       const { tables, schema, read } = await databaseOf(query, signal);
       const found = await tables();
       if (!found.some(isLive)) throw await noTable(query, schema, signal);
-      for (const table of found) if (isLive(table)) yield* referencesIn(table, read(table));
+      for (const table of found) if (isLive(table)) yield* read(table);
       // After the rows: meanwhile, `airflow db clean` may have moved some of them to a new archive.
-      for (const table of await tables())
-        if (isPickled(table)) yield* referencesInPickles(table, read(table));
-        else if (!isLive(table)) yield* referencesIn(table, read(table));
+      for (const table of await tables()) if (!isLive(table)) yield* read(table);
     },
   };
 }
@@ -51,20 +51,24 @@ interface Database {
   /** Selects the name of the schema in which tables are looked for. */
   schema: string;
   tables(): Promise<string[]>;
-  /** Yields the JSON texts of a table, in pages. */
-  read(table: string): AsyncIterable<readonly string[]>;
+  read(table: string): AsyncIterable<FoundReference>;
 }
 
-/** All tables, also those that this login may not read: a reference there would be overlooked. */
-const POSTGRES_TABLES =
-  "SELECT tablename AS name FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))";
+/**
+ * All tables, also those that this login may not read, and whether a policy may hide rows from it: a reference there would
+ * be overlooked.
+ */
+const POSTGRES_TABLES = `SELECT tablename AS name, row_security_active(format('%I.%I', schemaname, tablename)) AS hidden
+  FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))`;
 const POSTGRES_SCHEMA = "SELECT array_to_string(current_schemas(false), ', ') AS name";
 const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 async function tablesIn(query: Query, text: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const rows = await ask<{ name: string }>(query, text, [], signal);
-  const names = rows.map(({ name }) => String(name));
-  return names.filter((name) => XCOM_TABLE.test(name) || isPickled(name)).sort();
+  const rows = await ask<{ name: string; hidden?: boolean }>(query, text, [], signal);
+  const own = rows.filter(({ name }) => XCOM_TABLE.test(String(name)) || isPickled(String(name)));
+  const hidden = own.find((row) => row.hidden);
+  if (hidden) throw hiddenRows(hidden.name);
+  return own.map(({ name }) => String(name)).sort();
 }
 
 /** Returns the tables of XComs of a Postgres database whose values are JSON, those of archives included. */
@@ -79,9 +83,9 @@ async function databaseOf(query: Query, signal: AbortSignal | undefined): Promis
     return {
       tables: () => mysqlTables(query, signal),
       schema: "SELECT DATABASE() AS name",
-      read: (table) => inMySql(query, isPickled(table) ? MYSQL_PICKLES : JSON_TEXTS, table, signal),
+      read: (table) => inMySql(query, table, signal),
     };
-  const isPostgres = await tablesIn(query, POSTGRES_TABLES, signal).then(
+  const isPostgres = await ask(query, POSTGRES_TABLES, [], signal).then(
     () => true,
     () => false,
   );
@@ -89,70 +93,36 @@ async function databaseOf(query: Query, signal: AbortSignal | undefined): Promis
     return {
       tables: () => tablesIn(query, SQLITE_TABLES, signal),
       schema: "SELECT 'main' AS name",
-      read: (table) => byKey(query, isPickled(table) ? SQLITE_PICKLES : JSON_TEXTS, table, ["rowid"], signal),
+      read: (table) => inSqlite(query, table, signal),
     };
   return {
     tables: () => tablesIn(query, POSTGRES_TABLES, signal),
     schema: POSTGRES_SCHEMA,
-    read: (table) => inPostgres(query, isPickled(table) ? POSTGRES_PICKLES : JSON_TEXTS, table, signal),
+    read: (table) => inPostgres(query, table, signal),
   };
 }
 
-/** How values are read: as text, and which may hold a reference. */
-interface Values {
-  text: string;
-  where: string;
+/** Reads the rows of a table in pages; each is an array of what was read. */
+type Pages = AsyncIterable<readonly string[]>;
+
+async function* textsOf(pages: Pages, values: RowValues, table: string): AsyncGenerator<FoundReference> {
+  for await (const page of pages) for (const read of page) yield* values.texts(read, table);
 }
 
-async function* referencesIn(table: string, pages: AsyncIterable<readonly string[]>): AsyncGenerator<FoundReference> {
-  for await (const page of pages) for (const json of page) yield { text: textIn(json, table), where: table };
+async function* inSqlite(query: Query, table: string, signal: AbortSignal | undefined) {
+  for (const values of isPickled(table) ? [PICKLED_VALUES.sqlite] : SQLITE_VALUES)
+    yield* textsOf(byKey(query, values, table, ["rowid"], signal), values, table);
 }
 
-async function* referencesInPickles(
-  table: string,
-  pages: AsyncIterable<readonly string[]>,
-): AsyncGenerator<FoundReference> {
-  for await (const page of pages)
-    for (const hex of page) for (const text of textsIn(Buffer.from(hex, "hex"))) yield { text, where: table };
+/** Whether the column `value` of a table holds bytes, by a statement that tells its type. */
+async function hasBytes(query: Query, text: string, name: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const [found] = await ask<{ type: string }>(query, text, [name], signal);
+  return /bytea|blob|binary/i.test(String(found?.type));
 }
-
-/**
- * Bytes of the length that follows an opcode of a text: SHORT_BINUNICODE, BINUNICODE and BINUNICODE8 of Python's
- * pickle.
- */
-const LENGTHS: Readonly<Record<number, number>> = { 140: 1, 88: 4, 141: 8 };
-
-/** Yields what may be a path in a pickle, without running it: what follows any byte that is the opcode of a text. */
-function* textsIn(pickle: Buffer): Generator<string> {
-  for (let at = 0; at < pickle.length; at++) {
-    const bytes = LENGTHS[pickle[at]!];
-    const begin = at + 1 + (bytes ?? 0);
-    if (bytes === undefined || begin > pickle.length) continue;
-    const length = bytes === 8 ? Number(pickle.readBigUInt64LE(at + 1)) : pickle.readUIntLE(at + 1, bytes);
-    const text = pickle.toString("utf8", begin, Math.min(pickle.length, begin + length));
-    if (begin + length <= pickle.length && text.includes("://")) yield text;
-  }
-}
-
-/** Returns the text of a JSON string. A row that cannot be read may hold a reference that nothing would count. */
-export function textIn(json: string, table: string): string {
-  try {
-    return String(JSON.parse(json));
-  } catch (cause) {
-    throw failure("Corrupt", `${table} has a value that is no JSON: ${json.slice(0, 100)}`, { cause });
-  }
-}
-
-export const TEXT = "CAST(value AS TEXT)";
-export const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
-const JSON_TEXTS: Values = { text: TEXT, where: IS_REFERENCE };
-const POSTGRES_PICKLES: Values = { text: "encode(value, 'hex')", where: "position('\\x3a2f2f'::bytea IN value) > 0" };
-const MYSQL_PICKLES: Values = { text: "hex(value)", where: "locate('://', value) > 0" };
-const SQLITE_PICKLES: Values = { text: "hex(value)", where: "instr(value, X'3A2F2F') > 0" };
 
 async function* byKey(
   query: Query,
-  { text, where }: Values,
+  { text, where }: RowValues,
   table: string,
   key: readonly string[],
   signal: AbortSignal | undefined,
@@ -163,17 +133,22 @@ async function* byKey(
     yield page.map(({ reference }) => reference);
 }
 
-async function* inPostgres(query: Query, values: Values, table: string, signal: AbortSignal | undefined) {
+export const POSTGRES_TYPE = `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute
+  WHERE attrelid = $1::regclass AND attname = 'value'`;
+
+async function* inPostgres(query: Query, table: string, signal: AbortSignal | undefined) {
+  const isBinary = await hasBytes(query, POSTGRES_TYPE, `"${table}"`, signal);
+  const values = isPickled(table) ? PICKLED_VALUES.postgres : isBinary ? BYTE_VALUES.postgres : JSON_VALUES;
   const key = await primaryKey(query, `"${table}"`, signal);
-  if (key.length > 0) yield* byKey(query, values, table, key, signal);
-  else yield* byBlock(query, values, table, signal);
+  const pages = key.length > 0 ? byKey(query, values, table, key, signal) : byBlock(query, values, table, signal);
+  yield* textsOf(pages, values, table);
 }
 
 /** Blocks of 8 KiB that are read at once. */
 const BLOCKS = 128;
 
 /** Reads a table without a primary key, as archives are, by its blocks: nothing writes to it. */
-async function* byBlock(query: Query, { text, where }: Values, table: string, signal: AbortSignal | undefined) {
+async function* byBlock(query: Query, { text, where }: RowValues, table: string, signal: AbortSignal | undefined) {
   const select = `SELECT ${text} AS reference FROM "${table}" WHERE ${where}`;
   for await (const range of blockRanges(query, table, signal)) {
     const rows = await ask<{ reference: string }>(query, `${select} AND ${range}`, [], signal);
@@ -209,18 +184,24 @@ async function mysqlTables(query: Query, signal: AbortSignal | undefined): Promi
   return tablesIn(query, MYSQL_TABLES, signal);
 }
 
-async function* inMySql(query: Query, values: Values, table: string, signal: AbortSignal | undefined) {
+const MYSQL_TYPE = `SELECT data_type AS type FROM information_schema.columns
+  WHERE table_schema = DATABASE() AND table_name = $1 AND column_name = 'value'`;
+
+async function* inMySql(query: Query, table: string, signal: AbortSignal | undefined) {
+  const isBinary = await hasBytes(query, MYSQL_TYPE, table, signal);
+  const values = isPickled(table) ? PICKLED_VALUES.mysql : isBinary ? BYTE_VALUES.mysql : JSON_VALUES;
   const key = await ask<{ name: string }>(query, MYSQL_KEY, [table], signal);
   const names = key.map(({ name }) => String(name));
-  if (names.length > 0) yield* byKey(query, values, table, names, signal, true);
-  else yield* byDigest(query, values, table, signal);
+  const pages =
+    names.length > 0 ? byKey(query, values, table, names, signal, true) : byDigest(query, values, table, signal);
+  yield* textsOf(pages, values, table);
 }
 
 /** Rows of a page by digest: each page goes through the whole table. */
 const DIGESTS = 10_000;
 
 /** Reads a table without a primary key, as archives are, in the order of digests. Equal values may be left out. */
-async function* byDigest(query: Query, { text, where }: Values, table: string, signal: AbortSignal | undefined) {
+async function* byDigest(query: Query, { text, where }: RowValues, table: string, signal: AbortSignal | undefined) {
   const digest = `sha2(${text}, 256)`;
   const select = `SELECT ${text} AS reference, ${digest} AS digest FROM "${table}" WHERE ${where} AND ${digest} > $1`;
   for (let last = ""; ; ) {

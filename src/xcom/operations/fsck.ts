@@ -206,8 +206,8 @@ async function* ownReferences(check: Check, sides?: Sides): AsyncGenerator<Own, 
   let read = 0;
   for (const source of sources) {
     for await (const reference of source.references({ signal })) {
-      const { text, where } = reference;
-      const place = places.of(text);
+      const { text, where, isInside } = reference;
+      const place = isInside ? VALUE : places.of(text);
       read += 1;
       if (sides && !deep) tellSome({ onProgress }, { phase: "references", count: read, bytes: 0 });
       if (sides) await addKeys(places.keysIn(text), WHOLE, sides.keys);
@@ -222,6 +222,8 @@ async function* ownReferences(check: Check, sides?: Sides): AsyncGenerator<Own, 
     }
   }
 }
+
+const VALUE = { kind: "value" } as const;
 
 interface Sides {
   objects: LineSorter;

@@ -2,6 +2,7 @@
 import { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath, pathBelow, prefixOf } from "../keys/base.js";
+import { textsInValue } from "./row-texts.js";
 
 interface Name {
   bucket: string;
@@ -9,10 +10,13 @@ interface Name {
   prefix: string;
 }
 
-/** The start of a path in a text. Schemes of aliases may have an underscore. */
 const PATH = /^[A-Za-z][A-Za-z0-9+._-]*:\/\/([^/]*)\/(.*)$/s;
-/** Paths within other text: to the first character that ends a word in JSON, CSV or prose. */
-const EMBEDDED = /[A-Za-z][A-Za-z0-9+._-]*:\/\/[^\s"'`<>|,;()[\]{}\\]+/g;
+/** The start of a path, whole or short as `file:/srv`. Schemes of aliases may have an underscore. */
+const START = /[A-Za-z][A-Za-z0-9+._-]*:\//g;
+/** What may end a path in JSON, CSV or prose, but may be in an id as well. */
+const DELIMITER = /[\s"'`<>|,;()[\]{}\\]/g;
+/** Characters of a path among other text: no store takes longer keys. */
+const MAX_PATH = 4096;
 
 /**
  * Finds the objects below a path that a text names, by bucket and key alone: a connection id, a scheme or the host of an
@@ -28,12 +32,22 @@ export class PathNames {
     this.#aliases = Object.entries(aliases).map(([prefix, base]) => [prefix, asPath(base)]);
   }
 
-  /** Returns the keys below the path that a text may name. */
+  /**
+   * Returns the keys below the path that a text may name. Where a path ends among other text cannot be told, as ids may
+   * have spaces, commas and quotes: each end that is possible gives a key.
+   */
   below(text: string): string[] {
     const trimmed = text.trim();
-    if (PATH.test(trimmed)) return this.#keysOf(trimmed);
-    if (/^[a-z]+:\//.test(trimmed)) return this.#keysOf(spelledOut(trimmed));
-    return (trimmed.match(EMBEDDED) ?? []).flatMap((path) => this.#keysOf(path));
+    const inner = /^["[{]/.test(trimmed) ? textsInJson(trimmed) : [];
+    const starts = [...trimmed.matchAll(START)].map(({ index }) => index);
+    const keys = inner.flatMap((one) => this.below(one));
+    let end = trimmed.length;
+    for (const start of starts.reverse()) {
+      for (const path of pathsIn(trimmed.slice(start, end), start === 0)) keys.push(...this.#keysOf(path));
+      // A path of its own begins behind a character that may end the one before it.
+      if (start > 0 && isDelimiter(trimmed[start - 1]!)) end = start;
+    }
+    return keys;
   }
 
   #keysOf(text: string): string[] {
@@ -52,8 +66,33 @@ export class PathNames {
   }
 }
 
+/** Returns the texts inside JSON text; none if it is no JSON. */
+function textsInJson(text: string): string[] {
+  try {
+    return [...textsInValue(JSON.parse(text), "")].map((one) => one.text);
+  } catch {
+    return [];
+  }
+}
+
+/** Yields what may be the path at the start of a text: to its end, and to each character that may end it. */
+function* pathsIn(text: string, isWhole: boolean): Generator<string> {
+  const ends = [...text.slice(0, MAX_PATH).matchAll(DELIMITER)].map(({ index }) => index);
+  for (const end of isWhole || text.length <= MAX_PATH ? [...ends, text.length] : ends) {
+    const path = spelledOut(text.slice(0, end));
+    yield path;
+    const withoutStop = path.replace(/[.:!?]+$/, "");
+    if (withoutStop !== path) yield withoutStop;
+  }
+}
+
+function isDelimiter(character: string): boolean {
+  return character.search(DELIMITER) === 0;
+}
+
 /** Returns the whole form of a short path, `file:/srv/data`. */
 function spelledOut(text: string): string {
+  if (/^[^:]*:\/\//.test(text)) return text;
   try {
     return String(StoragePath.parse(text));
   } catch {

@@ -41,11 +41,11 @@ export async function collectReferences(
     const count = counts.references + counts.elsewhere + counts.values;
     return { phase: "references", count, bytes: 0 } as const;
   };
-  for await (const { text } of source.references({ signal })) {
+  for await (const { text, isInside } of source.references({ signal })) {
     signal?.throwIfAborted();
     const keys = names.below(text);
     if (keys.length > 0) counts.references += 1;
-    else if (layoutPath(text, layout)) counts.elsewhere += 1;
+    else if (!isInside && layoutPath(text, layout)) counts.elsewhere += 1;
     else counts.values += 1;
     tellSome({ onProgress }, progress());
     await addKeys(keys, shard, sorter);

@@ -4,8 +4,9 @@ import type { Abortable } from "../../fs/index.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { ask, type Query } from "../../sql.js";
 import type { XComRow, XComRows } from "../rows/rows.js";
-import { blockRanges, IS_REFERENCE, postgresTables, TEXT, textIn } from "./airflow-references.js";
+import { blockRanges, POSTGRES_TYPE, postgresTables } from "./airflow-references.js";
 import { describeRow } from "./references.js";
+import { TEXT, textIn } from "./row-texts.js";
 
 /** A source whose references can be replaced. */
 export interface ReferenceRewriter extends ReferenceSource {
@@ -84,6 +85,9 @@ export function airflowRewriter(query: Query): ReferenceRewriter {
   };
 }
 
+/** Only a row that is a reference as a whole can be replaced. */
+const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
+
 async function* tuplesOf(query: Query, table: string, signal: AbortSignal | undefined): AsyncGenerator<FoundTuple> {
   const columns = `ctid::text AS at, xmin::text AS version, ${TEXT} AS json`;
   for await (const range of blockRanges(query, table, signal)) {
@@ -123,9 +127,7 @@ async function replaceIn(
 
 /** The type of the column: `jsonb`, in old tables `json`. */
 async function typeOf(query: Query, table: string, signal: AbortSignal | undefined): Promise<string> {
-  const text = `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute
-    WHERE attrelid = $1::regclass AND attname = 'value'`;
-  const [found] = await ask<{ type: string }>(query, text, [`"${table}"`], signal);
+  const [found] = await ask<{ type: string }>(query, POSTGRES_TYPE, [`"${table}"`], signal);
   if (found?.type === "json" || found?.type === "jsonb") return found.type;
   throw failure("Unsupported", `the column value of ${table} is ${found?.type}, not json or jsonb`);
 }

@@ -31,6 +31,9 @@ const PAGE = 50;
 /** Maximum consecutive pages without a new row: a server that ignores `offset` would send them for ever. */
 const MAX_STALE_PAGES = 8;
 
+/** Maximum consecutive passes from the front without a new row, although some are missing: others may come and go. */
+const MAX_VAIN_PASSES = 3;
+
 /** Airflow's wildcard for an id in the path of a listing; it is also a legal run id. */
 const WILDCARD = "~";
 
@@ -95,31 +98,48 @@ class RowsApi {
 
   /**
    * Advances by the number of rows received, since a server may cap the page below the limit, until it reaches
-   * `total_entries`. If that falls, rows have moved towards the front: the listing goes back by as many, so that it
-   * skips none.
+   * `total_entries`. The last row of a page comes again as the first of the next one. If it does not, rows in front of it
+   * have gone, and others moved to their places: the listing goes back, so that it skips none.
    */
   async *list(filter: RowFilter, signal?: AbortSignal): AsyncGenerator<XComRow> {
     checkFilter(filter);
     const path = listingPath(filter);
     const seen = new Set<string>();
+    const isSeen = (key: RowKey) => seen.has(JSON.stringify(key));
     let previous = 0;
-    for (let offset = 0, stale = 0; ; ) {
+    // No row comes twice from a server that sends one at a time.
+    let overlap = 0;
+    // Since the listing began at the front: the rows that it found, and those that have to come again.
+    let [found, repeated] = [0, 0];
+    for (let next = 0, stale = 0, vain = 0; ; ) {
+      const offset = Math.max(0, next - overlap);
       const { keys, total, page } = await this.#page(`${path}&offset=${offset}`, filter, signal);
-      const fresh = keys.filter((key) => !seen.has(JSON.stringify(key)));
+      const isConnected =
+        offset === 0 || (overlap === 0 ? total >= previous : keys[0] !== undefined && isSeen(keys[0]));
+      // Of a page that does not follow, nothing is taken: what is known stays without a gap.
+      const fresh = isConnected ? keys.filter((key) => !isSeen(key)) : [];
       for (const key of fresh) seen.add(JSON.stringify(key));
       const rows = await Promise.all(fresh.map((key) => this.get(key, signal)));
       for (const row of rows) if (row) yield row;
-      const moved = Math.max(0, previous - total);
+      if (keys.length > 1) overlap = 1;
+      found += fresh.length;
+      const reached = isConnected ? offset + keys.length : Math.max(0, offset - PAGE);
+      repeated = Math.max(0, repeated - (reached - next));
+      next = reached;
+      if (next > total && keys.length > 0 && total >= previous)
+        throw page.corrupt(`total_entries is ${total}, and there are ${next} rows`);
+      if (isConnected && next >= total && seen.size >= total) return;
+      if (keys.length === 0 && offset < total)
+        throw page.corrupt(`total_entries is ${total}, and no row is at ${offset}`);
+      if (isConnected && next >= total) {
+        // The count is complete, but rows are missing: they have moved, or the server ignores the offset.
+        vain = found === 0 ? vain + 1 : 0;
+        if (vain > MAX_VAIN_PASSES) throw page.corrupt(`total_entries is ${total}, and there are ${seen.size} rows`);
+        [next, found, repeated] = [0, 0, seen.size];
+      }
       previous = total;
-      // The next row was at `offset` before `moved` rows in front of it disappeared.
-      offset = moved > 0 ? Math.max(0, offset - moved) : offset + keys.length;
-      if (offset > total && keys.length > 0 && moved === 0)
-        throw page.corrupt(`total_entries is ${total}, and there are ${offset} rows`);
-      if (moved === 0 && offset >= total && seen.size >= total) return;
-      if (moved === 0 && keys.length === 0) throw page.corrupt(`total_entries is ${total}, and no row is at ${offset}`);
-      // The count is complete but rows repeat: rows have moved, or the server ignores the offset.
-      if (offset >= total) offset = 0;
-      stale = fresh.length === 0 ? stale + 1 : 0;
+      if (fresh.length > 0) stale = 0;
+      else if (!isConnected || repeated === 0) stale += 1;
       if (stale > MAX_STALE_PAGES) throw page.corrupt("the server sends the same rows again and again");
     }
   }

@@ -227,6 +227,20 @@ describe("files of references", () => {
     expect((await check(`${"x".repeat(9000)}`)).stderr).toContain("longer than any reference");
   });
 
+  test("may have them as JSON texts, which push prints", async () => {
+    expect(await check(`${JSON.stringify(reference)}\n`)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("1 reference, 0 B; 1 missing"),
+    });
+  });
+
+  test("that have other lines only are the wrong ones", async () => {
+    expect(await check("total 12\n-rw-r--r-- refs.txt\n")).toMatchObject({
+      code: 1,
+      stdout: "no references in refs, only 2 other values; 0 references, 0 B; 0 missing, 0 damaged\n",
+    });
+  });
+
   test("that have none are no error, but are named", async () => {
     expect(await check("")).toMatchObject({
       code: 0,

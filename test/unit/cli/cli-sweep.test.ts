@@ -136,6 +136,19 @@ test.each([
   expect(readdirSync(root)).toHaveLength(2);
 });
 
+test("a file of references that was cut off deletes nothing", async () => {
+  const cut = `${kept}\n${kept.slice(0, -20)}`;
+  writeFileSync(join(root, "cut.txt"), cut);
+  for (const [file, name] of [
+    ["cut.txt", "cut.txt"],
+    ["-", "stdin"],
+  ] as const) {
+    const { code, stderr } = await run(["--refs", file, "--delete"], { input: cut });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`the last line of ${name} has no line end`)]);
+  }
+  expect(orphans.map(isThere)).toEqual([true]);
+});
+
 test("no reference in a source, or too large a share, ends it with 1 and deletes nothing", async () => {
   writeFileSync(join(root, "none.txt"), "5\n");
   const none = await run(["--refs", "none.txt", "--delete"]);

@@ -406,8 +406,10 @@ await describeOnPostgres("Airflow's database", (database) => {
     );
     await database.pool.query("ALTER TABLE xcom_v2 ADD PRIMARY KEY (task, run, n)");
     const found: string[] = [];
-    for await (const { text } of airflowReferences((text, values) => database.pool.query(text, values)).references())
-      found.push(text);
+    const inside: string[] = [];
+    const source = airflowReferences((text, values) => database.pool.query(text, values));
+    for await (const { text, isInside } of source.references()) (isInside ? inside : found).push(text);
+    expect(inside).toEqual(["s3://b/c"]);
     expect(found).toHaveLength(4514);
     expect(new Set(found).size).toBe(4513);
     expect(found.filter((text) => text.includes("xcom_other"))).toEqual([]);

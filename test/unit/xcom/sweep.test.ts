@@ -166,6 +166,7 @@ describe("nothing is deleted when", () => {
   test("a row of Airflow's database cannot be read", async () => {
     const answers: [part: string, rows: object[]][] = [
       ["pg_tables", [{ name: "xcom" }]],
+      ["format_type", [{ type: "jsonb" }]],
       ["pg_index", []],
       ["pg_relation_size", [{ blocks: "1" }]],
       ["reference", [{ reference: JSON.stringify(good) }, { reference: '"s3://b' }]],
