@@ -6,7 +6,7 @@
  *     npm run build && node bench/cold.mjs [rounds]
  */
 import { spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { text } from "./data.mjs";
@@ -123,24 +123,27 @@ async function loaded(work) {
   );
 }
 
-/** As functions are deployed: one file, minified. OpenDAL is a native addon, which no bundler takes. */
+/**
+ * As functions are deployed: one file, minified, with nothing in it that this does not need, as the packages for other
+ * clouds. OpenDAL is a native addon, which no bundler takes.
+ */
 async function bundled(work) {
   const paths = {};
+  const { peerDependencies } = JSON.parse(await readFile(join(HERE, "../package.json"), "utf8"));
   for (const [name, subject] of Object.entries(SUBJECTS)) {
     if (name === "opendal" || name === "node:http") continue;
     const outfile = join(folder, `${name.replace("/", "-")}-bundle.mjs`);
     const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
     await build({
       stdin: { contents: withImports(subject, work), resolveDir: folder, sourcefile: "program.mjs" },
-      ...{
-        bundle: true,
-        minify: true,
-        platform: "node",
-        format: "esm",
-        outfile,
-        logLevel: "error",
-        banner: { js: banner },
-      },
+      bundle: true,
+      external: name === "aws-sdk" ? [] : Object.keys(peerDependencies),
+      minify: true,
+      platform: "node",
+      format: "esm",
+      outfile,
+      logLevel: "error",
+      banner: { js: banner },
     });
     paths[name] = outfile;
   }
