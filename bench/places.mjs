@@ -12,8 +12,8 @@ export const subjectsOf = {
   minio: ["stowage", "aws-sdk", "opendal", "flystorage", "flydrive", "files-sdk", "s3fs", "obstore", "probe"],
   gcs: ["stowage", "google-sdk", "opendal", "gcsfs", "obstore"],
   azure: ["stowage", "azure-sdk", "opendal", "adlfs", "obstore"],
-  "line-minio": ["stowage", "aws-sdk", "opendal", "obstore"],
-  "line-minio-tls": ["stowage", "aws-sdk", "opendal", "obstore"],
+  "line-minio": ["stowage", "aws-sdk", "opendal", "obstore", "awscrt"],
+  "line-minio-tls": ["stowage", "aws-sdk", "opendal", "obstore", "awscrt"],
   "line-gcs": ["stowage", "google-sdk", "opendal", "obstore"],
   "line-azure": ["stowage", "azure-sdk", "opendal", "obstore"],
 };

@@ -6,7 +6,10 @@ const HERE = import.meta.dirname;
 const LIBRARIES = join(HERE, "requirements.txt");
 /** The environment that the tests against a real Airflow use as well. */
 const AIRFLOW = join(HERE, "../test/interop/airflow/airflow-3.3.2.txt");
-const lists = { s3fs: LIBRARIES, gcsfs: LIBRARIES, adlfs: LIBRARIES, obstore: LIBRARIES, airflow: AIRFLOW };
+const lists = {
+  ...Object.fromEntries(["s3fs", "gcsfs", "adlfs", "obstore", "awscrt"].map((name) => [name, LIBRARIES])),
+  airflow: AIRFLOW,
+};
 
 /** The command of each subject; without those that cannot be installed here, whose reason is printed. */
 export async function pythonSubjects() {

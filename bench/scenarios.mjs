@@ -49,7 +49,7 @@ const small = CLOUDS.flatMap((store) =>
   ),
 );
 
-/** Streams of each size. On MinIO short ones are in `growth`; those of 256 MiB with a codec are in `large`, shorter. */
+/** Streams of each size. Those of 256 MiB with a codec are in `large`, shorter, and short ones of MinIO in `growth`. */
 const basic = ["memory", "file", "minio"].flatMap((store) =>
   [
     { size: KIB, count: 500 },
@@ -110,12 +110,19 @@ const many = [
   { step: "deleteTree", count: 10_000, quick: { count: 100 } },
 ].map((one) => ({ group: "many", store: "minio", size: 1, at: 1, ...LONG, ...one }));
 
-/** The points of the growth chart that no other group has: 64 MiB is in `large`, 1 GiB in `bounded`. */
-const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 4 * GIB].flatMap((size) =>
+/** The points of the growth chart: streams of each size over a cloud's line. */
+const growth = [KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB, GIB, 4 * GIB].flatMap((size) =>
   ["write", "read"].map((step) => ({
-    ...{ group: "growth", store: "minio", step, size, at: 1, count: Math.max(1, Math.min(200, (16 * MIB) / size)) },
-    ...(size < GIB ? { seconds: ROUND_SECONDS } : LONG),
-    subjects: ["stowage", "aws-sdk", ...(size < GIB ? ["opendal", "s3fs"] : [])],
+    ...{
+      group: "growth",
+      store: "line-minio",
+      step,
+      size,
+      at: 1,
+      count: Math.max(1, Math.min(200, (16 * MIB) / size)),
+    },
+    ...(size >= GIB ? LONG : size < MIB && { seconds: ROUND_SECONDS }),
+    subjects: ["stowage", "aws-sdk", ...(size < GIB ? ["opendal"] : [])],
   })),
 );
 
@@ -131,7 +138,12 @@ const line = [
     })),
   ),
   { store: "line-minio", step: "list", size: 1, count: 10_000 },
-  { store: "line-minio", step: "xcom", size: 10 * MIB, subjects: ["stowage", "aws-sdk", "airflow"] },
+  ...[MIB, 10 * MIB, 200 * MIB].flatMap((size) =>
+    [undefined, "gzip", "zstd"].map((codec) => ({
+      ...{ store: "line-minio", step: "xcom", size, ...(size === 200 * MIB && LONG) },
+      ...(codec ? { codec, subjects: ["stowage", "airflow"] } : { subjects: ["stowage", "aws-sdk", "airflow"] }),
+    })),
+  ),
 ].map((one) => ({ group: "line", count: 1, at: 1, ...one }));
 
 const all = [...line, ...basic, ...xcom, ...layers, ...growth, ...large, ...bounded, ...small, ...many];

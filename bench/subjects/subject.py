@@ -11,6 +11,8 @@ import resource
 import sys
 import tempfile
 import time
+from io import BytesIO, RawIOBase
+from urllib.parse import urlsplit
 
 MIB = 2**20
 CHUNK = 64 * 1024
@@ -130,6 +132,86 @@ class Obstore:
         return count
 
 
+class Crt:
+    """The S3 client of AWS's common runtime, in C: https://awslabs.github.io/aws-crt-python/api/s3.html"""
+
+    codecs = ()
+
+    def __init__(self, target):
+        from awscrt import auth, http, io, s3
+
+        self.http, self.s3, self.target = http, s3, target["s3"]
+        url = urlsplit(self.target["endpoint"])
+        self.host, self.bucket = url.netloc, target["bucket"]
+        provider = auth.AwsCredentialsProvider.new_static(self.target["accessKey"], self.target["secretKey"])
+        region = self.target["region"]
+        signing = s3.create_default_s3_signing_config(region=region, credential_provider=provider)
+        secure = url.scheme == "https"
+        tls = None
+        if secure:
+            context = io.TlsContextOptions()
+            if self.target.get("caFile"):
+                context.override_default_trust_store_from_path(None, self.target["caFile"])
+            tls = io.ClientTlsContext(context).new_connection_options()
+        self.client = s3.S3Client(
+            region=region,
+            signing_config=signing,
+            tls_mode=s3.S3RequestTlsMode.ENABLED if secure else s3.S3RequestTlsMode.DISABLED,
+            tls_connection_options=tls,
+            part_size=PART,
+        )
+
+    async def begin(self):
+        pass
+
+    async def request(self, method, key, body=None, length=None, on_body=None):
+        kind = self.s3.S3RequestType.PUT_OBJECT if method == "PUT" else self.s3.S3RequestType.GET_OBJECT
+        headers = self.http.HttpHeaders([("host", self.host)])
+        if length is not None:
+            headers.add("content-length", str(length))
+        request = self.http.HttpRequest(method, f"/{self.bucket}/{key}", headers, body)
+        await asyncio.wrap_future(self.client.make_request(type=kind, request=request, on_body=on_body).finished_future)
+
+    async def put(self, key, data):
+        await self.request("PUT", key, BytesIO(data), len(data))
+
+    async def get(self, key):
+        chunks = []
+        await self.request("GET", key, on_body=lambda chunk, **_: chunks.append(chunk))
+        return b"".join(chunks)
+
+    async def write(self, key, chunks, codec):
+        await self.request("PUT", key, Chunks(chunks))
+
+    async def read(self, key, codec):
+        seen = 0
+
+        def count(chunk, **_):
+            nonlocal seen
+            seen += len(chunk)
+
+        await self.request("GET", key, on_body=count)
+        return seen
+
+
+class Chunks(RawIOBase):
+    """A file of unknown length, that is read once."""
+
+    def __init__(self, chunks):
+        self.chunks, self.rest = iter(chunks), memoryview(b"")
+
+    def readable(self):
+        return True
+
+    def readinto(self, into):
+        if not self.rest:
+            self.rest = memoryview(next(self.chunks, b""))
+        count = min(len(into), len(self.rest))
+        into[:count] = self.rest[:count]
+        self.rest = self.rest[count:]
+        return count
+
+
 class Airflow:
     """The object-storage XCom backend of Apache Airflow."""
 
@@ -209,7 +291,7 @@ def obstore(target):
     return Obstore(store.AzureStore(target["bucket"], **keys, **client))
 
 
-SUBJECTS = {"s3fs": s3fs, "gcsfs": gcsfs, "adlfs": adlfs, "obstore": obstore, "airflow": Airflow}
+SUBJECTS = {"s3fs": s3fs, "gcsfs": gcsfs, "adlfs": adlfs, "obstore": obstore, "awscrt": Crt, "airflow": Airflow}
 METHODS = {"delete": "remove", "bytes": "get", "deleteTree": "remove_tree"}
 
 
