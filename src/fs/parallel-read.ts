@@ -1,6 +1,6 @@
 /** Parallel reads of ranges of one version: delivered in order, or placed into one array. */
 
-import { LinkedAbortController, type MemoryLimiter } from "../concurrency.js";
+import { forEachConcurrent, LinkedAbortController, type MemoryLimiter } from "../concurrency.js";
 import type { ErrorCode } from "../errors.js";
 import { abortable, type ByteStream, collect } from "../streams.js";
 import { AdaptiveConcurrency } from "./driver/adaptive-concurrency.js";
@@ -123,24 +123,16 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const into = Buffer.allocUnsafeSlow(size);
-  const stop = new LinkedAbortController(signal);
-  const rest = withSignal(stop.signal, pinned);
-  let next = RANGE;
-  async function worker(first?: ResumableBody): Promise<void> {
-    if (first) await place(first, into.subarray(0, RANGE), stop.signal);
-    while (next < size) {
-      const at = next;
-      next += RANGE;
-      const end = Math.min(at + RANGE, size);
-      await place(new ResumableBody(rest, start + at, start + end), into.subarray(at, end), stop.signal);
-    }
-  }
-  try {
-    await settleAll([worker(body), ...Array.from({ length: parallel - 1 }, () => worker())], stop);
-    return into;
-  } finally {
-    stop.dispose();
-  }
+  await forEachConcurrent(starts(size), { concurrency: parallel, signal }, async (at, signal) => {
+    const end = Math.min(at + RANGE, size);
+    const range = at === 0 ? body : new ResumableBody(withSignal(signal, pinned), start + at, start + end);
+    await place(range, into.subarray(at, end), signal);
+  });
+  return into;
+}
+
+function* starts(size: number): Generator<number, void, undefined> {
+  for (let at = 0; at < size; at += RANGE) yield at;
 }
 
 /** Fills `into` and closes `body`. */
@@ -151,12 +143,6 @@ async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal)
     at += chunk.byteLength;
     if (at >= into.byteLength && body.left > 0) break;
   }
-}
-
-/** Waits for all tasks; the first failure stops the others and is thrown once they have ended. */
-async function settleAll(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
-  await Promise.all(tasks.map((task) => task.catch((error) => stop.abort(error))));
-  stop.signal.throwIfAborted();
 }
 
 /**

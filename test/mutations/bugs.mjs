@@ -2466,10 +2466,26 @@ export const bugs = [
   {
     name: "work goes on after a source of items has failed",
     file: "src/concurrency.ts",
-    find: "  } finally {\n    await Promise.all(running);\n  }",
-    replace: "  } finally {\n    if (failures.length > 0) await Promise.all(running);\n  }",
+    find: "  await Promise.all(running);",
+    replace: "",
     tests: ["test/unit/concurrency.test.ts"],
     only: "a failure of",
+  },
+  {
+    name: "the first failure of a part does not end the requests of the others",
+    file: "src/concurrency.ts",
+    find: "const one: Promise<unknown> = work(item, stop.signal)",
+    replace: "const one: Promise<unknown> = work(item, signal ?? new AbortController().signal)",
+    tests: ["test/unit/concurrency.test.ts"],
+    only: "the first failure",
+  },
+  {
+    name: "work on many items leaves a listener at the caller's signal",
+    file: "src/concurrency.ts",
+    find: "  stop.dispose();\n  signal?.throwIfAborted();",
+    replace: "  signal?.throwIfAborted();",
+    tests: ["test/unit/concurrency.test.ts"],
+    only: "no listener",
   },
   {
     name: "a copy into a directory replaces the directory's name",

@@ -1,4 +1,5 @@
 /** Work on many items, several at a time. */
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { forEachConcurrent } from "../../src/concurrency.js";
 
@@ -75,5 +76,31 @@ describe("forEachConcurrent", () => {
     const aborting = async () => stop.abort(new Error("enough"));
     const { signal } = stop;
     await expect(forEachConcurrent(endless(), { concurrency: 1, signal }, aborting)).rejects.toThrow("enough");
+  });
+
+  test.each([
+    ["the work", items(3), undefined],
+    ["the items", items(2, new Error("first")), undefined],
+    ["the caller", items(3), new AbortController()],
+  ])("the first failure ends what runs by its signal, one of %s too", async (_, source, outer) => {
+    const reasons: unknown[] = [];
+    const all = forEachConcurrent(source, { concurrency: 4, signal: outer?.signal }, async (item, signal) => {
+      if (item === 2) {
+        if (!outer) throw new Error("first");
+        return outer.abort(new Error("first"));
+      }
+      await new Promise((done) => signal.addEventListener("abort", done));
+      reasons.push(signal.reason);
+      throw new Error("a consequence");
+    });
+    await expect(all).rejects.toThrow("first");
+    expect(reasons).toEqual([new Error("first"), new Error("first")]);
+  });
+
+  test("leaves no listener at the caller's signal", async () => {
+    const { signal } = new AbortController();
+    await forEachConcurrent([1, 2], { concurrency: 2, signal }, async () => {});
+    await expect(forEachConcurrent([1], { concurrency: 2, signal }, () => Promise.reject(1))).rejects.toBe(1);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 });
