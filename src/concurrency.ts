@@ -180,13 +180,21 @@ export async function forEachConcurrent<T>(
 ): Promise<void> {
   const stop = new LinkedAbortController(signal);
   const running = new Set<Promise<unknown>>();
+  // Not Promise.race: it would leave something at the slowest work for each item that passes it.
+  let wake: () => void = () => {};
   try {
     for await (const item of items) {
       const one: Promise<unknown> = work(item, stop.signal)
         .catch((error: unknown) => stop.abort(error))
-        .finally(() => running.delete(one));
+        .finally(() => {
+          running.delete(one);
+          wake();
+        });
       running.add(one);
-      if (running.size >= concurrency) await Promise.race(running);
+      if (running.size >= concurrency)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
       if (stop.signal.aborted) break;
     }
   } catch (error) {

@@ -2480,6 +2480,14 @@ export const bugs = [
     only: "the first failure",
   },
   {
+    name: "work on many items keeps something of each that passes a slow one",
+    file: "src/concurrency.ts",
+    find: "await new Promise<void>((resolve) => {\n          wake = resolve;\n        });",
+    replace: "await Promise.race(running);",
+    tests: ["test/unit/concurrency.test.ts"],
+    only: "keeps nothing",
+  },
+  {
     name: "work on many items leaves a listener at the caller's signal",
     file: "src/concurrency.ts",
     find: "  stop.dispose();\n  signal?.throwIfAborted();",

@@ -1,5 +1,7 @@
 /** Work on many items, several at a time. */
 import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { forEachConcurrent } from "../../src/concurrency.js";
 
@@ -102,5 +104,21 @@ describe("forEachConcurrent", () => {
     await forEachConcurrent([1, 2], { concurrency: 2, signal }, async () => {});
     await expect(forEachConcurrent([1], { concurrency: 2, signal }, () => Promise.reject(1))).rejects.toBe(1);
     expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  test("keeps nothing of the items that pass one that takes long", async () => {
+    setFlagsFromString("--expose-gc");
+    const collectGarbage: () => void = runInNewContext("gc");
+    const { running, work } = held();
+    const heap: number[] = [];
+    await forEachConcurrent(items(100_001), { concurrency: 32 }, async (item) => {
+      if (item === 0) return work(item);
+      await turn();
+      if (item % 50_000 > 0) return;
+      collectGarbage();
+      if (heap.push(process.memoryUsage().heapUsed) === 2) running.get(0)!();
+    });
+    // 300 bytes for each of 50,000 items would be 15 MB.
+    expect(heap[1]! - heap[0]!).toBeLessThan(3e6);
   });
 });
