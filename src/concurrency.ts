@@ -170,6 +170,12 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
 }
 
 /**
+ * Objects of a tree, a sweep or a command that are worked on in parallel. In a copy each holds at most two descriptors
+ * and, while its data is buffered, a part of the memory that all transfers of a Storage share.
+ */
+export const OBJECTS_IN_PARALLEL = 32;
+
+/**
  * Runs `work` on every item, `concurrency` at a time. Begins nothing after the first failure, of the work or of the
  * items, or an abort, and throws it once all that run have ended. Work that takes the signal is ended by it.
  */
