@@ -2,7 +2,7 @@
 
 import { forEachConcurrent, LinkedAbortController, type MemoryLimiter } from "../concurrency.js";
 import type { ErrorCode } from "../errors.js";
-import { abortable, type ByteStream, collect } from "../streams.js";
+import { abortable, type ByteStream, collect, Delivery } from "../streams.js";
 import { AdaptiveConcurrency } from "./driver/adaptive-concurrency.js";
 import type { Driver, ObjectDriver, ObjectInfo } from "./driver/driver.js";
 import {
@@ -151,31 +151,9 @@ async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal)
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
 function streamInOrder(opened: OpenedRead, wanted: ReadRequest, concurrency: Concurrency, room: Room): ByteStream {
-  const delivery = new Delivery(new OrderedRead(opened, wanted, concurrency, room));
+  const read = new OrderedRead(opened, wanted, concurrency, room);
+  const delivery = new Delivery(read.deliver(), () => read.close());
   return { [Symbol.asyncIterator]: () => delivery };
-}
-
-/** Closes the open response even if the caller has not asked for its first chunk, which a generator would not. */
-class Delivery implements AsyncIterator<Uint8Array> {
-  readonly #read: OrderedRead;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #begun = false;
-
-  constructor(read: OrderedRead) {
-    this.#read = read;
-    this.#chunks = read.deliver()[Symbol.asyncIterator]();
-  }
-
-  next(): Promise<IteratorResult<Uint8Array>> {
-    this.#begun = true;
-    return this.#chunks.next();
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    if (!this.#begun) await this.#read.close();
-    await this.#chunks.return?.();
-    return { done: true, value: undefined };
-  }
 }
 
 /**

@@ -1167,8 +1167,8 @@ export const bugs = [
   },
   {
     name: "a stream that is left before its first chunk keeps its connection",
-    file: "src/fs/parallel-read.ts",
-    find: "if (!this.#begun) await this.#read.close();",
+    file: "src/streams.ts",
+    find: "if (!this.#begun) await this.#close();",
     replace: "",
     tests: ["test/unit/fs/resume.test.ts"],
     only: "as many ranges as pay",
