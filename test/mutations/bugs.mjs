@@ -622,7 +622,7 @@ export const bugs = [
   {
     name: "a reference whose writer has another path is handed out as the value",
     file: "src/claims/claims.ts",
-    find: "if (claim) this.#locate(claim.url);",
+    find: "if (claim && !place) throw this.#elsewhereError(claim.url);",
     replace: "if (claim && !this.#place(toPath(claim.url))) return undefined;",
     tests: ["test/unit/claims.test.ts"],
   },
