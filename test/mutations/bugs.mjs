@@ -267,8 +267,8 @@ export const bugs = [
   {
     name: "a page of MySQL's rows begins after the first column of the key alone",
     file: "src/sql.ts",
-    find: "return i === last ?",
-    replace: "return i <= last ?",
+    find: "return i === names.length - 1 ?",
+    replace: "return i <= names.length - 1 ?",
     tests: ["test/unit/xcom/mysql.test.ts"],
   },
   {
@@ -2140,10 +2140,26 @@ export const bugs = [
   },
   {
     name: "rows of the database are paged by their number",
-    file: "src/xcom/rows/airflow-database.ts",
-    find: "given = [...values, ...KEYS.map((column) => last[column])];",
-    replace: "given = [...values, ...KEYS.map((column) => page[0]![column])];",
+    file: "src/sql.ts",
+    find: "const end = rows.at(-1);",
+    replace: "const end = rows[0];",
     tests: ["test/unit/xcom/rows-metadata.test.ts"],
+  },
+  {
+    name: "each page of Airflow's rows sorts the whole table",
+    file: "src/xcom/rows/airflow-database.ts",
+    find: 'const PRIMARY_KEY = ["dag_run_id", "task_id", "map_index", "key"];',
+    replace: 'const PRIMARY_KEY = ["dag_id", "run_id", "task_id", "map_index", "key"];',
+    tests: ["test/unit/xcom/rows-metadata.test.ts"],
+    only: "reads its tables once",
+  },
+  {
+    name: "each page of Airflow's rows reads the attempts of tasks from the first one",
+    file: "src/xcom/rows/airflow-database.ts",
+    find: '      joined: "attempt",\n',
+    replace: "",
+    tests: ["test/unit/xcom/rows-metadata.test.ts"],
+    only: "reads its tables once",
   },
   {
     name: "a pattern of types forgets how much it has matched",
