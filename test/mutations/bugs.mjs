@@ -1182,6 +1182,22 @@ export const bugs = [
     only: "as many ranges as pay",
   },
   {
+    name: "four parts of a stream are in flight on S3",
+    file: "src/fs/drivers/s3/write.ts",
+    find: "  concurrency: 8,",
+    replace: "  concurrency: 4,",
+    tests: ["test/unit/fs/drivers/parts-in-flight.test.ts"],
+    only: "on S3",
+  },
+  {
+    name: "four parts of a stream are in flight on Azure",
+    file: "src/fs/drivers/azure/write.ts",
+    find: "  concurrency: 8,",
+    replace: "  concurrency: 4,",
+    tests: ["test/unit/fs/drivers/parts-in-flight.test.ts"],
+    only: "on Azure",
+  },
+  {
     name: "the body of a large write waits until the upload has begun",
     file: "src/fs/driver/upload.ts",
     find: "this.#begun ??= this.target.createUpload();",
