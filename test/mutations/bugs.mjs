@@ -2512,6 +2512,14 @@ export const bugs = [
     only: "the first failure",
   },
   {
+    name: "a copy in parts waits for all of them when one has failed",
+    file: "src/fs/drivers/s3/copy.ts",
+    find: "parts[index] = await copyPart(upload, index + 1, headers, signal);",
+    replace: "parts[index] = await copyPart(upload, index + 1, headers, signal && new AbortController().signal);",
+    tests: ["test/faults/s3-faults.test.ts"],
+    only: "one that hangs",
+  },
+  {
     name: "work on many items keeps something of each that passes a slow one",
     file: "src/concurrency.ts",
     find: "await new Promise<void>((resolve) => {\n          wake = resolve;\n        });",
