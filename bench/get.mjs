@@ -6,6 +6,7 @@
  */
 import { openStorage } from "../dist/index.js";
 import { makeBucket, startMinio } from "../test/servers/index.mjs";
+import { processorMicros } from "./pairs.mjs";
 
 const AT_ONCE = 16;
 const ROUNDS = 21;
@@ -16,14 +17,7 @@ const storage = openStorage({ connections: { it: minio.connection }, env: {} });
 const ways = { bytes: (path) => storage.bytes(path), get: async (path) => (await storage.get(path)).bytes() };
 
 async function round(call, count) {
-  let next = 0;
-  const before = process.cpuUsage();
-  const worker = async () => {
-    while (next++ < count) await call();
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const { user, system } = process.cpuUsage(before);
-  return (count * 1e6) / (user + system);
+  return (count * 1e6) / (await processorMicros(call, count, AT_ONCE));
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

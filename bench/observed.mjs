@@ -4,16 +4,19 @@
  *
  *     node bench/observed.mjs                    this build
  *     node bench/observed.mjs ../other/dist      also another build, such as one from before a change
- *     node bench/observed.mjs --pairs [pairs]    what the channels cost without a subscriber, by pairs of short blocks
+ *     node bench/observed.mjs --pairs 100        what the channels cost without a subscriber, by pairs of short blocks
  *
  * Rounds of all variants take turns in one process, so that what else the machine does falls on all alike.
  */
 import { tracingChannel } from "node:diagnostics_channel";
 import { loadavg } from "node:os";
 import { resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { makeBucket, startMinio } from "../test/servers/index.mjs";
-import { pairedRatio, shown } from "./pairs.mjs";
+import { pairedRatio, processorMicros, shown } from "./pairs.mjs";
 
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { pairs: { type: "string" } } });
+const [otherDist] = positionals;
 const OBJECTS = 1000;
 const AT_ONCE = 16;
 const ROUNDS = 15;
@@ -22,9 +25,8 @@ const data = new Uint8Array(1024);
 const minio = await startMinio();
 const bucket = await makeBucket(minio);
 const here = await import("../dist/index.js");
-const [otherDist, given] = process.argv.slice(2);
-if (otherDist === "--pairs") {
-  await unsubscribed(Number(given ?? 100));
+if (values.pairs !== undefined) {
+  await unsubscribed(Number(values.pairs));
   await bucket.remove();
   await minio.stop();
   process.exit();
@@ -113,14 +115,7 @@ const variants = [
 
 /** Returns the calls per second of processor time of one round. */
 async function round(call, count) {
-  let next = 0;
-  const before = process.cpuUsage();
-  const worker = async () => {
-    while (next < count) await call(next++);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const { user, system } = process.cpuUsage(before);
-  return (count * 1e6) / (user + system);
+  return (count * 1e6) / (await processorMicros(call, count, AT_ONCE));
 }
 
 const verbs = {

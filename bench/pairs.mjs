@@ -9,7 +9,7 @@
  * Runs `calls` calls, `atOnce` at a time, and returns their processor time in microseconds, of all threads.
  * @param {(i: number) => Promise<unknown>} call @param {number} calls @param {number} atOnce
  */
-async function block(call, calls, atOnce) {
+export async function processorMicros(call, calls, atOnce) {
   let next = 0;
   const worker = async () => {
     while (next < calls) await call(next++);
@@ -34,7 +34,7 @@ export async function pairedRatio(a, b, { pairs, calls, atOnce }) {
     // Who comes first also changes from pair to pair.
     const [one, two] = pair % 2 === 0 ? [a, b] : [b, a];
     const times = [];
-    for (const call of [one, two, two, one]) times.push(await block(call, calls, atOnce));
+    for (const call of [one, two, two, one]) times.push(await processorMicros(call, calls, atOnce));
     const [first, second] = [times[0] + times[3], times[1] + times[2]];
     if (pair >= 0) ratios.push(pair % 2 === 0 ? first / second : second / first);
   }

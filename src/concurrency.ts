@@ -170,30 +170,46 @@ export async function pause(milliseconds: number, signal: AbortSignal | undefine
 }
 
 /**
- * Runs `work` on every item, `concurrency` at a time. Stops at the first failure, of the work or of the items, and throws
- * it once all that run have ended.
+ * Objects of a tree, a sweep or a command that are worked on in parallel. In a copy each holds at most two descriptors
+ * and, while its data is buffered, a part of the memory that all transfers of a Storage share.
+ */
+export const OBJECTS_IN_PARALLEL = 32;
+
+/**
+ * Runs `work` on every item, `concurrency` at a time. Begins nothing after the first failure, of the work or of the
+ * items, or an abort, and throws it once all that run have ended. Work that takes the signal is ended by it.
  */
 export async function forEachConcurrent<T>(
   items: AsyncIterable<T> | Iterable<T>,
   { concurrency, signal }: { concurrency: number; signal?: AbortSignal | undefined },
-  work: (item: T) => Promise<void>,
+  work: (item: T, signal: AbortSignal) => Promise<unknown>,
 ): Promise<void> {
-  const running = new Set<Promise<void>>();
-  const failures: unknown[] = [];
+  const stop = new LinkedAbortController(signal);
+  const running = new Set<Promise<unknown>>();
+  // Not Promise.race: it would leave something at the slowest work for each item that passes it.
+  let wake: () => void = () => {};
   try {
     for await (const item of items) {
-      const one: Promise<void> = work(item)
-        .catch((error: unknown) => void failures.push(error))
-        .finally(() => running.delete(one));
+      const one: Promise<unknown> = work(item, stop.signal)
+        .catch((error: unknown) => stop.abort(error))
+        .finally(() => {
+          running.delete(one);
+          wake();
+        });
       running.add(one);
-      if (running.size >= concurrency) await Promise.race(running);
-      if (failures.length > 0 || signal?.aborted) break;
+      if (running.size >= concurrency)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      if (stop.signal.aborted) break;
     }
-  } finally {
-    await Promise.all(running);
+  } catch (error) {
+    stop.abort(error);
   }
+  await Promise.all(running);
+  stop.dispose();
   signal?.throwIfAborted();
-  if (failures.length > 0) throw failures[0];
+  stop.signal.throwIfAborted();
 }
 
 /** An abort controller for tasks that end together; it also aborts when the caller's `signal` does. */

@@ -56,13 +56,22 @@ export interface KeyedRead {
   /** The table, quoted. */
   from: string;
   where: string;
+  /** The parameters of `where`. */
+  values?: readonly unknown[] | undefined;
   /** The columns of its primary key; `rowid` in SQLite. */
   key: readonly string[];
+  /**
+   * The column that the first one of the key is joined to. Postgres reads the other table from its beginning unless this
+   * one is compared too.
+   */
+  joined?: string | undefined;
   /** Whether keys are compared column by column: MySQL uses no index to compare several at once. @default false */
   isSplit?: boolean | undefined;
+  /** Maximum rows of a page in memory. @default 2000 */
+  most?: number | undefined;
 }
 
-/** Maximum rows of a page in memory. */
+/** Maximum rows of a page in memory, if each holds a reference. */
 const PAGE = 2000;
 
 /**
@@ -70,31 +79,33 @@ const PAGE = 2000;
  */
 export async function* pagesByKey<Row>(
   query: Query,
-  { columns, from, where: isWanted, key, isSplit = false }: KeyedRead,
+  { columns, from, where: isWanted, values: given = [], key, joined, isSplit = false, most = PAGE }: KeyedRead,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Row[], void, undefined> {
-  const names = key.map((name) => `"${name}"`).join(", ");
-  const texts = key.map((name, i) => `CAST("${name}" AS TEXT) AS key_${i}`).join(", ");
+  const names = key.map((name) => `"${name}"`);
+  const order = names.join(", ");
+  const texts = names.map((name, i) => `CAST(${name} AS TEXT) AS key_${i}`).join(", ");
   const select = `SELECT ${columns}, ${texts} FROM ${from} WHERE ${isWanted}`;
-  const after = key.map((_, i) => (key[0] === "rowid" ? "CAST($1 AS INTEGER)" : `$${i + 1}`)).join(", ");
+  const last = key.map((name, i) => (name === "rowid" ? "CAST($1 AS INTEGER)" : `$${given.length + i + 1}`));
+  const isNext = isSplit ? isAfter(names, last) : `(${order}) > (${last.join(", ")})`;
+  const next = joined === undefined ? ` AND ${isNext}` : ` AND "${joined}" >= ${last[0]} AND ${isNext}`;
   let where = "";
-  let values: unknown[] = [];
+  let values = [...given];
   for (;;) {
-    const text = `${select}${where} ORDER BY ${names} LIMIT ${PAGE}`;
+    const text = `${select}${where} ORDER BY ${order} LIMIT ${most}`;
     const rows = await ask<Row & Record<`key_${number}`, string>>(query, text, values, signal);
     yield rows;
-    const last = rows.at(-1);
-    if (!last || rows.length < PAGE) return;
-    where = ` AND ${isSplit ? isAfter(key) : `(${names}) > (${after})`}`;
-    values = key.map((_, i) => last[`key_${i}`]);
+    const end = rows.at(-1);
+    if (!end || rows.length < most) return;
+    where = next;
+    values = [...given, ...key.map((_, i) => end[`key_${i}`])];
   }
 }
 
-/** Returns the condition of keys after that of the parameters, in the order of the columns. */
-function isAfter(key: readonly string[]): string {
-  const last = key.length - 1;
-  return key.reduceRight((rest, name, i) => {
-    const [column, value] = [`"${name}"`, `$${i + 1}`];
-    return i === last ? `${column} > ${value}` : `${column} >= ${value} AND (${column} > ${value} OR ${rest})`;
+/** Returns the condition of keys after the last one, in the order of the columns. */
+function isAfter(names: readonly string[], last: readonly string[]): string {
+  return names.reduceRight((rest, name, i) => {
+    const value = last[i];
+    return i === names.length - 1 ? `${name} > ${value}` : `${name} >= ${value} AND (${name} > ${value} OR ${rest})`;
   }, "");
 }

@@ -129,6 +129,32 @@ export function abortable(bytes: ByteStream, signal: AbortSignal | undefined): B
   };
 }
 
+/**
+ * Iterates over `chunks`. If the reader leaves before it has asked for the first one, where a generator would run no
+ * `finally`, `close` closes the response behind them.
+ */
+export class Delivery implements AsyncIterator<Uint8Array> {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #close: () => Promise<unknown>;
+  #begun = false;
+
+  constructor(chunks: ByteStream, close: () => Promise<unknown>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+    this.#close = close;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    this.#begun = true;
+    return this.#chunks.next();
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    if (!this.#begun) await this.#close();
+    await this.#chunks.return?.();
+    return { done: true, value: undefined };
+  }
+}
+
 /** Yields the same bytes; calls `see` with the length of each chunk before yielding it. */
 export async function* counted(bytes: ByteStream, see: (length: number) => void): ByteStream {
   for await (const chunk of bytes) {

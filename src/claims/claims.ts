@@ -243,8 +243,12 @@ export class Claims {
    * lies elsewhere: the writer has another `path`.
    */
   reference(text: string): Claim | undefined {
-    const claim = parseReference(text, (path) => this.#place(path) !== undefined);
-    if (claim) this.#locate(claim.url);
+    let place: StoragePath | undefined;
+    const claim = parseReference(text, (path) => {
+      place = this.#place(path);
+      return place !== undefined;
+    });
+    if (claim && !place) throw this.#elsewhereError(claim.url);
     return claim;
   }
 
@@ -290,8 +294,12 @@ export class Claims {
   #locate(url: string): StoragePath {
     const path = this.#place(toPath(url));
     if (path) return path;
+    throw this.#elsewhereError(url);
+  }
+
+  #elsewhereError(url: string): StorageError {
     const detail = `the object lies neither below ${this.#base} nor below a path of moved`;
-    throw new StorageError({ code: "PermissionDenied", op: "claim", path: url, detail });
+    return new StorageError({ code: "PermissionDenied", op: "claim", path: url, detail });
   }
 
   /** Returns where an object is now; undefined for one that is not ours. */

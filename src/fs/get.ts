@@ -1,6 +1,6 @@
 /** The result of `get`: metadata and bytes of one request. */
 import { failure, invalid } from "../errors.js";
-import { type ByteStream, collect, decodeUtf8, toReadableStream } from "../streams.js";
+import { type ByteStream, collect, Delivery, decodeUtf8, toReadableStream } from "../streams.js";
 import type { ObjectInfo } from "./driver/driver.js";
 
 /** A schema of any library that implements Standard Schema: https://standardschema.dev */
@@ -100,34 +100,25 @@ export class GetResult implements AsyncIterable<Uint8Array>, AsyncDisposable {
     const body = this.#body;
     if (!body) throw invalid("the object was already read or cancelled; get it again");
     this.#body = undefined;
-    return { [Symbol.asyncIterator]: () => new Reading(body) };
+    return { [Symbol.asyncIterator]: () => new DecodedDelivery(body) };
   }
 }
 
-/** Closes the response even if the caller has not asked for its first chunk, which a generator would not. */
-class Reading implements AsyncIterator<Uint8Array> {
-  readonly #body: OpenBody;
-  readonly #decoded: AsyncIterator<Uint8Array>;
-  #begun = false;
+/** The decoded bytes; a failure of theirs is converted for the caller. */
+class DecodedDelivery extends Delivery {
+  readonly #toError: OpenBody["toError"];
 
-  constructor(body: OpenBody) {
-    this.#body = body;
-    this.#decoded = body.decode(body.source)[Symbol.asyncIterator]();
+  constructor({ source, decode, toError }: OpenBody) {
+    super(decode(source), async () => source[Symbol.asyncIterator]().return?.());
+    this.#toError = toError;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    this.#begun = true;
+  override async next(): Promise<IteratorResult<Uint8Array>> {
     try {
-      return await this.#decoded.next();
+      return await super.next();
     } catch (error) {
-      throw this.#body.toError(error);
+      throw this.#toError(error);
     }
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    await this.#decoded.return?.();
-    if (!this.#begun) await this.#body.source[Symbol.asyncIterator]().return?.();
-    return { done: true, value: undefined };
   }
 }
 

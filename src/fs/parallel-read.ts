@@ -1,8 +1,8 @@
 /** Parallel reads of ranges of one version: delivered in order, or placed into one array. */
 
-import { LinkedAbortController, type MemoryLimiter } from "../concurrency.js";
+import { forEachConcurrent, LinkedAbortController, type MemoryLimiter } from "../concurrency.js";
 import type { ErrorCode } from "../errors.js";
-import { abortable, type ByteStream, collect } from "../streams.js";
+import { abortable, type ByteStream, collect, Delivery } from "../streams.js";
 import { AdaptiveConcurrency } from "./driver/adaptive-concurrency.js";
 import type { Driver, ObjectDriver, ObjectInfo } from "./driver/driver.js";
 import {
@@ -123,24 +123,16 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   const into = Buffer.allocUnsafeSlow(size);
-  const stop = new LinkedAbortController(signal);
-  const rest = withSignal(stop.signal, pinned);
-  let next = RANGE;
-  async function worker(first?: ResumableBody): Promise<void> {
-    if (first) await place(first, into.subarray(0, RANGE), stop.signal);
-    while (next < size) {
-      const at = next;
-      next += RANGE;
-      const end = Math.min(at + RANGE, size);
-      await place(new ResumableBody(rest, start + at, start + end), into.subarray(at, end), stop.signal);
-    }
-  }
-  try {
-    await settleAll([worker(body), ...Array.from({ length: parallel - 1 }, () => worker())], stop);
-    return into;
-  } finally {
-    stop.dispose();
-  }
+  await forEachConcurrent(starts(size), { concurrency: parallel, signal }, async (at, signal) => {
+    const end = Math.min(at + RANGE, size);
+    const range = at === 0 ? body : new ResumableBody(withSignal(signal, pinned), start + at, start + end);
+    await place(range, into.subarray(at, end), signal);
+  });
+  return into;
+}
+
+function* starts(size: number): Generator<number, void, undefined> {
+  for (let at = 0; at < size; at += RANGE) yield at;
 }
 
 /** Fills `into` and closes `body`. */
@@ -153,43 +145,15 @@ async function place(body: ResumableBody, into: Uint8Array, signal: AbortSignal)
   }
 }
 
-/** Waits for all tasks; the first failure stops the others and is thrown once they have ended. */
-async function settleAll(tasks: readonly Promise<void>[], stop: LinkedAbortController): Promise<void> {
-  await Promise.all(tasks.map((task) => task.catch((error) => stop.abort(error))));
-  stop.signal.throwIfAborted();
-}
-
 /**
  * Where ranges ahead go: into memory of their own, as far as the limiter grants it, or into their place in one array.
  */
 type Room = { limiter: MemoryLimiter } | { into: Uint8Array };
 
 function streamInOrder(opened: OpenedRead, wanted: ReadRequest, concurrency: Concurrency, room: Room): ByteStream {
-  const delivery = new Delivery(new OrderedRead(opened, wanted, concurrency, room));
+  const read = new OrderedRead(opened, wanted, concurrency, room);
+  const delivery = new Delivery(read.deliver(), () => read.close());
   return { [Symbol.asyncIterator]: () => delivery };
-}
-
-/** Closes the open response even if the caller has not asked for its first chunk, which a generator would not. */
-class Delivery implements AsyncIterator<Uint8Array> {
-  readonly #read: OrderedRead;
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #begun = false;
-
-  constructor(read: OrderedRead) {
-    this.#read = read;
-    this.#chunks = read.deliver()[Symbol.asyncIterator]();
-  }
-
-  next(): Promise<IteratorResult<Uint8Array>> {
-    this.#begun = true;
-    return this.#chunks.next();
-  }
-
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    if (!this.#begun) await this.#read.close();
-    await this.#chunks.return?.();
-    return { done: true, value: undefined };
-  }
 }
 
 /**

@@ -1,17 +1,9 @@
 /** Many ranges of one version in few requests. */
-import { LinkedAbortController, type MemoryLimiter, memoryLimiter } from "../concurrency.js";
+import { forEachConcurrent, type MemoryLimiter } from "../concurrency.js";
 import { failure } from "../errors.js";
 import { abortable, collect } from "../streams.js";
 import type { ObjectDriver } from "./driver/driver.js";
-import {
-  clampEnd,
-  type OpenedRead,
-  openRead,
-  type ReadRequest,
-  ResumableBody,
-  type ResumableRead,
-  withSignal,
-} from "./resumable-read.js";
+import { clampEnd, type OpenedRead, openRead, type ReadRequest, ResumableBody, withSignal } from "./resumable-read.js";
 
 /** The maximum gap in bytes between two ranges fetched in one request. */
 const GAP = 2 ** 20;
@@ -87,29 +79,17 @@ type Take = (group: Group, data: Uint8Array) => void;
 
 async function fetchGroups(
   { pinned, info, body }: OpenedRead,
-  [first, ...others]: readonly Group[],
+  groups: readonly Group[],
   limiter: MemoryLimiter,
   signal: AbortSignal | undefined,
   take: Take,
 ): Promise<void> {
-  const stop = new LinkedAbortController(signal);
-  const slots = memoryLimiter(PARALLEL_WHOLE, Number.POSITIVE_INFINITY);
-  const one = async (group: Group, read: (from: ResumableRead) => ResumableBody) => {
-    try {
-      const leave = await slots.acquire(1, stop.signal);
-      await fetchOne(group, read(withSignal(stop.signal, pinned)), limiter, stop.signal, take).finally(leave);
-    } catch (error) {
-      stop.abort(error);
-    }
-  };
-  const tasks = [one(first!, () => body)];
-  for (const group of others) {
-    if (group.start >= info.size) break;
-    tasks.push(one(group, (from) => new ResumableBody(from, group.start, clampEnd(group.end, info.size))));
-  }
-  await Promise.all(tasks);
-  stop.dispose();
-  stop.signal.throwIfAborted();
+  const within = groups.filter(({ start }, index) => index === 0 || start < info.size);
+  await forEachConcurrent(within, { concurrency: PARALLEL_WHOLE, signal }, async (group, signal) => {
+    const { start, end } = group;
+    const rest = () => new ResumableBody(withSignal(signal, pinned), start, clampEnd(end, info.size));
+    await fetchOne(group, group === groups[0] ? body : rest(), limiter, signal, take);
+  });
 }
 
 async function fetchOne(

@@ -1,4 +1,4 @@
-import { forEachConcurrent } from "../concurrency.js";
+import { forEachConcurrent, OBJECTS_IN_PARALLEL } from "../concurrency.js";
 import { failure, invalid } from "../errors.js";
 import { pathWithKey, type StoragePath } from "../path.js";
 import { Batch } from "./batch.js";
@@ -7,12 +7,6 @@ import type { DriverListEntry } from "./driver/driver.js";
 import { CallerError, type Operation, type ResolvedObject } from "./operation.js";
 import type { CopyOptions, ObjectState } from "./options.js";
 import { listParallel } from "./parallel-list.js";
-
-/**
- * Objects of a tree copied in parallel. Each holds at most two descriptors and, while its data is buffered, a part of the
- * memory that all transfers of a Storage share.
- */
-const TREE_PARALLEL = 32;
 
 /** Returns a factory of progress callbacks, one per object of a tree, that report the sum of all to the caller. */
 export function summed(onProgress: ((bytes: number) => void) | undefined): () => CopyOptions["onProgress"] {
@@ -221,7 +215,7 @@ class TreeWalk {
     items: AsyncGenerator<DriverListEntry, void, undefined>,
     work: (item: DriverListEntry, from: StoragePath) => Promise<void>,
   ): Promise<boolean> {
-    const { call, parallel = TREE_PARALLEL, source } = this.#tree;
+    const { call, parallel = OBJECTS_IN_PARALLEL, source } = this.#tree;
     try {
       await forEachConcurrent(items, { concurrency: parallel }, (item) => {
         const from = pathWithKey(source.path, item.key);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { forEachConcurrent } from "../concurrency.js";
 import { type ErrorCode, isStorageError, type StorageError } from "../errors.js";
 import type { ObjectInfo, WriteResult } from "../fs/driver/index.js";
 import type { ListEntry, ListOptions, ReadOptions, Storage, WriteOptions } from "../fs/index.js";
@@ -119,12 +120,8 @@ export interface Harness {
 export const MIB = 2 ** 20;
 
 /** Runs `work` on each item, sixteen at a time. */
-export async function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const queue = items.values();
-  const worker = async () => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
+export function pooled<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  return forEachConcurrent(items, { concurrency: 16 }, work);
 }
 
 /** Checks that `work` rejects with a StorageError of this code, and returns it. */

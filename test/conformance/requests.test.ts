@@ -1,10 +1,10 @@
 /** What each call costs in requests, counted by a proxy in front of the server. Nothing is asked that was not needed. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { XComObjectStorageBackend } from "../../src/backend.js";
+import { forEachConcurrent } from "../../src/concurrency.js";
 import type { Storage } from "../../src/fs/storage.js";
 import { openStorage } from "../../src/open.js";
 import { describeOn, type ServerName, useBucket } from "../servers/use.js";
-import { concurrently } from "../support/concurrently.js";
 import type { Operation } from "../support/operations.js";
 import { type Recorder, recordingProxy, through } from "../support/proxy.js";
 
@@ -183,7 +183,7 @@ for (const provider of PROVIDERS) {
     describe("many objects", () => {
       beforeAll(async () => {
         const names = Array.from({ length: MANY }, (_, index) => `many/${index % 10}/${index}`);
-        await concurrently(32, names, (name) => storage.write(at(name), "x"));
+        await forEachConcurrent(names, { concurrency: 32 }, (name) => storage.write(at(name), "x"));
       });
       const pages = Math.ceil(MANY / provider.page);
 

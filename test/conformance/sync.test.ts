@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { forEachConcurrent } from "../../src/concurrency.js";
 import type { Storage } from "../../src/fs/storage.js";
 import { openStorage } from "../../src/open.js";
 import { describeOn, type ServerName, useBucket } from "../servers/use.js";
-import { concurrently } from "../support/concurrently.js";
 import { type Recorder, recordingProxy, through } from "../support/proxy.js";
 
 const SERVERS: [ServerName, string][] = [
@@ -53,7 +53,7 @@ for (const [name, scheme] of SERVERS) {
       const names = Array.from({ length: count }, (_, n) => `${n % 10}/${n}`);
       for (let n = 0; n < 10; n++) await mkdir(join(folder, "up", `${n}`), { recursive: true });
       const longAgo = Date.now() / 1000 - 1000;
-      await concurrently(32, names, async (one) => {
+      await forEachConcurrent(names, { concurrency: 32 }, async (one) => {
         await writeFile(join(folder, "up", one), one);
         await utimes(join(folder, "up", one), longAgo, longAgo);
       });

@@ -16,6 +16,7 @@ import {
   loseAnswer,
   okWithError,
   skewed,
+  stallHeaders,
   truncateBody,
   wholeInstead,
 } from "../support/faults.js";
@@ -125,6 +126,14 @@ await describeOn("minio", "S3 driver under faults", (server: ServerOf<"minio">) 
       const error = await failed(ours.copy(source, name, { bucket: bucket().name }));
       expect(ours.driver.codeOf(error, { op: "copy", ifAbsent: false, ifMatch: false })).toBe("PreconditionFailed");
       expect(await failed(ours.stat(name))).toMatchObject({ status: 404 });
+    });
+
+    it("fails with the part that failed, without waiting for one that hangs", async () => {
+      proxy.plant({ on: { operation: "part" }, fault: stallHeaders() });
+      proxy.plant({ on: { operation: "part" }, fault: answer(403, { body: fault("AccessDenied") }) });
+      const begun = performance.now();
+      expect(await failed(ours.copy(source, key("hangs"), { bucket: bucket().name }))).toMatchObject({ status: 403 });
+      expect(performance.now() - begun).toBeLessThan(5_000);
     });
   });
 

@@ -21,9 +21,9 @@ test("the command reads a SQLite database on Node 22 without the warning that th
   const node = await nodeBinary(22);
   const folder = await mkdtemp(join(tmpdir(), "stowage-start-"));
   const file = join(folder, "airflow.db");
-  const columns = "dag_id, run_id, task_id, map_index, key, value";
+  const columns = "dag_run_id, dag_id, run_id, task_id, map_index, key, value";
   const fill = `const db = new (require("node:sqlite").DatabaseSync)(process.argv[1]);
-    db.exec("CREATE TABLE xcom (${columns}); INSERT INTO xcom VALUES ('d', 'r', 't', -1, 'k', '1')");`;
+    db.exec("CREATE TABLE xcom (${columns}); INSERT INTO xcom VALUES (1, 'd', 'r', 't', -1, 'k', '1')");`;
   execFileSync(node, ["--no-warnings", "-e", fill, file]);
   const { stdout, stderr } = spawnSync(node, [MAIN, "xcom", "ls", "--json", "--database", file], { encoding: "utf8" });
   expect([stderr, JSON.parse(stdout)]).toEqual(["", expect.objectContaining({ dagId: "d", value: 1 })]);

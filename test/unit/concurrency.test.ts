@@ -1,4 +1,7 @@
 /** Work on many items, several at a time. */
+import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { forEachConcurrent } from "../../src/concurrency.js";
 
@@ -75,5 +78,47 @@ describe("forEachConcurrent", () => {
     const aborting = async () => stop.abort(new Error("enough"));
     const { signal } = stop;
     await expect(forEachConcurrent(endless(), { concurrency: 1, signal }, aborting)).rejects.toThrow("enough");
+  });
+
+  test.each([
+    ["the work", items(3), undefined],
+    ["the items", items(2, new Error("first")), undefined],
+    ["the caller", items(3), new AbortController()],
+  ])("the first failure ends what runs by its signal, one of %s too", async (_, source, outer) => {
+    const reasons: unknown[] = [];
+    const all = forEachConcurrent(source, { concurrency: 4, signal: outer?.signal }, async (item, signal) => {
+      if (item === 2) {
+        if (!outer) throw new Error("first");
+        return outer.abort(new Error("first"));
+      }
+      await new Promise((done) => signal.addEventListener("abort", done));
+      reasons.push(signal.reason);
+      throw new Error("a consequence");
+    });
+    await expect(all).rejects.toThrow("first");
+    expect(reasons).toEqual([new Error("first"), new Error("first")]);
+  });
+
+  test("leaves no listener at the caller's signal", async () => {
+    const { signal } = new AbortController();
+    await forEachConcurrent([1, 2], { concurrency: 2, signal }, async () => {});
+    await expect(forEachConcurrent([1], { concurrency: 2, signal }, () => Promise.reject(1))).rejects.toBe(1);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  test("keeps nothing of the items that pass one that takes long", async () => {
+    setFlagsFromString("--expose-gc");
+    const collectGarbage: () => void = runInNewContext("gc");
+    const { running, work } = held();
+    const heap: number[] = [];
+    await forEachConcurrent(items(100_001), { concurrency: 32 }, async (item) => {
+      if (item === 0) return work(item);
+      await turn();
+      if (item % 50_000 > 0) return;
+      collectGarbage();
+      if (heap.push(process.memoryUsage().heapUsed) === 2) running.get(0)!();
+    });
+    // 300 bytes for each of 50,000 items would be 15 MB.
+    expect(heap[1]! - heap[0]!).toBeLessThan(3e6);
   });
 });

@@ -1,6 +1,6 @@
 /** `cat`, `cp` and `mv`. */
 import type { Command } from "commander";
-import { forEachConcurrent } from "../../concurrency.js";
+import { forEachConcurrent, OBJECTS_IN_PARALLEL } from "../../concurrency.js";
 import type { Secret } from "../../connections/index.js";
 import { failure, invalid, isBatchError } from "../../errors.js";
 import { Batch, type Compression, summed, type WriteOptions } from "../../fs/index.js";
@@ -168,8 +168,7 @@ function withRecursive({ R, ...options }: CopyOptions): CopyOptions {
   return R ? { ...options, recursive: true } : options;
 }
 
-/** Sources copied or moved in parallel: objects, and whole trees, each of which copies several objects at once. */
-const PARALLEL = 32;
+/** Whole trees copied or moved in parallel: each of them copies several objects at once. */
 const PARALLEL_TREES = 4;
 
 type Verb = "copy" | "move";
@@ -209,7 +208,7 @@ async function all(
 ): Promise<void> {
   const batch = new Batch();
   const { signal } = session;
-  const concurrency = options.recursive ? PARALLEL_TREES : PARALLEL;
+  const concurrency = options.recursive ? PARALLEL_TREES : OBJECTS_IN_PARALLEL;
   await session.transfer(
     pluralize(sources.length, "source"),
     async () => undefined,

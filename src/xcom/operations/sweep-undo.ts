@@ -1,5 +1,5 @@
 /** Moves the trash of a sweep back. */
-import { forEachConcurrent } from "../../concurrency.js";
+import { forEachConcurrent, OBJECTS_IN_PARALLEL } from "../../concurrency.js";
 import { checkOptions, type EntryFailure, invalid, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -40,7 +40,7 @@ const OPTIONS: OptionNames<UndoSweepOptions> = {
  */
 export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepReport> {
   checkOptions("undoSweep", options, OPTIONS);
-  const { storage, concurrency = 32, signal } = options;
+  const { storage, concurrency = OBJECTS_IN_PARALLEL, signal } = options;
   const [path, trash] = [asPath(options.path), asPath(options.trash)];
   if (path.key === "") throw invalid(`path of undoSweep is the whole bucket ${path}`);
   checkApart(path, trash);

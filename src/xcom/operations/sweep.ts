@@ -1,4 +1,5 @@
 /** Finds and removes the objects that nothing refers to. */
+import { OBJECTS_IN_PARALLEL } from "../../concurrency.js";
 import { checkOptions, failure, invalid, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
@@ -73,7 +74,6 @@ const OPTIONS: OptionNames<SweepOptions> = {
 export const HOUR_MS = 3_600_000;
 export const GRACE_MS = 24 * HOUR_MS;
 const MAX_SHARE = 0.5;
-const CONCURRENCY = 32;
 
 /** Checked options. */
 interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" | "shard" | "graceMs" | "signal"> {
@@ -128,7 +128,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
 
 function checkSweep(options: SweepOptions): Sweep {
   checkOptions("sweep", options, OPTIONS);
-  const { graceMs = GRACE_MS, force = false, maxShare = MAX_SHARE, concurrency = CONCURRENCY } = options;
+  const { graceMs = GRACE_MS, force = false, maxShare = MAX_SHARE, concurrency = OBJECTS_IN_PARALLEL } = options;
   const { sources, layout = airflowLayout, shard = { index: 1, of: 1 }, signal } = options;
   const path = asPath(options.path);
   const base = options.base === undefined ? path : asPath(options.base);

@@ -1,6 +1,6 @@
 /** Airflow's own metadata database, read-only. */
 import { type ErrorCode, failure, isStorageError } from "../../errors.js";
-import { ask, type Query } from "../../sql.js";
+import { ask, type KeyedRead, pagesByKey, type Query } from "../../sql.js";
 import { orAbort } from "../../streams.js";
 import { floorDivide, microsecondsOf } from "../encoding/types.js";
 import { refuse } from "../errors.js";
@@ -8,23 +8,32 @@ import { isMySql } from "./mysql.js";
 import { checkFilter, type RowOptions, type XComRowReader } from "./rows.js";
 import { type Columns, condition, rowOf } from "./sql.js";
 
+/** Where rows are, and a key of theirs that has an index. */
+type Table = Pick<KeyedRead, "from" | "key" | "joined">;
+
+const PRIMARY_KEY = ["dag_run_id", "task_id", "map_index", "key"];
+
 /**
- * The tables in which Airflow keeps XComs, newest first, with the columns of a row.
+ * The tables in which Airflow keeps XComs, newest first.
  *
  * 3.4 keeps the rows of every attempt: `working_set` marks the current attempt. Rows from before the upgrade to 3.4 are
  * in `xcom_v1`.
  */
-const LAYOUTS = [
-  `SELECT ti.dag_id, ti.run_id, ti.task_id, ti.region_index AS map_index, x."key", CAST(x.value AS TEXT) AS value
-   FROM xcom_v2 x JOIN task_instance ti ON ti.id = x.task_instance_id WHERE ti.working_set
-   UNION ALL
-   SELECT dag_id, run_id, task_id, map_index, "key", CAST(value AS TEXT) FROM xcom_v1`,
-  'SELECT dag_id, run_id, task_id, map_index, "key", CAST(value AS TEXT) AS value FROM xcom',
+const LAYOUTS: readonly (readonly Table[])[] = [
+  [
+    {
+      from: `(SELECT x.task_instance_id, ti.id AS attempt, ti.dag_id, ti.run_id, ti.task_id,
+          ti.region_index AS map_index, x."key", x.value
+        FROM xcom_v2 x JOIN task_instance ti ON ti.id = x.task_instance_id WHERE ti.working_set) AS xcoms`,
+      key: ["task_instance_id", "key"],
+      joined: "attempt",
+    },
+    { from: "xcom_v1", key: PRIMARY_KEY },
+  ],
+  [{ from: "xcom", key: PRIMARY_KEY }],
 ];
-const KEYS = ["dag_id", "run_id", "task_id", "map_index", "key"] as const;
-/** Quoted, since `key` is a word of MySQL. */
-const KEY = KEYS.map((column) => `"${column}"`).join(", ");
-const ORDER = `ORDER BY ${KEY}`;
+/** `key` is a word of MySQL. */
+const COLUMNS = 'dag_id, run_id, task_id, map_index, "key", CAST(value AS TEXT) AS value';
 
 /** Maximum rows of a listing in memory. */
 const PAGE = 500;
@@ -32,10 +41,11 @@ const PAGE = 500;
 /**
  * Opens the XCom rows of Airflow 3.0 to 3.4 by a `query` on its database: Postgres, SQLite (see {@link sqliteQuery}) or
  * MySQL (see {@link mysqlQuery}).
- * The login needs to read `xcom`, or `xcom_v1`, `xcom_v2` and `task_instance`.
+ * The login needs to read `xcom`, or `xcom_v1`, `xcom_v2` and `task_instance`. A listing reads each table once, by run
+ * or, in 3.4, by attempt of a task: a row that a new attempt writes meanwhile may come twice.
  */
 export function airflowRows(query: Query): XComRowReader {
-  let source: Promise<string> | undefined;
+  let source: Promise<readonly Table[]> | undefined;
   // All calls share one look-up: it carries no caller's signal, or one caller's abort would end another's call.
   const tables = (signal: AbortSignal | undefined) => {
     if (!source) {
@@ -46,37 +56,32 @@ export function airflowRows(query: Query): XComRowReader {
     }
     return orAbort(source, signal);
   };
-  const select = async (where: string, signal?: AbortSignal) =>
-    `SELECT * FROM (${await tables(signal)}) AS xcoms WHERE ${where} ${ORDER}`;
   return {
     async get(at, { signal } = {}) {
       const { text, values } = condition({ ...at, mapIndex: at.mapIndex ?? -1 });
-      const [found] = await ask<Columns>(query, await select(text, signal), values, signal);
+      const [found] = await ask<Columns>(query, rowsOf(await tables(signal), text), values, signal);
       return found && rowOf(found);
     },
-    /** Each page starts after the last row's key, so concurrent writes and deletes cause no skipped row. */
     async *list(filter = {}, { signal } = {}) {
       checkFilter(filter);
       const { text, values } = condition(filter);
-      const after = KEYS.map((_, i) => `$${values.length + i + 1}`).join(", ");
-      let [where, given] = [text, values];
-      for (;;) {
-        const page = await ask<Columns>(query, `${await select(where, signal)} LIMIT ${PAGE}`, given, signal);
-        for (const columns of page) yield rowOf(columns);
-        const last = page.at(-1);
-        if (!last || page.length < PAGE) return;
-        where = `${text} AND (${KEY}) > (${after})`;
-        given = [...values, ...KEYS.map((column) => last[column])];
-      }
+      const read = { columns: COLUMNS, where: text, values, isSplit: isMySql(query), most: PAGE };
+      for (const table of await tables(signal))
+        for await (const page of pagesByKey<Columns>(query, { ...read, ...table }, signal))
+          for (const row of page) yield rowOf(row);
     },
   };
 }
 
-async function layoutOf(query: Query): Promise<string> {
+function rowsOf(tables: readonly Table[], where: string): string {
+  return tables.map(({ from }) => `SELECT ${COLUMNS} FROM ${from} WHERE ${where}`).join(" UNION ALL ");
+}
+
+async function layoutOf(query: Query): Promise<readonly Table[]> {
   let cause: unknown;
   for (const layout of LAYOUTS) {
     try {
-      await ask(query, `SELECT * FROM (${layout}) AS xcoms WHERE FALSE`, []);
+      await ask(query, rowsOf(layout, "FALSE"), []);
       return layout;
     } catch (error) {
       // A table that is missing or unreadable for this login says something about the database; an outage does not.

@@ -1,5 +1,5 @@
 import { invalid } from "../../errors.js";
-import { ask, type Query } from "../../sql.js";
+import { ask, pagesByKey, type Query } from "../../sql.js";
 import { jsonEncoding } from "../encoding/airflow.js";
 import { parseJson } from "../encoding/json-read.js";
 import { checkFilter, type RowFilter, type RowKey, type RowOptions, type XComRow, type XComRows } from "./rows.js";
@@ -86,7 +86,9 @@ export function sqlRows(query: Query, { table = "stowage_xcom" }: { table?: stri
     },
     async *list(filter = {}, { signal } = {}) {
       checkFilter(filter);
-      yield* pages(query, table, condition(filter), signal);
+      const { text: where, values } = condition(filter);
+      const read = { columns: COLUMNS, from: table, where, values, key: Object.values(KEY_COLUMNS), most: PAGE };
+      for await (const page of pagesByKey<Columns>(query, read, signal)) for (const row of page) yield rowOf(row);
     },
   };
 }
@@ -111,26 +113,4 @@ function definition(table: string): string {
     dag_id ${text}, run_id ${text}, task_id ${text}, map_index integer NOT NULL, key ${text},
     value json NOT NULL, timestamp timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (${KEY}))`;
-}
-
-async function* pages(
-  query: Query,
-  table: string,
-  { text, values }: { text: string; values: unknown[] },
-  signal: AbortSignal | undefined,
-): AsyncGenerator<XComRow> {
-  const order = `ORDER BY ${KEY} LIMIT ${PAGE}`;
-  const after = Object.values(KEY_COLUMNS).map((_, i) => `$${values.length + i + 1}`);
-  let page = await ask<Columns>(query, `SELECT ${COLUMNS} FROM ${table} WHERE ${text} ${order}`, values, signal);
-  for (;;) {
-    for (const columns of page) yield rowOf(columns);
-    const last = page.at(-1);
-    if (page.length < PAGE || !last) return;
-    const more = `SELECT ${COLUMNS} FROM ${table} WHERE ${text} AND (${KEY}) > (${after.join(", ")}) ${order}`;
-    page = await ask<Columns>(query, more, [...values, ...keyOf(last)], signal);
-  }
-}
-
-function keyOf({ dag_id, run_id, task_id, map_index, key }: Columns): unknown[] {
-  return [dag_id, run_id, task_id, map_index, key];
 }

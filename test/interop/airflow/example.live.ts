@@ -55,7 +55,7 @@ describe("examples/airflow on Airflow 3.4.0b2", () => {
     const file = join(home, "home", "airflow.db");
     const output = await worker.node("--no-warnings", "--input-type=module", "-e", ROWS, file);
     const rows = JSON.parse(output) as { taskId: string; mapIndex: number; key: string; value: string }[];
-    expect(rows.map(({ taskId }) => taskId)).toEqual(["extract", "report", "summarize"]);
+    expect(rows.map(({ taskId }) => taskId).sort()).toEqual(["extract", "report", "summarize"]);
     for (const { taskId, mapIndex, key, value } of rows) {
       const instance = taskId === "summarize" ? "write" : "ti";
       expect([mapIndex, key]).toEqual([-1, "return_value"]);

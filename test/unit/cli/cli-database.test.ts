@@ -33,7 +33,7 @@ describe.skipIf(reason)("rows of a database", () => {
     const client = new pg.Client({ connectionString: postgres.url });
     await client.connect();
     await client.query(
-      "CREATE TABLE xcom (dag_id text, run_id text, task_id text, map_index int, key text, value jsonb)",
+      "CREATE TABLE xcom (dag_run_id int, dag_id text, run_id text, task_id text, map_index int, key text, value jsonb)",
     );
     const rows: unknown[][] = [
       ["sales", "run_1", "extract", -1, "return_value", reference],
@@ -45,7 +45,7 @@ describe.skipIf(reason)("rows of a database", () => {
     for (const row of rows) {
       const value = JSON.stringify(row[5], (_, inner) => (typeof inner === "bigint" ? "HUGE" : inner));
       const text = value.replace('"HUGE"', String(2n ** 70n));
-      await client.query("INSERT INTO xcom VALUES ($1, $2, $3, $4, $5, $6)", [...row.slice(0, 5), text]);
+      await client.query("INSERT INTO xcom VALUES (1, $1, $2, $3, $4, $5, $6)", [...row.slice(0, 5), text]);
     }
     await client.end();
   });

@@ -1,13 +1,12 @@
 /** Deletes of many objects, each in the state of a listing: what they cost, and that nothing goes that was written since. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { memoryLimiter } from "../../../src/concurrency.js";
+import { forEachConcurrent, memoryLimiter } from "../../../src/concurrency.js";
 import { deleteListed, type ListedObject } from "../../../src/fs/delete-listed.js";
 import { openStorage } from "../../../src/index.js";
 import type { StoragePath } from "../../../src/path.js";
 import { hostile } from "../../hostile/support.js";
 import { describeOn, type ServerName, useBucket } from "../../servers/use.js";
 import { all } from "../../support/all.js";
-import { concurrently } from "../../support/concurrently.js";
 import { type Recorder, recordingProxy, through } from "../../support/proxy.js";
 
 type Storage = ReturnType<typeof openStorage>;
@@ -41,7 +40,7 @@ function behaves(open: () => { storage: Storage; base: string }, missing = "gone
   test.each([3, 40])("of %d objects, those that were written since stay", async (count) => {
     const { storage, base } = open();
     const at = `${base}/of${count}`;
-    await concurrently(16, names(count), (name) => storage.write(`${at}/${name}`, "one"));
+    await forEachConcurrent(names(count), { concurrency: 16 }, (name) => storage.write(`${at}/${name}`, "one"));
     const [first, second, ...rest] = await listed(storage, at);
     await storage.write(first!.path, "two");
     await storage.delete(second!.path);
@@ -94,7 +93,7 @@ for (const [name, scheme, many, cost] of COSTS)
 
     test("costs few requests where the objects lie together", { timeout: 60_000 }, async () => {
       const at = `${base()}/many`;
-      await concurrently(32, names(many), (object) => storage.write(`${at}/${object}`, ""));
+      await forEachConcurrent(names(many), { concurrency: 32 }, (object) => storage.write(`${at}/${object}`, ""));
       const objects = await listed(storage, at);
       proxy.clear();
       // As a sweep gives them: a thousand at once.
@@ -123,7 +122,7 @@ for (const [name, scheme, many, cost] of COSTS)
     if (scheme === "s3")
       test("objects that lie far apart are looked at one by one", { timeout: 60_000 }, async () => {
         const at = `${base()}/sparse`;
-        await concurrently(32, names(1100), (object) => storage.write(`${at}/${object}`, ""));
+        await forEachConcurrent(names(1100), { concurrency: 32 }, (object) => storage.write(`${at}/${object}`, ""));
         const objects = (await listed(storage, at)).filter((_, i) => i % 55 === 0);
         proxy.clear();
         await deleted(storage, objects);

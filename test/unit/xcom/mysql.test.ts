@@ -99,8 +99,8 @@ describeOnMariaDb("Airflow's database on MySQL", (database) => {
       INSERT INTO xcom_v2 (id, task_instance_id, \`key\`, value) VALUES ('1', 'a', 'k', '"now"'), ('2', 'b', 'k', '"s3://b/before"')`);
     const rows = await all(airflowRows(query()).list({}));
     expect(rows.map(({ taskId, mapIndex, value }) => [taskId, mapIndex, value])).toEqual([
-      ["old", -1, "s3://b/old"],
       ["t", -1, "now"],
+      ["old", -1, "s3://b/old"],
     ]);
     const found = (await all(airflowReferences(query()).references())).map(({ text }) => text);
     expect(found.sort()).toEqual(["s3://b/before", "s3://b/old"]);

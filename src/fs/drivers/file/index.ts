@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { type FileHandle, link, lstat, readlink, rename, unlink } from "node:fs/promises";
 import { basename, dirname, isAbsolute, parse, resolve, sep } from "node:path";
-import { type MemoryLimiter, memoryLimiter } from "../../../concurrency.js";
+import { forEachConcurrent, type MemoryLimiter, memoryLimiter } from "../../../concurrency.js";
 import { failure, invalid } from "../../../errors.js";
 import { type ByteStream, single } from "../../../streams.js";
 import {
@@ -293,12 +293,10 @@ async function removeAll(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const failures: DeleteFailure[] = [];
-  const attempt = ({ key }: ObjectIdentifier) =>
-    removeOne(disk, { key }).catch((error: unknown) => void failures.push({ key, error }));
-  for (let at = 0; at < targets.length; at += TOGETHER) {
+  await forEachConcurrent(targets, { concurrency: TOGETHER }, async ({ key }) => {
     signal?.throwIfAborted();
-    await Promise.all(targets.slice(at, at + TOGETHER).map(attempt));
-  }
+    await removeOne(disk, { key }).catch((error: unknown) => failures.push({ key, error }));
+  });
   if (failures.length > 0) throw new BatchDeleteError(failures);
 }
 

@@ -1,6 +1,6 @@
 /** Copies inside S3. */
 import type { IncomingHttpHeaders } from "node:http";
-import { LinkedAbortController } from "../../../concurrency.js";
+import { forEachConcurrent } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
 import { sizeFrom } from "../../driver/content.js";
 import type { DriverCopyOptions, WriteResult } from "../../driver/driver.js";
@@ -123,20 +123,13 @@ async function together(
   signal: AbortSignal | undefined,
 ): Promise<PartDone[]> {
   const length = Math.min(LARGEST, Math.max(SMALLEST_PART, Math.ceil(size / 1000)));
-  const done: PartDone[] = [];
-  const stop = new LinkedAbortController(signal);
-  let next = 0;
-  async function worker(): Promise<void> {
-    for (let index = next++; index * length < size; index = next++) {
-      const range = `bytes=${index * length}-${Math.min(size, (index + 1) * length) - 1}`;
-      const headers = { ...source, "x-amz-copy-source-range": range };
-      done[index] = await copyPart(upload, index + 1, headers, stop.signal);
-    }
-  }
-  await Promise.all(Array.from({ length: PARALLEL }, () => worker().catch((error) => stop.abort(error))));
-  stop.dispose();
-  stop.signal.throwIfAborted();
-  return done;
+  const parts = new Array<PartDone>(Math.ceil(size / length));
+  await forEachConcurrent(parts.keys(), { concurrency: PARALLEL, signal }, async (index, signal) => {
+    const range = `bytes=${index * length}-${Math.min(size, (index + 1) * length) - 1}`;
+    const headers = { ...source, "x-amz-copy-source-range": range };
+    parts[index] = await copyPart(upload, index + 1, headers, signal);
+  });
+  return parts;
 }
 
 type Headers = Record<string, string>;

@@ -1,6 +1,7 @@
 /** Deletes many keys. */
 
 import { createHash } from "node:crypto";
+import { memoryLimiter } from "../../../concurrency.js";
 import { failure } from "../../../errors.js";
 import type { DeleteTarget } from "../../driver/batch-delete.js";
 import {
@@ -153,16 +154,18 @@ async function failuresOf(
   signal: AbortSignal | undefined,
 ): Promise<DeleteFailure[]> {
   const failures: DeleteFailure[] = [];
-  const rest = objects.values();
-  async function worker(): Promise<void> {
-    for (const object of rest) {
-      await one(object).catch((error) => {
+  // The limiter of uploads: the smallest bundles have it, and no other helper of concurrency.
+  const slots = memoryLimiter(PARALLEL, Number.POSITIVE_INFINITY);
+  const tasks = objects.map(async (object) => {
+    const leave = await slots.acquire(1, signal);
+    await one(object)
+      .catch((error) => {
         signal?.throwIfAborted();
         failures.push({ key: object.key, error });
-      });
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, objects.length) }, worker));
+      })
+      .finally(leave);
+  });
+  await Promise.all(tasks);
   return failures;
 }
 

@@ -9,13 +9,13 @@ import {
   StorageSharedKeyCredential,
 } from "@azure/storage-blob";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { forEachConcurrent } from "../../../../src/concurrency.js";
 import type { BatchDeleteError, OperationContext } from "../../../../src/fs/driver/driver.js";
 import { collect } from "../../../../src/streams.js";
 import { ODD_NAMES } from "../../../../src/testing/index.js";
 import { azureClient } from "../../../servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
 import { openDriver } from "../../../support/azure.js";
-import { concurrently } from "../../../support/concurrently.js";
 import { answer, type FaultProxy, faultProxy } from "../../../support/faults.js";
 import { through } from "../../../support/proxy.js";
 import type { TestDriver } from "../../../support/test-driver.js";
@@ -212,7 +212,7 @@ await describeOn("azurite", "requests of the Azure driver", (server: ServerOf<"a
 
   it("L02 D03: 1,001 keys are two pages and four batches, all known by their keys", { timeout: 120_000 }, async () => {
     const keys = Array.from({ length: 1001 }, (_, i) => `n/${String(i).padStart(4, "0")}&<é`);
-    await concurrently(16, keys, (key) => ours.write(key, ""));
+    await forEachConcurrent(keys, { concurrency: 16 }, (key) => ours.write(key, ""));
     proxy.clear();
     expect(await ours.keys("n/")).toEqual(keys);
     expect(proxy.operations()).toEqual({ list: 2 });

@@ -1,9 +1,9 @@
 import * as sdk from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { forEachConcurrent } from "../../../../src/concurrency.js";
 import { collect } from "../../../../src/streams.js";
 import { s3Client } from "../../../servers/index.mjs";
 import { describeOn, type ServerOf, useBucket } from "../../../servers/use.js";
-import { concurrently } from "../../../support/concurrently.js";
 import { type Recorder, recordingProxy, through } from "../../../support/proxy.js";
 import { openDriver } from "../../../support/s3.js";
 import type { TestDriver } from "../../../support/test-driver.js";
@@ -200,7 +200,7 @@ await describeOn("minio", "S3 requests", (server: ServerOf<"minio">) => {
 
   it("L02 D03: 1,001 keys are two pages and two batches", async () => {
     const keys = Array.from({ length: 1001 }, (_, i) => `n/${String(i).padStart(4, "0")}&<`);
-    await concurrently(16, keys, (key) => ours.write(key, ""));
+    await forEachConcurrent(keys, { concurrency: 16 }, (key) => ours.write(key, ""));
     let found: string[] = [];
     const listing = async () => {
       found = await ours.keys("n/");
