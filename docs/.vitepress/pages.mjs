@@ -139,6 +139,7 @@ export function sidebar() {
     ...group("Other runtimes", [...entry("docs/runtimes/README.md", "Claims"), ...folderOf("docs/runtimes")]),
     ...group("Command and operations", [
       ...entry("docs/cli.md", "The command"),
+      ...entry("docs/cli-options.md", "All options of the command"),
       ...entry("docs/operations.md", "Operations"),
     ]),
     ...group("Comparison and migration", [

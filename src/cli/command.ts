@@ -1,5 +1,6 @@
 /** Reports a failure as one line with advice, and determines its exit code. */
 
+import { existsSync } from "node:fs";
 import { lstat, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -67,6 +68,10 @@ function asJson(error: unknown): object {
 /** What messages of the library call the options of a program, and what the command has instead. */
 const OPTIONS: readonly (readonly [RegExp, string])[] = [
   [/\bdelete and followLinks exclude\b/, "--delete and --follow-links exclude"],
+  [
+    /: followLinks takes what is behind it, exclude leaves/,
+    ": --follow-links takes what is behind it, --exclude leaves",
+  ],
   [/\bdelete and trash of sweep\b/, "--delete and --trash"],
   [/\bgraceMs of sweep\b/, "--grace"],
   [/; set force to allow this/, "; --force allows this"],
@@ -406,8 +411,21 @@ function parsePath(text: string, folder: string): StoragePath {
   if (text === "") throw invalid("a path is empty");
   const meant = storageUrl(text);
   if (meant) throw invalid(`a path is no web address: write ${meant}`);
+  const quotedPath = /^"(\w[\w+.-]*:\/\/.*)"$/.exec(text)?.[1];
+  if (quotedPath) throw invalid(`the path is in quotes, as JSON: write ${printable(quotedPath)}`);
+  if (!isUrl(text)) checkScheme(text, folder);
   if (isUrl(text)) return urlPath(text);
   return StoragePath.of({ scheme: "file", bucket: "", key: resolve(folder, text).slice(1) });
+}
+
+/** Throws for a URL whose scheme was forgotten or misspelled, unless there is a file of that name. */
+function checkScheme(text: string, folder: string): void {
+  const [first = ""] = text.split("/", 1);
+  const url = /^[\w.-]+@[\w.-]+$/.test(first)
+    ? `s3://${text}`
+    : text.startsWith(`${first}//`) && providerOf(first.toLowerCase()) !== undefined && text.replace("//", "://");
+  if (!url || existsSync(resolve(folder, first))) return;
+  throw invalid(`is ${printable(text)} a URL, ${printable(url)}? A file of that name is ./${printable(text)}`);
 }
 
 /** Whether this is a URL and no name of a file: a scheme and a slash, or the scheme of a provider. */

@@ -55,11 +55,16 @@ export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-/** Returns `help NAME` as NAME if there is no such command: Commander would print the help of all instead. */
+/**
+ * Returns `help NAME` as NAME if there is no such command, where Commander would print the help of all, and
+ * `help xcom push` as `xcom push --help`, where it would print that of `xcom`.
+ */
 function withoutHelp({ commands }: Command, args: readonly string[]): readonly string[] {
-  const [help, name] = args;
+  const [help, name, inner] = args;
   if (help !== "help" || name === undefined || name.startsWith("-")) return args;
-  return commands.some((command) => command.name() === name) ? args : args.slice(1);
+  const named = commands.find((command) => command.name() === name);
+  if (!named) return args.slice(1);
+  return inner !== undefined && named.commands.length > 0 ? [...args.slice(1), "--help"] : args;
 }
 
 function commandTree(cli: Cli, number: string): Command {

@@ -49,6 +49,8 @@ function throwUnknownConnection(id: string, where: string, known: readonly strin
 function optionSources(option: ConnectionsOption | undefined): ConnectionSource[] {
   if (option === undefined) return [];
   if (typeof option === "function") return [connectionsFromFunction(option)];
+  if (typeof option !== "object" || option === null || Array.isArray(option))
+    throw invalid("connections must be a record by id, a function, or a source such as connectionsFromFile(path)");
   return [isSource(option) ? option : connectionsFromRecord(option)];
 }
 

@@ -1,6 +1,6 @@
 /** The options of every verb, and the checks that need no request. */
 import type { CodecName } from "../codecs/codec.js";
-import { failure, invalid, type OptionNames } from "../errors.js";
+import { checkOptions, failure, invalid, type OptionNames } from "../errors.js";
 import type { StoragePath } from "../path.js";
 import type {
   ChecksumName,
@@ -351,6 +351,19 @@ export function isDirectoryText(path: PathLike): boolean {
 export function checkNoDirectory(path: PathLike): void {
   if (isDirectoryText(path)) throw invalid("a path that ends in a slash is a directory; name the object below it");
 }
+
+/** Returns the checked ranges of `ranges`. A misspelled field would ask for the whole object. */
+export function checkRanges(ranges: readonly Range[]) {
+  if (!Array.isArray(ranges)) throw invalid("ranges must be an array of { start, end }");
+  for (const range of ranges as unknown[]) {
+    if (typeof range !== "object" || range === null || Array.isArray(range))
+      throw invalid(`a range must be { start, end }, not ${JSON.stringify(range)}`);
+    checkOptions("ranges", range, RANGE);
+  }
+  return ranges.map(checkRange);
+}
+
+const RANGE = { start: true, end: true };
 
 export function checkRange({ start = 0, end }: Range): { start: number; end: number | undefined } {
   checkCount("start", start, 0);

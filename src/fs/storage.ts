@@ -35,7 +35,7 @@ import {
   COPY,
   type CopyOptions,
   checkNoDirectory,
-  checkRange,
+  checkRanges,
   DELETE,
   type DeleteObjectOptions,
   type DeleteOptions,
@@ -313,7 +313,7 @@ export class Storage extends Objects<Driver> {
     const keyed = this.#keyed(options);
     if (keyed) return keyed.storage.ranges(path, ranges, keyed.options);
     return onObject(this.#registry, "read", path, options, RANGES, ({ key, driver }) =>
-      fetchRanges(driver, key, ranges.map(checkRange), { ...options, limiter: this.#shared.downloads }),
+      fetchRanges(driver, key, checkRanges(ranges), { ...options, limiter: this.#shared.downloads }),
     );
   }
 

@@ -329,5 +329,7 @@ async function refuseOneBucket({ source, target, writing, options }: Tree, item:
 }
 
 function adviceOn({ detail = "no regular file" }: DriverListEntry): string {
-  return detail === "a link to a directory" ? `${detail}; a copy with followLinks takes what is behind it` : detail;
+  return detail === "a link to a directory"
+    ? `${detail}: followLinks takes what is behind it, exclude leaves it out`
+    : detail;
 }

@@ -385,7 +385,7 @@ await describeOn("minio", "on S3", (server) => {
     [
       "a condition on a server of an unknown kind",
       () => command(["cp", "--if-absent", "-", `s3://it@${bucket().name}/new`], having({}, { provider: "generic" })),
-      /this S3 profile does not enforce conditions on writes; name the server as provider/,
+      /this S3 profile enforces no conditions on writes; set provider or STOWAGE_S3_PROVIDER/,
       /the field provider of the connection: stowage doctor s3:/,
     ],
     ["an unknown access key", () => ls(having({ login: "unknown" })), /InvalidAccessKeyId/, /stowage doctor s3:/],

@@ -57,6 +57,7 @@ export function addSweep(cli: Cli, program: Command): void {
     })
     .argument("<path>", "base path of the XComs, or a folder below it");
   refreshOption(withClaims(withSources(command)))
+    .option("-n, --dry-run", "print the sums only, as without --delete and --trash")
     .option("--delete", "delete what nothing refers to")
     .option("--trash <path>", "instead move it below this path, where it keeps its place")
     .option("--undo", "move everything in the trash back; never replaces an object")
@@ -72,6 +73,7 @@ export function addSweep(cli: Cli, program: Command): void {
 }
 
 interface SweepCliOptions extends SourceOptions {
+  dryRun?: boolean;
   delete?: boolean;
   trash?: string;
   undo?: boolean;
@@ -94,6 +96,8 @@ function shardOf(text: string): SweepShard {
 async function run(session: Session, text: string, options: SweepCliOptions): Promise<void> {
   const path = session.path(text);
   const trash = options.trash === undefined ? undefined : session.path(options.trash);
+  if (options.dryRun && (options.delete || trash || options.undo))
+    throw invalid("--dry-run contradicts --delete, --trash and --undo");
   if (options.undo) return undo(session, path, trash, options);
   const { storage, signal } = session;
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;

@@ -27,7 +27,7 @@ export async function openTemporal(
   const apiKey = env.TEMPORAL_API_KEY;
   const connection = await Connection.connect({ address: host, ...(apiKey && { apiKey, tls: true }) }).catch(
     (error: Error) => {
-      throw failure("Unavailable", `Temporal's server does not answer: ${error.message}`);
+      throw failure("Unavailable", `Temporal's server at ${host} does not answer: ${error.message}`);
     },
   );
   const source = temporalReferences(connection.workflowService, { ...places, namespace: namespace || undefined });

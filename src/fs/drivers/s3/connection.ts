@@ -11,7 +11,7 @@ import {
   isBelow,
 } from "../../../connections/fields.js";
 import type { Env } from "../../../connections/sources.js";
-import { invalid } from "../../../errors.js";
+import { invalid, suggestion } from "../../../errors.js";
 import { type S3Credentials, s3Credentials } from "./connection-credentials.js";
 
 const PROVIDERS = ["aws", "minio", "r2", "ceph", "b2", "versitygw", "seaweedfs", "rclone", "generic"] as const;
@@ -44,8 +44,10 @@ export function s3Options(connection: Connection | undefined, env: Env): S3Optio
   const client = readClientConfig(extra.object("config_kwargs"));
   const services = readServices(extra.object("service_config"));
   const common = endpointIn(extra, "endpoint_url");
-  const endpoint = services.s3 ?? common ?? endpointOfEnv(env, "S3");
-  const provider = extra.oneOf("provider", PROVIDERS) ?? providerOf(endpoint);
+  const own = services.s3 ?? common;
+  const endpoint = own ?? endpointOfEnv(env, "S3");
+  const provider =
+    extra.oneOf("provider", PROVIDERS) ?? (own === undefined ? providerOfEnv(env) : undefined) ?? providerOf(endpoint);
   const region = checkedRegion([regionIn(extra), regionIn(session), client.region, regionOf(provider, endpoint, env)]);
   const sts = { endpoint: services.sts ?? endpointOfEnv(env, "STS"), region };
   const anonymous = extra.flag("anon") === true || client.anonymous;
@@ -110,6 +112,16 @@ const DOMAINS: readonly (readonly [S3Provider, string])[] = [
   ["r2", "r2.cloudflarestorage.com"],
   ["b2", "backblazeb2.com"],
 ];
+
+/** The kind of the server that the environment names; of no use for the endpoint of a connection. */
+function providerOfEnv(env: Env): S3Provider | undefined {
+  const text = env.STOWAGE_S3_PROVIDER?.toLowerCase();
+  const found = PROVIDERS.find((name) => name === text);
+  if (!text || found) return found;
+  throw invalid(
+    `environment: STOWAGE_S3_PROVIDER must be one of ${PROVIDERS.join(", ")}${suggestion(text, PROVIDERS)}`,
+  );
+}
 
 function providerOf(endpoint: string | undefined): S3Provider {
   if (endpoint === undefined) return "aws";

@@ -62,7 +62,7 @@ function checkConditions(enforced: boolean, conditions: Conditions, which = ""):
   if (!enforced && isConditional(conditions))
     throw failure(
       "Unsupported",
-      `this S3 profile does not enforce conditions on writes${which}; name the server as provider`,
+      `this S3 profile enforces no conditions on writes${which}; set provider or STOWAGE_S3_PROVIDER`,
     );
 }
 
