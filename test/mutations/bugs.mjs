@@ -1792,6 +1792,20 @@ export const bugs = [
     tests: ["test/unit/xcom/layers-together.test.ts"],
   },
   {
+    name: "the report of clear holds a second text of each object",
+    file: "src/xcom/xcom.ts",
+    find: "return text === stored ? stored : text;",
+    replace: "return text;",
+    tests: ["test/unit/xcom/clear.test.ts"],
+  },
+  {
+    name: "the report of clear holds the ids of each row",
+    file: "src/xcom/xcom.ts",
+    find: "return { dagId, runId, taskId, mapIndex, key };",
+    replace: "return keyOfRow(row);",
+    tests: ["test/unit/xcom/clear.test.ts"],
+  },
+  {
     name: "set replaces whatever row is there now",
     file: "src/xcom/xcom.ts",
     find: "{ ...options, ...unchangedSince(old) })) !== false) return old;",
