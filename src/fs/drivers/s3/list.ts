@@ -14,7 +14,7 @@ interface Page {
   next: Query | undefined;
 }
 
-/** Yields pages of up to 1,000 entries. */
+/** Yields pages of up to 1,000 entries, each of which is emptied when the next one is asked for: see `listParallel`. */
 export async function* list(
   bucket: Bucket,
   prefix: string,
@@ -38,7 +38,9 @@ export async function* list(
     next = page.next;
     if (next) listing.next(canonicalQuery(next));
     const items = listing.page(page.items);
+    page.items.length = 0;
     if (items.length > 0) yield items;
+    items.length = 0;
   }
 }
 
