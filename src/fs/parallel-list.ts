@@ -1,7 +1,7 @@
 /** Recursive listings of many keys: several ranges of keys at once. */
 import { LinkedAbortController } from "../concurrency.js";
 import type { Driver, DriverListEntry, DriverListOptions } from "./driver/driver.js";
-import { byUtf8 } from "./driver/listing.js";
+import { byUtf8, detached } from "./driver/listing.js";
 import { type KeyRange, KeyStatistics } from "./key-ranges.js";
 import { PackedPage } from "./packed-page.js";
 
@@ -265,7 +265,7 @@ class Ranges {
     range.listed += 1;
     const last = page.at(-1)!.key;
     this.#keys.add(page);
-    range.after = last;
+    range.after = detached(last);
     // It goes on into what nobody else has begun.
     while (isAtEnd(range) && this.#extend(range));
     const own = isPast(last, range) ? page.filter(({ key }) => !isPast(key, range)) : page.slice();
