@@ -9,7 +9,7 @@ const NONE = 0xffffffff;
 const MAX_CLASSES = 256;
 
 /**
- * A page of files as bytes outside of V8's heap, a tenth of its size as entries. Thirty pages that wait would otherwise be
+ * A page of files as bytes outside of V8's heap, a fifth of its size as entries. Thirty pages that wait would otherwise be
  * 30,000 entries: V8 copies them in each collection of young objects, and then keeps them until its next full one.
  */
 export class PackedPage {

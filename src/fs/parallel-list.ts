@@ -30,12 +30,12 @@ type Pages = AsyncGenerator<Page, void, undefined>;
 /**
  * Yields the pages of `driver.list`, each to be used before the next one is asked for: it is emptied then. A promise or
  * a suspended function that has waited for a response is old by V8's measure, and what it still refers to when it is
- * garbage itself is kept until the next full collection: a quarter of all pages that were ever listed.
+ * garbage itself is kept until the next full collection: with twelve requests at once, nearly all pages.
  *
- * Behind the fourth page, up to twelve ranges of keys are listed at once as long as
- * that pays, so that a line with long round trips is used better. Every key comes once: with `ordered` in the order of
- * keys, otherwise as it arrives. Listings of one directory, of versions, with a limit, or of a store that cannot begin at
- * any key remain one request after the other.
+ * Behind the fourth page, up to twelve ranges of keys are listed at once as long as that pays, so that a line with long
+ * round trips is used better. Every key comes once: with `ordered` in the order of keys, otherwise as it arrives. Listings
+ * of one directory, of versions, with a limit, or of a store that cannot begin at any key remain one request after the
+ * other.
  */
 export function listParallel(
   driver: Lister,
