@@ -27,11 +27,16 @@ const TASK = { ...RUN, taskId: "extract" };
 const belowOf = (task, i) =>
   `${RUN.dagId}/${RUN.runId}/${task}/write-00000000-0000-4000-8000-${String(i).padStart(12, "0")}/return_value.json`;
 
-/** Rows of a mapped task, each with a reference; a bit each tells which are gone. */
+/**
+ * Rows of a mapped task, each with a reference; a byte each tells which are gone. Not `{ ...TASK }`: what V8 copies so, it
+ * keeps until its next full collection, and the rows made up here, which are garbage at once, would be what is measured.
+ */
 function rowsOf(count) {
   const gone = new Uint8Array(count);
   const row = (i) => ({
-    ...TASK,
+    dagId: TASK.dagId,
+    runId: TASK.runId,
+    taskId: TASK.taskId,
     mapIndex: i,
     key: "return_value",
     value: `sim://lake@b/xcom/${belowOf("extract", i)}`,

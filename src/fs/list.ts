@@ -48,7 +48,7 @@ async function* entriesOf(
   path: PathLike,
   options: ListOptions,
 ): AsyncGenerator<ListEntry, void, undefined> {
-  for await (const { entries } of found(registry, path, options)) for (const one of entries) yield one;
+  for await (const { base, items } of found(registry, path, options)) for (const one of items) yield entry(base, one);
 }
 
 async function* pagesOf(
@@ -60,12 +60,12 @@ async function* pagesOf(
   const { size = PAGE } = paging ?? {};
   let entries: ListEntry[] = [];
   for await (const page of found(registry, path, options, paging)) {
-    for (const one of page.entries) {
+    for (const one of page.items) {
       if (entries.length === size) {
         yield pageBefore(entries);
         entries = [];
       }
-      entries.push(one);
+      entries.push(entry(page.base, one));
     }
     if (page.more) return yield pageBefore(entries);
   }
@@ -77,13 +77,16 @@ function pageBefore(entries: ListEntry[]): ListPage {
   return { entries, next: keyOf(entries.at(-1)!) };
 }
 
-/** Yields the entries up to the limit, as pages of the driver, and whether others follow them if pages are asked for. */
+/**
+ * Yields the entries up to the limit, as pages of the driver below the path `base`, and whether others follow them if
+ * pages are asked for. A page is to be used before the next one is asked for.
+ */
 async function* found(
   registry: DriverRegistry,
   path: PathLike,
   options: ListOptions,
   paging?: PageOptions,
-): AsyncGenerator<{ entries: ListEntry[]; more: boolean }, void, undefined> {
+): AsyncGenerator<{ base: StoragePath; items: DriverListEntry[]; more: boolean }, void, undefined> {
   const call = new Operation("list", "list", options);
   try {
     checkOptions("list", options, LIST);
@@ -115,8 +118,10 @@ async function* found(
       // The marker object that some tools create for a directory is not its own child.
       const items = page.filter((item) => item.key !== prefix);
       const more = items.length > left;
-      yield { entries: items.slice(0, left).map((item) => entry(base, item)), more };
+      if (more) items.length = left;
       left -= items.length;
+      yield { base, items, more };
+      items.length = 0;
       if (more || (left === 0 && paging === undefined)) break;
     }
     batch.check("list", call.at, "not listed");

@@ -1,8 +1,9 @@
 /** Recursive listings of many keys: several ranges of keys at once. */
 import { LinkedAbortController } from "../concurrency.js";
 import type { Driver, DriverListEntry, DriverListOptions } from "./driver/driver.js";
-import { byUtf8 } from "./driver/listing.js";
+import { byUtf8, detached } from "./driver/listing.js";
 import { type KeyRange, KeyStatistics } from "./key-ranges.js";
+import { PackedPage } from "./packed-page.js";
 
 /** Requests in flight: at first, and at most. */
 const [FIRST, MOST] = [4, 12];
@@ -27,10 +28,14 @@ type Page = readonly DriverListEntry[];
 type Pages = AsyncGenerator<Page, void, undefined>;
 
 /**
- * Yields the pages of `driver.list`. Behind the fourth page, up to twelve ranges of keys are listed at once as long as
- * that pays, so that a line with long round trips is used better. Every key comes once: with `ordered` in the order of
- * keys, otherwise as it arrives. Listings of one directory, of versions, with a limit, or of a store that cannot begin at
- * any key remain one request after the other.
+ * Yields the pages of `driver.list`, each to be used before the next one is asked for: it is emptied then. A promise or
+ * a suspended function that has waited for a response is old by V8's measure, and what it still refers to when it is
+ * garbage itself is kept until the next full collection: with twelve requests at once, nearly all pages.
+ *
+ * Behind the fourth page, up to twelve ranges of keys are listed at once as long as that pays, so that a line with long
+ * round trips is used better. Every key comes once: with `ordered` in the order of keys, otherwise as it arrives. Listings
+ * of one directory, of versions, with a limit, or of a store that cannot begin at any key remain one request after the
+ * other.
  */
 export function listParallel(
   driver: Lister,
@@ -77,7 +82,7 @@ interface ListedRange extends KeyRange {
   /** Undefined until its first page is asked for. */
   source: Pages | undefined;
   /** Pages that the consumer has not taken. */
-  readonly pages: Page[];
+  readonly pages: (DriverListEntry[] | PackedPage)[];
   running: Promise<void> | undefined;
   isDone: boolean;
   /** The number of its pages. */
@@ -147,6 +152,7 @@ class Ranges {
       const page = this.#take();
       if (page) {
         yield page;
+        page.length = 0;
         continue;
       }
       if (this.#ranges.length === 0) return;
@@ -166,11 +172,11 @@ class Ranges {
   }
 
   /** Returns the next page for the consumer, and drops ranges that have no more. */
-  #take(): Page | undefined {
+  #take(): DriverListEntry[] | undefined {
     for (let index = 0; index < this.#ranges.length; ) {
       const range = this.#ranges[index]!;
       const page = range.pages.shift();
-      if (page) return page;
+      if (page) return page instanceof PackedPage ? page.entries() : page;
       if (range.isDone) this.#ranges.splice(index, 1);
       else if (this.ordered) return undefined;
       else index += 1;
@@ -259,11 +265,12 @@ class Ranges {
     range.listed += 1;
     const last = page.at(-1)!.key;
     this.#keys.add(page);
-    range.after = last;
+    range.after = detached(last);
     // It goes on into what nobody else has begun.
     while (isAtEnd(range) && this.#extend(range));
-    const own = isPast(last, range) ? page.filter(({ key }) => !isPast(key, range)) : page;
-    if (own.length > 0) range.pages.push(own);
+    const own = isPast(last, range) ? page.filter(({ key }) => !isPast(key, range)) : page.slice();
+    const waits = this.ordered && (range !== this.#ranges[0] || range.pages.length > 0);
+    if (own.length > 0) range.pages.push((waits && PackedPage.of(own)) || own);
     if (isAtEnd(range)) this.#close(range);
   }
 

@@ -249,6 +249,9 @@ export interface ClearReport {
   }[];
 }
 
+/** The filter of all rows of a task instance, or of one of its map indexes. */
+type TaskFilter = Required<Pick<RowFilter, "mapIndex">> & Pick<RowKey, "dagId" | "runId" | "taskId">;
+
 interface Places {
   rows: XComRows;
   backend: XComBackend;
@@ -269,7 +272,7 @@ async function filterOf(target: ClearTarget, { runs }: Pick<Places, "runs">, opt
   if ((runId === undefined) === (logicalDate === undefined)) refuse("give exactly one of runId and logicalDate");
   if (logicalDate === undefined) checkId("runId", runId);
   const run = logicalDate === undefined ? runId : await runAt(dagId, logicalDate, runs, options);
-  return { dagId, taskId, runId: run, mapIndex } satisfies RowFilter;
+  return { dagId, taskId, runId: run, mapIndex } satisfies TaskFilter;
 }
 
 const OPTIONS: readonly string[] = ["dryRun", "signal"];
@@ -302,22 +305,39 @@ function pauseAfterConflict(attempt: number, signal: AbortSignal | undefined): P
 }
 
 /** Clears the rows that match the filter. Failures are reported and do not stop the rest. */
-async function clearRows(places: Places, filter: RowFilter, options: ClearOptions): Promise<ClearReport> {
+async function clearRows(places: Places, filter: TaskFilter, options: ClearOptions): Promise<ClearReport> {
   if (options.dryRun && !pathsOf(places.backend, null, {}))
     throw failure("Unsupported", "the backend cannot tell what it would delete: it has no method pathsOf");
   // Lists all rows before the first delete, since a listing may skip rows when others disappear. Keys only: values are
   // large.
   const targets: RowKey[] = [];
-  for await (const row of places.rows.list(filter, options)) targets.push(checkedKey(row, filter));
+  const keyOf = keysOf(filter);
+  for await (const row of places.rows.list(filter, options)) targets.push(keyOf(row));
   const cleared: ClearReport = { rows: 0, objects: 0, deleted: [], gone: [], kept: [], left: [] };
   for (const at of targets) await clearRow(places, at, options, cleared);
   return cleared;
 }
 
-/** A row store is a foreign system: rows it lists outside the filter must not be deleted. */
-function checkedKey(row: XComRow, filter: RowFilter): RowKey {
-  if (agreesWith(row, filter)) return keyOfRow(row);
-  throw failure("Corrupt", `the row store returned ${JSON.stringify(keyOfRow(row))}, which is outside of the filter`);
+/** Different keys of a task instance whose text its rows share. */
+const SHARED_KEYS = 1000;
+
+/**
+ * Returns what reads the key of a listed row. A row store is a foreign system: rows it lists outside the filter must not
+ * be deleted. Each of its rows has texts of its own, so the report of many rows takes the ids from the filter.
+ */
+function keysOf(filter: TaskFilter): (row: XComRow) => RowKey {
+  const { dagId, runId, taskId } = filter;
+  const keys = new Map<string, string>();
+  return (row) => {
+    const { mapIndex, key: own } = row;
+    if (!agreesWith(row, filter)) {
+      const other = JSON.stringify(keyOfRow(row));
+      throw failure("Corrupt", `the row store returned ${other}, which is outside of the filter`);
+    }
+    const key = keys.get(own) ?? own;
+    if (keys.size < SHARED_KEYS) keys.set(key, key);
+    return { dagId, runId, taskId, mapIndex, key };
+  };
 }
 
 interface DeletedRow {
@@ -390,7 +410,7 @@ interface Purged {
 async function purgeStored(backend: XComBackend, stored: unknown, options: LoadOptions, dry: boolean): Promise<Purged> {
   let paths: string[] = [];
   try {
-    const known = pathsOf(backend, stored, options)?.map(String);
+    const known = pathsOf(backend, stored, options)?.map((path) => textOf(path, stored));
     paths = known ?? [];
     if (dry) return { gone: paths, left: [] };
     const found = await purgeObjects(backend, stored, options);
@@ -399,6 +419,12 @@ async function purgeStored(backend: XComBackend, stored: unknown, options: LoadO
     const left = pathsIn(reason, paths);
     return { gone: paths.filter((path) => !left.includes(path)), left, error: { reason } };
   }
+}
+
+/** Returns a path as text: that of the row if it is the same, so that a report of many rows holds it once. */
+function textOf(path: StoragePath, stored: unknown): string {
+  const text = String(path);
+  return text === stored ? stored : text;
 }
 
 /**

@@ -38,7 +38,9 @@ export class Listing {
     const { startAfter } = this.asked;
     // What follows a key that is after it need not be compared.
     const all = this.ordered && sorted[0] !== undefined && isAfter(sorted[0].key, startAfter);
-    return sorted.filter((row) => this.#isNew(row) && (all || isAfter(row.key, startAfter)));
+    const found = sorted.filter((row) => this.#isNew(row) && (all || isAfter(row.key, startAfter)));
+    this.#last = detached(this.#last);
+    return found;
   }
 
   /**
@@ -79,7 +81,7 @@ export class Listing {
     const highest = sorted.at(-1)?.key ?? "";
     if (!this.ordered || sorted.length === 0) return;
     const advanced = byUtf8(highest, this.#highest) > 0;
-    if (advanced) this.#highest = highest;
+    if (advanced) this.#highest = detached(highest);
     this.#still = advanced || this.asked.versions ? 0 : this.#still + 1;
     if (this.#still > STANDSTILL) throw failure("Corrupt", "the pages of the listing do not advance");
   }
@@ -92,6 +94,11 @@ export class Listing {
     if (before.size === row.size && before.etag === row.etag) return false;
     throw wrong("name", row.key, "is listed twice with different etags or sizes");
   }
+}
+
+/** Returns a copy of text, or of an entry, that outlives its page: a substring keeps the whole text that it was cut from. */
+export function detached<T extends string | DriverListEntry | undefined>(part: T): T {
+  return structuredClone(part);
 }
 
 function isSize(size: number | undefined): boolean {

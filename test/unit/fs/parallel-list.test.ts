@@ -4,9 +4,11 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import type { DriverListEntry, DriverListOptions } from "../../../src/fs/driver/driver.js";
 import { byUtf8 } from "../../../src/fs/driver/listing.js";
+import { PackedPage } from "../../../src/fs/packed-page.js";
 import { listParallel } from "../../../src/fs/parallel-list.js";
 
 const PAGE = 1000;
+const MODIFIED = new Date("2026-01-02T03:04:05.678Z");
 const OPTIONS: DriverListOptions = { delimiter: undefined, startAfter: undefined, versions: false, signal: undefined };
 
 /** A store that answers all requests that wait at the same time together: a round is one round trip. */
@@ -43,7 +45,9 @@ function storeOf(keys: readonly string[], failing?: (after: string | undefined) 
         await roundTrip();
         signal?.throwIfAborted();
         if (failing?.(own[at])) throw new Error("the server is away");
-        const page = own.slice(at, at + PAGE).map((key): DriverListEntry => ({ key, type: "file", size: 1 }));
+        const page = own
+          .slice(at, at + PAGE)
+          .map((key): DriverListEntry => ({ key, type: "file", size: 1, modified: MODIFIED }));
         if (page.length > 0) yield page;
         at += PAGE;
       } while (at < own.length);
@@ -273,4 +277,40 @@ test.each([true, false])("days that end before 99 leave few gaps to ask for, wit
   const { driver, counts, now } = storeOf(Array.from({ length: 100_000 }, (_, i) => SHAPES["folders of days"]!(i)));
   await keysOf(listParallel(driver, "p/", OPTIONS, { ordered, now }));
   expect(counts.rounds).toBeLessThan(40);
+});
+
+describe("memory", () => {
+  const keys = Array.from({ length: 100_000 }, (_, i) => `p/${number(i)}`);
+
+  test("in order, the pages that wait are packed, and entries are as they were", async () => {
+    const packed = vi.spyOn(PackedPage, "of");
+    const { driver, now } = storeOf(keys);
+    let count = 0;
+    for await (const page of listParallel(driver, "p/", OPTIONS, { ordered: true, now })) {
+      if (count === 0) expect(page[0]).toEqual({ key: keys[0], type: "file", size: 1, modified: MODIFIED });
+      count += page.length;
+      expect(page.at(-1)).toEqual({ key: keys[count - 1], type: "file", size: 1, modified: MODIFIED });
+    }
+    expect(count).toBe(keys.length);
+    expect(packed.mock.calls.length).toBeGreaterThan(50);
+    packed.mockRestore();
+  });
+
+  test("a page is emptied once the next one is asked for, and the driver's own remains", async () => {
+    const { driver, now } = storeOf(keys.slice(0, 5 * PAGE));
+    const own: (readonly DriverListEntry[])[] = [];
+    const list = async function* (prefix: string, options: DriverListOptions) {
+      for await (const page of driver.list(prefix, options)) {
+        own.push(page);
+        yield page;
+      }
+    };
+    const pages: (readonly DriverListEntry[])[] = [];
+    for await (const page of listParallel({ ...driver, list }, "p/", OPTIONS, { ordered: true, now })) {
+      expect(page.length).toBeGreaterThan(0);
+      pages.push(page);
+    }
+    expect(pages.slice(0, -1).map(({ length }) => length)).toEqual([0, 0, 0, 0]);
+    expect(own.every(({ length }) => length > 0)).toBe(true);
+  });
 });

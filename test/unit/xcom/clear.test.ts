@@ -9,10 +9,11 @@ import { replicate } from "../../../src/xcom/layers/replicate.js";
 import type { XComBackend } from "../../../src/xcom/options.js";
 import { airflowRuns, logicalDateText, type RunFinder } from "../../../src/xcom/rows/airflow-database.js";
 import { memoryRows } from "../../../src/xcom/rows/memory.js";
-import type { XComRows } from "../../../src/xcom/rows/rows.js";
+import type { XComRow, XComRows } from "../../../src/xcom/rows/rows.js";
 import type { ClearTarget } from "../../../src/xcom/xcom.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
+import { heapOf } from "../../support/heap.js";
 import { OWNER, type World, world } from "../../support/xcom-world.js";
 
 const BIG = { text: "x".repeat(500) };
@@ -214,4 +215,39 @@ describe("clear", () => {
       await database.close();
     });
   });
+
+  test("reports many rows in little memory: one text of each object, and the ids once", async () => {
+    const base = "s3://conn@b/xcom";
+    const below = `${OWNER.dagId}/${OWNER.runId}/${OWNER.taskId}`;
+    // Each row has texts of its own, as a database returns them.
+    const row = (mapIndex: number): XComRow =>
+      JSON.parse(JSON.stringify({ ...AT, mapIndex, value: `${base}/${below}/write-${idOf(mapIndex)}/x.json` }));
+    const one = new XComObjectStorageBackend({ storage: here.storage, path: base, threshold: 0 });
+    const clearMany = async (count: number) => {
+      const gone = new Set<number | undefined>();
+      const many: XComRows = {
+        get: async ({ mapIndex = -1 }) => (gone.has(mapIndex) ? undefined : row(mapIndex)),
+        set: async () => false,
+        delete: async ({ mapIndex }) => gone.add(mapIndex).size > 0,
+        async *list() {
+          for (let i = 0; i < count; i++) yield row(i);
+        },
+      };
+      const report = await xcom({ rows: many, backend: one }).clear(OWNER);
+      here.calls.length = 0;
+      return report;
+    };
+    await clearMany(100);
+    const count = 10_000;
+    const { value, bytes } = await heapOf(() => clearMany(count));
+    expect(value).toMatchObject({ rows: count, objects: count, left: [] });
+    const last = row(count - 1);
+    expect(value.deleted.at(-1)).toEqual({ at: { ...AT, mapIndex: count - 1 }, objects: [last.value] });
+    // The text of the path is 152 of them.
+    expect(bytes / count).toBeLessThan(360);
+  });
 });
+
+function idOf(number: number): string {
+  return `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
+}

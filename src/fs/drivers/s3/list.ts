@@ -1,6 +1,6 @@
 import { failure } from "../../../errors.js";
 import type { DriverListEntry, DriverListOptions } from "../../driver/driver.js";
-import { dateInRow, Listing, pageSize, sizeInRow } from "../../driver/listing.js";
+import { dateInRow, detached, Listing, pageSize, sizeInRow } from "../../driver/listing.js";
 import type { Fields } from "../../http/xml.js";
 import { readXml } from "../../http/xml.js";
 import { canonicalQuery } from "../../signing/sigv4.js";
@@ -14,7 +14,7 @@ interface Page {
   next: Query | undefined;
 }
 
-/** Yields pages of up to 1,000 entries. */
+/** Yields pages of up to 1,000 entries, each of which is emptied when the next one is asked for: see `listParallel`. */
 export async function* list(
   bucket: Bucket,
   prefix: string,
@@ -33,12 +33,16 @@ export async function* list(
   let next: Query | undefined = first.start;
   while (next) {
     const query = canonicalQuery([...fixed, ...first.kind, ...next]);
-    const { text } = await bucket.client.text({ method: "GET", key: "", query, signal: options.signal });
-    const page = read(text);
+    const answer = await bucket.client.text({ method: "GET", key: "", query, signal: options.signal });
+    const page = read(answer.text);
+    // As the page: what has waited for it still refers to the answer.
+    answer.text = "";
     next = page.next;
     if (next) listing.next(canonicalQuery(next));
     const items = listing.page(page.items);
+    page.items.length = 0;
     if (items.length > 0) yield items;
+    items.length = 0;
   }
 }
 
@@ -59,7 +63,7 @@ function objectsPage(text: string): Page {
   const { rows, fields } = readXml(text, undefined, { Contents: file, CommonPrefixes: directory });
   const { NextContinuationToken: token } = fields;
   const next: Query | undefined = isTruncated(fields)
-    ? [["continuation-token", required(token, "NextContinuationToken")]]
+    ? [["continuation-token", detached(required(token, "NextContinuationToken"))]]
     : undefined;
   return { items: itemsOf(rows, fields), next };
 }
