@@ -49,6 +49,11 @@ async function run(session: Session, fromText: string, toText: string, options: 
   const compression = codec === "none" ? null : codec;
   const [from, to] = [session.path(fromText), session.path(toText)];
   const { sources, close } = await openSources(session, options, { isRewriting: true });
+  const hasRows = (options.database ?? options.rest) !== undefined;
+  let stopped: MigrateReport | undefined;
+  const onStopped = (report: MigrateReport) => {
+    stopped = report;
+  };
   try {
     const report = await session.watched(({ at: onProgress, clear }) => {
       const tell = (one: MigratedReference) => {
@@ -56,10 +61,13 @@ async function run(session: Session, fromText: string, toText: string, options: 
         return printed(session, one);
       };
       const onMigrated = json || list ? tell : undefined;
-      return migrate({ storage, from, to, sources, compression, dryRun, concurrency, onMigrated, onProgress, signal });
+      const told = { onMigrated, onStopped, onProgress };
+      return migrate({ storage, from, to, sources, compression, dryRun, concurrency, ...told, signal });
     });
-    const hasRows = (options.database ?? options.rest) !== undefined;
     await summed(session, report, { from, to, dryRun, hasRows });
+  } catch (error) {
+    if (stopped && stopped.references > 0) await summed(session, stopped, { from, to, dryRun, hasRows, stopped: true });
+    throw error;
   } finally {
     await close();
   }
@@ -70,11 +78,16 @@ function printed({ io: { stdout }, json }: Session, moved: MigratedReference): P
   return put(stdout, `${printable(moved.from)}\t${printable(moved.to)}\n`);
 }
 
-async function summed(
-  session: Session,
-  report: MigrateReport,
-  { hasRows, ...done }: { from: StoragePath; to: StoragePath; dryRun: boolean; hasRows: boolean },
-): Promise<void> {
+interface Summed {
+  from: StoragePath;
+  to: StoragePath;
+  dryRun: boolean;
+  hasRows: boolean;
+  /** Whether it ended early. */
+  stopped?: true;
+}
+
+async function summed(session: Session, report: MigrateReport, { hasRows, ...done }: Summed): Promise<void> {
   const { stdout, stderr } = session.io;
   const { failures, ...counts } = report;
   if (report.failed + report.missing + report.changed > 0) session.exitCode = 1;
@@ -104,8 +117,9 @@ function sumsOf(report: MigrateReport, dryRun: boolean): string {
 function nextStep(
   { program }: Session,
   { references, changed, failed }: MigrateReport,
-  done: { from: StoragePath; dryRun: boolean; hasRows: boolean },
+  done: Omit<Summed, "to">,
 ): string {
+  if (done.stopped) return "It ended early. What is counted here is done; the same command again goes on.";
   if (done.dryRun)
     return "Nothing was done. Next: switch writers to the new path, let readers know both, then run without --dry-run.";
   if (references === 0 && done.hasRows)

@@ -99,6 +99,9 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
   const layout = layoutOf(options);
   const { sources, close } = await openSources(session, options, { path });
+  const refusal = isDelete || trash ? undefined : refusalOf(layout, grace);
+  const swept = { path, trash, isDelete, grace, force, maxShare, refusal };
+  let stopped: SweepReport | undefined;
   try {
     const report = await session.watched(({ at, clear }) =>
       sweep({
@@ -122,6 +125,9 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
                 return printed(session, object);
               }
             : undefined,
+        onStopped: (report) => {
+          stopped = report;
+        },
         onProgress: at,
         signal,
       }),
@@ -129,8 +135,10 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
     // A part can be empty; a path without anything is probably mistyped, and must not look healthy in a log.
     if (report.listed + report.failed === 0 && !shard)
       throw failure("NotFound", "there is nothing below this path").at("sweep", String(path));
-    const refusal = isDelete || trash ? undefined : refusalOf(layout, grace);
-    await summed(session, report, { path, trash, isDelete, grace, force, maxShare, refusal });
+    await summed(session, report, swept);
+  } catch (error) {
+    if (stopped) await summed(session, stopped, { ...swept, stopped: true });
+    throw error;
   } finally {
     await close();
   }
@@ -152,6 +160,8 @@ interface Swept {
   maxShare: number;
   /** Why the same command with `--delete` would be refused. */
   refusal: string | undefined;
+  /** Whether it ended early. */
+  stopped?: true;
 }
 
 /** Returns why nothing of a layout would be removed; undefined if it would. */
@@ -173,7 +183,7 @@ async function summed(session: Session, report: SweepReport, swept: Swept): Prom
   if (json) {
     const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
     const sums = { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors };
-    return jsonLine(io.stdout, { ...sums, warning: swept.refusal });
+    return jsonLine(io.stdout, { ...sums, warning: swept.refusal, stopped: swept.stopped });
   }
   await table(session, report, swept);
   const next = nextStep(session, report, swept, isDryRun);

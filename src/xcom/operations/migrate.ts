@@ -35,6 +35,11 @@ export interface MigrateOptions extends Abortable, Watched {
   concurrency?: number | undefined;
   /** Called with each reference whose object is at the new place, and whether its row is among those to change. */
   onMigrated?: ((moved: MigratedReference) => void | Promise<void>) | undefined;
+  /**
+   * Called with the numbers so far before a failed source or an abort is thrown. Rows of the batch at hand, at most 256
+   * references, may be changed and not be counted.
+   */
+  onStopped?: ((report: MigrateReport) => void) | undefined;
 }
 
 export interface MigratedReference {
@@ -78,6 +83,7 @@ const OPTIONS: OptionNames<MigrateOptions> = {
   dryRun: true,
   concurrency: true,
   onMigrated: true,
+  onStopped: true,
   onProgress: true,
   signal: true,
 };
@@ -118,6 +124,9 @@ export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const migration = checkMigrate(options);
   try {
     for (const source of options.sources) await migrateSource(source, migration);
+  } catch (error) {
+    options.onStopped?.(migration.report);
+    throw error;
   } finally {
     await migration.folder.remove();
   }

@@ -58,7 +58,8 @@ export async function removeOrphans(
   if (removal.trash || !removal.delete)
     return forEachConcurrent(orphans, removal, async (orphan) => {
       const done = await moved(orphan, removal, isHopeless());
-      removal.signal?.throwIfAborted();
+      // What is done counts also after an abort.
+      if (done.action === "failed") removal.signal?.throwIfAborted();
       await settle(done);
     });
   const slots = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);

@@ -48,6 +48,8 @@ export interface SweepOptions extends Abortable, Watched {
   concurrency?: number | undefined;
   /** Called with each object that nothing refers to and its outcome, in any order. */
   onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
+  /** Called with the numbers so far before what ends a removal early, such as an abort, is thrown. */
+  onStopped?: ((report: SweepReport) => void) | undefined;
 }
 
 const OPTIONS: OptionNames<SweepOptions> = {
@@ -66,6 +68,7 @@ const OPTIONS: OptionNames<SweepOptions> = {
   aliases: true,
   concurrency: true,
   onOrphan: true,
+  onStopped: true,
   onProgress: true,
   signal: true,
 };
@@ -119,7 +122,10 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     });
     const isRemoval = checked.delete === true || checked.trash !== undefined;
     if (isRemoval) checkShare(report, checked);
-    await removeOrphans(orphansIn(orphans.batches()), checked, report);
+    await removeOrphans(orphansIn(orphans.batches()), checked, report).catch((error: unknown) => {
+      if (isRemoval) checked.onStopped?.(report);
+      throw error;
+    });
   } finally {
     await folder.remove();
   }
