@@ -205,6 +205,7 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
     ["moved", report.moved, bytes(report.freed)],
     ["changed meanwhile", report.changed, "left alone"],
     ["failed", report.failed],
+    ["copies of these", report.copies, "in the trash beside their originals: the next sweep takes them up"],
     ["not tried", report.left, "since nothing could be deleted"],
   ];
   const rows = all.filter(([name, count]) => count > 0 || ALWAYS.includes(name));
@@ -260,10 +261,11 @@ async function undone(session: Session, report: UndoSweepReport, at: { path: Sto
   await failed(session, failures, report.failed);
   if (report.failed > 0) session.exitCode = 1;
   const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
+  const there = report.present > 0 ? `; ${report.present} already there` : "";
   const stay = report.failed > 0 ? `; ${report.failed} stay in ${at.trash}` : "";
   await session.say(
     { action: "undone", ...at, ...counts, failures: errors },
-    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
+    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${there}${stay}`),
   );
 }
 

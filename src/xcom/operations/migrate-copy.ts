@@ -9,6 +9,7 @@ import type { StoragePath } from "../../path.js";
 import type { ByteStream } from "../../streams.js";
 import { endingText, parseObjectName } from "../keys/layout.js";
 import { suffixOf, type XComCompression } from "../settings.js";
+import { type FoundObject, findObject, haveSameBytes, sha256 } from "./same-bytes.js";
 import type { RunFolder } from "./sorted-lines.js";
 
 export interface Copying extends Abortable {
@@ -53,7 +54,7 @@ async function copyBytes(
   target: StoragePath,
   { storage, dryRun, signal }: Copying,
 ): Promise<Copied | undefined> {
-  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, target, signal)]);
+  const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, target, signal)]);
   // The row is changed although its source is gone: an earlier run has compared the copy.
   if (!from) return to ? { target, copied: false, size: to.size } : undefined;
   const isThere = to !== undefined;
@@ -75,10 +76,10 @@ async function recode(
   { storage, compression, dryRun, signal }: Copying,
 ): Promise<Copied | undefined> {
   const at = target.parent.join(recodedName(source.name, compression!, undefined));
-  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, at, signal)]);
+  const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, at, signal)]);
   if (!from) return to ? { target: at, copied: false, size: to.size } : undefined;
   if (dryRun) return { target: at, copied: to === undefined, size: from.size };
-  const decoded = (info: Stated) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
+  const decoded = (info: FoundObject) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
   if (!to) {
     const { metadata } = from;
     const options = { compression: compression!, ifAbsent: true, metadata, signal };
@@ -96,7 +97,7 @@ async function recodeWithDigest(
   target: StoragePath,
   { storage, compression, dryRun, folder, signal }: Copying,
 ): Promise<Copied | undefined> {
-  const from = await infoOf(storage, source, signal);
+  const from = await findObject(storage, source, signal);
   // Without the source nothing tells the name of the copy.
   if (!from) return undefined;
   if (dryRun) return { target, copied: true, size: from.size };
@@ -107,7 +108,7 @@ async function recodeWithDigest(
   await pipeline(encoded, hashing(hash), createWriteStream(file, { mode: 0o600 }), signal ? { signal } : {});
   const digest = hash.digest("hex");
   const at = target.parent.join(recodedName(source.name, compression!, digest));
-  const to = await infoOf(storage, at, signal);
+  const to = await findObject(storage, at, signal);
   if (!to) {
     const { metadata } = from;
     const options = { compression: null, ifAbsent: true, metadata, signal };
@@ -126,40 +127,22 @@ function hashing(hash: ReturnType<typeof createHash>) {
   };
 }
 
-async function infoOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
-  try {
-    return await storage.stat(path, { signal });
-  } catch (error) {
-    if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
-  }
-}
-
 function passOver(code: StorageError["code"]): (error: unknown) => void {
   return (error) => {
     if (!isStorageError(error, code)) throw error;
   };
 }
 
-type Stated = Awaited<ReturnType<Storage["stat"]>>;
-
-/**
- * Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5.
- */
-async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
-  const isStated = from.md5 !== undefined && to.md5 !== undefined;
-  const digest = ({ path, etag }: Stated) => sha256(storage.read(path, { ifMatch: etag, signal }));
-  const isSame =
-    from.size === to.size && (isStated ? from.md5 === to.md5 : (await digest(from)) === (await digest(to)));
-  if (!isSame) throw other(to.path);
+/** Throws Corrupt unless both objects have the same bytes. */
+async function checkSame(
+  storage: Storage,
+  from: FoundObject,
+  to: FoundObject,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!(await haveSameBytes(storage, from, to, signal))) throw other(to.path);
 }
 
 function other(path: StoragePath): StorageError {
   return failure("Corrupt", `${path} has other bytes; it was not replaced, and the row stays`);
-}
-
-async function sha256(bytes: ByteStream): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of bytes) hash.update(chunk);
-  return hash.digest("hex");
 }
