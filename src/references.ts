@@ -6,6 +6,11 @@ export interface FoundReference {
   text: string;
   /** The row, or the table, file or line; for reports. */
   where: string;
+  /**
+   * Whether the text stands inside a value, as in an array: then it is no reference, but keeps what it names from being
+   * swept. @default false
+   */
+  isInside?: boolean | undefined;
   /** Bytes of the value before it was compressed, if the reference states them. */
   plainSize?: number | undefined;
 }

@@ -31,7 +31,7 @@ const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
 /** What Airflow 3.0's migration makes of pickled values, and the archives of that table. */
 const PICKLED_TABLE = /^(?:_xcom_archive|_airflow_deleted___xcom_archive\w*)$/;
 
-function isPickled(table: string): boolean {
+export function isPickled(table: string): boolean {
   return PICKLED_TABLE.test(table);
 }
 

@@ -42,8 +42,14 @@ export function recodedName(name: string, compression: XComCompression | null, d
   return `${stem}${endingText({ digest, suffix, codec: suffixOf(compression) })}`;
 }
 
-/** Copies an object to a place, or to that place with another codec. Undefined if there is none, here or there. */
-export function copyObject(source: StoragePath, target: StoragePath, copying: Copying): Promise<Copied | undefined> {
+/**
+ * Why there is nothing to copy. `unproven`: an object is at the new place, and nothing tells whether it is the copy of
+ * the one that is gone.
+ */
+export type Absence = "missing" | "unproven";
+
+/** Copies an object to a place, or to that place with another codec, and compares both. */
+export function copyObject(source: StoragePath, target: StoragePath, copying: Copying): Promise<Copied | Absence> {
   if (!isRecoded(source, copying)) return copyBytes(source, target, copying);
   const { digest } = parseObjectName(source.name);
   return digest === undefined ? recode(source, target, copying) : recodeWithDigest(source, target, copying);
@@ -53,10 +59,9 @@ async function copyBytes(
   source: StoragePath,
   target: StoragePath,
   { storage, dryRun, signal }: Copying,
-): Promise<Copied | undefined> {
+): Promise<Copied | Absence> {
   const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, target, signal)]);
-  // The row is changed although its source is gone: an earlier run has compared the copy.
-  if (!from) return to ? { target, copied: false, size: to.size } : undefined;
+  if (!from) return to ? provenByName(storage, to, signal) : "missing";
   const isThere = to !== undefined;
   if (!isThere && !dryRun) {
     await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
@@ -70,14 +75,26 @@ async function copyBytes(
   return { target, copied: !isThere, size: from.size };
 }
 
+/** Without its source, only a digest in its name tells that an object is the one that the row means. */
+async function provenByName(
+  storage: Storage,
+  { path, etag, size }: FoundObject,
+  signal: AbortSignal | undefined,
+): Promise<Copied | Absence> {
+  const { digest } = parseObjectName(path.name);
+  if (digest === undefined) return "unproven";
+  if ((await sha256(storage.read(path, { ifMatch: etag, signal }))) !== digest) throw other(path);
+  return { target: path, copied: false, size };
+}
+
 async function recode(
   source: StoragePath,
   target: StoragePath,
   { storage, compression, dryRun, signal }: Copying,
-): Promise<Copied | undefined> {
+): Promise<Copied | Absence> {
   const at = target.parent.join(recodedName(source.name, compression!, undefined));
   const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, at, signal)]);
-  if (!from) return to ? { target: at, copied: false, size: to.size } : undefined;
+  if (!from) return to ? "unproven" : "missing";
   if (dryRun) return { target: at, copied: to === undefined, size: from.size };
   const decoded = (info: FoundObject) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
   if (!to) {
@@ -96,10 +113,10 @@ async function recodeWithDigest(
   source: StoragePath,
   target: StoragePath,
   { storage, compression, dryRun, folder, signal }: Copying,
-): Promise<Copied | undefined> {
+): Promise<Copied | Absence> {
   const from = await findObject(storage, source, signal);
   // Without the source nothing tells the name of the copy.
-  if (!from) return undefined;
+  if (!from) return "missing";
   if (dryRun) return { target, copied: true, size: from.size };
   const file = await folder.newFile();
   const decoded = storage.read(source, { compression: "infer", ifMatch: from.etag, signal });

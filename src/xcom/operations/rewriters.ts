@@ -4,7 +4,15 @@ import type { Abortable } from "../../fs/index.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { ask, type Query } from "../../sql.js";
 import type { XComRow, XComRows } from "../rows/rows.js";
-import { blockRanges, IS_REFERENCE, postgresTables, TEXT, textIn } from "./airflow-references.js";
+import {
+  airflowReferences,
+  blockRanges,
+  IS_REFERENCE,
+  isPickled,
+  postgresTables,
+  TEXT,
+  textIn,
+} from "./airflow-references.js";
 import { describeRow } from "./references.js";
 
 /** A source whose references can be replaced. */
@@ -35,8 +43,12 @@ export function rowRewriter(rows: XComRows, name = "rows"): ReferenceRewriter {
   return {
     name,
     async *references(options = {}): AsyncGenerator<FoundRow> {
-      for await (const row of rows.list({}, options))
-        if (typeof row.value === "string") yield { text: row.value, where: describeRow(row), row };
+      for await (const row of rows.list({}, options)) {
+        const { value } = row;
+        const isInside = typeof value !== "string";
+        const text = isInside ? (JSON.stringify(value) ?? "") : value;
+        if (!isInside || text.includes(":/")) yield { text, where: describeRow(row), isInside, row };
+      }
     },
     async replace(changes, { signal } = {}) {
       let replaced = 0;
@@ -65,7 +77,8 @@ interface FoundTuple extends FoundReference {
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4 on Postgres, which `replace` can change: of every attempt
- * of a task, and of the archive tables of `airflow db clean`. The login needs SELECT and UPDATE on these tables.
+ * of a task, and of the archive tables of `airflow db clean`. Those inside values and pickles come too, and cannot be
+ * changed (`isInside`). The login needs SELECT and UPDATE on these tables.
  *
  * A row is replaced only if the same transaction wrote it that had written it when it was read (`xmin`), at the same
  * place (`ctid`) and with the same text. Rows that others write while the tables are read may be left out.
@@ -73,8 +86,11 @@ interface FoundTuple extends FoundReference {
 export function airflowRewriter(query: Query): ReferenceRewriter {
   return {
     name: "Airflow's database",
-    async *references({ signal } = {}): AsyncGenerator<FoundTuple> {
+    async *references({ signal } = {}): AsyncGenerator<FoundReference> {
       for (const table of await postgresTables(query, signal)) yield* tuplesOf(query, table, signal);
+      // What cannot be replaced: texts inside values, and those in pickles.
+      for await (const found of airflowReferences(query).references({ signal }))
+        if (found.isInside || isPickled(found.where)) yield { ...found, isInside: true };
     },
     async replace(changes, { signal } = {}) {
       let replaced = 0;
