@@ -67,7 +67,8 @@ function candidateOf(
   now: number,
   report: SweepReport,
 ): Candidate | undefined {
-  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
+  const key = keyBelow(base, path.key);
+  const isKnown = type === "file" && layout.parse(key) !== undefined && isSwept(layout, key);
   if (!isKnown || size === undefined || !isTag(etag)) {
     report.unknown += 1;
     return undefined;
@@ -77,6 +78,10 @@ function candidateOf(
   else if (modified === undefined || now - time < graceMs) report.young += 1;
   else return { below: path.key.slice(prefixOf(top).length), size, modified, etag };
   return undefined;
+}
+
+function isSwept(layout: ObjectLayout, key: string): boolean {
+  return layout.isSwept?.(key) ?? true;
 }
 
 /** Without an etag nothing tells whether it is the same object later. */
@@ -137,9 +142,10 @@ function hashOf(text: string): number {
  */
 function otherLine({ path, type, size, etag }: ListEntry, { path: top, base, layout }: Listing): string | undefined {
   const below = path.key.slice(prefixOf(top).length);
-  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
+  const key = keyBelow(base, path.key);
+  const isKnown = type === "file" && layout.parse(key) !== undefined;
   if (!isKnown || size === undefined || /[\0\n]/.test(below)) return undefined;
-  return `${below}\0${size}${isTag(etag) ? "\0" : ""}`;
+  return `${below}\0${size}${isTag(etag) && isSwept(layout, key) ? "\0" : ""}`;
 }
 
 /** Whether a line is that of a candidate, or of an object that is too young for one. */

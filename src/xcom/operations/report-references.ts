@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import { pathBelow, prefixOf } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { withoutClass } from "../stored.js";
+import { isSweptXCom, keyBelow } from "./airflow-layout.js";
 import { tellSome, type Watched } from "./progress.js";
 import { flat, type ReferenceCounts } from "./reference-keys.js";
 import { addTo, emptySum, type ReportObject, type ReportReferences } from "./report-data.js";
@@ -79,14 +80,15 @@ class Findings {
   }
 
   object({ below, size, modified }: CountedObject, isReferenced: boolean): void {
-    const { path, graceMs, now, expiries, onProgress } = this.#comparison;
+    const { path, base, graceMs, now, expiries, onProgress } = this.#comparison;
     this.#compared.count += 1;
     this.#compared.bytes += size;
     tellSome({ onProgress }, { ...this.#compared, phase: "compare" });
     if (isReferenced) {
       addTo(this.#referenced, size);
       if (modified !== undefined) expiries.addReferenced(prefixOf(path) + below, size, modified);
-    } else if (modified === undefined || now - modified < graceMs) addTo(this.#young, size);
+    } else if (!isSweptXCom(keyBelow(base, prefixOf(path) + below))) return;
+    else if (modified === undefined || now - modified < graceMs) addTo(this.#young, size);
     else {
       addTo(this.#orphaned, size);
       this.#orphans.add({

@@ -6,10 +6,12 @@ import { memory } from "../../../src/fs/drivers/memory.js";
 import { openStorage } from "../../../src/index.js";
 import {
   airflowReferences,
+  fsck,
   lineReferences,
   memoryRows,
   type ReferenceSource,
   replicate,
+  report as reportOf,
   rowReferences,
   type SweepOptions,
   type SweptObject,
@@ -64,6 +66,39 @@ test("a dry run names what nothing refers to, in both layouts, and deletes nothi
   expect(report).toMatchObject({ listed: 5, unknown: 2, considered: 3, referenced: 1, orphaned: 2, deleted: 0 });
   expect(report.bytes).toBeGreaterThan(10);
   expect(await there()).toHaveLength(5);
+});
+
+test("names that other programs could use are no XComs: Airflow's have a form and a place of their own", async () => {
+  const [uuid, seven] = ["00000000-0000-4000-8000-000000000001", "019b1c2d-0000-7000-8000-000000000001"];
+  const digest = `~sha256-${"0".repeat(64)}`;
+  const names: Record<string, boolean> = {
+    [`x/y/z/${uuid}`]: true,
+    [`x/y/z/${uuid}.gz`]: true,
+    [`retention=week/x/y/z/${uuid}.zst`]: true,
+    [`x/y/z/${uuid}${digest}.parquet`]: true,
+    [`x/y/z/ti-${seven}/key.json.zst`]: true,
+    [`x/y/z/write-${uuid}/frame.parquet`]: true,
+    [`x/y/z/${uuid}.parquet`]: false,
+    [`x/y/z/${uuid}.json`]: false,
+    [`x/y/z/${seven}`]: false,
+    [`a/x/y/z/${uuid}`]: false,
+    [`a/b/c/d/write-${uuid}/report.pdf`]: false,
+    [`x/y/z/write-${seven}/report.json`]: false,
+  };
+  for (const name of Object.keys(names)) await storage.write(`${BASE}/${name}`, "1");
+  age(2 * DAY);
+  const own = Object.keys(names).filter((name) => names[name]);
+  const sources = [lines(`${BASE}/none/r/t/${uuid}`)];
+  const { report, told } = await swept([], { sources });
+  expect(told).toEqual(own.map((name) => `orphan ${BASE}/${name}`).sort());
+  expect(report).toMatchObject({ listed: 12, unknown: 6, considered: 6, orphaned: 6 });
+  const checked = await fsck({ storage, path: BASE, sources });
+  expect(checked).toMatchObject({ orphan: 6, young: 0, others: 6 });
+  const page = await reportOf({ storage, path: BASE, sources });
+  expect(page.references).toMatchObject({ orphaned: { objects: 6 }, young: { objects: 0 } });
+  // Whatever its name, an object that a row refers to is checked.
+  const odd = lines(`${BASE}/x/y/z/${uuid}.parquet`);
+  expect(await fsck({ storage, path: BASE, sources: [odd] })).toMatchObject({ checked: 1, missing: 0, layout: 0 });
 });
 
 test("delete removes exactly these", async () => {
