@@ -71,7 +71,7 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
     // Probably mistyped: it must not look healthy in a log.
     if (found.total.objects + found.unknown.objects + found.failed === 0)
       throw failure("NotFound", "there is nothing below this path").at("report", String(path));
-    if (found.failed > 0) session.exitCode = 1;
+    if (found.failed + (found.references?.unchecked ?? 0) > 0) session.exitCode = 1;
     await written(session, found, out);
   } finally {
     await close();
@@ -122,10 +122,11 @@ function referenceLines(session: Session, { references, expiries }: StorageRepor
   const { stdout } = session.io;
   const lines: string[] = [];
   if (references) {
-    const { orphaned, young, missing } = references;
+    const { orphaned, young, missing, unchecked } = references;
     lines.push("", `${bytes(orphaned.bytes)} in ${pluralize(orphaned.objects, "object")} without a row`);
     if (young.objects > 0) lines[1] += `; ${pluralize(young.objects, "object")} too young to tell`;
     if (missing > 0) lines.push(styled(stdout, "red", `${pluralize(missing, "object")} missing that rows refer to`));
+    if (unchecked > 0) lines.push(styled(stdout, "red", `${pluralize(unchecked, "reference")} could not be checked`));
   }
   for (const { name, overdue, withinDay, withinWeek } of expiries) {
     const soon = [overdue, withinDay, withinWeek].reduce((sum, one) => added(sum, { ...one, name: "" }));

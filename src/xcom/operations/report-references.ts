@@ -71,6 +71,7 @@ class Findings {
   readonly #young = emptySum();
   readonly #orphans = new Largest<ReportObject>(({ size }) => size);
   #missing = 0;
+  #unchecked = 0;
   readonly #missingPaths: string[] = [];
   #unlisted: StoragePath[] = [];
 
@@ -117,6 +118,7 @@ class Findings {
       young: this.#young,
       largestOrphans: this.#orphans.list(),
       missing: this.#missing,
+      unchecked: this.#unchecked,
       missingPaths: this.#missingPaths,
     };
   }
@@ -126,7 +128,8 @@ class Findings {
     const paths = this.#unlisted.splice(0);
     const sizes = await Promise.all(paths.map((path) => sizeOf(storage, path, signal)));
     sizes.forEach((size, i) => {
-      if (size !== undefined) addTo(this.#referenced, size);
+      if (size === "unchecked") this.#unchecked += 1;
+      else if (size !== undefined) addTo(this.#referenced, size);
       else {
         this.#missing += 1;
         if (this.#missingPaths.length < TOP) this.#missingPaths.push(String(paths[i]));
@@ -135,11 +138,13 @@ class Findings {
   }
 }
 
+/** Undefined for an object that is not there; `unchecked` if the store refused to answer. */
 async function sizeOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
   try {
     return (await storage.stat(path, { signal })).size;
   } catch (error) {
     if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
+    signal?.throwIfAborted();
+    return "unchecked";
   }
 }

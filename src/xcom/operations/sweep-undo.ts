@@ -1,6 +1,6 @@
 /** Moves the trash of a sweep back. */
 import { forEachConcurrent } from "../../concurrency.js";
-import { checkOptions, type EntryFailure, invalid, type OptionNames } from "../../errors.js";
+import { checkOptions, type EntryFailure, invalid, isBatchError, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { asPath } from "../keys/base.js";
@@ -23,7 +23,7 @@ export interface UndoSweepReport {
   bytes: number;
   /** Objects that were at their place with the same bytes: only their copies in the trash went. */
   present: number;
-  /** Objects that stay in the trash; `AlreadyExists` if there are other bytes at their place. */
+  /** Objects that stay in the trash, `AlreadyExists` if there are other bytes at their place, and unlisted folders. */
   failed: number;
   /** The first 1,000 failures. */
   failures: EntryFailure[];
@@ -52,8 +52,8 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
   checkCount("concurrency of undoSweep", concurrency, 1);
   const report: UndoSweepReport = { moved: 0, bytes: 0, present: 0, failed: 0, failures: [] };
   const moving = { storage, path, trash, signal };
-  const back = (entries: AsyncIterable<ListEntry>) =>
-    forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
+  const back = async (entries: AsyncIterable<ListEntry>) => {
+    const moves = forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
       try {
         if (!(await moveBack(entry, moving))) report.present += 1;
         else {
@@ -66,6 +66,12 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
         keepFailure(report.failures, { path: String(entry.path), error });
       }
     });
+    await moves.catch((error: unknown) => {
+      if (!isBatchError(error)) throw error;
+      report.failed += error.failureCount;
+      for (const failed of error.failures) keepFailure(report.failures, failed);
+    });
+  };
   // The last version of an object first: it gets the place.
   const later = await foldersAgain(storage, trash, signal);
   for (const folder of later) await back(storage.list(folder, { recursive: true, signal }));

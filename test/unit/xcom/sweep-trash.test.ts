@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { failure } from "../../../src/errors.js";
+import { BatchError, failure } from "../../../src/errors.js";
 import type { DriverFactory } from "../../../src/fs/driver/driver.js";
 import { memory } from "../../../src/fs/drivers/memory.js";
 import { openStorage } from "../../../src/index.js";
@@ -94,6 +94,25 @@ test("an object that is written again under a trashed name gets a place of its o
   expect(report).toMatchObject({ moved: 1, failed: 2 });
   expect(await storage.text(path)).toBe('"other"');
   expect(await there(TRASH)).toEqual([again(1), inTrash(path)]);
+});
+
+test("a folder of the trash that cannot be listed is a failure, and the rest comes back", async () => {
+  const path = await stored("one");
+  age();
+  await swept();
+  const listing = storage.list.bind(storage);
+  vi.spyOn(storage, "list").mockImplementation((at, options) => {
+    async function* partly() {
+      yield* listing(at, options);
+      if (!options?.recursive) return;
+      const failures = [{ path: `${TRASH}/secret`, error: failure("PermissionDenied", "no") }];
+      const more = { what: "not listed", failureCount: 1, completed: 1, retryable: false };
+      throw new BatchError({ op: "list", path: TRASH, failures, ...more });
+    }
+    return partly() as never;
+  });
+  expect(await undone()).toMatchObject({ moved: 1, failed: 1, failures: [{ path: `${TRASH}/secret` }] });
+  expect(await storage.exists(path)).toBe(true);
 });
 
 test("what may be one object by two names stays", async () => {

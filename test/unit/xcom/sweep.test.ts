@@ -347,6 +347,38 @@ test("shards share the folders: each object is considered by exactly one of them
   }
 });
 
+test("a folder that cannot be listed is counted, and the rest of its shard is swept; the path itself ends it", async () => {
+  const classes = `${BASE}/retention=week`;
+  const paths: string[] = [];
+  for (const dagId of ["a", "b", "c", "d"])
+    paths.push(await stored("t", { dagId }), await stored("t", { dagId, path: classes }));
+  age(2 * DAY);
+  const listing = storage.list.bind(storage);
+  let refused = [`${BASE}/a`, `${classes}/b`];
+  vi.spyOn(storage, "list").mockImplementation((path, options) => {
+    async function* refusing() {
+      if (refused.includes(String(path))) throw failure("PermissionDenied", "no");
+      yield* listing(path, options);
+    }
+    return refusing() as never;
+  });
+  const gone = paths.filter((path) => refused.some((folder) => path.startsWith(`${folder}/`)));
+  const sources = [lines(`${BASE}/none/r/t/write-00000000-0000-4000-8000-000000000001/k.json`)];
+  const parts = [1, 2].map((index) => swept([], { sources, shard: { index, of: 2 } }));
+  const found = await Promise.all(parts);
+  expect(found.flatMap(({ told }) => told).sort()).toEqual(
+    paths
+      .filter((path) => !gone.includes(path))
+      .map((path) => `orphan ${path}`)
+      .sort(),
+  );
+  const failures = found.flatMap(({ report }) => report.failures.map(({ path }) => path));
+  expect(failures.sort()).toEqual([...refused].sort());
+  expect(found.reduce((sum, { report }) => sum + report.failed, 0)).toBe(2);
+  refused = [BASE];
+  expect(await failed(swept([], { sources, shard: { index: 1, of: 2 } }))).toMatchObject({ code: "PermissionDenied" });
+});
+
 test("two sweeps at once, and objects that go meanwhile, are no failure", async () => {
   const kept = await stored("kept");
   for (let i = 0; i < 50; i++) await stored(`t${i}`);
