@@ -6,7 +6,7 @@ import type { Cli, Session } from "../command.js";
 import { bytes, grouped, printable, put, styled } from "../format.js";
 import { baseOption, classDays, graceOption, namesOption, pluralize } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
-import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { hasNone, NOTHING_YET, openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addReport(cli: Cli, program: Command): void {
@@ -69,10 +69,12 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
       }),
     );
     // Probably mistyped: it must not look healthy in a log.
-    if (found.total.objects + found.unknown.objects + found.failed === 0)
-      throw failure("NotFound", "there is nothing below this path").at("report", String(path));
+    const isEmpty = found.total.objects + found.unknown.objects + found.failed === 0;
+    const isNew = isEmpty && found.references !== undefined && hasNone(options, found.references);
+    if (isEmpty && !isNew) throw failure("NotFound", "there is nothing below this path").at("report", String(path));
     if (found.failed + (found.references?.unchecked ?? 0) > 0) session.exitCode = 1;
     await written(session, found, out);
+    if (isNew && !session.json && out !== "-") await put(session.io.stdout, `\n${NOTHING_YET}\n`);
   } finally {
     await close();
   }

@@ -26,7 +26,9 @@ import {
 } from "../format.js";
 import { baseOption, graceOption, graceSpan, namesOption, pluralize, positive, share, timeSpan } from "../options.js";
 import {
+  hasNone,
   layoutOf,
+  NOTHING_YET,
   openSources,
   refreshOption,
   type SourceOptions,
@@ -133,9 +135,11 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
       }),
     );
     // A part can be empty; a path without anything is probably mistyped, and must not look healthy in a log.
-    if (report.listed + report.failed === 0 && !shard)
+    const isEmpty = report.listed + report.failed === 0;
+    const isNew = isEmpty && hasNone(options, report);
+    if (isEmpty && !isNew && !shard)
       throw failure("NotFound", "there is nothing below this path").at("sweep", String(path));
-    await summed(session, report, swept);
+    await summed(session, report, { ...swept, isNew });
   } catch (error) {
     if (stopped) await summed(session, stopped, { ...swept, stopped: true });
     throw error;
@@ -160,6 +164,8 @@ interface Swept {
   maxShare: number;
   /** Why the same command with `--delete` would be refused. */
   refusal: string | undefined;
+  /** Whether there is nothing yet. */
+  isNew?: boolean;
   /** Whether it ended early. */
   stopped?: true;
 }
@@ -229,6 +235,7 @@ const BAD = ["failed", "not tried"];
 function nextStep(session: Session, report: SweepReport, swept: Swept, isDryRun: boolean): string | undefined {
   const { path, trash, maxShare, refusal } = swept;
   const { listed, considered, orphaned, unknown } = report;
+  if (swept.isNew) return NOTHING_YET;
   if (listed > 0 && unknown === listed)
     return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
   if (refusal) return `Nothing was deleted. ${refusal}.`;

@@ -11,6 +11,7 @@ import { airflowLayout } from "./airflow-layout.js";
 import { type Absence, type Copied, copyObject, isRecoded, recodedName } from "./migrate-copy.js";
 import { checkNames, MigratedNames } from "./migrate-names.js";
 import type { Watched } from "./progress.js";
+import { checkFilesApart } from "./real-paths.js";
 import { layoutPath } from "./references.js";
 import { isRewriter, type ReferenceChange } from "./rewriters.js";
 import { RunFolder } from "./sorted-lines.js";
@@ -143,6 +144,7 @@ interface Migration extends Watched {
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateReport> {
   const migration = checkMigrate(options);
+  await checkFilesApart(migration.from, migration.to, "from and to of migrate");
   try {
     for (const source of options.sources) await migrateSource(source, migration);
   } catch (error) {

@@ -17,6 +17,8 @@ export interface ReferenceScope extends Watched {
   path: StoragePath;
   layout?: ObjectLayout | undefined;
   shard: SweepShard;
+  /** Whether a source may have no reference: nothing was listed that could be taken for an orphan. @default false */
+  mayBeEmpty?: boolean | undefined;
   as?: readonly (StoragePath | string)[] | undefined;
   aliases?: ReadAliases | undefined;
   signal?: AbortSignal | undefined;
@@ -28,10 +30,10 @@ export interface ReferenceCounts {
   values: number;
 }
 
-/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
+/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere, and may not. */
 export async function collectReferences(
   source: ReferenceSource,
-  { op, path, layout = airflowLayout, shard, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
+  { op, path, layout = airflowLayout, shard, mayBeEmpty, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
   sorter: LineSorter,
   counts: ReferenceCounts,
 ): Promise<void> {
@@ -51,7 +53,7 @@ export async function collectReferences(
     await addKeys(keys, shard, sorter);
   }
   onProgress?.(progress());
-  if (counts.references + counts.elsewhere > before) return;
+  if (counts.references + counts.elsewhere > before || mayBeEmpty) return;
   throw failure("NotFound", `${source.name} has no reference at all; nothing was done`).at(op, String(path));
 }
 

@@ -4,6 +4,7 @@ import { checkOptions, type EntryFailure, invalid, isBatchError, type OptionName
 import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { asPath } from "../keys/base.js";
+import { checkFilesApart } from "./real-paths.js";
 import { keepFailure } from "./sweep-report.js";
 import { moveBack, placeOf } from "./sweep-trash.js";
 
@@ -50,6 +51,7 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
   if (path.key === "") throw invalid(`path of undoSweep is the whole bucket ${path}`);
   checkApart(path, trash);
   checkCount("concurrency of undoSweep", concurrency, 1);
+  await checkFilesApart(path, trash, "path and trash of undoSweep");
   const report: UndoSweepReport = { moved: 0, bytes: 0, present: 0, failed: 0, failures: [] };
   const moving = { storage, path, trash, signal };
   const back = async (entries: AsyncIterable<ListEntry>) => {

@@ -9,6 +9,7 @@ import { airflowLayout } from "./airflow-layout.js";
 import { type Candidate, candidateIn, collectCandidates, type SweepShard } from "./candidates.js";
 import { compare } from "./compare.js";
 import type { Watched } from "./progress.js";
+import { checkFilesApart } from "./real-paths.js";
 import { collectReferences } from "./reference-keys.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { removeOrphans, type SweptObject } from "./sweep-removal.js";
@@ -21,7 +22,7 @@ export interface SweepOptions extends Abortable, Watched {
   path: StoragePath | string;
   /** The base path, if `path` is a Dag, a run or a task below it. @default path */
   base?: StoragePath | string | undefined;
-  /** All that refers to objects below `path`. One that fails, or has no reference at all, ends the sweep. */
+  /** All that refers to objects below `path`. One that fails, or has no reference at all, ends it. */
   sources: readonly ReferenceSource[];
   /** Which names below `path` are objects that may be swept; all others stay. @default those of XComs */
   layout?: ObjectLayout | undefined;
@@ -97,7 +98,7 @@ interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" 
  * Lists all objects first, then reads all references, and deletes last: only objects older than the grace, and only as
  * they were listed. Memory does not grow with the number of objects or references; both are sorted in files in the
  * folder for temporary files, with about 150 bytes for each. Throws, and has deleted nothing, if a source fails or has
- * no reference, or if more than `maxShare` of the objects would go.
+ * no reference although something was listed, or if more than `maxShare` of the objects would go.
  *
  * @example
  * const sources = [airflowReferences(query)];
@@ -105,14 +106,15 @@ interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" 
  */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const checked = checkSweep(options);
-  const { signal } = checked;
+  const { path, trash, signal } = checked;
+  if (trash) await checkFilesApart(path, trash, "path and trash of sweep");
   const report = emptyReport();
   const folder = new RunFolder();
   try {
     const candidates = new LineSorter(folder);
     await collectCandidates(checked, candidates, report);
     const references = new LineSorter(folder);
-    const scope = { ...checked, op: "sweep" };
+    const scope = { ...checked, op: "sweep", mayBeEmpty: report.listed + report.failed === 0 };
     for (const source of checked.sources) await collectReferences(source, scope, references, report);
     const orphans = new LineSorter(folder);
     await compare(candidates.batches(), references.batches(), orphans, {

@@ -1,5 +1,5 @@
 /** `stowage sweep` from the command line: what is printed, and how it ends. */
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -149,4 +149,25 @@ test("no reference in a source, or too large a share, ends it with 1 and deletes
     stderr: expect.stringContaining("1 of 2 objects"),
   });
   expect(orphans.map(isThere)).toEqual([true]);
+});
+
+test.each([
+  ["below it by a link to the path", "link", "xcom/trash"],
+  ["around it", "xcom/dag", "link"],
+  ["below it by a link of its own", "xcom", "in/trash"],
+])("a trash that lies %s is refused, and nothing moves", async (_, path, trash) => {
+  symlinkSync(join(root, "xcom"), join(root, "link"));
+  symlinkSync(join(root, "xcom", "dag"), join(root, "in"));
+  const args = [path, "--base", path.replace("/dag", ""), "--refs", "refs.txt", "--trash", trash, "--max-share", "1"];
+  for (const more of [[], ["--undo"]]) {
+    const { code, stderr } = await commandInProcess(["sweep", ...args, ...more], { cwd: root });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("without symbolic links") });
+  }
+  expect(orphans.map(isThere)).toEqual([true]);
+});
+
+test("a migration to the same folder by a link is refused: a sweep of the link would delete what rows name", async () => {
+  symlinkSync(join(root, "xcom"), join(root, "link"));
+  const { code, stderr } = await commandInProcess(["migrate", base, "link", "--refs", "refs.txt"], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("without symbolic links") });
 });
