@@ -207,6 +207,7 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
     ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
+    ["named elsewhere", report.namedElsewhere, "of these, by the same key at another base"],
     ["deleted", report.deleted, bytes(report.freed)],
     ["moved", report.moved, bytes(report.freed)],
     ["changed meanwhile", report.changed, "left alone"],
@@ -240,6 +241,11 @@ function nextStep(session: Session, report: SweepReport, swept: Swept, isDryRun:
     return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
   if (refusal) return `Nothing was deleted. ${refusal}.`;
   if (considered === 0 || orphaned === 0) return undefined;
+  if (isDryRun && report.namedElsewhere > 0)
+    return (
+      "Nothing was deleted. --delete and --trash refuse to take what rows name by the same key at another base: if this " +
+      "is a replica whose primary is being migrated, name both of its bases by --as."
+    );
   if (isDryRun && orphaned > maxShare * considered)
     return (
       `Nothing was deleted. --delete and --trash refuse to take more than a share of ${maxShare}. If rows name this ` +

@@ -3,6 +3,7 @@ import type { StoragePath } from "../../path.js";
 import type { ObjectLayout } from "../../references.js";
 import { prefixOf } from "../keys/base.js";
 import { parseObjectKey, parseObjectName, UUID } from "../keys/layout.js";
+import { classIn } from "../layers/retention-rules.js";
 import { withoutClass } from "../stored.js";
 
 /** XComs below a base path or the folder of a retention class. A digest in a name is that of the stored bytes. */
@@ -31,6 +32,14 @@ export function isSweptXCom(key: string): boolean {
   const { stem, digest, suffix } = parseObjectName(segments.at(-1)!);
   if (segments.length === 4) return WHOLE_UUID4.test(stem) && (suffix === "" || digest !== undefined);
   return segments.length === 5 && INSTANCE.test(segments[3]!);
+}
+
+/** Returns the part of a key that a copy at another base has too: from the Dag on, with the folder of a class. */
+export function keyOfCopies(key: string): string {
+  const segments = key.split("/");
+  const own = INSTANCE.test(segments.at(-2) ?? "") ? 5 : 4;
+  const isInClass = classIn(`${segments.at(-own - 1) ?? ""}/`) !== undefined;
+  return segments.slice(-own - (isInClass ? 1 : 0)).join("/");
 }
 
 /** Returns a key without the base. */

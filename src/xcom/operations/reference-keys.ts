@@ -21,6 +21,8 @@ export interface ReferenceScope extends Watched {
   mayBeEmpty?: boolean | undefined;
   as?: readonly (StoragePath | string)[] | undefined;
   aliases?: ReadAliases | undefined;
+  /** Called with the path of each reference that leads elsewhere. */
+  onElsewhere?: ((path: StoragePath) => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,10 +35,11 @@ export interface ReferenceCounts {
 /** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere, and may not. */
 export async function collectReferences(
   source: ReferenceSource,
-  { op, path, layout = airflowLayout, shard, mayBeEmpty, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
+  scope: ReferenceScope,
   sorter: LineSorter,
   counts: ReferenceCounts,
 ): Promise<void> {
+  const { op, path, layout = airflowLayout, shard, mayBeEmpty, as = [], aliases = {}, onProgress, signal } = scope;
   const names = new PathNames(path, as, aliases);
   const before = counts.references + counts.elsewhere;
   const progress = () => {
@@ -47,8 +50,11 @@ export async function collectReferences(
     signal?.throwIfAborted();
     const keys = names.below(text);
     if (keys.length > 0) counts.references += 1;
-    else if (layoutPath(text, layout)) counts.elsewhere += 1;
-    else counts.values += 1;
+    else {
+      const other = layoutPath(text, layout);
+      counts[other ? "elsewhere" : "values"] += 1;
+      if (other) await scope.onElsewhere?.(other);
+    }
     tellSome({ onProgress }, progress());
     await addKeys(keys, shard, sorter);
   }

@@ -166,6 +166,20 @@ test.each([
   expect(orphans.map(isThere)).toEqual([true]);
 });
 
+test("a sweep by the name of one base of two says which other one is missing", async () => {
+  const sources = [`file://${root}/primary/x/y/z/${"0".repeat(8)}-0000-4000-8000-${"0".repeat(12)}`];
+  sources.push(orphans[0]!.replace(base, "s3://new@bucket/xcom"), kept.replace(base, `file://${root}/primary`));
+  writeFileSync(join(root, "refs.txt"), `${sources.join("\n")}\n`);
+  const args = ["--refs", "refs.txt", "--as", join(root, "primary")];
+  const dry = await run(args);
+  expect(dry.stdout).toMatch(/named elsewhere +1 {2}of these, by the same key at another base/);
+  expect(dry.stdout).toContain("name both of its bases by --as.");
+  const { code, stderr } = await run([...args, "--delete"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("name that base by --as too") });
+  expect((await run([...args, "--as", "s3://new@bucket/xcom", "--delete"])).code).toBe(0);
+  expect(orphans.map(isThere)).toEqual([true]);
+});
+
 test("a migration to the same folder by a link is refused: a sweep of the link would delete what rows name", async () => {
   symlinkSync(join(root, "xcom"), join(root, "link"));
   const { code, stderr } = await commandInProcess(["migrate", base, "link", "--refs", "refs.txt"], { cwd: root });

@@ -300,6 +300,39 @@ describe("an object is referred to", () => {
     expect(told).toEqual([`deleted ${gone.replace(BASE, far)}`]);
   });
 
+  test("by either base of a primary that is being migrated: by one of them alone, a replica is not swept", async () => {
+    const [far, moved] = ["memory://far/copies", "memory://lake@moved/team/xcom"];
+    const both = (base: string, rules: { class: string }[]) => {
+      const backend = (path: unknown) => new XComObjectStorageBackend({ storage, path: String(path), threshold: 0 });
+      return rules.length === 0 ? backend(base) : withRetention({ path: base, backend, rules });
+    };
+    const copied: string[] = [];
+    for (const rules of [[], [{ class: "week" }]])
+      for (const name of ["old", "new"]) {
+        const reference = String(await both(BASE, rules).storeValue(owner(name), "k", 1));
+        await storage.copy(reference, reference.replace(BASE, far));
+        copied.push(name === "new" ? reference.replace(BASE, moved) : reference);
+      }
+    const orphan = await stored("gone", { path: far });
+    age(2 * DAY);
+    for (const one of [BASE, moved]) {
+      const options = { path: far, as: [one] };
+      expect((await swept(copied, options)).report).toMatchObject({ orphaned: 3, namedElsewhere: 2, elsewhere: 2 });
+      for (const removal of [{ delete: true }, { trash: "memory://far/trash" }])
+        expect(await failed(swept(copied, { ...options, ...removal }))).toMatchObject({
+          code: "PreconditionFailed",
+          message: expect.stringContaining('name that base by "as" too'),
+        });
+    }
+    const part = { path: `${far}/dag`, base: far, as: [`${BASE}/dag`] };
+    expect((await swept(copied, part)).report).toMatchObject({ orphaned: 2, namedElsewhere: 1 });
+    const { told, report } = await swept(copied, { path: far, as: [BASE, moved], delete: true });
+    expect(told).toEqual([`deleted ${orphan}`]);
+    expect(report).toMatchObject({ namedElsewhere: 0, elsewhere: 0 });
+    // The old objects of a migration are no copies that are needed.
+    expect((await swept(copied, { delete: true })).report).toMatchObject({ deleted: 2 });
+  });
+
   test("by an alias, and in the folder of its retention class", async () => {
     const classes = withRetention({
       path: BASE,
