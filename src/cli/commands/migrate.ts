@@ -54,6 +54,7 @@ async function run(session: Session, fromText: string, toText: string, options: 
   const names = namesOf(session, options.as);
   const { sources, close } = await openSources(session, options, { isRewriting: true });
   const hasRows = (options.database ?? options.rest) !== undefined;
+  const done = { from, to, dryRun, hasRows, isCurrent: options.database === undefined };
   let stopped: MigrateReport | undefined;
   const onStopped = (report: MigrateReport) => {
     stopped = report;
@@ -68,9 +69,9 @@ async function run(session: Session, fromText: string, toText: string, options: 
       const told = { onMigrated, onStopped, onProgress };
       return migrate({ storage, from, to, sources, ...names, compression, dryRun, concurrency, ...told, signal });
     });
-    await summed(session, report, { from, to, dryRun, hasRows });
+    await summed(session, report, done);
   } catch (error) {
-    if (stopped && stopped.references > 0) await summed(session, stopped, { from, to, dryRun, hasRows, stopped: true });
+    if (stopped && stopped.references > 0) await summed(session, stopped, { ...done, stopped: true });
     throw error;
   } finally {
     await close();
@@ -87,12 +88,14 @@ interface Summed {
   to: StoragePath;
   dryRun: boolean;
   hasRows: boolean;
+  /** Whether these are the rows of current attempts alone, as the REST API has them. */
+  isCurrent: boolean;
   /** Whether it ended early. */
   stopped?: true;
 }
 
 async function summed(session: Session, report: MigrateReport, given: Summed): Promise<void> {
-  const { hasRows: _, ...done } = given;
+  const { hasRows: _, isCurrent: __, ...done } = given;
   const { stdout, stderr } = session.io;
   const { failures, ...counts } = report;
   // A row whose object is missing is the business of fsck: no run would ever end with 0.
@@ -141,7 +144,7 @@ function nextStep({ program }: Session, report: MigrateReport, done: Summed): st
     stays.push(`Next: the same command again, until there are ${missing > 0 ? "only the missing" : "0 references"}.`);
   else
     stays.push(
-      `No ${missing > 0 ? "other " : ""}row names ${from} any more. Next: ${program} sweep ${from} --database ` +
+      `No ${missing > 0 ? "other " : ""}row${done.isCurrent ? " of a current attempt" : ""} names ${from} any more. Next: ${program} sweep ${from} --database ` +
         `--max-share 1, since all objects there may go, then with --trash. Replicas of it: with --as ${from} --as ${to}.`,
     );
   return stays.join(" ");

@@ -142,5 +142,8 @@ describe("Airflow's REST API", () => {
     expect(JSON.parse(stdout.trim().split("\n").at(-1)!)).toMatchObject({ references: 3, missing: 3, rewritten: 0 });
     expect(code).toBe(0);
     expect(api.calls.filter(({ method }) => method === "PATCH")).toEqual([]);
+    // The API has no row of an earlier attempt.
+    const said = await commandInProcess(["migrate", from, to, "--rest", api.endpoint], { env });
+    expect(said.stdout).toContain(`No other row of a current attempt names ${from} any more.`);
   });
 });
