@@ -54,6 +54,11 @@ export interface ObjectLayout {
   /** Reads a key: below the base path, or whole where that is not known. Undefined for any other object. */
   parse(key: string): NamedObject | undefined;
   /**
+   * Whether an object of such a name may be swept without a reference: names that objects of another program may have
+   * stay. @default all
+   */
+  isSwept?(key: string): boolean;
+  /**
    * The grace, in milliseconds, below which nothing is deleted: younger objects may get a reference without a write.
    */
   readonly minGraceMs?: number | undefined;

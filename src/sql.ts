@@ -2,7 +2,10 @@
 import { type ErrorCode, failure, isStorageError } from "./errors.js";
 import { orAbort } from "./streams.js";
 
-/** Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. */
+/**
+ * Runs one statement with `$1`, `$2` and so on as parameters: `(text, values) => pool.query(text, values)`. A client or
+ * pool of `pg` needs a listener of `error`: else the process ends when the server ends a connection that is idle.
+ */
 export type Query = (text: string, values: unknown[]) => Promise<{ rows: unknown[] }>;
 
 /** Runs a statement with typed failures; an abort does not wait for the database. */

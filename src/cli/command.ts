@@ -81,6 +81,7 @@ const OPTIONS: readonly (readonly [RegExp, string])[] = [
   ],
   [/: graceMs must be at least (\d+)000\b/, ": --grace must be at least $1s"],
   [/, see "as", else raise maxShare\b/, ", name it by --as, else raise --max-share"],
+  [/, name that base by "as" too\b/, ", name that base by --as too"],
   [/ or pass it in `connections`/, ""],
   [/(bucket "([^"]*)": say where it is with) the option also\b/, "$1 --temporal-url $2=URL"],
   [/^createBucket /, "mb "],

@@ -6,7 +6,7 @@ import type { Cli, Session } from "../command.js";
 import { bytes, grouped, printable, put, styled } from "../format.js";
 import { baseOption, classDays, graceOption, namesOption, pluralize } from "../options.js";
 import { readPolicy } from "../xcom/policy.js";
-import { openSources, type SourceOptions, withSources } from "../xcom/references.js";
+import { hasNone, NOTHING_YET, openSources, type SourceOptions, withSources } from "../xcom/references.js";
 import { baseOf, namesOf } from "../xcom/values.js";
 
 export function addReport(cli: Cli, program: Command): void {
@@ -69,10 +69,12 @@ async function run(session: Session, text: string, options: ReportCliOptions): P
       }),
     );
     // Probably mistyped: it must not look healthy in a log.
-    if (found.total.objects + found.unknown.objects + found.failed === 0)
-      throw failure("NotFound", "there is nothing below this path").at("report", String(path));
-    if (found.failed > 0) session.exitCode = 1;
+    const isEmpty = found.total.objects + found.unknown.objects + found.failed === 0;
+    const isNew = isEmpty && found.references !== undefined && hasNone(options, found.references);
+    if (isEmpty && !isNew) throw failure("NotFound", "there is nothing below this path").at("report", String(path));
+    if (found.failed + (found.references?.unchecked ?? 0) > 0) session.exitCode = 1;
     await written(session, found, out);
+    if (isNew && !session.json && out !== "-") await put(session.io.stdout, `\n${NOTHING_YET}\n`);
   } finally {
     await close();
   }
@@ -122,10 +124,11 @@ function referenceLines(session: Session, { references, expiries }: StorageRepor
   const { stdout } = session.io;
   const lines: string[] = [];
   if (references) {
-    const { orphaned, young, missing } = references;
+    const { orphaned, young, missing, unchecked } = references;
     lines.push("", `${bytes(orphaned.bytes)} in ${pluralize(orphaned.objects, "object")} without a row`);
     if (young.objects > 0) lines[1] += `; ${pluralize(young.objects, "object")} too young to tell`;
     if (missing > 0) lines.push(styled(stdout, "red", `${pluralize(missing, "object")} missing that rows refer to`));
+    if (unchecked > 0) lines.push(styled(stdout, "red", `${pluralize(unchecked, "reference")} could not be checked`));
   }
   for (const { name, overdue, withinDay, withinWeek } of expiries) {
     const soon = [overdue, withinDay, withinWeek].reduce((sum, one) => added(sum, { ...one, name: "" }));

@@ -26,7 +26,9 @@ import {
 } from "../format.js";
 import { baseOption, graceOption, graceSpan, namesOption, pluralize, positive, share, timeSpan } from "../options.js";
 import {
+  hasNone,
   layoutOf,
+  NOTHING_YET,
   openSources,
   refreshOption,
   type SourceOptions,
@@ -103,6 +105,9 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
   const { delete: isDelete = false, grace, force = false, maxShare, shard, concurrency } = options;
   const layout = layoutOf(options);
   const { sources, close } = await openSources(session, options, { path, isWhole: true });
+  const refusal = isDelete || trash ? undefined : refusalOf(layout, grace);
+  const swept = { path, trash, isDelete, grace, force, maxShare, refusal };
+  let stopped: SweepReport | undefined;
   try {
     const report = await session.watched(({ at, clear }) =>
       sweep({
@@ -126,15 +131,22 @@ async function run(session: Session, text: string, options: SweepCliOptions): Pr
                 return printed(session, object);
               }
             : undefined,
+        onStopped: (report) => {
+          stopped = report;
+        },
         onProgress: at,
         signal,
       }),
     );
     // A part can be empty; a path without anything is probably mistyped, and must not look healthy in a log.
-    if (report.listed + report.failed === 0 && !shard)
+    const isEmpty = report.listed + report.failed === 0;
+    const isNew = isEmpty && hasNone(options, report);
+    if (isEmpty && !isNew && !shard)
       throw failure("NotFound", "there is nothing below this path").at("sweep", String(path));
-    const refusal = isDelete || trash ? undefined : refusalOf(layout, grace);
-    await summed(session, report, { path, trash, isDelete, grace, force, maxShare, refusal });
+    await summed(session, report, { ...swept, isNew });
+  } catch (error) {
+    if (stopped) await summed(session, stopped, { ...swept, stopped: true });
+    throw error;
   } finally {
     await close();
   }
@@ -156,6 +168,10 @@ interface Swept {
   maxShare: number;
   /** Why the same command with `--delete` would be refused. */
   refusal: string | undefined;
+  /** Whether there is nothing yet. */
+  isNew?: boolean;
+  /** Whether it ended early. */
+  stopped?: true;
 }
 
 /** Returns why nothing of a layout would be removed; undefined if it would. */
@@ -177,7 +193,7 @@ async function summed(session: Session, report: SweepReport, swept: Swept): Prom
   if (json) {
     const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
     const sums = { action: "swept", path: swept.path, dryRun: isDryRun, ...counts, failures: errors };
-    return jsonLine(io.stdout, { ...sums, warning: swept.refusal });
+    return jsonLine(io.stdout, { ...sums, warning: swept.refusal, stopped: swept.stopped });
   }
   await table(session, report, swept);
   const next = nextStep(session, report, swept, isDryRun);
@@ -195,10 +211,12 @@ async function table({ io: { stdout } }: Session, report: SweepReport, swept: Sw
     ["dated in the future", report.future, "compare the clocks; never deleted"],
     ["referenced", report.referenced],
     ["not referenced", report.orphaned, `${bytes(report.bytes)}, ${percent(report)} of what was considered`],
+    ["named elsewhere", report.namedElsewhere, "of these, by the same key at another base"],
     ["deleted", report.deleted, bytes(report.freed)],
     ["moved", report.moved, bytes(report.freed)],
     ["changed meanwhile", report.changed, "left alone"],
     ["failed", report.failed],
+    ["copies of these", report.copies, "in the trash beside their originals: the next sweep takes them up"],
     ["not tried", report.left, "since nothing could be deleted"],
   ];
   const rows = all.filter(([name, count]) => count > 0 || ALWAYS.includes(name));
@@ -222,10 +240,16 @@ const BAD = ["failed", "not tried"];
 function nextStep(session: Session, report: SweepReport, swept: Swept, isDryRun: boolean): string | undefined {
   const { path, trash, maxShare, refusal } = swept;
   const { listed, considered, orphaned, unknown } = report;
+  if (swept.isNew) return NOTHING_YET;
   if (listed > 0 && unknown === listed)
     return "Nothing here has the name of such an object. If it is a folder below a base path, name that by --base.";
   if (refusal) return `Nothing was deleted. ${refusal}.`;
   if (considered === 0 || orphaned === 0) return undefined;
+  if (isDryRun && report.namedElsewhere > 0)
+    return (
+      "Nothing was deleted. --delete and --trash refuse to take what rows name by the same key at another base: if this " +
+      "is a replica whose primary is being migrated, name both of its bases by --as."
+    );
   if (isDryRun && orphaned > maxShare * considered)
     return (
       `Nothing was deleted. --delete and --trash refuse to take more than a share of ${maxShare}. If rows name this ` +
@@ -254,10 +278,11 @@ async function undone(session: Session, report: UndoSweepReport, at: { path: Sto
   await failed(session, failures, report.failed);
   if (report.failed > 0) session.exitCode = 1;
   const errors = failures.map(({ path, error }) => ({ path, error: messageOf(error) }));
+  const there = report.present > 0 ? `; ${report.present} already there` : "";
   const stay = report.failed > 0 ? `; ${report.failed} stay in ${at.trash}` : "";
   await session.say(
     { action: "undone", ...at, ...counts, failures: errors },
-    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${stay}`),
+    printable(`${pluralize(report.moved, "object")} moved back to ${at.path}, ${bytes(report.bytes)}${there}${stay}`),
   );
 }
 

@@ -75,6 +75,16 @@ function isOfClaims({ langgraph, dbos, temporal, claims = false }: SourceOptions
   return claims || [langgraph, dbos, temporal].some((one) => one !== undefined);
 }
 
+/**
+ * Returns whether sources without a reference are as they should be if there is no object either: a database of a new
+ * Airflow, and never a file, which would be the wrong one.
+ */
+export function hasNone(options: SourceOptions, found: { references: number; elsewhere: number }): boolean {
+  return options.refs === undefined && found.references + found.elsewhere === 0;
+}
+
+export const NOTHING_YET = "There is no object below this path, and no row that refers to one: none was stored yet.";
+
 export interface OpenedSources {
   sources: readonly ReferenceSource[];
   close(): Promise<void>;

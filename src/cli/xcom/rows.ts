@@ -109,8 +109,14 @@ export async function postgresQuery(connectionString: string): Promise<OpenedQue
     throw failure("Unsupported", "Postgres needs the package pg: npm install pg", { cause });
   });
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
+  // A connection that the server ends between two statements fails the next one, by its own reason.
+  let lost: Error | undefined;
+  client.on("error", (error) => {
+    lost ??= error;
+  });
   await client.connect().catch((error: Error & { code?: string }) => rethrowConnectError(error, error.code));
-  return { query: (text, values) => client.query(text, values), isPostgres: true, close: () => client.end() };
+  const query: Query = (text, values) => (lost ? Promise.reject(lost) : client.query(text, values));
+  return { query, isPostgres: true, close: () => client.end() };
 }
 
 /** Throws for a connection that failed; with an SQLSTATE, the database has answered and refuses. */

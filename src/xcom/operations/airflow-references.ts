@@ -71,11 +71,11 @@ async function tablesIn(query: Query, text: string, signal: AbortSignal | undefi
   return own.map(({ name }) => String(name)).sort();
 }
 
-/** Returns the tables of XComs of a Postgres database whose values are JSON, those of archives included. */
+/** Returns the tables of XComs of a Postgres database, those of archives and pickles included. */
 export async function postgresTables(query: Query, signal: AbortSignal | undefined): Promise<string[]> {
   const tables = await tablesIn(query, POSTGRES_TABLES, signal);
   if (!tables.some(isLive)) throw await noTable(query, POSTGRES_SCHEMA, signal);
-  return tables.filter((table) => !isPickled(table));
+  return tables;
 }
 
 async function databaseOf(query: Query, signal: AbortSignal | undefined): Promise<Database> {
@@ -136,9 +136,22 @@ async function* byKey(
 export const POSTGRES_TYPE = `SELECT format_type(atttypid, atttypmod) AS type FROM pg_attribute
   WHERE attrelid = $1::regclass AND attname = 'value'`;
 
-async function* inPostgres(query: Query, table: string, signal: AbortSignal | undefined) {
-  const isBinary = await hasBytes(query, POSTGRES_TYPE, `"${table}"`, signal);
-  const values = isPickled(table) ? PICKLED_VALUES.postgres : isBinary ? BYTE_VALUES.postgres : JSON_VALUES;
+/** Whether the values of a Postgres table are JSON and no bytes. */
+export async function isJsonTable(query: Query, table: string, signal: AbortSignal | undefined): Promise<boolean> {
+  return !isPickled(table) && !(await hasBytes(query, POSTGRES_TYPE, `"${table}"`, signal));
+}
+
+/** Yields the references in a Postgres table of XComs. */
+export async function* inPostgres(
+  query: Query,
+  table: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FoundReference> {
+  const values = (await isJsonTable(query, table, signal))
+    ? JSON_VALUES
+    : isPickled(table)
+      ? PICKLED_VALUES.postgres
+      : BYTE_VALUES.postgres;
   const key = await primaryKey(query, `"${table}"`, signal);
   const pages = key.length > 0 ? byKey(query, values, table, key, signal) : byBlock(query, values, table, signal);
   yield* textsOf(pages, values, table);

@@ -1,5 +1,5 @@
 /** What a sweep may delete: objects below a path that have its layout and are old enough. */
-import { isBatchError } from "../../errors.js";
+import { isBatchError, isStorageError } from "../../errors.js";
 import type { ListEntry, Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { ObjectLayout } from "../../references.js";
@@ -67,7 +67,8 @@ function candidateOf(
   now: number,
   report: SweepReport,
 ): Candidate | undefined {
-  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
+  const key = keyBelow(base, path.key);
+  const isKnown = type === "file" && layout.parse(key) !== undefined && isSwept(layout, key);
   if (!isKnown || size === undefined || !isTag(etag)) {
     report.unknown += 1;
     return undefined;
@@ -79,20 +80,38 @@ function candidateOf(
   return undefined;
 }
 
+function isSwept(layout: ObjectLayout, key: string): boolean {
+  return layout.isSwept?.(key) ?? true;
+}
+
 /** Without an etag nothing tells whether it is the same object later. */
 function isTag(etag: string | undefined): etag is string {
   return etag !== undefined && etag !== "" && !/[\0\n\r]/.test(etag);
 }
 
-/** Yields all objects of the shard. What cannot be listed is a failure of the report, and no end of the sweep. */
-async function* entriesOf(listing: Listing, report: SweepReport): AsyncGenerator<ListEntry, void, undefined> {
+/** Yields all objects of the shard. A folder below that cannot be listed is a failure of the report, and no end. */
+function entriesOf(listing: Listing, report: SweepReport): AsyncGenerator<ListEntry, void, undefined> {
+  const { path, shard } = listing;
+  const entries = shard.of === 1 ? recursive(listing, path) : foldersOf(listing, path, report);
+  return listed(entries, path, listing, report);
+}
+
+/** Yields the entries of a folder, and counts what could not be listed. Throws if that is the path of the sweep. */
+async function* listed(
+  entries: AsyncIterable<ListEntry>,
+  folder: StoragePath,
+  { path, signal }: Listing,
+  report: SweepReport,
+): AsyncGenerator<ListEntry, void, undefined> {
   try {
-    if (listing.shard.of === 1) yield* recursive(listing, listing.path);
-    else yield* foldersOf(listing, listing.path);
+    yield* entries;
   } catch (error) {
-    if (!isBatchError(error)) throw error;
-    report.failed += error.failureCount;
-    for (const failed of error.failures) keepFailure(report.failures, failed);
+    signal?.throwIfAborted();
+    const isBatch = isBatchError(error);
+    if (!isBatch && (folder === path || !isStorageError(error))) throw error;
+    report.failed += isBatch ? error.failureCount : 1;
+    const failures = isBatch ? error.failures : [{ path: String(folder), error }];
+    for (const failed of failures) keepFailure(report.failures, failed);
   }
 }
 
@@ -101,16 +120,20 @@ function recursive({ storage, signal }: Listing, path: StoragePath) {
 }
 
 /** Yields what is in the shard's folders; the folders of retention classes are divided too. */
-async function* foldersOf(listing: Listing, folder: StoragePath): AsyncGenerator<ListEntry, void, undefined> {
+async function* foldersOf(
+  listing: Listing,
+  folder: StoragePath,
+  report: SweepReport,
+): AsyncGenerator<ListEntry, void, undefined> {
   const { storage, path, shard, signal } = listing;
   for await (const entry of storage.list(folder, { signal })) {
     // A name that is empty would lead to the folder itself.
     if (entry.path.key.length <= folder.key.length + 1) continue;
     const below = entry.path.relativeTo(path);
     if (entry.type === "directory" && classIn(`${below}/`) !== undefined && folder === path)
-      yield* foldersOf(listing, entry.path);
+      yield* listed(foldersOf(listing, entry.path, report), entry.path, listing, report);
     else if (!isInShard(`${below}/`, shard)) continue;
-    else if (entry.type === "directory") yield* recursive(listing, entry.path);
+    else if (entry.type === "directory") yield* listed(recursive(listing, entry.path), entry.path, listing, report);
     else yield entry;
   }
 }
@@ -137,9 +160,10 @@ function hashOf(text: string): number {
  */
 function otherLine({ path, type, size, etag }: ListEntry, { path: top, base, layout }: Listing): string | undefined {
   const below = path.key.slice(prefixOf(top).length);
-  const isKnown = type === "file" && layout.parse(keyBelow(base, path.key)) !== undefined;
+  const key = keyBelow(base, path.key);
+  const isKnown = type === "file" && layout.parse(key) !== undefined;
   if (!isKnown || size === undefined || /[\0\n]/.test(below)) return undefined;
-  return `${below}\0${size}${isTag(etag) ? "\0" : ""}`;
+  return `${below}\0${size}${isTag(etag) && isSwept(layout, key) ? "\0" : ""}`;
 }
 
 /** Whether a line is that of a candidate, or of an object that is too young for one. */

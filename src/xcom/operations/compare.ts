@@ -7,6 +7,8 @@ import type { SweepReport } from "./sweep-report.js";
 
 interface Comparison extends Watched {
   report: SweepReport;
+  /** Keys that rows name elsewhere, sorted. */
+  elsewhere?: Batches | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -20,10 +22,12 @@ export async function compare(
   candidates: Batches,
   references: Batches,
   orphans: Orphans,
-  { report, onProgress, signal }: Comparison,
+  { report, elsewhere, onProgress, signal }: Comparison,
 ): Promise<void> {
   const keys = flat(references);
   let key = await keys.next();
+  const others = elsewhere && flat(elsewhere);
+  let other = await others?.next();
   for await (const lines of candidates) {
     signal?.throwIfAborted();
     for (const line of lines) {
@@ -34,6 +38,8 @@ export async function compare(
       }
       if (key === below) report.referenced += 1;
       else {
+        while (others && other !== undefined && other < below) other = others.at() ?? (await others.next());
+        if (other === below) report.namedElsewhere += 1;
         report.orphaned += 1;
         report.bytes += candidateIn(line).size;
         const full = orphans.add(line);

@@ -9,6 +9,7 @@ import type { StoragePath } from "../../path.js";
 import type { ByteStream } from "../../streams.js";
 import { endingText, parseObjectName } from "../keys/layout.js";
 import { suffixOf, type XComCompression } from "../settings.js";
+import { type FoundObject, findObject, haveSameBytes, sha256 } from "./same-bytes.js";
 import type { RunFolder } from "./sorted-lines.js";
 
 export interface Copying extends Abortable {
@@ -41,8 +42,14 @@ export function recodedName(name: string, compression: XComCompression | null, d
   return `${stem}${endingText({ digest, suffix, codec: suffixOf(compression) })}`;
 }
 
-/** Copies an object to a place, or to that place with another codec. Undefined if there is none, here or there. */
-export function copyObject(source: StoragePath, target: StoragePath, copying: Copying): Promise<Copied | undefined> {
+/**
+ * Why there is nothing to copy. `unproven`: an object is at the new place, and nothing tells whether it is the copy of
+ * the one that is gone.
+ */
+export type Absence = "missing" | "unproven";
+
+/** Copies an object to a place, or to that place with another codec, and compares both. */
+export function copyObject(source: StoragePath, target: StoragePath, copying: Copying): Promise<Copied | Absence> {
   if (!isRecoded(source, copying)) return copyBytes(source, target, copying);
   const { digest } = parseObjectName(source.name);
   return digest === undefined ? recode(source, target, copying) : recodeWithDigest(source, target, copying);
@@ -52,10 +59,9 @@ async function copyBytes(
   source: StoragePath,
   target: StoragePath,
   { storage, dryRun, signal }: Copying,
-): Promise<Copied | undefined> {
-  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, target, signal)]);
-  // The row is changed although its source is gone: an earlier run has compared the copy.
-  if (!from) return to ? { target, copied: false, size: to.size } : undefined;
+): Promise<Copied | Absence> {
+  const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, target, signal)]);
+  if (!from) return to ? provenByName(storage, to, signal) : "missing";
   const isThere = to !== undefined;
   if (!isThere && !dryRun) {
     await storage.copy(source, target, { ifMatch: from.etag, ifAbsent: true, signal }).catch(passOver("AlreadyExists"));
@@ -69,16 +75,28 @@ async function copyBytes(
   return { target, copied: !isThere, size: from.size };
 }
 
+/** Without its source, only a digest in its name tells that an object is the one that the row means. */
+async function provenByName(
+  storage: Storage,
+  { path, etag, size }: FoundObject,
+  signal: AbortSignal | undefined,
+): Promise<Copied | Absence> {
+  const { digest } = parseObjectName(path.name);
+  if (digest === undefined) return "unproven";
+  if ((await sha256(storage.read(path, { ifMatch: etag, signal }))) !== digest) throw other(path);
+  return { target: path, copied: false, size };
+}
+
 async function recode(
   source: StoragePath,
   target: StoragePath,
   { storage, compression, dryRun, signal }: Copying,
-): Promise<Copied | undefined> {
+): Promise<Copied | Absence> {
   const at = target.parent.join(recodedName(source.name, compression!, undefined));
-  const [from, to] = await Promise.all([infoOf(storage, source, signal), infoOf(storage, at, signal)]);
-  if (!from) return to ? { target: at, copied: false, size: to.size } : undefined;
+  const [from, to] = await Promise.all([findObject(storage, source, signal), findObject(storage, at, signal)]);
+  if (!from) return to ? "unproven" : "missing";
   if (dryRun) return { target: at, copied: to === undefined, size: from.size };
-  const decoded = (info: Stated) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
+  const decoded = (info: FoundObject) => storage.read(info.path, { compression: "infer", ifMatch: info.etag, signal });
   if (!to) {
     const { metadata } = from;
     const options = { compression: compression!, ifAbsent: true, metadata, signal };
@@ -95,10 +113,10 @@ async function recodeWithDigest(
   source: StoragePath,
   target: StoragePath,
   { storage, compression, dryRun, folder, signal }: Copying,
-): Promise<Copied | undefined> {
-  const from = await infoOf(storage, source, signal);
+): Promise<Copied | Absence> {
+  const from = await findObject(storage, source, signal);
   // Without the source nothing tells the name of the copy.
-  if (!from) return undefined;
+  if (!from) return "missing";
   if (dryRun) return { target, copied: true, size: from.size };
   const file = await folder.newFile();
   const decoded = storage.read(source, { compression: "infer", ifMatch: from.etag, signal });
@@ -107,7 +125,7 @@ async function recodeWithDigest(
   await pipeline(encoded, hashing(hash), createWriteStream(file, { mode: 0o600 }), signal ? { signal } : {});
   const digest = hash.digest("hex");
   const at = target.parent.join(recodedName(source.name, compression!, digest));
-  const to = await infoOf(storage, at, signal);
+  const to = await findObject(storage, at, signal);
   if (!to) {
     const { metadata } = from;
     const options = { compression: null, ifAbsent: true, metadata, signal };
@@ -126,40 +144,22 @@ function hashing(hash: ReturnType<typeof createHash>) {
   };
 }
 
-async function infoOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
-  try {
-    return await storage.stat(path, { signal });
-  } catch (error) {
-    if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
-  }
-}
-
 function passOver(code: StorageError["code"]): (error: unknown) => void {
   return (error) => {
     if (!isStorageError(error, code)) throw error;
   };
 }
 
-type Stated = Awaited<ReturnType<Storage["stat"]>>;
-
-/**
- * Throws Corrupt unless both objects have the same bytes: by size and MD5, or by SHA-256 if a provider states no MD5.
- */
-async function checkSame(storage: Storage, from: Stated, to: Stated, signal: AbortSignal | undefined): Promise<void> {
-  const isStated = from.md5 !== undefined && to.md5 !== undefined;
-  const digest = ({ path, etag }: Stated) => sha256(storage.read(path, { ifMatch: etag, signal }));
-  const isSame =
-    from.size === to.size && (isStated ? from.md5 === to.md5 : (await digest(from)) === (await digest(to)));
-  if (!isSame) throw other(to.path);
+/** Throws Corrupt unless both objects have the same bytes. */
+async function checkSame(
+  storage: Storage,
+  from: FoundObject,
+  to: FoundObject,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!(await haveSameBytes(storage, from, to, signal))) throw other(to.path);
 }
 
 function other(path: StoragePath): StorageError {
   return failure("Corrupt", `${path} has other bytes; it was not replaced, and the row stays`);
-}
-
-async function sha256(bytes: ByteStream): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of bytes) hash.update(chunk);
-  return hash.digest("hex");
 }

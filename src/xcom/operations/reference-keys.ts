@@ -17,8 +17,12 @@ export interface ReferenceScope extends Watched {
   path: StoragePath;
   layout?: ObjectLayout | undefined;
   shard: SweepShard;
+  /** Whether a source may have no reference: nothing was listed that could be taken for an orphan. @default false */
+  mayBeEmpty?: boolean | undefined;
   as?: readonly (StoragePath | string)[] | undefined;
   aliases?: ReadAliases | undefined;
+  /** Called with the path of each reference that leads elsewhere. */
+  onElsewhere?: ((path: StoragePath) => Promise<void>) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -28,13 +32,14 @@ export interface ReferenceCounts {
   values: number;
 }
 
-/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere. */
+/** Adds the keys that a source names to the sorter. Throws if it names no object at all, here or elsewhere, and may not. */
 export async function collectReferences(
   source: ReferenceSource,
-  { op, path, layout = airflowLayout, shard, as = [], aliases = {}, onProgress, signal }: ReferenceScope,
+  scope: ReferenceScope,
   sorter: LineSorter,
   counts: ReferenceCounts,
 ): Promise<void> {
+  const { op, path, layout = airflowLayout, shard, mayBeEmpty, as = [], aliases = {}, onProgress, signal } = scope;
   const names = new PathNames(path, as, aliases);
   const before = counts.references + counts.elsewhere;
   const progress = () => {
@@ -45,13 +50,16 @@ export async function collectReferences(
     signal?.throwIfAborted();
     const keys = names.below(text);
     if (keys.length > 0) counts.references += 1;
-    else if (!isInside && layoutPath(text, layout)) counts.elsewhere += 1;
-    else counts.values += 1;
+    else {
+      const other = isInside ? undefined : layoutPath(text, layout);
+      counts[other ? "elsewhere" : "values"] += 1;
+      if (other) await scope.onElsewhere?.(other);
+    }
     tellSome({ onProgress }, progress());
     await addKeys(keys, shard, sorter);
   }
   onProgress?.(progress());
-  if (counts.references + counts.elsewhere > before) return;
+  if (counts.references + counts.elsewhere > before || mayBeEmpty) return;
   throw failure("NotFound", `${source.name} has no reference at all; nothing was done`).at(op, String(path));
 }
 

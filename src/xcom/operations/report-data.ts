@@ -62,6 +62,8 @@ export interface ReportReferences {
   missing: number;
   /** The first 100 of them. */
   missingPaths: string[];
+  /** Objects that references name, that were not listed, and that the store refused to look at. */
+  unchecked: number;
 }
 
 /** What one rule of the bucket will delete, by the time that is left. */

@@ -102,6 +102,8 @@ function cards({ total, unknown, dags, runs, days, failed, references, expiries 
   if (unknown.objects > 0)
     all.push(card("Other names", bytesText(unknown.bytes), `${numberOf(unknown.objects, "object")}, not Airflow's`));
   if (failed > 0) all.push(card("Not listed", countText(failed), "folders: the sums lack them", true));
+  const unchecked = references?.unchecked ?? 0;
+  if (unchecked > 0) all.push(card("Not checked", countText(unchecked), "references: the store refused", true));
   return `<dl class="cards">${all.join("")}</dl>`;
 }
 

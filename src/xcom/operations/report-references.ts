@@ -5,6 +5,7 @@ import type { StoragePath } from "../../path.js";
 import { pathBelow, prefixOf } from "../keys/base.js";
 import { parseObjectKey } from "../keys/layout.js";
 import { withoutClass } from "../stored.js";
+import { isSweptXCom, keyBelow } from "./airflow-layout.js";
 import { tellSome, type Watched } from "./progress.js";
 import { flat, type ReferenceCounts } from "./reference-keys.js";
 import { addTo, emptySum, type ReportObject, type ReportReferences } from "./report-data.js";
@@ -70,6 +71,7 @@ class Findings {
   readonly #young = emptySum();
   readonly #orphans = new Largest<ReportObject>(({ size }) => size);
   #missing = 0;
+  #unchecked = 0;
   readonly #missingPaths: string[] = [];
   #unlisted: StoragePath[] = [];
 
@@ -79,14 +81,15 @@ class Findings {
   }
 
   object({ below, size, modified }: CountedObject, isReferenced: boolean): void {
-    const { path, graceMs, now, expiries, onProgress } = this.#comparison;
+    const { path, base, graceMs, now, expiries, onProgress } = this.#comparison;
     this.#compared.count += 1;
     this.#compared.bytes += size;
     tellSome({ onProgress }, { ...this.#compared, phase: "compare" });
     if (isReferenced) {
       addTo(this.#referenced, size);
       if (modified !== undefined) expiries.addReferenced(prefixOf(path) + below, size, modified);
-    } else if (modified === undefined || now - modified < graceMs) addTo(this.#young, size);
+    } else if (!isSweptXCom(keyBelow(base, prefixOf(path) + below))) return;
+    else if (modified === undefined || now - modified < graceMs) addTo(this.#young, size);
     else {
       addTo(this.#orphaned, size);
       this.#orphans.add({
@@ -115,6 +118,7 @@ class Findings {
       young: this.#young,
       largestOrphans: this.#orphans.list(),
       missing: this.#missing,
+      unchecked: this.#unchecked,
       missingPaths: this.#missingPaths,
     };
   }
@@ -124,7 +128,8 @@ class Findings {
     const paths = this.#unlisted.splice(0);
     const sizes = await Promise.all(paths.map((path) => sizeOf(storage, path, signal)));
     sizes.forEach((size, i) => {
-      if (size !== undefined) addTo(this.#referenced, size);
+      if (size === "unchecked") this.#unchecked += 1;
+      else if (size !== undefined) addTo(this.#referenced, size);
       else {
         this.#missing += 1;
         if (this.#missingPaths.length < TOP) this.#missingPaths.push(String(paths[i]));
@@ -133,11 +138,13 @@ class Findings {
   }
 }
 
+/** Undefined for an object that is not there; `unchecked` if the store refused to answer. */
 async function sizeOf(storage: Storage, path: StoragePath, signal: AbortSignal | undefined) {
   try {
     return (await storage.stat(path, { signal })).size;
   } catch (error) {
     if (isStorageError(error, "NotFound")) return undefined;
-    throw error;
+    signal?.throwIfAborted();
+    return "unchecked";
   }
 }

@@ -65,7 +65,7 @@ interface Checked extends Omit<ReportOptions, "path" | "base" | "sources" | "gra
  *
  * Lists all objects first, then reads all references. Sums are exact, lists have their 100 largest entries. Memory does
  * not grow with the number of objects, names or references: what does not fit is sorted in the folder for temporary
- * files. Throws if a source fails or has no reference at all. {@link reportHtml} makes a page of the result.
+ * files. Throws if a source fails, or has no reference at all although something is there. {@link reportHtml} makes a page of the result.
  *
  * @example
  * const { total, dags } = await report({ storage, path: "s3://lake@bucket/xcom" });
@@ -96,8 +96,9 @@ async function countEverything(checked: Checked): Promise<StorageReport> {
   try {
     const numbers = new ReportNumbers(base, folder, expiries, now);
     const objects = new LineSorter(folder);
-    const failed = await countObjects(checked, numbers, objects);
-    const references = sources.length > 0 ? await compared(checked, objects, folder, { expiries, now }) : undefined;
+    const { failed, count } = await countObjects(checked, numbers, objects);
+    const more = { expiries, now, mayBeEmpty: failed + count === 0 };
+    const references = sources.length > 0 ? await compared(checked, objects, folder, more) : undefined;
     const createdAt = new Date(now).toISOString();
     return { path: String(path), createdAt, failed, ...(await numbers.result()), references };
   } finally {
@@ -105,8 +106,8 @@ async function countEverything(checked: Checked): Promise<StorageReport> {
   }
 }
 
-/** Counts everything below the path. Returns how many folders could not be listed. */
-async function countObjects(checked: Checked, numbers: ReportNumbers, objects: LineSorter): Promise<number> {
+/** Counts everything below the path. Returns the number of objects, and how many folders could not be listed. */
+async function countObjects(checked: Checked, numbers: ReportNumbers, objects: LineSorter) {
   const { storage, path, sources, signal } = checked;
   const isCompared = sources.length > 0;
   let [count, bytes] = [0, 0];
@@ -120,10 +121,10 @@ async function countObjects(checked: Checked, numbers: ReportNumbers, objects: L
       const full = isKnown && isCompared ? objects.add(lineOf(entry, path)) : undefined;
       if (full) await full;
     }
-    return 0;
+    return { count, failed: 0 };
   } catch (error) {
     if (!isBatchError(error)) throw error;
-    return error.failureCount;
+    return { count, failed: error.failureCount };
   } finally {
     checked.onProgress?.({ phase: "list", count, bytes });
   }
@@ -137,11 +138,11 @@ async function compared(
   checked: Checked,
   objects: LineSorter,
   folder: RunFolder,
-  more: { expiries: Expiries; now: number },
+  more: { expiries: Expiries; now: number; mayBeEmpty: boolean },
 ): Promise<ReportReferences> {
   const keys = new LineSorter(folder);
   const counts = { references: 0, elsewhere: 0, values: 0 };
-  const scope = { ...checked, op: "report", shard: { index: 1, of: 1 } };
+  const scope = { ...checked, op: "report", shard: { index: 1, of: 1 }, mayBeEmpty: more.mayBeEmpty };
   for (const source of checked.sources) await collectReferences(source, scope, keys, counts);
   return compareReferences(objects.batches(), keys.batches(), counts, { ...checked, ...more });
 }

@@ -4,9 +4,9 @@ import type { Abortable } from "../../fs/index.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { ask, type Query } from "../../sql.js";
 import type { XComRow, XComRows } from "../rows/rows.js";
-import { blockRanges, POSTGRES_TYPE, postgresTables } from "./airflow-references.js";
+import { blockRanges, inPostgres, isJsonTable, POSTGRES_TYPE, postgresTables } from "./airflow-references.js";
 import { describeRow } from "./references.js";
-import { TEXT, textIn } from "./row-texts.js";
+import { JSON_VALUES, parsedValue, TEXT, textsInValue } from "./row-texts.js";
 
 /** A source whose references can be replaced. */
 export interface ReferenceRewriter extends ReferenceSource {
@@ -36,8 +36,12 @@ export function rowRewriter(rows: XComRows, name = "rows"): ReferenceRewriter {
   return {
     name,
     async *references(options = {}): AsyncGenerator<FoundRow> {
-      for await (const row of rows.list({}, options))
-        if (typeof row.value === "string") yield { text: row.value, where: describeRow(row), row };
+      for await (const row of rows.list({}, options)) {
+        const { value } = row;
+        const isInside = typeof value !== "string";
+        const text = isInside ? (JSON.stringify(value) ?? "") : value;
+        if (!isInside || text.includes(":/")) yield { text, where: describeRow(row), isInside, row };
+      }
     },
     async replace(changes, { signal } = {}) {
       let replaced = 0;
@@ -66,7 +70,8 @@ interface FoundTuple extends FoundReference {
 
 /**
  * All references in the metadata database of Airflow 3.0 to 3.4 on Postgres, which `replace` can change: of every attempt
- * of a task, and of the archive tables of `airflow db clean`. The login needs SELECT and UPDATE on these tables.
+ * of a task, and of the archive tables of `airflow db clean`. Those inside values, pickles and columns of bytes come too,
+ * and cannot be changed (`isInside`). The login needs SELECT and UPDATE on these tables.
  *
  * A row is replaced only if the same transaction wrote it that had written it when it was read (`xmin`), at the same
  * place (`ctid`) and with the same text. Rows that others write while the tables are read may be left out.
@@ -74,8 +79,10 @@ interface FoundTuple extends FoundReference {
 export function airflowRewriter(query: Query): ReferenceRewriter {
   return {
     name: "Airflow's database",
-    async *references({ signal } = {}): AsyncGenerator<FoundTuple> {
-      for (const table of await postgresTables(query, signal)) yield* tuplesOf(query, table, signal);
+    async *references({ signal } = {}): AsyncGenerator<FoundReference> {
+      for (const table of await postgresTables(query, signal))
+        if (await isJsonTable(query, table, signal)) yield* tuplesOf(query, table, signal);
+        else for await (const found of inPostgres(query, table, signal)) yield { ...found, isInside: true };
     },
     async replace(changes, { signal } = {}) {
       let replaced = 0;
@@ -85,15 +92,18 @@ export function airflowRewriter(query: Query): ReferenceRewriter {
   };
 }
 
-/** Only a row that is a reference as a whole can be replaced. */
-const IS_REFERENCE = `${TEXT} LIKE '"%://%'`;
-
-async function* tuplesOf(query: Query, table: string, signal: AbortSignal | undefined): AsyncGenerator<FoundTuple> {
+async function* tuplesOf(
+  query: Query,
+  table: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FoundReference | FoundTuple> {
   const columns = `ctid::text AS at, xmin::text AS version, ${TEXT} AS json`;
   for await (const range of blockRanges(query, table, signal)) {
-    const select = `SELECT ${columns} FROM "${table}" WHERE ${IS_REFERENCE} AND ${range}`;
+    const select = `SELECT ${columns} FROM "${table}" WHERE ${JSON_VALUES.where} AND ${range}`;
     const rows = await ask<{ at: string; version: string; json: string }>(query, select, [], signal);
-    for (const row of rows) yield { ...row, text: textIn(row.json, table), where: table, table };
+    for (const row of rows)
+      for (const found of textsInValue(parsedValue(row.json, table), table))
+        yield found.isInside ? found : ({ ...row, ...found, table } satisfies FoundTuple);
   }
 }
 

@@ -70,15 +70,11 @@ export function* textsInValue(value: unknown, where: string): Generator<FoundRef
 }
 
 function* textsInJson(json: string, table: string): Generator<FoundReference> {
-  yield* textsInValue(parsed(json, table), table);
+  yield* textsInValue(parsedValue(json, table), table);
 }
 
-/** Returns the text of a JSON string. A row that cannot be read may hold a reference that nothing would count. */
-export function textIn(json: string, table: string): string {
-  return String(parsed(json, table));
-}
-
-function parsed(json: string, table: string): unknown {
+/** Returns the value of JSON text. A row that cannot be read may hold a reference that nothing would count. */
+export function parsedValue(json: string, table: string): unknown {
   try {
     return JSON.parse(json);
   } catch (cause) {

@@ -1,12 +1,13 @@
 /** Deletes the orphans of a sweep, or moves them to its trash: each only as it was listed. */
 import { forEachConcurrent, memoryLimiter } from "../../concurrency.js";
-import { type ErrorCode, failure, isStorageError } from "../../errors.js";
+import { type ErrorCode, isStorageError } from "../../errors.js";
 import { type Abortable, deleteListed, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { pathBelow } from "../keys/base.js";
 import type { Candidate } from "./candidates.js";
 import type { Watched } from "./progress.js";
 import { keepFailure, type SweepReport } from "./sweep-report.js";
+import { moveToTrash } from "./sweep-trash.js";
 
 /** An object without a reference, and what became of it. */
 export interface SweptObject {
@@ -21,6 +22,8 @@ export interface SweptObject {
   modified: Date;
   /** Of `failed`. */
   error?: unknown;
+  /** Of `changed` and `failed`: whether its copy is in the trash, which the next sweep takes up. */
+  isCopied?: true;
 }
 
 export interface Removal extends Abortable, Watched {
@@ -58,7 +61,8 @@ export async function removeOrphans(
   if (removal.trash || !removal.delete)
     return forEachConcurrent(orphans, removal, async (orphan) => {
       const done = await moved(orphan, removal, isHopeless());
-      removal.signal?.throwIfAborted();
+      // What is done counts also after an abort.
+      if (done.action === "failed") removal.signal?.throwIfAborted();
       await settle(done);
     });
   const slots = memoryLimiter(removal.concurrency, Number.POSITIVE_INFINITY);
@@ -97,14 +101,13 @@ function swept({ path, size, modified }: Swept): Swept {
 async function moved(orphan: Candidate, removal: Removal, isHopeless: boolean): Promise<SweptObject> {
   const { below, size, modified } = orphan;
   const object = { path: pathBelow(removal.path, below), size, modified };
-  if (!removal.trash) return { ...object, action: "orphan" };
+  const { trash } = removal;
+  if (!trash) return { ...object, action: "orphan" };
   if (isHopeless) return { ...object, action: "left" };
-  try {
-    await moveAsListed(object.path, pathBelow(removal.trash, below), orphan, removal);
-    return { ...object, action: "moved" };
-  } catch (error) {
-    return undone(object, error);
-  }
+  const refusal = await moveToTrash(orphan, { ...removal, trash });
+  if (!refusal) return { ...object, action: "moved" };
+  const stays = undone(object, refusal.error);
+  return refusal.isCopied ? { ...stays, isCopied: true } : stays;
 }
 
 function undone(object: Swept, error: unknown): SweptObject {
@@ -114,18 +117,10 @@ function undone(object: Swept, error: unknown): SweptObject {
 
 const CHANGED: readonly ErrorCode[] = ["PreconditionFailed", "ObjectChanged", "NotFound"];
 
-/** On S3 equal content has equal etags, so that only the time shows that an object was written again. */
-async function moveAsListed(from: StoragePath, to: StoragePath, { etag, modified }: Candidate, removal: Removal) {
-  const { storage, signal } = removal;
-  const found = await storage.stat(from, { signal });
-  const apart = Math.abs((found.modified?.getTime() ?? Number.NaN) - modified.getTime());
-  if (found.etag !== etag || !(apart < 1000)) throw failure("ObjectChanged", "it was written since it was listed");
-  await storage.move(from, to, { ifMatch: etag, ifAbsent: true, signal });
-}
-
-function count({ action, path, size, error }: SweptObject, report: SweepReport): void {
+function count({ action, path, size, error, isCopied }: SweptObject, report: SweepReport): void {
   if (action === "orphan") return;
   report[action] += 1;
+  if (isCopied) report.copies += 1;
   if (action === "deleted" || action === "moved") report.freed += size;
   if (action === "failed") keepFailure(report.failures, { path: String(path), error });
 }

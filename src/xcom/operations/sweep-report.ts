@@ -23,6 +23,11 @@ export interface SweepReport {
   /** Considered objects without one, and their bytes. */
   orphaned: number;
   bytes: number;
+  /**
+   * Of these, with `as`: objects whose key rows name at a base that `as` does not have. If these are copies of a primary
+   * that is being migrated, rows name its other base; nothing is removed until `as` has that too.
+   */
+  namedElsewhere: number;
   deleted: number;
   moved: number;
   /** The bytes of deleted or moved objects. */
@@ -31,6 +36,8 @@ export interface SweepReport {
   changed: number;
   /** Orphans that could not be deleted, and places that could not be listed. */
   failed: number;
+  /** Orphans of `changed` and `failed` whose copy is in the trash: the next sweep only has to delete the original. */
+  copies: number;
   /** Orphans that were not tried, since no delete had succeeded. */
   left: number;
   /** The first 1,000 failures. */
@@ -47,7 +54,7 @@ export function keepFailure(failures: EntryFailure[], failed: EntryFailure): voi
 
 export function emptyReport(): SweepReport {
   const listing = { listed: 0, unknown: 0, young: 0, future: 0, considered: 0 };
-  const reading = { references: 0, elsewhere: 0, values: 0, referenced: 0, orphaned: 0, bytes: 0 };
-  const removal = { deleted: 0, moved: 0, freed: 0, changed: 0, failed: 0, left: 0 };
+  const reading = { references: 0, elsewhere: 0, values: 0, referenced: 0, orphaned: 0, bytes: 0, namedElsewhere: 0 };
+  const removal = { deleted: 0, moved: 0, freed: 0, changed: 0, failed: 0, copies: 0, left: 0 };
   return { ...listing, ...reading, ...removal, failures: [] };
 }

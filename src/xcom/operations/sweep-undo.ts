@@ -1,10 +1,12 @@
 /** Moves the trash of a sweep back. */
 import { forEachConcurrent, OBJECTS_IN_PARALLEL } from "../../concurrency.js";
-import { checkOptions, type EntryFailure, invalid, type OptionNames } from "../../errors.js";
+import { checkOptions, type EntryFailure, invalid, isBatchError, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
-import { asPath, pathBelow } from "../keys/base.js";
+import { asPath } from "../keys/base.js";
+import { checkFilesApart } from "./real-paths.js";
 import { keepFailure } from "./sweep-report.js";
+import { moveBack, placeOf } from "./sweep-trash.js";
 
 export interface UndoSweepOptions extends Abortable {
   storage: Storage;
@@ -18,8 +20,11 @@ export interface UndoSweepOptions extends Abortable {
 
 export interface UndoSweepReport {
   moved: number;
+  /** The bytes of moved objects. */
   bytes: number;
-  /** Objects that stay in the trash; `AlreadyExists` if there is another one at their place. */
+  /** Objects that were at their place with the same bytes: only their copies in the trash went. */
+  present: number;
+  /** Objects that stay in the trash, `AlreadyExists` if there are other bytes at their place, and unlisted folders. */
   failed: number;
   /** The first 1,000 failures. */
   failures: EntryFailure[];
@@ -34,7 +39,8 @@ const OPTIONS: OptionNames<UndoSweepOptions> = {
 };
 
 /**
- * Moves everything in the trash of a sweep back to its place. Never replaces an object. Continues after failures.
+ * Moves everything in the trash of a sweep back to its place, of several versions the last. Never replaces an object.
+ * Continues after failures, and can be cut off and repeated.
  *
  * @example await undoSweep({ storage, path: "s3://lake@bucket/xcom", trash: "s3://lake@bucket/xcom-trash" });
  */
@@ -45,24 +51,49 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
   if (path.key === "") throw invalid(`path of undoSweep is the whole bucket ${path}`);
   checkApart(path, trash);
   checkCount("concurrency of undoSweep", concurrency, 1);
-  const report: UndoSweepReport = { moved: 0, bytes: 0, failed: 0, failures: [] };
+  await checkFilesApart(path, trash, "path and trash of undoSweep");
+  const report: UndoSweepReport = { moved: 0, bytes: 0, present: 0, failed: 0, failures: [] };
+  const moving = { storage, path, trash, signal };
+  const back = async (entries: AsyncIterable<ListEntry>) => {
+    const moves = forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
+      try {
+        if (!(await moveBack(entry, moving))) report.present += 1;
+        else {
+          report.moved += 1;
+          report.bytes += entry.size ?? 0;
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        report.failed += 1;
+        keepFailure(report.failures, { path: String(entry.path), error });
+      }
+    });
+    await moves.catch((error: unknown) => {
+      if (!isBatchError(error)) throw error;
+      report.failed += error.failureCount;
+      for (const failed of error.failures) keepFailure(report.failures, failed);
+    });
+  };
+  // The last version of an object first: it gets the place.
+  const later = await foldersAgain(storage, trash, signal);
+  for (const folder of later) await back(storage.list(folder, { recursive: true, signal }));
   const entries = storage.list(trash, { recursive: true, signal });
-  await forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
-    try {
-      await storage.move(entry.path, placeOf(entry, { path, trash }), { ifAbsent: true, signal });
-      report.moved += 1;
-      report.bytes += entry.size ?? 0;
-    } catch (error) {
-      signal?.throwIfAborted();
-      report.failed += 1;
-      keepFailure(report.failures, { path: String(entry.path), error });
-    }
-  });
+  await back(later.length === 0 ? entries : withoutFolders(entries, trash));
   return report;
 }
 
-function placeOf(entry: ListEntry, { path, trash }: { path: StoragePath; trash: StoragePath }): StoragePath {
-  return pathBelow(path, entry.path.relativeTo(trash));
+/** Returns the folders of later versions in the trash, the last first. */
+async function foldersAgain(storage: Storage, trash: StoragePath, signal: AbortSignal | undefined) {
+  const folders: { nth: number; path: StoragePath }[] = [];
+  for await (const { type, path } of storage.list(trash, { signal })) {
+    const { nth } = placeOf(`${path.relativeTo(trash)}/`);
+    if (type === "directory" && nth > 0) folders.push({ nth, path });
+  }
+  return folders.sort((a, b) => b.nth - a.nth).map(({ path }) => path);
+}
+
+async function* withoutFolders(entries: AsyncIterable<ListEntry>, trash: StoragePath): AsyncGenerator<ListEntry> {
+  for await (const entry of entries) if (placeOf(entry.path.relativeTo(trash)).nth === 0) yield entry;
 }
 
 /** Throws InvalidArgument for a trash that is a whole bucket, or lies in the swept path, or around it. */

@@ -5,12 +5,13 @@ import { type Abortable, checkCount, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import type { ObjectLayout, ReferenceSource } from "../../references.js";
 import type { ReadAliases } from "../features.js";
-import { asPath } from "../keys/base.js";
-import { airflowLayout } from "./airflow-layout.js";
+import { asPath, prefixOf } from "../keys/base.js";
+import { airflowLayout, keyBelow, keyOfCopies } from "./airflow-layout.js";
 import { type Candidate, candidateIn, collectCandidates, type SweepShard } from "./candidates.js";
 import { compare } from "./compare.js";
 import type { Watched } from "./progress.js";
-import { collectReferences } from "./reference-keys.js";
+import { checkFilesApart } from "./real-paths.js";
+import { addKeys, collectReferences } from "./reference-keys.js";
 import { type Batches, LineSorter, RunFolder } from "./sorted-lines.js";
 import { removeOrphans, type SweptObject } from "./sweep-removal.js";
 import { emptyReport, type SweepReport } from "./sweep-report.js";
@@ -22,7 +23,7 @@ export interface SweepOptions extends Abortable, Watched {
   path: StoragePath | string;
   /** The base path, if `path` is a Dag, a run or a task below it. @default path */
   base?: StoragePath | string | undefined;
-  /** All that refers to objects below `path`. One that fails, or has no reference at all, ends the sweep. */
+  /** All that refers to objects below `path`. One that fails, or has no reference at all, ends it. */
   sources: readonly ReferenceSource[];
   /** Which names below `path` are objects that may be swept; all others stay. @default those of XComs */
   layout?: ObjectLayout | undefined;
@@ -49,6 +50,8 @@ export interface SweepOptions extends Abortable, Watched {
   concurrency?: number | undefined;
   /** Called with each object that nothing refers to and its outcome, in any order. */
   onOrphan?: ((object: SweptObject) => void | Promise<void>) | undefined;
+  /** Called with the numbers so far before what ends a removal early, such as an abort, is thrown. */
+  onStopped?: ((report: SweepReport) => void) | undefined;
 }
 
 const OPTIONS: OptionNames<SweepOptions> = {
@@ -67,6 +70,7 @@ const OPTIONS: OptionNames<SweepOptions> = {
   aliases: true,
   concurrency: true,
   onOrphan: true,
+  onStopped: true,
   onProgress: true,
   signal: true,
 };
@@ -94,7 +98,7 @@ interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" 
  * Lists all objects first, then reads all references, and deletes last: only objects older than the grace, and only as
  * they were listed. Memory does not grow with the number of objects or references; both are sorted in files in the
  * folder for temporary files, with about 150 bytes for each. Throws, and has deleted nothing, if a source fails or has
- * no reference, or if more than `maxShare` of the objects would go.
+ * no reference although something was listed, or if more than `maxShare` of the objects would go.
  *
  * @example
  * const sources = [airflowReferences(query)];
@@ -102,24 +106,33 @@ interface Sweep extends Omit<SweepOptions, "path" | "base" | "layout" | "trash" 
  */
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const checked = checkSweep(options);
-  const { signal } = checked;
+  const { path, trash, signal } = checked;
+  if (trash) await checkFilesApart(path, trash, "path and trash of sweep");
   const report = emptyReport();
   const folder = new RunFolder();
   try {
     const candidates = new LineSorter(folder);
     await collectCandidates(checked, candidates, report);
-    const references = new LineSorter(folder);
-    const scope = { ...checked, op: "sweep" };
+    const [references, elsewhere] = [new LineSorter(folder), new LineSorter(folder)];
+    const mayBeEmpty = report.listed + report.failed === 0;
+    const scope = { ...checked, op: "sweep", mayBeEmpty, onElsewhere: elsewhereIn(checked, elsewhere) };
     for (const source of checked.sources) await collectReferences(source, scope, references, report);
     const orphans = new LineSorter(folder);
     await compare(candidates.batches(), references.batches(), orphans, {
       report,
+      elsewhere: elsewhere.batches(),
       onProgress: checked.onProgress,
       signal,
     });
     const isRemoval = checked.delete === true || checked.trash !== undefined;
-    if (isRemoval) checkShare(report, checked);
-    await removeOrphans(orphansIn(orphans.batches()), checked, report);
+    if (isRemoval) {
+      checkCopies(report, checked);
+      checkShare(report, checked);
+    }
+    await removeOrphans(orphansIn(orphans.batches()), checked, report).catch((error: unknown) => {
+      if (isRemoval) checked.onStopped?.(report);
+      throw error;
+    });
   } finally {
     await folder.remove();
   }
@@ -191,6 +204,26 @@ function checkShard({ index, of }: SweepShard): void {
 
 async function* orphansIn(batches: Batches): AsyncGenerator<Candidate, void, undefined> {
   for await (const lines of batches) for (const line of lines) yield candidateIn(line);
+}
+
+/**
+ * Returns what takes the references elsewhere. Only with other names of the path: the copies of a replica have them, and
+ * the old objects of a migration, whose keys rows name at the new base, do not.
+ */
+function elsewhereIn({ path, base, layout, shard, as = [] }: Sweep, sorter: LineSorter) {
+  if (as.length === 0 || layout !== airflowLayout) return undefined;
+  const start = keyBelow(base, prefixOf(path));
+  return async ({ key }: StoragePath) => {
+    const copy = keyOfCopies(key);
+    if (copy.startsWith(start)) await addKeys([copy.slice(start.length)], shard, sorter);
+  };
+}
+
+function checkCopies({ namedElsewhere }: SweepReport, { path }: Sweep): void {
+  if (namedElsewhere === 0) return;
+  const found = `rows name ${namedElsewhere} of the objects without a reference by the same key at another base`;
+  const fix = 'if these are copies of a primary that is being migrated, name that base by "as" too';
+  throw failure("PreconditionFailed", `${found}; nothing was deleted; ${fix}`).at("sweep", String(path));
 }
 
 function checkShare({ considered, orphaned, references, elsewhere }: SweepReport, { path, maxShare }: Sweep): void {

@@ -123,7 +123,8 @@ async function operateByRest(airflow: Standalone, storage: Storage, base: string
     expect(swept.lines.at(-1)).toMatchObject({ references: 5, referenced: 4, deleted: 1 });
 
     const moved = await command("migrate", base, `${base}-moved`);
-    expect(moved.code).toBe(1);
+    // The row without an object stays, and no other run would change that.
+    expect(moved.code).toBe(0);
     expect(moved.lines.at(-1)).toMatchObject({ references: 5, copied: 4, rewritten: 4, missing: 1, failed: 0 });
     for (let i = 1; i < 5; i++) {
       const at = { ...target, key: `k${i}` };

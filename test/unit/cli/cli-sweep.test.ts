@@ -1,5 +1,5 @@
 /** `stowage sweep` from the command line: what is printed, and how it ends. */
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -162,4 +162,39 @@ test("no reference in a source, or too large a share, ends it with 1 and deletes
     stderr: expect.stringContaining("1 of 2 objects"),
   });
   expect(orphans.map(isThere)).toEqual([true]);
+});
+
+test.each([
+  ["below it by a link to the path", "link", "xcom/trash"],
+  ["around it", "xcom/dag", "link"],
+  ["below it by a link of its own", "xcom", "in/trash"],
+])("a trash that lies %s is refused, and nothing moves", async (_, path, trash) => {
+  symlinkSync(join(root, "xcom"), join(root, "link"));
+  symlinkSync(join(root, "xcom", "dag"), join(root, "in"));
+  const args = [path, "--base", path.replace("/dag", ""), "--refs", "refs.txt", "--trash", trash, "--max-share", "1"];
+  for (const more of [[], ["--undo"]]) {
+    const { code, stderr } = await commandInProcess(["sweep", ...args, ...more], { cwd: root });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("without symbolic links") });
+  }
+  expect(orphans.map(isThere)).toEqual([true]);
+});
+
+test("a sweep by the name of one base of two says which other one is missing", async () => {
+  const sources = [`file://${root}/primary/x/y/z/${"0".repeat(8)}-0000-4000-8000-${"0".repeat(12)}`];
+  sources.push(orphans[0]!.replace(base, "s3://new@bucket/xcom"), kept.replace(base, `file://${root}/primary`));
+  writeFileSync(join(root, "refs.txt"), `${sources.join("\n")}\n`);
+  const args = ["--refs", "refs.txt", "--as", join(root, "primary")];
+  const dry = await run(args);
+  expect(dry.stdout).toMatch(/named elsewhere +1 {2}of these, by the same key at another base/);
+  expect(dry.stdout).toContain("name both of its bases by --as.");
+  const { code, stderr } = await run([...args, "--delete"]);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("name that base by --as too") });
+  expect((await run([...args, "--as", "s3://new@bucket/xcom", "--delete"])).code).toBe(0);
+  expect(orphans.map(isThere)).toEqual([true]);
+});
+
+test("a migration to the same folder by a link is refused: a sweep of the link would delete what rows name", async () => {
+  symlinkSync(join(root, "xcom"), join(root, "link"));
+  const { code, stderr } = await commandInProcess(["migrate", base, "link", "--refs", "refs.txt"], { cwd: root });
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("without symbolic links") });
 });

@@ -67,13 +67,60 @@ describe.skipIf(why)("migrate on Postgres", () => {
     const { code, stdout, stderr } = await commandInProcess(["migrate", from, to, "--database", postgres.url], {
       cwd: root,
     });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/^6 references; 6 objects copied, .*; 6 rows changed\n/);
+    // The value that holds a path stays as it is, and is counted.
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(/^6 references; 6 objects copied, .*; 6 rows changed; 1 by other names\n/);
     expect(await references()).toEqual(own.map((path) => path.replace(from, to)).sort());
     const { rows } = await pool.query("SELECT value FROM xcom_v2 WHERE key IN ('value', 'text') ORDER BY key");
     expect(rows.map(({ value }) => value)).toEqual(["a value", { path: own[0] }]);
     const again = await commandInProcess(["migrate", from, to, "--database", postgres.url, "--json"], { cwd: root });
     expect(jsonLines(again.stdout).at(-1)).toMatchObject({ references: 0, elsewhere: 6, rewritten: 0 });
+  });
+
+  test("says what is done only when it is, and what to do about rows that stay", async () => {
+    const [own, gone, early] = [
+      await stored("xcom_v2", "own"),
+      await stored("xcom_v2", "gone"),
+      await stored("xcom_v2", "early"),
+    ];
+    rmSync(gone.slice("file://".length));
+    const run = async () => {
+      const { code, stdout } = await commandInProcess(["migrate", from, to, "--database", postgres.url], { cwd: root });
+      return { code, text: stdout };
+    };
+    await storage.copy(early, early.replace(from, to));
+    rmSync(early.slice("file://".length));
+    await insert("xcom_v1", "list", [own]);
+    await pool.query("CREATE TABLE _xcom_archive (key text, value bytea)");
+    const text = Buffer.from(own);
+    const pickle = Buffer.concat([Buffer.from([0x80, 4, 140, text.length]), text, Buffer.from(".")]);
+    await pool.query("INSERT INTO _xcom_archive VALUES ('pickle', $1)", [pickle]);
+    const first = await run();
+    await pool.query("DROP TABLE _xcom_archive");
+    expect(first.code).toBe(1);
+    expect(first.text).toMatch(
+      /^3 references; 1 object copied, .*; 1 row changed; 1 missing; 1 missing, with an object at the new place; \d by other names\n/,
+    );
+    expect(first.text).toContain(`below ${from} otherwise and`);
+    expect(first.text).toContain("give the path of another connection or scheme, or an alias, as --as");
+    expect(first.text).toContain(
+      `1 object is below ${to} alone, and nothing proves what was below ${from}: \`stowage fsck`,
+    );
+    expect(first.text).toContain("1 reference leads to no object, which another run does not change: `stowage fsck");
+    expect(first.text).not.toMatch(/No .*row names|until there are/);
+
+    await pool.query("DELETE FROM xcom_v1");
+    await storage.copy(early.replace(from, to), early);
+    const second = await run();
+    expect(second).toMatchObject({ code: 0, text: expect.stringContaining("until there are only the missing.") });
+    const last = await run();
+    expect(last.code).toBe(0);
+    expect(last.text).toContain(
+      `No other row names ${from} any more. Next: stowage sweep ${from} --database --max-share 1`,
+    );
+    expect(last.text).toContain(`with --as ${from} --as ${to}`);
+    await pool.query("DELETE FROM xcom_v2 WHERE key = 'gone'");
+    expect((await run()).text).toContain(`No row names ${from} any more.`);
   });
 
   test("leaves a row that another transaction has written since, also with the same text", async () => {

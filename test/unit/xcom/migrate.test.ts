@@ -138,12 +138,70 @@ test("a row that is written meanwhile, even with the same text, stays as it is",
   expect(await rowOf("a")).toBe(reference);
 });
 
-test("a missing object changes no row; one that only the new place has does", async () => {
+test("a missing object changes no row, and one that only the new place has does if its name proves it", async () => {
   const [gone, early] = [await stored("gone"), await stored("early")];
+  const named = new XComObjectStorageBackend({ storage, path: FROM, threshold: 0, digest: true });
+  const put = async (name: string) => {
+    const reference = String(await named.storeValue(task(name), "return_value", name));
+    await rows.set(rowKey(name), reference);
+    await storage.delete(reference);
+    return reference;
+  };
+  const [proven, wrong] = [await put("proven"), await put("wrong")];
   await storage.delete(gone);
-  await storage.move(early, moved(early));
-  expect(await run()).toMatchObject({ missing: 1, present: 1, rewritten: 1, failed: 0 });
-  expect([await rowOf("gone"), await rowOf("early")]).toEqual([gone, moved(early)]);
+  await storage.delete(early);
+  await storage.write(moved(early), "other bytes");
+  await storage.write(moved(proven), '"proven"');
+  await storage.write(moved(wrong), '"wronk"');
+  for (const dryRun of [true, false]) {
+    const report = await run({ dryRun });
+    expect(report).toMatchObject({ missing: 1, unproven: 1, present: 1, rewritten: dryRun ? 0 : 1, failed: 1 });
+    expect(report.failures).toMatchObject([{ path: wrong, error: { code: "Corrupt" } }]);
+  }
+  const now = await Promise.all(["gone", "early", "proven", "wrong"].map(rowOf));
+  expect(now).toEqual([gone, early, moved(proven), wrong]);
+});
+
+test("rows that name the old place otherwise stay and are counted; those that `as` and `aliases` name move", async () => {
+  const by = (other: string) => (reference: string) => reference.replace("memory://lake@old", other);
+  const spellings: Record<string, (reference: string) => unknown> = {
+    connection: by("memory://px@old"),
+    none: by("memory://old"),
+    alias: (reference) => reference.replace(`${FROM}/`, "xcom_s3://"),
+    scheme: by("s3a://lake@old"),
+    list: (reference) => [{ path: reference }],
+    prose: (reference) => `see ${reference}`,
+  };
+  const before: Record<string, unknown> = {};
+  for (const [name, spelled] of Object.entries(spellings)) {
+    before[name] = spelled(await stored(name));
+    await rows.set(rowKey(name), before[name]);
+  }
+  await rows.set(rowKey("other"), [{ path: "memory://lake@elsewhere/xcom/dag/run/task/return_value" }]);
+  // Without `aliases`, nothing tells that it is one of the old place.
+  expect(await run()).toMatchObject({ references: 0, otherNames: 5, values: 2, copied: 0, rewritten: 0 });
+  const options = { as: ["memory://px@old/xcom", "memory://old/xcom"], aliases: { "xcom_s3://": FROM } };
+  const told: string[] = [];
+  const report = await run({ ...options, onMigrated: ({ from }) => void told.push(from) });
+  expect(report).toMatchObject({ references: 3, otherNames: 3, copied: 3, rewritten: 3, failed: 0 });
+  expect(told.sort()).toEqual([before.alias, before.connection, before.none].sort());
+  for (const name of ["scheme", "list", "prose"]) expect(await rowOf(name)).toEqual(before[name]);
+  for (const name of ["connection", "none", "alias"])
+    expect(await at(TO).loadValue(await rowOf(name), { owner: task(name) })).toBe(name);
+});
+
+test("references to a bucket of the same name at another provider are elsewhere", async () => {
+  const reference = await stored("a");
+  await rows.set(rowKey("a"), reference.replace("memory://lake@old", "gs://far@old"));
+  const report = await run({ to: "gs://far@old/xcom" });
+  expect(report).toMatchObject({ references: 0, otherNames: 0, elsewhere: 1 });
+});
+
+test("two names of one object are one copy", async () => {
+  const reference = await stored("a");
+  await rows.set(rowKey("b"), reference.replace("lake@", ""));
+  expect(await run({ as: ["memory://old/xcom"] })).toMatchObject({ references: 2, copied: 1, rewritten: 2 });
+  expect([await rowOf("a"), await rowOf("b")]).toEqual([moved(reference), moved(reference)]);
 });
 
 test("of a list of references the objects are copied, and the new references told", async () => {
@@ -180,6 +238,9 @@ test.each([
   [{ to: `${FROM}/below` }, "overlap"],
   [{ to: "memory://lake@new" }, "whole bucket"],
   [{ sources: [] }, "sources"],
+  [{ as: [`${TO}/below`] }, "overlap"],
+  [{ as: FROM as never }, "as of migrate"],
+  [{ aliases: null as never }, "aliases of migrate"],
   [{ concurrency: 0 }, "concurrency"],
   [{ dryRun: "yes" as never }, "dryRun"],
   [{ dry: true } as never, "dry"],
@@ -248,6 +309,15 @@ describe("recoding", () => {
     expect(report).toMatchObject({ copied: 0, present: 1, rewritten: 1, failed: 1 });
     expect(String(report.failures[0]?.error)).toContain("was not replaced");
     expect([await rowOf("a"), await rowOf("b")]).toEqual([at(references[0]!), references[1]]);
+  });
+
+  test("without its source, an object that is at the new place changes no row", async () => {
+    const reference = await put("a", withCodec("gzip"));
+    const target = moved(reference).replace(/\.gz$/, ".zst");
+    await storage.write(target, '{"name":"a"}', { compression: "zstd" });
+    await storage.delete(reference);
+    expect(await run({ compression: "zstd" })).toMatchObject({ unproven: 1, rewritten: 0 });
+    expect(await rowOf("a")).toBe(reference);
   });
 
   test("an object that cannot be decoded changes no row", async () => {

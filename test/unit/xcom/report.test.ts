@@ -1,5 +1,6 @@
 /** `report`: the numbers, against sums that the test makes itself. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { failure } from "../../../src/errors.js";
 import { openStorage } from "../../../src/index.js";
 import { Largest, TotalsByName } from "../../../src/xcom/operations/report-totals.js";
 import { squarify } from "../../../src/xcom/operations/report-treemap.js";
@@ -248,6 +249,26 @@ test("a treemap fills its box without overlap, each area as large as its value",
       expect(Math.min(across, down)).toBeLessThan(1e-6);
     }
   });
+});
+
+test("a look that is refused is counted, and the report goes on", async () => {
+  const reference = await stored({ dagId: "a", bytes: 10 });
+  const hidden = reference.replace("/a/", "/hidden/");
+  const gone = reference.replace("/a/", "/gone/");
+  const stat = storage.stat.bind(storage);
+  vi.spyOn(storage, "stat").mockImplementation(async (path, options) => {
+    if (String(path) === hidden) throw failure("PermissionDenied", "no");
+    return stat(path, options);
+  });
+  const found = await run({ sources: [lineReferences([reference, hidden, gone])] });
+  expect(found.references).toMatchObject({
+    unchecked: 1,
+    missing: 1,
+    missingPaths: [gone],
+    referenced: { objects: 1 },
+  });
+  expect(reportHtml(found)).toContain("references: the store refused");
+  vi.restoreAllMocks();
 });
 
 test("a page says when there is nothing, and what could not be listed", async () => {

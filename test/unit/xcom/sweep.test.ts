@@ -6,10 +6,12 @@ import { memory } from "../../../src/fs/drivers/memory.js";
 import { openStorage } from "../../../src/index.js";
 import {
   airflowReferences,
+  fsck,
   lineReferences,
   memoryRows,
   type ReferenceSource,
   replicate,
+  report as reportOf,
   rowReferences,
   type SweepOptions,
   type SweptObject,
@@ -64,6 +66,39 @@ test("a dry run names what nothing refers to, in both layouts, and deletes nothi
   expect(report).toMatchObject({ listed: 5, unknown: 2, considered: 3, referenced: 1, orphaned: 2, deleted: 0 });
   expect(report.bytes).toBeGreaterThan(10);
   expect(await there()).toHaveLength(5);
+});
+
+test("names that other programs could use are no XComs: Airflow's have a form and a place of their own", async () => {
+  const [uuid, seven] = ["00000000-0000-4000-8000-000000000001", "019b1c2d-0000-7000-8000-000000000001"];
+  const digest = `~sha256-${"0".repeat(64)}`;
+  const names: Record<string, boolean> = {
+    [`x/y/z/${uuid}`]: true,
+    [`x/y/z/${uuid}.gz`]: true,
+    [`retention=week/x/y/z/${uuid}.zst`]: true,
+    [`x/y/z/${uuid}${digest}.parquet`]: true,
+    [`x/y/z/ti-${seven}/key.json.zst`]: true,
+    [`x/y/z/write-${uuid}/frame.parquet`]: true,
+    [`x/y/z/${uuid}.parquet`]: false,
+    [`x/y/z/${uuid}.json`]: false,
+    [`x/y/z/${seven}`]: false,
+    [`a/x/y/z/${uuid}`]: false,
+    [`a/b/c/d/write-${uuid}/report.pdf`]: false,
+    [`x/y/z/write-${seven}/report.json`]: false,
+  };
+  for (const name of Object.keys(names)) await storage.write(`${BASE}/${name}`, "1");
+  age(2 * DAY);
+  const own = Object.keys(names).filter((name) => names[name]);
+  const sources = [lines(`${BASE}/none/r/t/${uuid}`)];
+  const { report, told } = await swept([], { sources });
+  expect(told).toEqual(own.map((name) => `orphan ${BASE}/${name}`).sort());
+  expect(report).toMatchObject({ listed: 12, unknown: 6, considered: 6, orphaned: 6 });
+  const checked = await fsck({ storage, path: BASE, sources });
+  expect(checked).toMatchObject({ orphan: 6, young: 0, others: 6 });
+  const page = await reportOf({ storage, path: BASE, sources });
+  expect(page.references).toMatchObject({ orphaned: { objects: 6 }, young: { objects: 0 } });
+  // Whatever its name, an object that a row refers to is checked.
+  const odd = lines(`${BASE}/x/y/z/${uuid}.parquet`);
+  expect(await fsck({ storage, path: BASE, sources: [odd] })).toMatchObject({ checked: 1, missing: 0, layout: 0 });
 });
 
 test("delete removes exactly these", async () => {
@@ -266,6 +301,39 @@ describe("an object is referred to", () => {
     expect(told).toEqual([`deleted ${gone.replace(BASE, far)}`]);
   });
 
+  test("by either base of a primary that is being migrated: by one of them alone, a replica is not swept", async () => {
+    const [far, moved] = ["memory://far/copies", "memory://lake@moved/team/xcom"];
+    const both = (base: string, rules: { class: string }[]) => {
+      const backend = (path: unknown) => new XComObjectStorageBackend({ storage, path: String(path), threshold: 0 });
+      return rules.length === 0 ? backend(base) : withRetention({ path: base, backend, rules });
+    };
+    const copied: string[] = [];
+    for (const rules of [[], [{ class: "week" }]])
+      for (const name of ["old", "new"]) {
+        const reference = String(await both(BASE, rules).storeValue(owner(name), "k", 1));
+        await storage.copy(reference, reference.replace(BASE, far));
+        copied.push(name === "new" ? reference.replace(BASE, moved) : reference);
+      }
+    const orphan = await stored("gone", { path: far });
+    age(2 * DAY);
+    for (const one of [BASE, moved]) {
+      const options = { path: far, as: [one] };
+      expect((await swept(copied, options)).report).toMatchObject({ orphaned: 3, namedElsewhere: 2, elsewhere: 2 });
+      for (const removal of [{ delete: true }, { trash: "memory://far/trash" }])
+        expect(await failed(swept(copied, { ...options, ...removal }))).toMatchObject({
+          code: "PreconditionFailed",
+          message: expect.stringContaining('name that base by "as" too'),
+        });
+    }
+    const part = { path: `${far}/dag`, base: far, as: [`${BASE}/dag`] };
+    expect((await swept(copied, part)).report).toMatchObject({ orphaned: 2, namedElsewhere: 1 });
+    const { told, report } = await swept(copied, { path: far, as: [BASE, moved], delete: true });
+    expect(told).toEqual([`deleted ${orphan}`]);
+    expect(report).toMatchObject({ namedElsewhere: 0, elsewhere: 0 });
+    // The old objects of a migration are no copies that are needed.
+    expect((await swept(copied, { delete: true })).report).toMatchObject({ deleted: 2 });
+  });
+
   test("by an alias, and in the folder of its retention class", async () => {
     const classes = withRetention({
       path: BASE,
@@ -311,6 +379,38 @@ test("shards share the folders: each object is considered by exactly one of them
     const sum = (name: "considered" | "referenced") => parts.reduce((all, { report }) => all + report[name], 0);
     expect([sum("considered"), sum("referenced")]).toEqual([40, 1]);
   }
+});
+
+test("a folder that cannot be listed is counted, and the rest of its shard is swept; the path itself ends it", async () => {
+  const classes = `${BASE}/retention=week`;
+  const paths: string[] = [];
+  for (const dagId of ["a", "b", "c", "d"])
+    paths.push(await stored("t", { dagId }), await stored("t", { dagId, path: classes }));
+  age(2 * DAY);
+  const listing = storage.list.bind(storage);
+  let refused = [`${BASE}/a`, `${classes}/b`];
+  vi.spyOn(storage, "list").mockImplementation((path, options) => {
+    async function* refusing() {
+      if (refused.includes(String(path))) throw failure("PermissionDenied", "no");
+      yield* listing(path, options);
+    }
+    return refusing() as never;
+  });
+  const gone = paths.filter((path) => refused.some((folder) => path.startsWith(`${folder}/`)));
+  const sources = [lines(`${BASE}/none/r/t/write-00000000-0000-4000-8000-000000000001/k.json`)];
+  const parts = [1, 2].map((index) => swept([], { sources, shard: { index, of: 2 } }));
+  const found = await Promise.all(parts);
+  expect(found.flatMap(({ told }) => told).sort()).toEqual(
+    paths
+      .filter((path) => !gone.includes(path))
+      .map((path) => `orphan ${path}`)
+      .sort(),
+  );
+  const failures = found.flatMap(({ report }) => report.failures.map(({ path }) => path));
+  expect(failures.sort()).toEqual([...refused].sort());
+  expect(found.reduce((sum, { report }) => sum + report.failed, 0)).toBe(2);
+  refused = [BASE];
+  expect(await failed(swept([], { sources, shard: { index: 1, of: 2 } }))).toMatchObject({ code: "PermissionDenied" });
 });
 
 test("two sweeps at once, and objects that go meanwhile, are no failure", async () => {
