@@ -29,6 +29,7 @@ export type { ReportBreakdown, ReportGroup, StorageReport } from "./operations/r
 export { reportHtml } from "./operations/report-html.js";
 export { bytesText } from "./operations/report-text.js";
 export { airflowRewriter, rowRewriter } from "./operations/rewriters.js";
+export { LineSorter, RunFolder } from "./operations/sorted-lines.js";
 export { sweep } from "./operations/sweep.js";
 export type { SweptObject } from "./operations/sweep-removal.js";
 export type { SweepReport } from "./operations/sweep-report.js";

@@ -1,4 +1,5 @@
 /** XComs in the rows of Airflow's metadata database. */
+import { deserialize, serialize } from "node:v8";
 import { failure, invalid } from "../../errors.js";
 import type { Storage } from "../../fs/index.js";
 import { providerOf, StoragePath } from "../../path.js";
@@ -7,11 +8,13 @@ import {
   airflowReferences,
   airflowRewriter,
   airflowRows,
+  LineSorter,
   mysqlQuery,
   mysqlState,
   placeOf,
   type Query,
   type ReferenceSource,
+  RunFolder,
   restRows,
   type StoredFilter,
   sqliteQuery,
@@ -165,13 +168,37 @@ async function sqliteFile(cwd: string, file: string): Promise<OpenedQuery> {
   return { query, isPostgres: false, close: async () => query.close() };
 }
 
-/** Returns the rows as a source of XComs: a reference's path, below `base` or elsewhere, identifies it. */
+/**
+ * Returns the rows as a source of XComs, by Dag, run, task, map index and key: a reference's path, below `base` or
+ * elsewhere, identifies it. A database lists them by its own keys; they are sorted here, in bounded memory.
+ */
 export function rowXComs(rows: XComRowReader, base: StoragePath | undefined): XComSource {
   return {
     async *list(filter, signal) {
-      for await (const row of rows.list(filter, { signal })) yield foundIn(row, base);
+      const folder = new RunFolder();
+      const sorter = new LineSorter(folder);
+      try {
+        for await (const row of rows.list(filter, { signal })) {
+          const full = sorter.add(lineOf(row));
+          if (full) await full;
+        }
+        for await (const lines of sorter.batches()) for (const line of lines) yield foundIn(rowIn(line), base);
+      } finally {
+        await folder.remove();
+      }
     },
   };
+}
+
+/** Ids first, which decide the order; then the row, whose value may have big integers. */
+function lineOf(row: XComRow): string {
+  const { dagId, runId, taskId, mapIndex = -1, key } = row;
+  const ids = [dagId, runId, taskId, String(mapIndex + 1).padStart(10, "0"), key];
+  return `${ids.map((id) => JSON.stringify(id)).join("\0")}\0${serialize(row).toString("base64")}`;
+}
+
+function rowIn(line: string): XComRow {
+  return deserialize(Buffer.from(line.slice(line.lastIndexOf("\0") + 1), "base64"));
 }
 
 function foundIn({ value: stored, ...at }: XComRow, base: StoragePath | undefined): FoundXCom {
