@@ -142,7 +142,7 @@ function advice(error: StorageError, program: string): string | undefined {
 const NO_REFERENCE = / has no reference at all\b/;
 
 /** What the profile of an S3 server does not promise. */
-const NOT_PROMISED = /\bthis (?:S3 profile|provider) does not enforce\b/;
+const NOT_PROMISED = /\bthis (?:S3 profile enforces no|provider does not enforce)\b/;
 
 /** How S3, GCS and Azure say that the bucket itself is missing. */
 const NO_BUCKET = /\bNoSuchBucket\b|\bContainerNotFound\b|\bbucket does not exist\b/;
