@@ -22,7 +22,7 @@ const BARS = {
       "Read into memory": "line-minio-tls-bytes-256MiB",
       "Write a stream": "line-minio-tls-write-256MiB",
     },
-    subjects: ["stowage", "aws-sdk", "opendal", "obstore"],
+    subjects: ["stowage", "aws-sdk", "awscrt", "opendal", "obstore"],
     about: "a line of 30 ms and 80 MiB/s for each connection, typical of a bucket in the same region",
   },
   "small-get": { title: `Read from MinIO: ${SMALL}`, parts: { "": "small-minio-get-1KiB-x2000-at64" } },

@@ -10,6 +10,7 @@ const STORE_MIB = {
   gcs: 120,
   azure: 70,
   "line-minio": 80,
+  "line-minio-tls": 80,
   "line-gcs": 60,
   "line-azure": 50,
 };

@@ -22,6 +22,7 @@ const NAMES = {
   "aws-sdk": "AWS SDK",
   "google-sdk": "Google SDK",
   "azure-sdk": "Azure SDK",
+  awscrt: "AWS CRT",
   opendal: "OpenDAL",
   airflow: "Airflow",
   probe: "bare node:http",
