@@ -1,5 +1,5 @@
 /** The references in Airflow's metadata database. */
-import { failure } from "../../errors.js";
+import { failure, invalid } from "../../errors.js";
 import type { FoundReference, ReferenceSource } from "../../references.js";
 import { ask, hiddenRows, pagesByKey, primaryKey, type Query } from "../../sql.js";
 import { isMySql } from "../rows/mysql.js";
@@ -27,7 +27,8 @@ export function airflowReferences(query: Query): ReferenceSource {
   };
 }
 
-const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|_airflow_deleted__xcom\w*)$/;
+/** Those of Airflow, and the one into which `stowage xcom import` writes. */
+const XCOM_TABLE = /^(?:xcom(?:_v\d+)?|stowage_xcom|_airflow_deleted__xcom\w*)$/;
 /** What Airflow 3.0's migration makes of pickled values, and the archives of that table. */
 const PICKLED_TABLE = /^(?:_xcom_archive|_airflow_deleted___xcom_archive\w*)$/;
 
@@ -58,16 +59,23 @@ interface Database {
  * All tables, also those that this login may not read, and whether a policy may hide rows from it: a reference there would
  * be overlooked.
  */
-const POSTGRES_TABLES = `SELECT tablename AS name, row_security_active(format('%I.%I', schemaname, tablename)) AS hidden
+const POSTGRES_TABLES = `SELECT tablename AS name, row_security_active(format('%I.%I', schemaname, tablename)) AS hidden,
+    EXISTS (SELECT 1 FROM pg_catalog.pg_inherits WHERE inhparent = format('%I.%I', schemaname, tablename)::regclass) AS divided
   FROM pg_catalog.pg_tables WHERE schemaname = ANY (current_schemas(false))`;
 const POSTGRES_SCHEMA = "SELECT array_to_string(current_schemas(false), ', ') AS name";
 const SQLITE_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'";
 
 async function tablesIn(query: Query, text: string, signal: AbortSignal | undefined): Promise<string[]> {
-  const rows = await ask<{ name: string; hidden?: boolean }>(query, text, [], signal);
+  const rows = await ask<{ name: string; hidden?: boolean; divided?: boolean }>(query, text, [], signal);
   const own = rows.filter(({ name }) => XCOM_TABLE.test(String(name)) || isPickled(String(name)));
   const hidden = own.find((row) => row.hidden);
   if (hidden) throw hiddenRows(hidden.name);
+  const divided = own.find((row) => row.divided);
+  if (divided)
+    throw failure("Unsupported", `the table ${divided.name} is partitioned or inherited from, as Airflow's is not`);
+  const twice = own.find(({ name }, i) => own.findIndex((other) => other.name === name) !== i);
+  if (twice)
+    throw invalid(`several schemas that the login searches have a table ${twice.name}: set its search_path to one`);
   return own.map(({ name }) => String(name)).sort();
 }
 

@@ -2,7 +2,6 @@
 import { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath, pathBelow, prefixOf } from "../keys/base.js";
-import { textsInValue } from "./row-texts.js";
 
 interface Name {
   bucket: string;
@@ -15,8 +14,19 @@ const PATH = /^[A-Za-z][A-Za-z0-9+._-]*:\/\/([^/]*)\/(.*)$/s;
 const START = /[A-Za-z][A-Za-z0-9+._-]*:\//g;
 /** What may end a path in JSON, CSV or prose, but may be in an id as well. */
 const DELIMITER = /[\s"'`<>|,;()[\]{}\\]/g;
+/** What the names of objects that are swept have: a UUID or a digest. Behind it, anything may end a path. */
+const UNIQUE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}/i;
+/** A text that is one path with nothing behind it, as most are: it has one end. */
+const ONE_PATH =
+  /^[^\s"'`<>|,;()[\]{}\\]*(?:[0-9a-f]{32}|-[0-9a-f]{12})(?:\/[^/\s"'`<>|,;()[\]{}\\]+\.json)?(?:\.[a-z0-9]+)*$/;
+/** The ends of words in ASCII. */
+const WORD_END = /(?<=[A-Za-z0-9])(?![A-Za-z0-9])/g;
 /** Characters of a path among other text: no store takes longer keys. */
 const MAX_PATH = 4096;
+/** Paths of a text up to which each may reach over the others, which its ids may have inside. */
+const FEW_PATHS = 64;
+/** Layers of escapes or quotes around a text, such as JSON in a column of CSV. */
+const LAYERS = 3;
 
 /**
  * Finds the objects below a path that a text names, by bucket and key alone: a connection id, a scheme or the host of an
@@ -33,21 +43,15 @@ export class PathNames {
   }
 
   /**
-   * Returns the keys below the path that a text may name. Where a path ends among other text cannot be told, as ids may
-   * have spaces, commas and quotes: each end that is possible gives a key.
+   * Returns the keys below the path that a text may name, as it stands and without the escapes and quotes of JSON, CSV or
+   * SQL. Where a path ends among other text cannot be told, as ids may have spaces, commas and quotes: each end that is
+   * possible gives a key.
    */
   below(text: string): string[] {
-    const trimmed = text.trim();
-    const inner = /^["[{]/.test(trimmed) ? textsInJson(trimmed) : [];
-    const starts = [...trimmed.matchAll(START)].map(({ index }) => index);
-    const keys = inner.flatMap((one) => this.below(one));
-    let end = trimmed.length;
-    for (const start of starts.reverse()) {
-      for (const path of pathsIn(trimmed.slice(start, end), start === 0)) keys.push(...this.#keysOf(path));
-      // A path of its own begins behind a character that may end the one before it.
-      if (start > 0 && isDelimiter(trimmed[start - 1]!)) end = start;
-    }
-    return keys;
+    const keys = new Set<string>();
+    for (const variant of variantsOf(text.trim()))
+      for (const path of pathsIn(variant)) for (const key of this.#keysOf(path)) keys.add(key);
+    return [...keys];
   }
 
   #keysOf(text: string): string[] {
@@ -61,24 +65,61 @@ export class PathNames {
     const [, authority = "", key = ""] = PATH.exec(text) ?? [];
     // `connection@bucket`, and `container@account.host` of Azure's own URLs.
     const buckets = [authority.slice(authority.lastIndexOf("@") + 1), authority.split("@", 1)[0]];
-    const names = this.#names.filter(({ bucket, prefix }) => buckets.includes(bucket) && key.startsWith(prefix));
-    return names.map(({ prefix }) => key.slice(prefix.length));
+    // Of files, `//` and `/./` lead to the same place.
+    const keys = [...new Set([key, key.replace(/\/(?:\.?\/)+/g, "/").replace(/^\/+/, "")])];
+    const names = this.#names.filter(({ bucket }) => buckets.includes(bucket));
+    return names.flatMap(({ prefix }) =>
+      keys.flatMap((one) => (one.startsWith(prefix) ? one.slice(prefix.length) : [])),
+    );
   }
 }
 
-/** Returns the texts inside JSON text; none if it is no JSON. */
-function textsInJson(text: string): string[] {
-  try {
-    return [...textsInValue(JSON.parse(text), "")].map((one) => one.text);
-  } catch {
-    return [];
+/** Yields the text, and what it is without one layer of escapes or quotes, and two, and so on. */
+function* variantsOf(text: string): Generator<string> {
+  yield text;
+  let layer = new Set([text]);
+  for (let depth = 0; depth < LAYERS; depth++) {
+    const below = [...layer].flatMap((one) => [unescaped(one), one.replaceAll('""', '"'), one.replaceAll("''", "'")]);
+    const next = new Set(below.filter((one) => !layer.has(one)));
+    if (next.size === 0) return;
+    yield* next;
+    layer = next;
+  }
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+/** Returns a text without the escapes of JSON. */
+function unescaped(text: string): string {
+  if (!text.includes("\\")) return text;
+  return text.replace(/\\(?:u([0-9A-Fa-f]{4})|(.))/gs, (_, hex?: string, other = "") =>
+    hex === undefined ? (ESCAPES[other] ?? other) : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+/** Yields all that may be paths in a text. */
+function* pathsIn(text: string): Generator<string> {
+  if (ONE_PATH.test(text)) {
+    yield spelledOut(text);
+    return;
+  }
+  const starts = [...text.matchAll(START)].map(({ index }) => index);
+  let end = text.length;
+  for (const start of starts.reverse()) {
+    yield* pathsAtStart(text.slice(start, end), start === 0);
+    const isWhole = text.startsWith("//", text.indexOf(":", start) + 1);
+    if (starts.length > FEW_PATHS && isWhole && isDelimiter(text.charAt(start - 1))) end = start;
   }
 }
 
 /** Yields what may be the path at the start of a text: to its end, and to each character that may end it. */
-function* pathsIn(text: string, isWhole: boolean): Generator<string> {
-  const ends = [...text.slice(0, MAX_PATH).matchAll(DELIMITER)].map(({ index }) => index);
-  for (const end of isWhole || text.length <= MAX_PATH ? [...ends, text.length] : ends) {
+function* pathsAtStart(text: string, isWhole: boolean): Generator<string> {
+  const part = text.slice(0, MAX_PATH);
+  const ends = new Set([...part.matchAll(DELIMITER)].map(({ index }) => index));
+  const { index: unique = part.length } = UNIQUE.exec(part) ?? {};
+  for (const { index } of part.matchAll(WORD_END)) if (index > unique) ends.add(index);
+  if (isWhole || text.length <= MAX_PATH) ends.add(text.length);
+  for (const end of ends) {
     const path = spelledOut(text.slice(0, end));
     yield path;
     const withoutStop = path.replace(/[.:!?]+$/, "");

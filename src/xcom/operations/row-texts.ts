@@ -16,14 +16,14 @@ export interface RowValues {
 export const TEXT = "CAST(value AS TEXT)";
 
 /**
- * What any text with a path holds: `:/`, as it stands or by JSON's escapes, of which `_` is the backslash. Databases keep
+ * What any text with a path holds: `:/`, as it stands or by JSON's escapes, of which `_` is the backslash, also of JSON inside a text. Databases keep
  * JSON as it was written, unless its type is a binary one.
  */
-const MARKS = [":/", ":_/", "u003a", "u003A", "u002f", "u002F"];
+const MARKS = [":/", ":_/", ":__/", ":____/", "u003a", "u003A", "u002f", "u002F"];
 const HAS_MARK = `(${MARKS.map((mark) => `${TEXT} LIKE '%${mark}%'`).join(" OR ")})`;
 
 /** The same as bytes. */
-const BYTE_MARKS = MARKS.map((mark) => Buffer.from(mark.replace("_", "\\")).toString("hex"));
+const BYTE_MARKS = MARKS.map((mark) => Buffer.from(mark.replaceAll("_", "\\")).toString("hex"));
 const anyMark = (condition: (hex: string) => string) => `(${BYTE_MARKS.map(condition).join(" OR ")})`;
 
 const HEX_IN_POSTGRES = "encode(value, 'hex')";
@@ -53,6 +53,8 @@ export const PICKLED_VALUES = {
   sqlite: { text: "hex(value)", where: inSqlite(PATH_MARK), texts: textsInPickle },
 } satisfies Record<string, RowValues>;
 
+const MAY_NAME = /:\\*\/|u003a|u002f/i;
+
 /** Yields the texts of a value of a row: the value itself if it is one, else those inside it that may name an object. */
 export function* textsInValue(value: unknown, where: string): Generator<FoundReference> {
   if (typeof value === "string") {
@@ -63,7 +65,7 @@ export function* textsInValue(value: unknown, where: string): Generator<FoundRef
   while (pending.length > 0) {
     const one = pending.pop();
     if (typeof one === "string") {
-      if (one.includes(":/")) yield { text: one, where, isInside: true };
+      if (MAY_NAME.test(one)) yield { text: one, where, isInside: true };
     } else if (typeof one === "object" && one !== null)
       for (const [name, inner] of Object.entries(one)) pending.push(...(Array.isArray(one) ? [] : [name]), inner);
   }
@@ -101,12 +103,17 @@ const LENGTHS: Readonly<Record<number, number>> = { 140: 1, 88: 4, 141: 8 };
 /** Yields what may be a path in a pickle, without running it: what follows any byte that is the opcode of a text. */
 function* textsInPickle(hex: string, table: string): Generator<FoundReference> {
   const pickle = Buffer.from(hex, "hex");
+  let count = 0;
   for (let at = 0; at < pickle.length; at++) {
     const bytes = LENGTHS[pickle[at]!];
     const begin = at + 1 + (bytes ?? 0);
     if (bytes === undefined || begin > pickle.length) continue;
     const length = bytes === 8 ? Number(pickle.readBigUInt64LE(at + 1)) : pickle.readUIntLE(at + 1, bytes);
     const text = pickle.toString("utf8", begin, Math.min(pickle.length, begin + length));
-    if (begin + length <= pickle.length && text.includes("://")) yield { text, where: table };
+    if (begin + length > pickle.length || !text.includes("://")) continue;
+    count += 1;
+    yield { text, where: table };
   }
+  // Texts of older protocols, and bytes: whatever path is in there counts.
+  if (count === 0) yield { text: pickle.toString(), where: table, isInside: true };
 }

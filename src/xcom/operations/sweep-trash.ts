@@ -104,9 +104,14 @@ export async function moveBack({ path: from }: ListEntry, moving: Moving): Promi
   // Another undo was faster.
   if (!copy && there) return false;
   if (!copy || !there) throw refusal;
-  if (!(await haveSameBytes(storage, copy, there, signal)))
-    throw failure("AlreadyExists", `another object is at its place, ${to}; both stay`);
-  checkApart(copy, there);
-  await storage.delete(from, { ifMatch: { etag: copy.etag, modified: copy.modified }, signal });
+  try {
+    if (!(await haveSameBytes(storage, copy, there, signal)))
+      throw failure("AlreadyExists", `another object is at its place, ${to}; both stay`);
+    checkApart(copy, there);
+    await storage.delete(from, { ifMatch: { etag: copy.etag, modified: copy.modified }, signal });
+  } catch (error) {
+    // Another undo was faster, also if it is now.
+    if (!isStorageError(error, "NotFound") || (await findObject(storage, from, signal))) throw error;
+  }
   return false;
 }

@@ -1,6 +1,6 @@
 /** Moves the trash of a sweep back. */
 import { forEachConcurrent, OBJECTS_IN_PARALLEL } from "../../concurrency.js";
-import { checkOptions, type EntryFailure, invalid, isBatchError, type OptionNames } from "../../errors.js";
+import { checkOptions, type EntryFailure, failure, invalid, isBatchError, type OptionNames } from "../../errors.js";
 import { type Abortable, checkCount, type ListEntry, type Storage } from "../../fs/index.js";
 import type { StoragePath } from "../../path.js";
 import { asPath } from "../keys/base.js";
@@ -38,9 +38,12 @@ const OPTIONS: OptionNames<UndoSweepOptions> = {
   signal: true,
 };
 
+/** Places that are held free for a later version; with more of them, no earlier version is moved at all. */
+const MAX_HELD = 10_000;
+
 /**
  * Moves everything in the trash of a sweep back to its place, of several versions the last. Never replaces an object.
- * Continues after failures, and can be cut off and repeated.
+ * Continues after failures, but not with earlier versions of what failed, and can be cut off and repeated.
  *
  * @example await undoSweep({ storage, path: "s3://lake@bucket/xcom", trash: "s3://lake@bucket/xcom-trash" });
  */
@@ -54,9 +57,12 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
   await checkFilesApart(path, trash, "path and trash of undoSweep");
   const report: UndoSweepReport = { moved: 0, bytes: 0, present: 0, failed: 0, failures: [] };
   const moving = { storage, path, trash, signal };
+  const held = { isAll: false, places: new Set<string>() };
   const back = async (entries: AsyncIterable<ListEntry>) => {
     const moves = forEachConcurrent(entries, { concurrency, signal }, async (entry) => {
+      const { below, nth } = placeOf(entry.path.relativeTo(trash));
       try {
+        if (held.places.has(below)) throw failure("PreconditionFailed", "a later version of it is still in the trash");
         if (!(await moveBack(entry, moving))) report.present += 1;
         else {
           report.moved += 1;
@@ -66,17 +72,24 @@ export async function undoSweep(options: UndoSweepOptions): Promise<UndoSweepRep
         signal?.throwIfAborted();
         report.failed += 1;
         keepFailure(report.failures, { path: String(entry.path), error });
+        if (nth > 0) held.places.add(below);
+        held.isAll ||= held.places.size >= MAX_HELD;
       }
     });
     await moves.catch((error: unknown) => {
       if (!isBatchError(error)) throw error;
+      held.isAll = true;
       report.failed += error.failureCount;
       for (const failed of error.failures) keepFailure(report.failures, failed);
     });
   };
   // The last version of an object first: it gets the place.
   const later = await foldersAgain(storage, trash, signal);
-  for (const folder of later) await back(storage.list(folder, { recursive: true, signal }));
+  for (const folder of later) {
+    await back(storage.list(folder, { recursive: true, signal }));
+    // What could not be listed may have later versions than those that follow.
+    if (held.isAll) return report;
+  }
   const entries = storage.list(trash, { recursive: true, signal });
   await back(later.length === 0 ? entries : withoutFolders(entries, trash));
   return report;

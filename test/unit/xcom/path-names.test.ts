@@ -51,3 +51,37 @@ test("a text of many words costs about as much as one of few", () => {
   expect(below(`file:///srv/x/k ${words}`)).toContain("k");
   expect(below(`${words}${paths}`)).toContain("k");
 }, 5000);
+
+const UUID = "0198a2b4-6c1d-4e3f-8a5b-9c0d1e2f3a4b";
+
+test.each(["run a:", "run, d:", "run http://x/y", "größe", 'a "b"', "it's"])(
+  "ids as in %s, whatever the text is an export of",
+  (id) => {
+    const [path, key] = [`file:///srv/x/${id}/t/${UUID}.gz`, `${id}/t/${UUID}.gz`];
+    const ascii = (text: string) =>
+      text.replace(/[^\0-\x7f]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    const json = ascii(JSON.stringify(path));
+    for (const text of [
+      path,
+      json,
+      `1,"${json.replaceAll('"', '""')}",x`,
+      `1,${json.replaceAll("\\", "\\\\")}`,
+      ascii(JSON.stringify({ value: json })),
+      `INSERT INTO xcom VALUES ('${json.replaceAll("'", "''")}');`,
+    ])
+      expect(below(text), text).toContain(key);
+  },
+);
+
+test.each(["**%**", "see %…", "%?versionId=1", "%#x", "%->done", "%/", "«%»", "_%_", "%。", "%&amp;", "%:"])(
+  "a name with a UUID, in %s",
+  (around) => {
+    for (const key of [`d/r/t/${UUID}`, `d/r/t/${UUID}.zst`, `d/r/t/ti-${UUID}/return_value.json.gz`])
+      expect(below(around.replace("%", `file:///srv/x/${key}`))).toContain(key);
+  },
+);
+
+test("spellings of one place of files", () => {
+  for (const path of ["file:///srv//x/d/k", "file:///srv/./x/d/k", "file:////srv/x//d/./k"])
+    expect(below(path)).toContain("d/k");
+});

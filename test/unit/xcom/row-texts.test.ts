@@ -137,3 +137,65 @@ describe.skipIf(!sqlite)(`on SQLite${sqlite ? "" : " [this Node has no node:sqli
     },
   );
 });
+
+await describeOnPostgres("tables that cannot be read as one", (database) => {
+  const source = () => airflowReferences((text, values) => database.pool.query(text, values));
+  const begin = () =>
+    database.pool.query("DROP SCHEMA IF EXISTS other CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+
+  test("rows that `stowage xcom import` has written count", async () => {
+    await begin();
+    await database.pool.query(`CREATE TABLE xcom (value jsonb); CREATE TABLE stowage_xcom (value json);
+      INSERT INTO stowage_xcom VALUES ('"s3://b/imported"')`);
+    expect(await textsIn(source())).toEqual(["s3://b/imported"]);
+  });
+
+  test.each([
+    [
+      "partitioned",
+      "CREATE TABLE xcom (id int, value jsonb) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF xcom DEFAULT",
+    ],
+    ["inherited from", "CREATE TABLE xcom (id int, value jsonb); CREATE TABLE part () INHERITS (xcom)"],
+  ])("a table that is %s is refused", async (_, tables) => {
+    await begin();
+    await database.pool.query(`${tables}; INSERT INTO part VALUES (1, '"s3://b/part"')`);
+    await expect(textsIn(source())).rejects.toMatchObject({ code: "Unsupported" });
+  });
+
+  test("two schemas with the same table are refused", async () => {
+    await begin();
+    await database.pool.query(
+      "CREATE SCHEMA other; CREATE TABLE xcom (value jsonb); CREATE TABLE other.xcom (value jsonb)",
+    );
+    const client = await database.pool.connect();
+    try {
+      await client.query("SET search_path = public, other");
+      const twice = airflowReferences((text, values) => client.query(text, values));
+      await expect(textsIn(twice)).rejects.toMatchObject({
+        code: "InvalidArgument",
+        detail: expect.stringContaining("several schemas that the login searches have a table xcom"),
+      });
+    } finally {
+      await client.query("RESET search_path");
+      client.release();
+    }
+  });
+
+  test("paths in pickles count in whatever form they are there", async () => {
+    await begin();
+    await database.pool.query("CREATE TABLE xcom (value jsonb); CREATE TABLE _xcom_archive (value bytea)");
+    for (const value of ["Vs3://b/x\np0\n.", "\x80\x02U\x08s3://b/y.", "\x80\x04C\x08s3://b/z."])
+      await database.pool.query("INSERT INTO _xcom_archive VALUES ($1)", [Buffer.from(value, "latin1")]);
+    const found = await textsIn(source());
+    for (const path of ["s3://b/x", "s3://b/y", "s3://b/z"])
+      expect(found.some((text) => text.includes(path))).toBe(true);
+  });
+
+  test("JSON inside a text counts with its escapes", async () => {
+    await begin();
+    await database.pool.query("CREATE TABLE xcom (value json)");
+    for (const value of [String.raw`{"p":"s3:\/\/b\/x"}`, { p: String.raw`{"p":"s3:\/\/b\/x"}` }])
+      await database.pool.query("INSERT INTO xcom VALUES ($1)", [JSON.stringify(value)]);
+    expect(await textsIn(source())).toHaveLength(2);
+  });
+});

@@ -96,6 +96,25 @@ test("an object that is written again under a trashed name gets a place of its o
   expect(await there(TRASH)).toEqual([again(1), inTrash(path)]);
 });
 
+test("an earlier version does not take the place of a later one that cannot be moved", async () => {
+  const path = await stored("again", "first");
+  age();
+  await swept();
+  await storage.write(path, JSON.stringify("later"));
+  age();
+  await swept();
+  const moving = storage.move.bind(storage);
+  const refusing = vi.spyOn(storage, "move").mockImplementation((from, to, options) => {
+    if (!String(from).includes("/again=1/")) return moving(from, to, options);
+    return Promise.reject(failure("PermissionDenied", "no"));
+  });
+  expect(await undone()).toMatchObject({ moved: 0, failed: 2 });
+  expect(await storage.exists(path)).toBe(false);
+  refusing.mockRestore();
+  expect(await undone()).toMatchObject({ moved: 1 });
+  expect(await storage.text(path)).toBe('"later"');
+});
+
 test("a folder of the trash that cannot be listed is a failure, and the rest comes back", async () => {
   const path = await stored("one");
   age();
