@@ -5,6 +5,15 @@ import { type Postgres, startPostgres, whyNoPostgres } from "../servers/postgres
 
 export { type Postgres, startPostgres, whyNoPostgres } from "../servers/postgres.mjs";
 
+/** A pool whose connections the server may end: while they are idle, or end themselves, that is no failure of a test. */
+export function openPool(connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString });
+  pool.on("error", () => {});
+  // The pool listens no more to a connection that it ends.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}
+
 /** A server of the tests of one `describe`; set when they run. */
 export interface TestDatabase {
   url: string;
@@ -21,9 +30,7 @@ export async function describeOnPostgres(title: string, tests: (database: TestDa
     beforeAll(async () => {
       postgres = await startPostgres();
       database.url = postgres.url;
-      database.pool = new pg.Pool({ connectionString: postgres.url });
-      // A connection that the server ends while it is idle is no failure of a test.
-      database.pool.on("error", () => {});
+      database.pool = openPool(postgres.url);
     }, 120_000);
     afterAll(async () => {
       await database.pool?.end();

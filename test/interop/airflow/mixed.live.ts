@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
 import type { Storage } from "../../../src/fs/storage.js";
@@ -13,7 +13,7 @@ import type { XComRow, XComRowReader } from "../../../src/xcom/rows/rows.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { type Bucket, makeBucket } from "../../servers/buckets.mjs";
 import { server } from "../../servers/use.js";
-import { type Postgres, startPostgres } from "../../support/postgres.js";
+import { openPool, type Postgres, startPostgres } from "../../support/postgres.js";
 import { baseEnv, type Standalone, sourced, startStandalone, until } from "./standalone.js";
 import { makeWorker, type Worker } from "./worker.js";
 
@@ -37,7 +37,7 @@ beforeAll(async () => {
   base = `s3://minio@${bucket.name}/xcom`;
   storage = openStorage({ env: {}, connections: { minio: minio.connection } });
   postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url });
+  pool = openPool(postgres.url);
   rows = airflowRows((text, values) => pool.query(text, values));
   worker = await makeLiveWorker();
   const { type, ...connection } = minio.connection;

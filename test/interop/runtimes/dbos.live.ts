@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DBOS, DBOSClient } from "@dbos-inc/dbos-sdk";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { claimsLayout } from "../../../src/claims.js";
 import { openStorage } from "../../../src/index.js";
@@ -11,7 +11,7 @@ import { dbosReferences, offloadSerializer } from "../../../src/runtimes/dbos.js
 import { fsck, sweep } from "../../../src/xcom.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
-import { type Postgres, startPostgres } from "../../support/postgres.js";
+import { openPool, type Postgres, startPostgres } from "../../support/postgres.js";
 
 const storage = openStorage({ env: {} });
 const folder = mkdtempSync(join(tmpdir(), "stowage-dbos-"));
@@ -35,7 +35,7 @@ const small = DBOS.registerWorkflow(async (text: string) => upper(text), { name:
 
 beforeAll(async () => {
   postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url });
+  pool = openPool(postgres.url);
   pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", () => {});
   DBOS.setConfig({ name: "stowage", systemDatabaseUrl: postgres.url, serializer, logLevel: "error" });

@@ -7,7 +7,7 @@ import { Annotation, Command, interrupt, MemorySaver, START, StateGraph } from "
 import { JsonPlusSerializer } from "@langchain/langgraph-checkpoint";
 import { PostgresSaver } from "@langchain/langgraph-checkpoint-postgres";
 import { validate } from "@langchain/langgraph-checkpoint-validation";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { claimsLayout } from "../../../src/claims.js";
 import { isStorageError, openStorage } from "../../../src/index.js";
@@ -16,7 +16,7 @@ import { fsck, sweep } from "../../../src/xcom.js";
 import { describeOn, useBucket } from "../../servers/use.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
-import { type Postgres, startPostgres } from "../../support/postgres.js";
+import { openPool, type Postgres, startPostgres } from "../../support/postgres.js";
 import { recordingProxy, through } from "../../support/proxy.js";
 
 const storage = openStorage({ env: {} });
@@ -26,7 +26,7 @@ let pool: pg.Pool;
 
 beforeAll(async () => {
   postgres = await startPostgres();
-  pool = new pg.Pool({ connectionString: postgres.url });
+  pool = openPool(postgres.url);
   // Connections that are closing when the server stops.
   pool.on("connect", (client) => client.on("error", () => {}));
   pool.on("error", () => {});

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStorage } from "../../../src/index.js";
 import { airflowReferences, fsck, XComObjectStorageBackend } from "../../../src/xcom.js";
 import { all } from "../../support/all.js";
 import { jsonLines, start, stowage } from "../../support/command.js";
-import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
+import { openPool, type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
 
 const why = await whyNoPostgres();
 if (why && process.env.CI) throw new Error(why);
@@ -25,7 +25,7 @@ describe.skipIf(why)("migrate under SIGKILL", () => {
   const query = (text: string, values: unknown[]) => pool.query(text, values);
   beforeAll(async () => {
     postgres = await startPostgres();
-    pool = new pg.Pool({ connectionString: postgres.url });
+    pool = openPool(postgres.url);
     pool.on("error", () => {});
     root = mkdtempSync(join(tmpdir(), "stowage-migrate-kill-"));
   });

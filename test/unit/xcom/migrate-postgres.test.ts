@@ -2,14 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import pg from "pg";
+import type pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openStorage } from "../../../src/index.js";
 import { airflowReferences, airflowRewriter, migrate, XComObjectStorageBackend } from "../../../src/xcom.js";
 import { all } from "../../support/all.js";
 import { jsonLines } from "../../support/command.js";
 import { commandInProcess } from "../../support/in-process.js";
-import { type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
+import { openPool, type Postgres, startPostgres, whyNoPostgres } from "../../support/postgres.js";
 
 const why = await whyNoPostgres();
 if (why && process.env.CI) throw new Error(why);
@@ -27,7 +27,7 @@ describe.skipIf(why)("migrate on Postgres", () => {
 
   beforeAll(async () => {
     postgres = await startPostgres();
-    pool = new pg.Pool({ connectionString: postgres.url });
+    pool = openPool(postgres.url);
   });
   afterAll(async () => {
     await pool?.end();

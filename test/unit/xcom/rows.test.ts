@@ -1,6 +1,5 @@
 /** XCom rows in memory and in SQL, and XCom on them. */
 import { PGlite } from "@electric-sql/pglite";
-import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { XComObjectStorageBackend } from "../../../src/backend.js";
 import type { Query } from "../../../src/sql.js";
@@ -10,7 +9,7 @@ import type { RowKey, XComRows } from "../../../src/xcom/rows/rows.js";
 import { sqlRows } from "../../../src/xcom/rows/sql.js";
 import { XCom } from "../../../src/xcom/xcom.js";
 import { all } from "../../support/all.js";
-import { startPostgres, whyNoPostgres } from "../../support/postgres.js";
+import { openPool, startPostgres, whyNoPostgres } from "../../support/postgres.js";
 import { OWNER, type World, world } from "../../support/xcom-world.js";
 
 const noPostgres = await whyNoPostgres();
@@ -40,7 +39,7 @@ const PLACES: Record<string, () => Promise<Place>> = {
   },
   Postgres: async () => {
     const server = await startPostgres();
-    const pool = new pg.Pool({ connectionString: server.url });
+    const pool = openPool(server.url);
     // The server may stop while a connection still says goodbye.
     pool.on("error", () => {});
     return fresh(
