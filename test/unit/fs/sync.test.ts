@@ -143,6 +143,7 @@ describe("what is copied", () => {
     const storage = await filled();
     await storage.write(StoragePath.of({ scheme: "memory", bucket: "a", key: "from/d/" }), "");
     const local = `file://${folder}/copy`;
+    await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await storage.sync(FROM, local)).toMatchObject({ copied: 3 });
     expect((await readdir(join(folder, "copy/d"))).sort()).toEqual(["y", "z"]);
     expect(await storage.sync(FROM, local)).toMatchObject({ copied: 0, unchanged: 3 });
