@@ -1,7 +1,9 @@
 /** The texts by which rows may name the objects below a path. */
+import { invalid } from "../../errors.js";
 import { StoragePath } from "../../path.js";
 import type { ReadAliases } from "../features.js";
 import { asPath, pathBelow, prefixOf } from "../keys/base.js";
+import { parseObjectName } from "../keys/layout.js";
 
 interface Name {
   bucket: string;
@@ -16,9 +18,7 @@ const START = /[A-Za-z][A-Za-z0-9+._-]*:\//g;
 const DELIMITER = /[\s"'`<>|,;()[\]{}\\]/g;
 /** What the names of objects that are swept have: a UUID or a digest. Behind it, anything may end a path. */
 const UNIQUE = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}/i;
-/** A text that is one path with nothing behind it, as most are: it has one end. */
-const ONE_PATH =
-  /^[^\s"'`<>|,;()[\]{}\\]*(?:[0-9a-f]{32}|-[0-9a-f]{12})(?:\/[^/\s"'`<>|,;()[\]{}\\]+\.json)?(?:\.[a-z0-9]+)*$/;
+const WHOLE_UNIQUE = new RegExp(`(?:${UNIQUE.source})$`, "i");
 /** The ends of words in ASCII. */
 const WORD_END = /(?<=[A-Za-z0-9])(?![A-Za-z0-9])/g;
 /** Characters of a path among other text: no store takes longer keys. */
@@ -74,6 +74,13 @@ export class PathNames {
   }
 }
 
+/** Throws InvalidArgument for other names of a path that have no such shape. */
+export function checkNames(op: string, { as = [], aliases = {} }: { as?: unknown; aliases?: unknown }): void {
+  if (!Array.isArray(as)) throw invalid(`as of ${op} must be a list of paths`);
+  if (typeof aliases !== "object" || aliases === null)
+    throw invalid(`aliases of ${op} must be an object of prefixes and paths, as readAliases`);
+}
+
 /** Yields the text, and what it is without one layer of escapes or quotes, and two, and so on. */
 function* variantsOf(text: string): Generator<string> {
   yield text;
@@ -99,17 +106,24 @@ function unescaped(text: string): string {
 
 /** Yields all that may be paths in a text. */
 function* pathsIn(text: string): Generator<string> {
-  if (ONE_PATH.test(text)) {
+  const starts = [...text.matchAll(START)].map(({ index }) => index);
+  if (starts.length === 1 && starts[0] === 0 && isObjectPath(text)) {
     yield spelledOut(text);
     return;
   }
-  const starts = [...text.matchAll(START)].map(({ index }) => index);
   let end = text.length;
   for (const start of starts.reverse()) {
     yield* pathsAtStart(text.slice(start, end), start === 0);
     const isWhole = text.startsWith("//", text.indexOf(":", start) + 1);
     if (starts.length > FEW_PATHS && isWhole && isDelimiter(text.charAt(start - 1))) end = start;
   }
+}
+
+/** Whether a text ends with the name of an object and has nothing else that may end a path: as most do. */
+function isObjectPath(text: string): boolean {
+  const { stem, suffix } = parseObjectName(text.slice(text.lastIndexOf("/") + 1));
+  const isNamed = suffix === ".json" || (suffix === "" && WHOLE_UNIQUE.test(stem));
+  return isNamed && text.search(DELIMITER) < 0;
 }
 
 /** Yields what may be the path at the start of a text: to its end, and to each character that may end it. */

@@ -145,6 +145,7 @@ async function sizeOf(storage: Storage, path: StoragePath, signal: AbortSignal |
   } catch (error) {
     if (isStorageError(error, "NotFound")) return undefined;
     signal?.throwIfAborted();
+    if (!isStorageError(error)) throw error;
     return "unchecked";
   }
 }

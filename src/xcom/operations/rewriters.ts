@@ -36,12 +36,8 @@ export function rowRewriter(rows: XComRows, name = "rows"): ReferenceRewriter {
   return {
     name,
     async *references(options = {}): AsyncGenerator<FoundRow> {
-      for await (const row of rows.list({}, options)) {
-        const { value } = row;
-        const isInside = typeof value !== "string";
-        const text = isInside ? (JSON.stringify(value) ?? "") : value;
-        if (!isInside || text.includes(":/")) yield { text, where: describeRow(row), isInside, row };
-      }
+      for await (const row of rows.list({}, options))
+        for (const found of textsInValue(row.value, describeRow(row))) yield { ...found, row };
     },
     async replace(changes, { signal } = {}) {
       let replaced = 0;

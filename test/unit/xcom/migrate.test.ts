@@ -49,6 +49,18 @@ const run = (options: Partial<MigrateOptions> = {}) =>
 const moved = (reference: string) => reference.replace(FROM, TO);
 const rowOf = async (taskId: string) => (await rows.get(rowKey(taskId)))?.value;
 
+test("rows with integers beyond 2^53, as Airflow's REST API has them, are values", async () => {
+  const reference = await stored("a");
+  const source = rowRewriter({
+    ...rows,
+    async *list(filter, options) {
+      yield* rows.list(filter, options);
+      yield { ...rowKey("big"), mapIndex: -1, value: { big: 12345678901234567890n, text: reference } };
+    },
+  });
+  expect(await run({ sources: [source] })).toMatchObject({ references: 1, rewritten: 1, otherNames: 1 });
+});
+
 test("copies bytes as they are, changes rows, and leaves the old objects", async () => {
   const references = [await stored("a"), await stored("b", { rows: 5 })];
   await rows.set(rowKey("plain"), "a value");

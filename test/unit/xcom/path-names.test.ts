@@ -81,6 +81,21 @@ test.each(["**%**", "see %…", "%?versionId=1", "%#x", "%->done", "%/", "«%»"
   },
 );
 
+test.each(["path=%", "«%", "a=1&path=%", "→%"])("a name with a UUID at the end of %s", (around) => {
+  for (const key of [`d/r/t/${UUID}`, `d/r/t/${UUID}.zst`, `d/r/t/ti-${UUID}/return_value.json`])
+    expect(below(around.replace("%", `file:///srv/x/${key}`))).toContain(key);
+});
+
+test("two names with nothing but a letter of no alphabet between them", () => {
+  const keys = below(`file:///srv/x/d/r/a/${UUID}→file:///srv/x/d/r/b/${UUID}`);
+  for (const key of [`d/r/a/${UUID}`, `d/r/b/${UUID}`]) expect(keys).toContain(key);
+});
+
+test("most references have one end", () => {
+  for (const key of [`d/r/t/${UUID}`, `d/r/t/${UUID}.gz`, `d/r/t/ti-${UUID}/return_value.json.zst`])
+    expect(FILES.below(`file:///srv/x/${key}`)).toEqual([key]);
+});
+
 test("spellings of one place of files", () => {
   for (const path of ["file:///srv//x/d/k", "file:///srv/./x/d/k", "file:////srv/x//d/./k"])
     expect(below(path)).toContain("d/k");
