@@ -51,10 +51,7 @@ function isObject(key: string): boolean {
 }
 
 /** Throws InvalidArgument for other names of `from` that lie at `to`: their references would move to themselves. */
-export function checkNames(to: StoragePath, as: unknown, aliases: unknown): void {
-  if (!Array.isArray(as)) throw invalid("as of migrate must be a list of paths");
-  if (typeof aliases !== "object" || aliases === null)
-    throw invalid("aliases of migrate must be an object of prefixes and paths, as readAliases");
+export function checkNamesApart(to: StoragePath, as: readonly (StoragePath | string)[]): void {
   for (const one of as.map(printedBase))
     if (one.isRelativeTo(to) || to.isRelativeTo(one)) throw invalid(`as and to of migrate, ${one} and ${to}, overlap`);
 }

@@ -9,7 +9,8 @@ import { pathBelow, printedBase, roomBelow } from "../keys/base.js";
 import { checkCompression, type XComCompression } from "../settings.js";
 import { airflowLayout } from "./airflow-layout.js";
 import { type Absence, type Copied, copyObject, isRecoded, recodedName } from "./migrate-copy.js";
-import { checkNames, MigratedNames } from "./migrate-names.js";
+import { checkNamesApart, MigratedNames } from "./migrate-names.js";
+import { checkNames } from "./path-names.js";
 import type { Watched } from "./progress.js";
 import { checkFilesApart } from "./real-paths.js";
 import { layoutPath } from "./references.js";
@@ -134,9 +135,9 @@ interface Migration extends Watched {
  *
  * A row is changed only after the copy was compared with its source, by size and MD5, or SHA-256 where a provider
  * states no MD5, and only if it was not written since it was read. Where the source is gone, only a digest in its name
- * proves an object at `to`. An object at `to` with other bytes is never
- * replaced: its row stays and counts as failed. A run that was cut off is repeated as it was: complete copies are
- * compared and not sent again. Throws if a source fails or has no reference at all.
+ * proves an object at `to`. An object at `to` with other bytes is never replaced: its row stays and counts as failed. A
+ * run that was cut off is repeated as it was: complete copies are compared and not sent again. Throws if a source fails
+ * or has no reference at all.
  *
  * @example
  * const from = "s3://lake@old/xcom";
@@ -169,7 +170,8 @@ function checkMigrate(options: MigrateOptions): Migration {
   if (from.isRelativeTo(to) || to.isRelativeTo(from))
     throw invalid(`from and to of migrate, ${from} and ${to}, overlap`);
   const { as = [], aliases = {} } = options;
-  checkNames(to, as, aliases);
+  checkNames("migrate", options);
+  checkNamesApart(to, as);
   const none = { references: 0, otherNames: 0, elsewhere: 0, values: 0, copied: 0, bytes: 0, present: 0 };
   const report = { ...none, rewritten: 0, changed: 0, missing: 0, unproven: 0, failed: 0, failures: [] };
   const [names, folder] = [new MigratedNames(from, to, as, aliases), new RunFolder()];

@@ -65,7 +65,8 @@ interface Checked extends Omit<ReportOptions, "path" | "base" | "sources" | "gra
  *
  * Lists all objects first, then reads all references. Sums are exact, lists have their 100 largest entries. Memory does
  * not grow with the number of objects, names or references: what does not fit is sorted in the folder for temporary
- * files. Throws if a source fails, or has no reference at all although something is there. {@link reportHtml} makes a page of the result.
+ * files. Throws if a source fails, or has no reference at all although something is there. {@link reportHtml} makes a
+ * page of the result.
  *
  * @example
  * const { total, dags } = await report({ storage, path: "s3://lake@bucket/xcom" });

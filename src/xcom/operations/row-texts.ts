@@ -16,8 +16,8 @@ export interface RowValues {
 export const TEXT = "CAST(value AS TEXT)";
 
 /**
- * What any text with a path holds: `:/`, as it stands or by JSON's escapes, of which `_` is the backslash, also of JSON inside a text. Databases keep
- * JSON as it was written, unless its type is a binary one.
+ * What any text with a path holds: `:/`, as it stands or by JSON's escapes, of which `_` is the backslash, also of JSON
+ * inside a text. Databases keep JSON as it was written, unless its type is a binary one.
  */
 const MARKS = [":/", ":_/", ":__/", ":____/", "u003a", "u003A", "u002f", "u002F"];
 const HAS_MARK = `(${MARKS.map((mark) => `${TEXT} LIKE '%${mark}%'`).join(" OR ")})`;

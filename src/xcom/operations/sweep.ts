@@ -9,6 +9,7 @@ import { asPath, prefixOf } from "../keys/base.js";
 import { airflowLayout, keyBelow, keyOfCopies } from "./airflow-layout.js";
 import { type Candidate, candidateIn, collectCandidates, type SweepShard } from "./candidates.js";
 import { compare } from "./compare.js";
+import { checkNames } from "./path-names.js";
 import type { Watched } from "./progress.js";
 import { checkFilesApart } from "./real-paths.js";
 import { addKeys, collectReferences } from "./reference-keys.js";
@@ -151,7 +152,7 @@ function checkSweep(options: SweepOptions): Sweep {
   if (!Array.isArray(sources) || sources.length === 0)
     throw invalid("sources of sweep is empty: every object would be an orphan");
   checkFlags(options);
-  checkNames(options);
+  checkNames("sweep", options);
   if (trash) checkApart(path, trash);
   checkGrace(graceMs, force);
   checkLayout(layout, graceMs, options.delete === true || trash !== undefined);
@@ -169,12 +170,6 @@ function checkFlags(options: SweepOptions): void {
       throw invalid(`${name} of sweep must be true or false`);
   if (options.delete && options.trash !== undefined)
     throw invalid("delete and trash of sweep contradict each other; give one of them");
-}
-
-function checkNames({ as = [], aliases = {} }: SweepOptions): void {
-  if (!Array.isArray(as)) throw invalid("as of sweep must be a list of paths");
-  if (typeof aliases !== "object" || aliases === null)
-    throw invalid("aliases of sweep must be an object of prefixes and paths, as readAliases");
 }
 
 function checkGrace(graceMs: number, force: boolean): void {
